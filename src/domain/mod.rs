@@ -1,0 +1,22 @@
+//! The vocabulary of a contact centre, without I/O: what every stage speaks.
+//!
+//! Nothing here reads a clock, draws a random number or touches a socket. Shapes that leave the
+//! process (wire frames, journal records) are built from these types in `protocol` and `journal`.
+
+mod event;
+mod hours;
+mod ids;
+mod language;
+mod seat;
+mod time;
+mod understanding;
+
+pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
+pub use hours::{Hours, HoursError};
+pub use ids::{
+    ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
+};
+pub use language::{Language, LanguageError};
+pub use seat::{SeatProfile, SeatState};
+pub use time::Timestamp;
+pub use understanding::{Guess, Intent, IntentError, PiiKind, PiiSpan, Sentiment, Understanding};

@@ -1,0 +1,5 @@
+//! Tradewind routes the conversations of a cross-border shop to the right answer or the right seat.
+//!
+//! The modules stand in the order in which a message travels; `docs/ARCHITECTURE.md` is the map.
+
+pub mod domain;
