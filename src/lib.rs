@@ -2,4 +2,9 @@
 //!
 //! The modules stand in the order in which a message travels; `docs/ARCHITECTURE.md` is the map.
 
+pub mod admission;
+pub mod deliver;
 pub mod domain;
+pub mod metrics;
+pub mod protocol;
+pub mod runtime;

@@ -1,0 +1,278 @@
+//! Every metric of the product, in one place: a name that is not here does not compile.
+
+/// A counter, by the label it is split by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Messages acknowledged, by who sent them.
+    Acknowledged(From),
+    /// Frames, messages and connections refused, by the error code.
+    Refused(crate::protocol::ErrorCode),
+    /// Connections closed by the server, by the close code.
+    Closed(crate::protocol::CloseCode),
+    /// Messages that were a redelivery or a repeat.
+    Repeated(Repeat),
+    /// How conversations were answered or ended.
+    Outcome(Outcome),
+    /// Seats' answers to offers.
+    Offer(OfferAnswer),
+    /// Messages for which understanding came too late or failed.
+    NotUnderstood,
+    /// Attempts to write the journal that failed.
+    JournalFailed,
+    /// Conversations that a supervisor must look at.
+    Escalated,
+}
+
+/// Who sent a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A customer.
+    Customer,
+    /// A seat.
+    Seat,
+}
+
+/// Kinds of repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// The same id again.
+    Redelivered,
+    /// The same customer said the same again.
+    SaidAgain,
+    /// Another connection of a customer with an open conversation.
+    Joined,
+}
+
+/// What became of a conversation's first question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A machine answered.
+    Machine,
+    /// A seat took it.
+    Seat,
+    /// A ticket was given.
+    Ticket,
+    /// The customer ended it.
+    ClosedByCustomer,
+    /// The seat ended it.
+    ClosedBySeat,
+    /// Silence ended it.
+    ClosedBySilence,
+    /// A supervisor ended it.
+    ClosedBySupervisor,
+}
+
+/// What a seat did with an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferAnswer {
+    /// It was sent.
+    Made,
+    /// The seat took it.
+    Accepted,
+    /// The seat gave it back.
+    Declined,
+    /// The seat stayed silent.
+    Expired,
+    /// The conversation needed it no more.
+    Cancelled,
+}
+
+/// A histogram; all in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Histogram {
+    /// From the frame's arrival to its acknowledgement leaving for the socket.
+    Ack,
+    /// One journal commit as its shard sees it.
+    JournalCommit,
+    /// Waiting for an understanding thread.
+    UnderstandQueue,
+    /// The model's work on one message.
+    UnderstandInfer,
+    /// From the event that freed a seat, or brought a conversation, to the offer in the seat's outbox.
+    Offer,
+    /// From the customer's question to the machine's answer.
+    FirstResponseMachine,
+    /// From the customer's question to the seat's first message.
+    FirstResponsePerson,
+    /// Events in one turn of a shard (a count, not seconds).
+    BatchSize,
+}
+
+/// A level that goes up and down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gauge {
+    /// Open widget sockets.
+    WidgetConnections,
+    /// Open seat sockets.
+    SeatConnections,
+    /// Conversations held in memory.
+    Conversations,
+    /// Conversations waiting for a seat.
+    Waiting,
+    /// 1 while the journal can write.
+    JournalHealthy,
+}
+
+impl Counter {
+    /// Every counter, so that all of them exist from the start with the value 0.
+    pub fn all() -> Vec<Self> {
+        use crate::protocol::{CloseCode, ErrorCode};
+        let mut all = vec![
+            Self::Acknowledged(From::Customer),
+            Self::Acknowledged(From::Seat),
+            Self::Repeated(Repeat::Redelivered),
+            Self::Repeated(Repeat::SaidAgain),
+            Self::Repeated(Repeat::Joined),
+            Self::Outcome(Outcome::Machine),
+            Self::Outcome(Outcome::Seat),
+            Self::Outcome(Outcome::Ticket),
+            Self::Outcome(Outcome::ClosedByCustomer),
+            Self::Outcome(Outcome::ClosedBySeat),
+            Self::Outcome(Outcome::ClosedBySilence),
+            Self::Outcome(Outcome::ClosedBySupervisor),
+            Self::Offer(OfferAnswer::Made),
+            Self::Offer(OfferAnswer::Accepted),
+            Self::Offer(OfferAnswer::Declined),
+            Self::Offer(OfferAnswer::Expired),
+            Self::Offer(OfferAnswer::Cancelled),
+            Self::NotUnderstood,
+            Self::JournalFailed,
+            Self::Escalated,
+        ];
+        all.extend(ErrorCode::ALL.map(Self::Refused));
+        all.extend(CloseCode::ALL.map(Self::Closed));
+        all
+    }
+
+    /// Name, and the label that splits it.
+    pub const fn name(self) -> (&'static str, Option<(&'static str, &'static str)>) {
+        match self {
+            Self::Acknowledged(from) => (
+                "tradewind_gateway_messages_acknowledged_total",
+                Some((
+                    "from",
+                    match from {
+                        From::Customer => "customer",
+                        From::Seat => "seat",
+                    },
+                )),
+            ),
+            Self::Refused(code) => {
+                ("tradewind_gateway_refused_total", Some(("reason", code.as_str())))
+            }
+            Self::Closed(code) => {
+                ("tradewind_gateway_closed_total", Some(("reason", code.as_str())))
+            }
+            Self::Repeated(kind) => (
+                "tradewind_dedup_repeats_total",
+                Some((
+                    "kind",
+                    match kind {
+                        Repeat::Redelivered => "redelivered",
+                        Repeat::SaidAgain => "said_again",
+                        Repeat::Joined => "joined",
+                    },
+                )),
+            ),
+            Self::Outcome(outcome) => (
+                "tradewind_flow_outcomes_total",
+                Some((
+                    "outcome",
+                    match outcome {
+                        Outcome::Machine => "machine",
+                        Outcome::Seat => "seat",
+                        Outcome::Ticket => "ticket",
+                        Outcome::ClosedByCustomer => "closed_by_customer",
+                        Outcome::ClosedBySeat => "closed_by_seat",
+                        Outcome::ClosedBySilence => "closed_by_silence",
+                        Outcome::ClosedBySupervisor => "closed_by_supervisor",
+                    },
+                )),
+            ),
+            Self::Offer(answer) => (
+                "tradewind_schedule_offers_total",
+                Some((
+                    "answer",
+                    match answer {
+                        OfferAnswer::Made => "made",
+                        OfferAnswer::Accepted => "accepted",
+                        OfferAnswer::Declined => "declined",
+                        OfferAnswer::Expired => "expired",
+                        OfferAnswer::Cancelled => "cancelled",
+                    },
+                )),
+            ),
+            Self::NotUnderstood => ("tradewind_understand_failed_total", None),
+            Self::JournalFailed => ("tradewind_journal_failed_total", None),
+            Self::Escalated => ("tradewind_schedule_escalated_total", None),
+        }
+    }
+}
+
+impl Histogram {
+    /// Every histogram.
+    pub const ALL: [Self; 8] = [
+        Self::Ack,
+        Self::JournalCommit,
+        Self::UnderstandQueue,
+        Self::UnderstandInfer,
+        Self::Offer,
+        Self::FirstResponseMachine,
+        Self::FirstResponsePerson,
+        Self::BatchSize,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ack => "tradewind_gateway_ack_seconds",
+            Self::JournalCommit => "tradewind_journal_commit_seconds",
+            Self::UnderstandQueue => "tradewind_understand_queue_seconds",
+            Self::UnderstandInfer => "tradewind_understand_infer_seconds",
+            Self::Offer => "tradewind_schedule_offer_seconds",
+            Self::FirstResponseMachine => "tradewind_flow_first_response_machine_seconds",
+            Self::FirstResponsePerson => "tradewind_flow_first_response_person_seconds",
+            Self::BatchSize => "tradewind_flow_batch_inputs",
+        }
+    }
+
+    /// Upper ends of its buckets. Those of first responses hold 15 s, the goal, and 45 s, where
+    /// customers wait today.
+    pub const fn buckets(self) -> &'static [f64] {
+        match self {
+            Self::FirstResponseMachine | Self::FirstResponsePerson => {
+                &[0.05, 0.25, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0]
+            }
+            Self::UnderstandInfer => {
+                &[5e-6, 1e-5, 2e-5, 4e-5, 8e-5, 1.6e-4, 3.2e-4, 1e-3, 5e-3, 2.5e-2]
+            }
+            Self::BatchSize => &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
+            Self::Ack | Self::JournalCommit | Self::UnderstandQueue | Self::Offer => &[
+                1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0,
+                2.5, 5.0, 10.0,
+            ],
+        }
+    }
+}
+
+impl Gauge {
+    /// Every gauge.
+    pub const ALL: [Self; 5] = [
+        Self::WidgetConnections,
+        Self::SeatConnections,
+        Self::Conversations,
+        Self::Waiting,
+        Self::JournalHealthy,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WidgetConnections => "tradewind_gateway_widget_connections",
+            Self::SeatConnections => "tradewind_gateway_seat_connections",
+            Self::Conversations => "tradewind_flow_conversations",
+            Self::Waiting => "tradewind_schedule_waiting",
+            Self::JournalHealthy => "tradewind_journal_healthy",
+        }
+    }
+}

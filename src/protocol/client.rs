@@ -1,0 +1,255 @@
+//! Frames from a client, parsed into types.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::domain::{ConversationId, MessageId, OfferId, SeatId, SeatState, SkillId};
+
+/// The first frame of a connection.
+#[derive(Debug, PartialEq)]
+pub struct Hello<'a> {
+    /// From the session call.
+    pub token: Cow<'a, str>,
+    /// What the client holds already.
+    pub resume: Option<Resume>,
+}
+
+/// What a client holds from before.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+pub struct Resume {
+    /// The session that it continues.
+    #[serde(default)]
+    pub session: Option<Uuid>,
+    /// The last number seen of each conversation.
+    #[serde(default)]
+    pub last_seq: BTreeMap<ConversationId, u64>,
+}
+
+/// Where a seat sends a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// One colleague.
+    Seat(SeatId),
+    /// Whoever has the skill.
+    Skill(SkillId),
+}
+
+/// A frame from a widget or a seat.
+#[derive(Debug, PartialEq)]
+pub enum ClientFrame<'a> {
+    /// Begins the connection.
+    Hello(Hello<'a>),
+    /// Shows that the client lives.
+    Ping,
+    /// Says something.
+    Send {
+        /// The client's id of the message.
+        id: MessageId,
+        /// Where; `None` opens or joins.
+        conversation: Option<ConversationId>,
+        /// What.
+        text: Cow<'a, str>,
+    },
+    /// Everything up to here was shown.
+    Received {
+        /// Where.
+        conversation: ConversationId,
+        /// Up to which number.
+        seq: u64,
+    },
+    /// Somebody types.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+    },
+    /// Ends a conversation.
+    Close {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// Widget: wants a person.
+    Person {
+        /// Where.
+        conversation: ConversationId,
+    },
+    /// Widget: rates.
+    Rate {
+        /// What.
+        conversation: ConversationId,
+        /// 1 to 5.
+        score: u8,
+    },
+    /// Seat: what it takes now.
+    State(SeatState),
+    /// Seat: takes an offer.
+    Accept {
+        /// Which.
+        offer: OfferId,
+    },
+    /// Seat: gives an offer back.
+    Decline {
+        /// Which.
+        offer: OfferId,
+    },
+    /// Seat: writes a note for colleagues.
+    Note {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        text: Cow<'a, str>,
+    },
+    /// Seat: hands a conversation on.
+    Transfer {
+        /// Which.
+        conversation: ConversationId,
+        /// To whom.
+        to: Target,
+    },
+}
+
+/// Why a text is no frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Not JSON, or a field of the wrong type.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// The type is not part of the protocol.
+    #[error("unknown type `{0}`")]
+    UnknownType(String),
+    /// The type needs a field that is not there.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// The score is out of range.
+    #[error("`score` must be 1 to 5")]
+    Score,
+}
+
+/// Every field of every frame: one flat parse is several times cheaper than a tagged enum, whose
+/// content serde has to buffer.
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    id: Option<Uuid>,
+    conversation: Option<ConversationId>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
+    resume: Option<Resume>,
+    seq: Option<u64>,
+    score: Option<u8>,
+    state: Option<SeatState>,
+    offer: Option<OfferId>,
+    to: Option<Target>,
+}
+
+impl<'a> ClientFrame<'a> {
+    /// Parses one text frame; the id is what an error about the frame should repeat.
+    ///
+    /// # Errors
+    /// When the text is not JSON, its type is unknown or a field is missing or of the wrong type.
+    pub fn parse(text: &'a str) -> Result<(Option<Uuid>, Self), (Option<Uuid>, FrameError)> {
+        let raw: Raw<'a> = serde_json::from_str(text).map_err(|error| (None, error.into()))?;
+        let id = raw.id;
+        match Self::from_raw(raw) {
+            Ok(frame) => Ok((id, frame)),
+            Err(error) => Err((id, error)),
+        }
+    }
+
+    fn from_raw(raw: Raw<'a>) -> Result<Self, FrameError> {
+        let conversation = raw.conversation.ok_or(FrameError::Missing("conversation"));
+        let offer = raw.offer.ok_or(FrameError::Missing("offer"));
+        let text = raw.text.ok_or(FrameError::Missing("text"));
+        Ok(match raw.kind.as_ref() {
+            "hello" => Self::Hello(Hello {
+                token: raw.token.ok_or(FrameError::Missing("token"))?,
+                resume: raw.resume,
+            }),
+            "ping" => Self::Ping,
+            "send" => Self::Send {
+                id: raw.id.map(MessageId::from_uuid).ok_or(FrameError::Missing("id"))?,
+                conversation: raw.conversation,
+                text: text?,
+            },
+            "received" => Self::Received {
+                conversation: conversation?,
+                seq: raw.seq.ok_or(FrameError::Missing("seq"))?,
+            },
+            "typing" => Self::Typing { conversation: conversation? },
+            "close" => Self::Close { conversation: conversation? },
+            "person" => Self::Person { conversation: conversation? },
+            "rate" => {
+                let score = raw.score.ok_or(FrameError::Missing("score"))?;
+                if !(1..=5).contains(&score) {
+                    return Err(FrameError::Score);
+                }
+                Self::Rate { conversation: conversation?, score }
+            }
+            "state" => Self::State(raw.state.ok_or(FrameError::Missing("state"))?),
+            "accept" => Self::Accept { offer: offer? },
+            "decline" => Self::Decline { offer: offer? },
+            "note" => Self::Note { conversation: conversation?, text: text? },
+            "transfer" => Self::Transfer {
+                conversation: conversation?,
+                to: raw.to.ok_or(FrameError::Missing("to"))?,
+            },
+            other => return Err(FrameError::UnknownType(other.chars().take(40).collect())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9d10";
+
+    #[test]
+    fn fields_that_the_server_does_not_know_are_ignored() {
+        let text = format!(
+            r#"{{"type":"send","id":"{ID}","conversation":null,"text":"hi","later":[1,{{}}]}}"#
+        );
+
+        let (id, frame) = ClientFrame::parse(&text).expect("a frame");
+
+        assert_eq!(id.map(|id| id.to_string()).as_deref(), Some(ID));
+        assert!(matches!(frame, ClientFrame::Send { conversation: None, .. }));
+    }
+
+    #[test]
+    fn an_error_names_the_frame_and_what_is_wrong() {
+        let (id, error) =
+            ClientFrame::parse(&format!(r#"{{"type":"send","id":"{ID}"}}"#)).expect_err("no text");
+        assert_eq!(id.map(|id| id.to_string()).as_deref(), Some(ID));
+        assert_eq!(error.to_string(), "`text` is missing");
+
+        let (_, error) = ClientFrame::parse(r#"{"type":"dance"}"#).expect_err("unknown");
+        assert_eq!(error.to_string(), "unknown type `dance`");
+        for text in ["", "[]", "{", "7", r#"{"type":7}"#, r#"{"type":"send","id":"x"}"#] {
+            assert!(ClientFrame::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_goes_to_a_seat_or_to_a_skill() {
+        let text = format!(r#"{{"type":"transfer","conversation":"{ID}","to":{{"skill":"vip"}}}}"#);
+
+        let (_, frame) = ClientFrame::parse(&text).expect("a frame");
+
+        let ClientFrame::Transfer { to, .. } = frame else { panic!("not a transfer: {frame:?}") };
+        assert_eq!(to, Target::Skill(SkillId::from("vip")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "\\PC*") {
+            let _ = ClientFrame::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The two HTTP calls that give a token, and how a refusal looks.
+
+use serde::{Deserialize, Serialize};
+
+use super::ErrorCode;
+
+/// Body of `POST /v1/widget/session`.
+#[derive(Debug, Deserialize)]
+pub struct WidgetSession {
+    /// Which shop.
+    pub shop: String,
+    /// The handle of an earlier call.
+    #[serde(default)]
+    pub visitor: Option<String>,
+    /// BCP 47 tag of the page.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// IANA time zone of the page.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// A verified customer.
+    #[serde(default)]
+    pub identity: Option<Identity>,
+}
+
+/// Proof of who a customer is, made by the shop's own server.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Identity {
+    /// HMAC-SHA-256 of the user id under the shop's secret, in lower-case hex.
+    Hmac {
+        /// The shop's id of the customer.
+        user_id: String,
+        /// The proof.
+        hmac: String,
+    },
+    /// A signed token.
+    Jwt {
+        /// The token.
+        jwt: String,
+    },
+}
+
+/// Body of `POST /v1/seat/session`.
+#[derive(Deserialize)]
+pub struct SeatSession {
+    /// Which shop.
+    pub shop: String,
+    /// Sign-in name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+/// Answer to both calls.
+#[derive(Debug, Serialize)]
+pub struct Granted {
+    /// For the `hello` frame.
+    pub token: String,
+    /// RFC 3339; checked at `hello` only.
+    pub expires_at: String,
+    /// The handle to keep, for a widget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<String>,
+    /// The seat's name, for a seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seat: Option<String>,
+}
+
+/// A refusal as `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize)]
+pub struct Problem<'a> {
+    /// Always `about:blank`: `code` tells the kinds apart.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The HTTP status in words.
+    pub title: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong, for programs.
+    pub code: ErrorCode,
+    /// What went wrong, for people.
+    pub detail: &'a str,
+    /// When to try again.
+    pub retry_after_ms: Option<u64>,
+}
