@@ -4,6 +4,8 @@
 
 pub mod admission;
 pub mod deliver;
+
+pub mod config;
 pub mod domain;
 pub mod metrics;
 pub mod protocol;

@@ -1,0 +1,222 @@
+//! Every setting and every bound: unit, default, range and reason, and the checks between them.
+//!
+//! A line reads `name: kind = default, least..=greatest;`. The doc comment above it goes into
+//! `config/tradewind.toml` word for word.
+
+use super::kinds::{
+    Address, Count, Durability, Folder, FolderOrNone, Kind, Length, LogFormat, LogLevel, Share,
+    Size, Workers,
+};
+use super::reader::Reader;
+use super::settings::{Section, Setting, settings};
+
+settings! {
+    /// Where things are kept.
+    paths(""): Paths {
+        /// Folder of the journal. It is made when it is missing.
+        data: Folder = "data";
+        /// Folder of shop files, one `NAME.toml` for each shop. Empty: the built-in demo shop, whose
+        /// accounts are known to everyone; it is served on loopback addresses only.
+        shops: FolderOrNone = "";
+        /// Folder of the language models. Empty: those inside the program.
+        model: FolderOrNone = "";
+    }
+
+    /// Addresses.
+    server("server."): Server {
+        /// Pages, widget and seat sockets, /healthz, /readyz and /metrics.
+        listen: Address = "127.0.0.1:8080";
+        /// Management. Keep it on loopback or behind a proxy that asks who is there.
+        admin_listen: Address = "127.0.0.1:8081";
+    }
+
+    /// What one connection, and all of them together, may use.
+    gateway("gateway."): Gateway {
+        /// Open sockets. One more is refused with a retry time. Each takes one open file:
+        /// `tradewind doctor` compares this number with the limit of the system.
+        connections_max: Count = "18_000", "1"..="1_000_000";
+        /// Largest frame that is read. A client that escapes every letter beyond ASCII makes a text up
+        /// to three times as long: 48 KiB for the largest.
+        frame_bytes_max: Size = "64KiB", "1KiB"..="1MiB";
+        /// Largest text of one message: some 3,000 words. What is longer is a document.
+        text_bytes_max: Size = "16KiB", "64B"..="512KiB";
+        /// Buffer for reading, held by each socket. The library's 128 KiB halves the throughput and
+        /// costs 138 KB a connection; most messages fit in 2 KiB.
+        read_buffer: Size = "2KiB", "1KiB"..="64KiB";
+        /// Bytes that wait for a slow reader before it is disconnected with a code that says
+        /// "reconnect": it gets the gap when it resumes, and never slows its neighbours.
+        outbox_bytes_max: Size = "1MiB", "16KiB"..="64MiB";
+        /// Messages a second from one connection over time. A person types less than one.
+        messages_per_s: Count = "10", "1"..="100_000";
+        /// Messages that one connection may send at once, as after a reconnect.
+        messages_burst: Count = "20", "1"..="1_000_000";
+        /// Frames that cannot be read before the connection is closed for good.
+        bad_frames_max: Count = "20", "1"..="1_000";
+    }
+
+    /// What one shop may use.
+    admission("admission."): Admission {
+        /// Messages a second from one shop. Keeps one shop's storm from starving the others.
+        shop_messages_per_s: Count = "20_000", "1"..="1_000_000";
+    }
+
+    /// The owners of conversations.
+    flow("flow."): Flow {
+        /// Owners, each with a share of the conversations: "auto" is one for each core, at most 64.
+        shards: Workers = "auto", "1"..="64";
+        /// Messages that wait for one owner. A full queue refuses with a retry time.
+        shard_queue_capacity: Count = "8192", "64"..="1_048_576";
+        /// Messages that an owner takes at one wake-up: the wake-up costs, not the queue.
+        batch_max: Count = "256", "1"..="8192";
+        /// Conversations held in memory.
+        conversations_live_max: Count = "1_000_000", "100"..="10_000_000";
+        /// Messages of one conversation. Past it the customer is asked to open another one.
+        messages_per_conversation_max: Count = "5000", "10"..="100_000";
+    }
+
+    /// The choice of a seat.
+    schedule("schedule."): Schedule {
+        /// Conversations that wait for a seat. One more gets a ticket at once.
+        waiting_max: Count = "50_000", "1"..="1_000_000";
+        /// Longest wait for a seat before the conversation becomes a ticket.
+        queue_wait_max: Length = "10min", "15s"..="24h";
+    }
+
+    /// The durable log of events.
+    journal("journal."): Journal {
+        /// Size of one pre-allocated file. A file that grows is 20 to 70 times slower at the 99th
+        /// percentile; a larger one takes longer to fill with zeros.
+        segment: Size = "16MiB", "1MiB"..="1GiB";
+        /// What an acknowledgement promises: "durable" is on disk, "memory" is not and is for
+        /// measuring what the disk costs.
+        durability: Durability = "durable";
+    }
+
+    /// Language, intent, sentiment and personal data of a message.
+    understand("understand."): Understand {
+        /// Threads. The sockets and the owners of conversations need the other cores.
+        threads: Count = "1", "1"..="64";
+        /// Messages that wait for a thread. Past it a message goes on without being understood.
+        queue_capacity: Count = "4096", "64"..="1_048_576";
+        /// Longest wait for a thread before the message goes on without being understood.
+        wait_max: Length = "250ms", "10ms"..="10s";
+    }
+
+    /// What a machine may answer.
+    automate("automate."): Automate {
+        /// Least confidence for an answer from the knowledge base.
+        faq_confidence_min: Share = "0.85", "0"..="1";
+        /// Least confidence for an answer from the order table. Lower than for the knowledge base:
+        /// an order number that exists has to be in the message as well.
+        order_confidence_min: Share = "0.7", "0"..="1";
+    }
+
+    /// A customer who says the same again.
+    dedup("dedup."): Dedup {
+        /// How far back a message counts as said before.
+        repeat_window: Length = "10min", "1s"..="24h";
+        /// Least similarity at which a message says the same as an earlier one.
+        repeat_similarity_min: Share = "0.8", "0.1"..="1";
+    }
+
+    /// How long is waited for what.
+    timers("timers."): Timers {
+        /// Upgrade and `hello`, each, before the socket is closed.
+        handshake: Length = "5s", "100ms"..="60s";
+        /// How often a client is told to send `ping`.
+        heartbeat: Length = "5s", "100ms"..="5min";
+        /// Silence after which a peer is dead. Two heartbeats: one may be late.
+        peer_dead_after: Length = "10s", "200ms"..="10min";
+        /// How long a seat may look at an offer. Two offers fit in the first-response target.
+        offer: Length = "6s", "100ms"..="5min";
+        /// How long a dead seat keeps a conversation in which it has replied. Before its first reply
+        /// there is no grace.
+        seat_grace: Length = "20s", "0ms"..="10min";
+        /// How far back a reconnect can resume. After it the client reloads.
+        resume_for: Length = "24h", "1min"..="30d";
+        /// The promise to the customer: a person's first message, or a machine's answer.
+        first_response_target: Length = "15s", "1s"..="10min";
+        /// Silence of a seat, after a customer's message, that costs it the conversation.
+        owner_silence_max: Length = "90s", "1s"..="1h";
+        /// Owners that a conversation may lose before a supervisor gets it.
+        hops_max: Count = "3", "1"..="20";
+        /// Silence of a customer after which he is asked whether he is still there.
+        customer_silence_ask: Length = "10min", "1s"..="24h";
+        /// Silence of a customer after which the conversation closes and the slot is free.
+        customer_silence_close: Length = "15min", "2s"..="48h";
+        /// How long a token of the widget or the seat may be used to open a socket.
+        token_ttl: Length = "10min", "10s"..="24h";
+        /// How long a stop may take before what is left is cut off.
+        drain: Length = "10s", "100ms"..="5min";
+    }
+
+    /// What is written to the log. Never the text of a message, never contact data.
+    log("log."): Log {
+        /// "text" for people, "json" for machines.
+        format: LogFormat = "text";
+        /// The least severe events that are written.
+        level: LogLevel = "info";
+    }
+}
+
+/// One check between settings: what must hold, and the keys to look at when it does not.
+pub(super) struct Relation {
+    pub(super) holds: bool,
+    /// The setting to change.
+    pub(super) key: &'static str,
+    /// The setting that it must fit.
+    pub(super) other: &'static str,
+    /// What must hold between them, and why.
+    pub(super) must: &'static str,
+}
+
+impl Config {
+    /// Whether the built-in demo shop may be served: its passwords are public, so only to this
+    /// machine.
+    pub fn demo_shop_allowed(&self) -> bool {
+        [self.server.listen, self.server.admin_listen]
+            .iter()
+            .all(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    /// The checks between settings.
+    #[rustfmt::skip] // a table: one check a block of two lines
+    pub(super) fn relations(&self) -> Vec<Relation> {
+        let Self { server, gateway, flow, schedule, journal, understand, timers, admission, .. } = self;
+        let relation = |holds, key, other, must| Relation { holds, key, other, must };
+        vec![
+            relation(self.paths.shops.is_some() || self.demo_shop_allowed(), "shops", "server.listen",
+                "must name a folder of shop files when an address is not loopback: the demo shop's passwords are public"),
+            relation(server.listen != server.admin_listen || server.listen.port() == 0, "server.admin_listen", "server.listen",
+                "must be another address"),
+            relation(gateway.text_bytes_max <= gateway.frame_bytes_max, "gateway.text_bytes_max", "gateway.frame_bytes_max",
+                "must not be larger: the text travels in a frame"),
+            relation(gateway.frame_bytes_max <= gateway.outbox_bytes_max, "gateway.frame_bytes_max", "gateway.outbox_bytes_max",
+                "must not be larger: a frame has to fit into the outbox"),
+            relation(gateway.read_buffer <= gateway.frame_bytes_max, "gateway.read_buffer", "gateway.frame_bytes_max",
+                "must not be larger: more than a frame is never read at once"),
+            relation(gateway.messages_per_s <= gateway.messages_burst, "gateway.messages_burst", "gateway.messages_per_s",
+                "must not be less: the burst is what a second may hold"),
+            relation(gateway.messages_per_s <= admission.shop_messages_per_s, "gateway.messages_per_s", "admission.shop_messages_per_s",
+                "must not be more: one connection is part of a shop"),
+            relation(gateway.frame_bytes_max < journal.segment, "gateway.frame_bytes_max", "journal.segment",
+                "must be less: a message has to fit into one file of the journal"),
+            relation(flow.batch_max <= flow.shard_queue_capacity, "flow.batch_max", "flow.shard_queue_capacity",
+                "must not be more: a batch is taken from the queue"),
+            relation(schedule.waiting_max <= flow.conversations_live_max, "schedule.waiting_max", "flow.conversations_live_max",
+                "must not be more: a conversation that waits is held in memory"),
+            relation(schedule.queue_wait_max >= timers.first_response_target, "schedule.queue_wait_max", "timers.first_response_target",
+                "must not be less: nobody is sent away within the promise"),
+            relation(understand.wait_max < timers.first_response_target, "understand.wait_max", "timers.first_response_target",
+                "must be less: understanding is a small part of the first response"),
+            relation(timers.heartbeat < timers.peer_dead_after, "timers.peer_dead_after", "timers.heartbeat",
+                "must be longer: a peer that pings in time is alive"),
+            relation(timers.offer < timers.first_response_target, "timers.offer", "timers.first_response_target",
+                "must be shorter: a second seat has to be asked within the promise"),
+            relation(timers.customer_silence_ask < timers.customer_silence_close, "timers.customer_silence_close", "timers.customer_silence_ask",
+                "must be longer: the customer is asked before the conversation closes"),
+            relation(timers.customer_silence_close <= timers.resume_for, "timers.resume_for", "timers.customer_silence_close",
+                "must not be shorter: an open conversation can be resumed"),
+        ]
+    }
+}
