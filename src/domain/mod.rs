@@ -3,20 +3,24 @@
 //! Nothing here reads a clock, draws a random number or touches a socket. Shapes that leave the
 //! process (wire frames, journal records) are built from these types in `protocol` and `journal`.
 
+mod digits;
 mod event;
 mod hours;
 mod ids;
 mod language;
+mod priority;
 mod seat;
 mod time;
 mod understanding;
 
+pub use digits::ascii_digit;
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
 pub use hours::{Hours, HoursError};
 pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
 };
 pub use language::{Language, LanguageError};
+pub use priority::Priority;
 pub use seat::{SeatProfile, SeatState};
 pub use time::Timestamp;
 pub use understanding::{Guess, Intent, IntentError, PiiKind, PiiSpan, Sentiment, Understanding};
