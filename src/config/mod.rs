@@ -26,3 +26,6 @@ pub use print::commented_file;
 pub use reader::Loaded;
 pub use settings::{ENV_PREFIX, Section, Setting};
 pub use sources::{CONFIG_FILE_ENV, Flag, Sources, all_settings, setting};
+//! Settings as typed values: read once, all mistakes reported together.
+
+pub mod shop;

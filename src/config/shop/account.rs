@@ -1,0 +1,98 @@
+//! Who may sit at a seat, and secrets that never show in a log.
+
+use std::fmt;
+
+use argon2::Argon2;
+use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::PasswordHash;
+use subtle::ConstantTimeEq;
+
+use crate::domain::SeatProfile;
+
+/// A seat with the password that opens it.
+#[derive(Clone, Debug)]
+pub struct SeatAccount {
+    /// What the seat can do and when.
+    pub profile: SeatProfile,
+    /// What its owner types.
+    pub password: Password,
+}
+
+/// How a password is kept.
+#[derive(Clone)]
+pub enum Password {
+    /// An Argon2 hash in PHC form.
+    Hash(Box<PasswordHash>),
+    /// The password itself: demo shops only, so that the demo can print it.
+    Demo(String),
+}
+
+impl Password {
+    /// Whether `given` is the password. Takes tens of milliseconds of CPU for a hash, by design:
+    /// call it away from the socket threads.
+    pub fn verify(&self, given: &str) -> bool {
+        match self {
+            Self::Hash(hash) => {
+                Argon2::default().verify_password(given.as_bytes(), hash.as_ref()).is_ok()
+            }
+            Self::Demo(password) => password.as_bytes().ct_eq(given.as_bytes()).into(),
+        }
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash(_) => f.write_str("Hash(…)"),
+            Self::Demo(_) => f.write_str("Demo(…)"),
+        }
+    }
+}
+
+/// A key shared with the shop's own server, which signs the ids of its users with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdentitySecret(String);
+
+impl IdentitySecret {
+    /// Shortest accepted secret: as long as the output of the hash that it keys.
+    pub const BYTES_MIN: usize = 32;
+
+    pub(super) fn new(text: String) -> Option<Self> {
+        (text.len() >= Self::BYTES_MIN).then_some(Self(text))
+    }
+
+    /// The key of the HMAC.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for IdentitySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentitySecret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::password_hash::PasswordHasher;
+    use argon2::{Algorithm, Params, Version};
+
+    use super::*;
+
+    #[test]
+    fn a_password_opens_its_seat_and_nothing_else_does() {
+        // The lightest parameters: the test is about the comparison, not about its cost.
+        let params = Params::new(8, 1, 1, None).expect("parameters");
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash = hasher.hash_password(b"correct horse").expect("a hash");
+
+        for password in [Password::Hash(Box::new(hash)), Password::Demo("correct horse".to_owned())]
+        {
+            assert!(password.verify("correct horse"));
+            assert!(!password.verify("correct horse "));
+            assert!(!password.verify(""));
+            assert!(!format!("{password:?}").contains("horse"));
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The sentences a shop has written in advance, one file a language.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use toml::Value;
+
+use crate::domain::{Intent, Language};
+
+use super::order::OrderStatus;
+use super::section::{Mistakes, Section};
+
+/// Questions that a sentence written in advance can answer, whoever asks and whatever was bought.
+pub const FAQ_INTENTS: [Intent; 12] = [
+    Intent::DeliveryTime,
+    Intent::ShippingOptions,
+    Intent::CustomsDuties,
+    Intent::ReturnPolicy,
+    Intent::PaymentMethods,
+    Intent::WarrantyRepair,
+    Intent::Invoice,
+    Intent::Discount,
+    Intent::BulkBusiness,
+    Intent::Newsletter,
+    Intent::AccountAccess,
+    Intent::DataPrivacy,
+];
+
+/// Texts that are no answers: what the router says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phrase {
+    /// How to reach a person; ends every answer.
+    PersonHint,
+    /// Asks a silent customer whether there is more.
+    StillThere,
+    /// Tells a silent customer that the conversation ended.
+    ClosedBySilence,
+    /// Nobody is there before `{opens_at}`; `{reference}` stands for the place in the queue.
+    Ticket,
+    /// Nobody is there and no time is planned.
+    TicketNoTime,
+}
+
+impl Phrase {
+    /// Every phrase.
+    pub const ALL: [Self; 5] = [
+        Self::PersonHint,
+        Self::StillThere,
+        Self::ClosedBySilence,
+        Self::Ticket,
+        Self::TicketNoTime,
+    ];
+
+    /// The key of the phrase in an answer file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PersonHint => "person_hint",
+            Self::StillThere => "still_there",
+            Self::ClosedBySilence => "closed_by_silence",
+            Self::Ticket => "ticket",
+            Self::TicketNoTime => "ticket_no_time",
+        }
+    }
+
+    const fn placeholders(self) -> &'static [&'static str] {
+        match self {
+            Self::Ticket => &["reference", "opens_at"],
+            Self::TicketNoTime => &["reference"],
+            _ => &[],
+        }
+    }
+}
+
+impl FromStr for Phrase {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|phrase| phrase.as_str() == text).ok_or(())
+    }
+}
+
+impl OrderStatus {
+    /// What the sentence for a status must mention.
+    const fn placeholders(self) -> &'static [&'static str] {
+        match self {
+            Self::Processing => &["order", "date"],
+            Self::Shipped => &["order", "carrier", "date", "tracking"],
+            Self::OutForDelivery => &["order", "carrier", "tracking"],
+            Self::Delivered => &["order", "date"],
+            Self::Cancelled | Self::Returned => &["order"],
+        }
+    }
+}
+
+/// A text with `{placeholders}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Arc<str>);
+
+impl Template {
+    /// The text with every placeholder replaced; `None` when a value is not at hand. Values are put
+    /// in as they are: braces inside them mean nothing.
+    pub fn fill(&self, values: &[(&str, Option<&str>)]) -> Option<String> {
+        let mut filled = String::with_capacity(self.0.len() + 32);
+        let mut rest: &str = &self.0;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}')?;
+            filled.push_str(before);
+            filled.push_str(values.iter().find(|(known, _)| *known == name)?.1?);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Some(filled)
+    }
+
+    /// The text as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The names between braces, sorted; `None` when a brace has no partner.
+    pub fn placeholders(&self) -> Option<Vec<&str>> {
+        let mut names = Vec::new();
+        let mut rest: &str = &self.0;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}')?;
+            if before.contains('}') || name.contains('{') {
+                return None;
+            }
+            names.push(name);
+            rest = after;
+        }
+        names.sort_unstable();
+        (!rest.contains('}')).then_some(names)
+    }
+}
+
+/// How a language writes a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayNames {
+    pattern: Template,
+    months: Vec<String>,
+}
+
+impl DayNames {
+    /// Day and month, such as `28 November`.
+    pub fn day(&self, date: jiff::civil::Date) -> String {
+        let month = usize::from(date.month().unsigned_abs()) - 1;
+        let day = date.day().to_string();
+        self.pattern
+            .fill(&[("day", Some(&day)), ("month", Some(&self.months[month]))])
+            .expect("the pattern was checked when it was read")
+    }
+}
+
+/// What a shop says in one language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers {
+    orders: BTreeMap<OrderStatus, Template>,
+    faq: BTreeMap<Intent, Template>,
+    phrases: BTreeMap<Phrase, Template>,
+    days: DayNames,
+}
+
+impl Answers {
+    /// The sentence about an order in `status`.
+    pub fn order(&self, status: OrderStatus) -> Option<&Template> {
+        self.orders.get(&status)
+    }
+
+    /// The answer to a question that many ask; only for [`FAQ_INTENTS`].
+    pub fn faq(&self, intent: Intent) -> Option<&Template> {
+        self.faq.get(&intent)
+    }
+
+    /// A sentence of the router itself.
+    pub fn phrase(&self, phrase: Phrase) -> &Template {
+        self.phrases.get(&phrase).expect("every phrase was checked when the file was read")
+    }
+
+    /// How the language writes a day.
+    pub fn days(&self) -> &DayNames {
+        &self.days
+    }
+
+    /// Reads one answer file. Order sentences and FAQ answers may be left out, phrases may not.
+    pub(super) fn parse(mistakes: &Mistakes, file: &str, text: &str) -> Option<Self> {
+        let mut root = Section::root(mistakes, file, text);
+        let mut dates = root.section("date");
+        let orders = root.section("order");
+        let faq = root.section("faq");
+        let phrases = root.section("texts");
+        root.finish();
+
+        let statuses = OrderStatus::ALL.map(OrderStatus::as_str).join(", ");
+        let orders: BTreeMap<OrderStatus, Template> =
+            orders.map(&format!("one of {statuses}"), |section, key, value| {
+                let names = OrderStatus::from_str(key).ok()?.placeholders();
+                template(section, key, value, names)
+            });
+        let questions = FAQ_INTENTS.map(Intent::as_str).join(", ");
+        let mut faq: BTreeMap<Intent, Template> = faq
+            .map(&format!("one of {questions}"), |section, key, value| {
+                template(section, key, value, &[])
+            });
+        faq.retain(|intent, _| {
+            let known = FAQ_INTENTS.contains(intent);
+            if !known {
+                let problem = "is never answered by a machine";
+                mistakes.note(
+                    file,
+                    format!("faq.{intent}"),
+                    problem,
+                    format!("one of {questions}"),
+                );
+            }
+            known
+        });
+        let known = Phrase::ALL.map(Phrase::as_str).join(", ");
+        let phrases: BTreeMap<Phrase, Template> =
+            phrases.map(&format!("one of {known}"), |section, key, value| {
+                let names = Phrase::from_str(key).ok()?.placeholders();
+                template(section, key, value, names)
+            });
+        for phrase in Phrase::ALL.iter().filter(|phrase| !phrases.contains_key(phrase)) {
+            mistakes.note(file, format!("texts.{}", phrase.as_str()), "is missing", "a text");
+        }
+        let days = day_names(&mut dates);
+        dates.finish();
+        let whole = phrases.len() == Phrase::ALL.len();
+        whole.then_some(())?;
+        Some(Self { orders, faq, phrases, days: days? })
+    }
+}
+
+/// A text that mentions exactly the placeholders `names`, each once.
+fn template(section: &Section<'_>, key: &str, value: Value, names: &[&str]) -> Option<Template> {
+    let template = match value {
+        Value::String(text) if !text.trim().is_empty() => Template(text.trim().into()),
+        other => return section.refuse(key, &other, "a text that is not empty"),
+    };
+    let mut expected = names.to_vec();
+    expected.sort_unstable();
+    if template.placeholders().as_ref() == Some(&expected) {
+        return Some(template);
+    }
+    let accepted = match names {
+        [] => "no placeholder and no brace".to_owned(),
+        names => format!("exactly {{{}}}, each once", names.join("}, {")),
+    };
+    section.note(key, "has other placeholders than it should", accepted);
+    None
+}
+
+fn day_names(section: &mut Section<'_>) -> Option<DayNames> {
+    let pattern = section.required_text("pattern", "a text with {day} and {month}");
+    let months = section.texts("months");
+    if months.len() != 12 || months.iter().any(|month| month.trim().is_empty()) {
+        section.note("months", format!("has {} names", months.len()), "12 names, January first");
+        return None;
+    }
+    let pattern = template(section, "pattern", Value::String(pattern), &["day", "month"])?;
+    Some(DayNames { pattern, months })
+}
+
+/// Answers by language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerBook(pub(super) BTreeMap<Language, Answers>);
+
+impl AnswerBook {
+    /// What the shop says in `language`; `None` when nobody wrote it.
+    pub fn get(&self, language: Language) -> Option<&Answers> {
+        self.0.get(&language)
+    }
+
+    /// Languages with a file, sorted.
+    pub fn languages(&self) -> impl Iterator<Item = Language> + '_ {
+        self.0.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_without_a_value_gives_nothing_rather_than_a_hole() {
+        let template = Template("Order {order} comes with {carrier}.".into());
+
+        let filled = template.fill(&[("order", Some("TW-1")), ("carrier", Some("{order}"))]);
+        assert_eq!(filled.as_deref(), Some("Order TW-1 comes with {order}."));
+        assert_eq!(template.fill(&[("order", Some("TW-1")), ("carrier", None)]), None);
+        assert_eq!(template.fill(&[("order", Some("TW-1"))]), None);
+    }
+
+    #[test]
+    fn a_brace_without_partner_is_no_template() {
+        for text in ["{order", "order}", "{{order}}", "a } b { c"] {
+            assert_eq!(Template(text.into()).placeholders(), None, "{text}");
+        }
+    }
+}

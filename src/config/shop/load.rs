@@ -1,0 +1,135 @@
+//! Where the files of a shop come from: the program itself, or a folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::section::{Mistakes, ShopErrors};
+use super::{Shop, parse};
+
+/// The files of one shop: path relative to its folder, with `/` between parts, and text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShopFiles(pub BTreeMap<String, String>);
+
+/// Most bytes of one file of a shop: a table of some 100,000 orders.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+macro_rules! demo_files {
+    ($($path:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo/", $path)))),+]
+    };
+}
+
+const DEMO: &[(&str, &str)] = demo_files!["shop.toml", "orders.csv", "answers/en.toml",];
+
+impl ShopFiles {
+    /// The demo shop, built into the program.
+    pub fn demo() -> Self {
+        let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
+        Self(DEMO.iter().map(owned).collect())
+    }
+
+    /// Reads the files in `folder` and one level below it.
+    fn read(folder: &Path, mistakes: &Mistakes) -> Self {
+        let mut files = BTreeMap::new();
+        for (name, path) in entries(folder, mistakes) {
+            if path.is_dir() {
+                for (inner, path) in entries(&path, mistakes) {
+                    if path.is_file() {
+                        read_file(&path, format!("{name}/{inner}"), &mut files, mistakes);
+                    }
+                }
+            } else {
+                read_file(&path, name, &mut files, mistakes);
+            }
+        }
+        Self(files)
+    }
+}
+
+impl Shop {
+    /// The demo shop, built into the program.
+    ///
+    /// # Panics
+    /// Never in a build whose tests passed: they read the same files.
+    pub fn embedded_demo() -> Self {
+        Self::from_files(&ShopFiles::demo()).expect("the built-in demo shop has no mistakes")
+    }
+
+    /// Reads a shop from its files.
+    ///
+    /// # Errors
+    /// Every mistake in every file, at once.
+    pub fn from_files(files: &ShopFiles) -> Result<Self, ShopErrors> {
+        parse::shop(files)
+    }
+
+    /// Reads every folder below `path` that holds a `shop.toml`, in the order of their names.
+    ///
+    /// # Errors
+    /// Every mistake of every shop, at once; also when `path` holds no shop, or one id twice.
+    pub fn load_dir(path: &Path) -> Result<Vec<Self>, ShopErrors> {
+        let mistakes = Mistakes::default();
+        let mut shops: Vec<Self> = Vec::new();
+        let mut found = false;
+        for (name, folder) in entries(path, &mistakes) {
+            if !folder.join("shop.toml").is_file() {
+                continue;
+            }
+            found = true;
+            match Self::from_files(&ShopFiles::read(&folder, &mistakes)) {
+                Err(errors) => mistakes.take_over(&name, errors),
+                Ok(shop) if shops.iter().any(|other| other.id == shop.id) => {
+                    let file = format!("{name}/shop.toml");
+                    mistakes.note(
+                        &file,
+                        "id",
+                        format!("`{}` is taken", shop.id),
+                        "an id of its own",
+                    );
+                }
+                Ok(shop) => shops.push(shop),
+            }
+        }
+        if !found {
+            let folder = path.display().to_string();
+            mistakes.note(&folder, "", "holds no shop", "folders with a shop.toml");
+        }
+        mistakes.or(shops)
+    }
+}
+
+/// What lies in `folder`, by name; names that are no UTF-8 are left out.
+fn entries(folder: &Path, mistakes: &Mistakes) -> Vec<(String, std::path::PathBuf)> {
+    let read = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries: Vec<_> = match read {
+        Ok(entries) => entries
+            .into_iter()
+            .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+            .collect(),
+        Err(error) => {
+            let folder = folder.display().to_string();
+            mistakes.note(&folder, "", format!("cannot be read: {error}"), "a readable folder");
+            Vec::new()
+        }
+    };
+    entries.sort();
+    entries
+}
+
+fn read_file(path: &Path, name: String, files: &mut BTreeMap<String, String>, mistakes: &Mistakes) {
+    if !name.ends_with(".toml") && !name.ends_with(".csv") {
+        return;
+    }
+    let accepted = "a readable UTF-8 file of at most 16 MiB";
+    let too_large = std::fs::metadata(path).is_ok_and(|file| file.len() > FILE_BYTES_MAX);
+    if too_large {
+        mistakes.note(&name, "", "is too large", accepted);
+        return;
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            files.insert(name, text);
+        }
+        Err(error) => mistakes.note(&name, "", format!("cannot be read: {error}"), accepted),
+    }
+}

@@ -1,0 +1,145 @@
+//! A shop: who may connect, who answers, when, and what is answered without a person.
+//!
+//! A shop is a folder with `shop.toml`, an order table and a folder of answers by language. The demo
+//! shop under `config/demo` is built into the program and is the example to copy.
+
+mod account;
+mod answers;
+mod crew;
+mod load;
+mod order;
+mod origin;
+mod parse;
+mod region;
+mod section;
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    CustomerId, Hours, Intent, Language, RegionId, SeatId, Sentiment, ShopId, SkillId,
+};
+
+pub use account::{IdentitySecret, Password, SeatAccount};
+pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
+pub use load::ShopFiles;
+pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
+pub use origin::Origins;
+pub use region::Region;
+pub use section::{Mistake, ShopErrors};
+
+/// The skill that every shop has: what no other skill covers.
+pub const GENERAL_SKILL: &str = "general";
+
+/// One tenant of the router with everything that its owner decides.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    /// Name in tokens and addresses.
+    pub id: ShopId,
+    /// Name that people read.
+    pub name: String,
+    /// Whether the shop is a demonstration: plain passwords, for connections from this machine only.
+    pub demo: bool,
+    /// Pages that may connect.
+    pub origins: Origins,
+    /// Language of what the router says of itself when it cannot say it in the customer's.
+    pub default_language: Language,
+    /// Language of the seats that take a conversation in a language that no seat speaks.
+    pub fallback_language: Option<Language>,
+    /// Business hours.
+    pub hours: Hours,
+    /// Sales regions.
+    pub regions: Vec<Region>,
+    /// Which skill an intent asks for.
+    pub skills: SkillMap,
+    /// What is more urgent than the rest.
+    pub priorities: Priorities,
+    /// When a machine may answer.
+    pub answering: Answering,
+    /// How order numbers look.
+    pub order_number: OrderPattern,
+    /// Seats by sign-in name.
+    pub seats: BTreeMap<SeatId, SeatAccount>,
+    /// Key for signed user ids; without one every customer is anonymous.
+    pub identity_secret: Option<IdentitySecret>,
+    /// What the machine may tell.
+    pub knowledge: ShopKnowledge,
+}
+
+impl Shop {
+    /// The region of a customer, told by the browser's locale and time zone; `None` when nothing
+    /// points to one.
+    pub fn region_for(&self, locale: &str, time_zone: &str) -> Option<RegionId> {
+        region::region_for(&self.regions, locale, time_zone)
+    }
+}
+
+/// The skill that each intent asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkillMap {
+    by_intent: BTreeMap<Intent, SkillId>,
+    general: SkillId,
+}
+
+impl SkillMap {
+    fn new(by_intent: BTreeMap<Intent, SkillId>) -> Self {
+        Self { by_intent, general: SkillId::from(GENERAL_SKILL) }
+    }
+
+    /// The skill for `intent`; the general one when the shop names none.
+    pub fn skill_for(&self, intent: Intent) -> &SkillId {
+        self.by_intent.get(&intent).unwrap_or(&self.general)
+    }
+
+    /// Every skill that some intent asks for, sorted, the general one included.
+    pub fn all(&self) -> Vec<SkillId> {
+        let mut skills: Vec<SkillId> = self.by_intent.values().cloned().collect();
+        skills.push(self.general.clone());
+        skills.sort_unstable();
+        skills.dedup();
+        skills
+    }
+}
+
+/// What raises the priority of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Priorities {
+    /// Intents that are always urgent.
+    pub raised_intents: Vec<Intent>,
+    /// Moods that make any intent urgent.
+    pub raised_sentiments: Vec<Sentiment>,
+    /// How sure the model must be of such a mood.
+    pub sentiment_confidence: f32,
+    /// Verified user ids that go before others.
+    pub vip_customers: Vec<CustomerId>,
+}
+
+/// When a machine may answer without a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answering {
+    /// How sure the model must be of the intent, unless the intent has a threshold of its own.
+    pub intent_confidence: f32,
+    /// Thresholds of single intents.
+    pub by_intent: BTreeMap<Intent, f32>,
+    /// How sure the model must be of the language.
+    pub language_confidence: f32,
+    /// From how sure a negative mood on a person answers.
+    pub negative_confidence: f32,
+    /// Messages of a customer after which a person answers, whatever they say.
+    pub customer_turns_max: u32,
+}
+
+impl Answering {
+    /// How sure the model must be of `intent`.
+    pub fn threshold(&self, intent: Intent) -> f32 {
+        self.by_intent.get(&intent).copied().unwrap_or(self.intent_confidence)
+    }
+}
+
+/// What the machine may tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShopKnowledge {
+    /// Orders by number.
+    pub orders: Orders,
+    /// Sentences by language.
+    pub answers: AnswerBook,
+}

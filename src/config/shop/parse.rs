@@ -1,0 +1,387 @@
+//! From the files of a shop to a [`Shop`], with all mistakes noted on the way.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU8;
+
+use argon2::password_hash::phc::PasswordHash;
+
+use crate::domain::{
+    CustomerId, Hours, Intent, Language, RegionId, SeatId, SeatProfile, Sentiment, ShopId, SkillId,
+};
+
+use super::account::{IdentitySecret, Password, SeatAccount};
+use super::answers::{AnswerBook, Answers, FAQ_INTENTS};
+use super::crew::Crew;
+use super::load::ShopFiles;
+use super::order::{OrderPattern, Orders};
+use super::origin::Origins;
+use super::region::Region;
+use super::section::{Mistakes, Section, ShopErrors};
+use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap};
+
+const FILE: &str = "shop.toml";
+const LANGUAGE: &str = "a language code of two or three lower-case letters";
+const NAME: &str = "1 to 64 of a-z, 0-9, `-` and `_`";
+const ORDER_NUMBER: &str =
+    "capital letters, 4 to 16 `#` for digits, and separators, as in TW-#####";
+const SLOTS_MAX: u32 = 20;
+const CREW_SEATS_MAX: u32 = 2_000;
+/// Intents about an order that its status may answer.
+const ORDER_INTENTS: [Intent; 2] = [Intent::TrackOrder, Intent::NotReceived];
+
+pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
+    let mistakes = Mistakes::default();
+    let Some(text) = files.0.get(FILE) else {
+        mistakes.note(FILE, "", "is missing", "a file shop.toml in the folder of the shop");
+        return mistakes.or(()).map(|()| unreachable!("a mistake was noted above"));
+    };
+    let mut root = Section::root(&mistakes, FILE, text);
+
+    let demo = root.flag("demo");
+    let id = root.required_text("id", NAME);
+    check_name(&root, "id", &id);
+    let name = root.required_text("name", "a text");
+    let origins = root.parsed_list(
+        "origins",
+        "`loopback`, or an origin such as https://shop.example in lower case, without a path",
+    );
+    let default_language = language(&mut root, "default_language").unwrap_or(Language::ENGLISH);
+    let fallback_language = language(&mut root, "fallback_language");
+    let order_number: OrderPattern = match root.parsed("order_number", ORDER_NUMBER) {
+        Some(pattern) => pattern,
+        None => "ORDER-########".parse().expect("the default pattern is one"),
+    };
+    let identity_secret = root.text("identity_secret").and_then(|text| {
+        let secret = IdentitySecret::new(text);
+        if secret.is_none() {
+            // The text itself stays out of the message: it may go to a log.
+            root.note("identity_secret", "is too short", "at least 32 bytes");
+        }
+        secret
+    });
+    let hours = hours(&mut root.section("hours"), "open", Hours::always);
+    let regions = regions(root.sections("regions"));
+    let skills = skill_map(root.section("intents"));
+    let priorities = priorities(root.section("priority"));
+    let answering = answering(root.section("answering"));
+
+    let mut reader =
+        Seats { demo, skills: skills.all(), regions: &regions, seats: BTreeMap::new() };
+    for section in root.sections("seats") {
+        reader.seat(section);
+    }
+    if root.has("crew") {
+        reader.crew(root.section("crew"));
+    }
+    let seats = reader.seats;
+
+    let knowledge = knowledge(&mut root, files, &mistakes, &order_number, demo);
+    if !knowledge.answers.0.contains_key(&default_language) {
+        let accepted = "a language with an answer file";
+        root.note("default_language", format!("`{default_language}` has no answers"), accepted);
+    }
+    root.finish();
+
+    mistakes.or(Shop {
+        id: ShopId::from(id),
+        name,
+        demo,
+        origins: Origins::from_rules(origins),
+        default_language,
+        fallback_language,
+        hours,
+        regions,
+        skills,
+        priorities,
+        answering,
+        order_number,
+        seats,
+        identity_secret,
+        knowledge,
+    })
+}
+
+fn language(section: &mut Section<'_>, key: &'static str) -> Option<Language> {
+    section.parsed(key, LANGUAGE)
+}
+
+/// Spans under `open_key` in the zone under `zone`; `default` when the section says neither.
+fn hours(section: &mut Section<'_>, open_key: &'static str, default: fn() -> Hours) -> Hours {
+    let zone = section.text("zone");
+    let spans = section.texts(open_key);
+    if zone.is_none() && spans.is_empty() {
+        return default();
+    }
+    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
+    Hours::parse(&zone, &spans).unwrap_or_else(|error| {
+        section.note(
+            open_key,
+            error.to_string(),
+            "an IANA `zone` and spans such as `Mon-Fri 09:00-18:00` or `always`",
+        );
+        default()
+    })
+}
+
+fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
+    let mut regions: Vec<Region> = Vec::new();
+    for mut section in sections {
+        let id = section.required_text("id", NAME);
+        check_name(&section, "id", &id);
+        let region = Region {
+            id: RegionId::from(id),
+            countries: section.texts("countries"),
+            locales: section.texts("locales"),
+            time_zones: section.texts("time_zones"),
+        };
+        for code in &region.countries {
+            if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+                section.note("countries", format!("`{code}` is no country"), "codes such as MX");
+            }
+        }
+        for zone in region.time_zones.iter().filter(|zone| !zone.ends_with("/*")) {
+            if jiff::tz::TimeZone::get(zone).is_err() {
+                let accepted = "IANA zones such as Asia/Bangkok, or America/* for all below";
+                section.note("time_zones", format!("`{zone}` is no time zone"), accepted);
+            }
+        }
+        if regions.iter().any(|other| other.id == region.id) {
+            section.note("id", format!("`{}` stands twice", region.id), "an id of its own");
+        }
+        section.finish();
+        regions.push(region);
+    }
+    regions
+}
+
+fn intents_accepted() -> String {
+    format!("one of {}", Intent::ALL.map(Intent::as_str).join(", "))
+}
+
+fn skill_map(section: Section<'_>) -> SkillMap {
+    let by_intent = section.map(&intents_accepted(), |section, key, value| match value.as_str() {
+        Some(skill) if is_name(skill) => Some(SkillId::from(skill)),
+        _ => section.refuse(key, &value, NAME),
+    });
+    SkillMap::new(by_intent)
+}
+
+fn priorities(mut section: Section<'_>) -> Priorities {
+    let sentiments = section.texts("raised_sentiments");
+    let raised_sentiments = sentiments
+        .iter()
+        .filter_map(|text| {
+            let found = Sentiment::ALL.into_iter().find(|sentiment| sentiment.as_str() == text);
+            if found.is_none() {
+                let problem = format!("`{text}` is no sentiment");
+                section.note("raised_sentiments", problem, "negative, neutral, positive");
+            }
+            found
+        })
+        .collect();
+    let priorities = Priorities {
+        raised_intents: section.parsed_list("raised_intents", &intents_accepted()),
+        raised_sentiments,
+        sentiment_confidence: section.probability("sentiment_confidence", 0.6),
+        vip_customers: section.texts("vip_customers").into_iter().map(CustomerId::from).collect(),
+    };
+    section.finish();
+    priorities
+}
+
+fn answering(mut section: Section<'_>) -> Answering {
+    let intents = section.section("intents");
+    let answering = Answering {
+        intent_confidence: section.probability("intent_confidence", 0.8),
+        by_intent: thresholds(intents),
+        language_confidence: section.probability("language_confidence", 0.8),
+        negative_confidence: section.probability("negative_confidence", 0.6),
+        customer_turns_max: section.whole("customer_turns_max", 1..=100, 6),
+    };
+    section.finish();
+    answering
+}
+
+fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {
+    let accepted: Vec<&str> =
+        FAQ_INTENTS.iter().chain(&ORDER_INTENTS).map(|intent| intent.as_str()).collect();
+    let accepted = format!("one of {}", accepted.join(", "));
+    section.map(&accepted, |section, key, value| {
+        let answered =
+            |intent: &Intent| FAQ_INTENTS.contains(intent) || ORDER_INTENTS.contains(intent);
+        if !key.parse().is_ok_and(|intent| answered(&intent)) {
+            section.note(key, "is never answered by a machine", &accepted);
+            return None;
+        }
+        section.as_probability(key, &value)
+    })
+}
+
+/// Reads seats and keeps what they must agree with.
+struct Seats<'a> {
+    demo: bool,
+    skills: Vec<SkillId>,
+    regions: &'a [Region],
+    seats: BTreeMap<SeatId, SeatAccount>,
+}
+
+impl Seats<'_> {
+    fn seat(&mut self, mut section: Section<'_>) {
+        let id = section.required_text("id", NAME);
+        check_name(&section, "id", &id);
+        let languages = section.parsed_list("languages", LANGUAGE);
+        if languages.is_empty() {
+            section.note("languages", "is empty", "at least one language code");
+        }
+        let regions: Vec<RegionId> =
+            section.texts("regions").into_iter().map(RegionId::from).collect();
+        for id in regions.iter().filter(|id| !self.regions.iter().any(|known| known.id == **id)) {
+            section.note("regions", format!("`{id}` is no region"), "ids of [[regions]]");
+        }
+        let profile = SeatProfile {
+            id: SeatId::from(id),
+            languages,
+            skills: self.skills_of(&mut section),
+            regions,
+            slots: slots(&mut section),
+            hours: hours(&mut section, "shifts", Hours::always),
+        };
+        let password = self.password(&mut section);
+        self.add(&section, profile, password);
+        section.finish();
+    }
+
+    fn crew(&mut self, mut section: Section<'_>) {
+        let weights = section.section("languages").map(LANGUAGE, |section, key, value| {
+            let weight = value.as_integer().and_then(|weight| u32::try_from(weight).ok());
+            match weight.filter(|weight| (1..=1_000).contains(weight)) {
+                Some(weight) => Some(weight),
+                None => section.refuse(key, &value, "a whole number from 1 to 1000"),
+            }
+        });
+        if weights.is_empty() {
+            section.note("languages", "is empty", "at least one language code with its weight");
+        }
+        let prefix = section.required_text("prefix", NAME);
+        check_name(&section, "prefix", &prefix);
+        let crew = Crew {
+            seats: section.whole("seats", 1..=CREW_SEATS_MAX, 1),
+            prefix,
+            slots: slots(&mut section),
+            skills: self.skills_of(&mut section),
+            languages: weights.into_iter().collect(),
+        };
+        if let Some(password) = self.password(&mut section) {
+            for profile in crew.profiles() {
+                self.add(&section, profile, Some(password.clone()));
+            }
+        }
+        section.finish();
+    }
+
+    fn add(&mut self, section: &Section<'_>, profile: SeatProfile, password: Option<Password>) {
+        let Some(password) = password else { return };
+        if self.seats.contains_key(&profile.id) {
+            section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
+        }
+        self.seats.insert(profile.id.clone(), SeatAccount { profile, password });
+    }
+
+    /// The skills under `skills`; all of the shop when there is no such key.
+    fn skills_of(&self, section: &mut Section<'_>) -> Vec<SkillId> {
+        if !section.has("skills") {
+            section.texts("skills");
+            return self.skills.clone();
+        }
+        let mut skills: Vec<SkillId> =
+            section.texts("skills").into_iter().map(SkillId::from).collect();
+        for skill in skills.iter().filter(|skill| !self.skills.contains(skill)) {
+            let known: Vec<&str> = self.skills.iter().map(SkillId::as_str).collect();
+            let accepted =
+                format!("skills of [intents] or `{GENERAL_SKILL}`: {}", known.join(", "));
+            section.note("skills", format!("no intent asks for `{skill}`"), accepted);
+        }
+        skills.sort_unstable();
+        skills.dedup();
+        skills
+    }
+
+    fn password(&self, section: &mut Section<'_>) -> Option<Password> {
+        let accepted = "an Argon2 hash in PHC form, `$argon2id$…`";
+        if let Some(password) = section.text("demo_password") {
+            if !self.demo {
+                section.note("demo_password", "is for demo shops only", "`password` with a hash");
+                return None;
+            }
+            return Some(Password::Demo(password));
+        }
+        let hash = section.required_text("password", accepted);
+        if hash.is_empty() {
+            return None;
+        }
+        match PasswordHash::new(&hash) {
+            Ok(hash) if hash.algorithm.as_str().starts_with("argon2") => {
+                Some(Password::Hash(Box::new(hash)))
+            }
+            _ => {
+                // The text itself stays out of the message: it may be a plain password.
+                section.note("password", "is no Argon2 hash", accepted);
+                None
+            }
+        }
+    }
+}
+
+fn slots(section: &mut Section<'_>) -> NonZeroU8 {
+    let slots = section.whole("slots", 1..=SLOTS_MAX, 3);
+    u8::try_from(slots).ok().and_then(NonZeroU8::new).expect("slots lie between 1 and SLOTS_MAX")
+}
+
+fn knowledge(
+    root: &mut Section<'_>,
+    files: &ShopFiles,
+    mistakes: &Mistakes,
+    pattern: &OrderPattern,
+    demo: bool,
+) -> ShopKnowledge {
+    let orders = match root.text("orders") {
+        None => Orders::default(),
+        Some(file) => match files.0.get(&file) {
+            Some(text) => Orders::parse(mistakes, &file, text, pattern, demo),
+            None => {
+                root.note("orders", format!("there is no file `{file}`"), "a CSV file of the shop");
+                Orders::default()
+            }
+        },
+    };
+    let folder = root.text("answers").unwrap_or_else(|| "answers".to_owned());
+    let mut answers = BTreeMap::new();
+    for (file, text) in &files.0 {
+        let Some(name) = file.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) else {
+            continue;
+        };
+        let code = name.strip_suffix(".toml").and_then(|code| code.parse::<Language>().ok());
+        match code {
+            None => mistakes.note(file, "", "is not named after a language", "such as es.toml"),
+            Some(language) => {
+                if let Some(parsed) = Answers::parse(mistakes, file, text) {
+                    answers.insert(language, parsed);
+                }
+            }
+        }
+    }
+    ShopKnowledge { orders, answers: AnswerBook(answers) }
+}
+
+fn check_name(section: &Section<'_>, key: &str, text: &str) {
+    if !text.is_empty() && !is_name(text) {
+        section.note(key, format!("`{text}` does not fit"), NAME);
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_name_byte = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+    };
+    (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
+}
