@@ -6,6 +6,7 @@ pub mod admission;
 pub mod deliver;
 
 pub mod config;
+pub mod dedup;
 pub mod domain;
 pub mod metrics;
 pub mod protocol;

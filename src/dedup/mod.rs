@@ -1,0 +1,25 @@
+//! Tells messages that say something new from those that say it again.
+//!
+//! Two different things, never mixed: the same message delivered twice ([`Seen`], by its id), and a
+//! customer who repeats himself while he waits ([`Recent`], by what he wrote). Conversations of
+//! different customers are never compared.
+//!
+//! **In**: a message of one customer in one conversation, its id, its text and the time.
+//!
+//! **Out**: whether it is fresh, a redelivery with the number it had, a conflict, or a repeat of an
+//! earlier message.
+//!
+//! **Invariants**: messages that name different numbers are never repeats of each other. A repeat
+//! always points to a fresh message that nobody has answered yet. The same calls give the same
+//! results on every machine.
+//!
+//! **Bounds**: [`Seen`] holds [`SEEN_MAX`] ids of 32 bytes; [`Recent`] holds [`RECENT_MAX`] texts of
+//! at most [`TEXT_BYTES_MAX`] bytes, and nothing once they were answered.
+
+mod normalise;
+mod recent;
+mod seen;
+
+pub use normalise::normalise;
+pub use recent::{Freshness, RECENT_MAX, Recent, Settings, TEXT_BYTES_MAX};
+pub use seen::{Delivery, SEEN_MAX, Seen};

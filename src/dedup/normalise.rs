@@ -1,0 +1,106 @@
+//! One form for texts that differ only in how they were typed.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::domain::ascii_digit;
+
+/// The text without what typing adds: compatibility forms, capitals, punctuation, doubled letters
+/// and runs of spaces. Digits of every script become ASCII and stay as many as they were. A text of
+/// nothing but punctuation keeps it.
+pub fn normalise(text: &str) -> String {
+    let plain = fold(text, |_| false);
+    if plain.is_empty() { fold(text, |c| !c.is_whitespace()) } else { plain }
+}
+
+/// Folds `text`; of the characters that are no letters, digits, marks or pictures, only those that
+/// `also` wants are kept.
+fn fold(text: &str, also: impl Fn(char) -> bool) -> String {
+    let mut folded = String::with_capacity(text.len());
+    // A space is put only before what follows it, so none stands at the end.
+    let mut space = false;
+    let mut last = None;
+    // A mark whose letter was dropped must not move to the letter before it.
+    let mut bare = true;
+    let lower = text.nfkc().flat_map(char::to_lowercase).nfkc();
+    for c in lower {
+        if is_apostrophe(c) && !also(c) {
+            bare = true;
+            continue;
+        }
+        if is_combining_mark(c) {
+            if !bare {
+                folded.push(c);
+                last = Some(c);
+            }
+            continue;
+        }
+        let c = ascii_digit(c).unwrap_or(if c == 'ς' { 'σ' } else { c });
+        if !(c.is_alphanumeric() || is_picture(c) || also(c)) {
+            space = !folded.is_empty();
+            bare = true;
+            continue;
+        }
+        if space {
+            folded.push(' ');
+        } else if last == Some(c) && !c.is_ascii_digit() {
+            bare = false;
+            continue;
+        }
+        folded.push(c);
+        (last, space, bare) = (Some(c), false, false);
+    }
+    folded
+}
+
+/// Typed inside words: `don't` and `dont` are one word, not two.
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{02bc}' | '`' | '\u{200c}' | '\u{200d}')
+}
+
+/// Pictures carry meaning; the blocks that hold nearly all of them.
+fn is_picture(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_typing_adds_is_gone() {
+        for (typed, plain) in [
+            ("  WHERE is   my parcel???!! ", "where is my parcel"),
+            ("Heeeelp", "help"),
+            ("don’t", "dont"),
+            ("ＴＷ－１０４８８", "tw 10488"),
+            ("طلب ١٠٤٨٨؟", "طلب 10488"),
+            ("ΠΟΥ ΕΊΝΑΙ ΤΟ ΔΈΜΑ ΜΟΥΣ;", "που είναι το δέμα μουσ"),
+            ("我的包裹在哪里？？", "我的包裹在哪里"),
+            ("พัสดุอยู่ไหน...", "พัสดุอยู่ไหน"),
+            ("मेरा पार्सल कहाँ है?", "मेरा पार्सल कहाँ है"),
+            ("😡😡😡", "😡"),
+            ("????", "?"),
+            ("", ""),
+        ] {
+            assert_eq!(normalise(typed), plain, "{typed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_normalised_once_and_for_all(text in "\\PC{0,60}|.{0,60}") {
+            let once = normalise(&text);
+
+            prop_assert_eq!(normalise(&once), once.clone());
+            prop_assert!(!once.starts_with(' ') && !once.ends_with(' ') && !once.contains("  "));
+        }
+
+        #[test]
+        fn digits_are_never_joined(text in "[0-9]{1,20}") {
+            prop_assert_eq!(normalise(&text), text);
+        }
+    }
+}

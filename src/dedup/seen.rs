@@ -1,0 +1,124 @@
+//! The same message delivered again: by the id that its sender gave it.
+
+use crate::domain::MessageId;
+
+/// Ids that a conversation remembers. A client resends what was not acknowledged, and it may have
+/// far fewer such messages than this; the oldest ids go first.
+pub const SEEN_MAX: usize = 256;
+
+/// Whether a message was delivered before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Its id is new.
+    Fresh,
+    /// It is here already, as number `seq` of the conversation.
+    Redelivered {
+        /// Number that it got.
+        seq: u64,
+    },
+    /// Its id belongs to another text, number `seq` of the conversation.
+    Conflict {
+        /// Number of the message that has the id.
+        seq: u64,
+    },
+}
+
+/// The ids of a conversation's messages.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Oldest first from `oldest` on, once the list is full and runs in a circle.
+    entries: Vec<Entry>,
+    oldest: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    id: MessageId,
+    /// Check sum of the text: tells a retry from a client that uses an id twice.
+    text_crc: u32,
+    seq: u64,
+}
+
+impl Seen {
+    /// Whether the message `id` with `text` is here already.
+    pub fn check(&self, id: MessageId, text: &str) -> Delivery {
+        // Newest first: a retry comes soon or never.
+        match self.entries.iter().rev().find(|entry| entry.id == id) {
+            None => Delivery::Fresh,
+            Some(entry) if entry.text_crc == text_crc(text) => {
+                Delivery::Redelivered { seq: entry.seq }
+            }
+            Some(entry) => Delivery::Conflict { seq: entry.seq },
+        }
+    }
+
+    /// Remembers a fresh message and the number it got.
+    pub fn record(&mut self, id: MessageId, text: &str, seq: u64) {
+        let entry = Entry { id, text_crc: text_crc(text), seq };
+        if self.entries.len() < SEEN_MAX {
+            // Most conversations are short: grow by few, not by doubling.
+            self.entries
+                .reserve_exact(usize::from(self.entries.len() == self.entries.capacity()) * 4);
+            self.entries.push(entry);
+        } else {
+            self.entries[self.oldest] = entry;
+            self.oldest = (self.oldest + 1) % SEEN_MAX;
+        }
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+}
+
+fn text_crc(text: &str) -> u32 {
+    crc32c::crc32c(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u128) -> MessageId {
+        MessageId::from_uuid(uuid::Uuid::from_u128(n))
+    }
+
+    #[test]
+    fn the_same_id_gets_the_same_number_and_another_text_is_a_conflict() {
+        let mut seen = Seen::default();
+        seen.record(id(1), "where is my parcel", 3);
+
+        assert_eq!(seen.check(id(1), "where is my parcel"), Delivery::Redelivered { seq: 3 });
+        assert_eq!(seen.check(id(1), "where is my parcel?"), Delivery::Conflict { seq: 3 });
+        assert_eq!(seen.check(id(2), "where is my parcel"), Delivery::Fresh);
+    }
+
+    #[test]
+    fn a_full_memory_forgets_its_oldest_id_and_grows_no_further() {
+        let mut seen = Seen::default();
+        for n in 0..3 * SEEN_MAX as u64 {
+            seen.record(id(u128::from(n)), "hello", n);
+        }
+
+        let newest = 3 * SEEN_MAX as u64 - 1;
+        let kept = newest - (SEEN_MAX as u64 - 1);
+        assert_eq!(
+            seen.check(id(u128::from(newest)), "hello"),
+            Delivery::Redelivered { seq: newest }
+        );
+        assert_eq!(seen.check(id(u128::from(kept)), "hello"), Delivery::Redelivered { seq: kept });
+        assert_eq!(seen.check(id(u128::from(kept - 1)), "hello"), Delivery::Fresh);
+        assert!(seen.heap_bytes() <= SEEN_MAX * 32);
+    }
+
+    #[test]
+    fn a_conversation_of_four_messages_takes_no_more_than_its_share() {
+        let mut seen = Seen::default();
+        for n in 0..4 {
+            seen.record(id(n), "hello", n as u64);
+        }
+
+        assert!(size_of::<Seen>() + seen.heap_bytes() <= 160);
+    }
+}
