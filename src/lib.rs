@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod deliver;
 
+pub mod automate;
 pub mod config;
 pub mod dedup;
 pub mod domain;

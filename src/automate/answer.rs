@@ -1,0 +1,273 @@
+//! The decision: an answer from the shop's own sentences and order facts, or a person.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use crate::config::shop::{Answers, FAQ_INTENTS, Order, OrderDate, OrderStatus, Shop};
+use crate::domain::{CustomerId, Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
+
+use super::needs::needs;
+use super::texts::{inserted, person_hint};
+
+/// A customer's message on its way to an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct AutomateInput<'a> {
+    /// What the customer wrote.
+    pub text: &'a str,
+    /// What was understood of it.
+    pub understanding: &'a Understanding,
+    /// The customer's user id, when the shop's own server signed it.
+    pub verified: Option<&'a CustomerId>,
+    /// Whether the customer asked for a person, now or before in the conversation.
+    pub asked_for_person: bool,
+    /// Messages of the customer in the conversation, this one included.
+    pub customer_turns: u32,
+    /// Sources that the machine answered from in the conversation.
+    pub answered_from: &'a [Arc<str>],
+}
+
+/// What becomes of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Automated {
+    /// The machine answers.
+    Answer {
+        /// The whole answer, in the customer's language.
+        text: String,
+        /// What it was taken from: `faq/return_policy` or `orders/TW-10482`.
+        source: Arc<str>,
+        /// How sure the model was of intent and language: the lesser of both.
+        confidence: f32,
+    },
+    /// A person must answer.
+    NeedsSeat {
+        /// The skill that the seat must have.
+        skill: SkillId,
+        /// How soon.
+        priority: Priority,
+        /// Why no machine answered.
+        why: WhySeat,
+    },
+    /// Thanks for an answer of the machine: nobody needs to say anything.
+    NoReply,
+}
+
+/// Why a message needs a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WhySeat {
+    /// The customer wants one.
+    AskedForPerson,
+    /// The customer is unhappy.
+    Negative,
+    /// Machines do not answer such a thing.
+    NotForMachines,
+    /// The model is not sure what the customer wants.
+    IntentUnsure,
+    /// The model is not sure which language it is.
+    LanguageUnsure,
+    /// The customer has written often already.
+    ManyTurns,
+    /// The machine has said it before, and it did not help.
+    AnsweredBefore,
+    /// The shop has no such sentence in the language.
+    NoText,
+    /// The text names no order.
+    NoOrderNumber,
+    /// The text names several orders.
+    SeveralOrders,
+    /// A general question is asked about one order.
+    AboutOneOrder,
+    /// The shop has no such order.
+    UnknownOrder,
+    /// The order belongs to somebody who is not known to be the customer.
+    NotTheirOrder,
+    /// The order is late, or the customer and the carrier disagree.
+    OrderTrouble,
+    /// The order table lacks a fact that the sentence needs.
+    MissingFact,
+}
+
+impl WhySeat {
+    /// The reason as written in metrics and explanations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AskedForPerson => "asked_for_person",
+            Self::Negative => "negative",
+            Self::NotForMachines => "not_for_machines",
+            Self::IntentUnsure => "intent_unsure",
+            Self::LanguageUnsure => "language_unsure",
+            Self::ManyTurns => "many_turns",
+            Self::AnsweredBefore => "answered_before",
+            Self::NoText => "no_text",
+            Self::NoOrderNumber => "no_order_number",
+            Self::SeveralOrders => "several_orders",
+            Self::AboutOneOrder => "about_one_order",
+            Self::UnknownOrder => "unknown_order",
+            Self::NotTheirOrder => "not_their_order",
+            Self::OrderTrouble => "order_trouble",
+            Self::MissingFact => "missing_fact",
+        }
+    }
+}
+
+/// Decides what becomes of a message.
+pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automated {
+    if is_thanks_for_an_answer(input, shop) {
+        return Automated::NoReply;
+    }
+    match answer(input, shop, now) {
+        Ok(Found { text, source }) => {
+            let language = input.understanding.language;
+            let hint = person_hint(shop, language.label);
+            Automated::Answer {
+                text: format!("{text}\n\n{hint}"),
+                source,
+                confidence: input.understanding.intent.confidence.min(language.confidence),
+            }
+        }
+        Err(why) => {
+            let (skill, priority) = needs(input.understanding, input.verified, shop);
+            Automated::NeedsSeat { skill, priority, why }
+        }
+    }
+}
+
+/// A sentence and where it came from.
+struct Found {
+    text: String,
+    source: Arc<str>,
+}
+
+fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
+    let intent = input.understanding.intent;
+    intent.label == Intent::ThanksBye
+        && intent.confidence >= shop.answering.threshold(intent.label)
+        && !input.asked_for_person
+        && !input.answered_from.is_empty()
+}
+
+fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Found, WhySeat> {
+    let Understanding { language, intent, sentiment, .. } = input.understanding;
+    let rules = &shop.answering;
+    if input.asked_for_person || intent.label == Intent::TalkToHuman {
+        return Err(WhySeat::AskedForPerson);
+    }
+    let topic = Topic::of(intent.label).ok_or(WhySeat::NotForMachines)?;
+    if sentiment.label == Sentiment::Negative && sentiment.confidence >= rules.negative_confidence {
+        return Err(WhySeat::Negative);
+    }
+    if intent.confidence < rules.threshold(intent.label) {
+        return Err(WhySeat::IntentUnsure);
+    }
+    if language.confidence < rules.language_confidence {
+        return Err(WhySeat::LanguageUnsure);
+    }
+    if input.customer_turns > rules.customer_turns_max {
+        return Err(WhySeat::ManyTurns);
+    }
+    let answers = shop.knowledge.answers.get(language.label).ok_or(WhySeat::NoText)?;
+
+    let numbers = shop.order_number.find_in(input.text);
+    let found = match (topic, numbers.as_slice()) {
+        (Topic::Order, []) => return Err(WhySeat::NoOrderNumber),
+        (Topic::Faq, []) => faq(answers, intent.label)?,
+        // How long delivery takes, asked about one order, is a question about that order.
+        (Topic::Order, [number]) => order_status(input, shop, answers, number, now)?,
+        (Topic::Faq, [number]) if intent.label == Intent::DeliveryTime => {
+            order_status(input, shop, answers, number, now)?
+        }
+        // A general rule is no answer to a question about one order.
+        (Topic::Faq, [_]) => return Err(WhySeat::AboutOneOrder),
+        (_, [_, _, ..]) => return Err(WhySeat::SeveralOrders),
+    };
+    if input.answered_from.contains(&found.source) {
+        return Err(WhySeat::AnsweredBefore);
+    }
+    Ok(found)
+}
+
+/// What a machine may speak about.
+#[derive(Clone, Copy)]
+enum Topic {
+    /// Where an order is.
+    Order,
+    /// What is the same for everybody.
+    Faq,
+}
+
+impl Topic {
+    /// The topic of an intent; `None` for all that only people answer: complaints, money, changes
+    /// to an order or an account, small talk.
+    fn of(intent: Intent) -> Option<Self> {
+        match intent {
+            Intent::TrackOrder | Intent::NotReceived => Some(Self::Order),
+            intent if FAQ_INTENTS.contains(&intent) => Some(Self::Faq),
+            _ => None,
+        }
+    }
+}
+
+fn faq(answers: &Answers, intent: Intent) -> Result<Found, WhySeat> {
+    let text = answers.faq(intent).ok_or(WhySeat::NoText)?.as_str().to_owned();
+    Ok(Found { text, source: format!("faq/{intent}").into() })
+}
+
+fn order_status(
+    input: &AutomateInput<'_>,
+    shop: &Shop,
+    answers: &Answers,
+    number: &str,
+    now: Timestamp,
+) -> Result<Found, WhySeat> {
+    let order = shop.knowledge.orders.get(number).ok_or(WhySeat::UnknownOrder)?;
+    if order.customer.is_some() && order.customer.as_ref() != input.verified {
+        return Err(WhySeat::NotTheirOrder);
+    }
+    let today = today(shop, now).ok_or(WhySeat::MissingFact)?;
+    if is_in_trouble(order, input.understanding.intent.label, today) {
+        return Err(WhySeat::OrderTrouble);
+    }
+    let template = answers.order(order.status).ok_or(WhySeat::NoText)?;
+    let day = |date: OrderDate| answers.days().day(date.resolve(today));
+    let date = match order.status {
+        OrderStatus::Delivered => order.delivered.map(day),
+        _ => order.expected.map(day),
+    };
+    let language = input.understanding.language.label;
+    let value = |text: Option<&str>| text.map(|text| inserted(language, text));
+    let [order_number, carrier, tracking, date] = [
+        value(Some(order.number.as_str())),
+        value(order.carrier.as_deref()),
+        value(order.tracking.as_deref()),
+        value(date.as_deref()),
+    ];
+    let text = template
+        .fill(&[
+            ("order", order_number.as_deref()),
+            ("carrier", carrier.as_deref()),
+            ("tracking", tracking.as_deref()),
+            ("date", date.as_deref()),
+        ])
+        .ok_or(WhySeat::MissingFact)?;
+    Ok(Found { text, source: format!("orders/{number}").into() })
+}
+
+/// Whether the order table alone would not settle it: late, or the customer misses what the carrier
+/// says is delivered or on its last way.
+fn is_in_trouble(order: &Order, intent: Intent, today: Date) -> bool {
+    let on_its_way = matches!(
+        order.status,
+        OrderStatus::Processing | OrderStatus::Shipped | OrderStatus::OutForDelivery
+    );
+    let late = order.expected.is_some_and(|expected| expected.resolve(today) < today);
+    let misses = intent == Intent::NotReceived
+        && !matches!(order.status, OrderStatus::Processing | OrderStatus::Shipped);
+    (on_its_way && late) || misses
+}
+
+/// The day it is where the shop is.
+fn today(shop: &Shop, now: Timestamp) -> Option<Date> {
+    let millis = i64::try_from(now.as_millis()).ok()?;
+    let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
+    Some(instant.to_zoned(shop.hours.zone().clone()).date())
+}

@@ -1,0 +1,21 @@
+//! Decides whether a machine answers a message or a person must.
+//!
+//! **In**: a message with what was understood of it, what happened in the conversation so far, the
+//! shop, and the time.
+//!
+//! **Out**: an answer with its source, or the skill and the priority of the seat that is needed,
+//! with the reason.
+//!
+//! **Invariants**: nothing is answered below the shop's thresholds, nor about complaints and money,
+//! nor in another language than the customer's. An answer is built from the shop's own sentences
+//! and order facts only, and ends with the way to a person. Nobody hears from one source twice.
+//!
+//! **Bounds**: the work is linear in the text; nothing is kept between calls.
+
+mod answer;
+mod needs;
+mod texts;
+
+pub use answer::{AutomateInput, Automated, WhySeat, decide};
+pub use needs::needs;
+pub use texts::{closed_by_silence, person_hint, still_there, ticket};
