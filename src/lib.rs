@@ -12,3 +12,4 @@ pub mod domain;
 pub mod metrics;
 pub mod protocol;
 pub mod runtime;
+pub mod journal;

@@ -1,0 +1,146 @@
+//! The disk as the journal sees it: one folder of files.
+//!
+//! Everything the journal asks of an operating system goes through these two traits, so that tests
+//! can put a disk below it that fails, fills up or forgets what was not synced.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A folder that holds a journal.
+pub trait Folder: Send + Sync {
+    /// Names of the files in the folder, in any order.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Opens an existing file for reading and writing.
+    fn open(&self, name: &str) -> io::Result<Box<dyn FolderFile>>;
+    /// Creates an empty file that must not exist yet.
+    fn create(&self, name: &str) -> io::Result<Box<dyn FolderFile>>;
+    /// Renames a file; durable only after [`Folder::sync`].
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file; durable only after [`Folder::sync`].
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes creations, renames and removals durable.
+    fn sync(&self) -> io::Result<()>;
+    /// Takes the folder for this process until the guard is dropped; `None` when it is taken.
+    fn lock(&self) -> io::Result<Option<FolderLock>>;
+    /// The path to show in messages.
+    fn path(&self) -> &Path;
+}
+
+/// A file in a [`Folder`].
+pub trait FolderFile: Send + Sync {
+    /// Length in bytes.
+    fn len_bytes(&self) -> io::Result<u64>;
+    /// Reads exactly `buffer.len()` bytes at `offset`.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    /// Writes all of `bytes` at `offset`, extending the file where needed.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Returns once content and length would survive a power cut.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+/// Keeps a folder taken until it is dropped.
+pub struct FolderLock {
+    _guard: Box<dyn Send>,
+}
+
+impl FolderLock {
+    /// Wraps whatever releases the lock when dropped.
+    pub fn new(guard: impl Send + 'static) -> Self {
+        Self { _guard: Box::new(guard) }
+    }
+}
+
+/// A folder of the local file system.
+pub struct DiskFolder {
+    path: PathBuf,
+}
+
+/// Name of the file whose lock marks the folder as taken.
+const LOCK_NAME: &str = "lock";
+
+impl DiskFolder {
+    /// The folder at `path`, created with its parents when missing.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if !path.is_dir() {
+            fs::create_dir_all(path)?;
+            // The entry of the new folder lives in its parent.
+            if let Some(parent) = path.canonicalize()?.parent() {
+                File::open(parent)?.sync_all()?;
+            }
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+}
+
+impl Folder for DiskFolder {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            // A name that is not UTF-8 is not one of ours.
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
+        let file = File::options().read(true).write(true).open(self.path.join(name))?;
+        Ok(Box::new(file))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
+        let path = self.path.join(name);
+        Ok(Box::new(File::options().read(true).write(true).create_new(true).open(path)?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn lock(&self) -> io::Result<Option<FolderLock>> {
+        let path = self.path.join(LOCK_NAME);
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            // The operating system releases the lock with the process, however it ends.
+            Ok(()) => Ok(Some(FolderLock::new(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl FolderFile for File {
+    fn len_bytes(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        File::sync_data(self)
+    }
+}
