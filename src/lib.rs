@@ -3,13 +3,15 @@
 //! The modules stand in the order in which a message travels; `docs/ARCHITECTURE.md` is the map.
 
 pub mod admission;
-pub mod deliver;
-
 pub mod automate;
-pub mod config;
 pub mod dedup;
+pub mod deliver;
+pub mod schedule;
+
+pub mod journal;
+
+pub mod config;
 pub mod domain;
 pub mod metrics;
 pub mod protocol;
 pub mod runtime;
-pub mod journal;

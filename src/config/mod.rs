@@ -13,6 +13,7 @@ mod mistakes;
 mod print;
 mod reader;
 mod settings;
+pub mod shop;
 mod sources;
 
 pub use kinds::{Durability, LogFormat, LogLevel};
@@ -26,6 +27,3 @@ pub use print::commented_file;
 pub use reader::Loaded;
 pub use settings::{ENV_PREFIX, Section, Setting};
 pub use sources::{CONFIG_FILE_ENV, Flag, Sources, all_settings, setting};
-//! Settings as typed values: read once, all mistakes reported together.
-
-pub mod shop;

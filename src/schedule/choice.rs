@@ -1,0 +1,76 @@
+//! Which conversation goes first.
+
+use std::time::Duration;
+
+use crate::domain::{Priority, Timestamp};
+
+/// What decides between two waiting conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its class.
+    pub priority: Priority,
+    /// When the customer first asked.
+    pub arrived_at: Timestamp,
+    /// Order of arrival, for those of the same instant.
+    pub seq: u64,
+}
+
+/// The rank of a claim at one instant; the lowest goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(u8, u64, Timestamp, u64);
+
+impl Claim {
+    /// Ranks by weight × (time waited + 1 s), the largest first. Whoever has waited for
+    /// `age_bound` goes before all others, the oldest first: so no stream of heavier
+    /// conversations can starve a light one.
+    ///
+    /// Inside one priority, the earlier arrival always has the lower rank.
+    pub fn rank(&self, now: Timestamp, age_bound: Duration) -> Rank {
+        let waited = now.since(self.arrived_at);
+        if waited >= age_bound {
+            return Rank(0, 0, self.arrived_at, self.seq);
+        }
+        let index = self.priority.weight().saturating_mul(waited.as_millis() as u64 + 1_000);
+        Rank(1, u64::MAX - index, self.arrived_at, self.seq)
+    }
+
+    /// Whether it has reached the age bound.
+    pub fn is_aged(&self, now: Timestamp, age_bound: Duration) -> bool {
+        now.since(self.arrived_at) >= age_bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(120);
+
+    fn claim(priority: Priority, arrived_s: u64) -> Claim {
+        let arrived_at = Timestamp::from_millis(arrived_s * 1_000);
+        Claim { priority, arrived_at, seq: arrived_s }
+    }
+
+    #[test]
+    fn a_vip_overtakes_who_has_waited_less_than_three_times_as_long() {
+        let vip = claim(Priority::Vip, 20);
+        let now = Timestamp::from_millis(30_000);
+
+        // The VIP counts as 3 × 11 s; the others as their wait and one second.
+        assert!(vip.rank(now, BOUND) < claim(Priority::Normal, 0).rank(now, BOUND));
+        let now = Timestamp::from_millis(25_000);
+        assert!(vip.rank(now, BOUND) > claim(Priority::Normal, 0).rank(now, BOUND));
+    }
+
+    #[test]
+    fn at_the_age_bound_the_oldest_goes_first_whatever_its_priority() {
+        let old = claim(Priority::Normal, 0);
+        let vip = claim(Priority::Vip, 1);
+
+        let before = Timestamp::from_millis(119_999);
+        let at = Timestamp::from_millis(120_000);
+
+        assert!(vip.rank(before, BOUND) < old.rank(before, BOUND));
+        assert!(old.rank(at, BOUND) < vip.rank(at, BOUND));
+    }
+}

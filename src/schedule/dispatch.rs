@@ -1,0 +1,308 @@
+//! Bringing conversations and seats together.
+
+use super::choice::Rank;
+use super::decision::{Decision, TicketReason, Why};
+use super::offers::Offer;
+use super::scheduler::{Case, Scheduler, Station};
+use super::shop::{LaneNo, SeatNo, ShopNo};
+use super::timers::Timer;
+use crate::domain::{ConversationId, Priority, SeatState};
+
+/// Which side looked for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// A person had chosen the seat.
+    Chosen,
+    /// The conversation took the best of the free seats.
+    Seat,
+    /// The seat took the next of the waiting conversations.
+    Conversation,
+}
+
+impl Scheduler {
+    /// Finds a place for a conversation that has none: a seat, else a lane, else a ticket.
+    pub(super) fn place(&mut self, conversation: ConversationId) {
+        if self.place_with_chosen_seat(conversation) {
+            return;
+        }
+        let case = self.cases.get(&conversation).expect("the case was opened by the caller");
+        let (shop_no, waits_since, returns) =
+            (case.shop, case.waits_since, case.contact.hops > 0 || case.times_refused > 0);
+        let shop = &mut self.shops[shop_no];
+        let Some(lane_no) = shop.lane_for(&case.contact) else {
+            return self.ticket(conversation, TicketReason::NoSeat, None);
+        };
+        if let Err(opens_at) = shop.reach(lane_no, self.now + self.settings.promise) {
+            return self.ticket(conversation, TicketReason::Hours, opens_at);
+        }
+        if let Some(seat) = self.find_seat(case, lane_no) {
+            return self.offer(conversation, seat, Found::Seat);
+        }
+        let gives_up_at = waits_since + self.settings.queue_wait_max;
+        if gives_up_at <= self.now {
+            return self.ticket(conversation, TicketReason::WaitedTooLong, None);
+        }
+        if !returns && self.shops[shop_no].waiting >= self.settings.waiting_max {
+            return self.ticket(conversation, TicketReason::QueueFull, None);
+        }
+        self.line_up(conversation, lane_no);
+        self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
+    }
+
+    fn line_up(&mut self, conversation: ConversationId, lane_no: LaneNo) {
+        let now = self.now;
+        let case = self.case_mut(conversation);
+        case.station = Station::Lane(lane_no);
+        case.barred.retain(|(_, until)| *until > now);
+        let bar_ends = case.barred.iter().map(|(_, until)| *until).min();
+        let (shop_no, entry, priority) = (case.shop, case.entry(), case.contact.priority);
+        let shop = &mut self.shops[shop_no];
+        shop.waiting += 1;
+        shop.waiting_lanes.insert(lane_no);
+        shop.lanes[lane_no].insert(priority, entry);
+        if let Some(at) = bar_ends {
+            self.timers.set(Timer::BarEnds(conversation), at);
+        }
+        let fallback_opens = entry.arrived_at + self.settings.fallback_after;
+        if fallback_opens > now && !shop.lanes[lane_no].fallback.is_empty() {
+            self.timers.set(Timer::FallbackOpens(conversation), fallback_opens);
+        }
+        self.tell_place(conversation);
+    }
+
+    /// Offers to the seat that a person chose, or keeps the conversation for it while it is there
+    /// and its time runs. Gives whether that settled it.
+    fn place_with_chosen_seat(&mut self, conversation: ConversationId) -> bool {
+        let now = self.now;
+        let case = self.case_mut(conversation);
+        let Some((seat_no, until)) = case.only else { return false };
+        let refused = case.last_refusal == Some(seat_no) && case.is_barred(seat_no, now);
+        let (shop_no, region) = (case.shop, case.contact.region.clone());
+        let shop = &self.shops[shop_no];
+        let serves = shop.index.serves(seat_no, region.as_ref());
+        if refused || until <= now || !serves || !shop.seats[seat_no].is_present() {
+            self.case_mut(conversation).only = None;
+            return false;
+        }
+        if shop.index.is_free(seat_no) {
+            self.offer(conversation, seat_no, Found::Chosen);
+            return true;
+        }
+        let case = self.case_mut(conversation);
+        case.station = Station::Kept(seat_no);
+        let kept = (case.contact.priority, case.entry());
+        let shop = &mut self.shops[shop_no];
+        shop.seats[seat_no].kept.push(kept);
+        shop.waiting += 1;
+        self.timers.set(Timer::KeptEnds(conversation), until);
+        self.tell_place(conversation);
+        true
+    }
+
+    /// The chosen seat's time is over: whoever has the skill may take it.
+    pub(super) fn kept_ends(&mut self, conversation: ConversationId) {
+        self.leave_station(conversation);
+        self.case_mut(conversation).only = None;
+        self.place(conversation);
+    }
+
+    /// A rule that held a waiting conversation back has come to its end.
+    pub(super) fn try_again(&mut self, conversation: ConversationId) {
+        let case = self.case(conversation);
+        let Station::Lane(lane_no) = case.station else { return };
+        if let Some(seat) = self.find_seat(case, lane_no) {
+            self.leave_station(conversation);
+            return self.offer(conversation, seat, Found::Seat);
+        }
+        let now = self.now;
+        let next = case.barred.iter().map(|(_, until)| *until).filter(|until| *until > now).min();
+        if let Some(at) = next {
+            self.timers.set(Timer::BarEnds(conversation), at);
+        }
+    }
+
+    /// The best free seat for a conversation of a lane. The last seat that did not keep it comes
+    /// only when there is no other.
+    fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<SeatNo> {
+        let shop = &self.shops[case.shop];
+        let lane = &shop.lanes[lane_no];
+        let waited = self.now.since(case.contact.arrived_at);
+        let ring = if lane.native_present > 0 {
+            &lane.native
+        } else if waited >= self.settings.fallback_after {
+            &lane.fallback
+        } else {
+            return None;
+        };
+        let mut passed_over: Vec<SeatNo> = case
+            .barred
+            .iter()
+            .filter(|(_, until)| *until > self.now)
+            .map(|(seat, _)| *seat)
+            .collect();
+        let barred = passed_over.len();
+        passed_over.extend(case.last_refusal);
+        shop.index
+            .choose(ring, &passed_over)
+            .or_else(|| shop.index.choose(ring, &passed_over[..barred]))
+    }
+
+    /// Gives a seat all that it has room for.
+    pub(super) fn fill(&mut self, shop: ShopNo, seat: SeatNo) {
+        while self.shops[shop].index.is_free(seat) {
+            let Some((conversation, found)) = self.next_for(shop, seat) else { return };
+            self.leave_station(conversation);
+            self.offer(conversation, seat, found);
+        }
+    }
+
+    /// The conversation that a free seat should take: of the heads of its lanes and of what is
+    /// kept for it, the one with the lowest rank.
+    fn next_for(&self, shop_no: ShopNo, seat_no: SeatNo) -> Option<(ConversationId, Found)> {
+        let shop = &self.shops[shop_no];
+        let seat = &shop.seats[seat_no];
+        let mut best: Option<(Rank, ConversationId, Found)> = None;
+        let mut consider = |rank: Rank, conversation, found| {
+            if best.is_none_or(|(lowest, ..)| rank < lowest) {
+                best = Some((rank, conversation, found));
+            }
+        };
+        let age_bound = self.settings.age_bound;
+        for (priority, entry) in &seat.kept {
+            let rank = entry.claim(*priority).rank(self.now, age_bound);
+            consider(rank, entry.conversation, Found::Chosen);
+        }
+        for lane_no in seat.native_lanes.iter_common(&shop.waiting_lanes, 0) {
+            for priority in Priority::ALL {
+                let mut queue = shop.lanes[lane_no].queue(priority).iter();
+                if let Some(head) = queue.find(|entry| self.may_take(entry.conversation, seat_no)) {
+                    let rank = head.claim(priority).rank(self.now, age_bound);
+                    consider(rank, head.conversation, Found::Conversation);
+                }
+            }
+        }
+        for lane_no in seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0) {
+            let lane = &shop.lanes[lane_no];
+            if lane.native_present > 0 {
+                continue;
+            }
+            for priority in Priority::ALL {
+                let opened = lane.queue(priority).iter().take_while(|entry| {
+                    self.now.since(entry.arrived_at) >= self.settings.fallback_after
+                });
+                let mut opened = opened.filter(|entry| self.may_take(entry.conversation, seat_no));
+                if let Some(head) = opened.next() {
+                    let rank = head.claim(priority).rank(self.now, age_bound);
+                    consider(rank, head.conversation, Found::Conversation);
+                }
+            }
+        }
+        best.map(|(_, conversation, found)| (conversation, found))
+    }
+
+    fn may_take(&self, conversation: ConversationId, seat: SeatNo) -> bool {
+        !self.case(conversation).is_barred(seat, self.now)
+    }
+
+    /// Looks for seats for all who wait in a lane, in their order, after the seats that work for
+    /// it have changed.
+    pub(super) fn fill_from_lane(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
+        let lane = &self.shops[shop_no].lanes[lane_no];
+        let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
+        for conversation in order {
+            let shop = &self.shops[shop_no];
+            let lane = &shop.lanes[lane_no];
+            if !shop.index.any_free(&lane.native) && !shop.index.any_free(&lane.fallback) {
+                return;
+            }
+            if let Some(seat) = self.find_seat(self.case(conversation), lane_no) {
+                self.leave_station(conversation);
+                self.offer(conversation, seat, Found::Seat);
+            }
+        }
+    }
+
+    /// After shifts have ended: tickets for those who wait in a lane that nobody works for within
+    /// the promise.
+    pub(super) fn close_lane_if_out_of_reach(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
+        let shop = &self.shops[shop_no];
+        let Err(opens_at) = shop.reach(lane_no, self.now + self.settings.promise) else { return };
+        let lane = &shop.lanes[lane_no];
+        let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
+        for conversation in order {
+            self.leave_station(conversation);
+            self.ticket(conversation, TicketReason::Hours, opens_at);
+        }
+    }
+
+    /// Asks a free seat to take a conversation that has left its place.
+    fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
+        let why = self.reasons(conversation, seat_no, found);
+        let case = self.case(conversation);
+        let shop_no = case.shop;
+        let (waiting_ms, deadline) = (
+            self.now.since(case.contact.arrived_at).as_millis() as u64,
+            case.contact.arrived_at + self.settings.first_response_target,
+        );
+        let expires_at = self.now + self.settings.offer_ttl;
+        let offer = self.offers.open(Offer { conversation, shop: shop_no, seat: seat_no });
+        self.case_mut(conversation).station = Station::Offered(offer);
+        self.timers.set(Timer::OfferExpires(offer), expires_at);
+
+        let shop = &mut self.shops[shop_no];
+        shop.seats[seat_no].offers.insert(offer);
+        shop.index.mark_offered(seat_no, self.now);
+        shop.refresh(seat_no);
+        self.decisions.push(Decision::Offered {
+            offer,
+            conversation,
+            shop: shop.id.clone(),
+            seat: shop.seats[seat_no].profile.id.clone(),
+            expires_at,
+            waiting_ms,
+            deadline,
+            why,
+        });
+        self.tell_offered(conversation);
+    }
+
+    fn reasons(&self, conversation: ConversationId, seat_no: SeatNo, found: Found) -> Vec<Why> {
+        let case = self.case(conversation);
+        let contact = &case.contact;
+        let shop = &self.shops[case.shop];
+        let seat = &shop.seats[seat_no];
+        debug_assert_eq!(seat.state, Some(SeatState::Ready), "only a ready seat is asked");
+
+        let mut why = Vec::with_capacity(6);
+        if found == Found::Chosen {
+            why.push(Why::Chosen);
+        } else {
+            let wanted = contact.language;
+            why.push(if seat.profile.languages.contains(&wanted) {
+                Why::Speaks(wanted)
+            } else {
+                let instead = shop.fallback().expect("only the fallback replaces a language");
+                if shop.speaks_with_skill(contact) {
+                    Why::NobodyThere { wanted, instead }
+                } else {
+                    Why::NobodySpeaks { wanted, instead }
+                }
+            });
+            why.push(Why::Skill(contact.skill.clone()));
+            why.extend(contact.region.clone().map(Why::Region));
+        }
+        let (used, slots) = (seat.used() as u8, seat.profile.slots.get());
+        why.push(Why::Load { used, slots });
+        if found == Found::Seat {
+            why.push(Why::MostSpecialised);
+        } else if case.claim().is_aged(self.now, self.settings.age_bound) {
+            why.push(Why::AgeBound);
+        } else if found == Found::Conversation {
+            why.push(Why::NextInLine { priority: contact.priority });
+        }
+        if case.times_refused > 0 {
+            why.push(Why::RefusedBefore { times: case.times_refused });
+        }
+        why
+    }
+}

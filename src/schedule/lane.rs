@@ -1,0 +1,217 @@
+//! A lane: the conversations that the same seats can take, in order.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::bitset::Bitset;
+use super::choice::{Claim, Rank};
+use crate::domain::{ConversationId, Language, Priority, RegionId, SkillId, Timestamp};
+
+/// What tells one lane from another. Bounded by the words of the roster: a language that nobody
+/// speaks is replaced by the fallback, and regions that no seat names share one key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LaneKey {
+    pub language: Language,
+    pub skill: SkillId,
+    pub region: LaneRegion,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LaneRegion {
+    /// No region was asked for.
+    Any,
+    Named(RegionId),
+    /// A region that no seat names: only seats without a list of regions serve it.
+    Unnamed,
+}
+
+/// One waiting conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub arrived_at: Timestamp,
+    pub seq: u64,
+    pub conversation: ConversationId,
+}
+
+/// Conversations of one priority, the earliest arrival first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue(VecDeque<Entry>);
+
+impl Queue {
+    /// Almost always at the end; in the middle only for one that comes back.
+    pub fn insert(&mut self, entry: Entry) {
+        let at = self.position(&entry);
+        self.0.insert(at, entry);
+    }
+
+    pub fn remove(&mut self, entry: &Entry) {
+        let at = self.position(entry);
+        assert_eq!(self.0.get(at), Some(entry), "a waiting conversation is in its queue");
+        self.0.remove(at);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn position(&self, entry: &Entry) -> usize {
+        self.0.partition_point(|e| (e.arrived_at, e.seq) < (entry.arrived_at, entry.seq))
+    }
+
+    /// How many rank below `rank`; `rank_of` must rise along the queue.
+    fn count_below(&self, rank: Rank, rank_of: impl Fn(&Entry) -> Rank) -> usize {
+        self.0.partition_point(|entry| rank_of(entry) < rank)
+    }
+}
+
+/// The waiting conversations of one key and the seats that can take them.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    pub key: LaneKey,
+    /// Seats that speak the lane's language.
+    pub native: Bitset,
+    /// Other seats that speak the shop's fallback language; empty when that is the lane's own.
+    pub fallback: Bitset,
+    /// How many of `native` are on shift and signed in.
+    pub native_present: usize,
+    /// Share of the seats' slots that works for this lane, and when that was worked out.
+    pub slots_share: Option<(Timestamp, f64)>,
+    queues: [Queue; Priority::ALL.len()],
+}
+
+impl Lane {
+    pub fn new(key: LaneKey, native: Bitset, fallback: Bitset, present: &Bitset) -> Self {
+        let native_present = native.iter_common(present, 0).count();
+        let queues = Default::default();
+        Self { key, native, fallback, native_present, slots_share: None, queues }
+    }
+
+    /// Seats that work for the lane now: those of its language if one of them is there, else those
+    /// of the fallback.
+    pub fn ring(&self) -> &Bitset {
+        if self.native_present > 0 { &self.native } else { &self.fallback }
+    }
+
+    pub fn len(&self) -> usize {
+        self.queues.iter().map(Queue::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn queue(&self, priority: Priority) -> &Queue {
+        &self.queues[priority as usize]
+    }
+
+    pub fn insert(&mut self, priority: Priority, entry: Entry) {
+        self.queues[priority as usize].insert(entry);
+    }
+
+    pub fn remove(&mut self, priority: Priority, entry: &Entry) {
+        self.queues[priority as usize].remove(entry);
+    }
+
+    /// Place from 1 that a claim has or would have in the lane.
+    pub fn place(&self, claim: &Claim, now: Timestamp, age_bound: Duration) -> usize {
+        let rank = claim.rank(now, age_bound);
+        let ahead: usize = Priority::ALL
+            .into_iter()
+            .map(|priority| {
+                let rank_of = |entry: &Entry| entry.claim(priority).rank(now, age_bound);
+                self.queue(priority).count_below(rank, rank_of)
+            })
+            .sum();
+        ahead + 1
+    }
+
+    /// The conversations in the order in which they would be served if nothing changed.
+    pub fn in_order(
+        &self,
+        now: Timestamp,
+        age_bound: Duration,
+    ) -> impl Iterator<Item = ConversationId> + '_ {
+        let mut heads = Priority::ALL.map(|priority| self.queue(priority).iter().peekable());
+        std::iter::from_fn(move || {
+            let next = Priority::ALL
+                .into_iter()
+                .filter_map(|priority| {
+                    let entry = heads[priority as usize].peek()?;
+                    Some((entry.claim(priority).rank(now, age_bound), priority as usize))
+                })
+                .min()?;
+            heads[next.1].next().map(|entry| entry.conversation)
+        })
+    }
+}
+
+impl Entry {
+    pub fn claim(&self, priority: Priority) -> Claim {
+        Claim { priority, arrived_at: self.arrived_at, seq: self.seq }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(120);
+
+    fn lane_of(waiting: &[(Priority, u64)]) -> Lane {
+        let key = LaneKey {
+            language: Language::ENGLISH,
+            skill: SkillId::from("orders"),
+            region: LaneRegion::Any,
+        };
+        let mut lane = Lane::new(key, Bitset::default(), Bitset::default(), &Bitset::default());
+        for (seq, (priority, arrived_s)) in waiting.iter().enumerate() {
+            lane.insert(*priority, entry(seq as u64, *arrived_s));
+        }
+        lane
+    }
+
+    fn entry(seq: u64, arrived_s: u64) -> Entry {
+        let conversation = ConversationId::from_uuid(uuid::Uuid::from_u128(seq.into()));
+        Entry { arrived_at: Timestamp::from_millis(arrived_s * 1_000), seq, conversation }
+    }
+
+    #[test]
+    fn places_follow_the_order_of_service_over_all_priorities() {
+        let waiting = [
+            (Priority::Normal, 0),
+            (Priority::Vip, 40),
+            (Priority::Normal, 10),
+            (Priority::Raised, 30),
+            (Priority::Vip, 5),
+        ];
+        let lane = lane_of(&waiting);
+        let now = Timestamp::from_millis(60_000);
+
+        let order: Vec<_> = lane.in_order(now, BOUND).collect();
+
+        // 3 × 56, 3 × 21, 2 × 31, 61 and 51 seconds.
+        let expected = [4, 1, 3, 0, 2].map(|seq| entry(seq, 0).conversation);
+        assert_eq!(order, expected);
+        for (at, conversation) in order.iter().enumerate() {
+            let seq = conversation.as_uuid().as_u128() as usize;
+            let (priority, arrived_s) = waiting[seq];
+            let claim = entry(seq as u64, arrived_s).claim(priority);
+            assert_eq!(lane.place(&claim, now, BOUND), at + 1);
+        }
+    }
+
+    #[test]
+    fn one_that_comes_back_gets_its_old_place() {
+        let mut lane = lane_of(&[(Priority::Normal, 10), (Priority::Normal, 30)]);
+
+        lane.insert(Priority::Normal, entry(7, 20));
+
+        let now = Timestamp::from_millis(40_000);
+        let order: Vec<_> = lane.in_order(now, BOUND).collect();
+        assert_eq!(order, [0, 7, 1].map(|seq| entry(seq, 0).conversation));
+    }
+}

@@ -1,0 +1,57 @@
+//! Which seat takes which conversation, and when.
+//!
+//! **In**: [`Command`]s with the instant at which they happened: conversations that need a seat,
+//! seats that come and go, answers to offers, what owners and customers do.
+//!
+//! **Out**: [`Decision`]s as values, in the order in which they must be carried out. A page for
+//! supervisors reads [`Scheduler::queue`] and [`Scheduler::seats`].
+//!
+//! **Invariants**
+//! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
+//!   owned by one seat. Fences only rise.
+//! - Assigned and offered slots of a seat never exceed its slots.
+//! - No free, ready seat on shift idles while a conversation that it could take waits, but for
+//!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
+//!   asked alone for two offer times, the fallback language opens after a stated wait.
+//! - Language, skill and region are hard filters; only a person who names a seat overrides
+//!   language and skill, nobody overrides region, shift or capacity.
+//! - The same commands at the same instants give the same decisions, byte for byte.
+//!   [`Scheduler::audit`] checks the others.
+//!
+//! **Bounds**: waiting conversations by `waiting_max` a shop (beyond: a ticket) and
+//! `queue_wait_max`; lanes by the languages, skills and regions of the roster; remembered offers
+//! by a constant. A command costs the logarithm of what waits plus the lanes of one seat; places
+//! are told by a rate-limited walk and not by every command.
+//!
+//! How it chooses: a conversation takes, among the seats that pass the filters, the one with the
+//! fewest slots in use, then the one whose other skills are missed least, then the one that has
+//! idled longest ([`SeatIndex`]). A seat that frees takes the head of its lanes with the largest
+//! weight × (wait + 1 s), or the oldest one past the age bound. Nothing polls: whatever frees or
+//! fills something is followed by its offers in the same call.
+
+mod audit;
+mod bitset;
+mod choice;
+mod command;
+mod decision;
+mod dispatch;
+mod expected_wait;
+mod index;
+mod lane;
+mod offers;
+mod owners;
+mod places;
+mod presence;
+mod scheduler;
+mod settings;
+mod shop;
+mod timers;
+mod views;
+
+pub use bitset::Bitset;
+pub use command::{Command, Contact};
+pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
+pub use index::SeatIndex;
+pub use scheduler::Scheduler;
+pub use settings::{Roster, Settings};
+pub use views::{SeatView, Totals, WaitingView};

@@ -1,0 +1,262 @@
+//! What waiting customers are told, and what supervisors see.
+
+use super::decision::Decision;
+use super::expected_wait;
+use super::scheduler::{Case, Scheduler, Station};
+use super::shop::{LaneNo, Shop, ShopNo};
+use super::timers::Timer;
+use super::views::{SeatView, WaitingView};
+use crate::domain::{ConversationId, SeatState, ShopId, Timestamp, WaitReason};
+
+/// What a conversation was last told about its wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    at: Timestamp,
+    news: News,
+}
+
+/// What there is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct News {
+    place: u32,
+    wait_s: Option<(u32, u32)>,
+    reason: WaitReason,
+}
+
+impl News {
+    /// Whether a customer who knows `self` should hear `new`: another reason, a place that has
+    /// moved by a tenth, or an upper end of the wait that has moved by a third.
+    fn is_outdated_by(&self, new: &Self) -> bool {
+        let moved = |old: u32, new: u32, least: u32| old.abs_diff(new) >= least;
+        self.reason != new.reason
+            || moved(self.place, new.place, (self.place / 10).max(1))
+            || match (self.wait_s, new.wait_s) {
+                (Some((_, old)), Some((_, new))) => moved(old, new, (old / 3).max(10)),
+                (old, new) => old.is_some() != new.is_some(),
+            }
+    }
+}
+
+impl Scheduler {
+    /// Tells a conversation that has just lined up where it is; later if it was told just now.
+    pub(super) fn tell_place(&mut self, conversation: ConversationId) {
+        let case = self.case(conversation);
+        if case.told.is_some_and(|told| self.is_recent(told)) {
+            if let Station::Lane(lane) = case.station {
+                self.mark_untold(case.shop, lane);
+            }
+            return;
+        }
+        let news = self.news(case);
+        self.tell(conversation, news);
+        if let Station::Lane(lane) = self.case(conversation).station {
+            let share = self.slots_share(&self.shops[self.case(conversation).shop], lane);
+            let shop = self.case(conversation).shop;
+            self.shops[shop].lanes[lane].slots_share.get_or_insert((self.now, share));
+        }
+    }
+
+    pub(super) fn tell_offered(&mut self, conversation: ConversationId) {
+        let case = self.case(conversation);
+        if !case.told.is_some_and(|told| self.is_recent(told)) {
+            let news = self.news(case);
+            self.tell(conversation, news);
+        }
+    }
+
+    fn is_recent(&self, told: Told) -> bool {
+        told.at + self.settings.place_update_interval > self.now
+    }
+
+    fn tell(&mut self, conversation: ConversationId, news: News) {
+        let at = self.now;
+        let case = self.case_mut(conversation);
+        if case.told.is_some_and(|told| !told.news.is_outdated_by(&news)) {
+            return;
+        }
+        case.told = Some(Told { at, news });
+        let News { place, wait_s, reason } = news;
+        self.decisions.push(Decision::Waiting { conversation, place, wait_s, reason });
+    }
+
+    /// Places in a lane have changed: they are told together, not sooner than the interval.
+    pub(super) fn mark_untold(&mut self, shop: ShopNo, lane: LaneNo) {
+        if self.shops[shop].lanes[lane].is_empty() {
+            return;
+        }
+        self.shops[shop].untold_lanes.insert(lane);
+        let timer = Timer::TellPlaces(shop);
+        if !self.timers.is_set(timer) {
+            self.timers.set(timer, self.now + self.settings.place_update_interval);
+        }
+    }
+
+    /// One walk over the lanes in which places have changed.
+    pub(super) fn tell_places(&mut self, shop_no: ShopNo) {
+        self.measure_demand(shop_no);
+        let lanes: Vec<LaneNo> = self.shops[shop_no].untold_lanes.iter().collect();
+        self.shops[shop_no].untold_lanes.clear();
+        for lane_no in lanes {
+            let share = self.slots_share(&self.shops[shop_no], lane_no);
+            self.shops[shop_no].lanes[lane_no].slots_share = Some((self.now, share));
+            let shop = &self.shops[shop_no];
+            let reason = shop.wait_reason(lane_no);
+            let lane = &shop.lanes[lane_no];
+            let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
+            let handling = shop.handling;
+            let mut again = false;
+            for (ahead, conversation) in order.into_iter().enumerate() {
+                if self.case(conversation).told.is_some_and(|told| self.is_recent(told)) {
+                    again = true;
+                    continue;
+                }
+                let wait_s = expected_wait::interval(ahead + 1, share, handling);
+                self.tell(conversation, News { place: ahead as u32 + 1, wait_s, reason });
+            }
+            if again {
+                self.mark_untold(shop_no, lane_no);
+            }
+        }
+    }
+
+    /// Counts for each seat how many wait in the lanes that it works for.
+    fn measure_demand(&mut self, shop_no: ShopNo) {
+        let shop = &mut self.shops[shop_no];
+        let mut demand = std::mem::take(&mut shop.demand);
+        demand.fill(0);
+        for lane in shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]) {
+            let waiting = lane.len();
+            lane.ring().iter_common(&shop.present, 0).for_each(|seat| demand[seat] += waiting);
+        }
+        shop.demand = demand;
+    }
+
+    /// Slots that work for a lane, each counted by the lane's part of all who wait for it.
+    fn slots_share(&self, shop: &Shop, lane_no: LaneNo) -> f64 {
+        let lane = &shop.lanes[lane_no];
+        let waiting = lane.len().max(1);
+        let slots = lane.ring().iter_common(&shop.present, 0).filter_map(|seat_no| {
+            let seat = &shop.seats[seat_no];
+            let comes_back = seat.state != Some(SeatState::Away);
+            comes_back.then(|| {
+                let all = shop.demand[seat_no].max(waiting);
+                seat.slots() as f64 * waiting as f64 / all as f64
+            })
+        });
+        slots.sum()
+    }
+
+    fn news(&self, case: &Case) -> News {
+        let shop = &self.shops[case.shop];
+        let lane_no = match case.station {
+            Station::Lane(lane_no) => lane_no,
+            Station::Kept(_) => {
+                let until = case.only.map_or(self.now, |(_, until)| until);
+                return News::first(until.since(self.now).as_secs(), WaitReason::Capacity);
+            }
+            Station::Moving | Station::Offered(_) | Station::Owned(_) => {
+                return News::first(self.settings.offer_ttl.as_secs(), WaitReason::Offered);
+            }
+        };
+        let lane = &shop.lanes[lane_no];
+        let place = lane.place(&case.claim(), self.now, self.settings.age_bound);
+        let share = match lane.slots_share {
+            Some((at, share)) if at + self.settings.place_update_interval > self.now => share,
+            _ => self.slots_share(shop, lane_no),
+        };
+        News {
+            place: place as u32,
+            wait_s: expected_wait::interval(place, share, shop.handling),
+            reason: shop.wait_reason(lane_no),
+        }
+    }
+
+    /// The conversations of a shop that have no owner, those offered first, then each lane in its
+    /// order of service; at most `limit`.
+    pub fn queue(&self, shop: &ShopId, limit: usize) -> Vec<WaitingView> {
+        let Some(shop) = self.shop_no(shop).map(|shop_no| &self.shops[shop_no]) else {
+            return Vec::new();
+        };
+        let offers = shop.seats.iter().flat_map(|seat| &seat.offers);
+        let offered = offers.filter_map(|offer| Some(self.offers.get(*offer)?.conversation));
+        let kept = shop.seats.iter().flat_map(|seat| &seat.kept);
+        let kept = kept.map(|(_, entry)| entry.conversation);
+        let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
+        let lined_up = lanes.flat_map(|lane| lane.in_order(self.now, self.settings.age_bound));
+        offered
+            .chain(kept)
+            .chain(lined_up)
+            .take(limit)
+            .map(|conversation| self.waiting_view(shop, self.case(conversation)))
+            .collect()
+    }
+
+    fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
+        let News { place, wait_s, reason } = self.news(case);
+        let seat = match case.station {
+            Station::Offered(offer) => self.offers.get(offer).map(|offer| offer.seat),
+            Station::Kept(seat) => Some(seat),
+            _ => None,
+        };
+        let contact = &case.contact;
+        WaitingView {
+            conversation: contact.conversation,
+            language: contact.language,
+            skill: contact.skill.clone(),
+            region: contact.region.clone(),
+            priority: contact.priority,
+            place,
+            wait_s,
+            reason,
+            waited_ms: self.now.since(contact.arrived_at).as_millis() as u64,
+            hops: contact.hops,
+            seat: seat.map(|seat| shop.seats[seat].profile.id.clone()),
+        }
+    }
+
+    /// The seats of a shop by name.
+    pub fn seats(&self, shop: &ShopId) -> Vec<SeatView> {
+        let Some(shop) = self.shop_no(shop).map(|shop_no| &self.shops[shop_no]) else {
+            return Vec::new();
+        };
+        let view = |seat_no| {
+            let seat: &super::shop::Seat = &shop.seats[seat_no];
+            SeatView {
+                seat: seat.profile.id.clone(),
+                state: seat.state,
+                on_shift: seat.on_shift,
+                assigned: seat.owned.len() as u32,
+                offered: seat.offers.len() as u32,
+                slots: seat.slots() as u32,
+                languages: seat.profile.languages.clone(),
+            }
+        };
+        shop.seats_by_name().map(view).collect()
+    }
+}
+
+impl News {
+    fn first(within_s: u64, reason: WaitReason) -> Self {
+        let high = u32::try_from(within_s).unwrap_or(u32::MAX);
+        Self { place: 1, wait_s: Some((0, high)), reason }
+    }
+}
+
+impl Shop {
+    /// What the conversations of a lane wait for.
+    fn wait_reason(&self, lane: LaneNo) -> WaitReason {
+        let lane = &self.lanes[lane];
+        let speakers = self.index.speakers(lane.key.language);
+        if !lane.native.meets(&self.on_shift) && !lane.fallback.meets(&self.on_shift) {
+            WaitReason::Hours
+        } else if lane.native_present > 0 {
+            WaitReason::Capacity
+        } else if lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback) {
+            WaitReason::Capacity
+        } else if speakers.is_some_and(|speakers| speakers.meets(&self.present)) {
+            WaitReason::Skill
+        } else {
+            WaitReason::Language
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Seats that come, go and change their state, and their shifts.
+
+use super::decision::{RefuseReason, TakeBackReason, WithdrawReason};
+use super::scheduler::{Scheduler, Station};
+use super::shop::{LaneNo, SeatNo, ShopNo};
+use super::timers::Timer;
+use crate::domain::{ConversationId, OfferId, SeatId, SeatState, ShopId};
+
+impl Scheduler {
+    pub(super) fn sign_in(&mut self, shop_id: ShopId, seat_id: SeatId, state: SeatState) {
+        let Some((shop, seat_no)) = self.seat_numbers(&shop_id, &seat_id) else {
+            return self.refuse((shop_id, seat_id), None, None, RefuseReason::NotFound);
+        };
+        let seat = &self.shops[shop].seats[seat_no];
+        if seat.state.is_none() {
+            for conversation in &seat.owned {
+                self.timers.clear(Timer::GraceEnds(*conversation));
+            }
+        }
+        self.enter_state(shop, seat_no, state);
+    }
+
+    /// Of a seat that is not signed in this is a message that came too late, and means nothing.
+    pub(super) fn set_state(&mut self, shop_id: ShopId, seat_id: SeatId, state: SeatState) {
+        let Some((shop, seat_no)) = self.seat_numbers(&shop_id, &seat_id) else {
+            return self.refuse((shop_id, seat_id), None, None, RefuseReason::NotFound);
+        };
+        if self.shops[shop].seats[seat_no].state.is_some() {
+            self.enter_state(shop, seat_no, state);
+        }
+    }
+
+    fn enter_state(&mut self, shop: ShopNo, seat_no: SeatNo, state: SeatState) {
+        if state == SeatState::Ready {
+            self.shops[shop].seats[seat_no].unanswered = 0;
+        }
+        let freed = self.change_state(shop, seat_no, state);
+        self.place_in_order(freed);
+        self.fill(shop, seat_no);
+    }
+
+    /// Sets the state and takes the offers back if it takes no new conversations. Gives the
+    /// conversations that are without a place now.
+    pub(super) fn change_state(
+        &mut self,
+        shop: ShopNo,
+        seat_no: SeatNo,
+        state: SeatState,
+    ) -> Vec<ConversationId> {
+        self.shops[shop].seats[seat_no].state = Some(state);
+        self.seat_changed(shop, seat_no);
+        if state == SeatState::Ready {
+            return Vec::new();
+        }
+        self.withdraw_all(shop, seat_no, WithdrawReason::Cancelled)
+    }
+
+    /// The connection is lost. What the seat had not begun goes on at once; what it had begun
+    /// waits for it for the grace time.
+    pub(super) fn sign_out(&mut self, shop_id: ShopId, seat_id: SeatId) {
+        let Some((shop, seat_no)) = self.seat_numbers(&shop_id, &seat_id) else { return };
+        if self.shops[shop].seats[seat_no].state.take().is_none() {
+            return;
+        }
+        let orphaned = self.seat_changed(shop, seat_no);
+        let mut moving = self.withdraw_all(shop, seat_no, WithdrawReason::SeatGone);
+        moving.extend(self.drop_kept(shop, seat_no));
+        let owned: Vec<_> = self.shops[shop].seats[seat_no].owned.iter().copied().collect();
+        let grace_ends = self.now + self.settings.seat_grace;
+        for conversation in owned {
+            match &self.case(conversation).station {
+                Station::Owned(owned) if owned.replied => {
+                    self.timers.set(Timer::GraceEnds(conversation), grace_ends);
+                }
+                _ => moving.push(conversation),
+            }
+        }
+        self.sort_by_arrival(&mut moving);
+        for conversation in moving {
+            if matches!(self.case(conversation).station, Station::Owned(_)) {
+                self.take_back(conversation, TakeBackReason::SeatGone);
+            } else {
+                self.place(conversation);
+            }
+        }
+        self.fill_orphaned(shop, orphaned);
+    }
+
+    fn withdraw_all(
+        &mut self,
+        shop: ShopNo,
+        seat_no: SeatNo,
+        reason: WithdrawReason,
+    ) -> Vec<ConversationId> {
+        let offers: Vec<OfferId> = self.shops[shop].seats[seat_no].offers.iter().copied().collect();
+        let mut freed = Vec::with_capacity(offers.len());
+        for offer in offers {
+            freed.extend(self.offers.get(offer).map(|offer| offer.conversation));
+            self.withdraw(offer, reason);
+        }
+        freed
+    }
+
+    /// Conversations kept for a seat that is no longer there are for everyone.
+    fn drop_kept(&mut self, shop: ShopNo, seat_no: SeatNo) -> Vec<ConversationId> {
+        let kept = &self.shops[shop].seats[seat_no].kept;
+        let kept: Vec<_> = kept.iter().map(|(_, entry)| entry.conversation).collect();
+        for conversation in &kept {
+            self.leave_station(*conversation);
+            self.case_mut(*conversation).only = None;
+        }
+        kept
+    }
+
+    /// Places conversations that have none, the earliest arrival first.
+    pub(super) fn place_in_order(&mut self, moving: impl IntoIterator<Item = ConversationId>) {
+        let mut moving: Vec<_> = moving.into_iter().collect();
+        self.sort_by_arrival(&mut moving);
+        moving.into_iter().for_each(|conversation| self.place(conversation));
+    }
+
+    fn sort_by_arrival(&self, conversations: &mut [ConversationId]) {
+        conversations.sort_by_key(|conversation| {
+            let case = self.case(*conversation);
+            (case.contact.arrived_at, case.seq)
+        });
+    }
+
+    /// Works out the shifts of every seat, at the first instant that the scheduler learns of.
+    pub(super) fn start_shifts(&mut self) {
+        for shop in 0..self.shops.len() {
+            for seat in 0..self.shops[shop].seats.len() {
+                self.read_hours(shop, seat);
+                self.shops[shop].refresh(seat);
+            }
+        }
+    }
+
+    /// Sets whether the seat is on shift, and the timer for the next change.
+    fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
+        let seat = &mut self.shops[shop].seats[seat_no];
+        let ends_at = seat.profile.hours.span_end(self.now);
+        seat.on_shift = ends_at.is_some();
+        seat.opens_at = match ends_at {
+            Some(_) => None,
+            None => seat.profile.hours.next_open(self.now),
+        };
+        if let Some(at) = ends_at.or(seat.opens_at) {
+            self.timers.set(Timer::Shift(shop, seat_no), at);
+        }
+    }
+
+    /// A shift begins or ends. A seat whose shift has ended keeps its conversations and may still
+    /// answer a running offer.
+    pub(super) fn shift_changes(&mut self, shop: ShopNo, seat_no: SeatNo) {
+        let was_on_shift = self.shops[shop].seats[seat_no].on_shift;
+        self.read_hours(shop, seat_no);
+        let on_shift = self.shops[shop].seats[seat_no].on_shift;
+        if on_shift == was_on_shift {
+            return;
+        }
+        let orphaned = self.seat_changed(shop, seat_no);
+        if on_shift {
+            return self.fill(shop, seat_no);
+        }
+        let kept = self.drop_kept(shop, seat_no);
+        self.place_in_order(kept);
+        for lane in self.shops[shop].waiting_lanes_of(seat_no) {
+            self.close_lane_if_out_of_reach(shop, lane);
+        }
+        self.fill_orphaned(shop, orphaned);
+    }
+
+    /// Brings everything that depends on a seat up to date. Gives the lanes that lost their last
+    /// seat of their own language.
+    fn seat_changed(&mut self, shop: ShopNo, seat_no: SeatNo) -> Vec<LaneNo> {
+        let orphaned = self.shops[shop].refresh(seat_no);
+        for lane in self.shops[shop].waiting_lanes_of(seat_no) {
+            self.shops[shop].lanes[lane].slots_share = None;
+            self.mark_untold(shop, lane);
+        }
+        orphaned
+    }
+
+    /// With the last seat of its language gone, a lane may be open to the fallback at once.
+    fn fill_orphaned(&mut self, shop: ShopNo, orphaned: Vec<LaneNo>) {
+        for lane in orphaned {
+            self.fill_from_lane(shop, lane);
+        }
+    }
+
+    pub(super) fn seat_numbers(&self, shop: &ShopId, seat: &SeatId) -> Option<(ShopNo, SeatNo)> {
+        let shop = self.shop_no(shop)?;
+        Some((shop, self.shops[shop].seat_no(seat)?))
+    }
+}

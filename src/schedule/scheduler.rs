@@ -1,0 +1,377 @@
+//! The scheduler: one writer over plain structures.
+
+use std::collections::{BTreeMap, HashMap};
+
+use smallvec::SmallVec;
+
+use super::choice::Claim;
+use super::command::{Command, Contact};
+use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
+use super::lane::Entry;
+use super::offers::Offers;
+use super::places::Told;
+use super::settings::{Roster, Settings};
+use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
+use super::timers::{Timer, Timers};
+use super::views::Totals;
+use crate::domain::{ConversationId, OfferId, SeatId, ShopId, Timestamp};
+
+/// Gives conversations to seats. It owns no clock and does no I/O: it is told what happened and
+/// when, and answers with what follows from it.
+///
+/// Time never runs backwards in it: a command with an instant before the last one counts as of
+/// the last one.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(super) settings: Settings,
+    pub(super) shops: Vec<Shop>,
+    shop_of: BTreeMap<ShopId, ShopNo>,
+    /// Only looked up, never walked where order could reach a decision.
+    pub(super) cases: HashMap<ConversationId, Case, ahash::RandomState>,
+    pub(super) offers: Offers,
+    pub(super) timers: Timers,
+    pub(super) now: Timestamp,
+    started: bool,
+    pub(super) last_fence: u64,
+    next_seq: u64,
+    pub(super) decisions: Vec<Decision>,
+}
+
+/// A conversation that the scheduler looks after.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub contact: Contact,
+    pub shop: ShopNo,
+    /// Order of arrival, kept for life.
+    pub seq: u64,
+    pub station: Station,
+    /// When it began to wait for its next owner.
+    pub waits_since: Timestamp,
+    /// Until when the chosen seat is asked alone.
+    pub only: Option<(SeatNo, Timestamp)>,
+    /// Seats that may not be asked again yet, and until when.
+    pub barred: SmallVec<[(SeatNo, Timestamp); 2]>,
+    /// The last seat that did not keep it: asked again only when no other is free.
+    pub last_refusal: Option<SeatNo>,
+    pub times_refused: u32,
+    pub told: Option<Told>,
+}
+
+/// The one place where a conversation is.
+#[derive(Clone, Debug)]
+pub(super) enum Station {
+    /// Between two places, inside one command only.
+    Moving,
+    Lane(LaneNo),
+    Kept(SeatNo),
+    Offered(OfferId),
+    Owned(Ownership),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ownership {
+    pub seat: SeatNo,
+    pub fence: u64,
+    pub since: Timestamp,
+    /// Whether the owner has written since.
+    pub replied: bool,
+}
+
+impl Case {
+    pub fn claim(&self) -> Claim {
+        Claim {
+            priority: self.contact.priority,
+            arrived_at: self.contact.arrived_at,
+            seq: self.seq,
+        }
+    }
+
+    pub fn entry(&self) -> Entry {
+        Entry {
+            arrived_at: self.contact.arrived_at,
+            seq: self.seq,
+            conversation: self.contact.conversation,
+        }
+    }
+
+    pub fn is_barred(&self, seat: SeatNo, now: Timestamp) -> bool {
+        self.barred.iter().any(|(barred, until)| *barred == seat && *until > now)
+    }
+
+    /// Keeps a seat from being asked until the given instant.
+    pub fn bar(&mut self, seat: SeatNo, until: Timestamp, now: Timestamp) {
+        self.barred.retain(|(barred, end)| *barred != seat && *end > now);
+        self.barred.push((seat, until));
+        self.last_refusal = Some(seat);
+    }
+}
+
+impl Scheduler {
+    /// A scheduler of the given shops in which nobody is signed in and nobody waits.
+    pub fn new(settings: Settings, rosters: Vec<Roster>) -> Self {
+        let settings = settings.sane();
+        let mut shops: Vec<Shop> = Vec::new();
+        let mut shop_of = BTreeMap::new();
+        for roster in rosters {
+            if let std::collections::btree_map::Entry::Vacant(free) =
+                shop_of.entry(roster.shop.clone())
+            {
+                free.insert(shops.len());
+                shops.push(Shop::new(roster, settings.handling_start));
+            }
+        }
+        Self {
+            settings,
+            shops,
+            shop_of,
+            cases: HashMap::default(),
+            offers: Offers::default(),
+            timers: Timers::default(),
+            now: Timestamp::default(),
+            started: false,
+            last_fence: 0,
+            next_seq: 0,
+            decisions: Vec::new(),
+        }
+    }
+
+    /// Takes one command in and gives all that follows from it and from the time that has passed.
+    pub fn apply(&mut self, now: Timestamp, command: Command) -> Vec<Decision> {
+        self.advance(now);
+        match command {
+            Command::Arrive(contact) => self.arrive(contact),
+            Command::Leave { conversation } | Command::Release { conversation } => {
+                self.remove(conversation);
+            }
+            Command::SignIn { shop, seat, state } => self.sign_in(shop, seat, state),
+            Command::SetState { shop, seat, state } => self.set_state(shop, seat, state),
+            Command::SignOut { shop, seat } => self.sign_out(shop, seat),
+            Command::Accept { shop, seat, offer } => self.accept(shop, seat, offer),
+            Command::Decline { shop, seat, offer } => self.decline(shop, seat, offer),
+            Command::SeatSpoke { conversation } => self.seat_spoke(conversation),
+            Command::CustomerSpoke { conversation } => self.customer_spoke(conversation),
+            Command::Transfer { shop, conversation, from, to } => {
+                self.transfer(conversation, (shop, from), to);
+            }
+            Command::Restore { contact, seat, fence, replied } => {
+                self.restore(contact, seat, fence, replied);
+            }
+        }
+        std::mem::take(&mut self.decisions)
+    }
+
+    /// When [`Self::on_timer`] next has work.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Does what is due by `now`.
+    pub fn on_timer(&mut self, now: Timestamp) -> Vec<Decision> {
+        self.advance(now);
+        std::mem::take(&mut self.decisions)
+    }
+
+    /// The owner of a conversation and its fence.
+    pub fn owner(&self, conversation: ConversationId) -> Option<(&SeatId, u64)> {
+        let case = self.cases.get(&conversation)?;
+        let Station::Owned(owned) = &case.station else { return None };
+        Some((&self.shops[case.shop].seats[owned.seat].profile.id, owned.fence))
+    }
+
+    /// How much there is of everything.
+    pub fn totals(&self) -> Totals {
+        let seats = self.shops.iter().flat_map(|shop| &shop.seats);
+        let waiting = self.shops.iter().map(|shop| shop.waiting).sum();
+        let offered = self.offers.len();
+        Totals {
+            waiting,
+            offered,
+            owned: self.cases.len() - waiting - offered,
+            seats_signed_in: seats.filter(|seat| seat.state.is_some()).count(),
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        if !self.started {
+            self.started = true;
+            self.offers.start(self.now);
+            self.start_shifts();
+        }
+        while let Some(timer) = self.timers.pop_due(self.now) {
+            match timer {
+                Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
+                Timer::OfferExpires(offer) => self.offer_expires(offer),
+                Timer::GraceEnds(conversation) => self.grace_ends(conversation),
+                Timer::OwnerSilent(conversation) => self.owner_was_silent(conversation),
+                Timer::KeptEnds(conversation) => self.kept_ends(conversation),
+                Timer::BarEnds(conversation) | Timer::FallbackOpens(conversation) => {
+                    self.try_again(conversation);
+                }
+                Timer::WaitedTooLong(conversation) => {
+                    self.leave_station(conversation);
+                    self.ticket(conversation, TicketReason::WaitedTooLong, None);
+                }
+                Timer::TellPlaces(shop) => self.tell_places(shop),
+            }
+        }
+    }
+
+    pub(super) fn arrive(&mut self, mut contact: Contact) {
+        contact.arrived_at = contact.arrived_at.min(self.now);
+        let conversation = contact.conversation;
+        if let Some(case) = self.cases.get(&conversation) {
+            let old = &case.contact;
+            if matches!(case.station, Station::Owned(_)) || contact.shop != old.shop {
+                return;
+            }
+            contact.arrived_at = contact.arrived_at.min(old.arrived_at);
+            contact.hops = contact.hops.max(old.hops);
+            if contact != *old {
+                self.re_route(contact);
+            }
+            return;
+        }
+        let Some(shop) = self.shop_no(&contact.shop) else {
+            let reason = TicketReason::NoSeat;
+            self.decisions.push(Decision::Ticket { conversation, opens_at: None, reason });
+            return;
+        };
+        let only = self.only_seat(shop, &contact);
+        self.open_case(shop, contact, Station::Moving);
+        self.case_mut(conversation).only = only;
+        self.place(conversation);
+    }
+
+    /// What a waiting conversation needs has changed: it lines up anew with its old arrival.
+    fn re_route(&mut self, contact: Contact) {
+        let conversation = contact.conversation;
+        let only = self.only_seat(self.case(conversation).shop, &contact);
+        let asked = self.leave_station(conversation);
+        let case = self.case_mut(conversation);
+        case.only = if contact.only == case.contact.only { case.only } else { only };
+        case.contact = contact;
+        let shop = case.shop;
+        self.place(conversation);
+        if let Some(seat) = asked {
+            self.fill(shop, seat);
+        }
+    }
+
+    fn only_seat(&self, shop: ShopNo, contact: &Contact) -> Option<(SeatNo, Timestamp)> {
+        let seat = self.shops[shop].seat_no(contact.only.as_ref()?)?;
+        Some((seat, self.now + 2 * self.settings.offer_ttl))
+    }
+
+    pub(super) fn open_case(&mut self, shop: ShopNo, contact: Contact, station: Station) {
+        let case = Case {
+            shop,
+            seq: self.next_seq,
+            station,
+            waits_since: self.now,
+            only: None,
+            barred: SmallVec::new(),
+            last_refusal: None,
+            times_refused: 0,
+            told: None,
+            contact,
+        };
+        self.next_seq += 1;
+        self.cases.insert(case.contact.conversation, case);
+    }
+
+    /// Ends the scheduler's part in a conversation, wherever it is.
+    fn remove(&mut self, conversation: ConversationId) {
+        if !self.cases.contains_key(&conversation) {
+            return;
+        }
+        let shop = self.case(conversation).shop;
+        if let Station::Owned(owned) = &self.case(conversation).station {
+            let handled = self.now.since(owned.since);
+            self.shops[shop].handling.add(handled);
+        }
+        let freed = self.leave_station(conversation);
+        self.cases.remove(&conversation);
+        if let Some(seat) = freed {
+            self.fill(shop, seat);
+        }
+    }
+
+    /// Takes a conversation out of where it is, with all timers of that place. Gives the seat
+    /// whose slot is free now; filling it is left to the caller.
+    pub(super) fn leave_station(&mut self, conversation: ConversationId) -> Option<SeatNo> {
+        let case = self.case_mut(conversation);
+        let station = std::mem::replace(&mut case.station, Station::Moving);
+        let (shop, entry, priority) = (case.shop, case.entry(), case.contact.priority);
+        for timer in [
+            Timer::KeptEnds(conversation),
+            Timer::BarEnds(conversation),
+            Timer::FallbackOpens(conversation),
+            Timer::WaitedTooLong(conversation),
+            Timer::GraceEnds(conversation),
+            Timer::OwnerSilent(conversation),
+        ] {
+            self.timers.clear(timer);
+        }
+        match station {
+            Station::Moving => None,
+            Station::Lane(lane_no) => {
+                let shop_no = shop;
+                let shop = &mut self.shops[shop_no];
+                let lane = &mut shop.lanes[lane_no];
+                lane.remove(priority, &entry);
+                if lane.is_empty() {
+                    shop.waiting_lanes.remove(lane_no);
+                }
+                shop.waiting -= 1;
+                self.mark_untold(shop_no, lane_no);
+                None
+            }
+            Station::Kept(seat) => {
+                self.shops[shop].seats[seat].kept.retain(|(_, kept)| *kept != entry);
+                self.shops[shop].waiting -= 1;
+                None
+            }
+            Station::Offered(offer) => Some(self.withdraw(offer, WithdrawReason::Cancelled)),
+            Station::Owned(owned) => {
+                self.shops[shop].seats[owned.seat].owned.remove(&conversation);
+                self.shops[shop].refresh(owned.seat);
+                Some(owned.seat)
+            }
+        }
+    }
+
+    pub(super) fn ticket(
+        &mut self,
+        conversation: ConversationId,
+        reason: TicketReason,
+        opens_at: Option<Timestamp>,
+    ) {
+        self.cases.remove(&conversation);
+        self.decisions.push(Decision::Ticket { conversation, opens_at, reason });
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        (shop, seat): (ShopId, SeatId),
+        offer: Option<OfferId>,
+        conversation: Option<ConversationId>,
+        reason: RefuseReason,
+    ) {
+        self.decisions.push(Decision::Refused { shop, seat, offer, conversation, reason });
+    }
+
+    pub(super) fn shop_no(&self, shop: &ShopId) -> Option<ShopNo> {
+        self.shop_of.get(shop).copied()
+    }
+
+    pub(super) fn case(&self, conversation: ConversationId) -> &Case {
+        self.cases.get(&conversation).expect("a conversation in a place or a timer has its case")
+    }
+
+    pub(super) fn case_mut(&mut self, conversation: ConversationId) -> &mut Case {
+        self.cases
+            .get_mut(&conversation)
+            .expect("a conversation in a place or a timer has its case")
+    }
+}

@@ -1,0 +1,245 @@
+//! The state of one shop: its seats, lanes and what was measured.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::bitset::Bitset;
+use super::command::Contact;
+use super::expected_wait::HandlingTime;
+use super::index::SeatIndex;
+use super::lane::{Entry, Lane, LaneKey, LaneRegion};
+use super::settings::Roster;
+use crate::domain::{
+    ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
+};
+
+/// Place of a shop in the scheduler.
+pub(super) type ShopNo = usize;
+/// Number of a seat in its shop's [`SeatIndex`].
+pub(super) type SeatNo = usize;
+/// Place of a lane in its shop.
+pub(super) type LaneNo = usize;
+
+/// A seat and what it holds.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub profile: SeatProfile,
+    /// `None` while it is not signed in.
+    pub state: Option<SeatState>,
+    pub on_shift: bool,
+    /// When the next shift begins; kept while off shift.
+    pub opens_at: Option<Timestamp>,
+    pub owned: BTreeSet<ConversationId>,
+    pub offers: BTreeSet<OfferId>,
+    /// Conversations that a person chose this seat for.
+    pub kept: Vec<(Priority, Entry)>,
+    /// Offers in a row that were not answered.
+    pub unanswered: u8,
+    /// Lanes that it serves in their own language, and in the shop's fallback language.
+    pub native_lanes: Bitset,
+    pub fallback_lanes: Bitset,
+}
+
+impl Seat {
+    fn new(profile: SeatProfile) -> Self {
+        Self {
+            profile,
+            state: None,
+            on_shift: false,
+            opens_at: None,
+            owned: BTreeSet::new(),
+            offers: BTreeSet::new(),
+            kept: Vec::new(),
+            unanswered: 0,
+            native_lanes: Bitset::default(),
+            fallback_lanes: Bitset::default(),
+        }
+    }
+
+    pub fn slots(&self) -> usize {
+        usize::from(self.profile.slots.get())
+    }
+
+    pub fn used(&self) -> usize {
+        self.owned.len() + self.offers.len()
+    }
+
+    /// Signed in and on shift, ready or not.
+    pub fn is_present(&self) -> bool {
+        self.state.is_some() && self.on_shift
+    }
+
+    fn free_level(&self) -> Option<u8> {
+        let open = self.on_shift && self.state == Some(SeatState::Ready);
+        (open && self.used() < self.slots()).then_some(self.used() as u8)
+    }
+}
+
+/// One shop of the scheduler.
+#[derive(Debug)]
+pub(super) struct Shop {
+    pub id: ShopId,
+    pub seats: Vec<Seat>,
+    pub index: SeatIndex,
+    pub lanes: Vec<Lane>,
+    /// Lanes in which somebody waits.
+    pub waiting_lanes: Bitset,
+    /// Lanes whose places are to be told.
+    pub untold_lanes: Bitset,
+    pub on_shift: Bitset,
+    pub present: Bitset,
+    /// Conversations in lanes or kept for a seat.
+    pub waiting: usize,
+    pub handling: HandlingTime,
+    /// For each seat, the conversations in the lanes that it works for, at the last walk.
+    pub demand: Vec<usize>,
+    fallback: Option<Language>,
+    by_name: BTreeMap<SeatId, SeatNo>,
+    /// A key whose language has no seat with the skill leads to the lane of the fallback.
+    lane_of: BTreeMap<LaneKey, Option<LaneNo>>,
+}
+
+impl Shop {
+    pub fn new(roster: Roster, handling_start: Duration) -> Self {
+        let mut names = BTreeSet::new();
+        let mut profiles = roster.seats;
+        profiles.retain(|seat| names.insert(seat.id.clone()));
+        let (profiles, index) = SeatIndex::build(profiles);
+        let by_name = profiles.iter().enumerate().map(|(no, seat)| (seat.id.clone(), no)).collect();
+        let len = profiles.len();
+        Self {
+            id: roster.shop,
+            seats: profiles.into_iter().map(Seat::new).collect(),
+            index,
+            lanes: Vec::new(),
+            waiting_lanes: Bitset::default(),
+            untold_lanes: Bitset::default(),
+            on_shift: Bitset::with_room(len),
+            present: Bitset::with_room(len),
+            waiting: 0,
+            handling: HandlingTime::starting_at(handling_start),
+            demand: vec![0; len],
+            fallback: roster.fallback_language,
+            by_name,
+            lane_of: BTreeMap::new(),
+        }
+    }
+
+    pub fn seat_no(&self, seat: &SeatId) -> Option<SeatNo> {
+        self.by_name.get(seat).copied()
+    }
+
+    pub fn fallback(&self) -> Option<Language> {
+        self.fallback
+    }
+
+    /// The lane of a contact; `None` when no seat of the shop could ever take it.
+    pub fn lane_for(&mut self, contact: &Contact) -> Option<LaneNo> {
+        if !self.index.has_skill(&contact.skill) {
+            return None;
+        }
+        let region = match &contact.region {
+            None => LaneRegion::Any,
+            Some(region) if self.index.names_region(region) => LaneRegion::Named(region.clone()),
+            Some(_) => LaneRegion::Unnamed,
+        };
+        let language = match self.index.speaks(contact.language) {
+            true => contact.language,
+            false => self.fallback?,
+        };
+        let key = LaneKey { language, skill: contact.skill.clone(), region };
+        if let Some(known) = self.lane_of.get(&key) {
+            return *known;
+        }
+        let lane = self.open_lane(key.clone(), contact);
+        self.lane_of.insert(key, lane);
+        lane
+    }
+
+    fn open_lane(&mut self, key: LaneKey, contact: &Contact) -> Option<LaneNo> {
+        let region = contact.region.as_ref();
+        let native = self.index.eligible(key.language, &key.skill, region);
+        let stand_in = self.fallback.filter(|language| *language != key.language);
+        if native.is_empty() {
+            let language = stand_in?;
+            return self.lane_for(&Contact { language, ..contact.clone() });
+        }
+        let mut fallback = match stand_in {
+            Some(language) => self.index.eligible(language, &key.skill, region),
+            None => Bitset::default(),
+        };
+        fallback.take_all(&native);
+
+        let lane = self.lanes.len();
+        native.iter().for_each(|seat| self.seats[seat].native_lanes.insert(lane));
+        fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
+        self.lanes.push(Lane::new(key, native, fallback, &self.present));
+        Some(lane)
+    }
+
+    /// Whether any seat has the contact's language and skill and serves its region.
+    pub fn speaks_with_skill(&self, contact: &Contact) -> bool {
+        let region = contact.region.as_ref();
+        !self.index.eligible(contact.language, &contact.skill, region).is_empty()
+    }
+
+    /// The seats, by name.
+    pub fn seats_by_name(&self) -> impl Iterator<Item = SeatNo> + '_ {
+        self.by_name.values().copied()
+    }
+
+    /// Whether somebody who could take from the lane is on shift now or by `until`; if not, when
+    /// the next one is.
+    pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
+        let lane = &self.lanes[lane];
+        if lane.native.meets(&self.on_shift) || lane.fallback.meets(&self.on_shift) {
+            return Ok(());
+        }
+        let opens = lane.native.iter().chain(lane.fallback.iter());
+        match opens.filter_map(|seat| self.seats[seat].opens_at).min() {
+            Some(opens_at) if opens_at <= until => Ok(()),
+            opens_at => Err(opens_at),
+        }
+    }
+
+    /// Brings what is derived from a seat up to date after any change of it. Gives the lanes with
+    /// waiting conversations that have just lost their last seat of their own language.
+    pub fn refresh(&mut self, no: SeatNo) -> Vec<LaneNo> {
+        let seat = &self.seats[no];
+        self.index.set_load(no, seat.free_level());
+        let present = seat.is_present();
+        if seat.on_shift {
+            self.on_shift.insert(no);
+        } else {
+            self.on_shift.remove(no);
+        }
+        if present == self.present.contains(no) {
+            return Vec::new();
+        }
+        let mut orphaned = Vec::new();
+        for lane_no in seat.native_lanes.iter() {
+            let lane = &mut self.lanes[lane_no];
+            if present {
+                lane.native_present += 1;
+            } else {
+                lane.native_present -= 1;
+                if lane.native_present == 0 && !lane.is_empty() {
+                    orphaned.push(lane_no);
+                }
+            }
+        }
+        if present {
+            self.present.insert(no);
+        } else {
+            self.present.remove(no);
+        }
+        orphaned
+    }
+
+    /// Lanes with waiting conversations that a seat could serve in either ring.
+    pub fn waiting_lanes_of(&self, seat: SeatNo) -> Vec<LaneNo> {
+        let seat = &self.seats[seat];
+        let native = seat.native_lanes.iter_common(&self.waiting_lanes, 0);
+        native.chain(seat.fallback_lanes.iter_common(&self.waiting_lanes, 0)).collect()
+    }
+}
