@@ -1,0 +1,1 @@
+"use strict";(()=>{setInterval(()=>postMessage(0),1e3);})();

@@ -1,0 +1,559 @@
+// An operator's page: offers come in, conversations are held, and every timer that matters is visible.
+
+import { Client, type EventFrame, type Frame, type Outgoing, type Status } from "./client";
+import { fetchDemo, languageName } from "./demo";
+import { button, byId, el, isSendKey } from "./dom";
+
+const FIRST_RESPONSE_MS = 15_000;
+const QUEUE_EVERY_MS = 2_000;
+const CLOCK_EVERY_MS = 250;
+const TYPING_SHOWN_MS = 4_000;
+const TYPING_SENT_EVERY_MS = 2_000;
+
+interface Offer {
+  offer: string;
+  conversation: string;
+  expires_at: string;
+  waiting_ms: number;
+  deadline: string;
+  language: string | null;
+  intent: string | null;
+  sentiment: string | null;
+  confidence: number | null;
+  why: string[];
+}
+
+interface Note {
+  conversation: string;
+  at: string;
+  seat: string;
+  text: string;
+}
+
+interface Conversation {
+  id: string;
+  offer: Offer | null;
+  language: string | null;
+  /** The lines of the conversation, ready to be shown. */
+  lines: HTMLElement[];
+  last: string;
+  seq: number;
+  unread: number;
+  /** Since when the customer waits for an answer, and until when the first one is due. */
+  waitingSince: number | null;
+  due: number | null;
+  answered: boolean;
+  over: boolean;
+}
+
+interface Queue {
+  waiting: { conversation: string; language: string | null; skill: string | null; place: number; waiting_ms: number; reason: string }[];
+  seats: { seat: string; state: string; used: number; slots: number }[];
+}
+
+const offers = new Map<string, { offer: Offer; card: HTMLElement }>();
+const mine = new Map<string, Conversation>();
+const accepting = new Map<string, Offer>();
+let open: string | null = null;
+let wanted = "away";
+let client: Client | null = null;
+let account = { shop: "demo", user: "", password: "" };
+
+const log = byId("log");
+const text = byId<HTMLTextAreaElement>("text");
+const banner = byId("banner");
+const typing = byId("typing");
+
+function hold(id: string): Conversation {
+  let held = mine.get(id);
+  if (held === undefined) {
+    held = { id, offer: null, language: null, lines: [], last: "", seq: 0, unread: 0, waitingSince: null, due: null, answered: false, over: false };
+    mine.set(id, held);
+  }
+  return held;
+}
+
+const now = (): number => client?.serverNow() ?? Date.now();
+
+// ---- frames -------------------------------------------------------------------------------------
+
+function connect(): Client {
+  return new Client("seat", () => account, {
+    status: showStatus,
+    granted: () => undefined,
+    event: onEvent,
+    reset(id) {
+      const held = mine.get(id);
+      if (held === undefined) return;
+      // Notes have no number and do not come again.
+      const kept = held.lines.filter((node) => node.dataset["state"] === "queued" || node.classList.contains("note"));
+      Object.assign(held, { lines: kept, last: "", seq: 0, unread: 0, waitingSince: null, due: null, answered: false });
+      if (id === open) log.replaceChildren(...kept);
+    },
+    gone: (id) => leave(id, "It is not yours any more."),
+    acknowledged(message, ack) {
+      const held = mine.get(ack.conversation);
+      if (held === undefined) return;
+      mark(message, "sent");
+      answered(held);
+    },
+    refused(message, error) {
+      mark(message, "failed", error.message);
+    },
+    error: (error) => say(error.code === "offer_taken" ? "Another seat took it." : error.message),
+    frame: onFrame,
+    welcome(listed) {
+      if (wanted !== "away") client?.say({ type: "state", state: wanted });
+      return listed.map((position) => position.conversation);
+    },
+  });
+}
+
+function onFrame(frame: Frame): void {
+  switch (frame.type) {
+    case "offer":
+      return addOffer(frame as unknown as Offer);
+    case "withdrawn":
+      return removeOffer(String(frame["offer"]), frame["reason"] === "expired" ? "An offer ran out." : "An offer was taken back.");
+    case "accepted":
+      return onAccepted(frame);
+    case "state":
+      wanted = String(frame["state"]);
+      byId("slots").textContent = `${String(frame["used"])} of ${String(frame["slots"])} slots used`;
+      for (const input of document.querySelectorAll<HTMLInputElement>('input[name="state"]')) input.checked = input.value === wanted;
+      return;
+    case "note":
+      return addNote(frame as unknown as Note);
+    case "taken_back":
+      return leave(String(frame["conversation"]), `Taken back: ${String(frame["reason"]).replaceAll("_", " ")}.`);
+    case "typing":
+      if (frame["conversation"] === open && frame["from"] === "customer") showTyping();
+  }
+}
+
+function onAccepted(frame: Frame): void {
+  const id = String(frame["conversation"]);
+  const held = hold(id);
+  held.over = false;
+  held.offer = accepting.get(String(frame["offer"])) ?? held.offer;
+  held.language = held.offer?.language ?? held.language;
+  accepting.delete(String(frame["offer"]));
+  removeOffer(String(frame["offer"]), null);
+  client?.adopt(id, Number(frame["epoch"]), (frame["history"] ?? []) as EventFrame[]);
+  for (const note of (frame["notes"] ?? []) as Note[]) addNote(note);
+  show(id);
+  text.focus();
+}
+
+function onEvent(event: EventFrame): void {
+  const held = hold(event.conversation);
+  held.seq = event.seq;
+  const at = Date.parse(event.at);
+  switch (event.kind) {
+    case "message":
+      held.last = event.text ?? "";
+      if (event.from === "customer") {
+        held.language = event.language ?? held.language;
+        held.waitingSince ??= at;
+        if (!held.answered) held.due ??= held.offer ? Date.parse(held.offer.deadline) : at + FIRST_RESPONSE_MS;
+        if (event.conversation !== open) held.unread += 1;
+      } else if (event.from === "seat") {
+        answered(held);
+      }
+      addLine(held, bubble(event.id ?? "", event.from ?? "machine", event.text ?? "", at, event.language ?? null));
+      break;
+    case "assigned":
+      addLine(held, line(`${event.seat ?? ""} took the conversation`));
+      break;
+    case "answered_by_machine":
+      addLine(held, line(`Answered from ${event.source ?? "a source"}`));
+      break;
+    case "ticket":
+      addLine(held, line(`Ticket ${event.reference ?? ""}`));
+      break;
+    case "transferred":
+      addLine(held, line(`Handed over to ${event.to?.seat ?? event.to?.skill ?? "somebody"}`));
+      break;
+    case "rated":
+      addLine(held, line(`Rated ${event.score ?? 0} of 5`));
+      break;
+    case "closed":
+      addLine(held, line(`Closed by ${event.by ?? "the router"}`));
+      leave(event.conversation, null);
+      break;
+  }
+  if (event.conversation === open) client?.say({ type: "received", conversation: event.conversation, seq: event.seq });
+  renderMine();
+}
+
+function answered(held: Conversation): void {
+  held.answered = true;
+  held.waitingSince = null;
+  held.due = null;
+  renderMine();
+}
+
+/** The conversation is over for this seat; it stays readable while it is the open one. */
+function leave(id: string, why: string | null): void {
+  const held = mine.get(id);
+  client?.forget(id);
+  if (held === undefined) return;
+  if (why !== null) addLine(held, line(why));
+  Object.assign(held, { over: true, waitingSince: null, due: null });
+  if (id !== open) mine.delete(id);
+  else renderTalk();
+  renderMine();
+}
+
+// ---- offers -------------------------------------------------------------------------------------
+
+function addOffer(offer: Offer): void {
+  const facts = [languageName(offer.language), offer.intent?.replaceAll("_", " ") ?? "intent unknown", offer.sentiment ?? "neutral"];
+  const sure = offer.confidence === null ? "" : `${Math.round(offer.confidence * 100)} % sure`;
+  const bar = el("progress", { max: "1", value: "1", "aria-label": "Time left to accept" });
+  bar.dataset["until"] = String(Date.parse(offer.expires_at));
+  bar.dataset["span"] = String(Math.max(1, Date.parse(offer.expires_at) - now()));
+  const card = el(
+    "article",
+    { class: `offer ${offer.sentiment ?? ""}`, "data-offer": offer.offer },
+    el("p", { class: "offer-facts" }, el("strong", {}, facts.join(" · ")), " ", el("span", { class: "soft" }, sure)),
+    el("p", { class: "offer-times" }, timer("waits", now() - offer.waiting_ms, "since"), timer("first response due", Date.parse(offer.deadline), "until")),
+    el("ul", { class: "why", "aria-label": "Why you" }, ...(offer.why ?? []).map((reason) => el("li", {}, reason))),
+    bar,
+    el(
+      "div",
+      { class: "offer-buttons" },
+      button("Accept", "primary", () => accept(offer)),
+      button("Decline", "quiet", () => {
+        client?.say({ type: "decline", offer: offer.offer, reason: null });
+        removeOffer(offer.offer, null);
+      }),
+    ),
+  );
+  offers.set(offer.offer, { offer, card });
+  byId("offers").append(card);
+  tickClocks();
+}
+
+function accept(offer: Offer): void {
+  accepting.set(offer.offer, offer);
+  client?.say({ type: "accept", offer: offer.offer });
+}
+
+function removeOffer(id: string, why: string | null): void {
+  const known = offers.get(id);
+  if (known === undefined) return;
+  known.card.remove();
+  offers.delete(id);
+  if (why !== null) say(why);
+}
+
+// ---- the open conversation ----------------------------------------------------------------------
+
+function addLine(held: Conversation, node: HTMLElement): void {
+  // What has no acknowledgement yet has no number and stays last.
+  const unsent = held.lines.findIndex((other) => other.dataset["state"] === "queued");
+  const before = unsent < 0 ? null : held.lines[unsent]!;
+  held.lines.splice(unsent < 0 ? held.lines.length : unsent, 0, node);
+  if (held.id !== open) return;
+  log.insertBefore(node, before);
+  log.scrollTop = log.scrollHeight;
+}
+
+const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
+
+function bubble(id: string, from: string, body: string, at: number, language: string | null): HTMLElement {
+  const who = from === "customer" ? "Customer" : from === "machine" ? "Automatic answer" : "Seat";
+  const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
+  return el(
+    "div",
+    { class: `message from-${from}`, "data-id": id, "data-from": from },
+    el("span", { class: "who" }, who),
+    el("p", { class: "body", dir: "auto", lang: language }, body),
+    el("span", { class: "meta" }, el("time", { datetime: new Date(at).toISOString() }, time), el("span", { class: "state" })),
+  );
+}
+
+function mark(message: Outgoing, state: "queued" | "sent" | "failed", why = ""): void {
+  for (const held of mine.values()) {
+    const node = held.lines.find((other) => other.dataset["id"] === message.id);
+    if (node === undefined) continue;
+    node.dataset["state"] = state;
+    node.querySelector(".state")?.replaceChildren(state === "failed" ? `Not sent: ${why}` : state === "sent" ? "Sent" : "Sending");
+  }
+}
+
+function addNote(note: Note): void {
+  const held = hold(note.conversation);
+  addLine(held, el("div", { class: "note" }, el("span", { class: "who" }, `Note by ${note.seat}`), el("p", { class: "body", dir: "auto" }, note.text)));
+}
+
+function show(id: string | null): void {
+  const before = open === null ? undefined : mine.get(open);
+  if (before?.over && before.id !== id) mine.delete(before.id);
+  open = id;
+  const held = id === null ? undefined : mine.get(id);
+  log.replaceChildren(...(held?.lines ?? []));
+  log.scrollTop = log.scrollHeight;
+  typing.hidden = true;
+  if (held !== undefined) {
+    held.unread = 0;
+    if (held.seq > 0) client?.say({ type: "received", conversation: held.id, seq: held.seq });
+  }
+  renderTalk();
+  renderMine();
+}
+
+function renderTalk(): void {
+  const held = open === null ? undefined : mine.get(open);
+  const offer = held?.offer ?? null;
+  byId("talk-title").textContent = held === undefined ? "No conversation open" : title(held);
+  byId("talk-facts").textContent = [offer?.sentiment, offer?.confidence ? `${Math.round(offer.confidence * 100)} % sure` : null, ...(offer?.why ?? [])].filter(Boolean).join(" · ");
+  const live = held !== undefined && !held.over;
+  for (const id of ["close", "composer", "transfer"]) byId(id).hidden = !live;
+}
+
+const title = (held: Conversation): string => [languageName(held.language), held.offer?.intent?.replaceAll("_", " ")].filter(Boolean).join(" · ");
+
+function renderMine(): void {
+  const list = byId("mine");
+  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["conversation"] : undefined;
+  const rows = [...mine.values()].map((held) => {
+    const entry = button("", `entry${held.id === open ? " current" : ""}${held.over ? " over" : ""}`, () => show(held.id));
+    entry.dataset["conversation"] = held.id;
+    if (held.id === open) entry.setAttribute("aria-current", "true");
+    entry.append(el("span", { class: "entry-title" }, title(held)), el("span", { class: "entry-last", dir: "auto" }, held.last));
+    const badges = el("span", { class: "entry-badges" });
+    if (held.over) badges.append(el("span", { class: "soft" }, "over"));
+    if (held.due !== null) badges.append(timer("first response", held.due, "until"));
+    else if (held.waitingSince !== null) badges.append(timer("waits", held.waitingSince, "since"));
+    if (held.unread > 0) badges.append(el("span", { class: "unread" }, `${held.unread}`, el("span", { class: "unseen" }, " unread")));
+    entry.append(badges);
+    return el("li", {}, entry);
+  });
+  list.replaceChildren(...(rows.length > 0 ? rows : [el("li", { class: "soft empty" }, "None yet. Set yourself ready to get offers.")]));
+  if (focused !== undefined) list.querySelector<HTMLElement>(`[data-conversation="${focused}"]`)?.focus();
+  tickClocks();
+}
+
+function step(by: number): void {
+  const ids = [...mine.keys()];
+  if (ids.length === 0) return;
+  const at = open === null ? -1 : ids.indexOf(open);
+  show(ids[(Math.max(at, by > 0 ? -1 : 0) + by + ids.length) % ids.length] ?? null);
+}
+
+// ---- clocks -------------------------------------------------------------------------------------
+
+/** A label that counts by itself: up from an instant, or down to one. */
+function timer(label: string, at: number, kind: "since" | "until"): HTMLElement {
+  const node = el("span", { class: "timer", role: "timer", "aria-live": "off" });
+  node.dataset[kind] = String(at);
+  node.dataset["label"] = label;
+  return node;
+}
+
+function tickClocks(): void {
+  const time = now();
+  for (const node of document.querySelectorAll<HTMLElement>(".timer")) {
+    const { since, until, label } = node.dataset;
+    const ms = since === undefined ? Number(until) - time : time - Number(since);
+    const seconds = Math.max(0, Math.ceil(Math.abs(ms) / 1000));
+    const words = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    node.textContent = since === undefined ? `${label} ${ms < 0 ? "late by" : "in"} ${words}` : `${label} ${words}`;
+    node.classList.toggle("soon", since === undefined && ms < 5_000);
+    node.classList.toggle("late", since === undefined && ms < 0);
+  }
+  for (const bar of document.querySelectorAll<HTMLProgressElement>("progress[data-until]")) {
+    bar.value = Math.max(0, (Number(bar.dataset["until"]) - time) / Number(bar.dataset["span"]));
+  }
+}
+
+// ---- the floor ----------------------------------------------------------------------------------
+
+async function pollQueue(): Promise<void> {
+  if (!client?.online || document.visibilityState !== "visible") return;
+  try {
+    const token = await client.bearer();
+    const response = await fetch("/v1/seat/queue", { headers: { authorization: `Bearer ${token}` }, cache: "no-store" });
+    if (response.ok) showQueue((await response.json()) as Queue);
+  } catch {
+    // The connection's own state tells the operator; the next round tries again.
+  }
+}
+
+function showQueue(queue: Queue): void {
+  const ago = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
+  byId("queue").replaceChildren(
+    queue.waiting.length === 0
+      ? el("p", { class: "soft" }, "Nobody waits.")
+      : table(["", "Language", "Skill", "Waits", "For"], queue.waiting.map((row) => [String(row.place), languageName(row.language), row.skill ?? "any", ago(row.waiting_ms), row.reason])),
+  );
+  byId("seats").replaceChildren(table(["Seat", "State", "Slots"], queue.seats.map((row) => [row.seat, row.state.replaceAll("_", " "), `${row.used}/${row.slots}`])));
+  const skills = new Set(queue.waiting.map((row) => row.skill).filter((skill) => skill !== null));
+  const names = byId<HTMLSelectElement>("to-kind").value === "seat" ? queue.seats.map((row) => row.seat).filter((seat) => seat !== account.user) : [...skills];
+  byId("targets").replaceChildren(...names.map((name) => el("option", { value: name })));
+}
+
+function table(head: string[], rows: string[][]): HTMLElement {
+  return el(
+    "table",
+    {},
+    el("thead", {}, el("tr", {}, ...head.map((name) => (name === "" ? el("td", {}) : el("th", { scope: "col" }, name))))),
+    el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell))))),
+  );
+}
+
+// ---- what the page says -------------------------------------------------------------------------
+
+let bannerTimer: ReturnType<typeof setTimeout> | undefined;
+function say(words: string): void {
+  clearTimeout(bannerTimer);
+  banner.replaceChildren(words);
+  banner.hidden = false;
+  bannerTimer = setTimeout(() => (banner.hidden = true), 6_000);
+}
+
+function showStatus(status: Status, detail: string): void {
+  document.body.dataset["status"] = status;
+  const words: Record<Status, string> = { connecting: "Connecting", online: "Online", offline: "No connection, trying again", superseded: "Open in another window", stopped: "Stopped" };
+  const link = byId("link");
+  link.replaceChildren(words[status]);
+  const signedIn = !byId("desk").hidden;
+  if (status === "online" && !signedIn) {
+    byId("door").hidden = true;
+    byId("desk").hidden = false;
+    byId("seat-name").textContent = account.user;
+    document.title = `${account.user} · Tradewind`;
+    renderMine();
+    void pollQueue();
+  }
+  if (status === "superseded" || status === "stopped") {
+    if (signedIn) link.append(" ", button("Use it here", "link", () => client?.resume()));
+    else byId("sign-in-error").textContent = detail || words[status];
+  }
+  if (status === "offline") {
+    // The server gives other seats what was offered to this one.
+    for (const id of [...offers.keys()]) removeOffer(id, null);
+    if (!signedIn) byId("sign-in-error").textContent = words.offline;
+  }
+}
+
+let typingTimer: ReturnType<typeof setTimeout> | undefined;
+function showTyping(): void {
+  typing.hidden = false;
+  clearTimeout(typingTimer);
+  typingTimer = setTimeout(() => (typing.hidden = true), TYPING_SHOWN_MS);
+}
+
+// ---- hands --------------------------------------------------------------------------------------
+
+function written(): { id: string; body: string } | null {
+  const body = text.value.trim();
+  if (open === null || body === "") return null;
+  text.value = "";
+  text.focus();
+  return { id: open, body };
+}
+
+byId<HTMLFormElement>("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const reply = written();
+  if (reply === null || client === null) return;
+  const held = hold(reply.id);
+  const message = client.send(reply.id, reply.body);
+  const node = bubble(message.id, "seat", reply.body, now(), null);
+  held.lines.push(node);
+  log.append(node);
+  log.scrollTop = log.scrollHeight;
+  held.last = reply.body;
+  mark(message, "queued");
+});
+
+byId("note").addEventListener("click", () => {
+  const note = written();
+  if (note !== null) client?.say({ type: "note", conversation: note.id, text: note.body });
+});
+
+text.addEventListener("keydown", (event) => {
+  if (!isSendKey(event)) return;
+  event.preventDefault();
+  byId<HTMLFormElement>("composer").requestSubmit();
+});
+
+let typingSentAt = 0;
+text.addEventListener("input", () => {
+  if (open === null || Date.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
+  typingSentAt = Date.now();
+  client?.say({ type: "typing", conversation: open });
+});
+
+const closeOpen = (): void => {
+  if (open !== null && !byId("close").hidden) client?.say({ type: "close", conversation: open });
+};
+byId("close").addEventListener("click", closeOpen);
+
+byId<HTMLFormElement>("transfer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const to = byId<HTMLInputElement>("to");
+  if (open === null) return;
+  client?.say({ type: "transfer", conversation: open, to: { [byId<HTMLSelectElement>("to-kind").value]: to.value.trim() } });
+  to.value = "";
+});
+
+byId("states").addEventListener("change", (event) => {
+  wanted = (event.target as HTMLInputElement).value;
+  client?.say({ type: "state", state: wanted });
+});
+
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey || byId("desk").hidden) return;
+  const first = [...offers.values()][0];
+  const actions: Record<string, () => void> = {
+    KeyA: () => first && accept(first.offer),
+    KeyJ: () => step(1),
+    KeyK: () => step(-1),
+    KeyL: () => text.focus(),
+    KeyE: closeOpen,
+  };
+  const action = actions[event.code];
+  if (action === undefined) return;
+  event.preventDefault();
+  action();
+});
+
+byId<HTMLFormElement>("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const value = (id: string): string => byId<HTMLInputElement>(id).value;
+  account = { shop: value("shop").trim(), user: value("user").trim(), password: value("password") };
+  byId("sign-in-error").textContent = "";
+  if (client === null) {
+    client = connect();
+    client.start([], []);
+  } else {
+    client.renew();
+  }
+});
+
+setInterval(tickClocks, CLOCK_EVERY_MS);
+setInterval(() => void pollQueue(), QUEUE_EVERY_MS);
+
+const preset = new URLSearchParams(location.search).get("user");
+if (preset !== null) byId<HTMLInputElement>("user").value = preset;
+
+void fetchDemo().then((demo) => {
+  if (demo === null) return;
+  const box = byId("demo");
+  box.hidden = false;
+  box.append(
+    el("p", {}, "Demo seats (password ", el("code", {}, demo.password), "):"),
+    ...demo.seats.map((seat) =>
+      button(`${seat.user} (${seat.languages.join(", ")})`, "chip", () => {
+        byId<HTMLInputElement>("user").value = seat.user;
+        byId<HTMLInputElement>("password").value = demo.password;
+        byId<HTMLInputElement>("shop").value = demo.shop;
+        byId<HTMLFormElement>("sign-in").requestSubmit();
+      }),
+    ),
+  );
+});

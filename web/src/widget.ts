@@ -1,0 +1,391 @@
+// The customer's page: one conversation, in the customer's language and direction.
+
+import { Client, type EventFrame, type Outgoing, type Status } from "./client";
+import { button, byId, el, isSendKey } from "./dom";
+import { recall, recallAll, remember } from "./storage";
+import { fill, isRightToLeft, LANGUAGES, languageOf, stringsFor, type Strings } from "./strings";
+
+const TYPING_SHOWN_MS = 4_000;
+const TYPING_SENT_EVERY_MS = 2_000;
+const RECEIVED_DELAY_MS = 300;
+
+const query = new URLSearchParams(location.search);
+const shop = query.get("shop") ?? "demo";
+const key = (name: string): string => `tradewind.${shop}.${name}`;
+
+/** The first of these that the browser accepts. */
+function firstValid(accepts: (value: string) => unknown, ...values: (string | null)[]): string {
+  for (const value of values) {
+    try {
+      if (value && accepts(value)) return value;
+    } catch {
+      // An address or a store may hold anything.
+    }
+  }
+  return "en";
+}
+const isLocale = (tag: string): unknown => Intl.getCanonicalLocales(tag);
+const isZone = (name: string): unknown => Intl.DateTimeFormat("en", { timeZone: name });
+
+let locale = firstValid(isLocale, query.get("locale"), recall(key("locale")), navigator.language);
+let zone = firstValid(isZone, query.get("zone"), recall(key("zone")), Intl.DateTimeFormat().resolvedOptions().timeZone, "UTC");
+let strings: Strings = stringsFor(locale);
+let conversation = recall(key("conversation"));
+
+/** What the events of the conversation add up to. */
+interface Progress {
+  closed: boolean;
+  answered: boolean;
+  rated: number;
+  seat: string | null;
+  queued: EventFrame | null;
+  ticket: EventFrame | null;
+}
+const nothingYet = (): Progress => ({ closed: false, answered: false, rated: 0, seat: null, queued: null, ticket: null });
+let progress = nothingYet();
+let shownUpTo = 0;
+
+const log = byId("log");
+const banner = byId("banner");
+const typing = byId("typing");
+const statusBox = byId("status");
+const text = byId<HTMLTextAreaElement>("text");
+const person = byId<HTMLButtonElement>("person");
+const end = byId<HTMLButtonElement>("end");
+const fresh = byId<HTMLButtonElement>("fresh");
+
+const client = new Client(
+  "widget",
+  () => ({ shop, visitor: recall(key("visitor")), locale, time_zone: zone, identity: null }),
+  {
+    status: showStatus,
+    granted: (grant) => remember(key("visitor"), grant.visitor ?? null),
+    event: onEvent,
+    reset(of) {
+      if (of === conversation) clear();
+    },
+    gone(of) {
+      if (of === conversation) startFresh();
+    },
+    acknowledged(message, ack) {
+      remember(key(`out.${message.id}`), null);
+      if (conversation === null) follow(ack.conversation);
+      shownUpTo = ack.seq;
+      mark(message, "sent");
+      sayReceived();
+      render();
+    },
+    refused(message) {
+      remember(key(`out.${message.id}`), null);
+      mark(message, "failed");
+    },
+    error: () => undefined,
+    frame(frame) {
+      if (frame.type === "typing" && frame["conversation"] === conversation && frame["from"] !== "customer") showTyping();
+    },
+    welcome: () => [],
+  },
+);
+
+function follow(id: string | null): void {
+  conversation = id;
+  remember(key("conversation"), id);
+}
+
+function clear(): void {
+  for (const node of Array.from(log.children)) if (!isUnsent(node)) node.remove();
+  progress = nothingYet();
+  shownUpTo = 0;
+  render();
+}
+
+function startFresh(): void {
+  if (conversation !== null) client.forget(conversation);
+  follow(null);
+  log.replaceChildren();
+  clear();
+  text.focus();
+}
+
+const isUnsent = (node: Element): boolean => node instanceof HTMLElement && ["queued", "failed"].includes(node.dataset["state"] ?? "");
+
+/** Adds a line in the order of the conversation: what is not sent yet stays last. */
+function append(node: HTMLElement): void {
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  log.insertBefore(node, Array.from(log.children).find(isUnsent) ?? null);
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+function bubble(id: string, from: string, body: string, at: number): HTMLElement {
+  const who = from === "customer" ? strings.you : from === "machine" ? strings.machine : (progress.seat ?? strings.person);
+  return el(
+    "div",
+    { class: `message from-${from}`, "data-id": id, "data-from": from },
+    el("span", { class: "who" }, who),
+    el("p", { class: "body", dir: "auto" }, body),
+    el("span", { class: "meta" }, el("time", { datetime: new Date(at).toISOString() }, clock(at)), el("span", { class: "state" })),
+  );
+}
+
+function mark(message: Outgoing, state: "queued" | "sent" | "failed"): void {
+  let node = Array.from(log.children).find((child) => (child as HTMLElement).dataset["id"] === message.id) as HTMLElement | undefined;
+  if (node === undefined) {
+    node = bubble(message.id, "customer", message.text, Date.now());
+    log.append(node);
+    log.scrollTop = log.scrollHeight;
+  }
+  node.dataset["state"] = state;
+  // What has a number now stands before what has none yet.
+  const firstUnsent = Array.from(log.children).find(isUnsent);
+  if (state === "sent" && firstUnsent !== undefined && node.compareDocumentPosition(firstUnsent) & Node.DOCUMENT_POSITION_PRECEDING) append(node);
+  const label = node.querySelector(".state");
+  if (label === null) return;
+  label.replaceChildren(strings[state]);
+  if (state === "failed") {
+    const failed = node;
+    label.append(" ", button(strings.again, "link", () => {
+      failed.remove();
+      send(message.text);
+    }));
+  }
+}
+
+function send(body: string): void {
+  if (progress.closed) startFresh();
+  const message = client.send(conversation, body);
+  remember(key(`out.${message.id}`), JSON.stringify(message));
+  mark(message, "queued");
+}
+
+function onEvent(event: EventFrame): void {
+  if (event.conversation !== conversation) {
+    const isNew = event.seq === 1 && (conversation === null || progress.closed);
+    if (!isNew) return;
+    if (conversation !== null) startFresh();
+    follow(event.conversation);
+  }
+  shownUpTo = event.seq;
+  const at = Date.parse(event.at);
+  switch (event.kind) {
+    case "message": {
+      const from = event.from ?? "machine";
+      const node = bubble(event.id ?? "", from, event.text ?? "", at);
+      if (event.language) node.lang = event.language;
+      if (from === "customer") {
+        node.dataset["state"] = "sent";
+        node.querySelector(".state")?.replaceChildren(strings.sent);
+      } else {
+        progress.answered = true;
+        typing.hidden = true;
+      }
+      append(node);
+      break;
+    }
+    case "answered_by_machine": {
+      const answers = log.querySelectorAll<HTMLElement>('.message[data-from="machine"]');
+      const last = answers[answers.length - 1];
+      last?.classList.add("by-machine");
+      last?.querySelector(".state")?.replaceChildren(event.source ?? "");
+      progress.queued = null;
+      break;
+    }
+    case "queued":
+      progress.queued = event;
+      break;
+    case "assigned":
+      progress = { ...progress, seat: event.seat ?? null, queued: null, ticket: null };
+      append(line(fill(strings.joined, { s: event.seat ?? "" })));
+      break;
+    case "ticket":
+      progress = { ...progress, ticket: event, queued: null };
+      append(ticketCard(event));
+      break;
+    case "transferred":
+      progress.seat = null;
+      append(line(strings.passed));
+      break;
+    case "rated":
+      progress.rated = event.score ?? 0;
+      break;
+    case "closed":
+      progress = { ...progress, closed: true, queued: null };
+      typing.hidden = true;
+      append(line(strings.ended));
+      break;
+  }
+  sayReceived();
+  render();
+}
+
+const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
+
+function ticketCard(event: EventFrame): HTMLElement {
+  const opens = event.opens_at_local ?? (event.opens_at ? instant(Date.parse(event.opens_at)) : null);
+  const card = el("div", { class: "ticket" }, el("span", {}, strings.ticket), el("strong", { dir: "ltr" }, event.reference ?? ""));
+  if (opens !== null) card.append(el("p", {}, fill(strings.opens, { t: opens })));
+  return card;
+}
+
+function clock(at: number): string {
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(at);
+}
+
+function instant(at: number): string {
+  const options: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone }).format(at);
+}
+
+function span([low, high]: [number, number]): string {
+  const inMinutes = high >= 90;
+  const scale = (seconds: number): number => (inMinutes ? Math.ceil(seconds / 60) : seconds);
+  const format = new Intl.NumberFormat(locale, { style: "unit", unit: inMinutes ? "minute" : "second" });
+  return scale(low) === scale(high) ? format.format(scale(high)) : format.formatRange(scale(low), scale(high));
+}
+
+function render(): void {
+  const { queued, closed, seat, answered } = progress;
+  byId("presence").textContent = closed ? strings.ended : seat === null ? strings.hello : fill(strings.joined, { s: seat });
+  statusBox.hidden = queued === null;
+  if (queued !== null) {
+    const parts = [el("strong", {}, fill(strings.place, { n: new Intl.NumberFormat(locale).format(queued.place ?? 1) }))];
+    if (queued.wait_s) parts.push(el("strong", { class: "soft" }, fill(strings.wait, { t: span(queued.wait_s) })));
+    statusBox.replaceChildren(...parts);
+  }
+  const live = conversation !== null && !closed;
+  byId("composer").hidden = closed;
+  person.hidden = closed || seat !== null;
+  person.disabled = !live || !client.online;
+  end.hidden = !live;
+  end.disabled = !client.online;
+  fresh.hidden = !closed;
+  byId("rating").hidden = !(closed && answered);
+  renderStars();
+}
+
+function renderStars(): void {
+  byId("rating-label").textContent = progress.rated > 0 ? strings.thanks : strings.rate;
+  Array.from(byId("stars").children).forEach((star, index) => {
+    star.setAttribute("aria-pressed", String(index + 1 === progress.rated));
+    star.classList.toggle("lit", index < progress.rated);
+  });
+}
+
+function rate(score: number): void {
+  if (conversation === null || !client.say({ type: "rate", conversation, score })) return;
+  progress.rated = score;
+  renderStars();
+}
+
+function showStatus(status: Status, detail: string): void {
+  document.body.dataset["status"] = status;
+  banner.replaceChildren();
+  if (status === "offline") banner.append(strings.offline);
+  if (status === "stopped") banner.append(detail || strings.offline, " ", button(strings.again, "link", () => client.resume()));
+  if (status === "superseded") banner.append(strings.elsewhere, " ", button(strings.here, "link", () => client.resume()));
+  banner.hidden = banner.childNodes.length === 0;
+  render();
+}
+
+let typingTimer: ReturnType<typeof setTimeout> | undefined;
+function showTyping(): void {
+  typing.textContent = strings.typing;
+  typing.hidden = false;
+  clearTimeout(typingTimer);
+  typingTimer = setTimeout(() => (typing.hidden = true), TYPING_SHOWN_MS);
+}
+
+let receivedTimer: ReturnType<typeof setTimeout> | undefined;
+function sayReceived(): void {
+  clearTimeout(receivedTimer);
+  if (document.visibilityState !== "visible") return;
+  receivedTimer = setTimeout(() => {
+    if (conversation !== null && shownUpTo > 0) client.say({ type: "received", conversation, seq: shownUpTo });
+  }, RECEIVED_DELAY_MS);
+}
+
+function speak(): void {
+  strings = stringsFor(locale);
+  document.documentElement.lang = locale;
+  document.documentElement.dir = isRightToLeft(locale) ? "rtl" : "ltr";
+  log.setAttribute("aria-label", strings.hello);
+  byId("settings-label").setAttribute("aria-label", `${strings.language}, ${strings.zone}`);
+  byId("locale-label").textContent = strings.language;
+  byId("zone-label").textContent = strings.zone;
+  byId("text-label").textContent = strings.write;
+  text.placeholder = strings.write;
+  byId("send").textContent = strings.send;
+  person.textContent = strings.person;
+  end.textContent = strings.end;
+  fresh.textContent = strings.fresh;
+  render();
+}
+
+function fillPickers(): void {
+  const named = (tag: string): string => {
+    try {
+      return new Intl.DisplayNames([tag], { type: "language" }).of(tag) ?? tag;
+    } catch {
+      return tag;
+    }
+  };
+  const tags = LANGUAGES.includes(locale) ? LANGUAGES : [locale, ...LANGUAGES];
+  const picker = byId<HTMLSelectElement>("locale");
+  picker.append(...tags.map((tag) => el("option", { value: tag, lang: languageOf(tag) }, named(tag))));
+  picker.value = locale;
+  const zones = Intl.supportedValuesOf("timeZone");
+  const zonePicker = byId<HTMLSelectElement>("zone");
+  zonePicker.append(...(zones.includes(zone) ? zones : [zone, ...zones]).map((name) => el("option", { value: name }, name.replaceAll("_", " "))));
+  zonePicker.value = zone;
+  const changed = (): void => {
+    locale = picker.value;
+    zone = zonePicker.value;
+    remember(key("locale"), locale);
+    remember(key("zone"), zone);
+    speak();
+    client.renew();
+  };
+  picker.addEventListener("change", changed);
+  zonePicker.addEventListener("change", changed);
+}
+
+byId("shop").textContent = shop.charAt(0).toUpperCase() + shop.slice(1);
+byId("stars").append(
+  ...[1, 2, 3, 4, 5].map((score) => {
+    const star = button("★", "star", () => rate(score));
+    star.setAttribute("aria-label", `${score}/5`);
+    return star;
+  }),
+);
+byId("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const body = text.value.trim();
+  if (body === "") return;
+  send(body);
+  text.value = "";
+  text.focus();
+});
+text.addEventListener("keydown", (event) => {
+  if (!isSendKey(event)) return;
+  event.preventDefault();
+  byId<HTMLFormElement>("composer").requestSubmit();
+});
+let typingSentAt = 0;
+text.addEventListener("input", () => {
+  if (conversation === null || Date.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
+  typingSentAt = Date.now();
+  client.say({ type: "typing", conversation });
+});
+person.addEventListener("click", () => {
+  if (conversation !== null) client.say({ type: "person", conversation });
+});
+end.addEventListener("click", () => {
+  if (conversation !== null) client.say({ type: "close", conversation });
+});
+fresh.addEventListener("click", startFresh);
+document.addEventListener("visibilitychange", sayReceived);
+
+const unsent = recallAll(key("out.")).map((saved) => JSON.parse(saved) as Outgoing);
+fillPickers();
+speak();
+for (const message of unsent) mark(message, "queued");
+client.start(conversation === null ? [] : [conversation], unsent);
