@@ -235,3 +235,34 @@ fn a_file_that_is_named_and_missing_is_a_mistake_among_the_others() {
     assert!(lines[0].starts_with("does/not/exist.toml: cannot be read"), "{lines:?}");
     assert!(lines[1].contains("the nearest is `timers.offer`"), "{lines:?}");
 }
+
+/// What the program says to `arguments`: exit code and everything it wrote.
+fn tradewind(arguments: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tradewind"))
+        .args(arguments.split(' '))
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("UTF-8"))
+}
+
+#[test]
+fn the_exit_code_tells_success_wrong_settings_and_a_failed_check_apart() {
+    for (arguments, code, word) in [
+        ("--help", 0, "Examples:"),
+        ("config check", 0, "right: "),
+        ("config print --origin", 0, "# default"),
+        ("--listn 127.0.0.1:1", 2, "--listen"),
+        ("config print --set timers.offer=soon", 2, "1 mistake"),
+        ("config print --set timers.offer", 2, "KEY=VALUE"),
+        ("config check --set timers.offer=soon", 3, "1 mistake"),
+        ("serve --listen 0.0.0.0:1", 2, "passwords are public"),
+        ("doctor --set timers.offer=soon", 3, "wrong  settings"),
+    ] {
+        let (exit, text) = tradewind(arguments);
+        assert_eq!(exit, Some(code), "{arguments}: {text}");
+        assert!(text.contains(word), "{arguments}: {text}");
+    }
+}

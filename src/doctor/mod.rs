@@ -1,0 +1,77 @@
+//! Examines the machine before it has to serve.
+//!
+//! - **In**: the configuration, or the mistakes in it.
+//! - **Out**: a [`Finding`] for each check, in a fixed order.
+//! - **Invariants**: the data folder is made when it is missing, as serving would; the probe files in
+//!   it are removed; nothing else is changed.
+//! - **Bounds**: each check ends within seconds.
+
+mod files;
+mod ports;
+
+use crate::config::{Config, Loaded, Mistakes, Origin};
+
+pub use files::raise_open_files;
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was examined.
+    pub check: &'static str,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// The figures, and what to do about it.
+    pub text: String,
+}
+
+/// How a check stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works, but not as well as it could.
+    Odd,
+    /// The server would not start, or would not keep its promises.
+    Wrong,
+}
+
+impl Verdict {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Odd => "odd",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+impl Finding {
+    pub(crate) fn new(check: &'static str, verdict: Verdict, text: impl Into<String>) -> Self {
+        Self { check, verdict, text: text.into() }
+    }
+}
+
+/// Every check of the machine, in the order in which they are told.
+const CHECKS: &[fn(&Config) -> Finding] =
+    &[files::data_folder, files::open_files, ports::main, ports::admin];
+
+/// Examines the settings and the machine. With mistakes in the settings the machine is examined for
+/// the defaults.
+pub fn examine(loaded: &Result<Loaded, Mistakes>) -> Vec<Finding> {
+    let defaults = Config::default();
+    let config = loaded.as_ref().map_or(&defaults, |loaded| &loaded.config);
+    let machine = CHECKS.iter().map(|check| check(config));
+    std::iter::once(settings(loaded)).chain(machine).collect()
+}
+
+fn settings(loaded: &Result<Loaded, Mistakes>) -> Finding {
+    match loaded {
+        Ok(loaded) => {
+            let changed = loaded.origins.values().filter(|it| **it != Origin::Default).count();
+            let text = format!("no mistakes, {changed} settings not left at the default");
+            Finding::new("settings", Verdict::Good, text)
+        }
+        Err(mistakes) => Finding::new("settings", Verdict::Wrong, mistakes.to_string()),
+    }
+}
