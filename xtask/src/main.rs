@@ -1,1 +1,98 @@
-fn main() {}
+//! Chores of the repository: `cargo xtask --help`.
+
+mod count;
+mod install;
+mod licences;
+mod run;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use run::Mode;
+
+/// Chores of the repository.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  cargo xtask test               what can be tested with what is installed
+  cargo xtask test --install     install what is missing, then test everything
+  cargo xtask ci                 what has to pass before a change lands"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the tests: Rust, the Python client, the pages in a browser.
+    #[command(after_help = "\
+Examples:
+  cargo xtask test
+  cargo xtask test --install
+  cargo xtask test --only python --only browser
+
+Without --install, steps whose tools are missing are skipped, with a word on what is missing.
+The last line is `N passed, N failed, N skipped`; the exit code is 1 when one failed.")]
+    Test {
+        /// Installs what is missing first: Debian packages, npm and Python packages.
+        #[arg(long)]
+        install: bool,
+        /// Runs only this step; may come several times.
+        #[arg(long, value_name = "STEP")]
+        only: Vec<String>,
+    },
+    /// Checks everything that has to hold before a change lands. Nothing may be skipped.
+    #[command(after_help = "\
+Examples:
+  cargo xtask ci
+  bash .ci/run")]
+    Ci,
+    /// Checks that every dependency has a licence that deny.toml allows.
+    #[command(after_help = "\
+Examples:
+  cargo xtask licences")]
+    Licences,
+    /// Builds the pages from `web/` into the assets that the program embeds (needs Node).
+    #[command(after_help = "\
+Examples:
+  cargo xtask web
+  cargo xtask web --check        fails when the committed assets are not what the sources give")]
+    Web {
+        /// Changes nothing and compares byte for byte.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Test { install, only } => {
+            let mode = if install { Mode::Install } else { Mode::AsItIs };
+            run::tests(mode, &only)
+        }
+        Verb::Ci => run::ci(),
+        Verb::Licences => licences::check().map(|()| true),
+        Verb::Web { check } => run::web(check),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository: the folder above this package.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("xtask is a folder of the repository").to_owned()
+}

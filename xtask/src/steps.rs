@@ -1,0 +1,104 @@
+//! The table of steps: add a test suite here and nowhere else.
+
+use crate::count::Runner;
+use crate::install::{BROWSER, FONTS, NODE, PYTHON, Tool};
+
+/// One step of `test` or `ci`.
+#[derive(Debug)]
+pub struct Step {
+    /// What it is called, on the screen and for `--only`.
+    pub name: &'static str,
+    /// What has to be on the machine.
+    pub tools: &'static [&'static Tool],
+    /// What has to be prepared in the working tree.
+    pub prepared: Option<Prepared>,
+    /// Commands, run one after another in the root of the repository. No shell reads them.
+    pub commands: &'static [&'static str],
+    /// Variables of the environment for the commands.
+    pub env: &'static [(&'static str, &'static str)],
+    /// Whose closing lines are counted.
+    pub runner: Runner,
+}
+
+/// Packages that a step needs, from a lock file into a folder of the working tree.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Is there once the packages are.
+    pub path: &'static str,
+    /// Commands that put them there.
+    pub commands: &'static [&'static str],
+}
+
+const PLAIN: Step =
+    Step { name: "", tools: &[], prepared: None, commands: &[], env: &[], runner: Runner::Plain };
+
+/// What `ci` checks before the tests.
+pub const CHECKS: &[Step] = &[
+    Step { name: "format", commands: &["cargo fmt --all --check"], ..PLAIN },
+    Step {
+        name: "clippy",
+        commands: &["cargo clippy --locked --workspace --all-targets -- -D warnings"],
+        ..PLAIN
+    },
+    Step {
+        name: "docs",
+        commands: &["cargo doc --locked --no-deps --workspace --document-private-items"],
+        env: &[("RUSTDOCFLAGS", "-D warnings")],
+        ..PLAIN
+    },
+    Step { name: "licences", commands: &["cargo --quiet xtask licences"], ..PLAIN },
+];
+
+/// What `ci` checks as well where cargo-deny is installed. Advisories are left out: their data base
+/// is a git repository, and a build must not depend on it.
+pub const DENY: Step =
+    Step { name: "deny", commands: &["cargo deny check licenses bans sources"], ..PLAIN };
+
+/// What `test` runs. The suites after `release` drive the built server.
+pub const TESTS: &[Step] = &[
+    Step {
+        name: "rust",
+        commands: &["cargo test --locked --workspace --no-fail-fast"],
+        runner: Runner::Cargo,
+        ..PLAIN
+    },
+    Step { name: "release", commands: &["cargo build --locked --release --workspace"], ..PLAIN },
+    Step {
+        name: "python",
+        tools: &[&PYTHON],
+        prepared: Some(Prepared {
+            path: "target/venv/bin/python",
+            commands: &[
+                "python3 -m venv target/venv",
+                "target/venv/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.lock",
+            ],
+        }),
+        commands: &["target/venv/bin/python -m unittest discover -s tests/python -v"],
+        runner: Runner::Unittest,
+        ..PLAIN
+    },
+    Step {
+        name: "browser",
+        tools: &[&NODE, &BROWSER, &FONTS],
+        prepared: Some(Prepared {
+            path: "tests/browser/node_modules",
+            commands: &["npm ci --no-audit --no-fund --prefix tests/browser"],
+        }),
+        commands: &[
+            "node --test --test-concurrency=1 --test-reporter=spec tests/browser/pages.test.mjs",
+        ],
+        runner: Runner::Node,
+        ..PLAIN
+    },
+    Step { name: "web", tools: &[&NODE], prepared: WEB, commands: &[WEB_CHECK], ..PLAIN },
+];
+
+/// Packages that build the pages.
+pub const WEB: Option<Prepared> = Some(Prepared {
+    path: "web/node_modules",
+    commands: &["npm ci --no-audit --no-fund --prefix web"],
+});
+/// Builds the pages.
+pub const WEB_BUILD: &str = "npm --prefix web run build";
+/// Builds the pages elsewhere and compares them with the committed ones byte for byte.
+pub const WEB_CHECK: &str = "npm --prefix web run check";
