@@ -257,7 +257,8 @@ fn the_exit_code_tells_success_wrong_settings_and_a_failed_check_apart() {
         ("--listn 127.0.0.1:1", 2, "--listen"),
         ("config print --set timers.offer=soon", 2, "1 mistake"),
         ("config print --set timers.offer", 2, "KEY=VALUE"),
-        ("config check --set timers.offer=soon", 3, "1 mistake"),
+        ("config check --set timers.offer=soon", 3, "1 wrong"),
+        ("config check --shops nowhere", 3, "nowhere"),
         ("serve --listen 0.0.0.0:1", 2, "passwords are public"),
         ("doctor --set timers.offer=soon", 3, "wrong  settings"),
     ] {

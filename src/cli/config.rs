@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
-use crate::config::{Mistake, Origin, all_settings, commented_file};
+use crate::config::shop::Shop;
+use crate::config::{Config, Mistake, Origin, all_settings, commented_file};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -81,19 +82,25 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     let (mistakes, changed) = match args.settings.load() {
         Ok(loaded) => {
             let changed = loaded.origins.values().filter(|origin| **origin != Origin::Default);
-            (None, changed.count())
+            (mistakes_in_shops(&loaded.config), changed.count())
         }
-        Err(mistakes) => (Some(mistakes), 0),
+        Err(mistakes) => (mistakes.iter().map(Mistake::to_string).collect(), 0),
     };
     if args.json {
-        let told: Vec<String> =
-            mistakes.iter().flat_map(|it| it.iter()).map(Mistake::to_string).collect();
-        print_json(&json!({"right": mistakes.is_none(), "mistakes": told}))?;
-    } else if let Some(mistakes) = &mistakes {
-        print(&format!("{mistakes}\n"))?;
-    } else {
+        print_json(&json!({"right": mistakes.is_empty(), "mistakes": mistakes}))?;
+    } else if mistakes.is_empty() {
         let settings = all_settings().count();
         print(&format!("right: {settings} settings, {changed} of them not left at the default\n"))?;
+    } else {
+        let lines: String = mistakes.iter().map(|mistake| format!("\n  {mistake}")).collect();
+        print(&format!("{} wrong:{lines}\n", mistakes.len()))?;
     }
-    Ok(if mistakes.is_some() { Exit::CheckFailed } else { Exit::Success })
+    Ok(if mistakes.is_empty() { Exit::Success } else { Exit::CheckFailed })
+}
+
+/// What is wrong in the shop files that the settings name.
+fn mistakes_in_shops(config: &Config) -> Vec<String> {
+    let folder = config.paths.shops.as_ref();
+    let errors = folder.and_then(|folder| Shop::load_dir(folder).err());
+    errors.iter().flat_map(|errors| &errors.0).map(ToString::to_string).collect()
 }

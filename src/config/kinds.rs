@@ -247,7 +247,7 @@ choice! {
     Durability: "\"durable\" or \"memory\"" {
         /// The message is on disk, after `fdatasync`.
         Durable = "durable",
-        /// The message is in memory: a crash loses it. For measuring only.
+        /// The message is in the operating system's hands: a power cut loses it. For measuring only.
         Memory = "memory",
     }
 }

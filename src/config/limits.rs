@@ -15,8 +15,8 @@ settings! {
     paths(""): Paths {
         /// Folder of the journal. It is made when it is missing.
         data: Folder = "data";
-        /// Folder of shop files, one `NAME.toml` for each shop. Empty: the built-in demo shop, whose
-        /// accounts are known to everyone; it is served on loopback addresses only.
+        /// Folder with a folder for each shop, made like `config/demo`. Empty: the built-in demo shop,
+        /// whose accounts are known to everyone; it is served on loopback addresses only.
         shops: FolderOrNone = "";
         /// Folder of the language models. Empty: those inside the program.
         model: FolderOrNone = "";
@@ -76,10 +76,28 @@ settings! {
 
     /// The choice of a seat.
     schedule("schedule."): Schedule {
-        /// Conversations that wait for a seat. One more gets a ticket at once.
+        /// Conversations of one shop that wait for a seat. One more gets a ticket at once.
         waiting_max: Count = "50_000", "1"..="1_000_000";
         /// Longest wait for a seat before the conversation becomes a ticket.
         queue_wait_max: Length = "10min", "15s"..="24h";
+        /// Offers in a row that a seat may leave unanswered before it is set away. One missed offer can
+        /// be chance; two mean that nobody sits there.
+        unanswered_max: Count = "2", "1"..="20";
+        /// How long a seat that was silent, or handed a conversation on, is not offered it again: long
+        /// enough that a colleague finishes something first.
+        same_seat_pause: Length = "60s", "1s"..="1h";
+        /// Wait after which a conversation goes before every priority, the oldest first. Eight times the
+        /// first-response target: below it priorities decide, above it age alone.
+        age_bound: Length = "120s", "1s"..="24h";
+        /// Wait after which a shop's fallback language opens, where nobody on shift speaks the
+        /// customer's. A third of the target: it leaves room for an offer and a first reply.
+        fallback_after: Length = "5s", "0ms"..="1h";
+        /// How soon a shift must open for a conversation to wait for it instead of becoming a ticket.
+        shift_opens_within: Length = "120s", "0ms"..="24h";
+        /// Least time between two tellings of its place to one conversation.
+        place_update_interval: Length = "5s", "100ms"..="10min";
+        /// Mean handling time that is assumed before any was measured.
+        handling_start: Length = "4min", "1s"..="4h";
     }
 
     /// The durable log of events.
@@ -87,9 +105,21 @@ settings! {
         /// Size of one pre-allocated file. A file that grows is 20 to 70 times slower at the 99th
         /// percentile; a larger one takes longer to fill with zeros.
         segment: Size = "16MiB", "1MiB"..="1GiB";
-        /// What an acknowledgement promises: "durable" is on disk, "memory" is not and is for
-        /// measuring what the disk costs.
+        /// What an acknowledgement promises: "durable" is on disk; "memory" is in the operating system's
+        /// hands, lost in a power cut, and for measuring what the disk costs.
         durability: Durability = "durable";
+        /// Bytes gathered into one write and one wait for the disk. More would let the first of them
+        /// wait for the last.
+        commit_bytes_max: Size = "1MiB", "1B"..="8MiB";
+        /// Batches that wait for the writer before the next one waits for room.
+        queue_capacity: Count = "4096", "1"..="1_048_576";
+        /// Bytes that wait for the writer.
+        queue_bytes_max: Size = "64MiB", "8MiB"..="1GiB";
+        /// Longest wait for room before a message is refused with a retry time.
+        queue_wait_max: Length = "2s", "10ms"..="1min";
+        /// How long messages are refused after a file could not be had, before the disk is asked again:
+        /// each try on a full disk writes until it fails.
+        retry_pause: Length = "500ms", "10ms"..="1min";
     }
 
     /// Language, intent, sentiment and personal data of a message.
@@ -100,15 +130,6 @@ settings! {
         queue_capacity: Count = "4096", "64"..="1_048_576";
         /// Longest wait for a thread before the message goes on without being understood.
         wait_max: Length = "250ms", "10ms"..="10s";
-    }
-
-    /// What a machine may answer.
-    automate("automate."): Automate {
-        /// Least confidence for an answer from the knowledge base.
-        faq_confidence_min: Share = "0.85", "0"..="1";
-        /// Least confidence for an answer from the order table. Lower than for the knowledge base:
-        /// an order number that exists has to be in the message as well.
-        order_confidence_min: Share = "0.7", "0"..="1";
     }
 
     /// A customer who says the same again.
@@ -205,6 +226,12 @@ impl Config {
                 "must not be more: a batch is taken from the queue"),
             relation(schedule.waiting_max <= flow.conversations_live_max, "schedule.waiting_max", "flow.conversations_live_max",
                 "must not be more: a conversation that waits is held in memory"),
+            relation(schedule.fallback_after <= schedule.age_bound, "schedule.fallback_after", "schedule.age_bound",
+                "must not be longer: a conversation that goes before all others has every seat open to it"),
+            relation(schedule.age_bound <= schedule.queue_wait_max, "schedule.age_bound", "schedule.queue_wait_max",
+                "must not be longer: a conversation is helped before it is sent away"),
+            relation(journal.commit_bytes_max <= journal.segment, "journal.commit_bytes_max", "journal.segment",
+                "must not be larger: a write lies in one file"),
             relation(schedule.queue_wait_max >= timers.first_response_target, "schedule.queue_wait_max", "timers.first_response_target",
                 "must not be less: nobody is sent away within the promise"),
             relation(understand.wait_max < timers.first_response_target, "understand.wait_max", "timers.first_response_target",

@@ -18,8 +18,8 @@ mod sources;
 
 pub use kinds::{Durability, LogFormat, LogLevel};
 pub use limits::{
-    Admission, Automate, Config, Dedup, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule,
-    Server, Timers, Understand,
+    Admission, Config, Dedup, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule, Server,
+    Timers, Understand,
 };
 pub use load::DEFAULT_FILE;
 pub use mistakes::{Mistake, Mistakes, Origin};

@@ -9,6 +9,7 @@
 mod files;
 mod ports;
 
+use crate::config::shop::Shop;
 use crate::config::{Config, Loaded, Mistakes, Origin};
 
 pub use files::raise_open_files;
@@ -54,7 +55,7 @@ impl Finding {
 
 /// Every check of the machine, in the order in which they are told.
 const CHECKS: &[fn(&Config) -> Finding] =
-    &[files::data_folder, files::open_files, ports::main, ports::admin];
+    &[shops, files::data_folder, files::open_files, ports::main, ports::admin];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for
 /// the defaults.
@@ -73,5 +74,19 @@ fn settings(loaded: &Result<Loaded, Mistakes>) -> Finding {
             Finding::new("settings", Verdict::Good, text)
         }
         Err(mistakes) => Finding::new("settings", Verdict::Wrong, mistakes.to_string()),
+    }
+}
+
+fn shops(config: &Config) -> Finding {
+    const CHECK: &str = "shops";
+    let Some(folder) = &config.paths.shops else {
+        return Finding::new(CHECK, Verdict::Good, "the built-in demo shop");
+    };
+    match Shop::load_dir(folder) {
+        Ok(shops) => {
+            let names: Vec<_> = shops.iter().map(|shop| shop.id.to_string()).collect();
+            Finding::new(CHECK, Verdict::Good, format!("no mistakes in {}", names.join(", ")))
+        }
+        Err(errors) => Finding::new(CHECK, Verdict::Wrong, errors.to_string()),
     }
 }
