@@ -194,6 +194,23 @@ fn a_wrong_value_is_told_even_when_a_stronger_source_covers_it() {
 }
 
 #[test]
+fn variables_of_other_tools_are_told_but_keep_nothing_from_starting() {
+    let others = ["TRADEWIND_PORT", "TRADEWIND_SERVICE_HOST", "TRADEWIND_BIN"];
+    let meant =
+        ["TRADEWIND_LISTEN", "TRADEWIND_TIMERS_OFER", "TRADEWIND_LOG_COLOUR", "TRADEWIND_SHOP"];
+    let sources = |names: &[&str]| Sources {
+        env: names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect(),
+        ..Sources::default()
+    };
+
+    let loaded = resolve(&sources(&others)).expect("no mistakes");
+    let mistakes = resolve(&sources(&meant)).expect_err("mistakes");
+
+    assert_eq!(loaded.ignored, others);
+    assert_eq!(mistakes.iter().count(), meant.len(), "{mistakes}");
+}
+
+#[test]
 fn of_two_flags_for_one_setting_the_last_counts() {
     let flag =
         |text: &str| Flag { name: "--set".into(), key: "timers.offer".into(), text: text.into() };

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Exit;
 use super::settings::SettingsArgs;
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::{Loaded, Log, LogFormat, LogLevel};
 use crate::doctor;
 
 #[derive(Debug, clap::Args)]
@@ -29,8 +29,11 @@ pub(super) struct Args {
 
 /// Serves until it is told to stop.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let config = args.settings.load()?.config;
+    let Loaded { config, ignored, .. } = args.settings.load()?;
     start_log(&config.log)?;
+    for variable in ignored {
+        warn!(variable, "this variable is no setting and has no effect");
+    }
     match doctor::raise_open_files() {
         Ok(limit) => info!(open_files_max = limit, "open files"),
         Err(error) => warn!(%error, "the limit of open files stays as it is"),

@@ -15,6 +15,8 @@ pub struct Loaded {
     pub config: Config,
     /// Where they come from; a key that is missing here has its default.
     pub origins: BTreeMap<&'static str, Origin>,
+    /// Variables of the environment that begin as settings do, but are none.
+    pub ignored: Vec<String>,
 }
 
 impl Loaded {
@@ -43,7 +45,7 @@ impl Config {
         let config = Self::read(&mut reader);
         let Reader { origins, wrong, mistakes: wrong_values, .. } = reader;
         mistakes.extend(wrong_values);
-        let loaded = Loaded { config, origins };
+        let loaded = Loaded { config, origins, ignored: sources.ignored() };
         // A value that could not be read stands at its default here: comparing that would only
         // add a second, confusing message.
         let broken = loaded.broken_relations();

@@ -48,6 +48,15 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Variables that begin as settings do and are none.
+    pub(super) fn ignored(&self) -> Vec<String> {
+        let names = self.env.iter().map(|(name, _)| name);
+        let ours = names.filter(|name| name.starts_with(ENV_PREFIX) && *name != CONFIG_FILE_ENV);
+        ours.filter(|name| all_settings().all(|setting| setting.env_name() != **name))
+            .cloned()
+            .collect()
+    }
+
     /// Sorts what was given by setting. What belongs to no setting is a mistake.
     pub(super) fn by_key(&self, mistakes: &mut Vec<Mistake>) -> GivenByKey {
         let mut given = GivenByKey::new();
@@ -65,10 +74,12 @@ impl Sources {
             let origin = Origin::Env(name.clone());
             match all_settings().find(|setting| setting.env_name() == *name) {
                 Some(setting) => push(&mut given, setting, text.clone(), None, origin),
-                None => {
+                None if is_meant_as_setting(name) => {
                     let nearest = nearest(name, all_settings().map(Setting::env_name));
                     mistakes.push(Mistake::UnknownKey { key: name.clone(), origin, nearest });
                 }
+                // `Loaded::ignored` tells of it.
+                None => {}
             }
         }
         if let Some((path, text)) = &self.file {
@@ -76,6 +87,22 @@ impl Sources {
         }
         given
     }
+}
+
+/// Whether a variable that is no setting was meant as one: it names a section, ends as a setting
+/// does, or is a letter away from one. Other tools have variables with the same beginning too, such
+/// as the `TRADEWIND_PORT` of a container platform, and must not keep the server from starting.
+fn is_meant_as_setting(name: &str) -> bool {
+    let name = name.trim_start_matches(ENV_PREFIX).to_ascii_lowercase();
+    let in_section = SECTIONS.iter().filter(|section| !section.prefix.is_empty()).any(|section| {
+        name.strip_prefix(section.prefix.trim_end_matches('.'))
+            .is_some_and(|rest| rest.starts_with('_'))
+    });
+    in_section
+        || all_settings().any(|setting| {
+            let key = setting.key.replace('.', "_");
+            setting.field() == name || strsim::normalized_damerau_levenshtein(&name, &key) >= 0.8
+        })
 }
 
 /// The setting with this dotted key.

@@ -71,7 +71,12 @@ fn settings(loaded: &Result<Loaded, Mistakes>) -> Finding {
         Ok(loaded) => {
             let changed = loaded.origins.values().filter(|it| **it != Origin::Default).count();
             let text = format!("no mistakes, {changed} settings not left at the default");
-            Finding::new("settings", Verdict::Good, text)
+            if loaded.ignored.is_empty() {
+                return Finding::new("settings", Verdict::Good, text);
+            }
+            let ignored = loaded.ignored.join(", ");
+            let text = format!("{text}; these variables are no settings: {ignored}");
+            Finding::new("settings", Verdict::Odd, text)
         }
         Err(mistakes) => Finding::new("settings", Verdict::Wrong, mistakes.to_string()),
     }
