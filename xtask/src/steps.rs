@@ -70,7 +70,7 @@ pub const TESTS: &[Step] = &[
             path: "target/venv/bin/python",
             commands: &[
                 "python3 -m venv target/venv",
-                "target/venv/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.lock",
+                "target/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/python/requirements.lock",
             ],
         }),
         commands: &["target/venv/bin/python -m unittest discover -s tests/python -v"],
