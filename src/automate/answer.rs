@@ -149,7 +149,10 @@ fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
 fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Found, WhySeat> {
     let Understanding { language, intent, sentiment, .. } = input.understanding;
     let rules = &shop.answering;
-    if input.asked_for_person || intent.label == Intent::TalkToHuman {
+    if input.asked_for_person
+        || intent.label == Intent::TalkToHuman
+        || shop.knowledge.answers.is_person_word(input.text)
+    {
         return Err(WhySeat::AskedForPerson);
     }
     let topic = Topic::of(intent.label).ok_or(WhySeat::NotForMachines)?;

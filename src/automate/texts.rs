@@ -72,9 +72,8 @@ fn wall_time(shop: &Shop, answers: &Answers, at: Timestamp, time_zone: &str) -> 
     let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
     let zone = TimeZone::get(time_zone).unwrap_or_else(|_| shop.hours.zone().clone());
     let local = instant.to_zoned(zone);
-    let day = answers.days().day(local.date());
-    let (hour, minute) = (local.hour(), local.minute());
-    Some(format!("{day}, {hour:02}:{minute:02} ({})", utc_offset(local.offset().seconds())))
+    let moment = answers.days().moment(local.datetime());
+    Some(format!("{moment} ({})", utc_offset(local.offset().seconds())))
 }
 
 fn utc_offset(seconds: i32) -> String {
@@ -116,5 +115,22 @@ mod tests {
         let text = ticket(&shop, language("en"), "K7M-2Q", None, "Asia/Kolkata");
 
         assert!(text.contains("K7M-2Q") && !text.contains("UTC"), "{text}");
+    }
+
+    #[test]
+    fn a_language_that_nobody_wrote_gets_the_shops_own() {
+        let shop = Shop::embedded_demo();
+
+        assert_eq!(still_there(&shop, language("yo")), still_there(&shop, language("en")));
+        assert_ne!(still_there(&shop, language("th")), still_there(&shop, language("en")));
+    }
+
+    #[test]
+    fn values_keep_their_direction_in_a_text_from_right_to_left() {
+        let shop = Shop::embedded_demo();
+
+        let text = ticket(&shop, language("ar"), "K7M-2Q", None, "UTC");
+
+        assert!(text.contains("\u{2068}K7M-2Q\u{2069}"), "{text}");
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use toml::Value;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::domain::{Intent, Language};
 
@@ -135,11 +136,12 @@ impl Template {
     }
 }
 
-/// How a language writes a day.
+/// How a language writes a day and a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayNames {
     pattern: Template,
     months: Vec<String>,
+    moment: Template,
 }
 
 impl DayNames {
@@ -151,6 +153,14 @@ impl DayNames {
             .fill(&[("day", Some(&day)), ("month", Some(&self.months[month]))])
             .expect("the pattern was checked when it was read")
     }
+
+    /// Day and time, such as `28 November, 09:00`.
+    pub fn moment(&self, at: jiff::civil::DateTime) -> String {
+        let time = format!("{:02}:{:02}", at.hour(), at.minute());
+        self.moment
+            .fill(&[("date", Some(&self.day(at.date()))), ("time", Some(&time))])
+            .expect("the pattern was checked when it was read")
+    }
 }
 
 /// What a shop says in one language.
@@ -160,6 +170,7 @@ pub struct Answers {
     faq: BTreeMap<Intent, Template>,
     phrases: BTreeMap<Phrase, Template>,
     days: DayNames,
+    person_words: Vec<String>,
 }
 
 impl Answers {
@@ -183,6 +194,11 @@ impl Answers {
         &self.days
     }
 
+    /// Words that, alone in a message, ask for a person; in lower case, the one of the hint first.
+    pub fn person_words(&self) -> &[String] {
+        &self.person_words
+    }
+
     /// Reads one answer file. Order sentences and FAQ answers may be left out, phrases may not.
     pub(super) fn parse(mistakes: &Mistakes, file: &str, text: &str) -> Option<Self> {
         let mut root = Section::root(mistakes, file, text);
@@ -190,6 +206,11 @@ impl Answers {
         let orders = root.section("order");
         let faq = root.section("faq");
         let phrases = root.section("texts");
+        let person_words: Vec<String> =
+            root.texts("person_words").iter().map(|word| bare(word)).collect();
+        if person_words.is_empty() || person_words.iter().any(String::is_empty) {
+            root.note("person_words", "holds no word", "words that ask for a person");
+        }
         root.finish();
 
         let statuses = OrderStatus::ALL.map(OrderStatus::as_str).join(", ");
@@ -229,7 +250,14 @@ impl Answers {
         dates.finish();
         let whole = phrases.len() == Phrase::ALL.len();
         whole.then_some(())?;
-        Some(Self { orders, faq, phrases, days: days? })
+        if let Some(hint) = phrases.get(&Phrase::PersonHint)
+            && let Some(word) = person_words.first()
+            && !hint.as_str().to_lowercase().contains(word.as_str())
+        {
+            let accepted = "a text that names the first of `person_words`";
+            mistakes.note(file, "texts.person_hint", format!("does not name `{word}`"), accepted);
+        }
+        Some(Self { orders, faq, phrases, days: days?, person_words })
     }
 }
 
@@ -259,8 +287,10 @@ fn day_names(section: &mut Section<'_>) -> Option<DayNames> {
         section.note("months", format!("has {} names", months.len()), "12 names, January first");
         return None;
     }
-    let pattern = template(section, "pattern", Value::String(pattern), &["day", "month"])?;
-    Some(DayNames { pattern, months })
+    let moment = section.required_text("moment", "a text with {date} and {time}");
+    let pattern = template(section, "pattern", Value::String(pattern), &["day", "month"]);
+    let moment = template(section, "moment", Value::String(moment), &["date", "time"]);
+    Some(DayNames { pattern: pattern?, months, moment: moment? })
 }
 
 /// Answers by language.
@@ -273,10 +303,26 @@ impl AnswerBook {
         self.0.get(&language)
     }
 
+    /// Whether `text` is nothing but a word that asks for a person, in whichever language: the
+    /// customer may have read the hint in another one than he writes.
+    pub fn is_person_word(&self, text: &str) -> bool {
+        // Longer than any such word: not worth the folding.
+        if text.len() > 128 {
+            return false;
+        }
+        let text = bare(text);
+        self.0.values().any(|answers| answers.person_words.contains(&text))
+    }
+
     /// Languages with a file, sorted.
     pub fn languages(&self) -> impl Iterator<Item = Language> + '_ {
         self.0.keys().copied()
     }
+}
+
+/// A word in lower case, without the quotes, dots and spaces around it.
+fn bare(text: &str) -> String {
+    text.trim_matches(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)).to_lowercase()
 }
 
 #[cfg(test)]

@@ -19,7 +19,34 @@ macro_rules! demo_files {
     };
 }
 
-const DEMO: &[(&str, &str)] = demo_files!["shop.toml", "orders.csv", "answers/en.toml",];
+const DEMO: &[(&str, &str)] = demo_files![
+    "shop.toml",
+    "orders.csv",
+    "answers/ar.toml",
+    "answers/bn.toml",
+    "answers/de.toml",
+    "answers/en.toml",
+    "answers/es.toml",
+    "answers/fr.toml",
+    "answers/he.toml",
+    "answers/hi.toml",
+    "answers/id.toml",
+    "answers/it.toml",
+    "answers/ja.toml",
+    "answers/ko.toml",
+    "answers/ms.toml",
+    "answers/nl.toml",
+    "answers/pl.toml",
+    "answers/pt.toml",
+    "answers/ru.toml",
+    "answers/sv.toml",
+    "answers/th.toml",
+    "answers/tl.toml",
+    "answers/tr.toml",
+    "answers/uk.toml",
+    "answers/vi.toml",
+    "answers/zh.toml",
+];
 
 impl ShopFiles {
     /// The demo shop, built into the program.
