@@ -1,7 +1,9 @@
 //! One form for texts that differ only in how they were typed.
 
-use unicode_normalization::UnicodeNormalization;
+use std::borrow::Cow;
+
 use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use crate::domain::ascii_digit;
 
@@ -9,8 +11,25 @@ use crate::domain::ascii_digit;
 /// and runs of spaces. Digits of every script become ASCII and stay as many as they were. A text of
 /// nothing but punctuation keeps it.
 pub fn normalise(text: &str) -> String {
-    let plain = fold(text, |_| false);
-    if plain.is_empty() { fold(text, |c| !c.is_whitespace()) } else { plain }
+    let lower = lower(text);
+    let plain = fold(&lower, |_| false);
+    if plain.is_empty() { fold(&lower, |c| !c.is_whitespace()) } else { plain }
+}
+
+/// The text in lower case and compatibility form. Most texts are in that form already, and asking is
+/// much cheaper than composing.
+fn lower(text: &str) -> String {
+    fn composed(text: Cow<'_, str>) -> Cow<'_, str> {
+        match is_nfkc_quick(text.chars()) {
+            IsNormalized::Yes => text,
+            _ => Cow::Owned(text.nfkc().collect()),
+        }
+    }
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let lower = composed(text.into()).chars().flat_map(char::to_lowercase).collect::<String>();
+    composed(lower.into()).into_owned()
 }
 
 /// Folds `text`; of the characters that are no letters, digits, marks or pictures, only those that
@@ -22,33 +41,37 @@ fn fold(text: &str, also: impl Fn(char) -> bool) -> String {
     let mut last = None;
     // A mark whose letter was dropped must not move to the letter before it.
     let mut bare = true;
-    let lower = text.nfkc().flat_map(char::to_lowercase).nfkc();
-    for c in lower {
+    for c in text.chars() {
         if is_apostrophe(c) && !also(c) {
             bare = true;
             continue;
         }
         if is_combining_mark(c) {
-            if !bare {
+            // Turkish İ in lower case is i with a dot of its own: one letter with ı, I and i here.
+            if !bare && c != '\u{307}' {
                 folded.push(c);
                 last = Some(c);
             }
             continue;
         }
-        let c = ascii_digit(c).unwrap_or(if c == 'ς' { 'σ' } else { c });
+        let c = ascii_digit(c).unwrap_or(match c {
+            'ς' => 'σ',
+            'ı' => 'i',
+            c => c,
+        });
         if !(c.is_alphanumeric() || is_picture(c) || also(c)) {
             space = !folded.is_empty();
             bare = true;
             continue;
         }
+        bare = false;
         if space {
             folded.push(' ');
         } else if last == Some(c) && !c.is_ascii_digit() {
-            bare = false;
             continue;
         }
         folded.push(c);
-        (last, space, bare) = (Some(c), false, false);
+        (last, space) = (Some(c), false);
     }
     folded
 }
@@ -81,6 +104,8 @@ mod tests {
             ("我的包裹在哪里？？", "我的包裹在哪里"),
             ("พัสดุอยู่ไหน...", "พัสดุอยู่ไหน"),
             ("मेरा पार्सल कहाँ है?", "मेरा पार्सल कहाँ है"),
+            ("ALARMI KAPAT", "alarmi kapat"),
+            ("İADE ALARMI kapalı", "iade alarmi kapali"),
             ("😡😡😡", "😡"),
             ("????", "?"),
             ("", ""),
