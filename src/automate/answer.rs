@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
-use crate::config::shop::{Answers, FAQ_INTENTS, Order, OrderDate, OrderStatus, Shop};
+use crate::config::shop::{Answers, FAQ_INTENTS, Shop};
 use crate::domain::{CustomerId, Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
 use super::needs::needs;
-use super::texts::{inserted, person_hint};
+use super::order::order_status;
+use super::texts::person_hint;
 
 /// A customer's message on its way to an answer.
 #[derive(Clone, Copy, Debug)]
@@ -126,16 +125,20 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
             }
         }
         Err(why) => {
-            let (skill, priority) = needs(input.understanding, input.verified, shop);
+            let (mut skill, priority) = needs(input.understanding, input.verified, shop);
+            if shop.knowledge.answers.is_person_word(input.text) {
+                // Out of a single word the model reads any intent.
+                skill = shop.skills.skill_for(Intent::TalkToHuman).clone();
+            }
             Automated::NeedsSeat { skill, priority, why }
         }
     }
 }
 
 /// A sentence and where it came from.
-struct Found {
-    text: String,
-    source: Arc<str>,
+pub(super) struct Found {
+    pub(super) text: String,
+    pub(super) source: Arc<str>,
 }
 
 fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
@@ -213,64 +216,4 @@ impl Topic {
 fn faq(answers: &Answers, intent: Intent) -> Result<Found, WhySeat> {
     let text = answers.faq(intent).ok_or(WhySeat::NoText)?.as_str().to_owned();
     Ok(Found { text, source: format!("faq/{intent}").into() })
-}
-
-fn order_status(
-    input: &AutomateInput<'_>,
-    shop: &Shop,
-    answers: &Answers,
-    number: &str,
-    now: Timestamp,
-) -> Result<Found, WhySeat> {
-    let order = shop.knowledge.orders.get(number).ok_or(WhySeat::UnknownOrder)?;
-    if order.customer.is_some() && order.customer.as_ref() != input.verified {
-        return Err(WhySeat::NotTheirOrder);
-    }
-    let today = today(shop, now).ok_or(WhySeat::MissingFact)?;
-    if is_in_trouble(order, input.understanding.intent.label, today) {
-        return Err(WhySeat::OrderTrouble);
-    }
-    let template = answers.order(order.status).ok_or(WhySeat::NoText)?;
-    let day = |date: OrderDate| answers.days().day(date.resolve(today));
-    let date = match order.status {
-        OrderStatus::Delivered => order.delivered.map(day),
-        _ => order.expected.map(day),
-    };
-    let language = input.understanding.language.label;
-    let value = |text: Option<&str>| text.map(|text| inserted(language, text));
-    let [order_number, carrier, tracking, date] = [
-        value(Some(order.number.as_str())),
-        value(order.carrier.as_deref()),
-        value(order.tracking.as_deref()),
-        value(date.as_deref()),
-    ];
-    let text = template
-        .fill(&[
-            ("order", order_number.as_deref()),
-            ("carrier", carrier.as_deref()),
-            ("tracking", tracking.as_deref()),
-            ("date", date.as_deref()),
-        ])
-        .ok_or(WhySeat::MissingFact)?;
-    Ok(Found { text, source: format!("orders/{number}").into() })
-}
-
-/// Whether the order table alone would not settle it: late, or the customer misses what the carrier
-/// says is delivered or on its last way.
-fn is_in_trouble(order: &Order, intent: Intent, today: Date) -> bool {
-    let on_its_way = matches!(
-        order.status,
-        OrderStatus::Processing | OrderStatus::Shipped | OrderStatus::OutForDelivery
-    );
-    let late = order.expected.is_some_and(|expected| expected.resolve(today) < today);
-    let misses = intent == Intent::NotReceived
-        && !matches!(order.status, OrderStatus::Processing | OrderStatus::Shipped);
-    (on_its_way && late) || misses
-}
-
-/// The day it is where the shop is.
-fn today(shop: &Shop, now: Timestamp) -> Option<Date> {
-    let millis = i64::try_from(now.as_millis()).ok()?;
-    let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
-    Some(instant.to_zoned(shop.hours.zone().clone()).date())
 }

@@ -14,7 +14,11 @@
 
 mod answer;
 mod needs;
+mod order;
 mod texts;
+
+#[cfg(test)]
+mod tests;
 
 pub use answer::{AutomateInput, Automated, WhySeat, decide};
 pub use needs::needs;

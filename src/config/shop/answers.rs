@@ -141,6 +141,8 @@ impl Template {
 pub struct DayNames {
     pattern: Template,
     months: Vec<String>,
+    /// How the first of a month is written, where that is no plain number: `1er`.
+    first: Option<String>,
     moment: Template,
 }
 
@@ -148,7 +150,10 @@ impl DayNames {
     /// Day and month, such as `28 November`.
     pub fn day(&self, date: jiff::civil::Date) -> String {
         let month = usize::from(date.month().unsigned_abs()) - 1;
-        let day = date.day().to_string();
+        let day = match (date.day(), &self.first) {
+            (1, Some(first)) => first.clone(),
+            (day, _) => day.to_string(),
+        };
         self.pattern
             .fill(&[("day", Some(&day)), ("month", Some(&self.months[month]))])
             .expect("the pattern was checked when it was read")
@@ -287,10 +292,11 @@ fn day_names(section: &mut Section<'_>) -> Option<DayNames> {
         section.note("months", format!("has {} names", months.len()), "12 names, January first");
         return None;
     }
+    let first = section.text("first");
     let moment = section.required_text("moment", "a text with {date} and {time}");
     let pattern = template(section, "pattern", Value::String(pattern), &["day", "month"]);
     let moment = template(section, "moment", Value::String(moment), &["date", "time"]);
-    Some(DayNames { pattern: pattern?, months, moment: moment? })
+    Some(DayNames { pattern: pattern?, months, first, moment: moment? })
 }
 
 /// Answers by language.

@@ -75,6 +75,14 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     }
     let seats = reader.seats;
 
+    if let Some(language) = fallback_language {
+        let spoken = |account: &SeatAccount| account.profile.languages.contains(&language);
+        if !seats.is_empty() && !seats.values().any(spoken) {
+            let problem = format!("no seat speaks `{language}`");
+            root.note("fallback_language", problem, "a language of some seat");
+        }
+    }
+
     let knowledge = knowledge(&mut root, files, &mistakes, &order_number, demo);
     if !knowledge.answers.0.contains_key(&default_language) {
         let accepted = "a language with an answer file";

@@ -1,0 +1,273 @@
+//! What the demo shop's machine says, and when it keeps silent.
+
+use std::sync::Arc;
+
+use super::{AutomateInput, Automated, WhySeat, decide};
+use crate::config::shop::{Shop, ShopFiles};
+use crate::domain::{
+    CustomerId, Guess, Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding,
+};
+
+/// 2026-11-25 12:00 UTC.
+const NOW: Timestamp = Timestamp::from_millis(1_795_608_000_000);
+
+/// A message that the model is sure about.
+fn sure(language: &str, intent: Intent) -> Understanding {
+    let language: Language = language.parse().expect("a language");
+    Understanding {
+        language: Guess { label: language, confidence: 0.99 },
+        intent: Guess { label: intent, confidence: 0.95 },
+        sentiment: Guess { label: Sentiment::Neutral, confidence: 0.9 },
+        pii: Vec::new(),
+    }
+}
+
+fn first<'a>(text: &'a str, understanding: &'a Understanding) -> AutomateInput<'a> {
+    AutomateInput {
+        text,
+        understanding,
+        verified: None,
+        asked_for_person: false,
+        customer_turns: 1,
+        answered_from: &[],
+    }
+}
+
+fn ask(text: &str, language: &str, intent: Intent) -> Automated {
+    decide(&first(text, &sure(language, intent)), &Shop::embedded_demo(), NOW)
+}
+
+/// Why the message needs a person; `None` when it does not.
+fn why(automated: Automated) -> Option<WhySeat> {
+    match automated {
+        Automated::NeedsSeat { why, .. } => Some(why),
+        _ => None,
+    }
+}
+
+#[test]
+fn an_order_is_looked_up_and_answered_in_the_customers_language() {
+    for (text, language, sentence) in [
+        (
+            "where is my order tw10482?",
+            "en",
+            "Your order TW-10482 is on its way with La Poste. It should arrive by 1 December.",
+        ),
+        (
+            "¿Dónde está mi pedido TW-10482?",
+            "es",
+            "La entrega está prevista para el 1 de diciembre a más tardar.",
+        ),
+        ("où est ma commande TW-10482", "fr", "prévue au plus tard le 1er décembre."),
+        ("订单TW-10482到哪了", "zh", "预计最晚 12月1日 送达。运单号：LX767910718FR。"),
+        ("คำสั่งซื้อ TW-๑๐๔๘๒ ถึงไหนแล้ว", "th", "คาดว่าจะถึงภายในวันที่ 1 ธันวาคม"),
+        ("أين طلبي TW-١٠٤٨٢", "ar", "\u{2068}TW-10482\u{2069}"),
+    ] {
+        let answer = ask(text, language, Intent::TrackOrder);
+
+        let Automated::Answer { text: answer, source, confidence } = answer else {
+            panic!("{text}: {answer:?}")
+        };
+        assert!(answer.contains(sentence), "{answer}");
+        assert_eq!(&*source, "orders/TW-10482");
+        assert!((confidence - 0.95).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn a_general_question_gets_the_shops_answer_and_the_way_to_a_person() {
+    let answer = ask("can I return worn shoes?", "en", Intent::ReturnPolicy);
+
+    let Automated::Answer { text, source, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(&*source, "faq/return_policy");
+    assert!(text.starts_with("You can return unused items"), "{text}");
+    assert!(text.ends_with("Just write \"person\" or press the button."), "{text}");
+}
+
+#[test]
+fn how_long_delivery_takes_is_a_question_about_the_order_when_one_is_named() {
+    let source = |text| match ask(text, "en", Intent::DeliveryTime) {
+        Automated::Answer { source, .. } => source.to_string(),
+        other => panic!("{other:?}"),
+    };
+
+    assert_eq!(source("how many days to Chile?"), "faq/delivery_time");
+    assert_eq!(source("how many more days for TW-10482?"), "orders/TW-10482");
+}
+
+#[test]
+fn every_status_has_an_answer_in_every_language() {
+    let shop = Shop::embedded_demo();
+    for language in shop.knowledge.answers.languages() {
+        for order in shop.knowledge.orders.iter().filter(|order| order.number != "TW-10581") {
+            let understood = sure(language.as_str(), Intent::TrackOrder);
+
+            let answer = decide(&first(&order.number, &understood), &shop, NOW);
+
+            let Automated::Answer { text, .. } = answer else { panic!("{order:?}: {answer:?}") };
+            assert!(text.contains(&order.number) && !text.contains(['{', '}']), "{text}");
+        }
+    }
+}
+
+#[test]
+fn people_answer_what_machines_must_not() {
+    for intent in [
+        Intent::Complaint,
+        Intent::RequestRefund,
+        Intent::RefundStatus,
+        Intent::PaymentFailed,
+        Intent::CancelOrder,
+        Intent::ChangeAddress,
+        Intent::Other,
+        Intent::Greeting,
+    ] {
+        let answer = ask("order TW-10482", "en", intent);
+        assert_eq!(why(answer), Some(WhySeat::NotForMachines), "{intent}");
+    }
+}
+
+#[test]
+fn trouble_with_an_order_goes_to_a_person() {
+    for (text, intent, reason) in [
+        ("where is it", Intent::TrackOrder, WhySeat::NoOrderNumber),
+        ("where is TW-99999", Intent::TrackOrder, WhySeat::UnknownOrder),
+        ("where are TW-10482 and TW-10487", Intent::TrackOrder, WhySeat::SeveralOrders),
+        // Delivered, says the carrier.
+        ("TW-10471 never came", Intent::NotReceived, WhySeat::OrderTrouble),
+        // Late since last week.
+        ("where is TW-10581", Intent::TrackOrder, WhySeat::OrderTrouble),
+        ("can I return TW-10471", Intent::ReturnPolicy, WhySeat::AboutOneOrder),
+    ] {
+        assert_eq!(why(ask(text, "en", intent)), Some(reason), "{text}");
+    }
+}
+
+#[test]
+fn an_unsure_model_leaves_the_answer_to_a_person() {
+    let shop = Shop::embedded_demo();
+    let mut understood = sure("en", Intent::ReturnPolicy);
+    let decide =
+        |understood: &Understanding| why(decide(&first("can I return it", understood), &shop, NOW));
+
+    understood.intent.confidence = 0.79;
+    assert_eq!(decide(&understood), Some(WhySeat::IntentUnsure));
+    understood.intent.confidence = 0.8;
+    assert_eq!(decide(&understood), None);
+    understood.language.confidence = 0.79;
+    assert_eq!(decide(&understood), Some(WhySeat::LanguageUnsure));
+}
+
+#[test]
+fn an_intent_with_a_threshold_of_its_own_is_held_to_it() {
+    let shop = Shop::embedded_demo();
+    let mut understood = sure("en", Intent::DataPrivacy);
+    understood.intent.confidence = 0.85;
+
+    let answer = decide(&first("delete everything you have on me", &understood), &shop, NOW);
+
+    assert_eq!(why(answer), Some(WhySeat::IntentUnsure));
+}
+
+#[test]
+fn an_unhappy_customer_gets_a_person_with_raised_priority() {
+    let shop = Shop::embedded_demo();
+    let mut understood = sure("en", Intent::TrackOrder);
+    understood.sentiment = Guess { label: Sentiment::Negative, confidence: 0.9 };
+
+    let answer = decide(&first("WHERE IS TW-10482 damn it", &understood), &shop, NOW);
+
+    assert_eq!(
+        answer,
+        Automated::NeedsSeat {
+            skill: SkillId::from("orders"),
+            priority: Priority::Raised,
+            why: WhySeat::Negative,
+        }
+    );
+}
+
+#[test]
+fn nobody_is_answered_in_a_language_that_is_not_theirs() {
+    let answer = ask("bawo ni mo ṣe le da ọja pada", "yo", Intent::ReturnPolicy);
+
+    assert_eq!(why(answer), Some(WhySeat::NoText));
+}
+
+#[test]
+fn whoever_asks_for_a_person_gets_one_by_intent_by_word_or_from_before() {
+    let shop = Shop::embedded_demo();
+    let understood = sure("en", Intent::ReturnPolicy);
+
+    let by_intent = ask("let me talk to somebody", "en", Intent::TalkToHuman);
+    assert_eq!(why(by_intent), Some(WhySeat::AskedForPerson));
+    // The model may take the bare word for anything.
+    let by_word = ask("\"Mitarbeiter\"!", "de", Intent::ProductQuestion);
+    assert_eq!(
+        by_word,
+        Automated::NeedsSeat {
+            skill: SkillId::from("general"),
+            priority: Priority::Normal,
+            why: WhySeat::AskedForPerson,
+        }
+    );
+    let before = AutomateInput { asked_for_person: true, ..first("returns?", &understood) };
+    assert_eq!(why(decide(&before, &shop, NOW)), Some(WhySeat::AskedForPerson));
+}
+
+#[test]
+fn nobody_hears_the_same_source_twice() {
+    let shop = Shop::embedded_demo();
+    let understood = sure("en", Intent::ReturnPolicy);
+    let answered_from: [Arc<str>; 1] = ["faq/return_policy".into()];
+    let again = AutomateInput {
+        answered_from: &answered_from,
+        customer_turns: 2,
+        ..first("but can I return it?", &understood)
+    };
+
+    assert_eq!(why(decide(&again, &shop, NOW)), Some(WhySeat::AnsweredBefore));
+}
+
+#[test]
+fn a_customer_who_writes_on_and_on_gets_a_person() {
+    let shop = Shop::embedded_demo();
+    let understood = sure("en", Intent::ReturnPolicy);
+    let turn = |customer_turns| {
+        let input = AutomateInput { customer_turns, ..first("returns?", &understood) };
+        why(decide(&input, &shop, NOW))
+    };
+
+    assert_eq!(turn(6), None);
+    assert_eq!(turn(7), Some(WhySeat::ManyTurns));
+}
+
+#[test]
+fn thanks_for_an_answer_of_the_machine_call_nobody() {
+    let shop = Shop::embedded_demo();
+    let understood = sure("en", Intent::ThanksBye);
+    let answered_from: [Arc<str>; 1] = ["faq/invoice".into()];
+    let thanks = first("ok thanks", &understood);
+
+    let after_answer = AutomateInput { answered_from: &answered_from, ..thanks };
+    assert_eq!(decide(&after_answer, &shop, NOW), Automated::NoReply);
+    assert_eq!(why(decide(&thanks, &shop, NOW)), Some(WhySeat::NotForMachines));
+}
+
+#[test]
+fn an_order_that_belongs_to_somebody_is_told_to_that_customer_only() {
+    let mut files = ShopFiles::demo();
+    let orders = files.0.get_mut("orders.csv").expect("the order table");
+    *orders = orders.replace("\"Trail running shoes, 42\",", "\"Trail running shoes, 42\",u-1");
+    let shop = Shop::from_files(&files).expect("a shop");
+    let understood = sure("en", Intent::TrackOrder);
+    let (owner, other) = (CustomerId::from("u-1"), CustomerId::from("u-2"));
+    let told_to = |verified| {
+        let input = AutomateInput { verified, ..first("where is TW-10482", &understood) };
+        why(decide(&input, &shop, NOW))
+    };
+
+    assert_eq!(told_to(Some(&owner)), None);
+    assert_eq!(told_to(Some(&other)), Some(WhySeat::NotTheirOrder));
+    assert_eq!(told_to(None), Some(WhySeat::NotTheirOrder));
+}
