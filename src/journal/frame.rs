@@ -161,3 +161,84 @@ fn head_crc(head: &[u8], segment: SegmentId, offset: u64) -> u32 {
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::batch::Batch;
+    use super::super::scan::{Step, step};
+    use super::*;
+
+    /// A segment that holds `batch` alone, right behind its header.
+    fn segment_with(batch: &Batch, segment: SegmentId) -> Vec<u8> {
+        let mut frames = batch.frames().to_vec();
+        place(&mut frames, segment, HEADER_BYTES as u64, HEADER_BYTES as u64);
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes.extend_from_slice(&frames);
+        bytes
+    }
+
+    #[test]
+    fn a_frame_passes_only_at_its_own_place() {
+        let batch = Batch::of(b"payload").expect("seven bytes fit");
+        let bytes = segment_with(&batch, SegmentId::FIRST);
+        let mut moved = bytes.clone();
+        moved.splice(HEADER_BYTES..HEADER_BYTES, [0; 8]);
+
+        assert!(Head::read(&bytes, SegmentId::FIRST, HEADER_BYTES).is_some());
+        assert!(Head::read(&bytes, SegmentId::FIRST.next(), HEADER_BYTES).is_none());
+        assert!(Head::read(&moved, SegmentId::FIRST, HEADER_BYTES + 8).is_none());
+    }
+
+    #[test]
+    fn an_opening_says_what_was_put_into_it() {
+        let opening = Opening { previous: SegmentId::new(7), previous_end: 12_345 };
+        let mut bytes = vec![0; HEADER_BYTES];
+        push_opening(&mut bytes, opening);
+        place(&mut bytes[HEADER_BYTES..], SegmentId::FIRST, HEADER_BYTES as u64, 4096);
+
+        let Some(Step::Frame { kind: Kind::Opening, payload, .. }) =
+            step(&bytes, SegmentId::FIRST, HEADER_BYTES)
+        else {
+            panic!("the opening is a whole frame");
+        };
+
+        assert_eq!(read_opening(payload), Some(opening));
+    }
+
+    proptest! {
+        #[test]
+        fn records_come_out_as_they_went_in(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 1..8),
+        ) {
+            let mut batch = Batch::new();
+            for payload in &payloads {
+                batch.push(payload).expect("the payload fits");
+            }
+            let bytes = segment_with(&batch, SegmentId::FIRST);
+
+            let (mut at, mut found, mut kinds) = (HEADER_BYTES, Vec::new(), Vec::new());
+            while let Some(next) = step(&bytes, SegmentId::FIRST, at) {
+                at = next.end();
+                if let Step::Frame { kind, payload, .. } = next {
+                    found.push(payload.to_vec());
+                    kinds.push(kind);
+                }
+            }
+
+            prop_assert_eq!(&found, &payloads);
+            prop_assert_eq!(kinds.pop(), Some(Kind::BatchEnd));
+            prop_assert!(kinds.iter().all(|kind| *kind == Kind::Record));
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..6000),
+            at in 0usize..7000,
+        ) {
+            let _ = step(&bytes, SegmentId::FIRST, at);
+            let _ = super::super::scan::find_tail(&bytes, SegmentId::FIRST);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The journal on a real disk, as its callers see it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tradewind::journal::{
+    BATCH_BYTES_MAX, Batch, Durability, Journal, JournalError, Options, PAYLOAD_BYTES_MAX,
+    Position, Replay, SegmentId, open,
+};
+
+fn small() -> Options {
+    Options { segment_bytes: 16 << 10, ..Options::default() }
+}
+
+async fn append(journal: &Journal, payload: &[u8]) -> Position {
+    journal.append(Batch::of(payload).unwrap()).await.unwrap()
+}
+
+fn records(replay: &mut Replay) -> Vec<(Position, Vec<u8>)> {
+    replay.by_ref().map(Result::unwrap).collect()
+}
+
+async fn content(dir: &Path) -> Vec<(Position, Vec<u8>)> {
+    let (journal, mut replay) = open(dir, small()).unwrap();
+    let records = records(&mut replay);
+    journal.close().await.unwrap();
+    records
+}
+
+/// A payload of 8 to 1,500 bytes that differs from every other.
+fn payload(number: usize) -> Vec<u8> {
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.resize(8 + number * 37 % 1500, u8::try_from(number % 251).unwrap());
+    bytes
+}
+
+#[tokio::test]
+async fn replay_returns_exactly_what_was_appended_across_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, mut replay) = open(dir.path(), small()).unwrap();
+    assert_eq!(records(&mut replay), []);
+    let mut appended = Vec::new();
+    for number in 0..200 {
+        appended.push((append(&journal, &payload(number)).await, payload(number)));
+    }
+    let stats = journal.stats();
+    journal.close().await.unwrap();
+
+    let (journal, mut replay) = open(dir.path(), small()).unwrap();
+    let replayed = records(&mut replay);
+    let summary = replay.summary().clone();
+    journal.close().await.unwrap();
+
+    assert_eq!(replayed, appended);
+    assert!(appended.is_sorted_by_key(|(position, _)| *position));
+    assert!(stats.rotations > 5 && stats.commits == 200, "{stats:?}");
+    assert_eq!((summary.records, summary.torn_tail, summary.damaged_total), (200, None, 0));
+    assert_eq!(summary.segments, stats.rotations);
+    let payload_bytes: usize = appended.iter().map(|(_, payload)| payload.len()).sum();
+    assert_eq!(summary.bytes, payload_bytes as u64);
+}
+
+#[tokio::test]
+async fn appends_of_many_tasks_share_commits_and_keep_each_task_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let seen = Arc::new(Mutex::new((0_u64, 0_u64)));
+    let counted = Arc::clone(&seen);
+    let observer = move |report: &tradewind::journal::CommitReport| {
+        let mut seen = counted.lock().unwrap();
+        seen.0 += 1;
+        seen.1 += u64::from(report.records);
+    };
+    let options = Options { observer: Some(Arc::new(observer)), ..small() };
+    let (journal, _) = open(dir.path(), options).unwrap();
+
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0_u8..20 {
+        let journal = journal.clone();
+        tasks.spawn(async move {
+            for number in 0_u8..20 {
+                append(&journal, &[task, number]).await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    let stats = journal.stats();
+    journal.close().await.unwrap();
+
+    let mut next = [0_u8; 20];
+    for (_, record) in content(dir.path()).await {
+        assert_eq!(record[1], next[usize::from(record[0])], "records of one task keep their order");
+        next[usize::from(record[0])] += 1;
+    }
+    assert_eq!(next, [20; 20]);
+    assert_eq!((stats.records, stats.batches, stats.failed_commits), (400, 400, 0));
+    assert!(stats.commits < 400, "tasks share commits: {stats:?}");
+    assert_eq!(*seen.lock().unwrap(), (stats.commits, 400));
+}
+
+#[tokio::test]
+async fn a_second_open_of_the_same_folder_is_refused_until_the_first_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), small()).unwrap();
+
+    let refused = open(dir.path(), small()).err().unwrap();
+    journal.close().await.unwrap();
+    let (again, _) = open(dir.path(), small()).unwrap();
+
+    assert!(matches!(&refused, JournalError::Locked { folder } if folder == dir.path()));
+    assert!(refused.to_string().contains("in use by another process"), "{refused}");
+    again.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn sizes_outside_the_bounds_are_refused_and_leave_the_batch_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), small()).unwrap();
+    let mut batch = Batch::new();
+
+    let empty_batch = journal.append(batch.clone()).await;
+    let empty = batch.push(b"");
+    let large = batch.push(&vec![0; PAYLOAD_BYTES_MAX + 1]);
+    let largest = batch.push(&vec![0; PAYLOAD_BYTES_MAX]);
+    let over_segment = journal.append(batch.clone()).await;
+    while batch.push(&vec![0; PAYLOAD_BYTES_MAX]).is_ok() {}
+
+    assert!(matches!(empty_batch, Err(JournalError::EmptyBatch)));
+    assert!(matches!(empty, Err(JournalError::PayloadSize { len_bytes: 0, .. })));
+    assert!(matches!(large, Err(JournalError::PayloadSize { .. })));
+    assert!(largest.is_ok());
+    assert!(matches!(over_segment, Err(JournalError::BatchTooLarge { .. })), "{over_segment:?}");
+    assert_eq!(batch.records(), 7, "the eighth mebibyte has no room for the frames");
+    assert!(batch.frame_bytes() <= BATCH_BYTES_MAX);
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_that_fills_a_whole_segment_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), small()).unwrap();
+    // 16 KiB less the header page, the opening frame and the record's own head.
+    let full = vec![7; (16 << 10) - 4096 - 32 - 16];
+    let over = [full.clone(), vec![7]].concat();
+
+    append(&journal, b"before").await;
+    append(&journal, &full).await;
+    let refused = journal.append(Batch::of(&over).unwrap()).await;
+    append(&journal, b"after").await;
+    journal.close().await.unwrap();
+
+    assert!(matches!(refused, Err(JournalError::BatchTooLarge { .. })), "{refused:?}");
+    let sizes: Vec<_> = content(dir.path()).await.iter().map(|(_, record)| record.len()).collect();
+    assert_eq!(sizes, [6, full.len(), 5]);
+}
+
+#[tokio::test]
+async fn a_folder_takes_another_segment_size_and_another_durability() {
+    let dir = tempfile::tempdir().unwrap();
+    for (segment_bytes, durability) in [
+        (16 << 10, Durability::Durable),
+        (64 << 10, Durability::Memory),
+        (32 << 10, Durability::Durable),
+    ] {
+        let options = Options { segment_bytes, durability, ..Options::default() };
+        let (journal, mut replay) = open(dir.path(), options).unwrap();
+        let before = records(&mut replay).len();
+        for number in before..before + 60 {
+            append(&journal, &payload(number)).await;
+        }
+        journal.close().await.unwrap();
+    }
+
+    let replayed: Vec<_> =
+        content(dir.path()).await.into_iter().map(|(_, record)| record).collect();
+    assert_eq!(replayed, (0..180).map(payload).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn freed_segments_are_reused_and_the_folder_stays_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), small()).unwrap();
+
+    for number in 0..400 {
+        let position = append(&journal, &payload(number)).await;
+        journal.recycle_below(position.segment);
+    }
+    // A floor above the last commit must not free the segment that is written to.
+    journal.recycle_below(SegmentId::new(u64::MAX).unwrap());
+    append(&journal, b"still there").await;
+    journal.close().await.unwrap();
+
+    let files = std::fs::read_dir(dir.path()).unwrap().count();
+    assert!(files <= 6, "live, prepared, two spares, one on its way, the lock; found {files}");
+    assert_eq!(content(dir.path()).await.last().unwrap().1, b"still there");
+}
+
+#[test]
+fn options_outside_their_range_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |options| open(dir.path(), options).err().unwrap().to_string();
+
+    assert_eq!(
+        refused(Options { segment_bytes: 5, ..Options::default() }),
+        "journal option segment_bytes: 16 KiB to 1 GiB"
+    );
+    assert_eq!(
+        refused(Options { commit_bytes_max: 0, ..Options::default() }),
+        "journal option commit_bytes_max: 1 byte to 8 MiB"
+    );
+    assert_eq!(
+        refused(Options { queue_bytes_max: 1, ..Options::default() }),
+        "journal option queue_bytes_max: 8 MiB to 1 GiB"
+    );
+}
