@@ -7,6 +7,7 @@
 //! - **Bounds**: each check ends within seconds.
 
 mod files;
+pub mod fsync;
 mod ports;
 
 use crate::config::shop::Shop;

@@ -309,7 +309,7 @@ fn torn(segment: SegmentId, tail: Tail) -> TornTail {
 
 /// Writes zeros over `from..to` in blocks.
 pub(super) fn fill_zero(file: &dyn FolderFile, from: u64, to: u64) -> io::Result<()> {
-    const BLOCK: [u8; 64 << 10] = [0; 64 << 10];
+    static BLOCK: [u8; 64 << 10] = [0; 64 << 10];
     let mut at = from;
     while at < to {
         let len = (to - at).min(BLOCK.len() as u64);
