@@ -26,8 +26,7 @@ impl Scheduler {
             return;
         }
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
-        let (shop_no, waits_since, returns) =
-            (case.shop, case.waits_since, case.contact.hops > 0 || case.times_refused > 0);
+        let (shop_no, waits_since, is_new) = (case.shop, case.waits_since, !case.admitted);
         let shop = &mut self.shops[shop_no];
         let Some(lane_no) = shop.lane_for(&case.contact) else {
             return self.ticket(conversation, TicketReason::NoSeat, None);
@@ -42,7 +41,7 @@ impl Scheduler {
         if gives_up_at <= self.now {
             return self.ticket(conversation, TicketReason::WaitedTooLong, None);
         }
-        if !returns && self.shops[shop_no].waiting >= self.settings.waiting_max {
+        if is_new && self.shops[shop_no].waiting >= self.settings.waiting_max {
             return self.ticket(conversation, TicketReason::QueueFull, None);
         }
         self.line_up(conversation, lane_no);
@@ -53,6 +52,7 @@ impl Scheduler {
         let now = self.now;
         let case = self.case_mut(conversation);
         case.station = Station::Lane(lane_no);
+        case.admitted = true;
         case.barred.retain(|(_, until)| *until > now);
         let bar_ends = case.barred.iter().map(|(_, until)| *until).min();
         let (shop_no, entry, priority) = (case.shop, case.entry(), case.contact.priority);
@@ -90,6 +90,7 @@ impl Scheduler {
         }
         let case = self.case_mut(conversation);
         case.station = Station::Kept(seat_no);
+        case.admitted = true;
         let kept = (case.contact.priority, case.entry());
         let shop = &mut self.shops[shop_no];
         shop.seats[seat_no].kept.push(kept);
@@ -246,7 +247,9 @@ impl Scheduler {
         );
         let expires_at = self.now + self.settings.offer_ttl;
         let offer = self.offers.open(Offer { conversation, shop: shop_no, seat: seat_no });
-        self.case_mut(conversation).station = Station::Offered(offer);
+        let case = self.case_mut(conversation);
+        case.station = Station::Offered(offer);
+        case.admitted = true;
         self.timers.set(Timer::OfferExpires(offer), expires_at);
 
         let shop = &mut self.shops[shop_no];

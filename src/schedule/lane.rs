@@ -76,7 +76,7 @@ pub(super) struct Lane {
     pub native: Bitset,
     /// Other seats that speak the shop's fallback language; empty when that is the lane's own.
     pub fallback: Bitset,
-    /// How many of `native` are on shift and signed in.
+    /// How many of `native` are at work.
     pub native_present: usize,
     /// Share of the seats' slots that works for this lane, and when that was worked out.
     pub slots_share: Option<(Timestamp, f64)>,

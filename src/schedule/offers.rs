@@ -143,23 +143,12 @@ impl Scheduler {
             let (shop_id, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat_no));
             let state = SeatState::Away;
             self.decisions.push(Decision::SeatState { shop: shop_id, seat: seat_id, state });
-            self.place_all_after(conversation, |scheduler| {
-                scheduler.change_state(shop, seat_no, state)
-            });
+            let freed = self.change_state(shop, seat_no, state);
+            self.place_in_order(std::iter::once(conversation).chain(freed));
         } else {
             self.place(conversation);
         }
         self.fill(shop, seat_no);
-    }
-
-    /// Places a conversation before whatever `then` sets free, because it came first.
-    fn place_all_after(
-        &mut self,
-        conversation: ConversationId,
-        then: impl FnOnce(&mut Self) -> Vec<ConversationId>,
-    ) {
-        let freed = then(self);
-        self.place_in_order(std::iter::once(conversation).chain(freed));
     }
 
     fn was_refused(&mut self, conversation: ConversationId, seat: SeatNo) {

@@ -6,7 +6,7 @@ use super::scheduler::{Case, Scheduler, Station};
 use super::shop::{LaneNo, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
-use crate::domain::{ConversationId, SeatState, ShopId, Timestamp, WaitReason};
+use crate::domain::{ConversationId, ShopId, Timestamp, WaitReason};
 
 /// What a conversation was last told about its wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +47,11 @@ impl Scheduler {
             }
             return;
         }
-        let news = self.news(case);
-        self.tell(conversation, news);
-        if let Station::Lane(lane) = self.case(conversation).station {
-            let share = self.slots_share(&self.shops[self.case(conversation).shop], lane);
-            let shop = self.case(conversation).shop;
-            self.shops[shop].lanes[lane].slots_share.get_or_insert((self.now, share));
+        if let Station::Lane(lane) = case.station {
+            self.measure_share(case.shop, lane);
         }
+        let news = self.news(self.case(conversation));
+        self.tell(conversation, news);
     }
 
     pub(super) fn tell_offered(&mut self, conversation: ConversationId) {
@@ -97,8 +95,8 @@ impl Scheduler {
         let lanes: Vec<LaneNo> = self.shops[shop_no].untold_lanes.iter().collect();
         self.shops[shop_no].untold_lanes.clear();
         for lane_no in lanes {
-            let share = self.slots_share(&self.shops[shop_no], lane_no);
-            self.shops[shop_no].lanes[lane_no].slots_share = Some((self.now, share));
+            self.shops[shop_no].lanes[lane_no].slots_share = None;
+            let share = self.measure_share(shop_no, lane_no);
             let shop = &self.shops[shop_no];
             let reason = shop.wait_reason(lane_no);
             let lane = &shop.lanes[lane_no];
@@ -131,19 +129,18 @@ impl Scheduler {
         shop.demand = demand;
     }
 
-    /// Slots that work for a lane, each counted by the lane's part of all who wait for it.
-    fn slots_share(&self, shop: &Shop, lane_no: LaneNo) -> f64 {
-        let lane = &shop.lanes[lane_no];
-        let waiting = lane.len().max(1);
-        let slots = lane.ring().iter_common(&shop.present, 0).filter_map(|seat_no| {
-            let seat = &shop.seats[seat_no];
-            let comes_back = seat.state != Some(SeatState::Away);
-            comes_back.then(|| {
-                let all = shop.demand[seat_no].max(waiting);
-                seat.slots() as f64 * waiting as f64 / all as f64
-            })
-        });
-        slots.sum()
+    /// The slots that work for a lane, worked out anew when the last time is too long ago.
+    fn measure_share(&mut self, shop_no: ShopNo, lane_no: LaneNo) -> f64 {
+        let interval = self.settings.place_update_interval;
+        let shop = &mut self.shops[shop_no];
+        match shop.lanes[lane_no].slots_share {
+            Some((at, share)) if at + interval > self.now => share,
+            _ => {
+                let share = shop.slots_share(lane_no);
+                shop.lanes[lane_no].slots_share = Some((self.now, share));
+                share
+            }
+        }
     }
 
     fn news(&self, case: &Case) -> News {
@@ -160,10 +157,8 @@ impl Scheduler {
         };
         let lane = &shop.lanes[lane_no];
         let place = lane.place(&case.claim(), self.now, self.settings.age_bound);
-        let share = match lane.slots_share {
-            Some((at, share)) if at + self.settings.place_update_interval > self.now => share,
-            _ => self.slots_share(shop, lane_no),
-        };
+        let share = lane.slots_share.map(|(_, share)| share);
+        let share = share.unwrap_or_else(|| shop.slots_share(lane_no));
         News {
             place: place as u32,
             wait_s: expected_wait::interval(place, share, shop.handling),
@@ -243,15 +238,27 @@ impl News {
 }
 
 impl Shop {
+    /// Slots that work for a lane, each counted by the lane's part of all who wait for it.
+    fn slots_share(&self, lane_no: LaneNo) -> f64 {
+        let lane = &self.lanes[lane_no];
+        let waiting = lane.len().max(1);
+        let slots = lane.ring().iter_common(&self.present, 0).map(|seat_no| {
+            let all = self.demand[seat_no].max(waiting);
+            self.seats[seat_no].slots() as f64 * waiting as f64 / all as f64
+        });
+        slots.sum()
+    }
+
     /// What the conversations of a lane wait for.
     fn wait_reason(&self, lane: LaneNo) -> WaitReason {
         let lane = &self.lanes[lane];
         let speakers = self.index.speakers(lane.key.language);
         if !lane.native.meets(&self.on_shift) && !lane.fallback.meets(&self.on_shift) {
-            WaitReason::Hours
-        } else if lane.native_present > 0 {
-            WaitReason::Capacity
-        } else if lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback) {
+            return WaitReason::Hours;
+        }
+        let fallback_is_busy =
+            lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback);
+        if lane.native_present > 0 || fallback_is_busy {
             WaitReason::Capacity
         } else if speakers.is_some_and(|speakers| speakers.meets(&self.present)) {
             WaitReason::Skill

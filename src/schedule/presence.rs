@@ -2,7 +2,7 @@
 
 use super::decision::{RefuseReason, TakeBackReason, WithdrawReason};
 use super::scheduler::{Scheduler, Station};
-use super::shop::{LaneNo, SeatNo, ShopNo};
+use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, OfferId, SeatId, SeatState, ShopId};
 
@@ -39,8 +39,8 @@ impl Scheduler {
         self.fill(shop, seat_no);
     }
 
-    /// Sets the state and takes the offers back if it takes no new conversations. Gives the
-    /// conversations that are without a place now.
+    /// Sets the state, and takes back what is offered to or kept for a seat that does not take it
+    /// now. Gives the conversations that are without a place.
     pub(super) fn change_state(
         &mut self,
         shop: ShopNo,
@@ -49,10 +49,14 @@ impl Scheduler {
     ) -> Vec<ConversationId> {
         self.shops[shop].seats[seat_no].state = Some(state);
         self.seat_changed(shop, seat_no);
-        if state == SeatState::Ready {
-            return Vec::new();
+        let mut freed = Vec::new();
+        if state != SeatState::Ready {
+            freed.extend(self.withdraw_all(shop, seat_no, WithdrawReason::Cancelled));
         }
-        self.withdraw_all(shop, seat_no, WithdrawReason::Cancelled)
+        if state == SeatState::Away {
+            freed.extend(self.drop_kept(shop, seat_no));
+        }
+        freed
     }
 
     /// The connection is lost. What the seat had not begun goes on at once; what it had begun
@@ -62,7 +66,7 @@ impl Scheduler {
         if self.shops[shop].seats[seat_no].state.take().is_none() {
             return;
         }
-        let orphaned = self.seat_changed(shop, seat_no);
+        self.seat_changed(shop, seat_no);
         let mut moving = self.withdraw_all(shop, seat_no, WithdrawReason::SeatGone);
         moving.extend(self.drop_kept(shop, seat_no));
         let owned: Vec<_> = self.shops[shop].seats[seat_no].owned.iter().copied().collect();
@@ -83,7 +87,6 @@ impl Scheduler {
                 self.place(conversation);
             }
         }
-        self.fill_orphaned(shop, orphaned);
     }
 
     fn withdraw_all(
@@ -159,7 +162,7 @@ impl Scheduler {
         if on_shift == was_on_shift {
             return;
         }
-        let orphaned = self.seat_changed(shop, seat_no);
+        self.seat_changed(shop, seat_no);
         if on_shift {
             return self.fill(shop, seat_no);
         }
@@ -168,23 +171,21 @@ impl Scheduler {
         for lane in self.shops[shop].waiting_lanes_of(seat_no) {
             self.close_lane_if_out_of_reach(shop, lane);
         }
-        self.fill_orphaned(shop, orphaned);
     }
 
-    /// Brings everything that depends on a seat up to date. Gives the lanes that lost their last
-    /// seat of their own language.
-    fn seat_changed(&mut self, shop: ShopNo, seat_no: SeatNo) -> Vec<LaneNo> {
+    /// Brings everything that depends on a seat up to date.
+    fn seat_changed(&mut self, shop: ShopNo, seat_no: SeatNo) {
         let orphaned = self.shops[shop].refresh(seat_no);
+        self.orphaned.extend(orphaned.into_iter().map(|lane| (shop, lane)));
         for lane in self.shops[shop].waiting_lanes_of(seat_no) {
-            self.shops[shop].lanes[lane].slots_share = None;
             self.mark_untold(shop, lane);
         }
-        orphaned
     }
 
-    /// With the last seat of its language gone, a lane may be open to the fallback at once.
-    fn fill_orphaned(&mut self, shop: ShopNo, orphaned: Vec<LaneNo>) {
-        for lane in orphaned {
+    /// With the last seat of its language gone, a lane may be open to the fallback at once. Done
+    /// when all else that follows from a command is done.
+    pub(super) fn fill_orphaned(&mut self) {
+        while let Some((shop, lane)) = self.orphaned.pop() {
             self.fill_from_lane(shop, lane);
         }
     }

@@ -35,6 +35,8 @@ pub struct Scheduler {
     pub(super) last_fence: u64,
     next_seq: u64,
     pub(super) decisions: Vec<Decision>,
+    /// Lanes that lost their last seat of their own language in the command at hand.
+    pub(super) orphaned: Vec<(ShopNo, LaneNo)>,
 }
 
 /// A conversation that the scheduler looks after.
@@ -45,6 +47,8 @@ pub(super) struct Case {
     /// Order of arrival, kept for life.
     pub seq: u64,
     pub station: Station,
+    /// It has had a place before, so a full queue is no reason to turn it away.
+    pub admitted: bool,
     /// When it began to wait for its next owner.
     pub waits_since: Timestamp,
     /// Until when the chosen seat is asked alone.
@@ -132,6 +136,7 @@ impl Scheduler {
             last_fence: 0,
             next_seq: 0,
             decisions: Vec::new(),
+            orphaned: Vec::new(),
         }
     }
 
@@ -157,6 +162,7 @@ impl Scheduler {
                 self.restore(contact, seat, fence, replied);
             }
         }
+        self.fill_orphaned();
         std::mem::take(&mut self.decisions)
     }
 
@@ -214,6 +220,7 @@ impl Scheduler {
                 }
                 Timer::TellPlaces(shop) => self.tell_places(shop),
             }
+            self.fill_orphaned();
         }
     }
 
@@ -267,6 +274,7 @@ impl Scheduler {
         let case = Case {
             shop,
             seq: self.next_seq,
+            admitted: contact.hops > 0,
             station,
             waits_since: self.now,
             only: None,

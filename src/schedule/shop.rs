@@ -64,9 +64,10 @@ impl Seat {
         self.owned.len() + self.offers.len()
     }
 
-    /// Signed in and on shift, ready or not.
+    /// At work: on shift and signed in, ready or about to be. A seat that is away may be so for
+    /// long, and nobody should wait for it.
     pub fn is_present(&self) -> bool {
-        self.state.is_some() && self.on_shift
+        self.on_shift && matches!(self.state, Some(SeatState::Ready | SeatState::WrapUp))
     }
 
     fn free_level(&self) -> Option<u8> {
@@ -219,6 +220,7 @@ impl Shop {
         let mut orphaned = Vec::new();
         for lane_no in seat.native_lanes.iter() {
             let lane = &mut self.lanes[lane_no];
+            lane.slots_share = None;
             if present {
                 lane.native_present += 1;
             } else {
@@ -227,6 +229,9 @@ impl Shop {
                     orphaned.push(lane_no);
                 }
             }
+        }
+        for lane_no in seat.fallback_lanes.iter() {
+            self.lanes[lane_no].slots_share = None;
         }
         if present {
             self.present.insert(no);

@@ -1,0 +1,341 @@
+//! Waiting: languages that nobody speaks, closed hours, full queues, and what customers are told.
+
+mod schedule_common;
+
+use std::time::Duration;
+
+use schedule_common::*;
+use tradewind::domain::{SeatState, Timestamp, WaitReason};
+use tradewind::schedule::{Decision, Settings, TicketReason, Why};
+
+fn ticket(decisions: &[Decision]) -> Option<(TicketReason, Option<Timestamp>)> {
+    decisions.iter().find_map(|decision| match decision {
+        Decision::Ticket { reason, opens_at, .. } => Some((*reason, *opens_at)),
+        _ => None,
+    })
+}
+
+fn why(decisions: &[Decision]) -> Vec<String> {
+    let why = decisions.iter().find_map(|decision| match decision {
+        Decision::Offered { why, .. } => Some(why.iter().map(Why::to_string).collect()),
+        _ => None,
+    });
+    why.expect("an offer")
+}
+
+#[test]
+fn a_language_that_nobody_speaks_goes_to_the_fallback_at_once() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+
+    let decisions = centre.arrive(contact(1).language("th"));
+
+    assert_eq!(why(&decisions)[0], "no seat for th, en instead");
+}
+
+#[test]
+fn a_language_whose_speakers_lack_the_skill_goes_to_the_fallback_at_once() {
+    let mut centre =
+        Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["returns"])]);
+    centre.ready("ann");
+    centre.ready("nok");
+
+    let decisions = centre.arrive(contact(1).language("th"));
+
+    assert_eq!(one_offer(&decisions).1, "ann");
+}
+
+#[test]
+fn the_fallback_opens_after_its_time_when_no_speaker_is_there() {
+    let mut centre =
+        Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["orders"])]);
+    centre.ready("ann");
+
+    let decisions = centre.arrive(contact(1).language("th"));
+    assert_eq!(offers(&decisions), []);
+    assert_eq!(told(&decisions), [(1, 1, WaitReason::Language)]);
+
+    assert_eq!(offers(&centre.until(4_999)), []);
+    let decisions = centre.until(5_000);
+    assert_eq!(one_offer(&decisions).1, "ann");
+    assert_eq!(why(&decisions)[0], "nobody for th is there, en instead");
+}
+
+#[test]
+fn while_a_speaker_is_there_the_fallback_stays_closed() {
+    let mut centre =
+        Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["orders"])]);
+    centre.ready("ann");
+    centre.ready("nok");
+    centre.arrive_and_accept(contact(1).language("th"));
+    centre.seat_spoke(1);
+
+    centre.arrive(contact(2).language("th"));
+    assert_eq!(offers(&centre.until(60_000)), []);
+
+    // The speaker goes: what has waited for long enough goes to the fallback at once.
+    assert_eq!(one_offer(&centre.set_state("nok", SeatState::Away)).1, "ann");
+}
+
+#[test]
+fn a_skill_that_nobody_has_gets_a_ticket_without_a_time() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+
+    let decisions = centre.arrive(contact(1).skill("alchemy"));
+
+    assert_eq!(ticket(&decisions), Some((TicketReason::NoSeat, None)));
+    assert_eq!(centre.scheduler.totals().waiting, 0);
+}
+
+#[test]
+fn out_of_hours_a_ticket_says_when_the_next_seat_is_there() {
+    // It is Wednesday 10:00 in UTC: 17:00 in Bangkok and 05:00 in New York.
+    let mut centre = Centre::new(vec![
+        seat("nok", &["th"], &["orders"]).hours("Asia/Bangkok", &["Mon-Fri 08:00-17:00"]),
+        seat("joe", &["en"], &["orders"]).hours("America/New_York", &["Mon-Fri 09:00-17:00"]),
+    ]);
+    centre.ready("nok");
+    centre.ready("joe");
+
+    let thai = centre.arrive(contact(1).language("th"));
+    let english = centre.arrive(contact(2));
+
+    // New York opens at 14:00 UTC, and speaks the fallback.
+    let opens_at = Some(centre.instant(4 * 3_600_000));
+    assert_eq!(ticket(&thai), Some((TicketReason::Hours, opens_at)));
+    assert_eq!(ticket(&english), Some((TicketReason::Hours, opens_at)));
+}
+
+#[test]
+fn a_shift_that_opens_within_the_promise_is_waited_for_and_served_at_its_opening() {
+    let mut centre =
+        Centre::new(vec![seat("ann", &["en"], &["orders"]).hours("UTC", &["Wed 10:05-18:00"])]);
+    centre.ready("ann");
+    assert!(ticket(&centre.arrive(contact(1))).is_some());
+
+    centre.until(180_000);
+    let decisions = centre.arrive(contact(2));
+    assert_eq!(told(&decisions), [(2, 1, WaitReason::Hours)]);
+
+    assert_eq!(offers(&centre.until(299_999)), []);
+    assert_eq!(one_offer(&centre.until(300_000)).2, 2);
+}
+
+#[test]
+fn the_end_of_a_shift_stops_offers_and_keeps_conversations() {
+    let mut centre = Centre::new(vec![
+        seat("ann", &["en"], &["orders"]).slots(2).hours("UTC", &["Wed 08:00-10:01"]),
+    ]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+
+    let decisions = centre.until(60_000);
+    assert_eq!(decisions, []);
+    let late = centre.arrive(contact(2));
+
+    let next_week = centre.instant(6 * 86_400_000 + 22 * 3_600_000);
+    assert_eq!(ticket(&late), Some((TicketReason::Hours, Some(next_week))));
+    assert_eq!(centre.owner(1).as_deref(), Some("ann"));
+}
+
+#[test]
+fn who_still_waits_when_the_last_shift_ends_gets_a_ticket() {
+    let mut centre =
+        Centre::new(vec![seat("ann", &["en"], &["orders"]).hours("UTC", &["Wed 08:00-10:01"])]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.arrive(contact(2));
+
+    let decisions = centre.until(60_000);
+
+    assert!(matches!(ticket(&decisions), Some((TicketReason::Hours, Some(_)))));
+    assert_eq!(centre.scheduler.totals().waiting, 0);
+}
+
+#[test]
+fn a_split_shift_and_one_past_midnight_open_and_close_on_time() {
+    let mut centre = Centre::new(vec![
+        seat("split", &["en"], &["orders"]).hours("UTC", &["Wed 09:00-11:00", "Wed 12:00-13:00"]),
+        seat("night", &["de"], &["orders"]).hours("UTC", &["Wed 22:00-06:00"]),
+    ]);
+    let on_shift = |centre: &mut Centre, hours: u64| {
+        centre.until(hours * 3_600_000);
+        let seats = centre.scheduler.seats(&shop());
+        seats.iter().map(|seat| seat.on_shift).collect::<Vec<_>>()
+    };
+    centre.ready("split");
+
+    // Seats by name: night, split. The start is 10:00.
+    assert_eq!(on_shift(&mut centre, 0), [false, true]);
+    assert_eq!(on_shift(&mut centre, 1), [false, false]);
+    assert_eq!(on_shift(&mut centre, 2), [false, true]);
+    assert_eq!(on_shift(&mut centre, 3), [false, false]);
+    assert_eq!(on_shift(&mut centre, 12), [true, false]);
+    assert_eq!(on_shift(&mut centre, 15), [true, false]);
+    assert_eq!(on_shift(&mut centre, 20), [false, false]);
+}
+
+#[test]
+fn nobody_waits_longer_than_the_longest_wait() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.arrive(contact(1));
+
+    assert_eq!(ticket(&centre.until(599_999)), None);
+    let decisions = centre.until(600_000);
+
+    assert_eq!(ticket(&decisions), Some((TicketReason::WaitedTooLong, None)));
+}
+
+#[test]
+fn a_full_queue_gives_tickets_to_newcomers_and_not_to_who_comes_back() {
+    let settings = Settings { waiting_max: 2, ..Settings::default() };
+    let mut centre = Centre::with(settings, vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.arrive(contact(2));
+    centre.arrive(contact(3));
+
+    let refused = centre.arrive(contact(4));
+    let returned = centre.sign_out("ann");
+
+    assert_eq!(ticket(&refused), Some((TicketReason::QueueFull, None)));
+    assert_eq!(ticket(&returned), None);
+    assert_eq!(centre.scheduler.totals().waiting, 3);
+}
+
+#[test]
+fn a_waiting_customer_is_told_place_wait_and_reason_at_once() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"]).slots(2)]);
+    assert_eq!(told(&centre.arrive(contact(9))), [(9, 1, WaitReason::Language)]);
+    centre.leave(9);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.arrive_and_accept(contact(2));
+
+    let first = centre.arrive(contact(3));
+    let second = centre.arrive(contact(4));
+
+    let wait = |decisions: &[Decision]| match decisions {
+        [Decision::Waiting { wait_s, .. }] => *wait_s,
+        other => panic!("only a place and not {other:?}"),
+    };
+    assert_eq!(told(&first), [(3, 1, WaitReason::Capacity)]);
+    assert_eq!(told(&second), [(4, 2, WaitReason::Capacity)]);
+    let ((low_1, high_1), (low_2, high_2)) =
+        (wait(&first).expect("an estimate"), wait(&second).expect("an estimate"));
+    // Two slots, 240 s each: one comes free after 120 s on average.
+    assert!(low_1 < 120 && 120 < high_1, "{low_1}..{high_1}");
+    assert!(low_2 < 240 && 240 < high_2, "{low_2}..{high_2}");
+    assert!(low_1 < low_2 && high_1 < high_2);
+}
+
+#[test]
+fn places_are_told_together_and_at_most_once_an_interval() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+    for n in 2..=6 {
+        centre.arrive(contact(n));
+    }
+    centre.until(30_000);
+
+    assert_eq!(told(&centre.leave(2)), []);
+    centre.until(31_000);
+    assert_eq!(told(&centre.leave(3)), []);
+
+    assert_eq!(told(&centre.until(34_999)), []);
+    let capacity = WaitReason::Capacity;
+    assert_eq!(told(&centre.until(35_000)), [(4, 1, capacity), (5, 2, capacity), (6, 3, capacity)]);
+    assert_eq!(told(&centre.until(60_000)), []);
+}
+
+#[test]
+fn waiting_customers_hear_when_the_reason_changes() {
+    let mut centre =
+        Centre::new(vec![seat("nok", &["th"], &["returns"]), seat("som", &["th"], &["orders"])]);
+    assert_eq!(told(&centre.arrive(contact(1).language("th"))), [(1, 1, WaitReason::Language)]);
+
+    centre.until(10_000);
+    centre.ready("nok");
+    centre.until(20_000);
+    centre.sign_in("som", SeatState::WrapUp);
+
+    // The first change reaches lanes that som serves only; nok serves none of them.
+    assert_eq!(told(&centre.until(25_000)), [(1, 1, WaitReason::Capacity)]);
+}
+
+#[test]
+fn short_handling_times_shorten_the_expected_wait() {
+    let expected = |handled_ms: u64| {
+        let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+        centre.ready("ann");
+        for n in 0..100 {
+            centre.until(n * (handled_ms + 100));
+            centre.arrive_and_accept(contact(n));
+            centre.seat_spoke(n);
+            centre.until(n * (handled_ms + 100) + handled_ms);
+            centre.release(n);
+        }
+        centre.arrive_and_accept(contact(1_000));
+        let decisions = centre.arrive(contact(1_001));
+        match decisions[..] {
+            [Decision::Waiting { wait_s: Some(wait), .. }] => wait,
+            ref other => panic!("a place and not {other:?}"),
+        }
+    };
+
+    assert!(expected(10_000).1 < 60);
+    assert!(expected(400_000).1 > 600);
+}
+
+#[test]
+fn the_views_show_who_waits_for_what_and_which_seat_holds_what() {
+    let mut centre = Centre::new(vec![
+        seat("ann", &["en", "de"], &["orders"]).slots(3),
+        seat("bob", &["en"], &["refunds"]),
+    ]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.arrive(contact(2));
+    centre.arrive(contact(3).skill("refunds"));
+    centre.until(3_000);
+
+    let queue = centre.scheduler.queue(&shop(), 10);
+    let seats = centre.scheduler.seats(&shop());
+
+    let waiting: Vec<_> = queue
+        .iter()
+        .map(|view| (number(view.conversation), view.reason, view.waited_ms, view.place))
+        .collect();
+    assert_eq!(
+        waiting,
+        [(2, WaitReason::Offered, 0, 1), (3, WaitReason::Skill, 0, 1)],
+        "as of the last command"
+    );
+    assert_eq!(queue[0].seat.as_ref().map(|seat| seat.as_str()), Some("ann"));
+    assert_eq!(centre.scheduler.queue(&shop(), 1).len(), 1);
+    let rows: Vec<_> = seats
+        .iter()
+        .map(|view| (view.seat.as_str(), view.state, view.assigned, view.offered, view.slots))
+        .collect();
+    assert_eq!(rows, [("ann", Some(SeatState::Ready), 1, 1, 3), ("bob", None, 0, 0, 1)]);
+}
+
+#[test]
+fn the_promise_and_the_longest_wait_can_be_set() {
+    let settings = Settings {
+        promise: Duration::from_secs(3_600),
+        queue_wait_max: Duration::from_secs(30),
+        ..Settings::default()
+    };
+    let mut centre = Centre::with(
+        settings,
+        vec![seat("ann", &["en"], &["orders"]).hours("UTC", &["Wed 10:59-18:00"])],
+    );
+
+    assert_eq!(ticket(&centre.arrive(contact(1))), None);
+    assert!(ticket(&centre.until(30_000)).is_some());
+}
