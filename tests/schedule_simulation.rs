@@ -1,0 +1,567 @@
+//! Random days of three shops in virtual time. After every step the scheduler's own audit and an
+//! independent model, built from the decisions alone, must agree that every promise holds.
+
+mod schedule_common;
+
+use std::collections::BTreeMap;
+
+use schedule_common::*;
+use tradewind::domain::{
+    ConversationId, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
+    SkillId, Timestamp, TransferTarget,
+};
+use tradewind::schedule::{
+    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, Why,
+};
+
+const LANGUAGES: [&str; 6] = ["en", "es", "th", "vi", "pt", "sw"];
+const SKILLS: [&str; 4] = ["orders", "refunds", "returns", "alchemy"];
+const REGIONS: [&str; 3] = ["sea", "latam", "nowhere"];
+const SPANS: [&str; 5] =
+    ["always", "Mon-Fri 09:00-17:00", "Wed 10:20-10:50", "Wed-Thu 22:00-10:40", "Sun 00:00-24:00"];
+const ZONES: [&str; 4] = ["UTC", "Asia/Bangkok", "America/Sao_Paulo", "Europe/Berlin"];
+
+/// Splitmix64: the same numbers on every machine and with every version of every crate.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+fn rosters(random: &mut Random) -> Vec<Roster> {
+    (0..3)
+        .map(|shop| {
+            let seats = (0..4 + 5 * shop).map(|n| {
+                let mut languages = vec![random.pick(&LANGUAGES[..5])];
+                languages.extend((0..2).filter_map(|_| {
+                    let more = random.pick(&LANGUAGES[..5]);
+                    random.one_in(2).then_some(more)
+                }));
+                languages.sort_unstable();
+                languages.dedup();
+                let mut skills = vec![random.pick(&SKILLS[..3]), random.pick(&SKILLS[..3])];
+                skills.sort_unstable();
+                skills.dedup();
+                let regions =
+                    if random.one_in(3) { vec![random.pick(&REGIONS[..2])] } else { vec![] };
+                let spans = if random.one_in(2) { "always" } else { random.pick(&SPANS) };
+                seat(&format!("seat-{n}"), &languages, &skills)
+                    .slots(1 + random.below(3) as u8)
+                    .regions(&regions)
+                    .hours(random.pick(&ZONES), &[spans])
+            });
+            Roster {
+                shop: ShopId::from(format!("shop-{shop}")),
+                seats: seats.collect(),
+                fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
+            }
+        })
+        .collect()
+}
+
+/// Where a conversation is, as the decisions say.
+#[derive(Clone, Debug, PartialEq)]
+enum Place {
+    Waiting,
+    Offered(OfferId, SeatId),
+    Owned(SeatId),
+    /// New or taken from its owner; the next decision must say what becomes of it.
+    Nowhere,
+}
+
+struct Known {
+    contact: Contact,
+    place: Place,
+    told_at: Option<Timestamp>,
+    transferred: bool,
+}
+
+/// What somebody knows who sees only commands and decisions.
+struct Model {
+    seats: BTreeMap<(ShopId, SeatId), (SeatProfile, Option<SeatState>)>,
+    fallbacks: BTreeMap<ShopId, Option<Language>>,
+    known: BTreeMap<ConversationId, Known>,
+    fence: u64,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Model {
+    fn new(rosters: &[Roster]) -> Self {
+        let seats = rosters.iter().flat_map(|roster| {
+            let key = |seat: &SeatProfile| (roster.shop.clone(), seat.id.clone());
+            roster.seats.iter().map(move |seat| (key(seat), (seat.clone(), None)))
+        });
+        let fallbacks = rosters.iter().map(|r| (r.shop.clone(), r.fallback_language));
+        Self {
+            seats: seats.collect(),
+            fallbacks: fallbacks.collect(),
+            known: BTreeMap::new(),
+            fence: 0,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    fn command(&mut self, command: &Command) {
+        match command {
+            Command::Arrive(contact) => {
+                let known = self.known.entry(contact.conversation).or_insert_with(|| Known {
+                    contact: contact.clone(),
+                    place: Place::Nowhere,
+                    told_at: None,
+                    transferred: false,
+                });
+                let same_shop = known.contact.shop == contact.shop;
+                if same_shop && !matches!(known.place, Place::Owned(_)) {
+                    known.contact = contact.clone();
+                }
+            }
+            Command::Leave { conversation } | Command::Release { conversation } => {
+                // A running offer is withdrawn by a decision that may still name it.
+                if let Some(known) = self.known.get_mut(conversation)
+                    && !matches!(known.place, Place::Offered(..))
+                {
+                    self.known.remove(conversation);
+                }
+            }
+            Command::SignIn { shop, seat, state } | Command::SetState { shop, seat, state } => {
+                let signs_in = matches!(command, Command::SignIn { .. });
+                let row = self.seats.get_mut(&(shop.clone(), seat.clone()));
+                let row = row.expect("a seat of the roster");
+                if signs_in || row.1.is_some() {
+                    row.1 = Some(*state);
+                }
+            }
+            Command::SignOut { shop, seat } => {
+                let row = self.seats.get_mut(&(shop.clone(), seat.clone()));
+                row.expect("a seat of the roster").1 = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn decisions(&mut self, now: Timestamp, command: Option<&Command>, decisions: &[Decision]) {
+        if let Some(Command::Decline { offer, seat, .. }) = command {
+            let place = Place::Offered(*offer, seat.clone());
+            let declined = self.known.values_mut().find(|known| known.place == place);
+            declined.into_iter().for_each(|known| known.place = Place::Waiting);
+        }
+        for decision in decisions {
+            self.decision(now, command, decision);
+        }
+        if let Some(Command::Leave { conversation } | Command::Release { conversation }) = command {
+            self.known.remove(conversation);
+        }
+        for (conversation, known) in &self.known {
+            assert_ne!(known.place, Place::Nowhere, "{conversation} has no place");
+        }
+        let mut used: BTreeMap<(ShopId, SeatId), usize> = BTreeMap::new();
+        for known in self.known.values() {
+            if let Place::Offered(_, seat) | Place::Owned(seat) = &known.place {
+                *used.entry((known.contact.shop.clone(), seat.clone())).or_default() += 1;
+            }
+        }
+        for (seat, used) in used {
+            let slots = usize::from(self.seats[&seat].0.slots.get());
+            assert!(used <= slots, "{used} of {slots} slots of {seat:?}");
+        }
+    }
+
+    fn decision(&mut self, now: Timestamp, command: Option<&Command>, decision: &Decision) {
+        match decision {
+            Decision::Offered { offer, conversation, shop, seat, expires_at, why, .. } => {
+                self.count("offered");
+                assert!(!why.is_empty() && *expires_at > now);
+                self.may_be_offered(now, *conversation, (shop, seat), why);
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                assert!(matches!(known.place, Place::Waiting | Place::Nowhere));
+                known.place = Place::Offered(*offer, seat.clone());
+            }
+            Decision::Withdrawn { offer, conversation, seat, .. } => {
+                self.count("withdrawn");
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                assert_eq!(known.place, Place::Offered(*offer, seat.clone()));
+                // Back in its lane, without a word if it was told just now.
+                known.place = Place::Waiting;
+            }
+            Decision::Assigned { offer, conversation, seat, fence, .. } => {
+                self.count("assigned");
+                assert!(*fence > self.fence, "fences rise");
+                self.fence = *fence;
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                let offer = offer.expect("an offer comes before");
+                assert_eq!(known.place, Place::Offered(offer, seat.clone()));
+                known.place = Place::Owned(seat.clone());
+                known.told_at = None;
+            }
+            Decision::Waiting { conversation, place, wait_s, .. } => {
+                self.count("told");
+                assert!(*place >= 1 && wait_s.is_none_or(|(low, high)| low <= high));
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                let interval = Settings::default().place_update_interval;
+                assert!(known.told_at.is_none_or(|at| at + interval <= now), "told too often");
+                known.told_at = Some(now);
+                if !matches!(known.place, Place::Offered(..)) {
+                    known.place = Place::Waiting;
+                }
+            }
+            Decision::Ticket { conversation, opens_at, reason } => {
+                self.count(reason.as_str());
+                assert!(opens_at.is_none_or(|at| at > now));
+                self.known.remove(conversation).expect("a known conversation");
+            }
+            Decision::TakenBack { conversation, seat, reason } => {
+                self.count(reason.as_str());
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                assert_eq!(known.place, Place::Owned(seat.clone()));
+                known.place = Place::Nowhere;
+                known.told_at = None;
+                known.transferred |= *reason == TakeBackReason::Transferred;
+                if let (
+                    TakeBackReason::Transferred,
+                    Some(Command::Transfer { to: TransferTarget::Skill(skill), .. }),
+                ) = (reason, command)
+                {
+                    known.contact.skill = skill.clone();
+                }
+            }
+            Decision::Escalated { .. } => self.count("escalated"),
+            Decision::SeatState { shop, seat, state } => {
+                self.count("set away");
+                let row = self.seats.get_mut(&(shop.clone(), seat.clone())).expect("a seat");
+                row.1 = Some(*state);
+            }
+            Decision::Refused { reason, .. } => {
+                self.count(reason.as_str());
+                assert!(command.is_some(), "only a command is refused");
+            }
+        }
+    }
+
+    fn may_be_offered(
+        &self,
+        now: Timestamp,
+        conversation: ConversationId,
+        (shop, seat): (&ShopId, &SeatId),
+        why: &[Why],
+    ) {
+        let contact = &self.known[&conversation].contact;
+        let (profile, state) = &self.seats[&(shop.clone(), seat.clone())];
+        assert_eq!(contact.shop, *shop, "no seat of another shop");
+        assert_eq!(*state, Some(SeatState::Ready), "only who is ready is asked");
+        assert!(profile.hours.is_open(now), "only who is on shift is asked");
+        let serves =
+            |region: &RegionId| profile.regions.is_empty() || profile.regions.contains(region);
+        assert!(contact.region.as_ref().is_none_or(serves), "regions are a hard filter");
+        if why[0] == Why::Chosen {
+            assert!(contact.only.is_some() || self.known[&conversation].transferred);
+            return;
+        }
+        assert!(profile.skills.contains(&contact.skill), "skills are a hard filter");
+        let spoken = match &why[0] {
+            Why::Speaks(language) => {
+                assert_eq!(*language, contact.language);
+                *language
+            }
+            Why::NobodySpeaks { wanted, instead } | Why::NobodyThere { wanted, instead } => {
+                assert_eq!(*wanted, contact.language);
+                assert_eq!(Some(*instead), self.fallbacks[shop]);
+                *instead
+            }
+            other => panic!("a language comes first and not {other:?}"),
+        };
+        assert!(profile.languages.contains(&spoken), "languages are a hard filter");
+        if let Why::NobodyThere { wanted, .. } = why[0] {
+            let there = self.seats.iter().find(|((s, _), (profile, state))| {
+                s == shop
+                    && profile.languages.contains(&wanted)
+                    && profile.skills.contains(&contact.skill)
+                    && contact.region.as_ref().is_none_or(|region| {
+                        profile.regions.is_empty() || profile.regions.contains(region)
+                    })
+                    && matches!(state, Some(SeatState::Ready | SeatState::WrapUp))
+                    && profile.hours.is_open(now)
+            });
+            assert!(there.is_none(), "{there:?} speaks {wanted}");
+        }
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+}
+
+/// What the random commands are made from.
+struct World {
+    random: Random,
+    rosters: Vec<Roster>,
+    /// Offers and assignments that came up so far, the latest last.
+    offers: Vec<(ShopId, SeatId, OfferId)>,
+    owned: Vec<(ShopId, SeatId, ConversationId)>,
+    /// Number of the last conversation.
+    last: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let rosters = rosters(&mut random);
+        Self { random, rosters, offers: Vec::new(), owned: Vec::new(), last: 0 }
+    }
+
+    fn scheduler(&self) -> Scheduler {
+        Scheduler::new(Settings::default(), self.rosters.clone())
+    }
+
+    fn see(&mut self, decisions: &[Decision]) {
+        for decision in decisions {
+            match decision {
+                Decision::Offered { offer, shop, seat, .. } => {
+                    self.offers.push((shop.clone(), seat.clone(), *offer));
+                }
+                Decision::Assigned { conversation, shop, seat, .. } => {
+                    self.owned.push((shop.clone(), seat.clone(), *conversation));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn seat(&mut self) -> (ShopId, SeatId) {
+        let roster = &self.rosters[self.random.below(self.rosters.len())];
+        let seat = &roster.seats[self.random.below(roster.seats.len())];
+        (roster.shop.clone(), seat.id.clone())
+    }
+
+    /// An owned conversation, mostly; sometimes one that is no longer, or never was.
+    fn owned(&mut self) -> (ShopId, SeatId, ConversationId) {
+        if self.owned.is_empty() || self.random.one_in(10) {
+            let (shop, seat) = self.seat();
+            return (shop, seat, conversation(self.last));
+        }
+        let at = self.owned.len() - 1 - self.random.below(self.owned.len().min(20));
+        self.owned[at].clone()
+    }
+
+    fn command(&mut self, now: Timestamp) -> Command {
+        let (shop, seat) = self.seat();
+        let state = match self.random.below(8) {
+            0 => SeatState::Away,
+            1 => SeatState::WrapUp,
+            _ => SeatState::Ready,
+        };
+        match self.random.below(40) {
+            0..=7 => {
+                self.last += 1;
+                Command::Arrive(self.contact(now, &shop, &seat, self.last))
+            }
+            8 => {
+                let n = self.last.saturating_sub(self.random.below(20) as u64);
+                Command::Arrive(self.contact(now, &shop, &seat, n))
+            }
+            9..=12 => Command::SignIn { shop, seat, state },
+            13 => Command::SignOut { shop, seat },
+            14 => Command::SetState { shop, seat, state },
+            15..=27 if !self.offers.is_empty() => {
+                let at = self.offers.len() - 1 - self.random.below(self.offers.len().min(4));
+                let (shop, asked, offer) = self.offers[at].clone();
+                match self.random.below(12) {
+                    0..=1 => Command::Decline { shop, seat: asked, offer },
+                    2 => {
+                        let seats = &self.rosters.iter().find(|r| r.shop == shop);
+                        let seat = seats.expect("a shop").seats[0].id.clone();
+                        Command::Accept { shop, seat, offer }
+                    }
+                    _ => Command::Accept { shop, seat: asked, offer },
+                }
+            }
+            28..=30 => Command::SeatSpoke { conversation: self.owned().2 },
+            31..=32 => Command::CustomerSpoke { conversation: self.owned().2 },
+            33..=34 => {
+                let to = if self.random.one_in(2) {
+                    TransferTarget::Seat(seat)
+                } else {
+                    TransferTarget::Skill(SkillId::from(self.random.pick(&SKILLS)))
+                };
+                let (shop, from, conversation) = self.owned();
+                Command::Transfer { shop, conversation, from, to }
+            }
+            35 => {
+                let n = self.last.saturating_sub(self.random.below(20) as u64);
+                Command::Leave { conversation: conversation(n) }
+            }
+            _ => Command::Release { conversation: self.owned().2 },
+        }
+    }
+
+    fn contact(&mut self, now: Timestamp, shop: &ShopId, seat: &SeatId, n: u64) -> Contact {
+        let random = &mut self.random;
+        let mut contact =
+            contact(n).language(random.pick(&LANGUAGES)).skill(random.pick(&SKILLS[..3]));
+        contact.shop = shop.clone();
+        contact.arrived_at = now;
+        contact.priority = Priority::ALL[random.below(3)];
+        if random.one_in(3) {
+            contact = contact.region(random.pick(&REGIONS));
+        }
+        if random.one_in(100) {
+            contact = contact.skill("alchemy");
+        }
+        if random.one_in(30) {
+            contact.only = Some(seat.clone());
+        }
+        contact
+    }
+}
+
+struct Run {
+    decisions: Vec<Decision>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+fn run(seed: u64, steps: usize) -> Run {
+    let mut world = World::new(seed);
+    let mut model = Model::new(&world.rosters);
+    let mut scheduler = world.scheduler();
+    let mut now = Timestamp::from_millis(START_MS);
+    let mut all = Vec::new();
+
+    for _ in 0..steps {
+        // Mostly a second or so, sometimes none, seldom minutes.
+        let pause_ms = match world.random.below(200) {
+            0 => 60_000 + world.random.below(120_000),
+            1..=40 => 0,
+            _ => world.random.below(1_500),
+        };
+        let then = now + std::time::Duration::from_millis(pause_ms as u64);
+        while let Some(at) = scheduler.next_deadline().filter(|at| *at <= then) {
+            let decisions = scheduler.on_timer(at);
+            check(&scheduler, &mut model, at, None, &decisions);
+            world.see(&decisions);
+            all.extend(decisions);
+        }
+        now = then;
+        let command = world.command(now);
+        model.command(&command);
+        let decisions = scheduler.apply(now, command.clone());
+        check(&scheduler, &mut model, now, Some(&command), &decisions);
+        world.see(&decisions);
+        all.extend(decisions);
+    }
+    everyone_leaves(&mut scheduler, &world.rosters, now);
+    Run { decisions: all, counts: model.counts }
+}
+
+fn check(
+    scheduler: &Scheduler,
+    model: &mut Model,
+    now: Timestamp,
+    command: Option<&Command>,
+    decisions: &[Decision],
+) {
+    assert_eq!(scheduler.audit(), Vec::<String>::new(), "after {command:?} at {now}");
+    model.decisions(now, command, decisions);
+    assert_eq!(scheduler.totals().waiting + scheduler.totals().offered, {
+        let owned = |known: &&Known| !matches!(known.place, Place::Owned(_));
+        model.known.values().filter(owned).count()
+    });
+}
+
+/// With nobody at the seats, everyone has a ticket in the end and nothing is left to do.
+fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp) {
+    for roster in rosters {
+        for seat in &roster.seats {
+            let (shop, seat) = (roster.shop.clone(), seat.id.clone());
+            scheduler.apply(now, Command::SignOut { shop, seat });
+        }
+    }
+    let settings = Settings::default();
+    scheduler.on_timer(now + settings.seat_grace);
+
+    scheduler.on_timer(now + settings.seat_grace + settings.queue_wait_max);
+
+    let totals = scheduler.totals();
+    assert_eq!((totals.waiting, totals.offered, totals.owned), (0, 0, 0));
+}
+
+#[test]
+fn every_promise_holds_after_every_step_of_random_days() {
+    let mut counts = BTreeMap::new();
+    for seed in 0..12 {
+        for (what, n) in run(seed, 2_500).counts {
+            *counts.entry(what).or_insert(0) += n;
+        }
+    }
+    // The days must not be so tame that a rule is never met.
+    for what in [
+        "offered",
+        "withdrawn",
+        "assigned",
+        "told",
+        "no_seat",
+        "hours",
+        "waited_too_long",
+        "seat_gone",
+        "silent",
+        "transferred",
+        "escalated",
+        "set away",
+        "offer_expired",
+        "offer_taken",
+        "not_found",
+        "forbidden",
+    ] {
+        assert!(counts.get(what).is_some_and(|n| *n > 5), "{what} is rare in {counts:?}");
+    }
+}
+
+#[test]
+fn the_same_commands_give_the_same_decisions_byte_for_byte() {
+    for seed in 100..106 {
+        let (first, second) = (run(seed, 1_000), run(seed, 1_000));
+
+        let bytes = |run: &Run| serde_json::to_vec(&run.decisions).expect("decisions as JSON");
+        assert_eq!(bytes(&first), bytes(&second));
+        assert!(first.decisions.len() > 500);
+    }
+}
+
+#[test]
+fn a_command_log_read_back_from_disk_gives_the_same_decisions() {
+    let mut world = World::new(7);
+    let mut live = world.scheduler();
+    let mut replayed = world.scheduler();
+    let mut log = Vec::new();
+    let mut decided = Vec::new();
+    for step in 0..1_500u64 {
+        let now = Timestamp::from_millis(START_MS + step * 700);
+        let command = world.command(now);
+        log.push(rmp_serde::to_vec(&(now, &command)).expect("a record"));
+        let decisions = live.apply(now, command);
+        world.see(&decisions);
+        decided.extend(decisions);
+    }
+
+    let again: Vec<Decision> = log
+        .iter()
+        .flat_map(|record| {
+            let (now, command) = rmp_serde::from_slice(record).expect("the record");
+            replayed.apply(now, command)
+        })
+        .collect();
+
+    assert_eq!(again, decided);
+}
