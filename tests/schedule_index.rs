@@ -1,0 +1,45 @@
+//! The index of seats gives the same seat as a plain look at every one.
+
+#[path = "schedule_common/scan.rs"]
+mod scan;
+
+use scan::{Centre, Mix, Random};
+use tradewind::domain::Timestamp;
+
+#[test]
+fn the_index_equals_the_plain_scan_in_a_hundred_thousand_random_cases() {
+    let mut random = Random(2_026);
+    let mut cases = 0;
+    let mut found = 0;
+    for (seats, languages, skills, regions, share) in [
+        (1, 1, 1, 1, 30),
+        (40, 3, 2, 2, 50),
+        (400, 1, 1, 1, 95),
+        (400, 30, 10, 8, 60),
+        (700, 12, 4, 3, 97),
+    ] {
+        let mut centre = Centre::random(&mut random, Mix { seats, languages, skills, regions });
+        for seat in 0..centre.seats() {
+            centre.set_random_load(&mut random, seat, share);
+        }
+        for case in 0..20_000 {
+            let need = centre.need(&mut random);
+            let barred: Vec<usize> =
+                (0..random.below(4)).map(|_| random.below(centre.seats())).collect();
+
+            let expected = centre.scan(&need, &barred);
+            assert_eq!(centre.search(&need, &barred), expected, "case {case} of {seats} seats");
+
+            cases += 1;
+            if let Some(seat) = expected {
+                found += 1;
+                // Several cases share an instant, so that idle times are equal now and then.
+                centre.take_slot(seat, Timestamp::from_millis(case / 3));
+            }
+            let other = random.below(centre.seats());
+            centre.set_random_load(&mut random, other, share);
+        }
+    }
+    assert_eq!(cases, 100_000);
+    assert!((20_000..95_000).contains(&found), "{found} of {cases} found a seat");
+}
