@@ -7,6 +7,7 @@ pub mod automate;
 pub mod dedup;
 pub mod deliver;
 pub mod schedule;
+pub mod understand;
 
 pub mod journal;
 

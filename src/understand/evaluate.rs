@@ -1,0 +1,222 @@
+//! Measures a model on messages with known labels.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::model::{Hint, Model, Scratch};
+use super::train::Row;
+use crate::domain::{Intent, Understanding};
+
+/// Confidence of an intent from which the router acts on it without asking. Chosen on development
+/// messages; `docs/` and the model card say what it gives.
+pub const ACCEPT_CONFIDENCE: f32 = 0.5;
+
+/// Figures of one evaluation; a share is missing when no row had the label.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Rows.
+    pub messages: usize,
+    /// Share of languages that were right.
+    pub language_accuracy: Option<f64>,
+    /// Share of intents that were right.
+    pub intent_accuracy: Option<f64>,
+    /// Mean over the intents of their F1.
+    pub intent_macro_f1: Option<f64>,
+    /// Share of sentiments that were right.
+    pub sentiment_accuracy: Option<f64>,
+    /// Share of the messages whose intent was sure enough, see [`ACCEPT_CONFIDENCE`].
+    pub accepted_share: Option<f64>,
+    /// Share of right intents among those.
+    pub accepted_precision: Option<f64>,
+    /// Expected calibration error of the intent over ten bins.
+    pub ece: Option<f64>,
+    /// By the language of the row.
+    pub per_language: BTreeMap<String, Tally>,
+    /// By the intent of the row.
+    pub per_intent: BTreeMap<String, Tally>,
+    /// How often each intent (first) was taken for another (second).
+    pub confusions: Vec<Confusion>,
+    /// Confidence against truth of the intent, ten bins.
+    pub reliability: Vec<Bin>,
+    /// Median time to read a message.
+    pub microseconds_p50: f64,
+    /// 99th percentile of that time.
+    pub microseconds_p99: f64,
+}
+
+/// Figures of a group of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Tally {
+    /// Rows.
+    pub messages: usize,
+    /// Share of intents that were right.
+    pub intent_accuracy: Option<f64>,
+    /// Share of languages that were right.
+    pub language_accuracy: Option<f64>,
+    /// Share of sentiments that were right.
+    pub sentiment_accuracy: Option<f64>,
+}
+
+/// One kind of mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Confusion {
+    /// What the writer wanted.
+    pub wanted: Intent,
+    /// What the model read.
+    pub read: Intent,
+    /// How often.
+    pub messages: usize,
+}
+
+/// Messages of similar confidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Bin {
+    /// How many.
+    pub messages: usize,
+    /// Their mean confidence.
+    pub confidence: f64,
+    /// Share that was right.
+    pub accuracy: f64,
+}
+
+const BINS: usize = 10;
+
+/// Reads every row without hints and compares. `clock` gives the time since any fixed instant.
+pub fn evaluate(model: &Model, rows: &[Row], clock: &mut dyn FnMut() -> Duration) -> Report {
+    let mut scratch = Scratch::default();
+    let mut microseconds = Vec::with_capacity(rows.len());
+    let read: Vec<(&Row, Understanding)> = rows
+        .iter()
+        .map(|row| {
+            let start = clock();
+            let understanding = model.understand(&row.text, &Hint::default(), &mut scratch);
+            microseconds.push(clock().saturating_sub(start).as_secs_f64() * 1e6);
+            (row, understanding)
+        })
+        .collect();
+    microseconds.sort_by(f64::total_cmp);
+    let whole = tally(&read);
+    let intents = intent_pairs(&read);
+    let accepted: Vec<_> =
+        intents.iter().filter(|(_, read, _)| read.1 >= ACCEPT_CONFIDENCE).collect();
+    let right = accepted.iter().filter(|(_, _, right)| *right).count();
+    let reliability = reliability(&intents);
+    Report {
+        messages: rows.len(),
+        language_accuracy: whole.language_accuracy,
+        intent_accuracy: whole.intent_accuracy,
+        intent_macro_f1: macro_f1(&intents),
+        sentiment_accuracy: whole.sentiment_accuracy,
+        accepted_share: share(accepted.len(), intents.len()),
+        accepted_precision: share(right, accepted.len()),
+        ece: calibration_error(&reliability),
+        per_language: grouped(&read, |row| row.language.map(|language| language.to_string())),
+        per_intent: grouped(&read, |row| row.intent.map(|intent| intent.to_string())),
+        confusions: confusions(&intents),
+        reliability,
+        microseconds_p50: percentile(&microseconds, 0.50),
+        microseconds_p99: percentile(&microseconds, 0.99),
+    }
+}
+
+/// Wanted intent, read intent with confidence, and whether they are the same.
+type IntentPair = (Intent, (Intent, f32), bool);
+
+fn intent_pairs(read: &[(&Row, Understanding)]) -> Vec<IntentPair> {
+    let pairs = read.iter().filter_map(|(row, understanding)| {
+        let guess = understanding.intent;
+        let wanted = row.intent?;
+        Some((wanted, (guess.label, guess.confidence), guess.label == wanted))
+    });
+    pairs.collect()
+}
+
+fn tally(read: &[(&Row, Understanding)]) -> Tally {
+    let right = |judge: &dyn Fn(&Row, &Understanding) -> Option<bool>| {
+        let judged: Vec<bool> =
+            read.iter().filter_map(|(row, understanding)| judge(row, understanding)).collect();
+        share(judged.iter().filter(|right| **right).count(), judged.len())
+    };
+    Tally {
+        messages: read.len(),
+        intent_accuracy: right(&|row, read| row.intent.map(|label| label == read.intent.label)),
+        language_accuracy: right(&|row, read| {
+            row.language.map(|label| label == read.language.label)
+        }),
+        sentiment_accuracy: right(&|row, read| {
+            row.sentiment.map(|label| label == read.sentiment.label)
+        }),
+    }
+}
+
+fn grouped(
+    read: &[(&Row, Understanding)],
+    name: impl Fn(&Row) -> Option<String>,
+) -> BTreeMap<String, Tally> {
+    let mut groups: BTreeMap<String, Vec<(&Row, Understanding)>> = BTreeMap::new();
+    for (row, understanding) in read {
+        if let Some(name) = name(row) {
+            groups.entry(name).or_default().push((row, understanding.clone()));
+        }
+    }
+    groups.into_iter().map(|(name, group)| (name, tally(&group))).collect()
+}
+
+/// Over the intents that occur in the rows.
+fn macro_f1(pairs: &[IntentPair]) -> Option<f64> {
+    let f1 = |intent: Intent| {
+        let wanted = pairs.iter().filter(|pair| pair.0 == intent).count();
+        let read = pairs.iter().filter(|pair| pair.1.0 == intent).count();
+        let both = pairs.iter().filter(|pair| pair.0 == intent && pair.2).count();
+        (wanted > 0).then(|| 2.0 * both as f64 / (wanted + read) as f64)
+    };
+    let all: Vec<f64> = Intent::ALL.into_iter().filter_map(f1).collect();
+    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+}
+
+fn confusions(pairs: &[IntentPair]) -> Vec<Confusion> {
+    let mut counts: BTreeMap<(Intent, Intent), usize> = BTreeMap::new();
+    for (wanted, (read, _), right) in pairs {
+        if !right {
+            *counts.entry((*wanted, *read)).or_default() += 1;
+        }
+    }
+    let mut all: Vec<Confusion> = counts
+        .into_iter()
+        .map(|((wanted, read), messages)| Confusion { wanted, read, messages })
+        .collect();
+    all.sort_by(|a, b| b.messages.cmp(&a.messages));
+    all
+}
+
+fn reliability(pairs: &[IntentPair]) -> Vec<Bin> {
+    let mut bins = vec![Bin::default(); BINS];
+    for (_, (_, confidence), right) in pairs {
+        let bin = &mut bins[((confidence * BINS as f32) as usize).min(BINS - 1)];
+        bin.messages += 1;
+        bin.confidence += f64::from(*confidence);
+        bin.accuracy += f64::from(u8::from(*right));
+    }
+    for bin in bins.iter_mut().filter(|bin| bin.messages > 0) {
+        bin.confidence /= bin.messages as f64;
+        bin.accuracy /= bin.messages as f64;
+    }
+    bins
+}
+
+fn calibration_error(bins: &[Bin]) -> Option<f64> {
+    let messages: usize = bins.iter().map(|bin| bin.messages).sum();
+    let gaps = bins.iter().map(|bin| (bin.confidence - bin.accuracy).abs() * bin.messages as f64);
+    (messages > 0).then(|| gaps.sum::<f64>() / messages as f64)
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let at = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(at.saturating_sub(1)).copied().unwrap_or(0.0)
+}

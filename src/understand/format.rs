@@ -1,0 +1,296 @@
+//! The model file: what the trainer writes and the router reads.
+//!
+//! ```text
+//! magic (8) · header length (u32 LE) · header (JSON) · zeros up to a multiple of 64
+//! records  rows × (gain bf16, weight bf16, dims × i8)
+//! tags     rows × u16 LE: which feature owns the row, 0 for none
+//! heads    for each task: classes × dims f32 LE, then classes f32 LE
+//! crc32c of everything before it (u32 LE)
+//! ```
+//! A row's record holds its attention weight already multiplied out, so reading needs no `exp`.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Intent, Language, Sentiment};
+
+const MAGIC: &[u8; 8] = b"TWMODEL\x01";
+/// Version of the meaning of header and features; the features are part of the model.
+pub const VERSION: u32 = 1;
+/// Records start on a cache line.
+const ALIGN: usize = 64;
+/// Bytes of a record before its values.
+pub const RECORD_HEAD: usize = 4;
+/// Rows that share a bucket of the table.
+pub const BUCKET: usize = 4;
+/// Largest file that is read, so that a wrong path cannot fill the memory.
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file is not there or cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The file starts like something else.
+    #[error("not a model file")]
+    Magic,
+    /// The file was written for another version of the router.
+    #[error("model version {found}, this router reads version {VERSION}")]
+    Version {
+        /// The version in the file.
+        found: u32,
+    },
+    /// The file is shorter or longer than its header says.
+    #[error("model file of {found} bytes, its header calls for {wanted}")]
+    Length {
+        /// Bytes there are.
+        found: usize,
+        /// Bytes there should be.
+        wanted: usize,
+    },
+    /// The check sum at the end does not fit.
+    #[error("model file is damaged: its check sum does not fit")]
+    Damaged,
+    /// The header is no description of a model.
+    #[error("model header: {0}")]
+    Header(String),
+    /// The manifest cannot be read.
+    #[error("model manifest: {0}")]
+    Manifest(String),
+    /// The file is not the one that the manifest describes.
+    #[error("model file has sha256 {found}, its manifest says {wanted}")]
+    Sha256 {
+        /// Of the file.
+        found: String,
+        /// In the manifest.
+        wanted: String,
+    },
+}
+
+/// What a model says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// See [`VERSION`].
+    pub version: u32,
+    /// Values of a row.
+    pub dims: usize,
+    /// Rows of the table, a multiple of [`BUCKET`].
+    pub rows: usize,
+    /// Labels of the language head.
+    pub languages: Vec<Language>,
+    /// Labels of the intent head.
+    pub intents: Vec<Intent>,
+    /// Labels of the sentiment head.
+    pub sentiments: Vec<Sentiment>,
+    /// By what the logits of each head are divided before they become probabilities.
+    pub temperatures: Temperatures,
+}
+
+/// The temperature of each head.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Temperatures {
+    /// Of the language head.
+    pub language: f32,
+    /// Of the intent head.
+    pub intent: f32,
+    /// Of the sentiment head.
+    pub sentiment: f32,
+}
+
+/// One linear layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// `classes × dims`, one row a label.
+    pub weights: Vec<f32>,
+    /// One a label.
+    pub bias: Vec<f32>,
+}
+
+/// A model in pieces.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Labels and sizes.
+    pub header: Header,
+    /// See the layout above.
+    pub records: Bytes,
+    /// The owner of each row.
+    pub tags: Vec<u16>,
+    /// Language, intent, sentiment.
+    pub heads: [Linear; 3],
+}
+
+impl Header {
+    /// Bytes of one record.
+    pub fn record_bytes(&self) -> usize {
+        RECORD_HEAD + self.dims
+    }
+
+    fn classes(&self) -> [usize; 3] {
+        [self.languages.len(), self.intents.len(), self.sentiments.len()]
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        let wrong = |what: &str| Err(ModelError::Header(what.to_owned()));
+        if self.version != VERSION {
+            return Err(ModelError::Version { found: self.version });
+        }
+        if !(1..=1_024).contains(&self.dims) {
+            return wrong("dims must be 1 to 1024");
+        }
+        if !(BUCKET..=1 << 24).contains(&self.rows) || !self.rows.is_multiple_of(BUCKET) {
+            return wrong("rows must be a multiple of 4 up to 2^24");
+        }
+        if self.classes().iter().any(|count| !(1..=1_024).contains(count)) {
+            return wrong("each head needs 1 to 1024 labels");
+        }
+        let Temperatures { language, intent, sentiment } = self.temperatures;
+        if [language, intent, sentiment].iter().any(|t| !(0.01..=100.0).contains(t)) {
+            return wrong("temperatures must be 0.01 to 100");
+        }
+        Ok(())
+    }
+}
+
+/// The file of a model.
+pub fn encode(parts: &Parts) -> Vec<u8> {
+    let header = serde_json::to_vec(&parts.header).expect("a header has only plain fields");
+    let mut out = Vec::with_capacity(parts.records.len() + parts.tags.len() * 2 + (1 << 16));
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&(header.len() as u32).to_le_bytes());
+    out.extend_from_slice(&header);
+    out.resize(out.len().next_multiple_of(ALIGN), 0);
+    out.extend_from_slice(&parts.records);
+    parts.tags.iter().for_each(|tag| out.extend_from_slice(&tag.to_le_bytes()));
+    for head in &parts.heads {
+        let values = head.weights.iter().chain(&head.bias);
+        values.for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
+    }
+    let sum = crc32c::crc32c(&out);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// The pieces of a model file.
+///
+/// # Errors
+/// When the file is not one, is damaged, or is of another version.
+pub fn decode(file: &Bytes) -> Result<Parts, ModelError> {
+    if file.get(..MAGIC.len()) != Some(MAGIC.as_slice()) {
+        return Err(ModelError::Magic);
+    }
+    let start = MAGIC.len() + 4;
+    let too_short = || ModelError::Length { found: file.len(), wanted: start };
+    let len = file.get(MAGIC.len()..start).ok_or_else(too_short)?;
+    let len = u32::from_le_bytes(len.try_into().expect("four bytes were taken")) as usize;
+    // The check sum comes first: a damaged header then says so and not something about JSON.
+    let (body, sum) = file.split_at(file.len() - 4);
+    if sum != crc32c::crc32c(body).to_le_bytes() {
+        return Err(ModelError::Damaged);
+    }
+    let header = body.get(start..start.saturating_add(len)).ok_or_else(too_short)?;
+    let header: Header =
+        serde_json::from_slice(header).map_err(|error| ModelError::Header(error.to_string()))?;
+    header.check()?;
+
+    let records_at = (start + len).next_multiple_of(ALIGN);
+    let tags_at = records_at + header.rows * header.record_bytes();
+    let heads_at = tags_at + header.rows * 2;
+    let values: usize = header.classes().iter().map(|count| count * (header.dims + 1)).sum();
+    let wanted = heads_at + values * 4 + 4;
+    if file.len() != wanted {
+        return Err(ModelError::Length { found: file.len(), wanted });
+    }
+    let tags = body[tags_at..heads_at].chunks_exact(2);
+    let tags = tags.map(|tag| u16::from_le_bytes([tag[0], tag[1]])).collect();
+    let mut values = body[heads_at..]
+        .chunks_exact(4)
+        .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]));
+    let heads = header.classes().map(|count| Linear {
+        weights: values.by_ref().take(count * header.dims).collect(),
+        bias: values.by_ref().take(count).collect(),
+    });
+    Ok(Parts { records: file.slice(records_at..tags_at), tags, heads, header })
+}
+
+/// The upper half of an `f32`: eight bits of precision, which attention does not need more of.
+pub fn to_bf16(value: f32) -> [u8; 2] {
+    let bits = value.to_bits();
+    let rounded = bits.saturating_add(0x7fff + ((bits >> 16) & 1));
+    ((rounded >> 16) as u16).to_le_bytes()
+}
+
+/// The inverse of [`to_bf16`].
+pub fn from_bf16(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Parts {
+        let header = Header {
+            version: VERSION,
+            dims: 2,
+            rows: 4,
+            languages: vec![Language::ENGLISH],
+            intents: vec![Intent::Other],
+            sentiments: vec![Sentiment::Neutral],
+            temperatures: Temperatures { language: 1.0, intent: 1.5, sentiment: 2.0 },
+        };
+        let head = Linear { weights: vec![0.5, -0.5], bias: vec![1.0] };
+        Parts {
+            records: Bytes::from(vec![7; 4 * header.record_bytes()]),
+            tags: vec![1, 2, 3, 4],
+            heads: [head.clone(), head.clone(), head],
+            header,
+        }
+    }
+
+    #[test]
+    fn a_model_reads_back_as_it_was_written() {
+        let parts = parts();
+
+        let read = decode(&Bytes::from(encode(&parts))).expect("a model");
+
+        assert_eq!(read.header, parts.header);
+        assert_eq!(read.records, parts.records);
+        assert_eq!(read.tags, parts.tags);
+        assert_eq!(read.heads, parts.heads);
+    }
+
+    #[test]
+    fn every_flipped_byte_and_every_cut_is_an_error() {
+        let file = encode(&parts());
+
+        for at in 0..file.len() {
+            let mut damaged = file.clone();
+            damaged[at] ^= 0x40;
+            assert!(decode(&Bytes::from(damaged)).is_err(), "byte {at} flipped");
+            assert!(decode(&Bytes::copy_from_slice(&file[..at])).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_named_in_the_error() {
+        let mut parts = parts();
+        parts.header.version = VERSION + 1;
+
+        let error = decode(&Bytes::from(encode(&parts))).expect_err("another version");
+
+        assert_eq!(error.to_string(), "model version 2, this router reads version 1");
+    }
+
+    #[test]
+    fn half_precision_keeps_two_digits() {
+        for value in [0.0_f32, 1.0, -3.25, 0.001_234, 987.6] {
+            assert!((from_bf16(to_bf16(value)) - value).abs() <= value.abs() / 250.0);
+        }
+    }
+}

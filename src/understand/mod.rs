@@ -1,0 +1,26 @@
+//! Reads what a message says: language, intent, sentiment and personal data.
+//!
+//! **In** the text of an admitted message and what is known of its writer's language.
+//! **Out** an [`Understanding`](crate::domain::Understanding); no text leaves the process.
+//! **Invariants** any text is read without a panic; the same text and hint give the same result,
+//! alone or in a batch; confidence is a probability that was calibrated on messages that the
+//! answering model had not seen; spans lie on character boundaries, sorted, without overlap.
+//! **Bounds** [`text::CHARS_MAX`] characters and [`features::FEATURES_MAX`] features a message; the
+//! pool holds a fixed number of waiting messages and refuses more.
+
+pub mod evaluate;
+pub mod features;
+pub mod format;
+mod model;
+pub mod pii;
+pub mod table;
+mod task;
+pub mod text;
+pub mod train;
+
+pub use evaluate::{ACCEPT_CONFIDENCE, Report, evaluate};
+pub use format::ModelError;
+pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
+pub use pii::{mask, order_numbers};
+pub use task::{Job, Outcome, Overloaded, Understanders, unknown};
+pub use train::{Row, RowError, parse_rows};

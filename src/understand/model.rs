@@ -1,0 +1,291 @@
+//! The model in memory and what it reads out of one message.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::features;
+use super::format::{self, ModelError, Parts, RECORD_HEAD, from_bf16};
+use super::pii;
+use super::table;
+use super::text;
+use crate::domain::{Guess, Intent, Language, Understanding};
+
+/// What is known of a message before it is read: a prior for languages that look alike and for
+/// messages of one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hint {
+    /// Language of the customer's browser.
+    pub locale: Option<Language>,
+    /// Language of the customer's message before.
+    pub previous: Option<Language>,
+}
+
+/// Log-odds that the browser's language adds. Customers often browse in a language that they do
+/// not write, so a clear sentence outweighs it.
+const LOCALE_PRIOR: f32 = 1.0;
+/// Log-odds that the message before adds: people seldom change languages in a conversation.
+const PREVIOUS_PRIOR: f32 = 1.5;
+
+/// Buffers of one thread that reads messages; reused, so that reading allocates almost nothing.
+#[derive(Default)]
+pub struct Scratch {
+    chars: Vec<char>,
+    features: Vec<u64>,
+    pooled: Vec<f32>,
+    languages: Vec<f32>,
+    intents: Vec<f32>,
+    sentiments: Vec<f32>,
+}
+
+/// An understanding with what came second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classified {
+    /// The most likely labels.
+    pub understanding: Understanding,
+    /// The three most likely intents, best first.
+    pub alternatives: Vec<Guess<Intent>>,
+    /// The three most likely languages, best first.
+    pub languages: Vec<Guess<Language>>,
+}
+
+/// `models/manifest.toml`: what the model file must be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Name of the model file beside the manifest.
+    pub file: String,
+    /// Of the file, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Under which the weights may be used.
+    pub licence: String,
+    /// Rows of the table.
+    pub rows: usize,
+    /// Values of a row.
+    pub dims: usize,
+    /// Seed of the training.
+    pub seed: u64,
+    /// What the weights were trained on.
+    pub data: Vec<DataSource>,
+}
+
+/// A data set behind the weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSource {
+    /// Name of the set.
+    pub name: String,
+    /// Where it comes from.
+    pub source: String,
+    /// Its licence.
+    pub licence: String,
+    /// Rows that were used.
+    pub rows: usize,
+    /// What they taught.
+    pub teaches: String,
+}
+
+/// A trained model, ready to read messages.
+pub struct Model {
+    parts: Parts,
+}
+
+/// The bytes of a file at the start of a cache line, where records are to begin.
+#[repr(align(64))]
+struct Aligned<T: ?Sized>(T);
+
+static EMBEDDED: &Aligned<[u8]> = &Aligned(*include_bytes!("../../models/fast.twm"));
+static EMBEDDED_MANIFEST: &str = include_str!("../../models/manifest.toml");
+
+impl Model {
+    /// The model inside the binary.
+    ///
+    /// # Errors
+    /// When the build took in a file that its manifest does not describe.
+    pub fn embedded() -> Result<Arc<Self>, ModelError> {
+        Self::from_file(Bytes::from_static(&EMBEDDED.0), EMBEDDED_MANIFEST)
+    }
+
+    /// The model in `file`, checked against its manifest.
+    ///
+    /// # Errors
+    /// When the two do not fit or the file is no model of this version.
+    pub fn from_file(file: Bytes, manifest: &str) -> Result<Arc<Self>, ModelError> {
+        let manifest = Manifest::parse(manifest)?;
+        let found = sha256_hex(&file);
+        if found != manifest.sha256 {
+            return Err(ModelError::Sha256 { found, wanted: manifest.sha256 });
+        }
+        Ok(Self::from_parts(format::decode(&file)?))
+    }
+
+    /// A model from its pieces, as the trainer has them.
+    pub(super) fn from_parts(parts: Parts) -> Arc<Self> {
+        Arc::new(Self { parts })
+    }
+
+    /// The languages that the model tells apart.
+    pub fn languages(&self) -> &[Language] {
+        &self.parts.header.languages
+    }
+
+    /// Reads `text`. The same text and hint give the same result, alone or in a batch.
+    pub fn understand(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
+        self.score(text, hint, scratch);
+        let header = &self.parts.header;
+        Understanding {
+            language: best(&header.languages, &scratch.languages),
+            intent: best(&header.intents, &scratch.intents),
+            sentiment: best(&header.sentiments, &scratch.sentiments),
+            pii: pii::find(text),
+        }
+    }
+
+    /// Reads `text` and also tells what came second and third.
+    pub fn classify(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Classified {
+        let understanding = self.understand(text, hint, scratch);
+        let header = &self.parts.header;
+        Classified {
+            understanding,
+            alternatives: top(&header.intents, &scratch.intents),
+            languages: top(&header.languages, &scratch.languages),
+        }
+    }
+
+    fn score(&self, text: &str, hint: &Hint, scratch: &mut Scratch) {
+        self.pool(text, scratch);
+        let temperatures = self.parts.header.temperatures;
+        let [language, intent, sentiment] = &self.parts.heads;
+        let pooled = &scratch.pooled;
+        language.logits(pooled, temperatures.language, &mut scratch.languages);
+        self.lean(hint, &mut scratch.languages);
+        softmax(&mut scratch.languages);
+        intent.logits(pooled, temperatures.intent, &mut scratch.intents);
+        softmax(&mut scratch.intents);
+        sentiment.logits(pooled, temperatures.sentiment, &mut scratch.sentiments);
+        softmax(&mut scratch.sentiments);
+    }
+
+    /// The weighted mean of the rows of the features of `text`.
+    pub(super) fn pool(&self, text: &str, scratch: &mut Scratch) {
+        text::normalise(text, &mut scratch.chars);
+        features::extract(&scratch.chars, &mut scratch.features);
+        let (dims, record_bytes) = (self.parts.header.dims, self.parts.header.record_bytes());
+        scratch.pooled.clear();
+        scratch.pooled.resize(dims, 0.0);
+        let mut total = 0.0;
+        for &feature in &scratch.features {
+            let Some(row) = table::find(&self.parts.tags, feature) else { continue };
+            let record = &self.parts.records[row * record_bytes..(row + 1) * record_bytes];
+            let (head, values) = record.split_at(RECORD_HEAD);
+            let gain = from_bf16([head[0], head[1]]);
+            total += from_bf16([head[2], head[3]]);
+            for (sum, value) in scratch.pooled.iter_mut().zip(values) {
+                *sum += gain * f32::from(*value as i8);
+            }
+        }
+        if total > 0.0 {
+            scratch.pooled.iter_mut().for_each(|sum| *sum /= total);
+        }
+    }
+
+    /// Raw outputs of one head, without temperature, for calibration.
+    pub(super) fn head_logits(&self, text: &str, head: usize, scratch: &mut Scratch) -> Vec<f32> {
+        self.pool(text, scratch);
+        let mut logits = Vec::new();
+        self.parts.heads[head].logits(&scratch.pooled, 1.0, &mut logits);
+        logits
+    }
+
+    fn lean(&self, hint: &Hint, logits: &mut [f32]) {
+        let priors = [(hint.locale, LOCALE_PRIOR), (hint.previous, PREVIOUS_PRIOR)];
+        for (language, prior) in priors {
+            let Some(language) = language.map(canonical) else { continue };
+            let at = self.parts.header.languages.iter().position(|label| *label == language);
+            if let Some(at) = at {
+                logits[at] += prior;
+            }
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads `models/manifest.toml`.
+    ///
+    /// # Errors
+    /// When a field is missing or of the wrong type.
+    pub fn parse(text: &str) -> Result<Self, ModelError> {
+        toml::from_str(text).map_err(|error| ModelError::Manifest(error.message().to_owned()))
+    }
+}
+
+impl format::Linear {
+    fn logits(&self, pooled: &[f32], temperature: f32, out: &mut Vec<f32>) {
+        out.clear();
+        let rows = self.weights.chunks_exact(pooled.len()).zip(&self.bias);
+        out.extend(rows.map(|(row, bias)| (dot(row, pooled) + bias) / temperature));
+    }
+}
+
+/// Four sums at a time, in a fixed order: quick, and the same on every machine.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 4];
+    let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f32 = a4.remainder().iter().zip(b4.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a4.zip(b4) {
+        for i in 0..4 {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    sums[0] + sums[1] + sums[2] + sums[3] + rest
+}
+
+/// The code that the model uses for a language that browsers write in several ways.
+fn canonical(language: Language) -> Language {
+    let code = match language.as_str() {
+        "fil" => "tl",
+        "no" | "nn" => "nb",
+        "in" => "id",
+        "iw" => "he",
+        "cmn" | "yue" => "zh",
+        _ => return language,
+    };
+    code.parse().unwrap_or(language)
+}
+
+/// Lower-case hexadecimal digits of the SHA-256 of `bytes`.
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Turns logits into probabilities in place.
+pub(super) fn softmax(logits: &mut [f32]) {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut total = 0.0;
+    for logit in logits.iter_mut() {
+        *logit = (*logit - max).exp();
+        total += *logit;
+    }
+    logits.iter_mut().for_each(|logit| *logit /= total);
+}
+
+fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
+    let mut at = 0;
+    for (i, probability) in probabilities.iter().enumerate() {
+        if *probability > probabilities[at] {
+            at = i;
+        }
+    }
+    Guess { label: labels[at], confidence: probabilities[at] }
+}
+
+fn top<T: Copy>(labels: &[T], probabilities: &[f32]) -> Vec<Guess<T>> {
+    let guesses = labels.iter().zip(probabilities);
+    let mut guesses: Vec<Guess<T>> =
+        guesses.map(|(&label, &confidence)| Guess { label, confidence }).collect();
+    guesses.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    guesses.truncate(3);
+    guesses
+}

@@ -1,0 +1,112 @@
+//! E-mail addresses, IBANs and national numbers with letters: all of ASCII characters.
+
+use super::checks;
+use crate::domain::{PiiKind, PiiSpan};
+
+/// Addresses around each `@`.
+pub fn emails(text: &str) -> Vec<PiiSpan> {
+    let bytes = text.as_bytes();
+    let ats = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'@');
+    ats.filter_map(|(at, _)| {
+        let local = |byte: &&u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(byte);
+        let domain = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+        let before = bytes[..at].iter().rev().take(64).take_while(local).count();
+        let after = bytes[at + 1..].iter().take(255).take_while(domain).count();
+        let start = at - before + leading_dots(&bytes[at - before..at]);
+        let end = domain_end(&text[at + 1..at + 1 + after])? + at + 1;
+        (start < at).then_some(PiiSpan { kind: PiiKind::Email, start, end, confidence: 0.99 })
+    })
+    .collect()
+}
+
+fn leading_dots(local: &[u8]) -> usize {
+    local.iter().take_while(|byte| b".-".contains(byte)).count()
+}
+
+/// Length of the domain at the start of `text`: a dot must stand before a last part of letters.
+fn domain_end(text: &str) -> Option<usize> {
+    let domain = text.trim_end_matches(['.', '-']);
+    let (host, top) = domain.rsplit_once('.')?;
+    let fits = !host.is_empty() && top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic());
+    fits.then_some(domain.len())
+}
+
+/// Account numbers with the length of their country and a remainder of 1.
+pub fn ibans(text: &str) -> Vec<PiiSpan> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    for start in word_starts(bytes) {
+        let Some(country) = bytes.get(start..start + 2) else { continue };
+        let Some(wanted) = checks::iban_len(country) else { continue };
+        let Some((number, end)) = grouped(bytes, start, wanted) else { continue };
+        let (head, rest) = number.split_at(4);
+        if head[2..].iter().all(u8::is_ascii_digit) {
+            let turned = rest.iter().chain(head).map(|byte| char::from(*byte));
+            if checks::mod_97(turned) == Some(1) {
+                found.push(PiiSpan { kind: PiiKind::Iban, start, end, confidence: 0.99 });
+            }
+        }
+    }
+    found
+}
+
+/// The next `wanted` letters and digits from `start`, single spaces skipped, with their end; they
+/// must be followed by something else.
+fn grouped(bytes: &[u8], start: usize, wanted: usize) -> Option<(Vec<u8>, usize)> {
+    let mut taken = Vec::with_capacity(wanted);
+    let mut at = start;
+    while taken.len() < wanted {
+        match bytes.get(at)? {
+            byte if byte.is_ascii_alphanumeric() => taken.push(*byte),
+            b' ' if bytes[at - 1] != b' ' => {}
+            _ => return None,
+        }
+        at += 1;
+    }
+    let ends = !bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    ends.then_some((taken, at))
+}
+
+/// National numbers that hold letters: China, Spain, Italy.
+pub fn lettered_ids(text: &str) -> Vec<PiiSpan> {
+    let bytes = text.as_bytes();
+    let spans = word_starts(bytes).filter_map(|start| {
+        let len = bytes[start..].iter().take(19).take_while(|b| b.is_ascii_alphanumeric()).count();
+        let word = bytes[start..start + len].to_ascii_uppercase();
+        let span = PiiSpan { kind: PiiKind::NationalId, start, end: start + len, confidence: 0.98 };
+        (is_chinese(&word) || is_spanish(&word) || checks::italian(&word)).then_some(span)
+    });
+    spans.collect()
+}
+
+fn is_chinese(word: &[u8]) -> bool {
+    word.len() == 18 && word[..17].iter().all(u8::is_ascii_digit) && {
+        let digits: Vec<u8> = word[..17].iter().map(|byte| byte - b'0').collect();
+        checks::chinese(&digits, char::from(word[17]))
+    }
+}
+
+fn is_spanish(word: &[u8]) -> bool {
+    if word.len() != 9 {
+        return false;
+    }
+    let first = match word[0] {
+        b'X' => b'0',
+        b'Y' => b'1',
+        b'Z' => b'2',
+        byte => byte,
+    };
+    let digits = std::iter::once(first).chain(word[1..8].iter().copied());
+    let number = digits
+        .into_iter()
+        .try_fold(0_u32, |number, byte| Some(number * 10 + char::from(byte).to_digit(10)?));
+    number.is_some_and(|number| checks::spanish(number, char::from(word[8])))
+}
+
+/// Where a stretch of ASCII letters and digits begins.
+fn word_starts(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    (0..bytes.len()).filter(|&at| {
+        bytes[at].is_ascii_alphanumeric()
+            && !at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric())
+    })
+}

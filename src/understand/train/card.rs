@@ -1,0 +1,131 @@
+//! The model card: what the model is, what it was trained on, what it can and cannot do.
+
+use std::fmt::Write;
+
+use crate::understand::evaluate::{Report, Tally};
+use crate::understand::format::Header;
+use crate::understand::model::Manifest;
+
+/// The card as Markdown.
+pub fn write(manifest: &Manifest, header: &Header, held_out: &Report) -> String {
+    let mut card = String::new();
+    // Writing to a string cannot fail.
+    let _ = compose(&mut card, manifest, header, held_out);
+    card
+}
+
+fn compose(
+    card: &mut String,
+    manifest: &Manifest,
+    header: &Header,
+    held_out: &Report,
+) -> std::fmt::Result {
+    writeln!(
+        card,
+        "# The shipped model\n\n\
+         *Written by `cargo xtask train-model`; do not edit by hand.*\n\n\
+         `{}` reads the language ({} of them), the intent ({}) and the sentiment (3) of a short \
+         shop message. Hashed words, word pairs and character n-grams find rows of a table \
+         ({} rows of {} values, one byte each); a weighted mean of the rows goes through one linear \
+         layer for each question. It runs in the process, on one core, without a network.\n\n\
+         - size: {} bytes, sha256 `{}`\n\
+         - licence: {}\n\
+         - seed {}: the same texts give the same file\n",
+        manifest.file,
+        header.languages.len(),
+        header.intents.len(),
+        manifest.rows,
+        manifest.dims,
+        manifest.bytes,
+        manifest.sha256,
+        manifest.licence,
+        manifest.seed,
+    )?;
+    data(card, manifest)?;
+    figures(card, header, held_out)?;
+    card.push_str(LIMITS);
+    Ok(())
+}
+
+fn data(card: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    card.push_str(
+        "## Data\n\n| set | rows | teaches | licence | source |\n|---|---|---|---|---|\n",
+    );
+    for set in &manifest.data {
+        let (name, rows, teaches) = (&set.name, set.rows, &set.teaches);
+        writeln!(card, "| {name} | {rows} | {teaches} | {} | {} |", set.licence, set.source)?;
+    }
+    card.push_str(
+        "\nOnly `models/corpus` is in this repository. **It is synthetic**: written for this \
+         project, message by message, by few hands; no customer wrote any of it.\n\n",
+    );
+    Ok(())
+}
+
+fn figures(card: &mut String, header: &Header, held_out: &Report) -> std::fmt::Result {
+    let percent =
+        |share: Option<f64>| share.map_or("–".to_owned(), |s| format!("{:.1}", s * 100.0));
+    let temperatures = header.temperatures;
+    writeln!(
+        card,
+        "## Figures on held-out rows of the corpus\n\n\
+         {} messages whose scenes the weights have not seen in any language. The rows of a cell \
+         were written to differ from one another, so this is a hard test: each of these messages \
+         has a situation and words of its own.\n\n\
+         | language | intent | intent, macro F1 | sentiment | accepted | right among accepted | calibration error |\n\
+         |---|---|---|---|---|---|---|\n\
+         | {} | {} | {} | {} | {} | {} | {:.3} |\n\n\
+         Confidence is a probability: logits are divided by a temperature (language {:.2}, intent \
+         {:.2}, sentiment {:.2}) that was fitted on rows of the corpus which the models that \
+         answered had not seen, again scene by scene.\n",
+        held_out.messages,
+        percent(held_out.language_accuracy),
+        percent(held_out.intent_accuracy),
+        percent(held_out.intent_macro_f1),
+        percent(held_out.sentiment_accuracy),
+        percent(held_out.accepted_share),
+        percent(held_out.accepted_precision),
+        held_out.ece.unwrap_or(0.0),
+        temperatures.language,
+        temperatures.intent,
+        temperatures.sentiment,
+    )?;
+    let row = |card: &mut String, name: &str, tally: &Tally| {
+        writeln!(
+            card,
+            "| {name} | {} | {} | {} | {} |",
+            tally.messages,
+            percent(tally.language_accuracy),
+            percent(tally.intent_accuracy),
+            percent(tally.sentiment_accuracy)
+        )
+    };
+    card.push_str(
+        "| written in | messages | language | intent | sentiment |\n|---|---|---|---|---|\n",
+    );
+    for (language, tally) in &held_out.per_language {
+        row(card, language, tally)?;
+    }
+    card.push_str(
+        "\n| intent | messages | language | intent | sentiment |\n|---|---|---|---|---|\n",
+    );
+    for (intent, tally) in &held_out.per_intent {
+        row(card, intent, tally)?;
+    }
+    card.push('\n');
+    Ok(())
+}
+
+const LIMITS: &str = "\
+## Limits
+
+- Trained on a few hundred synthetic messages a language: real traffic is harder than any figure
+  here. Correct it with your own messages before you trust it with more than routing.
+- Intents are known in the languages of `models/corpus`. In the other languages only the language
+  is told; the intent of such a message is a guess of low confidence.
+- One language a message: of a mixed message the stronger one is named.
+- Words, not meaning: a paraphrase without any word of the corpus is not understood, and irony is
+  not noticed.
+- Look-alike languages (Indonesian and Malay, Norwegian and Danish, Croatian, Serbian and Slovene)
+  need a hint from the browser or from the message before when a message is short.
+";

@@ -1,0 +1,180 @@
+//! From texts to a trained net.
+
+use crate::domain::{Intent, Language, Sentiment};
+use crate::understand::features;
+use crate::understand::table;
+use crate::understand::text::{normalise, strip_accents};
+
+use super::Options;
+use super::corpus::Row;
+use super::net::{Chance, Net, Target};
+use super::vocabulary::Counts;
+
+/// Heads of the net, in this order. The last is not shipped: moods of tweets and reviews are
+/// labelled by other rules than those of shop messages, but their words are the same.
+const LANGUAGE: usize = 0;
+const INTENT: usize = 1;
+const SENTIMENT: usize = 2;
+const MOOD: usize = 3;
+
+/// Share of the looks at a shop message that see it without accents.
+const PLAIN_SHARE: f32 = 0.25;
+/// The last pass learns at this share of the first rate.
+const LAST_RATE: f32 = 0.1;
+
+/// How much the tasks count beside the intent of a shop message.
+const LANGUAGE_WEIGHT: f32 = 0.5;
+const SENTIMENT_WEIGHT: f32 = 0.5;
+const MOOD_WEIGHT: f32 = 0.3;
+
+/// All that a net is trained on.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    /// Shop messages with all labels.
+    pub shop: Vec<Row>,
+    /// Texts of which the language is known.
+    pub language: Vec<(String, Language)>,
+    /// Texts of which the mood is known.
+    pub mood: Vec<(String, Sentiment)>,
+}
+
+impl Texts {
+    /// Every language there is, sorted.
+    pub fn languages(&self) -> Vec<Language> {
+        let shop = self.shop.iter().filter_map(|row| row.language);
+        let mut all: Vec<Language> =
+            shop.chain(self.language.iter().map(|(_, language)| *language)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The table for these texts.
+    pub fn tags(&self, rows: usize) -> Vec<u16> {
+        let mut counts = Counts::default();
+        self.shop.iter().for_each(|row| counts.shop(&row.text));
+        self.language.iter().for_each(|(text, _)| counts.other(text));
+        self.mood.iter().for_each(|(text, _)| counts.other(text));
+        counts.tags(rows)
+    }
+}
+
+/// What a text teaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lesson {
+    Shop,
+    Language,
+    Mood,
+}
+
+struct Example {
+    lesson: Lesson,
+    rows: Vec<u32>,
+    /// Without accents; empty when there are none.
+    plain_rows: Vec<u32>,
+    targets: Vec<Target>,
+}
+
+/// Turns texts into rows of a table.
+struct Reader<'a> {
+    tags: &'a [u16],
+    chars: Vec<char>,
+    plain: Vec<char>,
+    features: Vec<u64>,
+}
+
+impl Reader<'_> {
+    fn rows(&mut self, text: &str) -> Vec<u32> {
+        normalise(text, &mut self.chars);
+        features::extract(&self.chars, &mut self.features);
+        self.found()
+    }
+
+    /// The rows of the text that was read last, without accents.
+    fn plain_rows(&mut self) -> Vec<u32> {
+        if !strip_accents(&self.chars, &mut self.plain) {
+            return Vec::new();
+        }
+        features::extract(&self.plain, &mut self.features);
+        self.found()
+    }
+
+    fn found(&self) -> Vec<u32> {
+        let rows = self.features.iter().filter_map(|feature| table::find(self.tags, *feature));
+        rows.map(|row| row as u32).collect()
+    }
+}
+
+/// Trains a net on `texts` with the table `tags`. `progress` hears of each pass.
+pub fn learn(
+    texts: &Texts,
+    tags: &[u16],
+    languages: &[Language],
+    options: &Options,
+    progress: &mut dyn FnMut(&str),
+) -> Net {
+    let examples = examples(texts, tags, languages);
+    let classes = [languages.len(), Intent::ALL.len(), Sentiment::ALL.len(), Sentiment::ALL.len()];
+    let mut net = Net::new(tags.len(), options.dims, &classes, options.learning, options.seed);
+    let mut chance = Chance::new(options.seed ^ 0x7472_6169_6e00);
+    for epoch in 0..options.epochs {
+        let done = epoch as f32 / options.epochs as f32;
+        net.set_rate(options.learning.rate * (1.0 - (1.0 - LAST_RATE) * done));
+        let share = |lesson: Lesson| match lesson {
+            Lesson::Shop => 1.0,
+            Lesson::Language => options.language_share,
+            Lesson::Mood => options.mood_share,
+        };
+        let mut order: Vec<usize> =
+            (0..examples.len()).filter(|i| chance.unit() < share(examples[*i].lesson)).collect();
+        chance.shuffle(&mut order);
+        let mut loss = 0.0;
+        for &at in &order {
+            let example = &examples[at];
+            let plain = !example.plain_rows.is_empty() && chance.unit() < PLAIN_SHARE;
+            let rows = if plain { &example.plain_rows } else { &example.rows };
+            if !rows.is_empty() {
+                loss += f64::from(net.learn(rows, &example.targets, &mut chance));
+            }
+        }
+        let mean = loss / order.len().max(1) as f64;
+        progress(&format!("pass {} of {}: mean loss {mean:.3}", epoch + 1, options.epochs));
+    }
+    net
+}
+
+fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example> {
+    let mut reader = Reader { tags, chars: Vec::new(), plain: Vec::new(), features: Vec::new() };
+    let language = |language: Language, weight: f32| {
+        let label = languages.binary_search(&language).ok()?;
+        Some(Target { task: LANGUAGE, label, weight })
+    };
+    let shop = texts.shop.iter().map(|row| {
+        let targets = [
+            row.language.and_then(|label| language(label, LANGUAGE_WEIGHT)),
+            row.intent.map(|label| Target { task: INTENT, label: label as usize, weight: 1.0 }),
+            row.sentiment.map(|label| Target {
+                task: SENTIMENT,
+                label: label as usize,
+                weight: SENTIMENT_WEIGHT,
+            }),
+        ];
+        (Lesson::Shop, row.text.as_str(), targets.into_iter().flatten().collect())
+    });
+    let tongues = texts.language.iter().map(|(text, label)| {
+        let target = language(*label, LANGUAGE_WEIGHT);
+        (Lesson::Language, text.as_str(), target.into_iter().collect())
+    });
+    let moods = texts.mood.iter().map(|(text, label)| {
+        let target = Target { task: MOOD, label: *label as usize, weight: MOOD_WEIGHT };
+        (Lesson::Mood, text.as_str(), vec![target])
+    });
+    shop.chain(tongues)
+        .chain(moods)
+        .map(|(lesson, text, targets): (Lesson, &str, Vec<Target>)| {
+            let rows = reader.rows(text);
+            let plain_rows = if lesson == Lesson::Shop { reader.plain_rows() } else { Vec::new() };
+            Example { lesson, rows, plain_rows, targets }
+        })
+        .collect()
+}

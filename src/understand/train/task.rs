@@ -1,0 +1,267 @@
+//! Reads the texts, trains, and writes model, manifest and card.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::domain::Language;
+use crate::understand::evaluate::{Report, evaluate};
+use crate::understand::format::{self, ModelError, Parts, Temperatures};
+use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex};
+
+use super::calibrate::{self, Outcome};
+use super::corpus::{Part, Row, RowError, folds, parse_rows, parts};
+use super::extra::{self, SETS, Set, Teaches};
+use super::learn::{Texts, learn};
+use super::quantise::quantise;
+use super::{Options, card};
+
+/// Why there is no new model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A line of the corpus is no row.
+    #[error("{path}: {reason}")]
+    Corpus {
+        /// Which file.
+        path: PathBuf,
+        /// Which line.
+        reason: RowError,
+    },
+    /// There is nothing to learn from.
+    #[error("no messages in {path}")]
+    Empty {
+        /// The folder of the corpus.
+        path: PathBuf,
+    },
+    /// The model that came out cannot be read back.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// What came out of a training.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainedReport {
+    /// Size of the model file.
+    pub bytes: usize,
+    /// Of the model file.
+    pub sha256: String,
+    /// Shop messages that trained the weights.
+    pub trained_on: usize,
+    /// Figures on the held-out messages, which the weights have not seen.
+    pub held_out: Report,
+}
+
+/// Trains on `<models>/corpus/*.jsonl` and the public sets under `extra`, and writes `fast.twm`,
+/// `manifest.toml` and `README.md` into `models`. `progress` hears a line now and then.
+///
+/// # Errors
+/// When texts cannot be read, hold no message, or the results cannot be written.
+pub fn train(
+    models: &Path,
+    extra: Option<&Path>,
+    options: &Options,
+    progress: &mut dyn FnMut(&str),
+) -> Result<TrainedReport, TrainError> {
+    let corpus = read_corpus(&models.join("corpus"))?;
+    let mut texts = Texts::default();
+    let mut held_out = Vec::new();
+    for (row, part) in corpus.iter().zip(parts(&corpus)) {
+        match part {
+            Part::Training => texts.shop.push(row.clone()),
+            Part::HeldOut => held_out.push(row.clone()),
+        }
+    }
+    let trained_on = texts.shop.len();
+    let mut data = vec![own_credit(trained_on)];
+    let mut more = Vec::new();
+    for set in extra.iter().flat_map(|_| &SETS) {
+        let folder = extra.expect("sets are read when there is a folder").join(set.folder);
+        data.push(set.credit(read_set(set, &folder, &mut texts, &mut more)?));
+    }
+    progress(&format!(
+        "{trained_on} shop messages to train on, {} held out, {} texts for language, {} for mood",
+        held_out.len(),
+        texts.language.len(),
+        texts.mood.len()
+    ));
+
+    let languages = texts.languages();
+    let temperatures = calibrated(&texts, &more, &languages, options, progress);
+    texts.shop.append(&mut more);
+    let mut parts = fitted(&texts, &languages, options, progress);
+    parts.header.temperatures = temperatures;
+    let file = format::encode(&parts);
+    let sha256 = sha256_hex(&file);
+    let manifest = Manifest {
+        file: FILE.to_owned(),
+        sha256: sha256.clone(),
+        bytes: file.len() as u64,
+        licence: "Apache-2.0 OR MIT".to_owned(),
+        rows: parts.header.rows,
+        dims: parts.header.dims,
+        seed: options.seed,
+        data,
+    };
+    let manifest_text = toml::to_string(&manifest).expect("a manifest has only plain fields");
+    let model = Model::from_file(Bytes::from(file.clone()), &manifest_text)?;
+    // Times differ from run to run and would make the card differ; they are measured by `benches/`.
+    let held_out = evaluate(&model, &held_out, &mut || std::time::Duration::ZERO);
+    write(&models.join(FILE), &file)?;
+    write(&models.join("manifest.toml"), manifest_text.as_bytes())?;
+    write(&models.join("README.md"), card::write(&manifest, &parts.header, &held_out).as_bytes())?;
+    Ok(TrainedReport { bytes: file.len(), sha256, trained_on, held_out })
+}
+
+/// Name of the model file.
+pub const FILE: &str = "fast.twm";
+
+fn fitted(
+    texts: &Texts,
+    languages: &[Language],
+    options: &Options,
+    progress: &mut dyn FnMut(&str),
+) -> Parts {
+    let tags = texts.tags(options.rows);
+    progress(&format!("table of {} rows", tags.len()));
+    let net = learn(texts, &tags, languages, options, progress);
+    quantise(&net, tags, languages.to_vec())
+}
+
+/// Trains models on parts of the corpus and asks them about the rest: those answers show how far
+/// confidence can be believed on messages that were not trained on.
+fn calibrated(
+    texts: &Texts,
+    more: &[Row],
+    languages: &[Language],
+    options: &Options,
+    progress: &mut dyn FnMut(&str),
+) -> Temperatures {
+    let mut outcomes: [Vec<Outcome>; 3] = Default::default();
+    let fold_of = folds(&texts.shop, FOLDS);
+    for fold in 0..options.calibration_folds.min(FOLDS) {
+        progress(&format!("calibration {} of {}", fold + 1, options.calibration_folds));
+        let side = |asked: bool| {
+            let rows = texts.shop.iter().zip(&fold_of);
+            rows.filter(move |(_, of)| (**of == fold) == asked).map(|(row, _)| row.clone())
+        };
+        let part =
+            Texts { shop: side(false).chain(more.iter().cloned()).collect(), ..texts.clone() };
+        let model = Model::from_parts(fitted(&part, languages, options, progress));
+        let mut scratch = Scratch::default();
+        for row in side(true) {
+            let labels = [
+                row.language.and_then(|language| languages.binary_search(&language).ok()),
+                row.intent.map(|intent| intent as usize),
+                row.sentiment.map(|sentiment| sentiment as usize),
+            ];
+            for (head, label) in labels.into_iter().enumerate() {
+                let Some(label) = label else { continue };
+                let logits = model.head_logits(&row.text, head, &mut scratch);
+                outcomes[head].push(Outcome { logits, label });
+            }
+        }
+    }
+    let [language, intent, sentiment] = outcomes.map(|outcomes| calibrate::temperature(&outcomes));
+    progress(&format!("temperatures {language:.2}, {intent:.2}, {sentiment:.2}"));
+    Temperatures { language, intent, sentiment }
+}
+
+/// Parts that the corpus is cut into for calibration: one of each cell's twelve at a time, so that
+/// the models that are asked know nearly as much as the shipped one.
+const FOLDS: usize = 12;
+
+fn own_credit(rows: usize) -> DataSource {
+    DataSource {
+        name: "models/corpus".to_owned(),
+        source: "written for this project; synthetic: no message was sent by a customer".to_owned(),
+        licence: "Apache-2.0 OR MIT".to_owned(),
+        rows,
+        teaches: "language, intent, sentiment".to_owned(),
+    }
+}
+
+fn read_corpus(folder: &Path) -> Result<Vec<Row>, TrainError> {
+    let mut rows = Vec::new();
+    for path in files(folder, ".jsonl")? {
+        let parsed = parse_rows(&read(&path)?);
+        rows.extend(parsed.map_err(|reason| TrainError::Corpus { path, reason })?);
+    }
+    if rows.is_empty() {
+        return Err(TrainError::Empty { path: folder.to_owned() });
+    }
+    Ok(rows)
+}
+
+/// Adds the texts of a set and returns how many. Intents go to `intents`, since such texts take no
+/// part in calibration.
+fn read_set(
+    set: &Set,
+    folder: &Path,
+    texts: &mut Texts,
+    intents: &mut Vec<Row>,
+) -> Result<usize, TrainError> {
+    let before = texts.language.len() + texts.mood.len() + intents.len();
+    let mut rows_of = std::collections::BTreeMap::<Language, usize>::new();
+    for path in files(folder, ".tsv")? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !set.has(&name) {
+            continue;
+        }
+        let text = read(&path)?;
+        for (text, label) in extra::columns(&text) {
+            match set.teaches {
+                Teaches::Language { name_part, rows_max } => {
+                    let Some(language) = extra::language_of(&name, name_part) else { break };
+                    let rows = rows_of.entry(language).or_default();
+                    if *rows < rows_max && text.len() >= extra::LANGUAGE_CHARS_MIN {
+                        *rows += 1;
+                        texts.language.push((text.to_owned(), language));
+                    }
+                }
+                Teaches::Mood => {
+                    texts.mood.extend(extra::mood_of(label).map(|mood| (text.to_owned(), mood)));
+                }
+                Teaches::Intent => intents.extend(extra::intent_of(label).map(|intent| Row {
+                    text: text.to_owned(),
+                    language: Some(Language::ENGLISH),
+                    intent: Some(intent),
+                    sentiment: None,
+                })),
+            }
+        }
+    }
+    Ok(texts.language.len() + texts.mood.len() + intents.len() - before)
+}
+
+/// Files of a folder by name: what comes first must not hang on the file system.
+fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, TrainError> {
+    let at_folder = |reason| TrainError::File { path: folder.to_owned(), reason };
+    let entries = fs::read_dir(folder).map_err(at_folder)?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(at_folder)?.path();
+        if path.to_string_lossy().ends_with(ending) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String, TrainError> {
+    fs::read_to_string(path).map_err(|reason| TrainError::File { path: path.to_owned(), reason })
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), TrainError> {
+    fs::write(path, content).map_err(|reason| TrainError::File { path: path.to_owned(), reason })
+}

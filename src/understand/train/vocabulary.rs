@@ -1,0 +1,93 @@
+//! Which features get a row of the table.
+
+use ahash::AHashMap;
+
+use crate::understand::features::{self, Kind};
+use crate::understand::format::BUCKET;
+use crate::understand::table;
+use crate::understand::text;
+
+/// In how many messages each feature occurs.
+#[derive(Default)]
+pub struct Counts {
+    seen: AHashMap<u64, Seen>,
+    chars: Vec<char>,
+    plain: Vec<char>,
+    features: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    shop: u32,
+    other: u32,
+}
+
+impl Counts {
+    /// Counts a message of the shop corpus, once as it is and once without accents.
+    pub fn shop(&mut self, message: &str) {
+        text::normalise(message, &mut self.chars);
+        features::extract(&self.chars, &mut self.features);
+        if text::strip_accents(&self.chars, &mut self.plain) {
+            let mut more = Vec::new();
+            features::extract(&self.plain, &mut more);
+            self.features.append(&mut more);
+        }
+        self.count(|seen| seen.shop += 1);
+    }
+
+    /// Counts a text that teaches languages or moods only.
+    pub fn other(&mut self, message: &str) {
+        text::normalise(message, &mut self.chars);
+        features::extract(&self.chars, &mut self.features);
+        self.count(|seen| seen.other += 1);
+    }
+
+    fn count(&mut self, add: impl Fn(&mut Seen)) {
+        self.features.sort_unstable();
+        self.features.dedup();
+        for feature in &self.features {
+            add(self.seen.entry(*feature).or_default());
+        }
+    }
+
+    /// The tags of a table of about `rows` rows, filled to [`FILL`] with the most useful features.
+    pub fn tags(&self, rows: usize) -> Vec<u16> {
+        let mut useful: Vec<(u32, u64)> = self
+            .seen
+            .iter()
+            .map(|(&feature, seen)| (usefulness(feature, *seen), feature))
+            .filter(|(use_, _)| *use_ > 0)
+            .collect();
+        // By use, then by hash: the order must not hang on the order of the map.
+        useful.sort_unstable_by(|a, b| b.cmp(a));
+        let kept = (rows as f64 * FILL) as usize;
+        useful.truncate(kept);
+        // A small corpus gets a small table.
+        let rows = rows.min((useful.len() as f64 / FILL) as usize + BUCKET);
+        let mut tags = vec![0; rows.next_multiple_of(BUCKET)];
+        for (_, feature) in useful {
+            table::place(&mut tags, feature);
+        }
+        tags
+    }
+}
+
+/// Share of the rows that are taken: beyond it too many features find both buckets full.
+const FILL: f64 = 0.93;
+
+/// Rank of a feature for a place in the table; 0 for none. Shop messages come first, since
+/// intents need many weak signs; among features seen once, whole words and pairs of characters of
+/// the dense scripts carry what their longer pieces would only repeat.
+fn usefulness(feature: u64, seen: Seen) -> u32 {
+    let kind = Kind::of(feature);
+    match (seen.shop, seen.other) {
+        (2.., _) => 1_000_000 + seen.shop.saturating_mul(4) + seen.other,
+        (1, _) if matches!(kind, Kind::Word | Kind::Mark) => 900_000 + seen.other,
+        (1, other) => 800_000 + other,
+        (_, other @ OTHER_MIN..) => other,
+        _ => 0,
+    }
+}
+
+/// Occurrences in texts other than shop messages that make a feature worth a row.
+const OTHER_MIN: u32 = 5;
