@@ -101,10 +101,10 @@ fn out_of_hours_a_ticket_says_when_the_next_seat_is_there() {
     let thai = centre.arrive(contact(1).language("th"));
     let english = centre.arrive(contact(2));
 
-    // New York opens at 14:00 UTC, and speaks the fallback.
-    let opens_at = Some(centre.instant(4 * 3_600_000));
-    assert_eq!(ticket(&thai), Some((TicketReason::Hours, opens_at)));
-    assert_eq!(ticket(&english), Some((TicketReason::Hours, opens_at)));
+    // New York opens at 14:00 UTC, Bangkok at 01:00: English does not stand in for Thai meanwhile.
+    let opens_at = |hours: u64| Some(centre.instant(hours * 3_600_000));
+    assert_eq!(ticket(&thai), Some((TicketReason::Hours, opens_at(15))));
+    assert_eq!(ticket(&english), Some((TicketReason::Hours, opens_at(4))));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::scheduler::{Case, Scheduler, Station};
 use super::shop::{LaneNo, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
-use crate::domain::{ConversationId, ShopId, Timestamp, WaitReason};
+use crate::domain::{ConversationId, SeatId, ShopId, Timestamp, WaitReason};
 
 /// What a conversation was last told about its wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +207,11 @@ impl Scheduler {
             hops: contact.hops,
             seat: seat.map(|seat| shop.seats[seat].profile.id.clone()),
         }
+    }
+
+    /// One seat of a shop.
+    pub fn seat(&self, shop: &ShopId, seat: &SeatId) -> Option<SeatView> {
+        self.seats(shop).into_iter().find(|view| view.seat == *seat)
     }
 
     /// The seats of a shop by name.

@@ -189,15 +189,15 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Whether somebody who could take from the lane is on shift now or by `until`; if not, when
-    /// the next one is.
+    /// Whether somebody of the lane's language and skill is on shift now or by `until`; if not, when
+    /// the next one is. The fallback does not count: it stands in for a colleague who is on shift
+    /// and not there, while a customer whose language is off shift is told when it is back.
     pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
         let lane = &self.lanes[lane];
-        if lane.native.meets(&self.on_shift) || lane.fallback.meets(&self.on_shift) {
+        if lane.native.meets(&self.on_shift) {
             return Ok(());
         }
-        let opens = lane.native.iter().chain(lane.fallback.iter());
-        match opens.filter_map(|seat| self.seats[seat].opens_at).min() {
+        match lane.native.iter().filter_map(|seat| self.seats[seat].opens_at).min() {
             Some(opens_at) if opens_at <= until => Ok(()),
             opens_at => Err(opens_at),
         }
