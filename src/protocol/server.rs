@@ -44,6 +44,11 @@ pub enum ServerFrame<'a> {
         conversation: ConversationId,
         from: Sender,
     },
+    Received {
+        conversation: ConversationId,
+        seq: u64,
+        from: Sender,
+    },
     Error {
         id: Option<Uuid>,
         code: ErrorCode,

@@ -1,0 +1,297 @@
+//! One conversation: its state, and how each fact changes it.
+//!
+//! [`Conversation::apply`] is the only place where state changes, for live work and for replay
+//! alike, so what a restart restores is what was there.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::dedup::{Recent, Seen};
+use crate::deliver::Outbox;
+use crate::domain::{
+    ConversationId, Event, EventKind, Language, MessageId, OfferId, SeatId, Sender, Timestamp,
+    TransferTarget, Understanding,
+};
+use crate::protocol::Held;
+use crate::schedule::Contact;
+
+use super::fact::{Fact, Noted, Opened};
+
+/// A conversation in memory.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Which.
+    pub id: ConversationId,
+    /// How it began.
+    pub opened: Opened,
+    /// Its epoch.
+    pub epoch: u32,
+    /// What it waits for or who owns it.
+    pub stage: Stage,
+    /// Every numbered event; number `n` stands at `n - 1`.
+    pub events: Vec<Event>,
+    /// Notes of seats.
+    pub notes: Vec<Noted>,
+    /// What the model read out of the customer's latest message that says something.
+    pub latest: Option<Understanding>,
+    /// When the customer asked what nobody has answered yet.
+    pub unanswered_since: Option<Timestamp>,
+    /// Whether a person or a machine has answered before.
+    pub had_first_response: bool,
+    /// Whether the customer has asked for a person.
+    pub asked_for_person: bool,
+    /// Sources that a machine has answered from.
+    pub machine_sources: SmallVec<[Arc<str>; 1]>,
+    /// Whether the silent customer was asked for a sign of life since the last message.
+    pub asked_if_there: bool,
+    /// The seat that gets the events.
+    pub seat_viewer: Option<SeatId>,
+    /// The number of the assignment: the seat got everything up to it as history.
+    pub seat_sees_after: u64,
+    /// The offer that the seat accepted, until it is told.
+    pub accepting: Option<OfferId>,
+    /// Where the owner asked to hand it, until the scheduler has decided.
+    pub transfer_to: Option<TransferTarget>,
+    /// The ids of its messages.
+    pub seen: Seen,
+    /// What the customer said lately.
+    pub recent: Recent,
+    /// Messages that were not yet passed on to the viewers.
+    pub in_flight: SmallVec<[InFlight; 1]>,
+    /// Events up to this number were passed on to the viewers.
+    pub passed_on: u64,
+    /// The journal segment in which it began.
+    pub first_segment: u64,
+}
+
+/// Where a conversation stands.
+#[derive(Debug)]
+pub enum Stage {
+    /// Nothing is owed: new, or answered by a machine.
+    Open,
+    /// In the scheduler's queue.
+    Waiting(Box<Contact>),
+    /// A seat owns it.
+    Owned(Box<Owned>),
+    /// A ticket stands in for the queue.
+    Ticketed,
+    /// It ended.
+    Closed {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// An owner and what it took over.
+#[derive(Debug)]
+pub struct Owned {
+    /// The owner.
+    pub seat: SeatId,
+    /// Grows with every assignment.
+    pub fence: u64,
+    /// What it waited as.
+    pub contact: Contact,
+    /// Whether the owner has written.
+    pub replied: bool,
+}
+
+/// A message between its acceptance and the moment its viewers get it.
+#[derive(Debug)]
+pub struct InFlight {
+    /// Its number.
+    pub seq: u64,
+    /// The socket that sent it and gets the acknowledgement; `None` after a restart.
+    pub origin: Option<Arc<Outbox>>,
+    /// Whether the acknowledgement has left.
+    pub acknowledged: bool,
+    /// Whether it has been understood, or that has failed.
+    pub understood: bool,
+}
+
+impl Conversation {
+    /// A conversation that begins.
+    pub fn new(id: ConversationId, opened: Opened) -> Self {
+        Self {
+            id,
+            epoch: opened.epoch,
+            opened,
+            stage: Stage::Open,
+            events: Vec::new(),
+            notes: Vec::new(),
+            latest: None,
+            unanswered_since: None,
+            had_first_response: false,
+            asked_for_person: false,
+            machine_sources: SmallVec::new(),
+            asked_if_there: false,
+            seat_viewer: None,
+            seat_sees_after: 0,
+            accepting: None,
+            transfer_to: None,
+            seen: Seen::default(),
+            recent: Recent::default(),
+            in_flight: SmallVec::new(),
+            passed_on: 0,
+            first_segment: 0,
+        }
+    }
+
+    /// The number of the last event.
+    pub fn seq(&self) -> u64 {
+        self.events.last().map_or(0, |event| event.seq)
+    }
+
+    /// The conversation as `welcome` lists it.
+    pub fn held(&self) -> Held {
+        Held { conversation: self.id, epoch: self.epoch, seq: self.seq() }
+    }
+
+    /// The event with this number.
+    pub fn event(&self, seq: u64) -> Option<&Event> {
+        self.events.get(usize::try_from(seq.checked_sub(1)?).ok()?)
+    }
+
+    /// Whether it has ended.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closed { .. })
+    }
+
+    /// Whether `seat` owns it.
+    pub fn is_owned_by(&self, seat: &SeatId) -> bool {
+        matches!(&self.stage, Stage::Owned(owned) if owned.seat == *seat)
+    }
+
+    /// The language to answer in: what the customer writes, else the page's.
+    pub fn language(&self) -> Language {
+        let spoken = self.latest.as_ref().map(|latest| latest.language.label);
+        spoken.or(self.opened.locale).unwrap_or(Language::ENGLISH)
+    }
+
+    /// Time of the last message of anybody.
+    pub fn last_message(&self) -> Option<(Sender, Timestamp)> {
+        self.events.iter().rev().find_map(|event| match event.kind {
+            EventKind::Message { from, .. } => Some((from, event.at)),
+            _ => None,
+        })
+    }
+
+    /// Changes the state by one fact. Facts that it has had before change nothing: a journal
+    /// write that failed half-way may stand in the journal twice.
+    pub fn apply(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Opened(_) => {}
+            Fact::Event(event) => self.apply_event(event),
+            Fact::Understood { seq, understanding } => {
+                let language = understanding.as_ref().map(|u| u.language.label);
+                self.set_understood(*seq, language);
+                if let Some(u) = understanding
+                    && self.is_from_customer(*seq)
+                {
+                    // Spans point into one text; the rest speaks for the conversation.
+                    self.latest = Some(Understanding { pii: Vec::new(), ..u.clone() });
+                }
+            }
+            Fact::Waits(contact) => {
+                self.stage = Stage::Waiting(Box::new(contact.clone()));
+                self.seat_viewer = None;
+            }
+            Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
+            Fact::Noted(note) => self.notes.push(note.clone()),
+        }
+    }
+
+    fn apply_event(&mut self, event: &Event) {
+        if event.seq != self.seq() + 1 {
+            return;
+        }
+        match &event.kind {
+            EventKind::Message { from, id, text, .. } => {
+                self.apply_message(*from, *id, text, event)
+            }
+            EventKind::Ticket { .. } => self.stage = Stage::Ticketed,
+            EventKind::Closed { .. } => self.stage = Stage::Closed { at: event.at },
+            EventKind::AnsweredByMachine { source } => {
+                self.machine_sources.push(source.clone());
+                self.answered();
+            }
+            EventKind::Queued { .. }
+            | EventKind::Assigned { .. }
+            | EventKind::Transferred { .. }
+            | EventKind::Rated { .. } => {}
+        }
+        self.events.push(event.clone());
+    }
+
+    fn apply_message(&mut self, from: Sender, id: MessageId, text: &str, event: &Event) {
+        if from != Sender::Machine {
+            self.seen.record(id, text, event.seq);
+            self.in_flight.push(InFlight {
+                seq: event.seq,
+                origin: None,
+                acknowledged: false,
+                understood: false,
+            });
+        }
+        match from {
+            Sender::Customer => {
+                self.unanswered_since.get_or_insert(event.at);
+                self.asked_if_there = false;
+            }
+            Sender::Seat => {
+                self.answered();
+                if let Stage::Owned(owned) = &mut self.stage {
+                    owned.replied = true;
+                }
+            }
+            Sender::Machine => {}
+        }
+    }
+
+    fn answered(&mut self) {
+        self.unanswered_since = None;
+        self.had_first_response = true;
+        self.recent.answered();
+    }
+
+    fn set_understood(&mut self, seq: u64, spoken: Option<Language>) {
+        if let Some(in_flight) = self.in_flight.iter_mut().find(|entry| entry.seq == seq) {
+            in_flight.understood = true;
+        }
+        let index = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
+        if let Some(Event { kind: EventKind::Message { language, .. }, .. }) =
+            self.events.get_mut(index)
+        {
+            *language = spoken;
+        }
+    }
+
+    fn set_owner(&mut self, seat: &SeatId, fence: u64) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Open);
+        self.stage = match stage {
+            Stage::Waiting(contact) => Stage::Owned(Box::new(Owned {
+                seat: seat.clone(),
+                fence,
+                contact: *contact,
+                replied: false,
+            })),
+            Stage::Owned(mut owned) => {
+                if owned.seat != *seat {
+                    owned.replied = false;
+                }
+                owned.seat = seat.clone();
+                owned.fence = fence;
+                Stage::Owned(owned)
+            }
+            other => other,
+        };
+        self.seat_viewer = Some(seat.clone());
+        self.seat_sees_after = self.seq();
+    }
+
+    fn is_from_customer(&self, seq: u64) -> bool {
+        self.event(seq).is_some_and(|event| {
+            matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
+        })
+    }
+}

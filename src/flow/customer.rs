@@ -1,0 +1,291 @@
+//! What a customer's frames do.
+
+use std::sync::Arc;
+
+use crate::automate;
+use crate::config::shop::GENERAL_SKILL;
+use crate::dedup::Delivery as Redelivery;
+use crate::domain::{
+    By, ConversationId, EventKind, MessageId, Priority, Sender, SkillId, Timestamp,
+};
+use crate::metrics::names::{Counter, From, Outcome, Repeat};
+use crate::protocol::{ErrorCode, ServerFrame, encode};
+use crate::schedule::{Command, Contact};
+
+use super::conversation::{Conversation, Stage};
+use super::fact::{Fact, Opened};
+use super::input::{CustomerAct, FromCustomer};
+use super::shard::{Cause, Shard, refuse};
+use super::step::Step;
+use super::turn::{ToUnderstand, Turn};
+use super::viewers::{count_message, deliver, push_ack};
+
+/// A message that a customer sends.
+struct Message {
+    id: MessageId,
+    conversation: Option<ConversationId>,
+    text: Arc<str>,
+}
+
+impl Shard {
+    pub(super) fn from_customer(&mut self, cause: Cause, frame: FromCustomer, turn: &mut Turn) {
+        let id = match &frame.act {
+            CustomerAct::Send { id, conversation, text } => {
+                let message = Message { id: *id, conversation: *conversation, text: text.clone() };
+                return self.customer_sends(cause, &frame, message, turn);
+            }
+            CustomerAct::Person(id)
+            | CustomerAct::Rate(id, _)
+            | CustomerAct::Close(id)
+            | CustomerAct::Typing(id)
+            | CustomerAct::Received(id, _) => *id,
+        };
+        let Some(mut conversation) = self.take_customers(&frame, id) else {
+            let message = "no such conversation";
+            return refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::NotFound, message);
+        };
+        match frame.act {
+            CustomerAct::Send { .. } => {}
+            CustomerAct::Person(_) => self.ask_for_person(cause, &mut conversation, turn),
+            CustomerAct::Rate(_, score) => {
+                let mut step = Step::new(&mut conversation, cause.now);
+                step.event(EventKind::Rated { score });
+                step.finish(turn);
+            }
+            CustomerAct::Close(_) => self.close(cause, &mut conversation, By::Customer, turn),
+            CustomerAct::Typing(_) => {
+                let typing = ServerFrame::Typing { conversation: id, from: Sender::Customer };
+                self.tell_seat(&conversation, &typing, turn);
+            }
+            CustomerAct::Received(_, seq) => {
+                let received =
+                    ServerFrame::Received { conversation: id, seq, from: Sender::Customer };
+                self.tell_seat(&conversation, &received, turn);
+            }
+        }
+        self.conversations.insert(id, conversation);
+    }
+
+    /// The conversation, if it is this customer's; to be put back.
+    fn take_customers(
+        &mut self,
+        frame: &FromCustomer,
+        id: ConversationId,
+    ) -> Option<Box<Conversation>> {
+        let customer = self.customers.get(&frame.profile.customer)?;
+        if !customer.conversations.contains(&id) {
+            return None;
+        }
+        self.conversations.remove(&id)
+    }
+
+    fn customer_sends(
+        &mut self,
+        cause: Cause,
+        frame: &FromCustomer,
+        message: Message,
+        turn: &mut Turn,
+    ) {
+        if self.redelivered(frame, &message, turn) {
+            return;
+        }
+        let id = match self.target(cause, frame, &message, turn) {
+            Ok(id) => id,
+            Err((code, text)) => {
+                return refuse(turn, &frame.link.outbox, frame.frame, code, text);
+            }
+        };
+        let Some(mut conversation) = self.conversations.remove(&id) else { return };
+        let began = turn.opened.contains(&id) && conversation.events.is_empty();
+        let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
+        let locale = conversation.opened.locale;
+        let opened = began.then(|| conversation.opened.clone());
+        let mut step = Step::new(&mut conversation, cause.now);
+        if let Some(opened) = opened {
+            step.fact(Fact::Opened(opened));
+        }
+        step.event(EventKind::Message {
+            from: Sender::Customer,
+            id: message.id,
+            text: message.text.clone(),
+            language: None,
+        });
+        step.finish(turn);
+        let seq = conversation.seq();
+        if let Some(in_flight) = conversation.in_flight.last_mut() {
+            in_flight.origin = Some(frame.link.outbox.clone());
+        }
+        count_message(From::Customer, cause.at, turn);
+        turn.to_understand.push(ToUnderstand {
+            conversation: id,
+            seq,
+            text: message.text,
+            locale,
+            previous,
+            caused_at: cause.at,
+        });
+        self.conversations.insert(id, conversation);
+    }
+
+    /// Answers a message that was sent before; whether it was one.
+    fn redelivered(&self, frame: &FromCustomer, message: &Message, turn: &mut Turn) -> bool {
+        let Some(customer) = self.customers.get(&frame.profile.customer) else { return false };
+        for id in &customer.conversations {
+            let Some(conversation) = self.conversations.get(id) else { continue };
+            let elsewhere = message.conversation.is_some_and(|named| named != *id);
+            match conversation.seen.check(message.id, &message.text) {
+                Redelivery::Fresh => {}
+                Redelivery::Redelivered { seq } if !elsewhere => {
+                    turn.counts.push(Counter::Repeated(Repeat::Redelivered));
+                    let level = self.settings.ack_level;
+                    push_ack(conversation, message.id, seq, &frame.link.outbox, level, turn);
+                    return true;
+                }
+                Redelivery::Redelivered { .. } | Redelivery::Conflict { .. } => {
+                    let text = "this id was used for another message";
+                    let outbox = &frame.link.outbox;
+                    refuse(turn, outbox, frame.frame, ErrorCode::Conflict, text);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// The conversation that a message goes to, begun if need be.
+    fn target(
+        &mut self,
+        cause: Cause,
+        frame: &FromCustomer,
+        message: &Message,
+        turn: &mut Turn,
+    ) -> Result<ConversationId, (ErrorCode, &'static str)> {
+        let customer = self.customers.entry(frame.profile.customer.clone()).or_default();
+        let open = customer
+            .conversations
+            .iter()
+            .copied()
+            .find(|id| self.conversations.get(id).is_some_and(|c| !c.is_closed()));
+        if let Some(named) = message.conversation {
+            if !customer.conversations.contains(&named) {
+                return Err((ErrorCode::NotFound, "no such conversation"));
+            }
+            if open != Some(named) {
+                return Err((ErrorCode::Conflict, "the conversation is closed"));
+            }
+        }
+        if let Some(id) = open {
+            let full = self.conversations.get(&id).is_some_and(|conversation| {
+                conversation.events.len() >= self.settings.messages_per_conversation_max
+            });
+            if full {
+                return Err((ErrorCode::Conflict, "the conversation is full, close it"));
+            }
+            if message.conversation.is_none() {
+                turn.counts.push(Counter::Repeated(Repeat::Joined));
+            }
+            return Ok(id);
+        }
+        if self.conversations.len() >= self.settings.conversations_max {
+            return Err((ErrorCode::Overloaded, "too many conversations"));
+        }
+        let profile = &frame.profile;
+        let id = self.open(Opened {
+            shop: profile.customer.shop.clone(),
+            customer: profile.customer.id.clone(),
+            verified: profile.verified.clone(),
+            epoch: 1,
+            at: cause.now,
+            locale: profile.locale,
+            time_zone: profile.time_zone.clone(),
+            region: profile.region.clone(),
+        });
+        turn.opened.push(id);
+        Ok(id)
+    }
+
+    fn ask_for_person(&self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
+        conversation.asked_for_person = true;
+        if !matches!(conversation.stage, Stage::Open | Stage::Ticketed) {
+            return;
+        }
+        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
+        let (skill, priority) = match &conversation.latest {
+            Some(latest) => automate::needs(latest, conversation.opened.verified.as_ref(), &shop),
+            None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
+        };
+        let contact = contact(cause.now, conversation, skill, priority);
+        let mut step = Step::new(conversation, cause.now);
+        step.fact(Fact::Waits(contact.clone()));
+        step.finish(turn);
+        turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// Ends a conversation: out of the queue, or its slot free.
+    pub(super) fn close(
+        &mut self,
+        cause: Cause,
+        conversation: &mut Conversation,
+        by: By,
+        turn: &mut Turn,
+    ) {
+        let id = conversation.id;
+        let command = match &conversation.stage {
+            Stage::Closed { .. } => return,
+            Stage::Waiting(_) => Some(Command::Leave { conversation: id }),
+            Stage::Owned(owned) => {
+                let seat = owned.seat.clone();
+                self.disown(conversation, &seat);
+                Some(Command::Release { conversation: id })
+            }
+            Stage::Open | Stage::Ticketed => None,
+        };
+        let mut step = Step::new(conversation, cause.now);
+        step.event(EventKind::Closed { by });
+        step.finish(turn);
+        turn.commands.extend(command.map(|command| (command, cause.at)));
+        turn.counts.push(Counter::Outcome(match by {
+            By::Customer => Outcome::ClosedByCustomer,
+            By::Seat => Outcome::ClosedBySeat,
+            By::Silence => Outcome::ClosedBySilence,
+            By::Supervisor => Outcome::ClosedBySupervisor,
+        }));
+    }
+
+    pub(super) fn tell_seat(
+        &self,
+        conversation: &Conversation,
+        frame: &ServerFrame<'_>,
+        turn: &mut Turn,
+    ) {
+        if let Some(seat) = &conversation.seat_viewer {
+            let links = self.seat_links(&conversation.opened.shop, seat);
+            deliver(links, None, &encode(frame).into(), turn);
+        }
+    }
+}
+
+/// What the scheduler needs to know of a conversation that waits from the time of its first
+/// unanswered message.
+pub(super) fn contact(
+    now: Timestamp,
+    conversation: &Conversation,
+    skill: SkillId,
+    priority: Priority,
+) -> Contact {
+    let asked_at = conversation.events.iter().find_map(|event| match event.kind {
+        EventKind::Message { from: Sender::Customer, .. } => Some(event.at),
+        _ => None,
+    });
+    Contact {
+        conversation: conversation.id,
+        shop: conversation.opened.shop.clone(),
+        language: conversation.language(),
+        skill,
+        region: conversation.opened.region.clone(),
+        priority,
+        arrived_at: conversation.unanswered_since.or(asked_at).unwrap_or(now),
+        hops: 0,
+        only: None,
+    }
+}

@@ -1,0 +1,204 @@
+//! What the scheduler's decisions do to conversations.
+
+use crate::automate;
+use crate::domain::{ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp};
+use crate::metrics::names::{Counter, OfferAnswer, Outcome};
+use crate::protocol::{Offer, ServerFrame, encode};
+use crate::schedule::{Command, Decision, TakeBackReason, WithdrawReason};
+
+use super::conversation::{Conversation, Stage};
+use super::fact::Fact;
+use super::shard::{Cause, Shard};
+use super::step::Step;
+use super::turn::{Timing, Turn};
+use super::viewers::deliver;
+
+impl Shard {
+    pub(super) fn decided(&mut self, cause: Cause, decision: Decision, turn: &mut Turn) {
+        let Some(id) = decision.conversation() else { return };
+        let Some(mut conversation) = self.conversations.remove(&id) else { return };
+        match decision {
+            Decision::Offered { .. } => self.offered(cause, &conversation, &decision, turn),
+            Decision::Withdrawn { offer, seat, reason, .. } => {
+                self.withdrawn(&conversation, offer, &seat, reason, turn);
+            }
+            Decision::Assigned { offer, seat, fence, .. } => {
+                self.assigned(cause, &mut conversation, (offer, seat, fence), turn);
+            }
+            Decision::Waiting { place, wait_s, reason, .. } => {
+                if matches!(conversation.stage, Stage::Waiting(_)) {
+                    let mut step = Step::new(&mut conversation, cause.now);
+                    step.event(EventKind::Queued { place, wait_s, reason });
+                    step.finish(turn);
+                }
+            }
+            Decision::Ticket { opens_at, .. } => {
+                self.ticket(cause.now, &mut conversation, opens_at, turn);
+            }
+            Decision::TakenBack { seat, reason, .. } => {
+                self.taken_back(cause.now, &mut conversation, &seat, reason, turn);
+            }
+            Decision::Escalated { hops, .. } => {
+                turn.counts.push(Counter::Escalated);
+                tracing::warn!(conversation = %id, hops, "a supervisor must look");
+            }
+            Decision::SeatState { .. } | Decision::Refused { .. } => {}
+        }
+        self.conversations.insert(id, conversation);
+    }
+
+    fn offered(
+        &self,
+        cause: Cause,
+        conversation: &Conversation,
+        decision: &Decision,
+        turn: &mut Turn,
+    ) {
+        let Decision::Offered { offer, shop, seat, expires_at, waiting_ms, deadline, why, .. } =
+            decision
+        else {
+            return;
+        };
+        let latest = conversation.latest.as_ref();
+        let why: Vec<String> = why.iter().map(ToString::to_string).collect();
+        let frame = ServerFrame::Offer(Offer {
+            offer: *offer,
+            conversation: conversation.id,
+            expires_at: *expires_at,
+            waiting_ms: *waiting_ms,
+            deadline: *deadline,
+            language: conversation.language(),
+            intent: latest.map_or(crate::domain::Intent::Other, |u| u.intent.label),
+            sentiment: latest.map_or(crate::domain::Sentiment::Neutral, |u| u.sentiment.label),
+            confidence: latest.map_or(0.0, |u| u.intent.confidence),
+            why: &why,
+        });
+        deliver(self.seat_links(shop, seat), None, &encode(&frame).into(), turn);
+        turn.counts.push(Counter::Offer(OfferAnswer::Made));
+        turn.timings.push((Timing::Offer, cause.at));
+    }
+
+    fn withdrawn(
+        &self,
+        conversation: &Conversation,
+        offer: OfferId,
+        seat: &SeatId,
+        reason: WithdrawReason,
+        turn: &mut Turn,
+    ) {
+        let frame = encode(&ServerFrame::Withdrawn { offer, reason: reason.as_str() });
+        deliver(self.seat_links(&conversation.opened.shop, seat), None, &frame.into(), turn);
+        turn.counts.push(Counter::Offer(match reason {
+            WithdrawReason::Expired => OfferAnswer::Expired,
+            WithdrawReason::Cancelled | WithdrawReason::SeatGone => OfferAnswer::Cancelled,
+        }));
+    }
+
+    fn assigned(
+        &mut self,
+        cause: Cause,
+        conversation: &mut Conversation,
+        (offer, seat, fence): (Option<OfferId>, SeatId, u64),
+        turn: &mut Turn,
+    ) {
+        if !matches!(conversation.stage, Stage::Waiting(_)) {
+            // It ended while the seat was accepting.
+            let command = Command::Release { conversation: conversation.id };
+            turn.commands.push((command, cause.at));
+            return;
+        }
+        turn.counts.push(Counter::Offer(OfferAnswer::Accepted));
+        turn.counts.push(Counter::Outcome(Outcome::Seat));
+        conversation.accepting = offer;
+        let mut step = Step::new(conversation, cause.now);
+        step.event(EventKind::Assigned { seat: seat.clone() });
+        step.fact(Fact::Owned { seat, fence });
+        step.finish(turn);
+        self.own(conversation);
+    }
+
+    fn ticket(
+        &mut self,
+        now: Timestamp,
+        conversation: &mut Conversation,
+        opens_at: Option<Timestamp>,
+        turn: &mut Turn,
+    ) {
+        if !matches!(conversation.stage, Stage::Waiting(_)) {
+            return;
+        }
+        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
+        turn.counts.push(Counter::Outcome(Outcome::Ticket));
+        let reference = reference(conversation.id);
+        let language = conversation.language();
+        let zone = conversation.opened.time_zone.as_deref().unwrap_or_default();
+        let text = automate::ticket(&shop, language, &reference, opens_at, zone);
+        let id = self.message_id(now);
+        let mut step = Step::new(conversation, now);
+        step.event(EventKind::Ticket { reference: reference.into(), opens_at });
+        step.event(EventKind::Message {
+            from: Sender::Machine,
+            id,
+            text: text.into(),
+            language: Some(language),
+        });
+        step.finish(turn);
+    }
+
+    fn taken_back(
+        &mut self,
+        now: Timestamp,
+        conversation: &mut Conversation,
+        seat: &SeatId,
+        reason: TakeBackReason,
+        turn: &mut Turn,
+    ) {
+        let Stage::Owned(owned) = &conversation.stage else { return };
+        let mut contact = owned.contact.clone();
+        contact.hops = contact.hops.saturating_add(1);
+        contact.only = None;
+        self.disown(conversation, seat);
+        let mut step = Step::new(conversation, now);
+        let to = step.conversation.transfer_to.take();
+        if let (TakeBackReason::Transferred, Some(to)) = (reason, to) {
+            step.event(EventKind::Transferred { to });
+            // The old owner sees the end of its part before it stops being a viewer.
+            self.pass_on_events(step.conversation, turn);
+        }
+        step.fact(Fact::Waits(contact));
+        step.finish(turn);
+        let frame =
+            ServerFrame::TakenBack { conversation: conversation.id, reason: reason.as_str() };
+        let links = self.seat_links(&conversation.opened.shop, seat);
+        deliver(links, None, &encode(&frame).into(), turn);
+    }
+}
+
+/// The number that a customer can quote, from bits of the conversation's id that are random: seven
+/// letters of Crockford's alphabet, which leaves out what is easily misread.
+pub fn reference(conversation: ConversationId) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let random = conversation.as_uuid().as_u128() as u64 & ((1 << 35) - 1);
+    let letter = |n: u32| char::from(LETTERS[(random >> (30 - 5 * n)) as usize % 32]);
+    (0..7).map(letter).fold("T-".to_owned(), |mut text, letter| {
+        text.push(letter);
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CustomerId, CustomerKey, ShopId};
+
+    #[test]
+    fn references_are_short_and_differ_with_the_conversation() {
+        let key = CustomerKey::of(&ShopId::from("demo"), &CustomerId::from("v"));
+
+        let one = reference(ConversationId::new(1, key, 1));
+        let other = reference(ConversationId::new(1, key, 2));
+
+        assert_eq!(one, "T-0000001");
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,271 @@
+//! The driver of the scheduler: one task owns it, carries its decisions to the owners of the
+//! conversations, and speaks to seats about themselves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::domain::{OfferId, SeatState, ShopId};
+use crate::metrics::Metrics;
+use crate::metrics::names::{Counter, Gauge};
+use crate::protocol::{CloseCode, ErrorCode, ServerFrame, encode};
+use crate::runtime::{Clock, Inbox};
+use crate::schedule::{Command, Decision, RefuseReason, Scheduler, SeatView, WaitingView};
+
+use super::input::{Envelope, Input, Link, SeatRef};
+use super::task::Owners;
+
+/// Commands that one turn of the scheduler takes in.
+const BATCH_MAX: usize = 256;
+/// Conversations that the queue page shows.
+const QUEUE_VIEW_MAX: usize = 200;
+
+/// What the scheduler's task is told.
+#[derive(Debug)]
+pub enum Dispatch {
+    /// Something about conversations.
+    Command(Command),
+    /// A socket of a seat opened.
+    SeatOpened(SeatLine),
+    /// A socket of a seat is gone.
+    SeatClosed {
+        /// Whose.
+        seat: SeatRef,
+        /// Which.
+        session: Uuid,
+    },
+    /// A frame of a seat that is for the scheduler.
+    FromSeat {
+        /// Through which socket.
+        line: SeatLine,
+        /// The id that an error should repeat.
+        frame: Option<Uuid>,
+        /// What.
+        act: SeatWish,
+    },
+    /// Somebody wants to see queue and seats of a shop.
+    View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
+}
+
+/// What a seat wants of the scheduler.
+#[derive(Clone, Copy, Debug)]
+pub enum SeatWish {
+    /// To take more, or no more.
+    State(SeatState),
+    /// To take an offer.
+    Accept(OfferId),
+    /// To give an offer back.
+    Decline(OfferId),
+}
+
+/// A socket of a seat.
+#[derive(Clone, Debug)]
+pub struct SeatLine {
+    /// Whose.
+    pub seat: SeatRef,
+    /// Where its frames go.
+    pub link: Link,
+}
+
+/// The way to the scheduler's task.
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    inbox: Arc<Inbox<(Dispatch, Instant)>>,
+}
+
+impl Dispatcher {
+    /// A way to a task that is yet to start; see [`Self::run`].
+    pub fn new() -> Self {
+        // Only consequences of admitted frames come in, so the bound is that of the frames.
+        Self { inbox: Arc::new(Inbox::new(1)) }
+    }
+
+    /// Tells the scheduler something that was caused at `caused_at`.
+    pub fn tell(&self, dispatch: Dispatch, caused_at: Instant) {
+        self.inbox.follow_up((dispatch, caused_at));
+    }
+
+    /// Drives `scheduler` until `drain` is cancelled.
+    pub async fn run(
+        self,
+        scheduler: Scheduler,
+        owners: Owners,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        drain: CancellationToken,
+    ) {
+        let mut driver = Driver { scheduler, owners, clock, metrics, lines: HashMap::new() };
+        let mut batch = Vec::new();
+        loop {
+            let deadline = driver.scheduler.next_deadline().map(|at| clock.tokio_instant(at));
+            tokio::select! {
+                biased;
+                () = self.inbox.take(&mut batch, BATCH_MAX) => {}
+                () = sleep_until(deadline) => driver.on_timer(),
+                () = drain.cancelled() => return,
+            }
+            for (dispatch, caused_at) in batch.drain(..) {
+                driver.handle(dispatch, caused_at);
+            }
+            let totals = driver.scheduler.totals();
+            driver.metrics.set(Gauge::Waiting, (totals.waiting + totals.offered) as f64);
+        }
+    }
+}
+
+impl Default for Dispatcher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Sleeps until `deadline`; forever without one.
+pub(super) async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Driver {
+    scheduler: Scheduler,
+    owners: Owners,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    lines: HashMap<SeatRef, SmallVec<[Link; 1]>>,
+}
+
+impl Driver {
+    fn on_timer(&mut self) {
+        let decisions = self.scheduler.on_timer(self.clock.now());
+        self.carry_out(decisions, Instant::now(), None);
+    }
+
+    fn handle(&mut self, dispatch: Dispatch, caused_at: Instant) {
+        match dispatch {
+            Dispatch::Command(command) => self.apply(command, caused_at),
+            Dispatch::SeatOpened(line) => self.opened(line, caused_at),
+            Dispatch::SeatClosed { seat, session } => self.closed(&seat, session, caused_at),
+            Dispatch::FromSeat { line, frame, act } => self.wish(line, frame, act, caused_at),
+            Dispatch::View(shop, reply) => {
+                let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
+                // Nobody listens any more when the page was closed meanwhile.
+                let _ = reply.send((queue, self.scheduler.seats(&shop)));
+            }
+        }
+    }
+
+    fn apply(&mut self, command: Command, caused_at: Instant) {
+        let decisions = self.scheduler.apply(self.clock.now(), command);
+        self.carry_out(decisions, caused_at, None);
+    }
+
+    /// The first socket of a seat signs it in; further ones only watch.
+    fn opened(&mut self, line: SeatLine, caused_at: Instant) {
+        let SeatLine { seat, link } = line;
+        let links = self.lines.entry(seat.clone()).or_default();
+        links.retain(|open| open.session != link.session && !open.outbox.is_closed());
+        links.push(link);
+        if links.len() == 1 {
+            let (shop, id) = (seat.shop.clone(), seat.id.clone());
+            self.apply(Command::SignIn { shop, seat: id, state: SeatState::Away }, caused_at);
+        }
+        self.show_state(&seat);
+    }
+
+    fn closed(&mut self, seat: &SeatRef, session: Uuid, caused_at: Instant) {
+        let Some(links) = self.lines.get_mut(seat) else { return };
+        links.retain(|link| link.session != session || !link.outbox.is_closed());
+        if links.is_empty() {
+            self.lines.remove(seat);
+            let (shop, seat) = (seat.shop.clone(), seat.id.clone());
+            self.apply(Command::SignOut { shop, seat }, caused_at);
+        }
+    }
+
+    fn wish(&mut self, line: SeatLine, frame: Option<Uuid>, act: SeatWish, caused_at: Instant) {
+        let (shop, seat) = (line.seat.shop.clone(), line.seat.id.clone());
+        let command = match act {
+            SeatWish::State(state) => Command::SetState { shop, seat, state },
+            SeatWish::Accept(offer) => Command::Accept { shop, seat, offer },
+            SeatWish::Decline(offer) => Command::Decline { shop, seat, offer },
+        };
+        let decisions = self.scheduler.apply(self.clock.now(), command);
+        self.carry_out(decisions, caused_at, Some((&line.link, frame)));
+        if matches!(act, SeatWish::State(_)) {
+            self.show_state(&line.seat);
+        }
+    }
+
+    fn carry_out(
+        &self,
+        decisions: Vec<Decision>,
+        caused_at: Instant,
+        asked_by: Option<(&Link, Option<Uuid>)>,
+    ) {
+        for decision in decisions {
+            if let Some(conversation) = decision.conversation() {
+                let envelope = Envelope { caused_at, input: Input::Decided(decision) };
+                self.owners.follow_up(self.owners.of_conversation(conversation), envelope);
+                continue;
+            }
+            match decision {
+                Decision::SeatState { shop, seat, .. } => {
+                    self.show_state(&SeatRef { shop, id: seat });
+                }
+                Decision::Refused { shop, seat, reason, .. } => {
+                    self.refuse(&SeatRef { shop, id: seat }, reason, asked_by);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn refuse(
+        &self,
+        seat: &SeatRef,
+        reason: RefuseReason,
+        asked_by: Option<(&Link, Option<Uuid>)>,
+    ) {
+        let (code, message) = match reason {
+            RefuseReason::OfferExpired => (ErrorCode::OfferExpired, "the offer is over"),
+            RefuseReason::OfferTaken => (ErrorCode::OfferTaken, "another seat took it"),
+            RefuseReason::NotFound => (ErrorCode::NotFound, "no such offer, seat or skill"),
+            RefuseReason::Forbidden => (ErrorCode::Forbidden, "it belongs to another seat"),
+        };
+        self.metrics.count(Counter::Refused(code));
+        let id = asked_by.and_then(|(_, frame)| frame);
+        let frame = encode(&ServerFrame::Error { id, code, message, retry_after_ms: None });
+        match asked_by {
+            Some((link, _)) => link.outbox.push(frame.into()),
+            None => self.send(seat, frame.into()),
+        }
+    }
+
+    fn show_state(&self, seat: &SeatRef) {
+        let Some(view) = self.scheduler.seat(&seat.shop, &seat.id) else { return };
+        let Some(state) = view.state else { return };
+        let frame = ServerFrame::State { state, slots: view.slots, used: view.assigned };
+        self.send(seat, encode(&frame).into());
+    }
+
+    fn send(&self, seat: &SeatRef, frame: crate::deliver::Frame) {
+        for link in self.lines.get(seat).into_iter().flatten() {
+            link.outbox.push(frame.clone());
+        }
+    }
+}
+
+/// Closes every socket of a seat.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        for link in self.lines.values().flatten() {
+            link.outbox.close(CloseCode::Draining);
+        }
+    }
+}

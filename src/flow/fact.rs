@@ -1,0 +1,146 @@
+//! What the journal keeps: facts about conversations, from which every state is rebuilt.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ConversationId, CustomerId, Event, Language, RegionId, SeatId, ShopId, Timestamp, Understanding,
+};
+use crate::schedule::Contact;
+
+/// One step of one conversation: facts that hold together or not at all.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// What became true, in order.
+    pub facts: Vec<Fact>,
+}
+
+/// Something that became true of a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// It began.
+    Opened(Opened),
+    /// A numbered event that viewers see.
+    Event(Event),
+    /// The message with this number was understood; nothing more follows from it than what stands
+    /// beside this fact.
+    Understood {
+        /// The number of the message's event.
+        seq: u64,
+        /// What was read out of it; `None` when that failed.
+        understanding: Option<Understanding>,
+    },
+    /// It waits for a seat.
+    Waits(Contact),
+    /// A seat owns it.
+    Owned {
+        /// The owner.
+        seat: SeatId,
+        /// Grows with every assignment.
+        fence: u64,
+    },
+    /// A seat noted something for its colleagues.
+    Noted(Noted),
+}
+
+/// How a conversation began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    /// In which shop.
+    pub shop: ShopId,
+    /// By whom.
+    pub customer: CustomerId,
+    /// The shop's own id of the customer, when the shop vouched for it.
+    pub verified: Option<CustomerId>,
+    /// The first epoch.
+    pub epoch: u32,
+    /// When.
+    pub at: Timestamp,
+    /// The language of the customer's page.
+    pub locale: Option<Language>,
+    /// The customer's IANA time zone.
+    pub time_zone: Option<Arc<str>>,
+    /// The sales region that follows from them.
+    pub region: Option<RegionId>,
+}
+
+/// A note of a seat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub seat: SeatId,
+    /// What.
+    pub text: Arc<str>,
+}
+
+/// Why bytes are no record.
+#[derive(Debug, thiserror::Error)]
+#[error("journal record cannot be read: {0}")]
+pub struct RecordError(#[from] rmp_serde::decode::Error);
+
+impl Record {
+    /// The record as journal payload: MessagePack with field names, so that later versions may add
+    /// fields and still read this one.
+    pub fn encode(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(self).expect("records hold only types that MessagePack has")
+    }
+
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// When the bytes are no record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        Ok(rmp_serde::from_slice(bytes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CustomerKey, EventKind, MessageId, Sender};
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        let shop = ShopId::from("demo");
+        let customer = CustomerId::from("v_1");
+        let record = Record {
+            conversation: ConversationId::new(5, CustomerKey::of(&shop, &customer), 9),
+            facts: vec![
+                Fact::Opened(Opened {
+                    shop,
+                    customer,
+                    verified: None,
+                    epoch: 1,
+                    at: Timestamp::from_millis(5),
+                    locale: "es".parse().ok(),
+                    time_zone: Some("America/Mexico_City".into()),
+                    region: None,
+                }),
+                Fact::Event(Event {
+                    seq: 1,
+                    at: Timestamp::from_millis(5),
+                    kind: EventKind::Message {
+                        from: Sender::Customer,
+                        id: MessageId::from_uuid(uuid::Uuid::from_u128(7)),
+                        text: "¿dónde está mi pedido?".into(),
+                        language: None,
+                    },
+                }),
+            ],
+        };
+
+        assert_eq!(Record::decode(&record.encode()).expect("a record"), record);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>) {
+            let _ = Record::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What reaches the owner of a conversation, from whoever it comes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::deliver::{Frame, Outbox};
+use crate::domain::{
+    ConversationId, CustomerId, Language, MessageId, RegionId, SeatId, ShopId, TransferTarget,
+};
+use crate::protocol::{Held, Resume};
+use crate::schedule::Decision;
+
+/// One input with the moment its cause came in, from which latencies are counted.
+#[derive(Debug)]
+pub struct Envelope {
+    /// When the frame, or whatever led to this, arrived.
+    pub caused_at: Instant,
+    /// The input.
+    pub input: Input,
+}
+
+/// The inputs of a shard.
+#[derive(Debug)]
+pub enum Input {
+    /// A socket of a customer or a seat begins to view.
+    Attach(Attach),
+    /// A socket is gone.
+    Detach {
+        /// Whose.
+        viewer: Viewer,
+        /// Which.
+        session: Uuid,
+    },
+    /// A frame of a customer.
+    Customer(FromCustomer),
+    /// A frame of a seat.
+    Seat(FromSeat),
+    /// The scheduler decided something about a conversation of this shard.
+    Decided(Decision),
+}
+
+/// A socket that begins to view.
+#[derive(Debug)]
+pub struct Attach {
+    /// Whose.
+    pub viewer: Viewer,
+    /// Where frames go.
+    pub link: Link,
+    /// What the client holds from before.
+    pub resume: Resume,
+    /// Gets the answer once everything in it is durable.
+    pub reply: oneshot::Sender<Attached>,
+}
+
+/// What a new viewer is told.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// The viewer's conversations in this shard.
+    pub held: Vec<Held>,
+    /// How many of the conversations named in `resume` continue without a gap.
+    pub recovered: usize,
+    /// The missed events, in order.
+    pub missed: Vec<Frame>,
+}
+
+/// Who views.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Viewer {
+    /// A customer.
+    Customer(CustomerRef),
+    /// A seat.
+    Seat(SeatRef),
+}
+
+/// A customer of a shop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CustomerRef {
+    /// The shop.
+    pub shop: ShopId,
+    /// The customer.
+    pub id: CustomerId,
+}
+
+/// A seat of a shop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeatRef {
+    /// The shop.
+    pub shop: ShopId,
+    /// The seat.
+    pub id: SeatId,
+}
+
+/// A socket, as the owner of conversations knows it.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Where its frames go.
+    pub outbox: Arc<Outbox>,
+    /// Its session.
+    pub session: Uuid,
+}
+
+/// What is known of a customer when the socket opens.
+#[derive(Debug)]
+pub struct Profile {
+    /// Who.
+    pub customer: CustomerRef,
+    /// The shop's own id of the customer, when the shop vouched for it.
+    pub verified: Option<CustomerId>,
+    /// The language of the page.
+    pub locale: Option<Language>,
+    /// The IANA time zone of the page.
+    pub time_zone: Option<Arc<str>>,
+    /// The sales region that follows from them.
+    pub region: Option<RegionId>,
+}
+
+/// A frame of a customer.
+#[derive(Debug)]
+pub struct FromCustomer {
+    /// Who.
+    pub profile: Arc<Profile>,
+    /// Through which socket.
+    pub link: Link,
+    /// The id that an error should repeat.
+    pub frame: Option<Uuid>,
+    /// What.
+    pub act: CustomerAct,
+}
+
+/// What a customer does.
+#[derive(Debug)]
+pub enum CustomerAct {
+    /// Says something; without a conversation it opens or joins one.
+    Send {
+        /// The client's id of the message.
+        id: MessageId,
+        /// Where.
+        conversation: Option<ConversationId>,
+        /// What.
+        text: Arc<str>,
+    },
+    /// Wants a person.
+    Person(ConversationId),
+    /// Rates, 1 to 5.
+    Rate(ConversationId, u8),
+    /// Ends it.
+    Close(ConversationId),
+    /// Types.
+    Typing(ConversationId),
+    /// Has seen everything up to a number.
+    Received(ConversationId, u64),
+}
+
+/// A frame of a seat.
+#[derive(Debug)]
+pub struct FromSeat {
+    /// Who.
+    pub seat: Arc<SeatRef>,
+    /// Through which socket.
+    pub link: Link,
+    /// The id that an error should repeat.
+    pub frame: Option<Uuid>,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// What.
+    pub act: SeatAct,
+}
+
+/// What a seat does in a conversation.
+#[derive(Debug)]
+pub enum SeatAct {
+    /// Says something.
+    Send {
+        /// The client's id of the message.
+        id: MessageId,
+        /// What.
+        text: Arc<str>,
+    },
+    /// Notes something for colleagues.
+    Note(Arc<str>),
+    /// Hands the conversation on.
+    Transfer(TransferTarget),
+    /// Ends it.
+    Close,
+    /// Types.
+    Typing,
+    /// Has seen everything up to a number.
+    Received(u64),
+}

@@ -1,0 +1,40 @@
+//! The owners of conversations: the stages in the order in which a message passes them.
+//!
+//! **In**: [`Envelope`]s from sockets and from the scheduler, in one inbox for each shard.
+//! **Out**: records for the journal; frames, acknowledgements and scheduler commands that leave only
+//! after their records are durable; messages for the model.
+//! **Invariants**: a customer and all of the customer's conversations have one owner; what happens to
+//! a conversation is one order, the same for every viewer; state changes only by facts that stand in
+//! the journal, so a restart finds what was there; at most one open conversation for each customer.
+//! **Bounds**: work from outside is refused when the inbox is full; conversations, and messages of
+//! one conversation, are limited ([`Settings`]); a closed conversation is forgotten after its resume
+//! window.
+
+mod conversation;
+mod customer;
+mod decided;
+mod dispatch;
+mod fact;
+mod input;
+mod resume;
+mod seat;
+mod shard;
+mod silence;
+mod step;
+mod task;
+mod turn;
+mod understood;
+mod viewers;
+
+pub use conversation::Conversation;
+pub use decided::reference;
+pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatWish};
+pub use fact::{Fact, Noted, Opened, Record, RecordError};
+pub use input::{
+    Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
+    Profile, SeatAct, SeatRef, Viewer,
+};
+pub use shard::{Settings, Shard, Shops};
+pub use task::{Owners, ShardTask};
+pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
+pub use understood::Understood;

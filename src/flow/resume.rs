@@ -1,0 +1,56 @@
+//! After a restart: work that was begun goes on where the journal says it stopped.
+
+use std::time::Instant;
+
+use crate::domain::{ConversationId, EventKind};
+use crate::schedule::Command;
+
+use super::conversation::Stage;
+use super::shard::Shard;
+use super::turn::{ToUnderstand, Turn};
+
+impl Shard {
+    /// Puts restored conversations back to work: those that waited wait again at their old place,
+    /// owners are named to the scheduler, and messages that nobody has looked at are understood now.
+    /// Call it once, after the last [`Self::restore`].
+    pub fn resume(&mut self, caused_at: Instant, turn: &mut Turn) {
+        let mut ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let Some(conversation) = self.conversations.remove(&id) else { continue };
+            if conversation.is_closed() {}
+            match &conversation.stage {
+                Stage::Waiting(contact) => {
+                    turn.commands.push((Command::Arrive((**contact).clone()), caused_at));
+                }
+                Stage::Owned(owned) => {
+                    let command = Command::Restore {
+                        contact: owned.contact.clone(),
+                        seat: owned.seat.clone(),
+                        fence: owned.fence,
+                        replied: owned.replied,
+                    };
+                    turn.commands.push((command, caused_at));
+                    self.own(&conversation);
+                }
+                Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
+            }
+            for message in conversation.in_flight.iter().filter(|message| !message.understood) {
+                if let Some(EventKind::Message { text, .. }) =
+                    conversation.event(message.seq).map(|event| &event.kind)
+                {
+                    turn.to_understand.push(ToUnderstand {
+                        conversation: id,
+                        seq: message.seq,
+                        text: text.clone(),
+                        locale: conversation.opened.locale,
+                        previous: conversation.latest.as_ref().map(|u| u.language.label),
+                        caused_at,
+                    });
+                }
+            }
+            turn.touched.push(id);
+            self.conversations.insert(id, conversation);
+        }
+    }
+}

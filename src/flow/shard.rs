@@ -1,0 +1,233 @@
+//! The owner of a share of the customers and of all their conversations.
+//!
+//! Pure: it takes `now` and inputs, and fills a [`Turn`]. One task drives each shard, so nothing
+//! here locks.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ahash::AHashMap;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use crate::config::shop::Shop;
+use crate::dedup;
+use crate::deliver::Outbox;
+use crate::domain::{
+    ConversationId, CustomerId, CustomerKey, MessageId, SeatId, ShopId, Timestamp,
+};
+use crate::metrics::names::Counter;
+use crate::protocol::{ErrorCode, ServerFrame, encode};
+
+use super::conversation::Conversation;
+use super::fact::{Fact, Opened, Record};
+use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
+use super::turn::{Delivery, Turn};
+
+/// What a shard needs of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What an acknowledgement promises: `durable` or `memory`.
+    pub ack_level: &'static str,
+    /// Conversations held by this shard.
+    pub conversations_max: usize,
+    /// Messages of one conversation.
+    pub messages_per_conversation_max: usize,
+    /// How long a closed conversation can be resumed.
+    pub resume_for: Duration,
+    /// Silence of a customer after which the customer is asked.
+    pub customer_silence_ask: Duration,
+    /// Silence of a customer after which the conversation closes.
+    pub customer_silence_close: Duration,
+    /// When a conversation counts as said before.
+    pub dedup: dedup::Settings,
+}
+
+/// The shops that are served, by id.
+pub type Shops = Arc<AHashMap<ShopId, Arc<Shop>>>;
+
+/// One owner of conversations.
+pub struct Shard {
+    pub(super) settings: Settings,
+    pub(super) shops: Shops,
+    pub(super) conversations: AHashMap<ConversationId, Box<Conversation>>,
+    pub(super) customers: AHashMap<CustomerRef, Customer>,
+    pub(super) seats: AHashMap<SeatRef, SeatViews>,
+    /// When to look at a conversation again; one entry for each, looked at anew when it comes up.
+    pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
+    random: SmallRng,
+}
+
+/// A customer with open sockets or kept conversations.
+#[derive(Debug, Default)]
+pub(super) struct Customer {
+    pub(super) links: SmallVec<[Link; 1]>,
+    pub(super) conversations: SmallVec<[ConversationId; 1]>,
+}
+
+/// The sockets of a seat and what it owns in this shard.
+#[derive(Debug, Default)]
+pub(super) struct SeatViews {
+    pub(super) links: SmallVec<[Link; 1]>,
+    pub(super) owned: BTreeSet<ConversationId>,
+}
+
+impl Shard {
+    /// An empty shard; `seed` is for the ids it makes.
+    pub fn new(settings: Settings, shops: Shops, seed: u64) -> Self {
+        Self {
+            settings,
+            shops,
+            conversations: AHashMap::new(),
+            customers: AHashMap::new(),
+            seats: AHashMap::new(),
+            alarms: BinaryHeap::new(),
+            random: SmallRng::seed_from_u64(seed),
+        }
+    }
+
+    /// Conversations in memory.
+    pub fn len(&self) -> usize {
+        self.conversations.len()
+    }
+
+    /// Whether it holds no conversation.
+    pub fn is_empty(&self) -> bool {
+        self.conversations.is_empty()
+    }
+
+    /// Every conversation in memory.
+    pub fn conversation_ids(&self) -> impl Iterator<Item = ConversationId> + '_ {
+        self.conversations.keys().copied()
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Timestamp, envelope: Envelope, turn: &mut Turn) {
+        let cause = Cause { now, at: envelope.caused_at };
+        match envelope.input {
+            Input::Attach(attach) => self.attach(attach, turn),
+            Input::Detach { viewer, session } => self.detach(&viewer, session),
+            Input::Customer(frame) => self.from_customer(cause, frame, turn),
+            Input::Seat(frame) => self.from_seat(cause, frame, turn),
+            Input::Decided(decision) => self.decided(cause, decision, turn),
+        }
+    }
+
+    fn detach(&mut self, viewer: &Viewer, session: Uuid) {
+        match viewer {
+            Viewer::Customer(customer) => {
+                let Some(entry) = self.customers.get_mut(customer) else { return };
+                entry.links.retain(|link| link.session != session || !link.outbox.is_closed());
+                if entry.links.is_empty() && entry.conversations.is_empty() {
+                    self.customers.remove(customer);
+                }
+            }
+            Viewer::Seat(seat) => {
+                let Some(entry) = self.seats.get_mut(seat) else { return };
+                entry.links.retain(|link| link.session != session || !link.outbox.is_closed());
+                if entry.links.is_empty() && entry.owned.is_empty() {
+                    self.seats.remove(seat);
+                }
+            }
+        }
+    }
+
+    /// Begins a conversation.
+    pub(super) fn open(&mut self, opened: Opened) -> ConversationId {
+        let key = CustomerKey::of(&opened.shop, &opened.customer);
+        let id = ConversationId::new(opened.at.as_millis(), key, self.random.random());
+        self.insert(id, opened);
+        id
+    }
+
+    /// Puts a conversation in its places.
+    pub(super) fn insert(&mut self, id: ConversationId, opened: Opened) {
+        let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
+        self.customers.entry(customer).or_default().conversations.push(id);
+        self.alarms.push(Reverse((opened.at + self.settings.customer_silence_ask, id)));
+        self.conversations.insert(id, Box::new(Conversation::new(id, opened)));
+    }
+
+    /// A fresh id for a message of the router's own.
+    pub(super) fn message_id(&mut self, now: Timestamp) -> MessageId {
+        let bytes: [u8; 10] = self.random.random();
+        let builder = uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &bytes);
+        MessageId::from_uuid(builder.into_uuid())
+    }
+
+    /// The shop of a conversation.
+    pub(super) fn shop(&self, id: &ShopId) -> Option<Arc<Shop>> {
+        self.shops.get(id).cloned()
+    }
+
+    /// Rebuilds state from one record of the journal. Records of conversations that never began
+    /// here, as after a loss, are left out.
+    pub fn restore(&mut self, record: &Record, segment: u64) -> bool {
+        if !self.conversations.contains_key(&record.conversation) {
+            let Some(Fact::Opened(opened)) = record.facts.first() else { return false };
+            self.insert(record.conversation, opened.clone());
+            self.note_segment(&[record.conversation], segment);
+        }
+        if let Some(conversation) = self.conversations.get_mut(&record.conversation) {
+            for fact in &record.facts {
+                conversation.apply(fact);
+            }
+        }
+        true
+    }
+
+    /// Notes in which journal segment conversations began.
+    pub fn note_segment(&mut self, began: &[ConversationId], segment: u64) {
+        for id in began {
+            if let Some(conversation) = self.conversations.get_mut(id) {
+                conversation.first_segment = segment;
+            }
+        }
+    }
+
+    /// The oldest journal segment that a conversation in memory began in.
+    pub fn oldest_segment(&self) -> Option<u64> {
+        self.conversations.values().map(|conversation| conversation.first_segment).min()
+    }
+
+    /// Gives every conversation that it holds a new epoch: what clients hold may no longer be so.
+    pub fn begin_epoch(&mut self) {
+        for conversation in self.conversations.values_mut() {
+            conversation.epoch += 1;
+        }
+    }
+
+    pub(super) fn seat_links(&self, shop: &ShopId, seat: &SeatId) -> &[Link] {
+        let seat = SeatRef { shop: shop.clone(), id: seat.clone() };
+        self.seats.get(&seat).map_or(&[], |views| &views.links)
+    }
+
+    pub(super) fn customer_links(&self, shop: &ShopId, customer: &CustomerId) -> &[Link] {
+        let customer = CustomerRef { shop: shop.clone(), id: customer.clone() };
+        self.customers.get(&customer).map_or(&[], |entry| &entry.links)
+    }
+}
+
+/// When something happens, and since when its latency counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cause {
+    pub(super) now: Timestamp,
+    pub(super) at: Instant,
+}
+
+/// Refuses a frame.
+pub(super) fn refuse(
+    turn: &mut Turn,
+    outbox: &Arc<Outbox>,
+    frame: Option<Uuid>,
+    code: ErrorCode,
+    message: &str,
+) {
+    turn.counts.push(Counter::Refused(code));
+    let error = ServerFrame::Error { id: frame, code, message, retry_after_ms: None };
+    turn.deliveries.push(Delivery::Frame(outbox.clone(), encode(&error).into()));
+}

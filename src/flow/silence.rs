@@ -1,0 +1,119 @@
+//! Alarms of conversations: a silent customer is asked, then the conversation closes; a closed one
+//! is forgotten when its resume window is over.
+
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
+
+use crate::automate;
+use crate::domain::{By, EventKind, Sender, Timestamp};
+
+use super::conversation::{Conversation, Stage};
+use super::input::CustomerRef;
+use super::shard::{Cause, Shard};
+use super::step::Step;
+use super::turn::Turn;
+
+/// What is due for a conversation, and when.
+enum Due {
+    Ask(Timestamp),
+    Close(Timestamp),
+    Forget(Timestamp),
+    /// Nothing, as long as nothing happens.
+    Look(Timestamp),
+}
+
+impl Shard {
+    /// When [`Self::on_timer`] next has work.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.alarms.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Does what is due.
+    pub fn on_timer(&mut self, now: Timestamp, caused_at: Instant, turn: &mut Turn) {
+        while let Some(Reverse((at, id))) = self.alarms.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.alarms.pop();
+            let Some(mut conversation) = self.conversations.remove(&id) else { continue };
+            match self.due(&conversation, now) {
+                Due::Forget(at) if at <= now => {
+                    self.forget(&conversation);
+                    continue;
+                }
+                Due::Close(at) if at <= now => {
+                    self.close_silent(Cause { now, at: caused_at }, &mut conversation, turn);
+                }
+                Due::Ask(at) if at <= now => self.ask_if_there(now, &mut conversation, turn),
+                Due::Ask(_) | Due::Close(_) | Due::Forget(_) | Due::Look(_) => {}
+            }
+            // Never later than one silence from now: whatever is said meanwhile, its own alarm then
+            // cannot be missed.
+            let (Due::Ask(at) | Due::Close(at) | Due::Forget(at) | Due::Look(at)) =
+                self.due(&conversation, now);
+            let soonest = now + Duration::from_millis(1);
+            let latest = now + self.settings.customer_silence_ask;
+            self.alarms.push(Reverse((at.clamp(soonest, latest.max(soonest)), id)));
+            self.conversations.insert(id, conversation);
+        }
+    }
+
+    fn due(&self, conversation: &Conversation, now: Timestamp) -> Due {
+        let settings = &self.settings;
+        let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
+        match &conversation.stage {
+            Stage::Closed { at } => Due::Forget(*at + settings.resume_for),
+            Stage::Ticketed => Due::Close(last + settings.resume_for),
+            Stage::Open => Due::Close(last + settings.customer_silence_close),
+            Stage::Owned(_) if conversation.unanswered_since.is_none() => {
+                if conversation.asked_if_there {
+                    // The question is the last event: the rest of the time counts from it.
+                    let asked = settings.customer_silence_ask;
+                    Due::Close(last + settings.customer_silence_close.saturating_sub(asked))
+                } else {
+                    Due::Ask(last + settings.customer_silence_ask)
+                }
+            }
+            // The scheduler's timers are running.
+            Stage::Waiting(_) | Stage::Owned(_) => Due::Look(now + settings.customer_silence_ask),
+        }
+    }
+
+    fn ask_if_there(&mut self, now: Timestamp, conversation: &mut Conversation, turn: &mut Turn) {
+        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
+        let language = conversation.language();
+        let text = automate::still_there(&shop, language).into();
+        let id = self.message_id(now);
+        let mut step = Step::new(conversation, now);
+        let from = Sender::Machine;
+        step.event(EventKind::Message { from, id, text, language: Some(language) });
+        step.conversation.asked_if_there = true;
+        step.finish(turn);
+    }
+
+    fn close_silent(&mut self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
+        if let Some(shop) = self.shop(&conversation.opened.shop) {
+            let language = conversation.language();
+            let text = automate::closed_by_silence(&shop, language).into();
+            let id = self.message_id(cause.now);
+            let mut step = Step::new(conversation, cause.now);
+            let from = Sender::Machine;
+            step.event(EventKind::Message { from, id, text, language: Some(language) });
+            step.finish(turn);
+        }
+        self.close(cause, conversation, By::Silence, turn);
+    }
+
+    fn forget(&mut self, conversation: &Conversation) {
+        let customer = CustomerRef {
+            shop: conversation.opened.shop.clone(),
+            id: conversation.opened.customer.clone(),
+        };
+        if let Some(entry) = self.customers.get_mut(&customer) {
+            entry.conversations.retain(|id| *id != conversation.id);
+            if entry.links.is_empty() && entry.conversations.is_empty() {
+                self.customers.remove(&customer);
+            }
+        }
+    }
+}

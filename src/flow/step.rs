@@ -1,0 +1,42 @@
+//! A change of one conversation: facts that are applied at once and written down together.
+
+use crate::domain::{Event, EventKind, Timestamp};
+
+use super::conversation::Conversation;
+use super::fact::{Fact, Record};
+use super::turn::Turn;
+
+/// A change that is being made.
+pub struct Step<'a> {
+    /// The conversation, with the facts so far applied.
+    pub conversation: &'a mut Conversation,
+    now: Timestamp,
+    facts: Vec<Fact>,
+}
+
+impl<'a> Step<'a> {
+    /// Begins a change at `now`.
+    pub fn new(conversation: &'a mut Conversation, now: Timestamp) -> Self {
+        Self { conversation, now, facts: Vec::new() }
+    }
+
+    /// Adds the next numbered event.
+    pub fn event(&mut self, kind: EventKind) -> &mut Self {
+        let event = Event { seq: self.conversation.seq() + 1, at: self.now, kind };
+        self.fact(Fact::Event(event))
+    }
+
+    /// Adds a fact.
+    pub fn fact(&mut self, fact: Fact) -> &mut Self {
+        self.conversation.apply(&fact);
+        self.facts.push(fact);
+        self
+    }
+
+    /// Hands the change over to be written.
+    pub fn finish(self, turn: &mut Turn) {
+        let conversation = self.conversation.id;
+        turn.touched.push(conversation);
+        turn.records.push(Record { conversation, facts: self.facts });
+    }
+}

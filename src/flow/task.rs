@@ -1,0 +1,291 @@
+//! The driver of one shard: takes inputs in batches, makes their records durable, then lets what
+//! follows from them leave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{ConversationId, CustomerKey};
+use crate::journal::{Batch, Journal, JournalError, SegmentId};
+use crate::metrics::Metrics;
+use crate::metrics::names::{Gauge, Histogram};
+use crate::runtime::{Clock, Full, Inbox};
+use crate::understand::{Hint, Job, Outcome, Understanders};
+
+use super::dispatch::{Dispatch, Dispatcher, sleep_until};
+use super::fact::Record;
+use super::input::{CustomerRef, Envelope};
+use super::shard::Shard;
+use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
+use super::understood::Understood;
+
+/// Records go to the journal in pieces of about this size, well below its limit for a batch.
+const APPEND_BYTES: usize = 1 << 20;
+/// Pause before a failed append is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The inboxes of every shard.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    inboxes: Arc<[Inbox<Envelope>]>,
+}
+
+impl Owners {
+    /// Inboxes for `shards` owners, each with room for `capacity` inputs from outside.
+    pub fn new(shards: usize, capacity: usize) -> Self {
+        Self { inboxes: (0..shards.max(1)).map(|_| Inbox::new(capacity)).collect() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.inboxes.is_empty()
+    }
+
+    /// The owner of a conversation.
+    pub fn of_conversation(&self, conversation: ConversationId) -> usize {
+        conversation.customer_key().shard(self.inboxes.len())
+    }
+
+    /// The owner of a customer.
+    pub fn of_customer(&self, customer: &CustomerRef) -> usize {
+        CustomerKey::of(&customer.shop, &customer.id).shard(self.inboxes.len())
+    }
+
+    /// Hands in work from outside.
+    ///
+    /// # Errors
+    /// When the owner's inbox is full.
+    pub fn offer(&self, owner: usize, envelope: Envelope) -> Result<(), Full<Envelope>> {
+        self.inboxes[owner].offer(envelope)
+    }
+
+    /// Hands in a consequence of work that was taken in before.
+    pub fn follow_up(&self, owner: usize, envelope: Envelope) {
+        self.inboxes[owner].follow_up(envelope);
+    }
+
+    /// Whether every inbox is empty.
+    pub fn are_idle(&self) -> bool {
+        self.inboxes.iter().all(Inbox::is_empty)
+    }
+}
+
+/// Everything that a shard's task works with.
+pub struct ShardTask {
+    /// Which shard.
+    pub index: usize,
+    /// The shard.
+    pub shard: Shard,
+    /// Where its inputs come in.
+    pub owners: Owners,
+    /// Where its records go.
+    pub journal: Journal,
+    /// Who understands its messages.
+    pub understanders: Arc<Understanders>,
+    /// Longest that a message waits to be understood.
+    pub understand_wait_max: Duration,
+    /// The scheduler.
+    pub dispatcher: Dispatcher,
+    /// The time.
+    pub clock: Clock,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// Inputs of one turn.
+    pub batch_max: usize,
+    /// The oldest segment that each shard still needs.
+    pub oldest_needed: Arc<[AtomicU64]>,
+}
+
+impl ShardTask {
+    /// Runs until `drain` is cancelled and the inbox is empty. `first` is what a restart left to do.
+    pub async fn run(mut self, first: Turn, drain: CancellationToken) {
+        self.settle(first).await;
+        let mut batch = Vec::with_capacity(self.batch_max);
+        let mut last_segment = 0;
+        loop {
+            let deadline = self.shard.next_deadline().map(|at| self.clock.tokio_instant(at));
+            let inboxes = self.owners.inboxes.clone();
+            tokio::select! {
+                biased; // what was taken in is finished before the drain is noticed
+                () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
+                () = sleep_until(deadline) => {}
+                () = drain.cancelled() => return,
+            }
+            self.metrics.record_value(Histogram::BatchSize, batch.len() as f64);
+            let now = self.clock.now();
+            let mut turn = Turn::default();
+            let held_before = self.shard.len();
+            for envelope in batch.drain(..) {
+                self.shard.handle(now, envelope, &mut turn);
+            }
+            self.shard.on_timer(now, Instant::now(), &mut turn);
+            let grown = self.shard.len() as i64 - held_before as i64;
+            self.metrics.shift(Gauge::Conversations, i32::try_from(grown).unwrap_or(0));
+            if let Some(segment) = self.settle(turn).await
+                && segment.get() != last_segment
+            {
+                last_segment = segment.get();
+                self.release_segments(segment);
+            }
+        }
+    }
+
+    /// Makes a turn durable and lets it leave, then does the same with what follows from the
+    /// messages in it, once they are understood. Understanding begins before the disk is waited for.
+    async fn settle(&mut self, mut turn: Turn) -> Option<SegmentId> {
+        let mut segment = None;
+        loop {
+            let messages = std::mem::take(&mut turn.to_understand);
+            let outcomes = self.submit(&messages);
+            self.shard.pass_on(&mut turn);
+            segment = self.commit(turn).await.or(segment);
+            if messages.is_empty() {
+                return segment;
+            }
+            let outcomes = self.outcomes(outcomes).await;
+            let now = self.clock.now();
+            turn = Turn::default();
+            let mut outcomes = outcomes.into_iter();
+            for message in messages {
+                let understanding = outcomes.next().map(|outcome| {
+                    self.metrics.record(Histogram::UnderstandQueue, outcome.queue);
+                    self.metrics.record(Histogram::UnderstandInfer, outcome.infer);
+                    outcome.understanding
+                });
+                let ToUnderstand { conversation, seq, caused_at, .. } = message;
+                let understood = Understood { conversation, seq, understanding, caused_at };
+                self.shard.understood(now, understood, &mut turn);
+            }
+        }
+    }
+
+    fn submit(
+        &self,
+        messages: &[ToUnderstand],
+    ) -> Option<tokio::sync::oneshot::Receiver<Vec<Outcome>>> {
+        if messages.is_empty() {
+            return None;
+        }
+        let job = |message: &ToUnderstand| Job {
+            text: message.text.clone(),
+            hint: Hint { locale: message.locale, previous: message.previous },
+        };
+        self.understanders.submit(messages.iter().map(job).collect()).ok()
+    }
+
+    /// What came back in time; fewer than asked for means that the rest did not.
+    async fn outcomes(
+        &self,
+        receiver: Option<tokio::sync::oneshot::Receiver<Vec<Outcome>>>,
+    ) -> Vec<Outcome> {
+        let Some(receiver) = receiver else { return Vec::new() };
+        match tokio::time::timeout(self.understand_wait_max, receiver).await {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
+    }
+
+    async fn commit(&mut self, turn: Turn) -> Option<SegmentId> {
+        let segment = match self.append(&turn.records).await {
+            Ok(segment) => segment,
+            // The journal is closed: nothing of this turn may be told to anybody.
+            Err(()) => return None,
+        };
+        if let Some(segment) = segment {
+            self.shard.note_segment(&turn.opened, segment.get());
+        }
+        self.release(turn);
+        segment
+    }
+
+    /// Writes records until they are durable. A write that fails is tried again on a fresh segment,
+    /// so state in memory never runs ahead of the disk for good; meanwhile the gateway refuses.
+    async fn append(&self, records: &[Record]) -> Result<Option<SegmentId>, ()> {
+        let started = Instant::now();
+        let payloads: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
+        let mut segment = None;
+        let mut rest = payloads.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|payload| {
+                bytes += payload.len();
+                bytes <= APPEND_BYTES
+            });
+            let (piece, later) = rest.split_at(fits.count().max(1));
+            segment = Some(self.append_piece(piece).await?);
+            rest = later;
+        }
+        if segment.is_some() {
+            self.metrics.record(Histogram::JournalCommit, started.elapsed());
+        }
+        Ok(segment)
+    }
+
+    async fn append_piece(&self, payloads: &[Vec<u8>]) -> Result<SegmentId, ()> {
+        let mut failed = false;
+        loop {
+            let mut batch = Batch::new();
+            for payload in payloads {
+                batch.push(payload).expect("a record is far smaller than the journal's limit");
+            }
+            match self.journal.append(batch).await {
+                Ok(position) => return Ok(position.segment),
+                Err(JournalError::Closed) => return Err(()),
+                Err(error) => {
+                    self.metrics.count(crate::metrics::names::Counter::JournalFailed);
+                    if !std::mem::replace(&mut failed, true) {
+                        tracing::error!(%error, "journal cannot write, nothing is acknowledged");
+                    }
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn release(&self, turn: Turn) {
+        for delivery in turn.deliveries {
+            match delivery {
+                Delivery::Frame(outbox, frame) => outbox.push(frame),
+                // The socket may be gone by now.
+                Delivery::Attached(reply, attached) => drop(reply.send(attached)),
+            }
+        }
+        for (command, caused_at) in turn.commands {
+            self.dispatcher.tell(Dispatch::Command(command), caused_at);
+        }
+        for counter in turn.counts {
+            self.metrics.count(counter);
+        }
+        for (timing, since) in turn.timings {
+            let histogram = match timing {
+                Timing::Ack => Histogram::Ack,
+                Timing::Offer => Histogram::Offer,
+            };
+            self.metrics.record(histogram, since.elapsed());
+        }
+        for (who, waited_ms) in turn.first_responses {
+            let histogram = match who {
+                FirstResponse::Machine => Histogram::FirstResponseMachine,
+                FirstResponse::Person => Histogram::FirstResponsePerson,
+            };
+            self.metrics.record(histogram, Duration::from_millis(waited_ms));
+        }
+    }
+
+    /// Lets the journal reuse the segments that no shard needs any more.
+    fn release_segments(&self, current: SegmentId) {
+        let oldest = self.shard.oldest_segment().unwrap_or(current.get());
+        self.oldest_needed[self.index].store(oldest, Ordering::Release);
+        let needed = self.oldest_needed.iter().map(|shard| shard.load(Ordering::Acquire)).min();
+        if let Some(segment) = needed.and_then(SegmentId::new) {
+            self.journal.recycle_below(segment);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What one turn of a shard brings about, as values: the driver writes the records first and lets
+//! the rest leave only when they are durable.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::deliver::{Frame, Outbox};
+use crate::domain::{ConversationId, Language};
+use crate::metrics::names::Counter;
+use crate::schedule::Command;
+
+use super::fact::Record;
+use super::input::Attached;
+
+/// The outcome of a turn.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// To be made durable, in order.
+    pub records: Vec<Record>,
+    /// To leave after that, in order.
+    pub deliveries: Vec<Delivery>,
+    /// For the scheduler, after that, with the moment of their cause.
+    pub commands: Vec<(Command, Instant)>,
+    /// Messages to understand; may begin at once.
+    pub to_understand: Vec<ToUnderstand>,
+    /// To be counted.
+    pub counts: Vec<Counter>,
+    /// To be timed: from then until the deliveries have left.
+    pub timings: Vec<(Timing, Instant)>,
+    /// First responses in milliseconds since the question.
+    pub first_responses: Vec<(FirstResponse, u64)>,
+    /// Conversations with something to pass on.
+    pub touched: Vec<ConversationId>,
+    /// Conversations that began.
+    pub opened: Vec<ConversationId>,
+}
+
+/// Something that leaves.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A frame to a socket.
+    Frame(Arc<Outbox>, Frame),
+    /// The answer to a socket that begins to view.
+    Attached(oneshot::Sender<Attached>, Attached),
+}
+
+/// A message for the model.
+#[derive(Debug)]
+pub struct ToUnderstand {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its number.
+    pub seq: u64,
+    /// What.
+    pub text: Arc<str>,
+    /// The language of the customer's page.
+    pub locale: Option<Language>,
+    /// The language of the message before.
+    pub previous: Option<Language>,
+    /// When its frame arrived.
+    pub caused_at: Instant,
+}
+
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// An acknowledgement.
+    Ack,
+    /// An offer.
+    Offer,
+}
+
+/// Who gave a first response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstResponse {
+    /// A machine.
+    Machine,
+    /// A person.
+    Person,
+}

@@ -1,0 +1,150 @@
+//! What follows from a message once it is understood: an answer, a seat, or nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::automate::{self, AutomateInput, Automated, WhySeat};
+use crate::dedup::Freshness;
+use crate::domain::{
+    ConversationId, EventKind, Guess, Intent, Language, Sender, Sentiment, Timestamp, Understanding,
+};
+use crate::metrics::names::{Counter, Outcome, Repeat};
+use crate::schedule::Command;
+
+use super::conversation::Stage;
+use super::customer::contact;
+use super::fact::Fact;
+use super::shard::Shard;
+use super::step::Step;
+use super::turn::{FirstResponse, Turn};
+
+/// A message that came back from the model.
+#[derive(Debug)]
+pub struct Understood {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its number.
+    pub seq: u64,
+    /// What was read out of it; `None` when the model failed or took too long.
+    pub understanding: Option<Understanding>,
+    /// When its frame arrived.
+    pub caused_at: Instant,
+}
+
+impl Shard {
+    /// Takes a message back from the model and decides what follows.
+    pub fn understood(&mut self, now: Timestamp, message: Understood, turn: &mut Turn) {
+        let Some(mut conversation) = self.conversations.remove(&message.conversation) else {
+            return;
+        };
+        if message.understanding.is_none() {
+            turn.counts.push(Counter::NotUnderstood);
+        }
+        let mut step = Step::new(&mut conversation, now);
+        step.fact(Fact::Understood {
+            seq: message.seq,
+            understanding: message.understanding.clone(),
+        });
+        let text = match step.conversation.event(message.seq).map(|event| &event.kind) {
+            Some(EventKind::Message { from: Sender::Customer, text, .. }) => Some(text.clone()),
+            _ => None,
+        };
+        match text {
+            Some(text) => self.follow_up(now, &message, &text, step, turn),
+            None => step.finish(turn),
+        }
+        self.conversations.insert(message.conversation, conversation);
+    }
+
+    fn follow_up(
+        &mut self,
+        now: Timestamp,
+        message: &Understood,
+        text: &Arc<str>,
+        mut step: Step<'_>,
+        turn: &mut Turn,
+    ) {
+        let conversation = &mut *step.conversation;
+        let id = conversation.id;
+        let freshness = conversation.recent.check(now, message.seq, text, &self.settings.dedup);
+        let said_again = matches!(freshness, Freshness::Repeat { .. });
+        if said_again {
+            turn.counts.push(Counter::Repeated(Repeat::SaidAgain));
+        }
+        match &conversation.stage {
+            Stage::Owned(_) => {
+                step.finish(turn);
+                turn.commands
+                    .push((Command::CustomerSpoke { conversation: id }, message.caused_at));
+                return;
+            }
+            Stage::Waiting(_) | Stage::Closed { .. } => return step.finish(turn),
+            // What a customer says again after a ticket is on the ticket already.
+            Stage::Ticketed if said_again => return step.finish(turn),
+            Stage::Open | Stage::Ticketed => {}
+        }
+        let Some(shop) = self.shop(&conversation.opened.shop) else { return step.finish(turn) };
+        let unknown = || unknown(conversation.language());
+        let understanding = message.understanding.clone().unwrap_or_else(unknown);
+        let customer_turns = conversation.events.iter().filter(|event| {
+            matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
+        });
+        let input = AutomateInput {
+            text,
+            understanding: &understanding,
+            verified: conversation.opened.verified.as_ref(),
+            asked_for_person: conversation.asked_for_person,
+            customer_turns: u32::try_from(customer_turns.count()).unwrap_or(u32::MAX),
+            answered_from: &conversation.machine_sources,
+        };
+        match automate::decide(&input, &shop, now) {
+            Automated::Answer { text, source, .. } => {
+                let answer = Answer { text: text.into(), source, language: understanding.language };
+                self.answer(now, answer, &mut step, turn);
+                step.finish(turn);
+            }
+            Automated::NeedsSeat { skill, priority, why } => {
+                step.conversation.asked_for_person |= why == WhySeat::AskedForPerson;
+                let contact = contact(now, step.conversation, skill, priority);
+                step.fact(Fact::Waits(contact.clone()));
+                step.finish(turn);
+                turn.commands.push((Command::Arrive(contact), message.caused_at));
+            }
+            Automated::NoReply => step.finish(turn),
+        }
+    }
+
+    fn answer(&mut self, now: Timestamp, answer: Answer, step: &mut Step<'_>, turn: &mut Turn) {
+        turn.counts.push(Counter::Outcome(Outcome::Machine));
+        if !step.conversation.had_first_response
+            && let Some(asked_at) = step.conversation.unanswered_since
+        {
+            let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
+            turn.first_responses.push((FirstResponse::Machine, waited_ms));
+        }
+        step.event(EventKind::Message {
+            from: Sender::Machine,
+            id: self.message_id(now),
+            text: answer.text,
+            language: Some(answer.language.label),
+        });
+        step.event(EventKind::AnsweredByMachine { source: answer.source });
+    }
+}
+
+/// What a machine says.
+struct Answer {
+    text: Arc<str>,
+    source: Arc<str>,
+    language: Guess<Language>,
+}
+
+/// What stands in for the model when it failed: sure of nothing, so that a person answers.
+fn unknown(language: Language) -> Understanding {
+    Understanding {
+        language: Guess { label: language, confidence: 0.0 },
+        intent: Guess { label: Intent::Other, confidence: 0.0 },
+        sentiment: Guess { label: Sentiment::Neutral, confidence: 0.0 },
+        pii: Vec::new(),
+    }
+}

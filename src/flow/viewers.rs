@@ -1,0 +1,249 @@
+//! Who sees a conversation, and in which order.
+//!
+//! A viewer gets events strictly by number. The socket that sent a message gets the acknowledgement
+//! in place of the event, so it too sees every number once. An acknowledgement may run ahead of the
+//! model, but never ahead of an event that its socket has not got yet.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use crate::deliver::{Frame, Outbox};
+use crate::domain::{ConversationId, Event, EventKind, MessageId, OfferId};
+use crate::metrics::names::{Counter, From};
+use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
+
+use super::conversation::{Conversation, Stage};
+use super::fact::Noted;
+use super::input::{Attach, Attached, Link, Viewer};
+use super::shard::Shard;
+use super::turn::{Delivery, Timing, Turn};
+
+impl Shard {
+    /// Passes on what the conversations touched in this turn have for their viewers.
+    pub fn pass_on(&mut self, turn: &mut Turn) {
+        let mut touched = std::mem::take(&mut turn.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            if let Some(mut conversation) = self.conversations.remove(&id) {
+                self.pass_on_events(&mut conversation, turn);
+                acknowledge_ahead(&mut conversation, self.settings.ack_level, turn);
+                self.conversations.insert(id, conversation);
+            }
+        }
+    }
+
+    /// Passes on every event that no message without understanding stands before.
+    pub(super) fn pass_on_events(&self, conversation: &mut Conversation, turn: &mut Turn) {
+        while let Some(event) = conversation.event(conversation.passed_on + 1).cloned() {
+            let mut origin = None;
+            if let Some(at) = conversation.in_flight.iter().position(|m| m.seq == event.seq) {
+                if !conversation.in_flight[at].understood {
+                    return;
+                }
+                let mut entry = conversation.in_flight.remove(at);
+                if !std::mem::replace(&mut entry.acknowledged, true) {
+                    acknowledge(conversation, &event, &entry.origin, self.settings.ack_level, turn);
+                }
+                origin = entry.origin;
+            }
+            conversation.passed_on = event.seq;
+            self.show(conversation, &event, origin.as_ref(), turn);
+        }
+    }
+
+    /// Sends one event to every viewer but the socket it came from.
+    fn show(
+        &self,
+        conversation: &mut Conversation,
+        event: &Event,
+        origin: Option<&Arc<Outbox>>,
+        turn: &mut Turn,
+    ) {
+        let shop = &conversation.opened.shop;
+        let customers = self.customer_links(shop, &conversation.opened.customer);
+        let seats = match &conversation.seat_viewer {
+            Some(seat) => self.seat_links(shop, seat),
+            None => &[],
+        };
+        if matches!(event.kind, EventKind::Assigned { .. })
+            && let Some(offer) = conversation.accepting.take()
+            && let Some(frame) = accepted(conversation, offer)
+        {
+            deliver(seats, None, &frame, turn);
+        }
+        // The history in `accepted` holds everything up to the assignment.
+        let seats = if event.seq > conversation.seat_sees_after { seats } else { &[] };
+        let mut others = customers
+            .iter()
+            .chain(seats)
+            .filter(|link| origin.is_none_or(|origin| !Arc::ptr_eq(origin, &link.outbox)))
+            .peekable();
+        if others.peek().is_some() {
+            let frame = event_frame(conversation, event);
+            for link in others {
+                turn.deliveries.push(Delivery::Frame(link.outbox.clone(), frame.clone()));
+            }
+        }
+    }
+
+    /// Adds a viewer and tells it what it missed.
+    pub(super) fn attach(&mut self, attach: Attach, turn: &mut Turn) {
+        let Attach { viewer, link, resume, reply } = attach;
+        if link.outbox.is_closed() {
+            return;
+        }
+        let links = match &viewer {
+            Viewer::Customer(customer) => {
+                &mut self.customers.entry(customer.clone()).or_default().links
+            }
+            Viewer::Seat(seat) => &mut self.seats.entry(seat.clone()).or_default().links,
+        };
+        supersede(links, link.session);
+        links.push(link);
+        let ids: SmallVec<[ConversationId; 8]> = match &viewer {
+            Viewer::Customer(customer) => {
+                self.customers.get(customer).map(|c| c.conversations.iter().copied().collect())
+            }
+            Viewer::Seat(seat) => {
+                self.seats.get(seat).map(|views| views.owned.iter().copied().collect())
+            }
+        }
+        .unwrap_or_default();
+
+        let mut attached = Attached::default();
+        for id in ids {
+            let Some(conversation) = self.conversations.get(&id) else { continue };
+            attached.held.push(conversation.held());
+            let Some(last_seq) = resume.last_seq.get(&id) else { continue };
+            if *last_seq <= conversation.seq() {
+                attached.recovered += 1;
+                missed(conversation, *last_seq, &mut attached.missed);
+            }
+        }
+        turn.deliveries.push(Delivery::Attached(reply, attached));
+    }
+}
+
+/// The `accepted` frame for the seat that now owns a conversation.
+fn accepted(conversation: &Conversation, offer: OfferId) -> Option<Frame> {
+    let Stage::Owned(owned) = &conversation.stage else { return None };
+    let zone = conversation.opened.time_zone.as_deref();
+    let passed_on = usize::try_from(conversation.passed_on).unwrap_or(usize::MAX);
+    let history = conversation.events.iter().take(passed_on);
+    let frame = ServerFrame::Accepted {
+        offer,
+        conversation: conversation.id,
+        epoch: conversation.epoch,
+        fence: owned.fence,
+        history: history
+            .map(|e| EventFrame::new(conversation.id, conversation.epoch, e, zone).tagged())
+            .collect(),
+        notes: conversation.notes.iter().map(|note| note_of(conversation.id, note)).collect(),
+    };
+    Some(encode(&frame).into())
+}
+
+/// A note as seats get it.
+pub(super) fn note_of(conversation: ConversationId, note: &Noted) -> Note<'_> {
+    Note { conversation, at: note.at, seat: &note.seat, text: &note.text }
+}
+
+/// Closes the older socket of a session that comes back on a new one.
+fn supersede(links: &mut SmallVec<[Link; 1]>, session: Uuid) {
+    links.retain(|link| {
+        if link.session == session {
+            link.outbox.close(CloseCode::Superseded);
+        }
+        !link.outbox.is_closed()
+    });
+}
+
+/// The events after `last_seq` that other viewers have had; later ones follow live.
+fn missed(conversation: &Conversation, last_seq: u64, frames: &mut Vec<Frame>) {
+    let from = usize::try_from(last_seq).unwrap_or(usize::MAX);
+    let to = usize::try_from(conversation.passed_on).unwrap_or(usize::MAX);
+    let events = conversation.events.get(from..to.min(conversation.events.len()));
+    frames.extend(events.unwrap_or_default().iter().map(|e| event_frame(conversation, e)));
+}
+
+/// Acknowledges messages whose event still waits for the model, as long as their own socket has got
+/// everything before them.
+fn acknowledge_ahead(conversation: &mut Conversation, level: &'static str, turn: &mut Turn) {
+    let mut ahead_of: Option<Arc<Outbox>> = None;
+    let mut expected = conversation.passed_on + 1;
+    let mut acknowledged: SmallVec<[(MessageId, u64, Arc<Outbox>); 4]> = SmallVec::new();
+    for at in 0..conversation.in_flight.len() {
+        let entry = &conversation.in_flight[at];
+        let Some(origin) = entry.origin.clone() else { break };
+        let same_socket = ahead_of.as_ref().is_none_or(|first| Arc::ptr_eq(first, &origin));
+        if entry.seq != expected || !same_socket {
+            break;
+        }
+        if !entry.acknowledged {
+            let seq = entry.seq;
+            if let Some(EventKind::Message { id, .. }) = conversation.event(seq).map(|e| &e.kind) {
+                acknowledged.push((*id, seq, origin.clone()));
+            }
+            conversation.in_flight[at].acknowledged = true;
+        }
+        ahead_of = Some(origin);
+        expected += 1;
+    }
+    for (id, seq, origin) in acknowledged {
+        push_ack(conversation, id, seq, &origin, level, turn);
+    }
+}
+
+fn acknowledge(
+    conversation: &Conversation,
+    event: &Event,
+    origin: &Option<Arc<Outbox>>,
+    level: &'static str,
+    turn: &mut Turn,
+) {
+    if let (Some(origin), EventKind::Message { id, .. }) = (origin, &event.kind) {
+        push_ack(conversation, *id, event.seq, origin, level, turn);
+    }
+}
+
+pub(super) fn push_ack(
+    conversation: &Conversation,
+    id: MessageId,
+    seq: u64,
+    origin: &Arc<Outbox>,
+    level: &'static str,
+    turn: &mut Turn,
+) {
+    let Held { conversation, epoch, .. } = conversation.held();
+    let ack = ServerFrame::Ack { id, conversation, epoch, seq, level };
+    turn.deliveries.push(Delivery::Frame(origin.clone(), encode(&ack).into()));
+}
+
+pub(super) fn event_frame(conversation: &Conversation, event: &Event) -> Frame {
+    let zone = conversation.opened.time_zone.as_deref();
+    let frame = EventFrame::new(conversation.id, conversation.epoch, event, zone);
+    encode(&ServerFrame::Event(frame)).into()
+}
+
+/// Puts a frame into the outboxes of `links`, but for the one it came from.
+pub(super) fn deliver(
+    links: &[Link],
+    origin: Option<&Arc<Outbox>>,
+    frame: &Frame,
+    turn: &mut Turn,
+) {
+    for link in links {
+        if origin.is_none_or(|origin| !Arc::ptr_eq(origin, &link.outbox)) {
+            turn.deliveries.push(Delivery::Frame(link.outbox.clone(), frame.clone()));
+        }
+    }
+}
+
+/// Counts an accepted message and times its acknowledgement.
+pub(super) fn count_message(from: From, caused_at: std::time::Instant, turn: &mut Turn) {
+    turn.counts.push(Counter::Acknowledged(from));
+    turn.timings.push((Timing::Ack, caused_at));
+}

@@ -1,0 +1,331 @@
+//! A whole router without sockets, disk and threads: one shard, the real scheduler, the demo shop and
+//! a clock that the test moves.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tradewind::config::shop::Shop;
+use tradewind::dedup;
+use tradewind::deliver::Outbox;
+use tradewind::domain::{
+    ConversationId, CustomerId, Guess, Intent, Language, MessageId, SeatId, SeatState, Sentiment,
+    ShopId, Timestamp, Understanding,
+};
+use tradewind::flow::{
+    Attach, Attached, CustomerAct, CustomerRef, Delivery, Envelope, FromCustomer, FromSeat, Input,
+    Link, Profile, Record, SeatAct, SeatRef, Settings, Shard, Turn, Understood, Viewer,
+};
+use tradewind::protocol::Resume;
+use tradewind::schedule::{self, Command, Roster, Scheduler};
+use uuid::Uuid;
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// What the model says of every message, unless a test says otherwise.
+pub fn needs_person() -> Understanding {
+    Understanding {
+        language: Guess { label: "es".parse().expect("a language"), confidence: 0.99 },
+        intent: Guess { label: Intent::RequestRefund, confidence: 0.9 },
+        sentiment: Guess { label: Sentiment::Neutral, confidence: 0.9 },
+        pii: Vec::new(),
+    }
+}
+
+pub struct World {
+    pub now: Timestamp,
+    pub shard: Shard,
+    pub scheduler: Scheduler,
+    /// Everything that was written, as bytes.
+    pub journal: Vec<Vec<u8>>,
+    /// Messages that the model has not looked at, when `model_waits`.
+    pub model_waits: bool,
+    unread: VecDeque<tradewind::flow::ToUnderstand>,
+    pub says: Understanding,
+    next_id: u128,
+}
+
+/// A socket of a test.
+#[derive(Clone)]
+pub struct Socket {
+    pub link: Link,
+    pub viewer: Viewer,
+    pub attached: Arc<std::sync::Mutex<Option<Attached>>>,
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        ack_level: "durable",
+        conversations_max: 1_000,
+        messages_per_conversation_max: 50,
+        resume_for: Duration::from_secs(24 * 3600),
+        customer_silence_ask: 10 * MINUTE,
+        customer_silence_close: 15 * MINUTE,
+        dedup: dedup::Settings::default(),
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        let shop = Arc::new(Shop::embedded_demo());
+        let roster = Roster {
+            shop: shop.id.clone(),
+            seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
+            fallback_language: shop.fallback_language,
+        };
+        let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
+        let shops = Arc::new([(shop.id.clone(), shop)].into_iter().collect());
+        Self {
+            now: Timestamp::from_millis(1_795_600_000_000),
+            shard: Shard::new(settings, shops, 7),
+            scheduler,
+            journal: Vec::new(),
+            model_waits: false,
+            unread: VecDeque::new(),
+            says: needs_person(),
+            next_id: 1,
+        }
+    }
+
+    /// The same world after `kill -9`: only the journal is left.
+    pub fn restarted(&self) -> Self {
+        let mut next = Self::new();
+        next.now = self.now;
+        next.says = self.says.clone();
+        next.next_id = self.next_id;
+        next.journal = self.journal.clone();
+        for payload in &self.journal {
+            let record = Record::decode(payload).expect("a record");
+            assert!(next.shard.restore(&record, 1), "every record has its conversation");
+        }
+        let mut turn = Turn::default();
+        next.shard.resume(Instant::now(), &mut turn);
+        next.settle(turn);
+        next
+    }
+
+    pub fn message_id(&mut self) -> MessageId {
+        self.next_id += 1;
+        MessageId::from_uuid(Uuid::from_u128(self.next_id))
+    }
+
+    pub fn input(&mut self, input: Input) {
+        self.inputs(vec![input]);
+    }
+
+    /// Inputs that a shard takes in one turn.
+    pub fn inputs(&mut self, inputs: Vec<Input>) {
+        let mut turn = Turn::default();
+        for input in inputs {
+            let envelope = Envelope { caused_at: Instant::now(), input };
+            self.shard.handle(self.now, envelope, &mut turn);
+        }
+        self.settle(turn);
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        let mut turn = Turn::default();
+        self.shard.on_timer(self.now, Instant::now(), &mut turn);
+        self.settle(turn);
+        let decisions = self.scheduler.on_timer(self.now);
+        self.inputs(decisions.into_iter().map(Input::Decided).collect());
+    }
+
+    pub fn schedule(&mut self, command: Command) {
+        let decisions = self.scheduler.apply(self.now, command);
+        let inputs: Vec<Input> = decisions
+            .into_iter()
+            .filter(|decision| decision.conversation().is_some())
+            .map(Input::Decided)
+            .collect();
+        if !inputs.is_empty() {
+            self.inputs(inputs);
+        }
+    }
+
+    /// Lets the model look at what waits.
+    pub fn understand(&mut self) {
+        let mut turn = Turn::default();
+        for message in std::mem::take(&mut self.unread) {
+            let understood = Understood {
+                conversation: message.conversation,
+                seq: message.seq,
+                understanding: Some(self.says.clone()),
+                caused_at: message.caused_at,
+            };
+            self.shard.understood(self.now, understood, &mut turn);
+        }
+        self.settle(turn);
+    }
+
+    /// What the driver does with a turn: write, then let it leave.
+    fn settle(&mut self, mut turn: Turn) {
+        self.unread.extend(std::mem::take(&mut turn.to_understand));
+        self.shard.pass_on(&mut turn);
+        self.journal.extend(turn.records.iter().map(Record::encode));
+        for delivery in turn.deliveries {
+            match delivery {
+                Delivery::Frame(outbox, frame) => outbox.push(frame),
+                Delivery::Attached(reply, attached) => drop(reply.send(attached)),
+            }
+        }
+        for (command, _) in turn.commands {
+            self.schedule(command);
+        }
+        if !self.model_waits && !self.unread.is_empty() {
+            self.understand();
+        }
+    }
+
+    pub fn customer(&mut self, name: &str) -> Socket {
+        self.attach(customer(name), Resume::default())
+    }
+
+    pub fn seat(&mut self, name: &str) -> Socket {
+        let seat = SeatRef { shop: shop(), id: SeatId::from(name) };
+        let socket = self.attach(Viewer::Seat(seat), Resume::default());
+        let (shop, seat) = (shop(), SeatId::from(name));
+        self.schedule(Command::SignIn { shop, seat, state: SeatState::Ready });
+        socket
+    }
+
+    pub fn attach(&mut self, viewer: Viewer, resume: Resume) -> Socket {
+        let session = resume.session.unwrap_or_else(|| {
+            self.next_id += 1;
+            Uuid::from_u128(self.next_id)
+        });
+        let link = Link { outbox: Arc::new(Outbox::new(1 << 20)), session };
+        let (reply, mut answer) = oneshot::channel();
+        let attach = Attach { viewer: viewer.clone(), link: link.clone(), resume, reply };
+        self.input(Input::Attach(attach));
+        let attached = answer.try_recv().expect("the shard answers in the same turn");
+        Socket { link, viewer, attached: Arc::new(std::sync::Mutex::new(Some(attached))) }
+    }
+
+    pub fn act(&mut self, socket: &Socket, act: CustomerAct) {
+        let input = socket.customer_input(act);
+        self.input(input);
+    }
+
+    pub fn say(&mut self, socket: &Socket, text: &str) -> MessageId {
+        let id = self.message_id();
+        self.act(socket, CustomerAct::Send { id, conversation: None, text: text.into() });
+        id
+    }
+
+    pub fn seat_acts(&mut self, socket: &Socket, conversation: ConversationId, act: SeatAct) {
+        let input = socket.seat_input(conversation, act);
+        self.input(input);
+    }
+
+    pub fn reply(&mut self, socket: &Socket, conversation: ConversationId, text: &str) {
+        let id = self.message_id();
+        self.seat_acts(socket, conversation, SeatAct::Send { id, text: text.into() });
+    }
+
+    /// A customer's question that `seat` has accepted.
+    pub fn owned(&mut self, customer: &Socket, seat: &Socket) -> ConversationId {
+        self.say(customer, "quiero mi dinero de vuelta");
+        let offer = seat.last("offer");
+        let conversation = conversation_of(&offer);
+        let Viewer::Seat(at) = &seat.viewer else { panic!("not a seat") };
+        self.schedule(Command::Accept {
+            shop: at.shop.clone(),
+            seat: at.id.clone(),
+            offer: text(&offer, "offer").parse().expect("an id"),
+        });
+        conversation
+    }
+}
+
+impl Socket {
+    pub fn customer_input(&self, act: CustomerAct) -> Input {
+        let Viewer::Customer(customer) = &self.viewer else { panic!("not a customer") };
+        Input::Customer(FromCustomer {
+            profile: Arc::new(Profile {
+                customer: customer.clone(),
+                verified: None,
+                locale: Some(Language::ENGLISH),
+                time_zone: Some("America/Mexico_City".into()),
+                region: None,
+            }),
+            link: self.link.clone(),
+            frame: None,
+            act,
+        })
+    }
+
+    pub fn seat_input(&self, conversation: ConversationId, act: SeatAct) -> Input {
+        let Viewer::Seat(seat) = &self.viewer else { panic!("not a seat") };
+        Input::Seat(FromSeat {
+            seat: Arc::new(seat.clone()),
+            link: self.link.clone(),
+            frame: None,
+            conversation,
+            act,
+        })
+    }
+
+    /// The frames that have come since the last look.
+    pub fn frames(&self) -> Vec<Value> {
+        let mut frames = Vec::new();
+        let mut context = Context::from_waker(Waker::noop());
+        if let Poll::Ready(_) = self.link.outbox.poll_ready(&mut context, &mut frames) {}
+        frames.iter().map(|frame| serde_json::from_str(frame).expect("JSON")).collect()
+    }
+
+    /// The last new frame of a type.
+    pub fn last(&self, kind: &str) -> Value {
+        let frames = self.frames();
+        let found = frames.iter().rev().find(|frame| frame["type"] == kind);
+        found.unwrap_or_else(|| panic!("no `{kind}` in {frames:#?}")).clone()
+    }
+
+    pub fn attached(&self) -> Attached {
+        self.attached.lock().expect("no panic").take().expect("looked at once")
+    }
+}
+
+pub fn shop() -> ShopId {
+    ShopId::from("demo")
+}
+
+pub fn customer(name: &str) -> Viewer {
+    Viewer::Customer(CustomerRef { shop: shop(), id: CustomerId::from(name) })
+}
+
+pub fn text<'a>(frame: &'a Value, field: &str) -> &'a str {
+    frame[field].as_str().unwrap_or_else(|| panic!("no text `{field}` in {frame}"))
+}
+
+pub fn conversation_of(frame: &Value) -> ConversationId {
+    text(frame, "conversation").parse().expect("an id")
+}
+
+/// What a viewer has got: numbers of each conversation in the order in which they came, from events
+/// and acknowledgements alike.
+pub fn numbers(frames: &[Value]) -> BTreeMap<String, Vec<u64>> {
+    let mut numbers: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for frame in frames.iter().filter(|f| f["type"] == "event" || f["type"] == "ack") {
+        let seq = frame["seq"].as_u64().expect("a number");
+        numbers.entry(text(frame, "conversation").to_owned()).or_default().push(seq);
+    }
+    numbers
+}
+
+/// The kinds of the frames, events by their kind.
+pub fn kinds(frames: &[Value]) -> Vec<String> {
+    let kind = |frame: &Value| match frame["kind"].as_str() {
+        Some(kind) => kind.to_owned(),
+        None => text(frame, "type").to_owned(),
+    };
+    frames.iter().map(kind).collect()
+}
