@@ -2,14 +2,21 @@
 //!
 //! The modules stand in the order in which a message travels; `docs/ARCHITECTURE.md` is the map.
 
+pub mod app;
+pub mod cli;
+
+pub mod admin;
+pub mod doctor;
+pub mod flow;
+pub mod gateway;
+pub mod journal;
+
 pub mod admission;
 pub mod automate;
 pub mod dedup;
 pub mod deliver;
 pub mod schedule;
 pub mod understand;
-
-pub mod journal;
 
 pub mod config;
 pub mod domain;

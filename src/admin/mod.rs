@@ -1,0 +1,53 @@
+//! Management, on an address of its own: health, metrics, and what a supervisor looks at.
+//!
+//! **In**: requests on the admin address, loopback by default.
+//! **Out**: plain JSON and text.
+//! **Invariants**: nothing here changes a conversation.
+//! **Bounds**: a view shows at most 200 waiting conversations of one shop.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::domain::ShopId;
+use crate::flow::Dispatch;
+use crate::gateway::{self, Gateway};
+
+/// Every route of the admin address.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(gateway::metrics))
+        .route("/v1/shops", get(shops))
+        .route("/v1/shops/{shop}/queue", get(queue))
+        .with_state(gateway)
+}
+
+async fn shops(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
+    let mut shops: Vec<Value> = gateway
+        .shops
+        .values()
+        .map(|shop| json!({ "shop": shop.id, "name": shop.name, "demo": shop.demo, "seats": shop.seats.len() }))
+        .collect();
+    shops.sort_by_key(|shop| shop["shop"].to_string());
+    Json(json!({ "ready": gateway.is_ready(), "shops": shops }))
+}
+
+async fn queue(
+    State(gateway): State<Arc<Gateway>>,
+    Path(shop): Path<String>,
+) -> Result<Json<Value>, StatusCode> {
+    if gateway.shop(&shop).is_none() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    let (reply, view) = tokio::sync::oneshot::channel();
+    let dispatch = Dispatch::View(ShopId::from(shop), reply);
+    gateway.dispatcher.tell(dispatch, Instant::now());
+    let (waiting, seats) = view.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(json!({ "waiting": waiting, "seats": seats })))
+}

@@ -1,0 +1,326 @@
+//! Builds the stages, connects them, starts them and stops them: the only file that knows all.
+
+mod settings;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::admission::SharedBucket;
+use crate::config::Config;
+use crate::config::shop::{Shop, ShopErrors};
+use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
+use crate::gateway::{self, Gateway, Secret};
+use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
+use crate::metrics::Metrics;
+use crate::runtime::Clock;
+use crate::schedule::Scheduler;
+use crate::understand::{Model, ModelError, Understanders};
+
+use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
+
+/// Why the router does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The demo shop would be open to strangers.
+    #[error(
+        "the demo shop has well-known passwords and is served on loopback only: \
+         set `shops`, or let `server.listen` and `server.admin_listen` be loopback addresses"
+    )]
+    DemoShop,
+    /// A shop's files have mistakes.
+    #[error(transparent)]
+    Shops(#[from] ShopErrors),
+    /// The model cannot be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Something in the data folder cannot be used.
+    #[error("data folder {}: {error}", folder.display())]
+    Data {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// The runtime cannot be built, or a metric has no buckets.
+    #[error("cannot start: {0}")]
+    Runtime(String),
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When the router cannot start.
+pub fn run(config: Config) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Runtime(error.to_string()))?;
+    runtime.block_on(async {
+        let mut stop = pin_stop_signal()?;
+        let app = App::start(config).await?;
+        println!("listening on http://{}", app.address);
+        println!("  customers  http://{}/widget", app.address);
+        println!("  seats      http://{}/seat", app.address);
+        println!("  management http://{}", app.admin_address);
+        stop.recv().await;
+        tracing::info!("stopping");
+        app.stop().await;
+        Ok(())
+    })
+}
+
+/// Signals that ask for a stop.
+struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+fn pin_stop_signal() -> Result<StopSignal, StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
+    Ok(StopSignal {
+        interrupt: listen(SignalKind::interrupt())?,
+        terminate: listen(SignalKind::terminate())?,
+    })
+}
+
+impl StopSignal {
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// A running router.
+pub struct App {
+    /// Where pages and sockets are.
+    pub address: SocketAddr,
+    /// Where management is.
+    pub admin_address: SocketAddr,
+    gateway: Arc<Gateway>,
+    journal: Journal,
+    stop_accepting: CancellationToken,
+    stop_owners: CancellationToken,
+    owners: JoinSet<()>,
+    edges: JoinSet<()>,
+    drain_max: Duration,
+}
+
+impl App {
+    /// Starts everything; ready when it returns.
+    ///
+    /// # Errors
+    /// When a part cannot start.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let began = Instant::now();
+        let clock = Clock::start();
+        let metrics =
+            Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
+        let shops = load_shops(&config)?;
+        let listener = listen(config.server.listen).await?;
+        let admin_listener = listen(config.server.admin_listen).await?;
+        let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
+        let model = match &config.paths.model {
+            Some(folder) => Model::load(folder)?,
+            None => Model::embedded()?,
+        };
+        let understanders = Understanders::start(
+            model,
+            config.understand.threads.get(),
+            config.understand.queue_capacity.get(),
+        )
+        .map_err(|error| StartError::Runtime(error.to_string()))?;
+        let (journal, replay) =
+            journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
+        let secret = Secret::load_or_create(&config.paths.data)
+            .map_err(|error| StartError::Data { folder: config.paths.data.clone(), error })?;
+
+        let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
+        let dispatcher = Dispatcher::new();
+        let mut shards = empty_shards(&config, &shops, owners.len());
+        let newest = restore(replay, &mut shards, &owners);
+        let oldest_needed = shards.iter().map(|shard| {
+            AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
+        });
+        let oldest_needed: Arc<[AtomicU64]> = oldest_needed.collect();
+
+        let gateway = Arc::new(Gateway {
+            limits: limits(&config),
+            shop_buckets: shops
+                .keys()
+                .map(|id| (id.clone(), Arc::new(SharedBucket::new(shop_rate(&config)))))
+                .collect(),
+            shops: shops.clone(),
+            owners: owners.clone(),
+            dispatcher: dispatcher.clone(),
+            journal: journal.clone(),
+            metrics: metrics.clone(),
+            clock,
+            secret,
+            sockets: dashmap::DashMap::default(),
+            connections: Arc::new(Semaphore::new(config.gateway.connections_max.get())),
+            password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
+            ready: AtomicBool::new(true),
+        });
+
+        let stop_owners = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
+        tasks.spawn(dispatcher.clone().run(
+            scheduler,
+            owners.clone(),
+            clock,
+            metrics.clone(),
+            stop_owners.clone(),
+        ));
+        let understanders = Arc::new(understanders);
+        for (index, mut shard) in shards.into_iter().enumerate() {
+            let mut first = Turn::default();
+            shard.resume(Instant::now(), &mut first);
+            let task = ShardTask {
+                index,
+                shard,
+                owners: owners.clone(),
+                journal: journal.clone(),
+                understanders: understanders.clone(),
+                understand_wait_max: config.understand.wait_max,
+                dispatcher: dispatcher.clone(),
+                clock,
+                metrics: metrics.clone(),
+                batch_max: config.flow.batch_max.get(),
+                oldest_needed: oldest_needed.clone(),
+            };
+            tasks.spawn(task.run(first, stop_owners.clone()));
+        }
+
+        let stop_accepting = CancellationToken::new();
+        let mut edges = JoinSet::new();
+        let router = gateway::router(gateway.clone());
+        edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
+        let router = admin::router(gateway.clone());
+        edges.spawn(gateway::serve(
+            gateway.clone(),
+            admin_listener,
+            router,
+            stop_accepting.clone(),
+        ));
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%address, %admin_address, took_ms, "ready");
+        Ok(Self {
+            address,
+            admin_address,
+            gateway,
+            journal,
+            stop_accepting,
+            stop_owners,
+            owners: tasks,
+            edges,
+            drain_max: config.timers.drain,
+        })
+    }
+
+    /// Stops: takes nothing more, finishes what was taken, makes it durable, closes the sockets.
+    pub async fn stop(mut self) {
+        let drain_max = self.drain_max;
+        self.gateway.ready.store(false, Ordering::Relaxed);
+        self.stop_accepting.cancel();
+        let drained = tokio::time::timeout(drain_max, async {
+            while self.edges.join_next().await.is_some() {}
+            self.stop_owners.cancel();
+            while self.owners.join_next().await.is_some() {}
+            self.gateway.close_all();
+            while !self.gateway.sockets.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            self.journal.close().await
+        });
+        match drained.await {
+            Ok(Ok(())) => tracing::info!("stopped, nothing left behind"),
+            Ok(Err(error)) => tracing::error!(%error, "stopped with the journal in trouble"),
+            Err(_) => tracing::error!(?drain_max, "stopped before everything was finished"),
+        }
+    }
+}
+
+/// Passwords that are checked at a time; each costs tens of milliseconds of a core.
+const PASSWORD_CHECKS_MAX: usize = 64;
+
+fn load_shops(config: &Config) -> Result<Shops, StartError> {
+    let shops = match &config.paths.shops {
+        Some(folder) => Shop::load_dir(folder)?,
+        None => vec![Shop::embedded_demo()],
+    };
+    if shops.iter().any(|shop| shop.demo) && !config.demo_shop_allowed() {
+        return Err(StartError::DemoShop);
+    }
+    Ok(Arc::new(shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop))).collect()))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Runtime(error.to_string()))
+}
+
+fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
+    let settings = flow_settings(config, count);
+    // The seed is for ids that must not be guessed from the last ones, so it is not fixed.
+    (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
+}
+
+/// Replays the journal into the shards; gives the newest segment seen.
+fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> SegmentId {
+    let mut newest = SegmentId::FIRST;
+    let mut unknown = 0u64;
+    for item in &mut replay {
+        let (position, payload) = match item {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "journal is damaged");
+                continue;
+            }
+        };
+        let segment = position.segment;
+        newest = newest.max(segment);
+        match Record::decode(&payload) {
+            Ok(record) => {
+                let owner = owners.of_conversation(record.conversation);
+                unknown += u64::from(!shards[owner].restore(&record, segment.get()));
+            }
+            Err(error) => tracing::error!(%error, "journal record is not understood"),
+        }
+    }
+    let summary = replay.summary();
+    let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
+    if damaged > 0 {
+        shards.iter_mut().for_each(Shard::begin_epoch);
+    }
+    let conversations: usize = shards.iter().map(Shard::len).sum();
+    tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
+    newest
+}

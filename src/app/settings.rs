@@ -1,0 +1,113 @@
+//! What each part needs of the configuration, in the part's own terms.
+
+use std::sync::Arc;
+
+use crate::admission::Rate;
+use crate::config::shop::Shop;
+use crate::config::{Config, Durability};
+use crate::flow::Shops;
+use crate::gateway::Limits;
+use crate::schedule::Roster;
+use crate::{admission, dedup, flow, journal, schedule};
+
+/// Frames that are no messages may be ten times as many: pings, typing, receipts.
+const FRAMES_PER_MESSAGE: usize = 10;
+
+pub(super) fn journal_options(config: &Config) -> journal::Options {
+    journal::Options {
+        segment_bytes: config.journal.segment as u64,
+        durability: match config.journal.durability {
+            Durability::Durable => journal::Durability::Durable,
+            Durability::Memory => journal::Durability::Memory,
+        },
+        commit_bytes_max: config.journal.commit_bytes_max,
+        queue_capacity: config.journal.queue_capacity,
+        queue_bytes_max: config.journal.queue_bytes_max,
+        queue_wait_max: config.journal.queue_wait_max,
+        retry_pause: config.journal.retry_pause,
+        observer: None,
+    }
+}
+
+pub(super) fn limits(config: &Config) -> Limits {
+    let rate = |per_s: usize, burst: usize| {
+        let fit = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Rate::new(fit(per_s), fit(burst)).expect("the configuration rules out zero")
+    };
+    let (per_s, burst) = (config.gateway.messages_per_s.get(), config.gateway.messages_burst.get());
+    Limits {
+        connections_max: config.gateway.connections_max.get(),
+        frame_bytes_max: config.gateway.frame_bytes_max,
+        read_buffer_bytes: config.gateway.read_buffer,
+        outbox_bytes_max: config.gateway.outbox_bytes_max,
+        bad_frames_max: config.gateway.bad_frames_max.get(),
+        handshake: config.timers.handshake,
+        heartbeat: config.timers.heartbeat,
+        peer_dead_after: config.timers.peer_dead_after,
+        token_ttl: config.timers.token_ttl,
+        admission: Arc::new(admission::Limits {
+            text_bytes_max: config.gateway.text_bytes_max,
+            messages: rate(per_s, burst),
+            frames: rate(
+                per_s.saturating_mul(FRAMES_PER_MESSAGE),
+                burst.saturating_mul(FRAMES_PER_MESSAGE),
+            ),
+        }),
+    }
+}
+
+pub(super) fn shop_rate(config: &Config) -> Rate {
+    let per_s = u32::try_from(config.admission.shop_messages_per_s.get()).unwrap_or(u32::MAX);
+    // A second's worth at once: a shop's messages come in bursts.
+    Rate::new(per_s, per_s).expect("the configuration rules out zero")
+}
+
+pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {
+    schedule::Settings {
+        offer_ttl: config.timers.offer,
+        seat_grace: config.timers.seat_grace,
+        owner_silence: config.timers.owner_silence_max,
+        hops_max: u8::try_from(config.timers.hops_max.get()).unwrap_or(u8::MAX),
+        first_response_target: config.timers.first_response_target,
+        queue_wait_max: config.schedule.queue_wait_max,
+        waiting_max: config.schedule.waiting_max.get(),
+        unanswered_max: u8::try_from(config.schedule.unanswered_max.get()).unwrap_or(u8::MAX),
+        same_seat_pause: config.schedule.same_seat_pause,
+        age_bound: config.schedule.age_bound,
+        fallback_after: config.schedule.fallback_after,
+        promise: config.schedule.shift_opens_within,
+        place_update_interval: config.schedule.place_update_interval,
+        handling_start: config.schedule.handling_start,
+    }
+}
+
+pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
+    let roster = |shop: &Arc<Shop>| Roster {
+        shop: shop.id.clone(),
+        seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
+        fallback_language: shop.fallback_language,
+    };
+    let mut rosters: Vec<Roster> = shops.values().map(roster).collect();
+    rosters.sort_by(|a, b| a.shop.cmp(&b.shop));
+    rosters
+}
+
+/// For each of `count` shards.
+pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
+    flow::Settings {
+        ack_level: match config.journal.durability {
+            Durability::Durable => "durable",
+            Durability::Memory => "memory",
+        },
+        conversations_max: config.flow.conversations_live_max.get().div_ceil(count),
+        messages_per_conversation_max: config.flow.messages_per_conversation_max.get(),
+        resume_for: config.timers.resume_for,
+        customer_silence_ask: config.timers.customer_silence_ask,
+        customer_silence_close: config.timers.customer_silence_close,
+        dedup: dedup::Settings {
+            window: config.dedup.repeat_window,
+            likeness_min: config.dedup.repeat_similarity_min as f32,
+            ..dedup::Settings::default()
+        },
+    }
+}

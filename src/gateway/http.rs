@@ -1,0 +1,79 @@
+//! The routes of the main address.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use crate::flow::Dispatch;
+use crate::protocol::ErrorCode;
+
+use super::problem::Refused;
+use super::token::Holder;
+use super::{Gateway, handshake, pages, session};
+
+/// Every route of the main address.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/v1/widget/session", post(session::widget))
+        .route("/v1/seat/session", post(session::seat))
+        .route("/v1/widget", get(handshake::widget))
+        .route("/v1/seat", get(handshake::seat))
+        .route("/v1/seat/queue", get(queue))
+        .route("/v1/demo", get(demo))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .merge(pages::router())
+        .fallback(|| async { Refused::new(ErrorCode::NotFound, "no such page") })
+        .with_state(gateway)
+}
+
+async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    if gateway.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+/// Everything that is measured, in the Prometheus text format.
+pub async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
+    let healthy = if gateway.journal.healthy() { 1.0 } else { 0.0 };
+    gateway.metrics.set(crate::metrics::names::Gauge::JournalHealthy, healthy);
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, text)], gateway.metrics.render()).into_response()
+}
+
+/// How to sign in to the demo shop; nothing when it is not served.
+async fn demo(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Refused> {
+    let shop = gateway.shops.values().find(|shop| shop.demo);
+    let shop = shop.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no demo shop here"))?;
+    Ok(Json(super::pages::demo_hints(shop)))
+}
+
+/// Queue and seats of the shop of a signed-in seat.
+async fn queue(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refused> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
+    let shop = match token {
+        Some(token) if matches!(token.holder, Holder::Seat(_)) => token.shop,
+        _ => return Err(Refused::new(ErrorCode::Unauthorized, "a seat's token is needed")),
+    };
+    let (reply, view) = tokio::sync::oneshot::channel();
+    gateway.dispatcher.tell(Dispatch::View(shop, reply), std::time::Instant::now());
+    let (waiting, seats) =
+        view.await.map_err(|_| Refused::new(ErrorCode::Unavailable, "the router is stopping"))?;
+    let seats: Vec<_> = seats.into_iter().filter(|seat| seat.state.is_some()).collect();
+    Ok(Json(json!({ "waiting": waiting, "seats": seats })))
+}

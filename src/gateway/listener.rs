@@ -1,0 +1,92 @@
+//! Accepts connections and serves HTTP on each until it ends or becomes a WebSocket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::metrics::names::Counter;
+use crate::protocol::ErrorCode;
+
+use super::Gateway;
+
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+/// What a connection over the limit is told before it is closed.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\
+    Connection: close\r\n\r\n";
+
+/// Leave to hold one connection; it travels with the connection, into the WebSocket as well.
+pub type Permit = Arc<OwnedSemaphorePermit>;
+
+/// Serves until `drain` is cancelled, then accepts nothing more.
+pub async fn serve(
+    gateway: Arc<Gateway>,
+    listener: TcpListener,
+    router: Router,
+    drain: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = drain.cancelled() => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of files, or the peer is gone already: neither is a reason to stop.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        match gateway.connections.clone().try_acquire_owned() {
+            Ok(permit) => {
+                let connection = http(gateway.clone(), stream, router.clone(), Arc::new(permit));
+                tokio::spawn(connection);
+            }
+            Err(_) => refuse(&gateway, stream),
+        }
+    }
+}
+
+async fn http(gateway: Arc<Gateway>, stream: TcpStream, router: Router, permit: Permit) {
+    // Acknowledgements are small and wait for nothing: Nagle's algorithm would hold them back.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(permit.clone());
+        router.clone().oneshot(request)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(gateway.limits.handshake)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::trace!(%error, "connection ended");
+    }
+}
+
+fn refuse(gateway: &Gateway, mut stream: TcpStream) {
+    gateway.metrics.count(Counter::Refused(ErrorCode::Overloaded));
+    tokio::spawn(async move {
+        let told = tokio::time::timeout(std::time::Duration::from_secs(1), stream.write_all(FULL));
+        // Whether it was heard makes no difference.
+        let _ = told.await;
+    });
+}

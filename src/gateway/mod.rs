@@ -1,0 +1,118 @@
+//! The edge: HTTP and WebSockets on one address.
+//!
+//! **In**: bytes from strangers.
+//! **Out**: admitted frames to the owners of conversations and to the scheduler; frames back.
+//! **Invariants**: nobody is listened to before a token verifies; a socket speaks for one customer or
+//! one seat and for nobody else; each socket has one task, and a slow one harms only itself.
+//! **Bounds**: open connections; time for a handshake, a body and a `hello`; bytes of a header, a
+//! body and a frame; bad frames; silence ([`Limits`]).
+
+mod connection;
+mod handshake;
+mod hello;
+mod http;
+mod listener;
+mod pages;
+mod problem;
+mod seat;
+mod session;
+mod socket;
+mod token;
+mod widget;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::admission::{self, SharedBucket};
+use crate::config::shop::Shop;
+use crate::deliver::Outbox;
+use crate::domain::ShopId;
+use crate::flow::{Dispatcher, Owners, Shops};
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::protocol::CloseCode;
+use crate::runtime::Clock;
+
+pub use http::{metrics, router};
+pub use listener::serve;
+pub use token::Secret;
+
+/// The bounds of the edge.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Open connections.
+    pub connections_max: usize,
+    /// Largest frame.
+    pub frame_bytes_max: usize,
+    /// Read buffer of each socket.
+    pub read_buffer_bytes: usize,
+    /// Bytes that may wait for one socket.
+    pub outbox_bytes_max: usize,
+    /// Bad frames before a socket is closed.
+    pub bad_frames_max: usize,
+    /// Time for a handshake, a request body and a `hello`, each.
+    pub handshake: Duration,
+    /// How often a client should be heard.
+    pub heartbeat: Duration,
+    /// Silence after which a client is dead.
+    pub peer_dead_after: Duration,
+    /// How long a token opens a socket.
+    pub token_ttl: Duration,
+    /// Messages and frames of one connection.
+    pub admission: Arc<admission::Limits>,
+}
+
+/// Everything that a connection works with.
+pub struct Gateway {
+    /// Bounds.
+    pub limits: Limits,
+    /// The shops.
+    pub shops: Shops,
+    /// The message allowance of each shop.
+    pub shop_buckets: BTreeMap<ShopId, Arc<SharedBucket>>,
+    /// The owners of conversations.
+    pub owners: Owners,
+    /// The scheduler.
+    pub dispatcher: Dispatcher,
+    /// For its health.
+    pub journal: Journal,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+    /// What tokens are signed with.
+    pub secret: Secret,
+    /// Open sockets.
+    pub sockets: DashMap<Uuid, Arc<Outbox>, ahash::RandomState>,
+    /// Leave to hold a connection.
+    pub connections: Arc<Semaphore>,
+    /// Leave to check a password: hashing one costs tens of milliseconds of a core.
+    pub password_checks: Semaphore,
+    /// Whether work is taken in.
+    pub ready: AtomicBool,
+}
+
+impl Gateway {
+    /// A shop by its id.
+    pub fn shop(&self, id: &str) -> Option<&Arc<Shop>> {
+        self.shops.get(&ShopId::from(id))
+    }
+
+    /// Whether the router takes work: started, not draining, and the journal can write.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) && self.journal.healthy()
+    }
+
+    /// Asks every socket to come back later.
+    pub fn close_all(&self) {
+        for socket in &self.sockets {
+            socket.close(CloseCode::Draining);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The two calls that give a token.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::config::shop::Shop;
+use crate::domain::{CustomerId, Language, RegionId, SeatId};
+use crate::metrics::names::Counter;
+use crate::protocol::ErrorCode;
+use crate::protocol::session::{Granted, Identity, SeatSession, WidgetSession};
+
+use super::Gateway;
+use super::problem::Refused;
+use super::token::{Customer, Holder, Secret, Token, proves_user};
+
+const BODY_BYTES_MAX: usize = 4096;
+const LOCALE_BYTES_MAX: usize = 64;
+
+type Answer = Result<(StatusCode, Json<Granted>), Refused>;
+
+/// `POST /v1/widget/session`.
+pub async fn widget(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: Body) -> Answer {
+    let granted = widget_session(&gateway, &headers, body).await;
+    count(&gateway, granted)
+}
+
+/// `POST /v1/seat/session`.
+pub async fn seat(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: Body) -> Answer {
+    let granted = seat_session(&gateway, &headers, body).await;
+    count(&gateway, granted)
+}
+
+fn count(gateway: &Gateway, granted: Result<Granted, Refused>) -> Answer {
+    match granted {
+        Ok(granted) => Ok((StatusCode::CREATED, Json(granted))),
+        Err(refused) => {
+            gateway.metrics.count(Counter::Refused(refused.code()));
+            Err(refused)
+        }
+    }
+}
+
+async fn widget_session(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Granted, Refused> {
+    let asked: WidgetSession = read(gateway, body).await?;
+    let shop = find_shop(gateway, &asked.shop)?;
+    let origin = allowed_origin(shop, headers)?;
+    let (id, verified, visitor) = match &asked.identity {
+        Some(identity) => {
+            let user_id = verify(shop, identity)?;
+            let customer = Secret::verified_customer(&user_id);
+            let visitor = customer.to_string();
+            (customer, Some(CustomerId::from(user_id)), visitor)
+        }
+        None => {
+            let (customer, visitor) = visitor(gateway, shop, asked.visitor.as_deref())?;
+            (customer, None, visitor)
+        }
+    };
+    let (locale, time_zone, region) = whereabouts(shop, &asked)?;
+    let customer = Customer { id, verified, locale, time_zone, region };
+    let mut granted = grant(gateway, shop, origin, Holder::Widget(customer));
+    granted.visitor = Some(visitor);
+    Ok(granted)
+}
+
+async fn seat_session(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Granted, Refused> {
+    let asked: SeatSession = read(gateway, body).await?;
+    let shop = find_shop(gateway, &asked.shop)?;
+    let origin = allowed_origin(shop, headers)?;
+    let Ok(_permit) = gateway.password_checks.try_acquire() else {
+        let text = "too many sign-ins at once";
+        return Err(Refused::for_a_while(ErrorCode::Overloaded, text, 1_000));
+    };
+    let seat = SeatId::from(asked.user);
+    let password = shop.seats.get(&seat).map(|account| account.password.clone());
+    let given = asked.password;
+    let check = move || password.is_some_and(|password| password.verify(&given));
+    let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+    if !matches {
+        return Err(Refused::new(ErrorCode::Unauthorized, "user or password is wrong"));
+    }
+    let mut granted = grant(gateway, shop, origin, Holder::Seat(seat.clone()));
+    granted.seat = Some(seat.to_string());
+    Ok(granted)
+}
+
+async fn read<T: DeserializeOwned>(gateway: &Gateway, body: Body) -> Result<T, Refused> {
+    let bytes = tokio::time::timeout(gateway.limits.handshake, to_bytes(body, BODY_BYTES_MAX))
+        .await
+        .map_err(|_| Refused::new(ErrorCode::BadFrame, "the body did not come in time"))?
+        .map_err(|_| Refused::new(ErrorCode::TooLarge, "the body is larger than 4 KiB"))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
+}
+
+fn find_shop<'a>(gateway: &'a Gateway, id: &str) -> Result<&'a Arc<Shop>, Refused> {
+    gateway.shop(id).ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such shop"))
+}
+
+/// The page that asks; a client without one is no page.
+fn allowed_origin(shop: &Shop, headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(None) };
+    match origin.to_str() {
+        Ok(origin) if shop.origins.allow(origin) => Ok(Some(origin.to_owned())),
+        _ => Err(Refused::new(ErrorCode::Forbidden, "this origin is not on the shop's list")),
+    }
+}
+
+fn verify(shop: &Shop, identity: &Identity) -> Result<String, Refused> {
+    let unproved = |text: &str| Refused::new(ErrorCode::Unauthorized, text);
+    match (identity, &shop.identity_secret) {
+        (Identity::Jwt { .. }, _) => Err(unproved("this shop has no keys for signed tokens")),
+        (Identity::Hmac { .. }, None) => Err(unproved("this shop has no identity secret")),
+        (Identity::Hmac { user_id, hmac }, Some(secret)) => {
+            if proves_user(secret.as_bytes(), user_id, hmac) {
+                Ok(user_id.clone())
+            } else {
+                Err(unproved("the identity does not verify"))
+            }
+        }
+    }
+}
+
+/// The customer of a handle; a handle that was not made here makes a new visitor, as null does.
+fn visitor(
+    gateway: &Gateway,
+    shop: &Shop,
+    handle: Option<&str>,
+) -> Result<(CustomerId, String), Refused> {
+    if let Some(handle) = handle
+        && let Some(customer) = gateway.secret.visitor(&shop.id, handle)
+    {
+        return Ok((customer, handle.to_owned()));
+    }
+    let fresh = gateway.secret.new_visitor(&shop.id);
+    let customer = gateway.secret.visitor(&shop.id, &fresh);
+    customer
+        .map(|customer| (customer, fresh))
+        .ok_or_else(|| Refused::new(ErrorCode::Unavailable, "no visitor could be made"))
+}
+
+type Whereabouts = (Option<Language>, Option<Arc<str>>, Option<RegionId>);
+
+fn whereabouts(shop: &Shop, asked: &WidgetSession) -> Result<Whereabouts, Refused> {
+    let wrong = |text: String| Refused::new(ErrorCode::BadFrame, text);
+    let locale = asked.locale.as_deref().unwrap_or_default();
+    if locale.len() > LOCALE_BYTES_MAX {
+        return Err(wrong("`locale` is too long".to_owned()));
+    }
+    // A tag that names no language is as good as none: the first message will tell.
+    let language = Language::from_locale(locale).ok();
+    let zone = asked.time_zone.as_deref().unwrap_or_default();
+    if !zone.is_empty() && jiff::tz::TimeZone::get(zone).is_err() {
+        return Err(wrong("`time_zone` is not an IANA time zone".to_owned()));
+    }
+    let region = shop.region_for(locale, zone);
+    Ok((language, (!zone.is_empty()).then(|| zone.into()), region))
+}
+
+fn grant(gateway: &Gateway, shop: &Shop, origin: Option<String>, holder: Holder) -> Granted {
+    let expires_at = gateway.clock.now() + gateway.limits.token_ttl;
+    let token = Token { shop: shop.id.clone(), origin, expires_at, holder };
+    Granted {
+        token: gateway.secret.seal(&token),
+        expires_at: expires_at.to_rfc3339(),
+        visitor: None,
+        seat: None,
+    }
+}

@@ -1,0 +1,90 @@
+//! A WebSocket with the rules of the protocol around it: text frames only, everything else named.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::deliver::Frame;
+use crate::protocol::CloseCode;
+
+/// How long a peer may take to read a close frame.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+/// The socket of one connection.
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    write_max: Duration,
+}
+
+/// What came in.
+#[derive(Debug)]
+pub enum Received {
+    /// A frame of the protocol.
+    Text(Utf8Bytes),
+    /// A binary message.
+    Binary,
+    /// The peer is gone, or has said goodbye.
+    Gone,
+    /// The peer broke a rule for which the socket closes.
+    Broken(CloseCode),
+}
+
+impl Socket {
+    /// A socket whose peer must read within `write_max` what is written.
+    pub fn new(stream: WebSocketStream<TcpStream>, write_max: Duration) -> Self {
+        Self { stream, write_max }
+    }
+
+    /// Waits for the next message; pings are answered on the way. Cancelling loses nothing.
+    pub async fn next(&mut self) -> Received {
+        loop {
+            return match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => Received::Text(text),
+                Some(Ok(Message::Binary(_))) => Received::Binary,
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Err(Error::Capacity(_))) => Received::Broken(CloseCode::TooLarge),
+                Some(Err(Error::Utf8(_))) => Received::Broken(CloseCode::NotUtf8),
+                None | Some(Ok(Message::Close(_)) | Err(_)) => Received::Gone,
+            };
+        }
+    }
+
+    /// Writes frames and flushes once.
+    ///
+    /// # Errors
+    /// When the peer is gone or does not read in time.
+    pub async fn write(&mut self, frames: &mut Vec<Frame>) -> Result<(), Gone> {
+        let stream = &mut self.stream;
+        let write = async move {
+            for frame in frames.drain(..) {
+                stream.feed(Message::Text(frame)).await?;
+            }
+            stream.flush().await
+        };
+        match tokio::time::timeout(self.write_max, write).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+
+    /// Closes with a code, and waits a little for the peer to have read it.
+    pub async fn close(mut self, code: CloseCode) {
+        let frame = CloseFrame { code: code.number().into(), reason: code.as_str().into() };
+        let close = async {
+            if self.stream.close(Some(frame)).await.is_ok() {
+                while let Some(Ok(_)) = self.stream.next().await {}
+            }
+        };
+        // A peer that does not answer is dropped.
+        let _ = tokio::time::timeout(CLOSE_MAX, close).await;
+    }
+}
+
+/// The peer is gone.
+#[derive(Debug)]
+pub struct Gone;

@@ -1,0 +1,259 @@
+//! Tokens and visitor handles: signed by this router, so that nothing has to be kept about them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{CustomerId, Language, RegionId, SeatId, ShopId, Timestamp};
+
+type HmacSha256 = Hmac<Sha256>;
+
+const KEY_BYTES: usize = 32;
+const HANDLE_BYTES: usize = 16;
+const HANDLE_TAG_BYTES: usize = 10;
+const HANDLE_PREFIX: &str = "v_";
+
+/// The key that tokens and visitor handles are signed with.
+#[derive(Clone)]
+pub struct Secret(Arc<[u8; KEY_BYTES]>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What a token says. It is signed, not hidden: it holds nothing that its owner may not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Token {
+    /// The shop.
+    pub shop: ShopId,
+    /// The page that it was given to; `None` for a client that is no page.
+    pub origin: Option<String>,
+    /// When it stops opening sockets.
+    pub expires_at: Timestamp,
+    /// Who.
+    pub holder: Holder,
+}
+
+/// Who holds a token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// A customer.
+    Widget(Customer),
+    /// A seat.
+    Seat(SeatId),
+}
+
+/// A customer, as known when the token was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Who.
+    pub id: CustomerId,
+    /// The shop's own id, when the shop vouched for it.
+    pub verified: Option<CustomerId>,
+    /// The language of the page.
+    pub locale: Option<Language>,
+    /// The IANA time zone of the page.
+    pub time_zone: Option<Arc<str>>,
+    /// The sales region that follows from them.
+    pub region: Option<RegionId>,
+}
+
+impl Secret {
+    /// The key in `data`, made on the first start, readable by its owner only.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or is not of the right length.
+    pub fn load_or_create(data: &Path) -> io::Result<Self> {
+        let path = data.join("secret.key");
+        match fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map(|key| Self(Arc::new(key))).map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, "secret.key is not 32 bytes long")
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key: [u8; KEY_BYTES] = rand::random();
+                write_private(&path, &key)?;
+                Ok(Self(Arc::new(key)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Signs a token.
+    pub fn seal(&self, token: &Token) -> String {
+        let payload = serde_json::to_vec(token).expect("tokens have string keys");
+        let tag = self.tag(b"token", &payload);
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// Opens a token that was signed here and has not expired at `now`.
+    pub fn open(&self, text: &str, now: Timestamp) -> Option<Token> {
+        let (payload, tag) = text.split_once('.')?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
+        self.mac(b"token", &payload).verify_slice(&tag).ok()?;
+        let token: Token = serde_json::from_slice(&payload).ok()?;
+        (now < token.expires_at).then_some(token)
+    }
+
+    /// A new visitor handle for a shop: random, and signed so that only handles from here count.
+    pub fn new_visitor(&self, shop: &ShopId) -> String {
+        let random: [u8; HANDLE_BYTES] = rand::random();
+        let mut handle = random.to_vec();
+        handle.extend_from_slice(&self.visitor_tag(shop, &random));
+        format!("{HANDLE_PREFIX}{}", URL_SAFE_NO_PAD.encode(handle))
+    }
+
+    /// The customer behind a visitor handle; `None` when it was not made here for this shop. The
+    /// handle is a credential, so only a digest of it names the customer from here on.
+    pub fn visitor(&self, shop: &ShopId, handle: &str) -> Option<CustomerId> {
+        let bytes = URL_SAFE_NO_PAD.decode(handle.strip_prefix(HANDLE_PREFIX)?).ok()?;
+        if bytes.len() != HANDLE_BYTES + HANDLE_TAG_BYTES {
+            return None;
+        }
+        let (random, tag) = bytes.split_at(HANDLE_BYTES);
+        let known: bool =
+            subtle::ConstantTimeEq::ct_eq(&self.visitor_tag(shop, random)[..], tag).into();
+        known.then(|| CustomerId::from(format!("a_{}", digest(&bytes))))
+    }
+
+    /// The customer that a shop vouches for as `user_id`.
+    pub fn verified_customer(user_id: &str) -> CustomerId {
+        CustomerId::from(format!("u_{}", digest(user_id.as_bytes())))
+    }
+
+    fn visitor_tag(&self, shop: &ShopId, random: &[u8]) -> [u8; HANDLE_TAG_BYTES] {
+        let mut message = shop.as_str().as_bytes().to_vec();
+        message.push(0);
+        message.extend_from_slice(random);
+        let tag = self.tag(b"visitor", &message);
+        let mut short = [0; HANDLE_TAG_BYTES];
+        short.copy_from_slice(&tag[..HANDLE_TAG_BYTES]);
+        short
+    }
+
+    fn tag(&self, purpose: &[u8], message: &[u8]) -> Vec<u8> {
+        self.mac(purpose, message).finalize().into_bytes().to_vec()
+    }
+
+    fn mac(&self, purpose: &[u8], message: &[u8]) -> HmacSha256 {
+        let mut mac = HmacSha256::new_from_slice(&self.0[..]).expect("HMAC takes any key length");
+        mac.update(purpose);
+        mac.update(&[0]);
+        mac.update(message);
+        mac
+    }
+}
+
+/// Whether `proof` is the lower-case hex HMAC-SHA-256 of `user_id` under `key`.
+pub fn proves_user(key: &[u8], user_id: &str, proof: &str) -> bool {
+    let mut mac = HmacSha256::new_from_slice(key).expect("HMAC takes any key length");
+    mac.update(user_id.as_bytes());
+    from_hex(proof).is_some_and(|tag| mac.verify_slice(&tag).is_ok())
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return None;
+    }
+    let pair = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
+    (0..text.len()).step_by(2).map(pair).collect()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..15])
+}
+
+/// Writes a file that only its owner may read, complete or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let partial = path.with_extension("tmp");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(byte: u8) -> Secret {
+        Secret(Arc::new([byte; KEY_BYTES]))
+    }
+
+    fn token() -> Token {
+        Token {
+            shop: ShopId::from("demo"),
+            origin: Some("https://shop.example".to_owned()),
+            expires_at: Timestamp::from_millis(1_000),
+            holder: Holder::Seat(SeatId::from("mai")),
+        }
+    }
+
+    #[test]
+    fn a_token_opens_until_it_expires_and_only_with_its_own_key() {
+        let sealed = secret(1).seal(&token());
+
+        assert_eq!(secret(1).open(&sealed, Timestamp::from_millis(999)), Some(token()));
+        assert_eq!(secret(1).open(&sealed, Timestamp::from_millis(1_000)), None);
+        assert_eq!(secret(2).open(&sealed, Timestamp::from_millis(999)), None);
+    }
+
+    #[test]
+    fn a_changed_token_does_not_open() {
+        let sealed = secret(1).seal(&token());
+        for at in 0..sealed.len() {
+            let mut bytes = sealed.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).expect("ASCII");
+            // The last letter of Base64 may hold bits that mean nothing; those must be zero.
+            assert_eq!(secret(1).open(&changed, Timestamp::default()), None, "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_visitor_handle_names_the_same_customer_in_its_own_shop_only() {
+        let shop = ShopId::from("demo");
+        let handle = secret(1).new_visitor(&shop);
+
+        let customer = secret(1).visitor(&shop, &handle);
+
+        assert!(customer.is_some());
+        assert_eq!(customer, secret(1).visitor(&shop, &handle));
+        assert_eq!(secret(1).visitor(&ShopId::from("other"), &handle), None);
+        assert_eq!(secret(2).visitor(&shop, &handle), None);
+        for forged in ["", "v_", "v_AAAA", "me", &handle[2..]] {
+            assert_eq!(secret(1).visitor(&shop, forged), None);
+        }
+    }
+
+    #[test]
+    fn a_user_is_proved_by_the_hmac_of_the_id() {
+        // Computed with `printf user-7 | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef`.
+        let key = b"0123456789abcdef0123456789abcdef";
+        let mut mac = HmacSha256::new_from_slice(key).expect("a key");
+        mac.update(b"user-7");
+        let proof: String =
+            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+
+        assert!(proves_user(key, "user-7", &proof));
+        assert!(!proves_user(key, "user-8", &proof));
+        assert!(!proves_user(key, "user-7", &proof.to_uppercase()));
+        assert!(!proves_user(key, "user-7", "é"));
+    }
+}

@@ -1,0 +1,45 @@
+//! Frames of a customer, handed to the owner of the customer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use crate::flow::{CustomerAct, FromCustomer, Input, Profile};
+use crate::protocol::ClientFrame;
+
+use super::connection::{Connection, NotTaken};
+
+impl Connection {
+    pub(super) fn from_widget(
+        &mut self,
+        profile: &Arc<Profile>,
+        frame: Option<Uuid>,
+        parsed: ClientFrame<'_>,
+        arrived_at: Instant,
+    ) -> Result<(), NotTaken> {
+        let act = match parsed {
+            ClientFrame::Send { id, conversation, text } => {
+                self.admit_message(&text)?;
+                CustomerAct::Send { id, conversation, text: text.into() }
+            }
+            other => {
+                self.admit_frame()?;
+                match other {
+                    ClientFrame::Person { conversation } => CustomerAct::Person(conversation),
+                    ClientFrame::Rate { conversation, score } => {
+                        CustomerAct::Rate(conversation, score)
+                    }
+                    ClientFrame::Close { conversation } => CustomerAct::Close(conversation),
+                    ClientFrame::Typing { conversation } => CustomerAct::Typing(conversation),
+                    ClientFrame::Received { conversation, seq } => {
+                        CustomerAct::Received(conversation, seq)
+                    }
+                    _ => return Err(NotTaken::OtherRole),
+                }
+            }
+        };
+        let from = FromCustomer { profile: profile.clone(), link: self.link.clone(), frame, act };
+        self.hand_over(self.owner_of(&profile.customer), Input::Customer(from), arrived_at)
+    }
+}
