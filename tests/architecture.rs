@@ -33,6 +33,7 @@ const EDGES: &[&str] = &["flow", "gateway", "integrations", "journal", "admin", 
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("flow", "journal", "an owner writes down what it decided before it tells anybody"),
     ("gateway", "flow", "sockets hand messages to the owner of their conversation"),
+    ("gateway", "journal", "a message is refused at the door while nothing can be kept"),
     ("admin", "flow", "supervisors ask the owners of conversations"),
     ("admin", "gateway", "readiness and figures of the sockets"),
     ("sim", "flow", "the simulator drives the owners of conversations"),
