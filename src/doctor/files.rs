@@ -66,6 +66,40 @@ pub(super) fn data_folder(config: &Config) -> Finding {
     }
 }
 
+/// Below this many files of the journal there is no room to finish what was begun.
+const SEGMENTS_NEEDED: u64 = 4;
+/// Below this many a busy day may not fit.
+const SEGMENTS_WANTED: u64 = 64;
+
+pub(super) fn free_space(config: &Config) -> Finding {
+    const CHECK: &str = "free space";
+    let folder = &config.paths.data;
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) => space_verdict(
+            disk.f_bavail.saturating_mul(disk.f_frsize),
+            config.journal.segment as u64,
+        ),
+        Err(error) => {
+            let text = format!("{} cannot be asked: {error}", folder.display());
+            Finding::new(CHECK, Verdict::Wrong, text)
+        }
+    }
+}
+
+fn space_verdict(free: u64, segment: u64) -> Finding {
+    let verdict = match free / segment.max(1) {
+        segments if segments < SEGMENTS_NEEDED => Verdict::Wrong,
+        segments if segments < SEGMENTS_WANTED => Verdict::Odd,
+        _ => Verdict::Good,
+    };
+    let text = format!(
+        "{} MiB free in the data folder, the journal grows by {} MiB at a time",
+        free >> 20,
+        segment >> 20
+    );
+    Finding::new("free space", verdict, text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +117,15 @@ mod tests {
         fs::write(folder.path().join("file"), "").expect("a file");
         config.paths.data = folder.path().join("file");
         assert_eq!(data_folder(&config).verdict, Verdict::Wrong);
+    }
+
+    #[test]
+    fn little_space_is_odd_and_none_is_wrong() {
+        let segment = 16 << 20;
+
+        assert_eq!(space_verdict(3 * segment, segment).verdict, Verdict::Wrong);
+        assert_eq!(space_verdict(4 * segment, segment).verdict, Verdict::Odd);
+        assert_eq!(space_verdict(64 * segment, segment).verdict, Verdict::Good);
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod files;
 pub mod fsync;
 mod ports;
 
+use std::time::Duration;
+
 use crate::config::shop::Shop;
 use crate::config::{Config, Loaded, Mistakes, Origin};
 
@@ -55,8 +57,15 @@ impl Finding {
 }
 
 /// Every check of the machine, in the order in which they are told.
-const CHECKS: &[fn(&Config) -> Finding] =
-    &[shops, files::data_folder, files::open_files, ports::main, ports::admin];
+const CHECKS: &[fn(&Config) -> Finding] = &[
+    shops,
+    files::data_folder,
+    files::free_space,
+    disk,
+    files::open_files,
+    ports::main,
+    ports::admin,
+];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for
 /// the defaults.
@@ -94,5 +103,33 @@ fn shops(config: &Config) -> Finding {
             Finding::new(CHECK, Verdict::Good, format!("no mistakes in {}", names.join(", ")))
         }
         Err(errors) => Finding::new(CHECK, Verdict::Wrong, errors.to_string()),
+    }
+}
+
+/// Above this, at the 99th percentile, the wait for the disk is a part of the first response that
+/// a customer notices under load, when several waits follow one another.
+const SLOW_DISK: Duration = Duration::from_millis(20);
+
+fn disk(config: &Config) -> Finding {
+    const CHECK: &str = "disk";
+    match fsync::probe(&config.paths.data) {
+        Ok(took) => {
+            let millis = |time: Duration| time.as_secs_f64() * 1e3;
+            let text = format!(
+                "{} writes kept in p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+                took.samples,
+                millis(took.p50),
+                millis(took.p99),
+                millis(took.max)
+            );
+            if took.p99 <= SLOW_DISK {
+                return Finding::new(CHECK, Verdict::Good, text);
+            }
+            let text = format!("{text}: every acknowledgement waits for that");
+            Finding::new(CHECK, Verdict::Odd, text)
+        }
+        Err(error) => {
+            Finding::new(CHECK, Verdict::Wrong, format!("writes cannot be kept: {error}"))
+        }
     }
 }
