@@ -56,16 +56,23 @@ pub struct Counter {
     tally: Tally,
     /// `unittest` tells how many ran before it tells how they ended.
     ran: u64,
+    failures: Vec<String>,
 }
+
+/// Failed tests that are named again at the end.
+const FAILURES_NAMED_MAX: usize = 50;
 
 impl Counter {
     /// A counter for the output of `runner`.
     pub fn new(runner: Runner) -> Self {
-        Self { runner, tally: Tally::default(), ran: 0 }
+        Self { runner, tally: Tally::default(), ran: 0, failures: Vec::new() }
     }
 
     /// Takes the next line of the output.
     pub fn read(&mut self, line: &str) {
+        if self.names_a_failure(line) && self.failures.len() < FAILURES_NAMED_MAX {
+            self.failures.push(line.trim().to_owned());
+        }
         match self.runner {
             Runner::Plain => {}
             Runner::Cargo => {
@@ -86,6 +93,24 @@ impl Counter {
                     failed: number("fail ") + number("cancelled "),
                     skipped: number("skipped ") + number("todo "),
                 };
+            }
+        }
+    }
+
+    /// Lines that name a test that failed, to be shown again where nobody has to look for them.
+    pub fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
+    fn names_a_failure(&self, line: &str) -> bool {
+        match self.runner {
+            Runner::Plain => false,
+            Runner::Cargo => line.starts_with("test ") && line.ends_with("... FAILED"),
+            Runner::Unittest => line.starts_with("FAIL: ") || line.starts_with("ERROR: "),
+            // Node marks a failed test where it runs, and all of them once more at the end.
+            Runner::Node => {
+                line.trim_start().starts_with("✖ ")
+                    && !self.failures.iter().any(|it| it == line.trim())
             }
         }
     }
@@ -174,6 +199,19 @@ mod tests {
             "ℹ tests 6\nℹ suites 0\nℹ pass 3\nℹ fail 1\nℹ cancelled 1\nℹ skipped 1\nℹ todo 0\n";
 
         assert_eq!(count(Runner::Node, output, false), "3 passed, 2 failed, 1 skipped");
+    }
+
+    #[test]
+    fn failed_tests_are_named_once() {
+        for (runner, output, name) in [
+            (Runner::Cargo, "test a::b ... ok\ntest a::c ... FAILED\n", "test a::c ... FAILED"),
+            (Runner::Unittest, "FAIL: test_x (m.C)\nTraceback\n", "FAIL: test_x (m.C)"),
+            (Runner::Node, "✔ one (1ms)\n✖ two (2ms)\nℹ fail 1\n✖ two (2ms)\n", "✖ two (2ms)"),
+        ] {
+            let mut counter = Counter::new(runner);
+            output.lines().for_each(|line| counter.read(line));
+            assert_eq!(counter.failures(), [name]);
+        }
     }
 
     #[test]

@@ -72,12 +72,12 @@ pub fn web(check: bool) -> anyhow::Result<bool> {
 
 fn run_steps<'a>(steps: impl Iterator<Item = &'a Step>, mode: Mode) -> Tally {
     let mut total = Tally::default();
-    let mut told = Vec::new();
+    let (mut told, mut failures) = (Vec::new(), Vec::new());
     for step in steps {
         println!("\n==> {}", step.name);
         let started = Instant::now();
         let tally = match prepare(step, mode) {
-            Ok(()) => run_step(step),
+            Ok(()) => run_step(step, &mut failures),
             Err(missing) if mode == Mode::AsItIs => {
                 println!("SKIPPED {}: {missing:#}", step.name);
                 Tally::SKIPPED
@@ -91,6 +91,7 @@ fn run_steps<'a>(steps: impl Iterator<Item = &'a Step>, mode: Mode) -> Tally {
         total += tally;
     }
     println!("\n{}\n", told.join("\n"));
+    failures.iter().for_each(|failure| println!("{failure}"));
     total
 }
 
@@ -113,7 +114,7 @@ fn prepare(step: &Step, mode: Mode) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_step(step: &Step) -> Tally {
+fn run_step(step: &Step, failures: &mut Vec<String>) -> Tally {
     let mut counter = Counter::new(step.runner);
     let mut ended_well = true;
     for command in step.commands {
@@ -126,6 +127,7 @@ fn run_step(step: &Step) -> Tally {
             break;
         }
     }
+    failures.extend(counter.failures().iter().map(|name| format!("{}: {name}", step.name)));
     counter.finish(ended_well)
 }
 
