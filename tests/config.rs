@@ -266,6 +266,13 @@ fn tradewind(arguments: &str) -> (Option<i32>, String) {
 }
 
 #[test]
+fn a_file_that_never_ends_is_a_mistake_and_not_a_full_memory() {
+    let mistakes = Config::load(Some("/dev/zero".as_ref()), Vec::new()).expect_err("a mistake");
+
+    assert_eq!(lines(&mistakes), ["/dev/zero: cannot be read: larger than 1 MiB"]);
+}
+
+#[test]
 fn the_exit_code_tells_success_wrong_settings_and_a_failed_check_apart() {
     for (arguments, code, word) in [
         ("--help", 0, "Examples:"),

@@ -1,5 +1,7 @@
 //! Reads the sources from the machine: the environment and the file.
 
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::limits::Config;
@@ -9,6 +11,9 @@ use super::sources::{Flag, Sources};
 
 /// The file that is read when none is named and it exists.
 pub const DEFAULT_FILE: &str = "config/tradewind.toml";
+
+/// The commented file of every setting has some 20 KiB; what is larger than this is something else.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 impl Config {
     /// Loads the configuration: `flags` over the environment over the file over the defaults.
@@ -29,7 +34,7 @@ impl Config {
         let Some(path) = path else {
             return Self::resolve(&sources);
         };
-        match std::fs::read_to_string(&path) {
+        match read(&path) {
             Ok(text) => {
                 sources.file = Some((path, text));
                 Self::resolve(&sources)
@@ -40,4 +45,14 @@ impl Config {
             }
         }
     }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    // One byte more than allowed tells a file that is too large from one that just fits.
+    let bytes = File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if bytes as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB"));
+    }
+    Ok(text)
 }
