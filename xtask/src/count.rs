@@ -110,6 +110,7 @@ impl Counter {
             // Node marks a failed test where it runs, and all of them once more at the end.
             Runner::Node => {
                 line.trim_start().starts_with("✖ ")
+                    && line != "✖ failing tests:"
                     && !self.failures.iter().any(|it| it == line.trim())
             }
         }
@@ -206,7 +207,11 @@ mod tests {
         for (runner, output, name) in [
             (Runner::Cargo, "test a::b ... ok\ntest a::c ... FAILED\n", "test a::c ... FAILED"),
             (Runner::Unittest, "FAIL: test_x (m.C)\nTraceback\n", "FAIL: test_x (m.C)"),
-            (Runner::Node, "✔ one (1ms)\n✖ two (2ms)\nℹ fail 1\n✖ two (2ms)\n", "✖ two (2ms)"),
+            (
+                Runner::Node,
+                "✔ one (1ms)\n✖ two (2ms)\nℹ fail 1\n✖ failing tests:\n✖ two (2ms)\n",
+                "✖ two (2ms)",
+            ),
         ] {
             let mut counter = Counter::new(runner);
             output.lines().for_each(|line| counter.read(line));
