@@ -160,6 +160,7 @@ export class Client {
   private session: string | null = null;
   private heartbeatMs = 5_000;
   private readonly held = new Map<string, { epoch: number; last: number }>();
+  private readonly left = new Set<string>();
   private asked = new Map<string, number>();
   private awaited = new Map<string, number>();
   private welcomed = false;
@@ -231,13 +232,15 @@ export class Client {
 
   /** Takes a conversation's past from elsewhere (`accepted`), as if it had come event by event. */
   adopt(conversation: string, epoch: number, history: EventFrame[]): void {
+    this.left.delete(conversation);
     this.held.set(conversation, { epoch, last: 0 });
     this.hooks.reset(conversation);
     for (const event of history) this.onEvent(event);
   }
 
-  /** Stops following a conversation. */
+  /** Stops following a conversation: what still comes of it is passed over. */
   forget(conversation: string): void {
+    this.left.add(conversation);
     this.held.delete(conversation);
     this.awaited.delete(conversation);
   }
@@ -398,7 +401,7 @@ export class Client {
     this.previous = null;
     this.set("online", "");
     for (const id of this.hooks.welcome(listed)) {
-      if (this.held.has(id)) continue;
+      if (this.held.has(id) || this.left.has(id)) continue;
       this.held.set(id, { epoch: 0, last: 0 });
       again = true;
     }
@@ -408,6 +411,7 @@ export class Client {
   }
 
   private onEvent(event: EventFrame): void {
+    if (this.left.has(event.conversation)) return;
     const at = this.at(event);
     if (at === null || event.seq <= at.last) return;
     if (event.seq > at.last + 1) return this.reopen();
@@ -422,6 +426,7 @@ export class Client {
   }
 
   private onAck(ack: Position & { id: string }): void {
+    this.left.delete(ack.conversation);
     const at = this.at(ack);
     const message = this.take(ack.id);
     if (message !== undefined) this.hooks.acknowledged(message, ack);

@@ -215,7 +215,7 @@ function addOffer(offer: Offer): void {
   bar.dataset["span"] = String(Math.max(1, Date.parse(offer.expires_at) - now()));
   const card = el(
     "article",
-    { class: `offer ${offer.sentiment ?? ""}`, "data-offer": offer.offer },
+    { class: `offer ${offer.sentiment ?? ""}`, "data-conversation": offer.conversation },
     el("p", { class: "offer-facts" }, el("strong", {}, facts.join(" · ")), " ", el("span", { class: "soft" }, sure)),
     el("p", { class: "offer-times" }, timer("waits", now() - offer.waiting_ms, "since"), timer("first response due", Date.parse(offer.deadline), "until")),
     el("ul", { class: "why", "aria-label": "Why you" }, ...(offer.why ?? []).map((reason) => el("li", {}, reason))),

@@ -1,0 +1,343 @@
+// The pages in a real browser against the real binary: what a customer and an operator see and do.
+//
+//   TRADEWIND_BIN     the binary (target/release/tradewind)
+//   CHROMIUM          the browser (/usr/bin/chromium)
+//   UPDATE_SCREENSHOT set to write docs/images/*.png
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { chromium } from "playwright-core";
+import { ROOT, startServer } from "./server.mjs";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+];
+const WAIT_MS = 15_000;
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const COMPLAINT = "Hola, el paquete llegó roto y nadie me contesta.";
+
+describe("the pages", { timeout: 240_000 }, () => {
+  let server;
+  let browser;
+  let demo;
+  let contexts = [];
+  let complaints = [];
+
+  before(async () => {
+    assert.ok(existsSync(CHROMIUM), `no browser at ${CHROMIUM}: install chromium or set CHROMIUM`);
+    server = await startServer();
+    demo = await (await fetch(`${server.url}/v1/demo`)).json();
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  afterEach(async () => {
+    await Promise.all(contexts.map((context) => context.close()));
+    contexts = [];
+    const said = complaints;
+    complaints = [];
+    assert.deepEqual(said, [], "the browser's console has errors");
+  });
+
+  async function visitor(options = {}) {
+    const context = await browser.newContext({ locale: "es-MX", timezoneId: "America/Mexico_City", ...options });
+    context.setDefaultTimeout(WAIT_MS);
+    contexts.push(context);
+    return context;
+  }
+
+  async function open(context, path) {
+    const page = await context.newPage();
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(`${path}: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
+    await page.goto(server.url + path);
+    return page;
+  }
+
+  async function widget(context, path = "/widget") {
+    const page = await open(context, path);
+    await page.locator('body[data-status="online"]').waitFor();
+    return page;
+  }
+
+  async function write(page, text) {
+    await page.locator("#text").fill(text);
+    await page.locator("#text").press("Enter");
+  }
+
+  async function seat(user = "lucia") {
+    const page = await open(await visitor({ locale: "en-GB", viewport: { width: 1360, height: 860 } }), `/seat?user=${user}`);
+    await page.getByLabel("Password").fill(demo.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator("#desk").waitFor();
+    await page.getByRole("radio", { name: "Ready" }).check();
+    await page.locator("#slots", { hasText: "slots" }).waitFor();
+    return page;
+  }
+
+  const message = (page, from, text) => page.locator(`.message[data-from="${from}"]`, { hasText: text });
+  const texts = (page) => page.locator(".message .body").allTextContents();
+
+  async function violations(page) {
+    // The policy of the pages forbids foreign scripts: the audit comes in over the debugger instead.
+    const session = await page.context().newCDPSession(page);
+    await session.send("Runtime.evaluate", { expression: AXE });
+    await page.waitForTimeout(250);
+    const found = await page.evaluate(async () => (await window.axe.run(document)).violations);
+    await session.detach();
+    return found
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
+  }
+
+  /** A customer who has asked for a person and a seat that has accepted. */
+  async function inConversation(text = COMPLAINT, context = undefined) {
+    const operator = await seat();
+    const customer = await widget(context ?? (await visitor()));
+    await write(customer, text);
+    await message(customer, "customer", text).locator(".state", { hasText: "Enviado" }).waitFor();
+    await customer.locator("#person").click();
+    const conversation = await customer.evaluate(() => localStorage.getItem("tradewind.demo.conversation"));
+    await operator.locator(`.offer[data-conversation="${conversation}"]`).getByRole("button", { name: "Accept" }).click();
+    await message(operator, "customer", text).waitFor();
+    return { operator, customer };
+  }
+
+  async function hangUp(operator) {
+    await operator.keyboard.press("Alt+KeyE");
+    await operator.locator(".line", { hasText: "Closed by seat" }).waitFor();
+  }
+
+  async function giveUp(customer) {
+    await customer.locator("#end").click();
+    await customer.locator("#fresh").waitFor();
+  }
+
+  test("a Spanish customer and a seat hold a conversation both ways", async () => {
+    const { operator, customer } = await inConversation();
+
+    await operator.locator("#talk-title", { hasText: "Spanish" }).waitFor();
+    await operator.keyboard.press("Alt+KeyL");
+    await write(operator, "Hola, lo miro ahora.");
+    await message(operator, "seat", "lo miro").locator(".state", { hasText: "Sent" }).waitFor();
+    await message(customer, "seat", "Hola, lo miro ahora.").waitFor();
+    await write(customer, "¡Gracias!");
+    await message(operator, "customer", "¡Gracias!").waitFor();
+    await message(customer, "customer", "¡Gracias!").and(customer.locator('[data-state="sent"]')).waitFor();
+    assert.equal(await customer.locator("html").getAttribute("lang"), "es-MX");
+    assert.equal(await customer.locator("#send").textContent(), "Enviar");
+    if (process.env.UPDATE_SCREENSHOT) await photograph(customer, operator);
+
+    await hangUp(operator);
+    await customer.locator("#rating").waitFor();
+    await customer.getByRole("button", { name: "5/5" }).click();
+    await customer.locator("#rating-label", { hasText: "¡Gracias!" }).waitFor();
+    await operator.locator(".line", { hasText: "Rated 5 of 5" }).waitFor({ timeout: 3_000 }).catch(() => undefined);
+  });
+
+  async function photograph(customer, operator) {
+    const folder = join(ROOT, "docs", "images");
+    mkdirSync(folder, { recursive: true });
+    await customer.setViewportSize({ width: 480, height: 860 });
+    await customer.waitForTimeout(400);
+    const [left, right] = await Promise.all([customer.screenshot(), operator.screenshot()]);
+    const sheet = await (await visitor()).newPage();
+    await sheet.setViewportSize({ width: 480 + 1360 + 24, height: 860 });
+    await sheet.setContent(`<style>body{margin:0;display:flex;gap:24px;background:#888}</style>
+      <img src="data:image/png;base64,${left.toString("base64")}"><img src="data:image/png;base64,${right.toString("base64")}">`);
+    await sheet.waitForTimeout(200);
+    await sheet.screenshot({ path: join(folder, "widget-and-seat.png") });
+  }
+
+  test("a reload shows the same conversation again", async () => {
+    const { operator, customer } = await inConversation();
+    await write(operator, "Un momento.");
+    await message(customer, "seat", "Un momento.").waitFor();
+    const before = await texts(customer);
+
+    await customer.reload();
+    await message(customer, "seat", "Un momento.").waitFor();
+    await write(operator, "Ya está.");
+    await message(customer, "seat", "Ya está.").waitFor();
+
+    assert.deepEqual(await texts(customer), [...before, "Ya está."]);
+    await hangUp(operator);
+  });
+
+  test("what is written without a connection is sent once when it is back", async () => {
+    const context = await visitor();
+    const { operator, customer } = await inConversation(COMPLAINT, context);
+
+    await context.setOffline(true);
+    await customer.evaluate(() => window.dispatchEvent(new Event("offline")));
+    const lines = ["uno", "dos", "tres"];
+    for (const text of lines) await write(customer, text);
+    await context.setOffline(false);
+    await customer.reload();
+
+    for (const text of lines) await message(operator, "customer", text).waitFor();
+    await message(customer, "customer", "tres").locator(".state", { hasText: "Enviado" }).waitFor();
+    const seen = await texts(operator);
+    assert.deepEqual(seen.slice(-3), lines);
+    await hangUp(operator);
+    complaints = complaints.filter((said) => !said.includes("ERR_INTERNET_DISCONNECTED"));
+  });
+
+  test("an order question is answered by the machine, with its source", async () => {
+    const order = demo.orders?.[0] ?? "TW-10482";
+    const customer = await widget(await visitor());
+
+    await write(customer, `¿Dónde está mi pedido ${order}?`);
+
+    const answer = message(customer, "machine", order);
+    await answer.waitFor();
+    await answer.locator(".state", { hasText: `orders/${order}` }).waitFor();
+    await answer.locator(".who", { hasText: "Respuesta automática" }).waitFor();
+    await customer.locator("#person:not([hidden])").waitFor();
+    await giveUp(customer);
+  });
+
+  test("an Arabic widget runs from right to left, and a foreign message keeps its own direction", async () => {
+    const customer = await widget(await visitor({ locale: "ar-SA", timezoneId: "Asia/Riyadh" }));
+
+    await write(customer, "أين طلبي؟ وصلت الشحنة ناقصة");
+    await message(customer, "customer", "أين طلبي").locator(".state", { hasText: "أُرسلت" }).waitFor();
+    await write(customer, "order 12345 please");
+    const english = message(customer, "customer", "order 12345 please");
+    await english.waitFor();
+
+    assert.equal(await customer.locator("html").getAttribute("dir"), "rtl");
+    const direction = (locator) => locator.evaluate((node) => getComputedStyle(node).direction);
+    assert.equal(await direction(customer.locator("#log")), "rtl");
+    assert.equal(await direction(message(customer, "customer", "أين طلبي").locator(".body")), "rtl");
+    assert.equal(await direction(english.locator(".body")), "ltr");
+    assert.deepEqual(await violations(customer), []);
+    await giveUp(customer);
+  });
+
+  test("Enter that ends an input method's composition does not send", async () => {
+    const customer = await widget(await visitor({ locale: "ja-JP", timezoneId: "Asia/Tokyo" }));
+    const session = await customer.context().newCDPSession(customer);
+    await customer.locator("#text").focus();
+
+    await session.send("Input.imeSetComposition", { text: "にほん", selectionStart: 3, selectionEnd: 3 });
+    await customer.locator("#text").dispatchEvent("keydown", { key: "Enter", isComposing: true, keyCode: 229 });
+    assert.equal(await customer.locator(".message").count(), 0);
+    await session.send("Input.insertText", { text: "日本" });
+    await customer.locator("#text").press("Enter");
+
+    await message(customer, "customer", "日本").locator(".state", { hasText: "送信済み" }).waitFor();
+    await giveUp(customer);
+  });
+
+  test("markup in a message stays text on both sides", async () => {
+    const markup = '<img src=x onerror="document.title=1"> <b>no</b>';
+    const { operator, customer } = await inConversation(`Reclamación ${markup}`);
+
+    for (const page of [operator, customer]) {
+      assert.equal(await message(page, "customer", "<b>no</b>").count(), 1);
+      assert.equal(await page.locator(".log img, .log b").count(), 0);
+    }
+    await hangUp(operator);
+  });
+
+  test("notes stay with the seats, and a conversation can be declined and handed over", async () => {
+    const { operator, customer } = await inConversation();
+    await operator.locator("#text").fill("revendedor conocido");
+    await operator.getByRole("button", { name: "Note" }).click();
+    await operator.locator(".note", { hasText: "revendedor conocido" }).waitFor();
+
+    await operator.locator("#to-kind").selectOption("skill");
+    await operator.locator("#to").fill(demo.skills?.[0] ?? "refunds");
+    await operator.getByRole("button", { name: "Hand over" }).click();
+    await operator.locator(".line", { hasText: /Handed over|Taken back/ }).first().waitFor();
+    await customer.locator(".line", { hasText: "compañero" }).waitFor();
+
+    assert.equal(await customer.getByText("revendedor conocido").count(), 0);
+    await giveUp(customer);
+    await customer.locator("#fresh").click();
+    assert.equal(await customer.locator(".message").count(), 0);
+  });
+
+  test("the keyboard alone takes an offer, moves between conversations, answers and closes", async () => {
+    const operator = await seat();
+    const names = ["primera", "segunda"];
+    for (const name of names) {
+      const customer = await widget(await visitor());
+      await write(customer, `${COMPLAINT} Soy la ${name}.`);
+      await customer.locator("#person:not([disabled])").click();
+      await operator.locator(".offer").first().waitFor();
+      await operator.keyboard.press("Alt+KeyA");
+      await message(operator, "customer", `Soy la ${name}.`).waitFor();
+    }
+
+    await operator.keyboard.press("Alt+KeyJ");
+    await message(operator, "customer", "Soy la primera.").waitFor();
+    await operator.keyboard.press("Alt+KeyL");
+    await operator.keyboard.type("Para la primera");
+    await operator.keyboard.press("Control+Enter");
+    await message(operator, "seat", "Para la primera").and(operator.locator('[data-state="sent"]')).waitFor();
+    await hangUp(operator);
+    await operator.keyboard.press("Alt+KeyK");
+    await message(operator, "customer", "Soy la segunda.").waitFor();
+    await hangUp(operator);
+  });
+
+  test("a wrong password is refused in words", async () => {
+    const page = await open(await visitor({ locale: "en-GB" }), "/seat?user=lucia");
+    await page.getByLabel("Password").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+
+    await page.locator("#sign-in-error", { hasText: /password/ }).waitFor();
+    complaints = complaints.filter((said) => !said.includes("401"));
+  });
+
+  for (const colorScheme of ["light", "dark"]) {
+    test(`no page has a serious accessibility finding (${colorScheme})`, async () => {
+      const context = await visitor({ locale: "en-GB", colorScheme });
+      const home = await open(context, "/");
+      await home.locator("#demo").waitFor();
+      assert.deepEqual(await violations(home), [], "/");
+      const door = await open(context, "/seat");
+      await door.locator("#demo button").first().waitFor();
+      assert.deepEqual(await violations(door), [], "/seat before signing in");
+
+      const customer = await widget(context);
+      await write(customer, "My parcel arrived broken and nobody answers me.");
+      await customer.locator('.message[data-state="sent"]').waitFor();
+      assert.deepEqual(await violations(customer), [], "/widget");
+      await customer.locator(".settings summary").click();
+      assert.deepEqual(await violations(customer), [], "/widget with its settings");
+      const { operator } = await inConversation(`${COMPLAINT} ${colorScheme}`);
+      await operator.emulateMedia({ colorScheme });
+      assert.deepEqual(await violations(operator), [], "/seat");
+      await hangUp(operator);
+      await giveUp(customer);
+      assert.deepEqual(await violations(customer), [], "/widget at the end");
+    });
+  }
+
+  test("the pages fit a phone", async () => {
+    const context = await visitor({ viewport: { width: 360, height: 740 } });
+    for (const path of ["/", "/widget", "/seat"]) {
+      const page = await open(context, path);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
+    }
+  });
+});

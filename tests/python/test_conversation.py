@@ -1,0 +1,312 @@
+"""Two people talk through the router, and lose nothing to a lost connection or a killed server."""
+
+import unittest
+
+from client import Connection, Customer, accept, make_ready, new_id, take_seat
+from server import Server
+
+COMPLAINT = "Hola, el paquete llegó roto y nadie me contesta. Quiero hablar con una persona."
+
+
+class Talk(unittest.IsolatedAsyncioTestCase):
+    """A server, and helpers that close what a test opened."""
+
+    server: Server
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.stop)
+        cls.server.start()
+
+    async def customer(self, who: Customer | None = None, resume=None) -> Connection:
+        connection = await (who or Customer(self.server.url)).connect(resume)
+        self.addAsyncCleanup(connection.close)
+        return connection
+
+    async def seat(self, user: str = "lucia", resume=None) -> Connection:
+        connection = await take_seat(self.server.url, user, resume)
+        self.addAsyncCleanup(connection.close)
+        return connection
+
+    async def ask_for_a_person(self, customer: Connection, text: str = COMPLAINT) -> str:
+        ack = await customer.send(None, text)
+        await customer.say({"type": "person", "conversation": ack["conversation"]})
+        return ack["conversation"]
+
+    async def in_conversation(self, who: Customer) -> tuple[Connection, Connection, str]:
+        """A customer and a seat that has answered once; returns both and the conversation."""
+        seat = await self.seat()
+        await make_ready(seat)
+        customer = await self.customer(who)
+        conversation = await self.ask_for_a_person(customer)
+        await accept(seat, conversation)
+        await seat.send(conversation, "Hola, lo miro ahora.")
+        await customer.expect("event", kind="message", **{"from": "seat"})
+        return customer, seat, conversation
+
+    async def end(self, side: Connection, conversation: str) -> None:
+        await side.say({"type": "close", "conversation": conversation})
+        await side.expect("event", conversation=conversation, kind="closed")
+
+
+class Conversation(Talk):
+    async def test_customer_and_seat_talk_and_both_see_one_order(self) -> None:
+        who = Customer(self.server.url)
+        seat = await self.seat()
+        await make_ready(seat)
+        customer = await self.customer(who)
+
+        first = await customer.send(None, COMPLAINT)
+        conversation = first["conversation"]
+        await customer.say({"type": "person", "conversation": conversation})
+        offer, accepted = await accept(seat, conversation)
+        reply = await seat.send(conversation, "Hola, lo miro ahora.")
+        thanks = await customer.send(conversation, "¡Gracias! 🙏")
+        await self.end(customer, conversation)
+        at_seat = accepted["history"] + [
+            await seat.expect("event", conversation=conversation, id=thanks["id"]),
+            await seat.expect("event", conversation=conversation, kind="closed"),
+        ]
+
+        self.assertEqual(first["level"], "durable")
+        self.assertEqual(first["seq"], 1)
+        self.assertEqual(offer["language"], "es")
+        self.assertTrue(offer["why"])
+        self.assertEqual(accepted["conversation"], conversation)
+        history = accepted["history"]
+        self.assertEqual([event["seq"] for event in history], list(range(1, len(history) + 1)))
+        self.assertEqual(history[0]["text"], COMPLAINT)
+        self.assertEqual(history[0]["from"], "customer")
+        numbers = [event["seq"] for event in at_seat] + [reply["seq"]]
+        self.assertEqual(len(numbers), len(set(numbers)), "a number was used twice")
+        page = await self.customer(who, {"session": None, "last_seq": {conversation: 0}})
+        [position] = page.welcome["conversations"]
+        seen = {e["seq"]: e for e in await page.events_up_to(conversation, position["seq"])}
+        for event in at_seat:
+            self.assertEqual(seen[event["seq"]], event, "customer and seat disagree")
+
+    async def test_a_dropped_customer_resumes_and_gets_exactly_the_gap(self) -> None:
+        who = Customer(self.server.url)
+        customer, seat, conversation = await self.in_conversation(who)
+        await customer.settle()
+        held = (await seat.send(conversation, "Un momento, por favor."))["seq"]
+        await customer.expect("event", conversation=conversation, seq=held)
+        session = customer.welcome["session"]
+
+        customer.drop()
+        missed = ["Ya lo veo.", "El reemplazo sale hoy.", "¿Algo más?"]
+        acks = [await seat.send(conversation, text) for text in missed]
+        back = await self.customer(
+            who, {"session": session, "last_seq": {conversation: held}}
+        )
+        gap = await back.events_up_to(conversation, acks[-1]["seq"])
+        live = await seat.send(conversation, "Sigo aquí.")
+        await back.expect("event", conversation=conversation, seq=live["seq"], text="Sigo aquí.")
+        await back.settle()
+
+        self.assertTrue(back.welcome["recovered"])
+        self.assertEqual(back.welcome["session"], session)
+        self.assertEqual([event["text"] for event in gap], missed)
+        self.assertEqual([event["seq"] for event in gap], [ack["seq"] for ack in acks])
+        self.assertEqual([event["seq"] for event in gap], list(range(held + 1, held + 4)))
+        self.assertEqual(back.waiting("event"), [], "something came twice")
+        await self.end(back, conversation)
+
+    async def test_a_dropped_seat_that_has_answered_keeps_its_conversation(self) -> None:
+        customer, seat, conversation = await self.in_conversation(Customer(self.server.url))
+        held = (await seat.send(conversation, "Un momento."))["seq"]
+        session = seat.welcome["session"]
+
+        seat.drop()
+        asked = await customer.send(conversation, "¿Sigue ahí?")
+        back = await self.seat(resume={"session": session, "last_seq": {conversation: held}})
+        gap = await back.events_up_to(conversation, asked["seq"])
+        await back.send(conversation, "Sí, aquí sigo.")
+
+        self.assertTrue(back.welcome["recovered"])
+        self.assertEqual([event["id"] for event in gap], [asked["id"]])
+        await customer.expect("event", text="Sí, aquí sigo.")
+        await self.end(customer, conversation)
+
+    async def test_a_number_from_the_future_is_said_not_to_be_recovered(self) -> None:
+        who = Customer(self.server.url)
+        customer = await self.customer(who)
+        conversation = (await customer.send(None, COMPLAINT))["conversation"]
+
+        wrong = await self.customer(who, {"session": None, "last_seq": {conversation: 999_999}})
+        right = await self.customer(who, {"session": None, "last_seq": {conversation: 0}})
+
+        self.assertFalse(wrong.welcome["recovered"])
+        self.assertTrue(right.welcome["recovered"])
+        await self.end(customer, conversation)
+
+    async def test_one_session_has_one_socket(self) -> None:
+        who = Customer(self.server.url)
+        first = await self.customer(who)
+
+        second = await self.customer(who, {"session": first.welcome["session"], "last_seq": {}})
+
+        self.assertEqual(await first.closed(), 4504)
+        self.assertEqual(second.welcome["session"], first.welcome["session"])
+
+
+class Retries(Talk):
+    async def test_the_same_id_gets_the_same_ack_also_on_a_new_connection(self) -> None:
+        who = Customer(self.server.url)
+        first_page = await self.customer(who)
+        message = new_id()
+
+        first = await first_page.send(None, COMPLAINT, message)
+        again = await first_page.send(None, COMPLAINT, message)
+        first_page.drop()
+        second_page = await self.customer(who)
+        elsewhere = await second_page.send(None, COMPLAINT, message)
+        conversation = first["conversation"]
+        history = await self.customer(who, {"session": None, "last_seq": {conversation: 0}})
+        [position] = history.welcome["conversations"]
+        events = await history.events_up_to(conversation, position["seq"])
+
+        self.assertEqual(again, first)
+        self.assertEqual(elsewhere, first)
+        self.assertEqual([event["id"] for event in events if event.get("from") == "customer"], [message])
+
+    async def test_the_same_id_with_other_text_or_conversation_is_a_conflict(self) -> None:
+        customer = await self.customer()
+        message = new_id()
+        ack = await customer.send(None, COMPLAINT, message)
+        send = {"type": "send", "id": message, "conversation": None, "text": COMPLAINT}
+
+        other_text = await customer.refused(send | {"text": "Otra cosa."})
+        other_place = await customer.refused(send | {"conversation": new_id()})
+
+        self.assertEqual(other_text["code"], "conflict")
+        self.assertIn(other_place["code"], ("conflict", "not_found"))
+        self.assertEqual(await customer.send(None, COMPLAINT, message), ack)
+
+    async def test_null_from_two_connections_is_one_conversation(self) -> None:
+        who = Customer(self.server.url)
+        left, right = await self.customer(who), await self.customer(who)
+        ids = [new_id(), new_id()]
+        for connection, message in zip((left, right), ids):
+            await connection.say(
+                {"type": "send", "id": message, "conversation": None, "text": COMPLAINT}
+            )
+
+        acks = [
+            await connection.expect("ack", id=message)
+            for connection, message in zip((left, right), ids)
+        ]
+
+        self.assertEqual(acks[0]["conversation"], acks[1]["conversation"])
+        self.assertNotEqual(acks[0]["seq"], acks[1]["seq"])
+        await left.expect("event", kind="message", id=ids[1], seq=acks[1]["seq"])
+        await right.expect("event", kind="message", id=ids[0], seq=acks[0]["seq"])
+
+    async def test_a_closed_conversation_takes_no_message_and_null_opens_a_new_one(self) -> None:
+        customer = await self.customer()
+        conversation = (await customer.send(None, COMPLAINT))["conversation"]
+        await self.end(customer, conversation)
+
+        late = await customer.refused(
+            {"type": "send", "conversation": conversation, "text": "¿Hola?"}
+        )
+        fresh = await customer.send(None, "¿Hola?")
+
+        self.assertEqual(late["code"], "conflict")
+        self.assertNotEqual(fresh["conversation"], conversation)
+        self.assertEqual(fresh["seq"], 1)
+
+
+class Strangers(Talk):
+    async def test_another_customers_conversation_looks_like_none(self) -> None:
+        owner, stranger = await self.customer(), await self.customer()
+        conversation = (await owner.send(None, COMPLAINT))["conversation"]
+        nobodys = new_id()
+
+        for frame in (
+            {"type": "send", "text": "Soy yo."},
+            {"type": "close"},
+            {"type": "person"},
+            {"type": "rate", "score": 1},
+        ):
+            theirs = await stranger.refused(frame | {"conversation": conversation})
+            none = await stranger.refused(frame | {"conversation": nobodys})
+
+            self.assertEqual(theirs["code"], "not_found", frame)
+            self.assertEqual(
+                {**theirs, "id": None}, {**none, "id": None}, "the answer tells that it exists"
+            )
+
+    async def test_a_stranger_cannot_resume_it(self) -> None:
+        owner = await self.customer()
+        conversation = (await owner.send(None, COMPLAINT))["conversation"]
+
+        stranger = await self.customer(
+            resume={"session": owner.welcome["session"], "last_seq": {conversation: 0}}
+        )
+        await stranger.settle()
+        await owner.settle()
+
+        self.assertFalse(stranger.welcome["recovered"])
+        self.assertEqual(stranger.welcome["conversations"], [])
+        self.assertNotEqual(stranger.welcome["session"], owner.welcome["session"])
+        self.assertEqual(stranger.waiting("event"), [])
+
+    async def test_a_seat_cannot_write_into_a_conversation_that_it_does_not_own(self) -> None:
+        customer, seat = await self.customer(), await self.seat("mai")
+        conversation = (await customer.send(None, COMPLAINT))["conversation"]
+
+        error = await seat.refused({"type": "send", "conversation": conversation, "text": "Hi"})
+
+        self.assertIn(error["code"], ("forbidden", "not_found"))
+
+
+class Killed(Talk):
+    async def test_everything_acknowledged_is_there_after_kill_9(self) -> None:
+        owner = Customer(self.server.url)
+        customer, seat, conversation = await self.in_conversation(owner)
+        sent = [await customer.send(conversation, f"Detalle {n}") for n in range(20)]
+        sent.append(await seat.send(conversation, "Lo tengo todo."))
+        await seat.say({"type": "state", "state": "away"})
+        await seat.expect("state", state="away")
+        waiting = []
+        for name in ("primera", "segunda"):
+            who = Customer(self.server.url)
+            page = await self.customer(who)
+            asked = await self.ask_for_a_person(page, f"{COMPLAINT} Soy la {name}.")
+            queued = await page.expect("event", kind="queued", conversation=asked)
+            waiting.append((who, asked, queued))
+        self.assertLess(waiting[0][2]["place"], waiting[1][2]["place"])
+
+        self.server.kill()
+        self.server.start()
+        for who in (owner, *(entry[0] for entry in waiting)):
+            who.url = self.server.url
+        seat = await self.seat(resume={"session": None, "last_seq": {conversation: 0}})
+        page = await self.customer(owner, {"session": None, "last_seq": {conversation: 0}})
+        [position] = page.welcome["conversations"]
+        events = await page.events_up_to(conversation, position["seq"])
+
+        self.assertTrue(page.welcome["recovered"])
+        self.assertEqual([event["seq"] for event in events], list(range(1, len(events) + 1)))
+        by_seq = {event["seq"]: event for event in events}
+        for ack in sent:
+            self.assertEqual(by_seq[ack["seq"]]["id"], ack["id"], "an acknowledged message is lost")
+            self.assertEqual(by_seq[ack["seq"]]["epoch"], ack["epoch"])
+        owned = [at["conversation"] for at in seat.welcome["conversations"]]
+        self.assertEqual(owned, [conversation], "the seat lost its conversation")
+        await seat.send(conversation, "Y aquí sigo.")
+        await page.expect("event", text="Y aquí sigo.")
+
+        await make_ready(seat)
+        offers = [await seat.expect("offer", 20.0) for _ in waiting]
+        self.assertEqual(
+            [offer["conversation"] for offer in offers],
+            [entry[1] for entry in waiting],
+            "the queue has another order than before",
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
