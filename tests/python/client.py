@@ -58,8 +58,12 @@ def post(url: str, body: dict | bytes, origin: str | None = None) -> dict:
 class Connection:
     """One socket after its `hello`: frames in, frames out, a heartbeat."""
 
-    def __init__(self, socket) -> None:
+    observers: list = []
+    """Called with (role, frame) for every frame that comes, on any connection."""
+
+    def __init__(self, socket, role: str) -> None:
         self._socket = socket
+        self._role = role
         self._frames: list[dict] = []
         self._news = asyncio.Condition()
         self._ended = False
@@ -81,7 +85,7 @@ class Connection:
             open_timeout=PATIENCE_S,
         )
         assert socket.subprotocol == "tradewind.v1.json"
-        return cls(socket)
+        return cls(socket, role)
 
     @classmethod
     async def open(
@@ -96,8 +100,11 @@ class Connection:
     async def _read(self) -> None:
         try:
             async for message in self._socket:
+                frame = json.loads(message)
+                for observe in self.observers:
+                    observe(self._role, frame)
                 async with self._news:
-                    self._frames.append(json.loads(message))
+                    self._frames.append(frame)
                     self._news.notify_all()
         except ConnectionClosed:
             pass
@@ -120,7 +127,7 @@ class Connection:
     async def say_raw(self, data: str | bytes, text: bool | None = None) -> None:
         await self._socket.send(data, text=text)
 
-    async def expect(self, kind: str, timeout: float = PATIENCE_S, **fields) -> dict:
+    async def expect(self, kind: str, /, timeout: float = PATIENCE_S, **fields) -> dict:
         """The next frame of this type with these fields, also when it has already come."""
 
         def matches(frame: dict) -> bool:
@@ -141,7 +148,7 @@ class Connection:
         state = f"closed with {self._socket.close_code}" if self._ended else "open"
         raise AssertionError(f"no {kind} {fields} in {timeout} s ({state}); came: {self._frames}")
 
-    def waiting(self, kind: str, **fields) -> list[dict]:
+    def waiting(self, kind: str, /, **fields) -> list[dict]:
         """Frames that have come and that nobody has taken."""
         return [
             frame

@@ -9,6 +9,7 @@ import unittest
 import urllib.parse
 
 from client import Connection, Customer, Refused, accept, make_ready, new_id, post, take_seat
+from schema import Watched
 from server import Server
 from test_conversation import COMPLAINT
 from websockets.exceptions import InvalidStatus
@@ -20,7 +21,7 @@ HANDSHAKE_S = 5.0
 SLACK_S = 2.5
 
 
-class BadInput(unittest.IsolatedAsyncioTestCase):
+class BadInput(Watched, unittest.IsolatedAsyncioTestCase):
     server: Server
 
     @classmethod

@@ -3,12 +3,13 @@
 import unittest
 
 from client import Connection, Customer, accept, make_ready, new_id, take_seat
+from schema import Watched
 from server import Server
 
 COMPLAINT = "Hola, el paquete llegó roto y nadie me contesta. Quiero hablar con una persona."
 
 
-class Talk(unittest.IsolatedAsyncioTestCase):
+class Talk(Watched, unittest.IsolatedAsyncioTestCase):
     """A server, and helpers that close what a test opened."""
 
     server: Server

@@ -109,9 +109,15 @@ function startFresh(): void {
 
 const isUnsent = (node: Element): boolean => node instanceof HTMLElement && ["queued", "failed"].includes(node.dataset["state"] ?? "");
 
+// Who reads at the end stays there when lines come or the log gets smaller; who scrolled back is left alone.
+let atEnd = true;
+log.addEventListener("scroll", () => (atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80));
+new ResizeObserver(() => {
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}).observe(log);
+
 /** Adds a line in the order of the conversation: what is not sent yet stays last. */
 function append(node: HTMLElement): void {
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   log.insertBefore(node, Array.from(log.children).find(isUnsent) ?? null);
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
