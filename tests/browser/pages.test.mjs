@@ -110,7 +110,7 @@ describe("the pages", { timeout: 240_000 }, () => {
     const operator = await seat();
     const customer = await widget(context ?? (await visitor()));
     await write(customer, text);
-    await message(customer, "customer", text).locator(".state", { hasText: "Enviado" }).waitFor();
+    await message(customer, "customer", text).and(customer.locator('[data-state="sent"]')).waitFor();
     await customer.locator("#person").click();
     const conversation = await customer.evaluate(() => localStorage.getItem("tradewind.demo.conversation"));
     await operator.locator(`.offer[data-conversation="${conversation}"]`).getByRole("button", { name: "Accept" }).click();
@@ -134,7 +134,7 @@ describe("the pages", { timeout: 240_000 }, () => {
     await operator.locator("#talk-title", { hasText: "Spanish" }).waitFor();
     await operator.keyboard.press("Alt+KeyL");
     await write(operator, "Hola, lo miro ahora.");
-    await message(operator, "seat", "lo miro").locator(".state", { hasText: "Sent" }).waitFor();
+    await message(operator, "seat", "lo miro").and(operator.locator('[data-state="sent"]')).waitFor();
     await message(customer, "seat", "Hola, lo miro ahora.").waitFor();
     await write(customer, "¡Gracias!");
     await message(operator, "customer", "¡Gracias!").waitFor();
@@ -191,7 +191,7 @@ describe("the pages", { timeout: 240_000 }, () => {
     await customer.reload();
 
     for (const text of lines) await message(operator, "customer", text).waitFor();
-    await message(customer, "customer", "tres").locator(".state", { hasText: "Enviado" }).waitFor();
+    await message(customer, "customer", "tres").and(customer.locator('[data-state="sent"]')).waitFor();
     const seen = await texts(operator);
     assert.deepEqual(seen.slice(-3), lines);
     await hangUp(operator);
@@ -199,7 +199,7 @@ describe("the pages", { timeout: 240_000 }, () => {
   });
 
   test("an order question is answered by the machine, with its source", async () => {
-    const order = demo.orders?.[0] ?? "TW-10482";
+    const order = demo.order;
     const customer = await widget(await visitor());
 
     await write(customer, `¿Dónde está mi pedido ${order}?`);
@@ -216,7 +216,7 @@ describe("the pages", { timeout: 240_000 }, () => {
     const customer = await widget(await visitor({ locale: "ar-SA", timezoneId: "Asia/Riyadh" }));
 
     await write(customer, "أين طلبي؟ وصلت الشحنة ناقصة");
-    await message(customer, "customer", "أين طلبي").locator(".state", { hasText: "أُرسلت" }).waitFor();
+    await message(customer, "customer", "أين طلبي").and(customer.locator('[data-state="sent"]')).waitFor();
     await write(customer, "order 12345 please");
     const english = message(customer, "customer", "order 12345 please");
     await english.waitFor();
@@ -241,7 +241,7 @@ describe("the pages", { timeout: 240_000 }, () => {
     await session.send("Input.insertText", { text: "日本" });
     await customer.locator("#text").press("Enter");
 
-    await message(customer, "customer", "日本").locator(".state", { hasText: "送信済み" }).waitFor();
+    await message(customer, "customer", "日本").and(customer.locator('[data-state="sent"]')).waitFor();
     await giveUp(customer);
   });
 
@@ -263,7 +263,7 @@ describe("the pages", { timeout: 240_000 }, () => {
     await operator.locator(".note", { hasText: "revendedor conocido" }).waitFor();
 
     await operator.locator("#to-kind").selectOption("skill");
-    await operator.locator("#to").fill(demo.skills?.[0] ?? "refunds");
+    await operator.locator("#to").fill(demo.seats.find(({ user }) => user === "lucia").skills[0]);
     await operator.getByRole("button", { name: "Hand over" }).click();
     await operator.locator(".line", { hasText: /Handed over|Taken back/ }).first().waitFor();
     await customer.locator(".line", { hasText: "compañero" }).waitFor();

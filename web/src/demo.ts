@@ -2,9 +2,10 @@
 
 export interface Demo {
   shop: string;
-  password: string;
-  seats: { user: string; languages: string[] }[];
-  orders?: string[];
+  name: string;
+  password: string | null;
+  seats: { user: string; languages: string[]; skills: string[] }[];
+  order: string | null;
 }
 
 export async function fetchDemo(): Promise<Demo | null> {

@@ -8,7 +8,7 @@ const LOCALES = ["es-MX", "ar-SA", "pt-BR", "vi-VN", "ja-JP", "de-DE", "hi-IN"];
 void fetchDemo().then((demo) => {
   if (demo === null) return;
   byId("demo").hidden = false;
-  byId("password").textContent = demo.password;
+  byId("password").textContent = demo.password ?? "";
   byId("seats").append(
     ...demo.seats.map((seat) =>
       el("li", {}, el("a", { href: `/seat?user=${encodeURIComponent(seat.user)}` }, seat.user), " ", el("span", { class: "soft" }, seat.languages.map(languageName).join(", "))),
@@ -18,7 +18,6 @@ void fetchDemo().then((demo) => {
   byId("locales").append(
     ...LOCALES.map((locale) => el("a", { class: "chip", lang: locale, href: `/widget?shop=${shop}&locale=${locale}` }, new Intl.DisplayNames([locale], { type: "language" }).of(locale) ?? locale)),
   );
-  const orders = demo.orders ?? [];
-  byId("orders-line").hidden = orders.length === 0;
-  byId("orders").textContent = orders.slice(0, 6).join(", ");
+  byId("order-line").hidden = demo.order === null;
+  byId("order").textContent = demo.order ?? "";
 });

@@ -57,6 +57,7 @@ const accepting = new Map<string, Offer>();
 let open: string | null = null;
 let wanted = "away";
 let client: Client | null = null;
+let skills: string[] = [];
 let account = { shop: "demo", user: "", password: "" };
 
 const log = byId("log");
@@ -94,7 +95,7 @@ function connect(): Client {
     acknowledged(message, ack) {
       const held = mine.get(ack.conversation);
       if (held === undefined) return;
-      mark(message, "sent");
+      mark(message, "sent", "", ack.seq);
       answered(held);
     },
     refused(message, error) {
@@ -126,6 +127,9 @@ function onFrame(frame: Frame): void {
       return addNote(frame as unknown as Note);
     case "taken_back":
       return leave(String(frame["conversation"]), `Taken back: ${String(frame["reason"]).replaceAll("_", " ")}.`);
+    case "received":
+      if (frame["from"] === "customer") seen(String(frame["conversation"]), Number(frame["seq"]));
+      return;
     case "typing":
       if (frame["conversation"] === open && frame["from"] === "customer") showTyping();
   }
@@ -274,12 +278,20 @@ function bubble(id: string, from: string, body: string, at: number, language: st
   );
 }
 
-function mark(message: Outgoing, state: "queued" | "sent" | "failed", why = ""): void {
+function mark(message: Outgoing, state: "queued" | "sent" | "failed", why = "", seq = 0): void {
   for (const held of mine.values()) {
     const node = held.lines.find((other) => other.dataset["id"] === message.id);
     if (node === undefined) continue;
     node.dataset["state"] = state;
+    if (seq > 0) node.dataset["seq"] = String(seq);
     node.querySelector(".state")?.replaceChildren(state === "failed" ? `Not sent: ${why}` : state === "sent" ? "Sent" : "Sending");
+  }
+}
+
+/** The customer has been shown everything up to this number. */
+function seen(id: string, seq: number): void {
+  for (const node of mine.get(id)?.lines ?? []) {
+    if (node.dataset["state"] === "sent" && Number(node.dataset["seq"]) <= seq) node.querySelector(".state")?.replaceChildren("Seen");
   }
 }
 
@@ -390,8 +402,9 @@ function showQueue(queue: Queue): void {
       : table(["", "Language", "Skill", "Waits", "For"], queue.waiting.map((row) => [String(row.place), languageName(row.language), row.skill ?? "any", ago(row.waiting_ms), row.reason])),
   );
   byId("seats").replaceChildren(table(["Seat", "State", "Slots"], queue.seats.map((row) => [row.seat, row.state.replaceAll("_", " "), `${row.used}/${row.slots}`])));
-  const skills = new Set(queue.waiting.map((row) => row.skill).filter((skill) => skill !== null));
-  const names = byId<HTMLSelectElement>("to-kind").value === "seat" ? queue.seats.map((row) => row.seat).filter((seat) => seat !== account.user) : [...skills];
+  const seats = queue.seats.map((row) => row.seat).filter((seat) => seat !== account.user);
+  const waited = queue.waiting.map((row) => row.skill).filter((skill) => skill !== null);
+  const names = byId<HTMLSelectElement>("to-kind").value === "seat" ? seats : [...new Set([...skills, ...waited])];
   byId("targets").replaceChildren(...names.map((name) => el("option", { value: name })));
 }
 
@@ -543,14 +556,15 @@ if (preset !== null) byId<HTMLInputElement>("user").value = preset;
 
 void fetchDemo().then((demo) => {
   if (demo === null) return;
+  skills = [...new Set(demo.seats.flatMap((seat) => seat.skills))].sort();
   const box = byId("demo");
   box.hidden = false;
   box.append(
-    el("p", {}, "Demo seats (password ", el("code", {}, demo.password), "):"),
+    el("p", {}, "Demo seats (password ", el("code", {}, demo.password ?? ""), "):"),
     ...demo.seats.map((seat) =>
       button(`${seat.user} (${seat.languages.join(", ")})`, "chip", () => {
         byId<HTMLInputElement>("user").value = seat.user;
-        byId<HTMLInputElement>("password").value = demo.password;
+        byId<HTMLInputElement>("password").value = demo.password ?? "";
         byId<HTMLInputElement>("shop").value = demo.shop;
         byId<HTMLFormElement>("sign-in").requestSubmit();
       }),

@@ -71,7 +71,7 @@ const client = new Client(
       remember(key(`out.${message.id}`), null);
       if (conversation === null) follow(ack.conversation);
       shownUpTo = ack.seq;
-      mark(message, "sent");
+      mark(message, "sent", ack.seq);
       sayReceived();
       render();
     },
@@ -81,7 +81,9 @@ const client = new Client(
     },
     error: () => undefined,
     frame(frame) {
-      if (frame.type === "typing" && frame["conversation"] === conversation && frame["from"] !== "customer") showTyping();
+      if (frame["conversation"] !== conversation || frame["from"] === "customer") return;
+      if (frame.type === "typing") showTyping();
+      if (frame.type === "received") showSeen(Number(frame["seq"]));
     },
     welcome: () => [],
   },
@@ -133,7 +135,7 @@ function bubble(id: string, from: string, body: string, at: number): HTMLElement
   );
 }
 
-function mark(message: Outgoing, state: "queued" | "sent" | "failed"): void {
+function mark(message: Outgoing, state: "queued" | "sent" | "failed", seq = 0): void {
   let node = Array.from(log.children).find((child) => (child as HTMLElement).dataset["id"] === message.id) as HTMLElement | undefined;
   if (node === undefined) {
     node = bubble(message.id, "customer", message.text, Date.now());
@@ -141,6 +143,7 @@ function mark(message: Outgoing, state: "queued" | "sent" | "failed"): void {
     log.scrollTop = log.scrollHeight;
   }
   node.dataset["state"] = state;
+  if (seq > 0) node.dataset["seq"] = String(seq);
   // What has a number now stands before what has none yet.
   const firstUnsent = Array.from(log.children).find(isUnsent);
   if (state === "sent" && firstUnsent !== undefined && node.compareDocumentPosition(firstUnsent) & Node.DOCUMENT_POSITION_PRECEDING) append(node);
@@ -179,6 +182,7 @@ function onEvent(event: EventFrame): void {
       if (event.language) node.lang = event.language;
       if (from === "customer") {
         node.dataset["state"] = "sent";
+        node.dataset["seq"] = String(event.seq);
         node.querySelector(".state")?.replaceChildren(strings.sent);
       } else {
         progress.answered = true;
@@ -226,7 +230,7 @@ function onEvent(event: EventFrame): void {
 const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
 
 function ticketCard(event: EventFrame): HTMLElement {
-  const opens = event.opens_at_local ?? (event.opens_at ? instant(Date.parse(event.opens_at)) : null);
+  const opens = event.opens_at ? instant(Date.parse(event.opens_at)) : null;
   const card = el("div", { class: "ticket" }, el("span", {}, strings.ticket), el("strong", { dir: "ltr" }, event.reference ?? ""));
   if (opens !== null) card.append(el("p", {}, fill(strings.opens, { t: opens })));
   return card;
@@ -237,7 +241,7 @@ function clock(at: number): string {
 }
 
 function instant(at: number): string {
-  const options: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  const options: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "shortOffset" };
   return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone }).format(at);
 }
 
@@ -298,6 +302,13 @@ function showTyping(): void {
   typing.hidden = false;
   clearTimeout(typingTimer);
   typingTimer = setTimeout(() => (typing.hidden = true), TYPING_SHOWN_MS);
+}
+
+/** The seat has been shown everything up to this number. */
+function showSeen(seq: number): void {
+  for (const node of log.querySelectorAll<HTMLElement>('.message[data-state="sent"]')) {
+    if (Number(node.dataset["seq"]) <= seq) node.querySelector(".state")?.replaceChildren(strings.seen);
+  }
 }
 
 let receivedTimer: ReturnType<typeof setTimeout> | undefined;
