@@ -9,34 +9,51 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..")
 const BINARY = process.env.TRADEWIND_BIN ?? join(ROOT, "target", "release", "tradewind");
 const READY_WITHIN_MS = 30_000;
 
-export async function startServer() {
-  const folder = mkdtempSync(join(tmpdir(), "tradewind-browser-"));
-  const args = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", join(folder, "data")];
-  const child = spawn(BINARY, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  const url = await new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`${BINARY} did not say where it listens:\n${output}`)), READY_WITHIN_MS);
-    const read = (chunk) => {
-      output += chunk;
-      const found = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(output);
-      if (found === null) return;
-      clearTimeout(late);
-      resolve(found[1]);
-    };
-    child.stdout.on("data", read);
-    child.stderr.on("data", (chunk) => (output += chunk));
-    child.on("error", reject);
-    child.on("exit", (code) => reject(new Error(`${BINARY} ended with ${code}:\n${output}`)));
-  });
-  const stop = () =>
-    new Promise((resolve) => {
-      child.removeAllListeners("exit");
-      child.on("exit", () => {
-        rmSync(folder, { recursive: true, force: true });
-        resolve();
+/** A router that can be killed and started again at the same address, on the same data. */
+export class Server {
+  #folder = mkdtempSync(join(tmpdir(), "tradewind-browser-"));
+  #child;
+  #output = "";
+  url = "";
+
+  async start() {
+    const listen = this.url === "" ? "127.0.0.1:0" : new URL(this.url).host;
+    const args = ["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data", join(this.#folder, "data")];
+    const child = spawn(BINARY, args, { cwd: this.#folder, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    this.#output = "";
+    const failed = (why) => new Error(`${BINARY} ${why}:\n${this.#output}`);
+    this.url = await new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(failed("did not say where it listens")), READY_WITHIN_MS);
+      child.stdout.on("data", (chunk) => {
+        this.#output += chunk;
+        const found = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(this.#output);
+        if (found === null) return;
+        clearTimeout(late);
+        resolve(found[1]);
       });
-      child.kill("SIGTERM");
-      setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
+      child.stderr.on("data", (chunk) => (this.#output += chunk));
+      child.on("error", reject);
+      child.on("exit", (code) => reject(failed(`ended with ${code}`)));
     });
-  return { url, stop, output: () => output };
+  }
+
+  /** As a power cut: no handler runs, nothing is flushed. */
+  kill() {
+    return this.#end("SIGKILL");
+  }
+
+  async stop() {
+    const impatient = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
+    await this.#end("SIGTERM");
+    clearTimeout(impatient);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #end(signal) {
+    return new Promise((resolve) => {
+      this.#child.on("exit", resolve);
+      this.#child.kill(signal);
+    });
+  }
 }

@@ -251,7 +251,6 @@ class Strangers(Talk):
 
         self.assertFalse(stranger.welcome["recovered"])
         self.assertEqual(stranger.welcome["conversations"], [])
-        self.assertNotEqual(stranger.welcome["session"], owner.welcome["session"])
         self.assertEqual(stranger.waiting("event"), [])
 
     async def test_a_seat_cannot_write_into_a_conversation_that_it_does_not_own(self) -> None:
