@@ -1,0 +1,742 @@
+//! One client's connection over its whole life: token, hello, heartbeat, unacknowledged messages,
+//! resume. Follows the outline in section 12 of the protocol, for customers and seats alike.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use uuid::Uuid;
+
+use super::frame::{self, Event, Frame, Kind, Standing};
+use super::session::{self, Refused};
+use super::socket::{self, Socket};
+use crate::schedule::{Chance, Purpose};
+use crate::shared::Shared;
+use crate::stats::{Count, Measure};
+use crate::verify::{Acked, End, Said, Viewer};
+
+/// Tokens are good for 10 minutes.
+const TOKEN_AGE_MAX: Duration = Duration::from_secs(9 * 60);
+/// An acknowledgement that takes longer is asked for again, with the same id.
+const ACK_WAIT: Duration = Duration::from_secs(10);
+/// Without any frame for so long, not even a pong, the server is taken for dead.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// Longest wait for `welcome`.
+const WELCOME_WAIT: Duration = Duration::from_secs(10);
+/// Wait after a refusal that names none.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// Back-off between connections, doubling from the first to the last.
+const BACKOFF_S: (f64, f64) = (1.0, 30.0);
+
+/// Who connects.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// A customer; the credential is None for a new one.
+    Customer {
+        visitor: Option<String>,
+    },
+    Seat {
+        user: String,
+        password: String,
+    },
+}
+
+/// What a client hears about.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A connection stands, the first or another; the conversations that the server knows of.
+    Welcome(Vec<Standing>),
+    /// The next event of a conversation.
+    Event(Event),
+    /// An own message is safe.
+    Acked {
+        conversation: Uuid,
+    },
+    /// A frame was refused for good.
+    Refused {
+        id: Option<Uuid>,
+        conversation: Option<Uuid>,
+        code: String,
+    },
+    Offer(Offer),
+    Accepted {
+        offer: Uuid,
+        conversation: Uuid,
+        history: Vec<Event>,
+    },
+    Withdrawn {
+        offer: Uuid,
+    },
+    TakenBack {
+        conversation: Uuid,
+    },
+    State {
+        ready: bool,
+        slots: u32,
+    },
+    /// The moment asked for has come.
+    Due,
+    /// The server closed with a code that forbids coming back.
+    Broken,
+}
+
+/// A conversation that a seat may take.
+#[derive(Debug)]
+pub struct Offer {
+    pub id: Uuid,
+    pub conversation: Uuid,
+    /// Whether the router says what the customer wants.
+    pub understood: bool,
+    pub waiting_ms: u64,
+    pub language: Option<Box<str>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    /// None until the first frame.
+    epoch: Option<u64>,
+    last: u64,
+}
+
+/// What a number means for a client that holds a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Next,
+    Known,
+    Gap,
+    NewEpoch,
+}
+
+impl Cursor {
+    fn place(&mut self, epoch: u64, seq: u64) -> Place {
+        match self.epoch {
+            Some(held) if held != epoch => Place::NewEpoch,
+            _ if seq == self.last + 1 => {
+                *self = Self { epoch: Some(epoch), last: seq };
+                Place::Next
+            }
+            _ if seq <= self.last => Place::Known,
+            _ => Place::Gap,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    said: Said,
+    conversation: Option<Uuid>,
+    text: Arc<str>,
+    scheduled: Instant,
+    sent: Option<Instant>,
+    /// Times it left without a refusal: more than one means that an older answer may exist.
+    in_doubt: u32,
+    again_at: Option<Instant>,
+}
+
+/// See the module.
+pub struct Link {
+    shared: Arc<Shared>,
+    role: Role,
+    viewer: Viewer,
+    identity: Option<usize>,
+    token: Option<(String, Instant)>,
+    session: Option<Uuid>,
+    socket: Option<Socket>,
+    heartbeat: Duration,
+    last_sent: Instant,
+    last_heard: Instant,
+    failures: i32,
+    retry_at: Option<Instant>,
+    was_connected: bool,
+    broken: bool,
+    cursors: BTreeMap<Uuid, Cursor>,
+    /// Conversations of earlier visits or that this seat has ended: not to be followed again.
+    past: BTreeSet<Uuid>,
+    outstanding: Vec<Outstanding>,
+    ready: VecDeque<Incoming>,
+    chance: Chance,
+}
+
+impl Link {
+    /// Not connected yet: the first [`Self::next`] connects.
+    pub fn new(shared: Arc<Shared>, role: Role, viewer: Viewer, number: u64) -> Self {
+        let now = Instant::now();
+        let chance = Chance::new(shared.seed, Purpose::Backoff, number);
+        Self {
+            shared,
+            role,
+            viewer,
+            identity: None,
+            token: None,
+            session: None,
+            socket: None,
+            heartbeat: Duration::from_secs(5),
+            last_sent: now,
+            last_heard: now,
+            failures: 0,
+            retry_at: None,
+            was_connected: false,
+            broken: false,
+            cursors: BTreeMap::new(),
+            past: BTreeSet::new(),
+            outstanding: Vec::new(),
+            ready: VecDeque::new(),
+            chance,
+        }
+    }
+
+    /// Who this is in the record.
+    pub fn viewer(&self) -> Viewer {
+        self.viewer
+    }
+
+    /// Number of the customer's credential, once there is a session.
+    pub fn identity(&self) -> Option<usize> {
+        self.identity
+    }
+
+    /// Whether a connection stands.
+    pub fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Whether messages of this conversation still wait for their acknowledgement.
+    pub fn awaits_ack(&self, conversation: Option<Uuid>) -> bool {
+        self.outstanding.iter().any(|message| message.conversation == conversation)
+    }
+
+    /// Says something; latency counts from `scheduled`. Without a connection it leaves with the next.
+    pub async fn say(&mut self, conversation: Option<Uuid>, text: &Arc<str>, scheduled: Instant) {
+        let said = Said { id: Uuid::now_v7(), hash: frame::fingerprint(text) };
+        self.shared.recorder.sent(self.viewer, said);
+        self.outstanding.push(Outstanding {
+            said,
+            conversation,
+            text: text.clone(),
+            scheduled,
+            sent: None,
+            in_doubt: 0,
+            again_at: None,
+        });
+        self.shared.stats.record(Measure::Lag, scheduled.elapsed());
+        if self.socket.is_some() {
+            self.transmit(self.outstanding.len() - 1).await;
+        }
+    }
+
+    /// Sends a frame that needs no acknowledgement; lost with the connection.
+    pub async fn tell(&mut self, text: String) {
+        let Some(socket) = &mut self.socket else { return };
+        self.last_sent = Instant::now();
+        if socket.send(Message::text(text)).await.is_err() {
+            self.lost("connection_lost");
+        }
+    }
+
+    /// Drops the connection without a word and comes back after `away`.
+    pub fn break_off(&mut self, away: Duration) {
+        self.socket = None;
+        self.retry_at = Some(Instant::now() + away);
+    }
+
+    /// Goes away for good.
+    pub fn leave(&mut self) {
+        self.socket = None;
+        self.outstanding.clear();
+    }
+
+    /// Stops following a conversation.
+    pub fn forget(&mut self, conversation: Uuid) {
+        self.cursors.remove(&conversation);
+        self.past.insert(conversation);
+        self.outstanding.retain(|message| message.conversation != Some(conversation));
+    }
+
+    /// Drops what was to be sent and never had an answer.
+    pub fn give_up_messages(&mut self) {
+        self.outstanding.clear();
+    }
+
+    /// Keeps the connection alive between conversations, until it breaks or the future is dropped.
+    pub async fn idle(&mut self) {
+        while self.socket.is_some() {
+            let far = Instant::now() + Duration::from_secs(3600);
+            // What comes between conversations concerns none.
+            let _ = self.step(far).await;
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// The next thing that happens, or [`Incoming::Due`] at `until`. Dropping the future loses
+    /// nothing: a connection under way starts anew, frames that were read are in the state.
+    pub async fn next(&mut self, until: Instant) -> Incoming {
+        loop {
+            if let Some(waiting) = self.ready.pop_front() {
+                return waiting;
+            }
+            if self.socket.is_none() {
+                if self.broken {
+                    return Incoming::Broken;
+                }
+                let at = self.retry_at.unwrap_or_else(Instant::now);
+                if at > until {
+                    sleep_until(until).await;
+                    return Incoming::Due;
+                }
+                sleep_until(at).await;
+                if let Some(standings) = self.connect().await {
+                    for at in 0..self.outstanding.len() {
+                        self.transmit(at).await;
+                    }
+                    return Incoming::Welcome(standings);
+                }
+                continue;
+            }
+            if let Some(incoming) = self.step(until).await {
+                return incoming;
+            }
+        }
+    }
+
+    /// One wait on the standing connection.
+    async fn step(&mut self, until: Instant) -> Option<Incoming> {
+        let now = Instant::now();
+        if now >= self.next_chore() {
+            self.do_chores(now).await;
+        }
+        let wake = until.min(self.next_chore());
+        let socket = self.socket.as_mut()?;
+        match timeout_at(wake, socket.next()).await {
+            Err(_) if Instant::now() >= until => Some(Incoming::Due),
+            Err(_) => None,
+            Ok(Some(Ok(Message::Text(text)))) => {
+                self.last_heard = Instant::now();
+                self.take(text.as_str())
+            }
+            Ok(Some(Ok(Message::Close(close)))) => {
+                let code = close.map_or(1005, |close| u16::from(close.code));
+                self.closed(code);
+                None
+            }
+            Ok(Some(Ok(Message::Binary(_)))) => {
+                self.shared.stats.error("binary_from_server");
+                None
+            }
+            Ok(Some(Ok(_))) => None,
+            Ok(Some(Err(why))) => {
+                self.lost(match why {
+                    SocketError::Protocol(_) => "protocol_violation",
+                    SocketError::Utf8(_) => "not_utf8_from_server",
+                    _ => "connection_lost",
+                });
+                None
+            }
+            Ok(None) => {
+                self.lost("connection_lost");
+                None
+            }
+        }
+    }
+
+    fn next_chore(&self) -> Instant {
+        let dead = self.last_heard + SILENCE_MAX;
+        let ping = self.last_sent + self.heartbeat;
+        let again = self.outstanding.iter().filter_map(|message| message.again_at).min();
+        again.into_iter().chain([dead, ping]).min().unwrap_or(ping)
+    }
+
+    async fn do_chores(&mut self, now: Instant) {
+        if now >= self.last_heard + SILENCE_MAX {
+            self.lost("silent_server");
+            return;
+        }
+        for at in 0..self.outstanding.len() {
+            let message = &self.outstanding[at];
+            if message.again_at.is_some_and(|again_at| again_at <= now) {
+                if message.in_doubt > 0 {
+                    self.shared.stats.error("ack_timeout");
+                }
+                self.transmit(at).await;
+            }
+        }
+        if now >= self.last_sent + self.heartbeat {
+            self.tell(frame::PING.to_owned()).await;
+        }
+    }
+
+    async fn transmit(&mut self, at: usize) {
+        let Some(socket) = &mut self.socket else { return };
+        let now = Instant::now();
+        let message = &mut self.outstanding[at];
+        if message.sent.is_some() {
+            self.shared.stats.count(Count::Resent);
+        }
+        message.sent = Some(now);
+        message.in_doubt += 1;
+        message.again_at = Some(now + ACK_WAIT);
+        self.last_sent = now;
+        let text = frame::send(message.said.id, message.conversation, &message.text);
+        if socket.send(Message::text(text)).await.is_err() {
+            self.lost("connection_lost");
+        }
+    }
+
+    /// The connection broke without a close frame.
+    fn lost(&mut self, why: &str) {
+        self.shared.stats.error(why);
+        self.back_off();
+    }
+
+    fn closed(&mut self, code: u16) {
+        self.shared.stats.error(&format!("closed_{code}"));
+        match code {
+            4503 => self.token = None,
+            1002 | 4500..=4999 => self.broken = true,
+            _ => {}
+        }
+        self.back_off();
+    }
+
+    /// Full jitter: all clients of a server that restarts must not come back at once.
+    fn back_off(&mut self) {
+        self.socket = None;
+        let longest = (BACKOFF_S.0 * 2.0_f64.powi(self.failures.min(10))).min(BACKOFF_S.1);
+        self.failures += 1;
+        let wait = Duration::from_secs_f64(self.chance.unit() * longest);
+        self.retry_at = Some(Instant::now() + wait);
+    }
+
+    /// Token, connection, hello, welcome; None after a failure, with the next try scheduled.
+    async fn connect(&mut self) -> Option<Vec<Standing>> {
+        let began = Instant::now();
+        // A second hello follows when the first answer named something that has to be asked for
+        // from its start, a third when that in turn was not all.
+        for _ in 0..3 {
+            if let Err(refused) = self.get_token().await {
+                self.refused_session(&refused);
+                return None;
+            }
+            let welcome = match self.shake_hands().await {
+                Ok(welcome) => welcome,
+                Err(why) => {
+                    match why {
+                        Some(code) => self.closed(code),
+                        None => self.lost("connect"),
+                    }
+                    return None;
+                }
+            };
+            if self.needs_another_hello(&welcome) {
+                self.socket = None;
+                continue;
+            }
+            self.failures = 0;
+            self.retry_at = None;
+            let measure = if self.was_connected {
+                self.shared.stats.count(Count::Reconnected);
+                Measure::Resume
+            } else {
+                Measure::Connect
+            };
+            self.was_connected = true;
+            self.shared.stats.record(measure, began.elapsed());
+            return Some(welcome.standings);
+        }
+        self.lost("no_stable_welcome");
+        None
+    }
+
+    async fn get_token(&mut self) -> Result<(), Refused> {
+        if self.token.as_ref().is_some_and(|(_, got)| got.elapsed() < TOKEN_AGE_MAX) {
+            return Ok(());
+        }
+        let session = match &self.role {
+            Role::Customer { visitor } => {
+                session::widget(&self.shared.target, visitor.as_deref()).await?
+            }
+            Role::Seat { user, password } => {
+                session::seat(&self.shared.target, user, password).await?
+            }
+        };
+        if let (Role::Customer { visitor }, Some(given)) = (&mut self.role, session.visitor)
+            && visitor.as_deref() != Some(&given)
+        {
+            self.identity = Some(self.shared.add_identity(&given));
+            *visitor = Some(given);
+        }
+        self.token = Some((session.token, Instant::now()));
+        Ok(())
+    }
+
+    fn refused_session(&mut self, refused: &Refused) {
+        match refused {
+            Refused::Answer { code, retry_after, .. } => {
+                self.shared.stats.error(code);
+                self.back_off();
+                if let Some(wait) = retry_after {
+                    self.retry_at = Some(Instant::now() + *wait);
+                }
+            }
+            Refused::Transport(_) => self.lost("connect"),
+        }
+    }
+
+    /// The close code, if there was one, when it fails.
+    async fn shake_hands(&mut self) -> Result<Welcome, Option<u16>> {
+        let path = match self.role {
+            Role::Customer { .. } => "/v1/widget",
+            Role::Seat { .. } => "/v1/seat",
+        };
+        let mut socket = socket::open(&self.shared.target, path).await.map_err(|_| None)?;
+        let last_seq: Vec<_> = self
+            .cursors
+            .iter()
+            .map(|(conversation, cursor)| (*conversation, cursor.last))
+            .collect();
+        let token = self.token.as_ref().map_or("", |(token, _)| token.as_str());
+        let hello = frame::hello(token, self.session, &last_seq);
+        self.last_sent = Instant::now();
+        socket.send(Message::text(hello)).await.map_err(|_| None)?;
+
+        let until = Instant::now() + WELCOME_WAIT;
+        let welcome = loop {
+            match timeout_at(until, socket.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => {
+                    let frame = Frame::decode(text.as_str()).map_err(|_| None)?;
+                    match &*frame.kind_of_frame {
+                        "welcome" => break Welcome::new(&frame, !last_seq.is_empty()),
+                        "error" => {
+                            self.shared.stats.error(frame.code.as_deref().unwrap_or("no_code"));
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(Some(Ok(Message::Close(close)))) => {
+                    return Err(Some(close.map_or(1005, |close| u16::from(close.code))));
+                }
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(_)) | None) | Err(_) => return Err(None),
+            }
+        };
+        self.session = welcome.session.or(self.session);
+        self.heartbeat = welcome.heartbeat;
+        self.last_heard = Instant::now();
+        self.socket = Some(socket);
+        Ok(welcome)
+    }
+
+    /// Brings what is followed in line with what the server has; true when it has to be asked for
+    /// something else than this hello did.
+    fn needs_another_hello(&mut self, welcome: &Welcome) -> bool {
+        let listed = |conversation: &Uuid| {
+            welcome.standings.iter().any(|standing| standing.conversation == *conversation)
+        };
+        let mut again = false;
+        if welcome.asked && welcome.recovered {
+            self.shared.stats.count(Count::Resumed);
+        }
+        if welcome.asked && !welcome.recovered {
+            let gone: Vec<Uuid> =
+                self.cursors.keys().filter(|followed| !listed(followed)).copied().collect();
+            for conversation in &gone {
+                self.shared.recorder.end_view(*conversation, self.viewer, End::Left);
+                self.cursors.remove(conversation);
+            }
+            if gone.is_empty() {
+                self.shared.stats.count(Count::NotRecovered);
+                for (conversation, cursor) in &mut self.cursors {
+                    self.shared.recorder.restart(*conversation, self.viewer);
+                    *cursor = Cursor::default();
+                }
+            }
+            again |= !self.cursors.is_empty();
+        }
+        for standing in &welcome.standings {
+            let conversation = standing.conversation;
+            if !self.cursors.contains_key(&conversation) && !self.past.contains(&conversation) {
+                // Opened or assigned just before the connection broke: its beginning was missed.
+                self.shared.recorder.begin_view(conversation, self.viewer);
+                self.cursors.insert(conversation, Cursor::default());
+                again = true;
+            }
+        }
+        again
+    }
+
+    fn take(&mut self, text: &str) -> Option<Incoming> {
+        let Ok(frame) = Frame::decode(text) else {
+            self.shared.stats.error("unreadable_frame");
+            return None;
+        };
+        match &*frame.kind_of_frame {
+            "event" => self.take_event(&frame),
+            "ack" => self.take_ack(&frame),
+            "error" => self.take_error(&frame),
+            "offer" => Some(Incoming::Offer(Offer {
+                id: frame.offer?,
+                conversation: frame.conversation?,
+                understood: frame.intent.is_some(),
+                waiting_ms: frame.waiting_ms.unwrap_or(0),
+                language: frame.language.as_deref().map(Into::into),
+            })),
+            "accepted" => self.take_accepted(&frame),
+            "withdrawn" => Some(Incoming::Withdrawn { offer: frame.offer? }),
+            "taken_back" => Some(Incoming::TakenBack { conversation: frame.conversation? }),
+            "state" => Some(Incoming::State {
+                ready: frame.state.as_deref() == Some("ready"),
+                slots: frame.slots.unwrap_or(0),
+            }),
+            _ => None,
+        }
+    }
+
+    fn take_event(&mut self, frame: &Frame<'_>) -> Option<Incoming> {
+        let Some(event) = frame.event() else {
+            self.shared.stats.error("unreadable_event");
+            return None;
+        };
+        // A seat may still hear of a conversation that it has ended.
+        let cursor = self.cursors.get_mut(&event.conversation)?;
+        self.shared.recorder.event(self.viewer, &event);
+        match cursor.place(event.epoch, event.seq) {
+            Place::Next => {
+                if let Kind::Closed = event.kind {
+                    let recorder = &self.shared.recorder;
+                    recorder.end_view(event.conversation, self.viewer, End::Closed);
+                }
+                Some(Incoming::Event(event))
+            }
+            Place::Known => None,
+            other => {
+                self.missed(event.conversation, other);
+                None
+            }
+        }
+    }
+
+    /// Reconnects to get what is missing.
+    fn missed(&mut self, conversation: Uuid, place: Place) {
+        if place == Place::NewEpoch {
+            self.shared.stats.error("new_epoch");
+            self.shared.recorder.restart(conversation, self.viewer);
+            self.cursors.insert(conversation, Cursor::default());
+        } else {
+            self.shared.stats.error("gap");
+        }
+        self.back_off();
+    }
+
+    fn take_ack(&mut self, frame: &Frame<'_>) -> Option<Incoming> {
+        let (id, conversation) = (frame.id?, frame.conversation?);
+        // The second answer to a message that was sent twice.
+        let at = self.outstanding.iter().position(|message| message.said.id == id)?;
+        let message = self.outstanding.remove(at);
+        let now = Instant::now();
+        let stats = &self.shared.stats;
+        stats.record(Measure::Ack, now - message.scheduled);
+        stats.record(Measure::AckSinceSent, now - message.sent.unwrap_or(message.scheduled));
+        stats.count(Count::Messages);
+        stats.count(match self.viewer {
+            Viewer::Customer(_) => Count::MessagesCustomer,
+            Viewer::Seat(_) => Count::MessagesSeat,
+        });
+        stats.second(|second| second.acknowledged += 1);
+
+        let acked = Acked {
+            said: message.said,
+            epoch: frame.epoch,
+            seq: frame.seq,
+            at_ms: self.shared.recorder.now_ms(),
+        };
+        let again = message.in_doubt > 1;
+        self.shared.recorder.acked(self.viewer, conversation, acked, again);
+        let cursor = self.cursors.entry(conversation).or_default();
+        match cursor.place(frame.epoch, frame.seq) {
+            Place::Next | Place::Known => {}
+            other => self.missed(conversation, other),
+        }
+        Some(Incoming::Acked { conversation })
+    }
+
+    fn take_error(&mut self, frame: &Frame<'_>) -> Option<Incoming> {
+        let code = frame.code.as_deref().unwrap_or("no_code");
+        let at = self
+            .outstanding
+            .iter()
+            .position(|message| frame.id.is_some_and(|id| id == message.said.id));
+        let for_now = matches!(code, "rate_limited" | "overloaded" | "unavailable");
+        if for_now {
+            self.shared.stats.error(code);
+            let wait = frame.retry_after_ms.map_or(RETRY_WAIT, Duration::from_millis);
+            if let Some(at) = at {
+                let message = &mut self.outstanding[at];
+                message.in_doubt = message.in_doubt.saturating_sub(1);
+                message.again_at = Some(Instant::now() + wait);
+            }
+            return None;
+        }
+        let conversation = at.and_then(|at| self.outstanding.remove(at).conversation);
+        Some(Incoming::Refused { id: frame.id, conversation, code: code.to_owned() })
+    }
+
+    fn take_accepted(&mut self, frame: &Frame<'_>) -> Option<Incoming> {
+        let (offer, conversation) = (frame.offer?, frame.conversation?);
+        self.past.remove(&conversation);
+        self.shared.recorder.begin_view(conversation, self.viewer);
+        let mut cursor = Cursor::default();
+        let mut history = Vec::with_capacity(frame.history.len());
+        for past in &frame.history {
+            // History stands inside a frame that names the conversation and the epoch already.
+            let Some(event) = past.event() else {
+                self.shared.stats.error("unreadable_event");
+                continue;
+            };
+            self.shared.recorder.event(self.viewer, &event);
+            cursor.place(event.epoch, event.seq);
+            history.push(event);
+        }
+        self.cursors.insert(conversation, cursor);
+        Some(Incoming::Accepted { offer, conversation, history })
+    }
+}
+
+struct Welcome {
+    session: Option<Uuid>,
+    heartbeat: Duration,
+    recovered: bool,
+    /// Whether the hello named anything.
+    asked: bool,
+    standings: Vec<Standing>,
+}
+
+impl Welcome {
+    fn new(frame: &Frame<'_>, asked: bool) -> Self {
+        Self {
+            session: frame.session,
+            heartbeat: Duration::from_millis(frame.heartbeat_ms.unwrap_or(5_000).max(100)),
+            recovered: frame.recovered,
+            asked,
+            standings: frame.conversations.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_next_number_moves_the_cursor() {
+        let mut cursor = Cursor::default();
+
+        assert_eq!(cursor.place(1, 1), Place::Next);
+        assert_eq!(cursor.place(1, 3), Place::Gap);
+        assert_eq!(cursor.place(1, 2), Place::Next);
+        assert_eq!(cursor.place(1, 1), Place::Known);
+        assert_eq!(cursor.place(2, 3), Place::NewEpoch);
+        assert_eq!(cursor.last, 2);
+    }
+}
