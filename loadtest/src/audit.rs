@@ -22,7 +22,7 @@ const PARALLEL: usize = 32;
 /// Tries for each customer: the server may be on its way up.
 const TRIES: u32 = 8;
 /// Longest wait for the next frame of a re-read.
-const FRAME_WAIT: Duration = Duration::from_secs(15);
+const FRAME_WAIT: Duration = Duration::from_secs(5);
 
 /// What the re-read found, by conversation. A conversation that the server no longer knows has an
 /// empty audit; one whose customer could not re-read has none.

@@ -8,10 +8,17 @@ use crate::schedule::Manners;
 use crate::shared::SeatManners;
 use crate::stats::{Count, Measure, Percentiles, Stats};
 
+/// A later harness than this adds visibly to the latencies that it measures.
+const LAG_MS_MAX: f64 = 20.0;
+/// A harness that takes more leaves too little to a router on the same machine.
+const CPU_SHARE_MAX: f64 = 0.5;
+
 /// What the run was asked to do.
 #[derive(Clone, Debug, Serialize)]
 pub struct Config {
     pub command: &'static str,
+    pub version: &'static str,
+    pub machine: String,
     pub url: String,
     pub shop: String,
     pub seed: u64,
@@ -69,6 +76,8 @@ pub struct Outcome {
     pub unaudited: u64,
     pub audited: u64,
     pub findings: Vec<String>,
+    /// Reasons to doubt the figures although nothing failed.
+    pub warnings: Vec<String>,
     pub unfinished: u64,
 
     pub elapsed_s: f64,
@@ -138,7 +147,7 @@ impl Outcome {
         let needed_person = get(Count::NeededPerson);
         let on_shift = needed_person - get(Count::NeededPersonOffShift);
         let arrived = get(Count::Arrived);
-        Self {
+        let mut outcome = Self {
             conversations: get(Count::Conversations),
             messages: get(Count::Messages),
             lost: verification.lost,
@@ -160,6 +169,7 @@ impl Outcome {
             unaudited: verification.unaudited,
             audited: verification.audited,
             findings: verification.findings,
+            warnings: Vec::new(),
             unfinished: get(Count::Unfinished),
             elapsed_s: round(effort.elapsed_s),
             arrived,
@@ -198,7 +208,28 @@ impl Outcome {
             schedule_lag_ms: ms(Measure::Lag),
             factor_to_a_day: None,
             config,
+        };
+        outcome.warnings = outcome.doubts();
+        outcome
+    }
+
+    fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.no_free_customer > 0 {
+            doubts.push(format!(
+                "{} conversations found no free customer: raise --customers",
+                self.no_free_customer
+            ));
         }
+        if let Some(lag) = self.schedule_lag_ms.p99.filter(|lag| *lag > LAG_MS_MAX) {
+            doubts.push(format!(
+                "the harness itself was late, p99 {lag} ms: the latencies are at most the router's"
+            ));
+        }
+        if let Some(share) = self.cpu_share_of_harness.filter(|share| *share > CPU_SHARE_MAX) {
+            doubts.push(format!("the harness took {share} of the machine's processor time"));
+        }
+        doubts
     }
 
     /// What makes a run fail whatever is required of it: the verification itself.
@@ -246,6 +277,8 @@ pub mod tests {
             SeatManners { accept_s: 0.1, first_reply_s: 1.0, reply_s: 1.0, handling_s: 10.0 };
         let config = Config {
             command: "run",
+            version: "0",
+            machine: "a test".into(),
             url: "http://127.0.0.1:8080".into(),
             shop: "demo".into(),
             seed: 1,

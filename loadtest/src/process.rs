@@ -70,6 +70,22 @@ pub fn cpu_time(pid: &str) -> Option<Duration> {
     parse_cpu_time(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// What the measurement was made on, in words.
+pub fn machine() -> String {
+    let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|info| {
+        let line = info.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+    format!(
+        "{} cores, {}, {} {}",
+        cores(),
+        model.as_deref().unwrap_or("unknown processor"),
+        std::env::consts::OS,
+        kernel.as_deref().unwrap_or("").trim()
+    )
+}
+
 /// Resident memory of a process, in bytes.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -217,6 +217,8 @@ impl Plan<'_> {
     fn config(&self) -> Config {
         Config {
             command: self.command,
+            version: env!("CARGO_PKG_VERSION"),
+            machine: process::machine(),
             url: self.place.url.clone(),
             shop: self.place.shop.clone(),
             seed: self.seed,
@@ -250,6 +252,9 @@ impl Plan<'_> {
         }
         for finding in &outcome.findings {
             eprintln!("finding: {finding}");
+        }
+        for warning in &outcome.warnings {
+            eprintln!("warning: {warning}");
         }
         let broken = outcome.broken_promises();
         for promise in &broken {

@@ -102,11 +102,13 @@ fn verdict(out: &mut String, outcome: &Outcome, requirements: &[require::Outcome
     let (class, word) = if passed { ("ok", "passed") } else { ("bad", "failed") };
     let _ = write!(
         out,
-        "<h1>Tradewind load test <span class={class}>{word}</span></h1><p class=dim>{} at {}, shop {}, seed {}</p><ul class=checks>",
+        "<h1>Tradewind load test <span class={class}>{word}</span></h1><p class=dim>{} at {}, shop {}, seed {}; harness {} on {}</p><ul class=checks>",
         escape(outcome.config.command),
         escape(&outcome.config.url),
         escape(&outcome.config.shop),
-        outcome.config.seed
+        outcome.config.seed,
+        escape(outcome.config.version),
+        escape(&outcome.config.machine)
     );
     if broken.is_empty() {
         let _ = write!(
@@ -122,6 +124,9 @@ fn verdict(out: &mut String, outcome: &Outcome, requirements: &[require::Outcome
         let class = if requirement.passed { "ok" } else { "bad" };
         let value = requirement.value.map_or("not measured".into(), |value| format!("{value}"));
         let _ = write!(out, "<li class={class}>{} (is {value})</li>", escape(&requirement.require));
+    }
+    for warning in &outcome.warnings {
+        let _ = write!(out, "<li>{}</li>", escape(warning));
     }
     out.push_str("</ul>");
     if !outcome.findings.is_empty() {
