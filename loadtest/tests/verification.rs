@@ -15,7 +15,7 @@ async fn run(fault: Fault, more: &[&str]) -> (i32, Value) {
         .args(["run", "--url", &format!("http://{address}"), "--customers", "200", "--seats", "4"])
         .args(["--rate", "40", "--duration", "3", "--seed", "5", "--handling-s", "0.4"])
         .args(["--first-reply-s", "0.05", "--accept-s", "0.01", "--think-s", "0.05"])
-        .args(["--reconnect-share", "0.3", "--away-s", "0.1", "--drain-s", "10", "--json"])
+        .args(["--reconnect-share", "0.3", "--away-s", "0.1", "--drain-s", "4", "--json"])
         .args(["--leave-after-s", "0.1"])
         .args(more)
         .stdin(Stdio::null())

@@ -1,0 +1,154 @@
+//! The other commands, as a user runs them, against the stand-in router.
+
+mod stand_in;
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use stand_in::{Fault, Router};
+use tokio::process::Command;
+
+async fn harness(args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tradewind-loadtest"))
+        .args(args)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("the harness starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("it was not killed");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|why| panic!("no JSON ({why}): {text}"))
+}
+
+async fn router() -> String {
+    format!("http://{}", Router::start(Fault::None).await)
+}
+
+#[tokio::test]
+async fn a_small_day_is_replayed_whole_and_reported() {
+    let url = router().await;
+    let report = std::env::temp_dir().join(format!("tradewind-day-{}.html", std::process::id()));
+
+    let (code, out, err) = harness(&[
+        "day",
+        "--url",
+        &url,
+        "--conversations",
+        "300",
+        "--customers",
+        "20",
+        "--seats",
+        "8",
+        "--json",
+        "--report",
+        report.to_str().expect("a plain path"),
+        "--require",
+        "unfinished==0",
+    ])
+    .await;
+
+    let html = std::fs::read_to_string(&report).unwrap_or_default();
+    let _ = std::fs::remove_file(&report);
+    assert_eq!(code, 0, "{err}\n{out}");
+    let result = json(&out);
+    assert_eq!(result["conversations"], 300);
+    assert!(result["factor_to_a_day"].as_f64() > Some(1.0));
+    assert!(html.contains("<svg") && html.contains("passed"));
+}
+
+#[tokio::test]
+async fn a_flood_counts_what_is_acknowledged() {
+    let url = router().await;
+
+    let (code, out, err) = harness(&[
+        "flood",
+        "--url",
+        &url,
+        "--connections",
+        "8",
+        "--duration",
+        "1",
+        "--warm-up-s",
+        "0.2",
+        "--json",
+    ])
+    .await;
+
+    assert_eq!(code, 0, "{err}");
+    let result = json(&out);
+    assert!(result["messages"].as_u64() > Some(50), "{result:#}");
+    assert_eq!(result["errors"], serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn a_flood_at_a_rate_keeps_it() {
+    let url = router().await;
+
+    let (code, out, err) = harness(&[
+        "flood",
+        "--url",
+        &url,
+        "--connections",
+        "10",
+        "--duration",
+        "2",
+        "--rate",
+        "100",
+        "--warm-up-s",
+        "0.2",
+        "--json",
+    ])
+    .await;
+
+    assert_eq!(code, 0, "{err}");
+    let messages = json(&out)["messages"].as_u64().expect("a count");
+    assert!((190..=210).contains(&messages), "{messages}");
+}
+
+#[tokio::test]
+async fn idle_connections_are_all_kept() {
+    let url = router().await;
+    let pid = std::process::id().to_string();
+
+    let (code, out, err) = harness(&[
+        "idle",
+        "--url",
+        &url,
+        "--connections",
+        "50",
+        "--hold-s",
+        "5",
+        "--server-pid",
+        &pid,
+        "--json",
+    ])
+    .await;
+
+    assert_eq!(code, 0, "{err}");
+    let result = json(&out);
+    assert_eq!((&result["conversations"], &result["connections_lost"]), (&50.into(), &0.into()));
+    assert!(result["bytes_per_connection"].is_number());
+}
+
+#[tokio::test]
+async fn wrong_use_is_told_before_anything_starts() {
+    for args in [
+        ["run", "--url", "http://192.0.2.1:80"],
+        ["run", "--require", "ack_ms.p98<=5"],
+        ["run", "--require", "nonsense"],
+        ["run", "--leave-share", "2"],
+        ["run", "--customers", "10000000"],
+        ["run", "--messages", "/does/not/exist.jsonl"],
+        ["flood", "--connections", "10000000"],
+    ] {
+        let (code, out, err) = harness(&args).await;
+
+        assert_eq!(code, 2, "{args:?}: {err}");
+        assert!(out.is_empty() && !err.is_empty(), "{args:?}");
+    }
+}
