@@ -49,9 +49,9 @@ pub struct Where {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Seats")]
 pub struct SeatArgs {
-    /// Seats that sign in; each needs an account in the shop
-    #[arg(long, default_value_t = 20)]
-    pub seats: usize,
+    /// Seats that sign in; each needs an account in the shop [default: 40, for a day 200]
+    #[arg(long, value_name = "N")]
+    pub seats: Option<usize>,
     /// User names of the seats: `{}` is the number, `{:03}` the number with leading zeros
     #[arg(long, default_value = "seat-{:03}", value_name = "PATTERN")]
     pub seat_user: String,
@@ -189,7 +189,7 @@ Examples:
   tradewind-loadtest day
 
   # with real messages, more customers at the same time, and nothing may go wrong
-  tradewind-loadtest day --messages messages.jsonl --customers 300 --seats 200 \\
+  tradewind-loadtest day --messages messages.jsonl --customers 300 \\
     --require 'unfinished==0' --report day.html")]
 pub struct DayArgs {
     #[command(flatten)]

@@ -243,6 +243,8 @@ enum Answer {
     /// It is answered; the id where it was read.
     Done(Option<Uuid>),
     Later(Duration),
+    /// The conversation can take no more.
+    Full(Uuid),
     Nothing,
 }
 
@@ -260,6 +262,10 @@ impl Speaker<'_> {
                     }
                     Some(Answer::Later(wait)) => {
                         sleep(wait.min(HEARTBEAT)).await;
+                        break;
+                    }
+                    Some(Answer::Full(conversation)) => {
+                        self.tell(frame::about("close", conversation)).await?;
                         break;
                     }
                     Some(Answer::Nothing) => {}
@@ -304,6 +310,10 @@ impl Speaker<'_> {
                 Some(Answer::Later(_)) => {
                     in_flight.pop_front();
                 }
+                Some(Answer::Full(conversation)) => {
+                    in_flight.pop_front();
+                    self.tell(frame::about("close", conversation)).await?;
+                }
                 Some(Answer::Nothing) | None => {}
             }
         }
@@ -345,10 +355,12 @@ impl Speaker<'_> {
     }
 
     async fn ping(&mut self) -> Result<(), String> {
-        if !self.flood.full {
-            return Ok(());
-        }
-        self.socket.send(Message::text(frame::PING)).await.map_err(|_| "connection_lost".to_owned())
+        if self.flood.full { self.tell(frame::PING.to_owned()).await } else { Ok(()) }
+    }
+
+    async fn tell(&mut self, text: String) -> Result<(), String> {
+        let sent = self.socket.send(Message::text(text)).await;
+        sent.map_err(|_| "connection_lost".to_owned())
     }
 
     /// None when nothing came until then.
@@ -390,9 +402,10 @@ impl Speaker<'_> {
             "error" => {
                 let code = frame.code.as_deref().unwrap_or("no_code");
                 self.flood.error(code);
-                // A conversation that ended: the next message opens another.
-                if matches!(code, "conflict" | "not_found") {
-                    self.conversation = None;
+                if matches!(code, "conflict" | "not_found")
+                    && let Some(full) = self.conversation.take()
+                {
+                    return Answer::Full(full);
                 }
                 Answer::Later(Duration::from_millis(frame.retry_after_ms.unwrap_or(0)))
             }

@@ -27,6 +27,10 @@ use crate::texts::Texts;
 /// The published day: 10,000 conversations in 24 h.
 const PUBLISHED_DAY: f64 = 10_000.0;
 const DAY_S: f64 = 86_400.0;
+/// Enough for the common languages of the demo shop's crew, and quick to sign in.
+const SEATS: usize = 40;
+/// 50 conversations a day for each.
+const SEATS_OF_A_DAY: usize = 200;
 
 /// `run`; false when a threshold or a promise was broken.
 ///
@@ -82,6 +86,7 @@ pub async fn run(args: RunArgs) -> Result<bool> {
         place: &args.place,
         customers: args.customers,
         seats: &args.seats,
+        seats_count: args.seats.seats.unwrap_or(SEATS),
         seed: args.seed,
         visits: people.visits,
         messages: args.messages.as_deref(),
@@ -128,6 +133,7 @@ pub async fn day(args: DayArgs) -> Result<bool> {
         place: &args.place,
         customers: args.customers,
         seats: &args.seats,
+        seats_count: args.seats.seats.unwrap_or(SEATS_OF_A_DAY),
         seed: args.seed,
         visits: args.visits,
         messages: args.messages.as_deref(),
@@ -151,6 +157,7 @@ struct Plan<'a> {
     place: &'a Where,
     customers: usize,
     seats: &'a SeatArgs,
+    seats_count: usize,
     seed: u64,
     visits: u32,
     messages: Option<&'a Path>,
@@ -170,7 +177,7 @@ impl Plan<'_> {
         if self.customers == 0 || self.visits == 0 {
             bail!("--customers and --visits are at least 1");
         }
-        process::check_open_files(self.customers + self.seats.seats)?;
+        process::check_open_files(self.customers + self.seats_count)?;
         let config = self.config();
         check_requirements(&self.output.require, &config)?;
         let texts = match self.messages {
@@ -195,7 +202,7 @@ impl Plan<'_> {
         let scenario = Scenario {
             pace,
             customers: self.customers,
-            seats: self.seats.seats,
+            seats: self.seats_count,
             seat_user: self.seats.seat_user.clone(),
             seat_from: self.seats.seat_from,
             seat_password: self.seats.seat_password.clone(),
@@ -223,7 +230,7 @@ impl Plan<'_> {
             shop: self.place.shop.clone(),
             seed: self.seed,
             customers: self.customers,
-            seats: self.seats.seats,
+            seats: self.seats_count,
             slots: self.seats.slots,
             rate_per_s: self.rate_per_s,
             duration_s: self.duration_s,

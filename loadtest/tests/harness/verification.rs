@@ -1,12 +1,10 @@
 //! The harness as a user runs it, against a router that keeps its promises and against some that
 //! do not: a verification that cannot fail proves nothing.
 
-mod stand_in;
-
 use std::process::Stdio;
 
+use crate::stand_in::{Fault, Router};
 use serde_json::Value;
-use stand_in::{Fault, Router};
 use tokio::process::Command;
 
 async fn run(fault: Fault, more: &[&str]) -> (i32, Value) {

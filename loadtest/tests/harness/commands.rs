@@ -1,11 +1,9 @@
 //! The other commands, as a user runs them, against the stand-in router.
 
-mod stand_in;
-
 use std::process::Stdio;
 
+use crate::stand_in::{Fault, Router};
 use serde_json::Value;
-use stand_in::{Fault, Router};
 use tokio::process::Command;
 
 async fn harness(args: &[&str]) -> (i32, String, String) {
