@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -196,6 +197,46 @@ async fn freed_segments_are_reused_and_the_folder_stays_small() {
     let files = std::fs::read_dir(dir.path()).unwrap().count();
     assert!(files <= 6, "live, prepared, two spares, one on its way, the lock; found {files}");
     assert_eq!(content(dir.path()).await.last().unwrap().1, b"still there");
+}
+
+/// Format version 1, as the golden file has it. A change of these bytes needs a new version.
+#[tokio::test]
+async fn version_1_is_written_and_read_byte_for_byte() {
+    let golden_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/v1");
+    let name = "00000000000000000001.journal";
+    let mut pair = Batch::new();
+    pair.push(b"second").unwrap();
+    pair.push(b"third").unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), small()).unwrap();
+    append(&journal, b"first").await;
+    journal.append(pair).await.unwrap();
+    append(&journal, "第四".as_bytes()).await;
+    journal.close().await.unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(golden_dir.join(name), copy.path().join(name)).unwrap();
+    let read: Vec<_> = content(copy.path()).await.into_iter().map(|(_, record)| record).collect();
+
+    assert_eq!(read, [b"first".as_slice(), b"second", b"third", "第四".as_bytes()]);
+    let (written, golden) = (dir.path().join(name), golden_dir.join(name));
+    assert!(std::fs::read(written).unwrap() == std::fs::read(golden).unwrap(), "the bytes differ");
+}
+
+#[tokio::test]
+async fn nobody_but_the_owner_can_read_the_files() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data/journal");
+    let (journal, _) = open(&dir, small()).unwrap();
+    append(&journal, b"what a customer wrote").await;
+    journal.close().await.unwrap();
+
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
 }
 
 #[test]

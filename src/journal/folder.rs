@@ -3,9 +3,9 @@
 //! Everything the journal asks of an operating system goes through these two traits, so that tests
 //! can put a disk below it that fails, fills up or forgets what was not synced.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A folder that holds a journal.
@@ -61,13 +61,14 @@ pub struct DiskFolder {
 const LOCK_NAME: &str = "lock";
 
 impl DiskFolder {
-    /// The folder at `path`, created with its parents when missing.
+    /// The folder at `path`, created with its parents when missing, for the owner alone.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn create(path: &Path) -> io::Result<Self> {
         if !path.is_dir() {
-            fs::create_dir_all(path)?;
+            // Customers' words lie in here: nobody but the owner may read them.
+            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
             // The entry of the new folder lives in its parent.
             if let Some(parent) = path.canonicalize()?.parent() {
                 File::open(parent)?.sync_all()?;
@@ -75,6 +76,13 @@ impl DiskFolder {
         }
         Ok(Self { path: path.to_owned() })
     }
+}
+
+/// Reading and writing, for the owner alone.
+fn private() -> OpenOptions {
+    let mut options = File::options();
+    options.read(true).write(true).mode(0o600);
+    options
 }
 
 impl Folder for DiskFolder {
@@ -90,13 +98,11 @@ impl Folder for DiskFolder {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
-        let file = File::options().read(true).write(true).open(self.path.join(name))?;
-        Ok(Box::new(file))
+        Ok(Box::new(private().open(self.path.join(name))?))
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
-        let path = self.path.join(name);
-        Ok(Box::new(File::options().read(true).write(true).create_new(true).open(path)?))
+        Ok(Box::new(private().create_new(true).open(self.path.join(name))?))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -112,8 +118,7 @@ impl Folder for DiskFolder {
     }
 
     fn lock(&self) -> io::Result<Option<FolderLock>> {
-        let path = self.path.join(LOCK_NAME);
-        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        let file = private().create(true).truncate(false).open(self.path.join(LOCK_NAME))?;
         match file.try_lock() {
             // The operating system releases the lock with the process, however it ends.
             Ok(()) => Ok(Some(FolderLock::new(file))),

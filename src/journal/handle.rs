@@ -90,9 +90,10 @@ impl Journal {
     /// The segment of the last commit and all above it always stay. Runs in the background; call
     /// it only after the replay was read.
     pub fn recycle_below(&self, segment: SegmentId) {
-        self.shared.raise_floor(segment);
-        // A full queue of jobs is as good: each job ends with a look at the floor.
-        let _ = self.keeper.try_send(Job::Recycle);
+        if self.shared.raise_floor(segment) {
+            // A full queue of jobs is as good: each job ends with a look at the floor.
+            let _ = self.keeper.try_send(Job::Recycle);
+        }
     }
 
     /// False from a refused commit until the next that succeeds.

@@ -144,8 +144,9 @@ impl Shared {
         self.is_healthy.store(is_healthy, Relaxed);
     }
 
-    pub(super) fn raise_floor(&self, segment: SegmentId) {
-        self.wanted_floor.fetch_max(segment.get(), Relaxed);
+    /// True when the floor was lower before.
+    pub(super) fn raise_floor(&self, segment: SegmentId) -> bool {
+        self.wanted_floor.fetch_max(segment.get(), Relaxed) < segment.get()
     }
 
     pub(super) fn set_committed(&self, segment: SegmentId) {
