@@ -14,7 +14,7 @@ use tradewind::domain::{
     ConversationId, Hours, Language, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
     Timestamp,
 };
-use tradewind::schedule::{Bitset, Command, Contact, Decision, Roster, Scheduler, Settings};
+use tradewind::schedule::{ByPrice, Command, Contact, Decision, Roster, Scheduler, Settings};
 
 const SEATS: usize = 10_000;
 
@@ -29,24 +29,15 @@ fn match_among_many(criterion: &mut Criterion) {
             centre.set_random_load(&mut random, seat, full);
         }
         let needs: Vec<Need> = (0..4_096).map(|_| centre.need(&mut random)).collect();
-        let lanes: Vec<Bitset> = needs
-            .iter()
-            .map(|n| centre.index.eligible(n.language, &n.skill, n.region.as_ref()))
-            .collect();
+        let lanes: Vec<ByPrice> = needs.iter().map(|need| centre.lane(need)).collect();
 
+        print_percentiles(&mut centre, &mut random, &needs, &lanes, full);
         let mut group = criterion.benchmark_group(format!("match/10000-seats/{full}-full"));
         let mut at = 0;
         group.bench_function("lane", |bencher| {
             bencher.iter(|| {
                 at = (at + 1) % needs.len();
                 let seat = centre.index.choose(black_box(&lanes[at]), &[]);
-                settle(&mut centre, &mut random, seat, full);
-            });
-        });
-        group.bench_function("words", |bencher| {
-            bencher.iter(|| {
-                at = (at + 1) % needs.len();
-                let seat = centre.search(black_box(&needs[at]), &[]);
                 settle(&mut centre, &mut random, seat, full);
             });
         });
@@ -58,7 +49,6 @@ fn match_among_many(criterion: &mut Criterion) {
             });
         });
         group.finish();
-        print_percentiles(&mut centre, &mut random, &needs, &lanes, full);
     }
 }
 
@@ -75,18 +65,18 @@ fn print_percentiles(
     centre: &mut Centre,
     random: &mut Random,
     needs: &[Need],
-    lanes: &[Bitset],
+    lanes: &[ByPrice],
     full: usize,
 ) {
     let mut histograms =
         [(); 2].map(|()| hdrhistogram::Histogram::<u64>::new(3).expect("three digits"));
     for at in (0..needs.len()).cycle().take(100_000) {
         let started = std::time::Instant::now();
-        let seat = centre.index.choose(black_box(&lanes[at]), &[]);
+        let seat = black_box(centre.index.choose(black_box(&lanes[at]), &[]));
         histograms[0].saturating_record(started.elapsed().as_nanos() as u64);
         if at % 10 == 0 {
             let started = std::time::Instant::now();
-            let same = centre.scan(black_box(&needs[at]), &[]);
+            let same = black_box(centre.scan(black_box(&needs[at]), &[]));
             histograms[1].saturating_record(started.elapsed().as_nanos() as u64);
             assert_eq!(same, seat, "the index and the scan agree");
         }

@@ -23,12 +23,20 @@ fn the_index_equals_the_plain_scan_in_a_hundred_thousand_random_cases() {
             centre.set_random_load(&mut random, seat, share);
         }
         for case in 0..20_000 {
+            if case % 2_000 == 1_000 {
+                centre.set_random_prices(&mut random);
+            }
             let need = centre.need(&mut random);
             let barred: Vec<usize> =
                 (0..random.below(4)).map(|_| random.below(centre.seats())).collect();
 
             let expected = centre.scan(&need, &barred);
-            assert_eq!(centre.search(&need, &barred), expected, "case {case} of {seats} seats");
+            let lane = centre.lane(&need);
+            assert_eq!(
+                centre.index.choose(&lane, &barred),
+                expected,
+                "case {case} of {seats} seats"
+            );
 
             cases += 1;
             if let Some(seat) = expected {

@@ -1,7 +1,6 @@
 //! Many who wait: what customers are told is bounded and comes true.
 
 #[path = "schedule_common/scan.rs"]
-#[allow(dead_code, reason = "only the random numbers are used here")]
 mod scan;
 mod schedule_common;
 

@@ -39,7 +39,7 @@ fn a_conversation_is_offered_at_once_with_its_times_and_reasons() {
             "speaks en",
             "has the skill orders",
             "0 of 3 slots in use",
-            "most specialised seat that is free"
+            "least busy and most specialised of the free seats"
         ]
     );
     assert_eq!(told(&decisions), [(1, 1, WaitReason::Offered)]);

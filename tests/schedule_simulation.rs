@@ -500,8 +500,8 @@ fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp
 #[test]
 fn every_promise_holds_after_every_step_of_random_days() {
     let mut counts = BTreeMap::new();
-    for seed in 0..12 {
-        for (what, n) in run(seed, 2_500).counts {
+    for seed in 0..8 {
+        for (what, n) in run(seed, 2_000).counts {
             *counts.entry(what).or_insert(0) += n;
         }
     }
@@ -530,7 +530,7 @@ fn every_promise_holds_after_every_step_of_random_days() {
 
 #[test]
 fn the_same_commands_give_the_same_decisions_byte_for_byte() {
-    for seed in 100..106 {
+    for seed in 100..103 {
         let (first, second) = (run(seed, 1_000), run(seed, 1_000));
 
         let bytes = |run: &Run| serde_json::to_vec(&run.decisions).expect("decisions as JSON");

@@ -75,6 +75,21 @@ impl Bitset {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
     }
 
+    /// The lowest number from `from` on that is in both. This is the inner loop of every match.
+    pub fn first_common(&self, other: &Self, from: usize) -> Option<usize> {
+        let first = from / WORD;
+        let (a, b) = (self.words.get(first..)?, other.words.get(first..)?);
+        let mut mask = u64::MAX << (from % WORD);
+        for (at, (a, b)) in a.iter().zip(b).enumerate() {
+            let both = a & b & mask;
+            if both != 0 {
+                return Some((first + at) * WORD + both.trailing_zeros() as usize);
+            }
+            mask = u64::MAX;
+        }
+        None
+    }
+
     /// The numbers that are in, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(at, word)| bits(at, *word))
@@ -142,6 +157,9 @@ mod tests {
 
         assert_eq!(a.iter_common(&b, 4).collect::<Vec<_>>(), [63, 64]);
         assert_eq!(a.iter_common(&b, 64).collect::<Vec<_>>(), [64]);
+        for from in 0..200 {
+            assert_eq!(a.first_common(&b, from), a.iter_common(&b, from).next());
+        }
         assert_eq!(a.iter_common(&b, 500).count(), 0);
     }
 

@@ -230,15 +230,15 @@ pub enum Why {
     Skill(SkillId),
     /// The seat serves the region.
     Region(RegionId),
-    /// The seat had this many of its slots in use: as few as any that could take it.
+    /// The seat had this many of its slots in use.
     Load {
         /// Slots in use before this offer.
         used: u8,
         /// Slots of the seat.
         slots: u8,
     },
-    /// Among seats as busy, the one whose other skills are missed least; among equal ones the
-    /// one whose last offer is longest ago.
+    /// Of the free seats the one that is least busy and whose other abilities are missed least;
+    /// among equal ones the one whose last offer is longest ago.
     MostSpecialised,
     /// The seat had room, and of all it could take this conversation was next.
     NextInLine {
@@ -268,7 +268,9 @@ impl fmt::Display for Why {
             Self::Skill(skill) => write!(f, "has the skill {skill}"),
             Self::Region(region) => write!(f, "serves {region}"),
             Self::Load { used, slots } => write!(f, "{used} of {slots} slots in use"),
-            Self::MostSpecialised => f.write_str("most specialised seat that is free"),
+            Self::MostSpecialised => {
+                f.write_str("least busy and most specialised of the free seats")
+            }
             Self::NextInLine { priority: Priority::Normal } => f.write_str("next in line"),
             Self::NextInLine { priority: Priority::Raised } => {
                 f.write_str("next in line, high priority")

@@ -1,5 +1,7 @@
 //! Bringing conversations and seats together.
 
+use std::time::Duration;
+
 use super::choice::Rank;
 use super::decision::{Decision, TicketReason, Why};
 use super::offers::Offer;
@@ -7,6 +9,9 @@ use super::scheduler::{Case, Scheduler, Station};
 use super::shop::{LaneNo, SeatNo, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, Priority, SeatState};
+
+/// How often seats are put in order by what is asked for.
+const REPRICE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Which side looked for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,13 @@ impl Scheduler {
         let Some(lane_no) = shop.lane_for(&case.contact) else {
             return self.ticket(conversation, TicketReason::NoSeat, None);
         };
+        if is_new {
+            shop.count_demand(&case.contact, lane_no);
+            let timer = Timer::Reprice(shop_no);
+            if !self.timers.is_set(timer) {
+                self.timers.set(timer, self.now + REPRICE_INTERVAL);
+            }
+        }
         if let Err(opens_at) = shop.reach(lane_no, self.now + self.settings.promise) {
             return self.ticket(conversation, TicketReason::Hours, opens_at);
         }
@@ -46,6 +58,13 @@ impl Scheduler {
         }
         self.line_up(conversation, lane_no);
         self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
+    }
+
+    /// What is asked for has changed: the seats are put in order anew.
+    pub(super) fn reprice(&mut self, shop: ShopNo) {
+        if self.shops[shop].reprice() {
+            self.timers.set(Timer::Reprice(shop), self.now + REPRICE_INTERVAL);
+        }
     }
 
     fn line_up(&mut self, conversation: ConversationId, lane_no: LaneNo) {
@@ -129,9 +148,9 @@ impl Scheduler {
         let lane = &shop.lanes[lane_no];
         let waited = self.now.since(case.contact.arrived_at);
         let ring = if lane.native_present > 0 {
-            &lane.native
+            &lane.native_by_price
         } else if waited >= self.settings.fallback_after {
-            &lane.fallback
+            &lane.fallback_by_price
         } else {
             return None;
         };
@@ -213,7 +232,9 @@ impl Scheduler {
         for conversation in order {
             let shop = &self.shops[shop_no];
             let lane = &shop.lanes[lane_no];
-            if !shop.index.any_free(&lane.native) && !shop.index.any_free(&lane.fallback) {
+            if !shop.index.any_free(&lane.native_by_price)
+                && !shop.index.any_free(&lane.fallback_by_price)
+            {
                 return;
             }
             if let Some(seat) = self.find_seat(self.case(conversation), lane_no) {

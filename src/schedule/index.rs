@@ -1,12 +1,15 @@
-//! Which seat: hard filters and load as bitsets over seats numbered most-specialised-first.
+//! Which seat: hard filters and load as bitsets, with the seats in the order of their price.
 
 use std::collections::BTreeMap;
 
 use super::bitset::Bitset;
+use super::prices::{Demand, Price};
 use crate::domain::{Language, RegionId, SeatProfile, SkillId, Timestamp};
 
-/// The seats of a shop, ready to be searched. A seat is a number: its place in the order of
-/// [`SeatIndex::build`].
+/// The seats of a shop, ready to be searched. A seat is a number: its place by name.
+///
+/// Free seats stand in one set a load level, in the order of their price: so the first that a
+/// lane and a level have in common is the best of that level.
 #[derive(Clone, Debug)]
 pub struct SeatIndex {
     languages: BTreeMap<Language, Bitset>,
@@ -18,31 +21,35 @@ pub struct SeatIndex {
     levels: Vec<Level>,
     /// The level that each seat is in, if any.
     level_of: Vec<Option<u8>>,
-    /// For each seat, the first number behind the seats that are as specialised as it is.
-    peers_end: Vec<usize>,
+    prices: Vec<Price>,
+    /// Seats in the order of their price, and the place of each in that order.
+    order: Vec<usize>,
+    place_of: Vec<usize>,
     last_offer: Vec<Timestamp>,
 }
 
+/// A set of seats as [`SeatIndex::choose`] wants it. Good until prices change.
+#[derive(Clone, Debug, Default)]
+pub struct ByPrice(Bitset);
+
 #[derive(Clone, Debug, Default)]
 struct Level {
-    seats: Bitset,
+    /// By place in the order of prices.
+    places: Bitset,
     len: usize,
 }
 
-/// What a seat's languages, skills and regions are worth, summed: a rare one is worth more, one
-/// that many slots share is worth little.
-type Price = u64;
+/// What a slot in use counts in the choice of a seat, and what a thousandth of its price does:
+/// 0.4 × slots in use + 0.6 × price. Anything from 0.4 to 0.8 does as well in simulation.
+const LOAD_WEIGHT: u64 = 4_000;
+const PRICE_WEIGHT: u64 = 6;
 
 impl SeatIndex {
-    /// Puts the seats in order, the one whose languages, skills and regions are missed least
-    /// elsewhere first, and indexes them. No seat can take an offer yet.
-    pub fn build(seats: Vec<SeatProfile>) -> (Vec<SeatProfile>, Self) {
-        let prices = Prices::of(&seats);
-        let mut priced: Vec<(Price, SeatProfile)> =
-            seats.into_iter().map(|seat| (prices.total(&seat), seat)).collect();
-        priced.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
-
-        let len = priced.len();
+    /// Numbers the seats by name and indexes them. No seat can take an offer yet, and prices are
+    /// those of an equal demand for everything.
+    pub fn build(mut seats: Vec<SeatProfile>) -> (Vec<SeatProfile>, Self) {
+        seats.sort_by(|a, b| a.id.cmp(&b.id));
+        let len = seats.len();
         let mut index = Self {
             languages: BTreeMap::new(),
             skills: BTreeMap::new(),
@@ -50,17 +57,47 @@ impl SeatIndex {
             everywhere: Bitset::with_room(len),
             levels: Vec::new(),
             level_of: vec![None; len],
-            peers_end: vec![len; len],
+            prices: Vec::new(),
+            order: Vec::new(),
+            place_of: vec![0; len],
             last_offer: vec![Timestamp::default(); len],
         };
-        for (no, (_, seat)) in priced.iter().enumerate() {
-            index.add(no, seat, len);
+        seats.iter().enumerate().for_each(|(no, seat)| index.add(no, seat, len));
+        index.set_prices(Demand::default().prices(seats.iter()));
+        (seats, index)
+    }
+
+    /// Puts the seats in the order of new prices, one for each by number. Every [`ByPrice`] made
+    /// before is void.
+    ///
+    /// # Panics
+    /// When there are not as many prices as seats.
+    pub fn set_prices(&mut self, prices: Vec<Price>) {
+        assert_eq!(prices.len(), self.level_of.len(), "one price for each seat");
+        self.order = (0..prices.len()).collect();
+        self.order.sort_by_key(|seat| (prices[*seat], *seat));
+        for (place, seat) in self.order.iter().enumerate() {
+            self.place_of[*seat] = place;
         }
-        for no in (1..len).rev() {
-            let same = priced[no - 1].0 == priced[no].0;
-            index.peers_end[no - 1] = if same { index.peers_end[no] } else { no };
+        self.prices = prices;
+        self.levels.iter_mut().for_each(|level| level.places.clear());
+        for (seat, level) in self.level_of.iter().enumerate() {
+            if let Some(used) = level {
+                self.levels[usize::from(*used)].places.insert(self.place_of[seat]);
+            }
         }
-        (priced.into_iter().map(|(_, seat)| seat).collect(), index)
+    }
+
+    /// What a seat's languages, skills and regions are worth elsewhere.
+    pub fn price(&self, seat: usize) -> Price {
+        self.prices[seat]
+    }
+
+    /// A set of seats by number, ready for [`Self::choose`].
+    pub fn by_price(&self, seats: &Bitset) -> ByPrice {
+        let mut places = Bitset::with_room(self.order.len());
+        seats.iter().for_each(|seat| places.insert(self.place_of[seat]));
+        ByPrice(places)
     }
 
     fn add(&mut self, no: usize, seat: &SeatProfile, len: usize) {
@@ -79,7 +116,7 @@ impl SeatIndex {
         }
         let levels = usize::from(seat.slots.get());
         if self.levels.len() < levels {
-            let empty = Level { seats: Bitset::with_room(len), len: 0 };
+            let empty = Level { places: Bitset::with_room(len), len: 0 };
             self.levels.resize(levels, empty);
         }
     }
@@ -145,12 +182,12 @@ impl SeatIndex {
         }
         if let Some(old) = self.level_of[seat] {
             let level = &mut self.levels[usize::from(old)];
-            level.seats.remove(seat);
+            level.places.remove(self.place_of[seat]);
             level.len -= 1;
         }
         if let Some(new) = used {
             let level = &mut self.levels[usize::from(new)];
-            level.seats.insert(seat);
+            level.places.insert(self.place_of[seat]);
             level.len += 1;
         }
         self.level_of[seat] = used;
@@ -171,77 +208,35 @@ impl SeatIndex {
         self.last_offer[seat]
     }
 
-    /// Whether two seats are as specialised, so that idle time decides between them.
-    pub fn are_peers(&self, a: usize, b: usize) -> bool {
-        self.peers_end[a] == self.peers_end[b]
+    /// Whether any of a set can take an offer.
+    pub fn any_free(&self, seats: &ByPrice) -> bool {
+        self.levels.iter().any(|level| level.len > 0 && level.places.meets(&seats.0))
     }
 
-    /// Whether any of `eligible` can take an offer.
-    pub fn any_free(&self, eligible: &Bitset) -> bool {
-        self.levels.iter().any(|level| level.len > 0 && level.seats.meets(eligible))
-    }
-
-    /// The best seat among `eligible`: fewest slots in use, then most specialised, then the one
-    /// whose last offer is longest ago. Seats in `barred` are passed over.
-    pub fn choose(&self, eligible: &Bitset, barred: &[usize]) -> Option<usize> {
-        self.levels.iter().filter(|level| level.len > 0).find_map(|level| {
-            let mut free = eligible.iter_common(&level.seats, 0);
-            let first = free.find(|seat| !barred.contains(seat))?;
-            let peers = eligible
-                .iter_common(&level.seats, first)
-                .take_while(|seat| *seat < self.peers_end[first])
-                .filter(|seat| !barred.contains(seat));
-            peers.min_by_key(|seat| (self.last_offer[*seat], *seat))
-        })
-    }
-}
-
-/// What each language, skill and region is worth: one over the slots that have it.
-struct Prices {
-    languages: BTreeMap<Language, u64>,
-    skills: BTreeMap<SkillId, u64>,
-    regions: BTreeMap<RegionId, u64>,
-    everywhere: u64,
-}
-
-/// Price of what a single slot has.
-const SCALE: Price = 1_000_000;
-
-impl Prices {
-    fn of(seats: &[SeatProfile]) -> Self {
-        let mut prices = Self {
-            languages: BTreeMap::new(),
-            skills: BTreeMap::new(),
-            regions: BTreeMap::new(),
-            everywhere: 0,
-        };
-        for seat in seats {
-            let slots = u64::from(seat.slots.get());
-            for language in &seat.languages {
-                *prices.languages.entry(*language).or_default() += slots;
+    /// The best free seat of a set: the lowest 0.4 × slots in use + 0.6 × price, then the fewest
+    /// slots in use, then the one whose last offer is longest ago. Seats in `barred` are passed
+    /// over.
+    pub fn choose(&self, seats: &ByPrice, barred: &[usize]) -> Option<usize> {
+        let is_open = |place: &usize| !barred.contains(&self.order[*place]);
+        let heads = self.levels.iter().enumerate().filter_map(|(used, level)| {
+            if level.len == 0 {
+                return None;
             }
-            for skill in &seat.skills {
-                *prices.skills.entry(skill.clone()).or_default() += slots;
+            let mut head = seats.0.first_common(&level.places, 0)?;
+            while !is_open(&head) {
+                head = seats.0.first_common(&level.places, head + 1)?;
             }
-            for region in &seat.regions {
-                *prices.regions.entry(region.clone()).or_default() += slots;
-            }
-            if seat.regions.is_empty() {
-                prices.everywhere += slots;
-            }
-        }
-        prices
-    }
-
-    fn total(&self, seat: &SeatProfile) -> Price {
-        let languages = seat.languages.iter().map(|language| SCALE / self.languages[language]);
-        let skills = seat.skills.iter().map(|skill| SCALE / self.skills[skill]);
-        let region = |slots: &u64| SCALE / (slots + self.everywhere);
-        let regions: u64 = if seat.regions.is_empty() {
-            self.regions.values().map(region).sum()
-        } else {
-            seat.regions.iter().map(|name| region(&self.regions[name])).sum()
-        };
-        languages.sum::<u64>() + skills.sum::<u64>() + regions
+            let price = self.prices[self.order[head]];
+            Some((LOAD_WEIGHT * used as u64 + PRICE_WEIGHT * price, used, head))
+        });
+        let (_, used, head) = heads.min()?;
+        let price = self.prices[self.order[head]];
+        seats
+            .0
+            .iter_common(&self.levels[used].places, head)
+            .take_while(|place| self.prices[self.order[*place]] == price)
+            .filter(is_open)
+            .map(|place| self.order[place])
+            .min_by_key(|seat| (self.last_offer[*seat], *seat))
     }
 }

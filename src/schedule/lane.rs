@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bitset::Bitset;
 use super::choice::{Claim, Rank};
+use super::index::{ByPrice, SeatIndex};
 use crate::domain::{ConversationId, Language, Priority, RegionId, SkillId, Timestamp};
 
 /// What tells one lane from another. Bounded by the words of the roster: a language that nobody
@@ -76,6 +77,8 @@ pub(super) struct Lane {
     pub native: Bitset,
     /// Other seats that speak the shop's fallback language; empty when that is the lane's own.
     pub fallback: Bitset,
+    pub native_by_price: ByPrice,
+    pub fallback_by_price: ByPrice,
     /// How many of `native` are at work.
     pub native_present: usize,
     /// Share of the seats' slots that works for this lane, and when that was worked out.
@@ -85,9 +88,22 @@ pub(super) struct Lane {
 
 impl Lane {
     pub fn new(key: LaneKey, native: Bitset, fallback: Bitset, present: &Bitset) -> Self {
-        let native_present = native.iter_common(present, 0).count();
-        let queues = Default::default();
-        Self { key, native, fallback, native_present, slots_share: None, queues }
+        Self {
+            native_present: native.iter_common(present, 0).count(),
+            key,
+            native,
+            fallback,
+            native_by_price: ByPrice::default(),
+            fallback_by_price: ByPrice::default(),
+            slots_share: None,
+            queues: Default::default(),
+        }
+    }
+
+    /// Puts its seats in the order of their prices, after these have changed.
+    pub fn set_order(&mut self, index: &SeatIndex) {
+        self.native_by_price = index.by_price(&self.native);
+        self.fallback_by_price = index.by_price(&self.fallback);
     }
 
     /// Seats that work for the lane now: those of its language if one of them is there, else those

@@ -24,8 +24,10 @@
 //! are told by a rate-limited walk and not by every command.
 //!
 //! How it chooses: a conversation takes, among the seats that pass the filters, the one with the
-//! fewest slots in use, then the one whose other skills are missed least, then the one that has
-//! idled longest ([`SeatIndex`]). A seat that frees takes the head of its lanes with the largest
+//! lowest 0.4 × slots in use + 0.6 × price of its abilities, then the one that has idled longest
+//! ([`SeatIndex`]). The price of an ability is how busy the conversations of the last minutes
+//! keep the slots that have it: so a seat that does many things that are asked for is spared, and
+//! the most specialised one goes first. A seat that frees takes the head of its lanes with the largest
 //! weight × (wait + 1 s), or the oldest one past the age bound. Nothing polls: whatever frees or
 //! fills something is followed by its offers in the same call.
 
@@ -42,6 +44,7 @@ mod offers;
 mod owners;
 mod places;
 mod presence;
+mod prices;
 mod scheduler;
 mod settings;
 mod shop;
@@ -51,7 +54,8 @@ mod views;
 pub use bitset::Bitset;
 pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
-pub use index::SeatIndex;
+pub use index::{ByPrice, SeatIndex};
+pub use prices::Price;
 pub use scheduler::Scheduler;
 pub use settings::{Roster, Settings};
 pub use views::{SeatView, Totals, WaitingView};

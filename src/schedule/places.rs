@@ -91,7 +91,7 @@ impl Scheduler {
 
     /// One walk over the lanes in which places have changed.
     pub(super) fn tell_places(&mut self, shop_no: ShopNo) {
-        self.measure_demand(shop_no);
+        self.count_lined_up(shop_no);
         let lanes: Vec<LaneNo> = self.shops[shop_no].untold_lanes.iter().collect();
         self.shops[shop_no].untold_lanes.clear();
         for lane_no in lanes {
@@ -118,15 +118,15 @@ impl Scheduler {
     }
 
     /// Counts for each seat how many wait in the lanes that it works for.
-    fn measure_demand(&mut self, shop_no: ShopNo) {
+    fn count_lined_up(&mut self, shop_no: ShopNo) {
         let shop = &mut self.shops[shop_no];
-        let mut demand = std::mem::take(&mut shop.demand);
-        demand.fill(0);
+        let mut lined_up = std::mem::take(&mut shop.lined_up);
+        lined_up.fill(0);
         for lane in shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]) {
             let waiting = lane.len();
-            lane.ring().iter_common(&shop.present, 0).for_each(|seat| demand[seat] += waiting);
+            lane.ring().iter_common(&shop.present, 0).for_each(|seat| lined_up[seat] += waiting);
         }
-        shop.demand = demand;
+        shop.lined_up = lined_up;
     }
 
     /// The slots that work for a lane, worked out anew when the last time is too long ago.
@@ -248,7 +248,7 @@ impl Shop {
         let lane = &self.lanes[lane_no];
         let waiting = lane.len().max(1);
         let slots = lane.ring().iter_common(&self.present, 0).map(|seat_no| {
-            let all = self.demand[seat_no].max(waiting);
+            let all = self.lined_up[seat_no].max(waiting);
             self.seats[seat_no].slots() as f64 * waiting as f64 / all as f64
         });
         slots.sum()
@@ -262,7 +262,7 @@ impl Shop {
             return WaitReason::Hours;
         }
         let fallback_is_busy =
-            lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback);
+            lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback_by_price);
         if lane.native_present > 0 || fallback_is_busy {
             WaitReason::Capacity
         } else if speakers.is_some_and(|speakers| speakers.meets(&self.present)) {

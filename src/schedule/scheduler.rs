@@ -218,6 +218,7 @@ impl Scheduler {
                     self.leave_station(conversation);
                     self.ticket(conversation, TicketReason::WaitedTooLong, None);
                 }
+                Timer::Reprice(shop) => self.reprice(shop),
                 Timer::TellPlaces(shop) => self.tell_places(shop),
             }
             self.fill_orphaned();

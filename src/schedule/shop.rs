@@ -8,6 +8,7 @@ use super::command::Contact;
 use super::expected_wait::HandlingTime;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
+use super::prices::Demand;
 use super::settings::Roster;
 use crate::domain::{
     ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
@@ -93,7 +94,8 @@ pub(super) struct Shop {
     pub waiting: usize,
     pub handling: HandlingTime,
     /// For each seat, the conversations in the lanes that it works for, at the last walk.
-    pub demand: Vec<usize>,
+    pub lined_up: Vec<usize>,
+    demand: Demand,
     fallback: Option<Language>,
     by_name: BTreeMap<SeatId, SeatNo>,
     /// A key whose language has no seat with the skill leads to the lane of the fallback.
@@ -119,7 +121,8 @@ impl Shop {
             present: Bitset::with_room(len),
             waiting: 0,
             handling: HandlingTime::starting_at(handling_start),
-            demand: vec![0; len],
+            lined_up: vec![0; len],
+            demand: Demand::default(),
             fallback: roster.fallback_language,
             by_name,
             lane_of: BTreeMap::new(),
@@ -132,6 +135,23 @@ impl Shop {
 
     pub fn fallback(&self) -> Option<Language> {
         self.fallback
+    }
+
+    /// Counts a new conversation, so that seats that are much asked for get dearer.
+    pub fn count_demand(&mut self, contact: &Contact, lane: LaneNo) {
+        self.demand.count(contact, self.lanes[lane].key.language);
+    }
+
+    /// Puts the seats in order by what is asked for now. Gives whether prices may still change
+    /// without new conversations.
+    pub fn reprice(&mut self) -> bool {
+        let goes_on = self.demand.fade();
+        let profiles = self.seats.iter().map(|seat| &seat.profile);
+        self.index.set_prices(self.demand.prices(profiles));
+        for lane in &mut self.lanes {
+            lane.set_order(&self.index);
+        }
+        goes_on
     }
 
     /// The lane of a contact; `None` when no seat of the shop could ever take it.
@@ -174,7 +194,9 @@ impl Shop {
         let lane = self.lanes.len();
         native.iter().for_each(|seat| self.seats[seat].native_lanes.insert(lane));
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
-        self.lanes.push(Lane::new(key, native, fallback, &self.present));
+        let mut opened = Lane::new(key, native, fallback, &self.present);
+        opened.set_order(&self.index);
+        self.lanes.push(opened);
         Some(lane)
     }
 

@@ -9,6 +9,8 @@ use crate::domain::{ConversationId, OfferId, Timestamp};
 /// One thing to do at an instant. Of those due together the order is that of the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Timer {
+    /// The seats of a shop are put in order by what is asked for.
+    Reprice(ShopNo),
     /// A shift of a seat begins or ends.
     Shift(ShopNo, SeatNo),
     /// An offer was not answered.

@@ -1,9 +1,11 @@
 //! The plain search that the index of seats must equal and outrun: one look at every seat.
 
+#![allow(dead_code, reason = "each test and bench uses its own part of this module")]
+
 use std::num::NonZeroU8;
 
 use tradewind::domain::{Hours, Language, RegionId, SeatId, SeatProfile, SkillId, Timestamp};
-use tradewind::schedule::SeatIndex;
+use tradewind::schedule::{ByPrice, Price, SeatIndex};
 
 /// Splitmix64: the same numbers on every machine and with every version of every crate.
 pub struct Random(pub u64);
@@ -41,8 +43,7 @@ struct Row {
     languages: u64,
     skills: u32,
     regions: u32,
-    /// Seats that are as specialised have the same number; a lower one is more specialised.
-    peers: u32,
+    price: Price,
     level: Option<u8>,
     last_offer: Timestamp,
 }
@@ -80,12 +81,8 @@ impl Centre {
         });
         let (profiles, index) = SeatIndex::build(profiles.collect());
 
-        let mut peers = 0;
         let mut rows = Vec::with_capacity(profiles.len());
         for (no, profile) in profiles.iter().enumerate() {
-            if no > 0 && !index.are_peers(no - 1, no) {
-                peers += 1;
-            }
             let bit = |at: Option<usize>| 1u64 << at.expect("a word of the mix");
             let language = |l| bit(languages.iter().position(|known| *known == l));
             let skills = (0..mix.skills).filter(|s| profile.skills.contains(&skill(*s)));
@@ -97,7 +94,7 @@ impl Centre {
                     true => u32::MAX,
                     false => regions.map(|r| 1 << r).sum(),
                 },
-                peers,
+                price: index.price(no),
                 level: None,
                 last_offer: Timestamp::default(),
             });
@@ -122,7 +119,7 @@ impl Centre {
 
     /// The best seat, by a look at every one.
     pub fn scan(&self, need: &Need, barred: &[usize]) -> Option<usize> {
-        let mut best: Option<((u8, u32, Timestamp), usize)> = None;
+        let mut best: Option<((u64, u8, Timestamp), usize)> = None;
         for (no, row) in self.rows.iter().enumerate() {
             let Some(level) = row.level else { continue };
             if row.languages & need.language_bit == 0
@@ -131,7 +128,8 @@ impl Centre {
             {
                 continue;
             }
-            let key = (level, row.peers, row.last_offer);
+            let cost = 4 * 1_000 * u64::from(level) + 6 * row.price;
+            let key = (cost, level, row.last_offer);
             if best.as_ref().is_none_or(|(lowest, _)| key < *lowest) && !barred.contains(&no) {
                 best = Some((key, no));
             }
@@ -139,10 +137,17 @@ impl Centre {
         best.map(|(_, no)| no)
     }
 
-    /// The best seat, by the index, from the words of the need.
-    pub fn search(&self, need: &Need, barred: &[usize]) -> Option<usize> {
+    /// The seats that can take what is needed, as the scheduler keeps them for each lane.
+    pub fn lane(&self, need: &Need) -> ByPrice {
         let eligible = self.index.eligible(need.language, &need.skill, need.region.as_ref());
-        self.index.choose(&eligible, barred)
+        self.index.by_price(&eligible)
+    }
+
+    /// Gives every seat another price; a few prices for many seats, so that some are equal.
+    pub fn set_random_prices(&mut self, random: &mut Random) {
+        let prices: Vec<Price> = self.rows.iter().map(|_| random.below(40) as u64 * 100).collect();
+        self.rows.iter_mut().zip(&prices).for_each(|(row, price)| row.price = *price);
+        self.index.set_prices(prices);
     }
 
     pub fn set_load(&mut self, seat: usize, used: Option<u8>) {
