@@ -68,8 +68,9 @@ fn print_percentiles(
     lanes: &[ByPrice],
     full: usize,
 ) {
-    let mut histograms =
-        [(); 2].map(|()| hdrhistogram::Histogram::<u64>::new(3).expect("three digits"));
+    let mut histograms = [(); 2].map(|()| {
+        hdrhistogram::Histogram::<u64>::new_with_max(1_000_000_000, 3).expect("three digits")
+    });
     for at in (0..needs.len()).cycle().take(100_000) {
         let started = std::time::Instant::now();
         let seat = black_box(centre.index.choose(black_box(&lanes[at]), &[]));

@@ -318,6 +318,36 @@ fn a_changed_need_keeps_the_place() {
 }
 
 #[test]
+fn a_changed_need_moves_the_offer_only_when_the_asked_seat_cannot_do_it() {
+    let mut centre = Centre::new(vec![
+        seat("ann", &["en"], &["orders", "returns"]),
+        seat("bob", &["en"], &["orders", "returns", "refunds"]),
+    ]);
+    centre.ready("ann");
+    centre.ready("bob");
+    assert_eq!(one_offer(&centre.arrive(contact(1))).1, "ann");
+
+    assert_eq!(centre.arrive(contact(1).skill("returns").priority(Priority::High)), []);
+    let decisions = centre.arrive(contact(1).skill("refunds"));
+
+    assert!(matches!(decisions[0], Decision::Withdrawn { reason: WithdrawReason::Cancelled, .. }));
+    assert_eq!(one_offer(&decisions).1, "bob");
+}
+
+#[test]
+fn offers_that_were_open_side_by_side_count_as_one_absence() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"]).slots(3)]);
+    centre.ready("ann");
+    (1..=3).for_each(|n| drop(centre.arrive(contact(n))));
+    let is_away = |decisions: Vec<Decision>| {
+        decisions.iter().any(|decision| matches!(decision, Decision::SeatState { .. }))
+    };
+
+    assert!(!is_away(centre.until(17_999)));
+    assert!(is_away(centre.until(18_000)));
+}
+
+#[test]
 fn the_same_arrival_twice_is_one() {
     let mut centre = two_seats();
     centre.arrive(contact(1));

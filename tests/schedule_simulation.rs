@@ -500,7 +500,7 @@ fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp
 #[test]
 fn every_promise_holds_after_every_step_of_random_days() {
     let mut counts = BTreeMap::new();
-    for seed in 0..8 {
+    for seed in 0..16 {
         for (what, n) in run(seed, 2_000).counts {
             *counts.entry(what).or_insert(0) += n;
         }

@@ -5,7 +5,7 @@ mod schedule_common;
 use std::time::Duration;
 
 use schedule_common::*;
-use tradewind::domain::{SeatState, Timestamp, WaitReason};
+use tradewind::domain::{Priority, SeatState, Timestamp, WaitReason};
 use tradewind::schedule::{Decision, Settings, TicketReason, Why};
 
 fn ticket(decisions: &[Decision]) -> Option<(TicketReason, Option<Timestamp>)> {
@@ -250,6 +250,18 @@ fn places_are_told_together_and_at_most_once_an_interval() {
     let capacity = WaitReason::Capacity;
     assert_eq!(told(&centre.until(35_000)), [(4, 1, capacity), (5, 2, capacity), (6, 3, capacity)]);
     assert_eq!(told(&centre.until(60_000)), []);
+}
+
+#[test]
+fn who_is_moved_back_by_a_heavier_conversation_is_told() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+    centre.arrive(contact(2));
+    centre.arrive(contact(3).priority(Priority::Vip));
+
+    assert_eq!(told(&centre.until(5_000)), [(2, 2, WaitReason::Capacity)]);
 }
 
 #[test]

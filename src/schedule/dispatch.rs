@@ -87,6 +87,12 @@ impl Scheduler {
             self.timers.set(Timer::FallbackOpens(conversation), fallback_opens);
         }
         self.tell_place(conversation);
+        let lane = &self.shops[shop_no].lanes[lane_no];
+        let claim = entry.claim(priority);
+        if lane.place(&claim, now, self.settings.age_bound) < lane.len() {
+            // It has moved others back.
+            self.mark_untold(shop_no, lane_no);
+        }
     }
 
     /// Offers to the seat that a person chose, or keeps the conversation for it while it is there
@@ -267,7 +273,12 @@ impl Scheduler {
             case.contact.arrived_at + self.settings.first_response_target,
         );
         let expires_at = self.now + self.settings.offer_ttl;
-        let offer = self.offers.open(Offer { conversation, shop: shop_no, seat: seat_no });
+        let offer = self.offers.open(Offer {
+            conversation,
+            shop: shop_no,
+            seat: seat_no,
+            made_at: self.now,
+        });
         let case = self.case_mut(conversation);
         case.station = Station::Offered(offer);
         case.admitted = true;

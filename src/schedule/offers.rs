@@ -17,6 +17,7 @@ pub(super) struct Offer {
     pub conversation: ConversationId,
     pub shop: ShopNo,
     pub seat: SeatNo,
+    pub made_at: Timestamp,
 }
 
 /// What became of a closed offer.
@@ -131,14 +132,18 @@ impl Scheduler {
         self.fill(shop_no, seat_no);
     }
 
-    /// The seat did not answer. Two such offers in a row and it is set away: nobody sits there.
+    /// The seat did not answer. After some such offers in a row it is set away: nobody sits there.
     pub(super) fn offer_expires(&mut self, id: OfferId) {
-        let Offer { conversation, shop, seat: seat_no } =
+        let Offer { conversation, shop, seat: seat_no, made_at } =
             *self.offers.get(id).expect("the timer of an offer ends with it");
         self.withdraw(id, WithdrawReason::Expired);
         self.was_refused(conversation, seat_no);
         let seat = &mut self.shops[shop].seats[seat_no];
-        seat.unanswered = seat.unanswered.saturating_add(1);
+        // Offers that were open side by side count as one: it is one absence.
+        if made_at >= seat.unanswered_at {
+            seat.unanswered = seat.unanswered.saturating_add(1);
+            seat.unanswered_at = self.now;
+        }
         if seat.unanswered >= self.settings.unanswered_max && seat.state == Some(SeatState::Ready) {
             let (shop_id, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat_no));
             let state = SeatState::Away;
@@ -180,7 +185,7 @@ impl Scheduler {
     /// Takes an open offer back and says so. The conversation is left without a place and the
     /// seat with a free slot. Gives the seat.
     pub(super) fn withdraw(&mut self, id: OfferId, reason: WithdrawReason) -> SeatNo {
-        let Offer { conversation, shop, seat } =
+        let Offer { conversation, shop, seat, .. } =
             *self.offers.get(id).expect("only an open offer is withdrawn");
         self.close_offer(id);
         let (shop, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat));
@@ -195,7 +200,7 @@ impl Scheduler {
     }
 
     fn close_offer(&mut self, id: OfferId) -> ConversationId {
-        let Offer { conversation, shop, seat } = self.offers.close(id, false);
+        let Offer { conversation, shop, seat, .. } = self.offers.close(id, false);
         self.timers.clear(Timer::OfferExpires(id));
         let shop = &mut self.shops[shop];
         shop.seats[seat].offers.remove(&id);

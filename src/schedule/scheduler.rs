@@ -251,9 +251,14 @@ impl Scheduler {
         self.place(conversation);
     }
 
-    /// What a waiting conversation needs has changed: it lines up anew with its old arrival.
+    /// What a waiting conversation needs has changed. A seat that is being asked and can do that
+    /// too goes on being asked; else the conversation lines up anew with its old arrival.
     fn re_route(&mut self, contact: Contact) {
         let conversation = contact.conversation;
+        if self.is_asked_seat_still_right(&contact) {
+            self.case_mut(conversation).contact = contact;
+            return;
+        }
         let only = self.only_seat(self.case(conversation).shop, &contact);
         let asked = self.leave_station(conversation);
         let case = self.case_mut(conversation);
@@ -264,6 +269,19 @@ impl Scheduler {
         if let Some(seat) = asked {
             self.fill(shop, seat);
         }
+    }
+
+    fn is_asked_seat_still_right(&mut self, contact: &Contact) -> bool {
+        let case = self.case(contact.conversation);
+        let Station::Offered(offer) = case.station else { return false };
+        if contact.only != case.contact.only {
+            return false;
+        }
+        let shop_no = case.shop;
+        let seat = self.offers.get(offer).expect("an offered conversation has its offer").seat;
+        let shop = &mut self.shops[shop_no];
+        let lane = shop.lane_for(contact).map(|lane_no| &shop.lanes[lane_no]);
+        lane.is_some_and(|lane| lane.ring().contains(seat))
     }
 
     fn only_seat(&self, shop: ShopNo, contact: &Contact) -> Option<(SeatNo, Timestamp)> {

@@ -21,7 +21,8 @@ pub struct Roster {
 pub struct Settings {
     /// How long a seat has to answer an offer.
     pub offer_ttl: Duration,
-    /// Unanswered offers in a row after which a seat is set away.
+    /// Unanswered offers in a row after which a seat is set away; those open side by side count
+    /// as one.
     pub unanswered_max: u8,
     /// How long a seat that has lost its connection keeps a conversation it has replied in.
     pub seat_grace: Duration,

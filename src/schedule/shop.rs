@@ -36,6 +36,8 @@ pub(super) struct Seat {
     pub kept: Vec<(Priority, Entry)>,
     /// Offers in a row that were not answered.
     pub unanswered: u8,
+    /// When the last one that was counted expired.
+    pub unanswered_at: Timestamp,
     /// Lanes that it serves in their own language, and in the shop's fallback language.
     pub native_lanes: Bitset,
     pub fallback_lanes: Bitset,
@@ -52,6 +54,7 @@ impl Seat {
             offers: BTreeSet::new(),
             kept: Vec::new(),
             unanswered: 0,
+            unanswered_at: Timestamp::default(),
             native_lanes: Bitset::default(),
             fallback_lanes: Bitset::default(),
         }
