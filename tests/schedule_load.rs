@@ -55,7 +55,9 @@ fn twenty_thousand_waiting_conversations_are_told_their_places_at_most_once_an_i
     let mut told_by_timer: BTreeMap<ConversationId, u32> = BTreeMap::new();
     let end = now + Duration::from_millis(5_900);
     while let Some(at) = scheduler.next_deadline().filter(|at| *at <= end) {
-        for decision in scheduler.on_timer(at) {
+        let decisions = scheduler.on_timer(at);
+        assert!(decisions.len() <= 1_000, "no offer waits for the telling");
+        for decision in decisions {
             if let Decision::Waiting { conversation, .. } = decision {
                 *told_by_timer.entry(conversation).or_default() += 1;
             }

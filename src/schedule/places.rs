@@ -1,5 +1,7 @@
 //! What waiting customers are told, and what supervisors see.
 
+use std::time::Duration;
+
 use super::decision::Decision;
 use super::expected_wait;
 use super::scheduler::{Case, Scheduler, Station};
@@ -7,6 +9,11 @@ use super::shop::{LaneNo, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
 use crate::domain::{ConversationId, SeatId, ShopId, Timestamp, WaitReason};
+
+/// Conversations that are told their places in one call; about a millisecond of work.
+const TOLD_AT_ONCE_MAX: usize = 1_000;
+/// Time between two parts of one walk.
+const TELLING_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a conversation was last told about its wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,32 +96,62 @@ impl Scheduler {
         }
     }
 
-    /// One walk over the lanes in which places have changed.
+    /// A part of the walk over the lanes in which places have changed: long lanes are told in
+    /// pieces, so that no offer waits for the telling.
     pub(super) fn tell_places(&mut self, shop_no: ShopNo) {
-        self.count_lined_up(shop_no);
-        let lanes: Vec<LaneNo> = self.shops[shop_no].untold_lanes.iter().collect();
-        self.shops[shop_no].untold_lanes.clear();
-        for lane_no in lanes {
-            self.shops[shop_no].lanes[lane_no].slots_share = None;
-            let share = self.measure_share(shop_no, lane_no);
-            let shop = &self.shops[shop_no];
-            let reason = shop.wait_reason(lane_no);
-            let lane = &shop.lanes[lane_no];
-            let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
-            let handling = shop.handling;
-            let mut again = false;
-            for (ahead, conversation) in order.into_iter().enumerate() {
-                if self.case(conversation).told.is_some_and(|told| self.is_recent(told)) {
-                    again = true;
-                    continue;
-                }
-                let wait_s = expected_wait::interval(ahead + 1, share, handling);
-                self.tell(conversation, News { place: ahead as u32 + 1, wait_s, reason });
-            }
-            if again {
-                self.mark_untold(shop_no, lane_no);
-            }
+        let shop = &mut self.shops[shop_no];
+        if shop.telling.is_empty() {
+            shop.telling.extend(shop.untold_lanes.iter());
+            shop.untold_lanes.clear();
+            self.count_lined_up(shop_no);
         }
+        let mut budget = TOLD_AT_ONCE_MAX;
+        while budget > 0 && !self.shops[shop_no].telling.is_empty() {
+            budget -= self.tell_lane(shop_no, budget);
+        }
+        let shop = &self.shops[shop_no];
+        let next = if !shop.telling.is_empty() {
+            TELLING_PAUSE
+        } else if !shop.untold_lanes.is_empty() {
+            self.settings.place_update_interval
+        } else {
+            return;
+        };
+        self.timers.set(Timer::TellPlaces(shop_no), self.now + next);
+    }
+
+    /// Tells up to `budget` conversations of the lane that is next. Gives how many were looked
+    /// at, at least one.
+    fn tell_lane(&mut self, shop_no: ShopNo, budget: usize) -> usize {
+        let lane_no = self.shops[shop_no].telling[0];
+        self.shops[shop_no].lanes[lane_no].slots_share = None;
+        let share = self.measure_share(shop_no, lane_no);
+
+        let shop = &self.shops[shop_no];
+        let (reason, handling) = (shop.wait_reason(lane_no), shop.handling);
+        let ahead = shop.told_up_to;
+        let lane = &shop.lanes[lane_no];
+        let in_order = lane.in_order(self.now, self.settings.age_bound);
+        let part: Vec<_> = in_order.skip(ahead).take(budget).collect();
+        let is_last = ahead + part.len() >= lane.len();
+        let looked_at = part.len();
+        for (place, conversation) in (ahead + 1..).zip(part) {
+            if self.case(conversation).told.is_some_and(|told| self.is_recent(told)) {
+                self.shops[shop_no].untold_lanes.insert(lane_no);
+                continue;
+            }
+            let wait_s = expected_wait::interval(place, share, handling);
+            self.tell(conversation, News { place: place as u32, wait_s, reason });
+        }
+
+        let shop = &mut self.shops[shop_no];
+        if is_last {
+            shop.telling.pop_front();
+            shop.told_up_to = 0;
+        } else {
+            shop.told_up_to += looked_at;
+        }
+        looked_at.max(1)
     }
 
     /// Counts for each seat how many wait in the lanes that it works for.

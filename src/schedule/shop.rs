@@ -1,6 +1,6 @@
 //! The state of one shop: its seats, lanes and what was measured.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::bitset::Bitset;
@@ -91,6 +91,9 @@ pub(super) struct Shop {
     pub waiting_lanes: Bitset,
     /// Lanes whose places are to be told.
     pub untold_lanes: Bitset,
+    /// Lanes of the walk that is under way, and how far the first of them is told.
+    pub telling: VecDeque<LaneNo>,
+    pub told_up_to: usize,
     pub on_shift: Bitset,
     pub present: Bitset,
     /// Conversations in lanes or kept for a seat.
@@ -120,6 +123,8 @@ impl Shop {
             lanes: Vec::new(),
             waiting_lanes: Bitset::default(),
             untold_lanes: Bitset::default(),
+            telling: VecDeque::new(),
+            told_up_to: 0,
             on_shift: Bitset::with_room(len),
             present: Bitset::with_room(len),
             waiting: 0,
