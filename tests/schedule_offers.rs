@@ -327,7 +327,7 @@ fn a_changed_need_moves_the_offer_only_when_the_asked_seat_cannot_do_it() {
     centre.ready("bob");
     assert_eq!(one_offer(&centre.arrive(contact(1))).1, "ann");
 
-    assert_eq!(centre.arrive(contact(1).skill("returns").priority(Priority::High)), []);
+    assert_eq!(centre.arrive(contact(1).skill("returns").priority(Priority::Raised)), []);
     let decisions = centre.arrive(contact(1).skill("refunds"));
 
     assert!(matches!(decisions[0], Decision::Withdrawn { reason: WithdrawReason::Cancelled, .. }));
