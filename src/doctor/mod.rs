@@ -8,6 +8,7 @@
 
 mod files;
 pub mod fsync;
+mod model;
 mod ports;
 
 use std::time::Duration;
@@ -65,6 +66,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     files::open_files,
     ports::main,
     ports::admin,
+    model::examine,
 ];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for
