@@ -9,7 +9,7 @@
 //!
 //! **Invariants**
 //! - An append resolves with `Ok` only after `fdatasync` ([`Durability::Durable`]).
-//! - A batch is replayed whole or not at all. Batches replay in the order in which they took their
+//! - A batch is replayed whole or, damage aside, not at all. Batches replay in the order in which they took their
 //!   place in the queue; a replay never has a record that was not appended.
 //! - Commits are strictly one after the other: a commit starts only when the one before it is on
 //!   disk. This is what lets recovery tell an interrupted commit from damage.
@@ -67,7 +67,8 @@
 //! the last is read exactly up to the end its successor states. In the last, a broken place with a
 //! frame behind it whose commit *starts* behind it is damage; any other broken place is the
 //! interrupted commit: the log ends with the last whole batch before it, and the rest is zeroed
-//! before the first append. A segment outside the chain holds nothing acknowledged and is reused.
+//! before the first append. A segment outside the chain holds nothing acknowledged and is reused;
+//! where damage kept the chain from being followed, it is set aside instead.
 //!
 //! # Limits of the promise
 //! The disk must keep what `fdatasync` reported as kept, and must not garble bytes of a sector

@@ -61,7 +61,8 @@ pub(super) fn recover(
 
     let mut ready = None;
     for segment in journals {
-        if links.iter().any(|link| link.segment == segment) {
+        let is_linked = links.iter().any(|link| link.segment == segment);
+        if is_linked || found.is_unreadable(segment) {
             continue;
         }
         match unused.iter().find(|candidate| candidate.segment == segment) {
@@ -71,6 +72,10 @@ pub(super) fn recover(
             Some(Unused { state: State::Prepared, .. }) if ready.is_none() => {
                 let file = found.open(segment)?;
                 ready = Some(SegmentFile { id: segment, file, bytes: segment_bytes });
+            }
+            None if !found.damaged.is_empty() => {
+                // The chain could not be followed everywhere, so what it does not reach may matter.
+                found.rename(&segment.journal_name(), &segment.damaged_name())?;
             }
             _ => {
                 found.rename(&segment.journal_name(), &segment.spare_name())?;
@@ -293,6 +298,12 @@ impl Finder<'_> {
             self.damage(DamageKind::Header, segment, HEADER_BYTES as u64);
         }
         Ok(header)
+    }
+
+    fn is_unreadable(&self, segment: SegmentId) -> bool {
+        self.damaged.iter().any(|damage| {
+            damage.kind == DamageKind::Unreadable && damage.position.segment == segment
+        })
     }
 
     fn damage(&mut self, kind: DamageKind, segment: SegmentId, bytes: u64) {

@@ -106,6 +106,27 @@ async fn a_missing_segment_between_others_is_reported() {
 }
 
 #[tokio::test]
+async fn a_segment_that_cannot_be_read_is_reported_and_left_as_it_is() {
+    let (disk, records) = written(160).await;
+    // Without the opening of segment 3 nothing says where segment 2 ends, so open itself reads it.
+    let (second, third) = ("00000000000000000002.journal", "00000000000000000003.journal");
+    let mut bytes = disk.content(third);
+    bytes[4100] ^= 1;
+    disk.delete(third);
+    disk.plant(third, bytes);
+    disk.fail_reads_of(Some(second));
+
+    let unreadable = content(&disk).await;
+    disk.fail_reads_of(None);
+    let readable = content(&disk).await;
+
+    let kinds: Vec<_> = unreadable.damages.iter().map(|damage| damage.kind).collect();
+    assert_eq!(kinds, [DamageKind::Unreadable, DamageKind::Records]);
+    assert!(unreadable.records.len() < records.len());
+    assert_eq!(readable.records, records, "only the opening is lost");
+}
+
+#[tokio::test]
 async fn a_short_inner_segment_is_reported_with_the_bytes_it_lacks() {
     let (disk, records) = written(160).await;
     let bytes = disk.content(FIRST);

@@ -51,6 +51,7 @@ struct State {
     power_left: Option<u64>,
     is_off: bool,
     syncs_to_fail: u32,
+    unreadable: Option<u64>,
     is_gate_closed: bool,
     waiting_at_gate: u32,
     capacity_bytes: Option<u64>,
@@ -126,6 +127,12 @@ impl SimulatedDisk {
     /// The next `count` syncs fail; what they should have made durable is forgotten as clean.
     pub fn fail_syncs(&self, count: u32) {
         self.state().syncs_to_fail = count;
+    }
+
+    /// Reads of this file fail until it is called with `None`.
+    pub fn fail_reads_of(&self, name: Option<&str>) {
+        let mut state = self.state();
+        state.unreadable = name.map(|name| state.names[name]);
     }
 
     pub fn limit_capacity(&self, bytes: Option<u64>) {
@@ -331,6 +338,9 @@ impl FolderFile for OpenFile {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let offset = usize::try_from(offset).expect("simulated files are small");
+        if self.disk.state().unreadable == Some(self.id) {
+            return Err(io::Error::other("the disk cannot read this"));
+        }
         self.with(|file| {
             let bytes = file
                 .bytes
