@@ -565,3 +565,56 @@ fn a_command_log_read_back_from_disk_gives_the_same_decisions() {
 
     assert_eq!(again, decided);
 }
+
+#[test]
+fn after_a_restart_everyone_is_where_they_were() {
+    for seed in 200..206 {
+        let mut world = World::new(seed);
+        let mut old = world.scheduler();
+        let mut model = Model::new(&world.rosters);
+        let mut now = Timestamp::from_millis(START_MS);
+        for _ in 0..1_000 {
+            now = now + std::time::Duration::from_millis(world.random.below(900) as u64);
+            let timed = old.on_timer(now);
+            model.decisions(now, None, &timed);
+            world.see(&timed);
+            let command = world.command(now);
+            model.command(&command);
+            let decisions = old.apply(now, command.clone());
+            model.decisions(now, Some(&command), &decisions);
+            world.see(&decisions);
+        }
+
+        let mut new = world.scheduler();
+        let mut owners = BTreeMap::new();
+        for (conversation, known) in &model.known {
+            let contact = known.contact.clone();
+            let command = match old.owner(*conversation) {
+                Some((seat, fence)) => {
+                    owners.insert(*conversation, (seat.clone(), fence));
+                    Command::Restore { contact, seat: seat.clone(), fence, replied: true }
+                }
+                None => Command::Arrive(contact),
+            };
+            new.apply(now, command);
+            assert_eq!(new.audit(), Vec::<String>::new());
+        }
+        for ((shop, seat), (_, state)) in &model.seats {
+            let (shop, seat) = (shop.clone(), seat.clone());
+            if let Some(state) = *state {
+                for decision in new.apply(now, Command::SignIn { shop, seat, state }) {
+                    assert!(!matches!(decision, Decision::TakenBack { .. }), "{decision:?}");
+                }
+            }
+            assert_eq!(new.audit(), Vec::<String>::new());
+        }
+
+        assert!(!owners.is_empty() && owners.len() < model.known.len());
+        for (conversation, owner) in owners {
+            assert_eq!(new.owner(conversation).map(|(s, f)| (s.clone(), f)), Some(owner));
+        }
+        let (was, is) = (old.totals(), new.totals());
+        assert_eq!(was.owned, is.owned);
+        assert_eq!(was.waiting + was.offered, is.waiting + is.offered);
+    }
+}

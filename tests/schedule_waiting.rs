@@ -78,6 +78,22 @@ fn while_a_speaker_is_there_the_fallback_stays_closed() {
 }
 
 #[test]
+fn when_the_shift_of_the_last_speaker_ends_the_fallback_opens_at_once() {
+    let mut centre = Centre::new(vec![
+        seat("ann", &["en"], &["orders"]),
+        seat("nok", &["th"], &["orders"]).hours("UTC", &["Wed 08:00-10:01"]),
+    ]);
+    centre.ready("ann");
+    centre.ready("nok");
+    centre.arrive_and_accept(contact(1).language("th"));
+    centre.seat_spoke(1);
+    centre.arrive(contact(2).language("th"));
+    assert_eq!(offers(&centre.until(59_999)), []);
+
+    assert_eq!(one_offer(&centre.until(60_000)).1, "ann");
+}
+
+#[test]
 fn a_skill_that_nobody_has_gets_a_ticket_without_a_time() {
     let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
     centre.ready("ann");

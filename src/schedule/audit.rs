@@ -90,6 +90,9 @@ impl Scheduler {
             if lane.is_empty() == shop.waiting_lanes.contains(lane_no) {
                 broken.push("a lane is marked as waiting and empty, or not".to_owned());
             }
+            if !lane.is_empty() && shop.reach(lane_no, self.now + self.settings.promise).is_err() {
+                broken.push("a lane waits for nobody".to_owned());
+            }
             for conversation in lane.in_order(self.now, self.settings.age_bound) {
                 let waits = |case: &Case| matches!(case.station, Station::Lane(l) if l == lane_no);
                 self.audit_place(shop_no, conversation, waits, placed, broken);

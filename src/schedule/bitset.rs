@@ -75,17 +75,29 @@ impl Bitset {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
     }
 
-    /// The lowest number from `from` on that is in both. This is the inner loop of every match.
+    /// The lowest number from `from` on that is in both.
+    ///
+    /// This is the inner loop of every match. Most words have nothing in common, so they are
+    /// looked at eight at a time, which the compiler does with wide registers.
     pub fn first_common(&self, other: &Self, from: usize) -> Option<usize> {
+        const BLOCK: usize = 8;
         let first = from / WORD;
         let (a, b) = (self.words.get(first..)?, other.words.get(first..)?);
-        let mut mask = u64::MAX << (from % WORD);
-        for (at, (a, b)) in a.iter().zip(b).enumerate() {
-            let both = a & b & mask;
-            if both != 0 {
-                return Some((first + at) * WORD + both.trailing_zeros() as usize);
+        let found = |at: usize, word: u64| (first + at) * WORD + word.trailing_zeros() as usize;
+        let (head_a, head_b) = (a.first()?, b.first()?);
+        let head = head_a & head_b & (u64::MAX << (from % WORD));
+        if head != 0 {
+            return Some(found(0, head));
+        }
+        let mut at = 1;
+        for (a, b) in a[1..].chunks(BLOCK).zip(b[1..].chunks(BLOCK)) {
+            let any = a.iter().zip(b).fold(0, |any, (a, b)| any | (a & b));
+            if any != 0 {
+                let mut words = a.iter().zip(b).map(|(a, b)| a & b).enumerate();
+                let (offset, word) = words.find(|(_, word)| *word != 0)?;
+                return Some(found(at + offset, word));
             }
-            mask = u64::MAX;
+            at += BLOCK;
         }
         None
     }
@@ -161,6 +173,19 @@ mod tests {
             assert_eq!(a.first_common(&b, from), a.iter_common(&b, from).next());
         }
         assert_eq!(a.iter_common(&b, 500).count(), 0);
+    }
+
+    #[test]
+    fn the_first_common_number_is_found_in_every_word_of_long_sets() {
+        for bit in (0..2_000).step_by(37) {
+            let a: Bitset = [bit, bit + 900].into_iter().collect();
+            let b: Bitset = [bit, bit + 900, 3_000].into_iter().collect();
+
+            assert_eq!(a.first_common(&b, 0), Some(bit));
+            assert_eq!(b.first_common(&a, bit), Some(bit));
+            assert_eq!(a.first_common(&b, bit + 1), Some(bit + 900));
+            assert_eq!(a.first_common(&b, bit + 901), None);
+        }
     }
 
     #[test]
