@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::lane::Lane;
 use super::scheduler::{Case, Scheduler, Station};
 use super::shop::{SeatNo, Shop, ShopNo};
 use super::timers::Timer;
@@ -101,7 +102,7 @@ impl Scheduler {
                 }
                 let case = self.case(conversation);
                 let takers = lane.ring().iter().filter(|seat| shop.index.is_free(*seat));
-                for seat in takers.filter(|seat| self.must_take(case, *seat, lane.native_present)) {
+                for seat in takers.filter(|seat| self.must_take(case, *seat, lane)) {
                     let name = &shop.seats[seat].profile.id;
                     broken.push(format!("{name} idles while {conversation} waits"));
                 }
@@ -110,10 +111,10 @@ impl Scheduler {
     }
 
     /// Whether no rule with an end holds a free seat back from a conversation in its lane.
-    fn must_take(&self, case: &Case, seat: SeatNo, native_present: usize) -> bool {
-        let waited = self.now.since(case.contact.arrived_at);
-        !case.is_barred(seat, self.now)
-            && (native_present > 0 || waited >= self.settings.fallback_after)
+    fn must_take(&self, case: &Case, seat: SeatNo, lane: &Lane) -> bool {
+        let after = self.settings.fallback_after;
+        let opens_at = lane.fallback_opens_at(case.contact.arrived_at, after);
+        !case.is_barred(seat, self.now) && opens_at.is_none_or(|at| at <= self.now)
     }
 
     fn audit_place(

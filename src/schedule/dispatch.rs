@@ -33,7 +33,7 @@ impl Scheduler {
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
         let (shop_no, waits_since, is_new) = (case.shop, case.waits_since, !case.admitted);
         let shop = &mut self.shops[shop_no];
-        let Some(lane_no) = shop.lane_for(&case.contact) else {
+        let Some(lane_no) = shop.lane_for(&case.contact, self.now) else {
             return self.ticket(conversation, TicketReason::NoSeat, None);
         };
         if is_new {
@@ -82,9 +82,13 @@ impl Scheduler {
         if let Some(at) = bar_ends {
             self.timers.set(Timer::BarEnds(conversation), at);
         }
-        let fallback_opens = entry.arrived_at + self.settings.fallback_after;
-        if fallback_opens > now && !shop.lanes[lane_no].fallback.is_empty() {
-            self.timers.set(Timer::FallbackOpens(conversation), fallback_opens);
+        let lane = &shop.lanes[lane_no];
+        let after = self.settings.fallback_after;
+        if let Some(at) = lane.fallback_opens_at(entry.arrived_at, after)
+            && at > now
+            && !lane.fallback.is_empty()
+        {
+            self.timers.set(Timer::FallbackOpens(conversation), at);
         }
         self.tell_place(conversation);
         let lane = &self.shops[shop_no].lanes[lane_no];
@@ -152,13 +156,12 @@ impl Scheduler {
     fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<SeatNo> {
         let shop = &self.shops[case.shop];
         let lane = &shop.lanes[lane_no];
-        let waited = self.now.since(case.contact.arrived_at);
-        let ring = if lane.native_present > 0 {
-            &lane.native_by_price
-        } else if waited >= self.settings.fallback_after {
-            &lane.fallback_by_price
-        } else {
-            return None;
+        let opens_at =
+            lane.fallback_opens_at(case.contact.arrived_at, self.settings.fallback_after);
+        let ring = match opens_at {
+            None => &lane.native_by_price,
+            Some(at) if at <= self.now => &lane.fallback_by_price,
+            Some(_) => return None,
         };
         let mut passed_over: Vec<SeatNo> = case
             .barred
@@ -209,12 +212,11 @@ impl Scheduler {
         }
         for lane_no in seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0) {
             let lane = &shop.lanes[lane_no];
-            if lane.native_present > 0 {
-                continue;
-            }
             for priority in Priority::ALL {
                 let opened = lane.queue(priority).iter().take_while(|entry| {
-                    self.now.since(entry.arrived_at) >= self.settings.fallback_after
+                    let after = self.settings.fallback_after;
+                    let opens_at = lane.fallback_opens_at(entry.arrived_at, after);
+                    opens_at.is_some_and(|at| at <= self.now)
                 });
                 let mut opened = opened.filter(|entry| self.may_take(entry.conversation, seat_no));
                 if let Some(head) = opened.next() {
@@ -230,17 +232,15 @@ impl Scheduler {
         !self.case(conversation).is_barred(seat, self.now)
     }
 
-    /// Looks for seats for all who wait in a lane, in their order, after the seats that work for
-    /// it have changed.
-    pub(super) fn fill_from_lane(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
+    /// The last seat of a lane's own language has been gone for long enough: those who wait look
+    /// for a seat of the fallback, in their order.
+    pub(super) fn lane_fallback_opens(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
         let lane = &self.shops[shop_no].lanes[lane_no];
         let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
         for conversation in order {
             let shop = &self.shops[shop_no];
             let lane = &shop.lanes[lane_no];
-            if !shop.index.any_free(&lane.native_by_price)
-                && !shop.index.any_free(&lane.fallback_by_price)
-            {
+            if lane.native_present > 0 || !shop.index.any_free(&lane.fallback_by_price) {
                 return;
             }
             if let Some(seat) = self.find_seat(self.case(conversation), lane_no) {

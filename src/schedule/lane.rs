@@ -81,15 +81,18 @@ pub(super) struct Lane {
     pub fallback_by_price: ByPrice,
     /// How many of `native` are at work.
     pub native_present: usize,
+    /// When the last of them left; they often come back within seconds.
+    pub native_gone_at: Timestamp,
     /// Share of the seats' slots that works for this lane, and when that was worked out.
     pub slots_share: Option<(Timestamp, f64)>,
     queues: [Queue; Priority::ALL.len()],
 }
 
 impl Lane {
-    pub fn new(key: LaneKey, native: Bitset, fallback: Bitset, present: &Bitset) -> Self {
+    pub fn new(key: LaneKey, native: Bitset, fallback: Bitset, now: Timestamp) -> Self {
         Self {
-            native_present: native.iter_common(present, 0).count(),
+            native_present: 0,
+            native_gone_at: now,
             key,
             native,
             fallback,
@@ -110,6 +113,12 @@ impl Lane {
     /// of the fallback.
     pub fn ring(&self) -> &Bitset {
         if self.native_present > 0 { &self.native } else { &self.fallback }
+    }
+
+    /// When the fallback opens for one who has arrived then; `None` while a seat of the lane's
+    /// own language is at work.
+    pub fn fallback_opens_at(&self, arrived_at: Timestamp, after: Duration) -> Option<Timestamp> {
+        (self.native_present == 0).then(|| arrived_at.max(self.native_gone_at) + after)
     }
 
     pub fn len(&self) -> usize {
@@ -183,7 +192,8 @@ mod tests {
             skill: SkillId::from("orders"),
             region: LaneRegion::Any,
         };
-        let mut lane = Lane::new(key, Bitset::default(), Bitset::default(), &Bitset::default());
+        let (nobody, start) = (Bitset::default(), Timestamp::default());
+        let mut lane = Lane::new(key, nobody.clone(), nobody, start);
         for (seq, (priority, arrived_s)) in waiting.iter().enumerate() {
             lane.insert(*priority, entry(seq as u64, *arrived_s));
         }

@@ -174,19 +174,17 @@ impl Scheduler {
     }
 
     /// Brings everything that depends on a seat up to date.
-    fn seat_changed(&mut self, shop: ShopNo, seat_no: SeatNo) {
-        let orphaned = self.shops[shop].refresh(seat_no);
-        self.orphaned.extend(orphaned.into_iter().map(|lane| (shop, lane)));
-        for lane in self.shops[shop].waiting_lanes_of(seat_no) {
-            self.mark_untold(shop, lane);
+    fn seat_changed(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
+        let opens_at = self.now + self.settings.fallback_after;
+        for lane_no in self.shops[shop_no].refresh(seat_no) {
+            let lane = &mut self.shops[shop_no].lanes[lane_no];
+            lane.native_gone_at = self.now;
+            if !lane.is_empty() && !lane.fallback.is_empty() {
+                self.timers.set(Timer::LaneFallbackOpens(shop_no, lane_no), opens_at);
+            }
         }
-    }
-
-    /// With the last seat of its language gone, a lane may be open to the fallback at once. Done
-    /// when all else that follows from a command is done.
-    pub(super) fn fill_orphaned(&mut self) {
-        while let Some((shop, lane)) = self.orphaned.pop() {
-            self.fill_from_lane(shop, lane);
+        for lane_no in self.shops[shop_no].waiting_lanes_of(seat_no) {
+            self.mark_untold(shop_no, lane_no);
         }
     }
 

@@ -35,8 +35,6 @@ pub struct Scheduler {
     pub(super) last_fence: u64,
     next_seq: u64,
     pub(super) decisions: Vec<Decision>,
-    /// Lanes that lost their last seat of their own language in the command at hand.
-    pub(super) orphaned: Vec<(ShopNo, LaneNo)>,
 }
 
 /// A conversation that the scheduler looks after.
@@ -136,7 +134,6 @@ impl Scheduler {
             last_fence: 0,
             next_seq: 0,
             decisions: Vec::new(),
-            orphaned: Vec::new(),
         }
     }
 
@@ -162,7 +159,6 @@ impl Scheduler {
                 self.restore(contact, seat, fence, replied);
             }
         }
-        self.fill_orphaned();
         std::mem::take(&mut self.decisions)
     }
 
@@ -214,6 +210,7 @@ impl Scheduler {
                 Timer::BarEnds(conversation) | Timer::FallbackOpens(conversation) => {
                     self.try_again(conversation);
                 }
+                Timer::LaneFallbackOpens(shop, lane) => self.lane_fallback_opens(shop, lane),
                 Timer::WaitedTooLong(conversation) => {
                     self.leave_station(conversation);
                     self.ticket(conversation, TicketReason::WaitedTooLong, None);
@@ -221,7 +218,6 @@ impl Scheduler {
                 Timer::Reprice(shop) => self.reprice(shop),
                 Timer::TellPlaces(shop) => self.tell_places(shop),
             }
-            self.fill_orphaned();
         }
     }
 
@@ -280,7 +276,7 @@ impl Scheduler {
         let shop_no = case.shop;
         let seat = self.offers.get(offer).expect("an offered conversation has its offer").seat;
         let shop = &mut self.shops[shop_no];
-        let lane = shop.lane_for(contact).map(|lane_no| &shop.lanes[lane_no]);
+        let lane = shop.lane_for(contact, self.now).map(|lane_no| &shop.lanes[lane_no]);
         lane.is_some_and(|lane| lane.ring().contains(seat))
     }
 

@@ -37,7 +37,7 @@ pub struct Settings {
     /// Wait after which a conversation goes before every priority, the oldest first.
     pub age_bound: Duration,
     /// Wait after which the fallback language opens, if nobody who speaks the customer's language
-    /// and has the skill is there.
+    /// and has the skill is there, and has not been for as long.
     pub fallback_after: Duration,
     /// How soon a shift must open for a conversation to wait for it.
     pub promise: Duration,

@@ -163,7 +163,7 @@ impl Shop {
     }
 
     /// The lane of a contact; `None` when no seat of the shop could ever take it.
-    pub fn lane_for(&mut self, contact: &Contact) -> Option<LaneNo> {
+    pub fn lane_for(&mut self, contact: &Contact, now: Timestamp) -> Option<LaneNo> {
         if !self.index.has_skill(&contact.skill) {
             return None;
         }
@@ -180,18 +180,18 @@ impl Shop {
         if let Some(known) = self.lane_of.get(&key) {
             return *known;
         }
-        let lane = self.open_lane(key.clone(), contact);
+        let lane = self.open_lane(key.clone(), contact, now);
         self.lane_of.insert(key, lane);
         lane
     }
 
-    fn open_lane(&mut self, key: LaneKey, contact: &Contact) -> Option<LaneNo> {
+    fn open_lane(&mut self, key: LaneKey, contact: &Contact, now: Timestamp) -> Option<LaneNo> {
         let region = contact.region.as_ref();
         let native = self.index.eligible(key.language, &key.skill, region);
         let stand_in = self.fallback.filter(|language| *language != key.language);
         if native.is_empty() {
             let language = stand_in?;
-            return self.lane_for(&Contact { language, ..contact.clone() });
+            return self.lane_for(&Contact { language, ..contact.clone() }, now);
         }
         let mut fallback = match stand_in {
             Some(language) => self.index.eligible(language, &key.skill, region),
@@ -202,7 +202,8 @@ impl Shop {
         let lane = self.lanes.len();
         native.iter().for_each(|seat| self.seats[seat].native_lanes.insert(lane));
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
-        let mut opened = Lane::new(key, native, fallback, &self.present);
+        let mut opened = Lane::new(key, native, fallback, now);
+        opened.native_present = opened.native.iter_common(&self.present, 0).count();
         opened.set_order(&self.index);
         self.lanes.push(opened);
         Some(lane)
@@ -233,8 +234,8 @@ impl Shop {
         }
     }
 
-    /// Brings what is derived from a seat up to date after any change of it. Gives the lanes with
-    /// waiting conversations that have just lost their last seat of their own language.
+    /// Brings what is derived from a seat up to date after any change of it. Gives the lanes that
+    /// have just lost their last seat of their own language.
     pub fn refresh(&mut self, no: SeatNo) -> Vec<LaneNo> {
         let seat = &self.seats[no];
         self.index.set_load(no, seat.free_level());
@@ -255,7 +256,7 @@ impl Shop {
                 lane.native_present += 1;
             } else {
                 lane.native_present -= 1;
-                if lane.native_present == 0 && !lane.is_empty() {
+                if lane.native_present == 0 {
                     orphaned.push(lane_no);
                 }
             }

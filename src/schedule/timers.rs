@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
-use super::shop::{SeatNo, ShopNo};
+use super::shop::{LaneNo, SeatNo, ShopNo};
 use crate::domain::{ConversationId, OfferId, Timestamp};
 
 /// One thing to do at an instant. Of those due together the order is that of the variants.
@@ -25,6 +25,8 @@ pub(super) enum Timer {
     BarEnds(ConversationId),
     /// The fallback language opens for a conversation.
     FallbackOpens(ConversationId),
+    /// The fallback language opens for those who were in a lane when its last seat left.
+    LaneFallbackOpens(ShopNo, LaneNo),
     /// A conversation has waited as long as it may.
     WaitedTooLong(ConversationId),
     /// Places in the lanes of a shop have changed and may be told.
