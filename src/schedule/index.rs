@@ -203,11 +203,6 @@ impl SeatIndex {
         self.last_offer[seat] = now;
     }
 
-    /// When the seat was last given an offer.
-    pub fn last_offer(&self, seat: usize) -> Timestamp {
-        self.last_offer[seat]
-    }
-
     /// Whether any of a set can take an offer.
     pub fn any_free(&self, seats: &ByPrice) -> bool {
         self.levels.iter().any(|level| level.len > 0 && level.places.meets(&seats.0))
