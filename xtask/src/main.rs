@@ -1,6 +1,8 @@
 //! Chores of the repository: `cargo xtask --help`.
 
+mod bench;
 mod count;
+mod echo;
 mod install;
 mod licences;
 mod run;
@@ -69,6 +71,21 @@ Examples:
         #[arg(long)]
         check: bool,
     },
+    /// Measures the router side by side with what it is compared to, as ratios.
+    #[command(after_help = "\
+Examples:
+  cargo xtask bench-compare
+  cargo xtask bench-compare --rounds 5 --duration 10 --json
+
+The exit code is 1 when a goal was missed. Builds the release profile first.")]
+    BenchCompare(bench::Args),
+    /// Serves a plain WebSocket echo, the yardstick of `bench-compare`.
+    #[command(hide = true)]
+    Echo {
+        /// Address to listen on.
+        #[arg(long)]
+        listen: std::net::SocketAddr,
+    },
 }
 
 fn main() -> ExitCode {
@@ -80,6 +97,8 @@ fn main() -> ExitCode {
         Verb::Ci => run::ci(),
         Verb::Licences => licences::check().map(|()| true),
         Verb::Web { check } => run::web(check),
+        Verb::BenchCompare(args) => bench::compare(&args),
+        Verb::Echo { listen } => echo::serve(listen),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
