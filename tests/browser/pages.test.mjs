@@ -46,6 +46,10 @@ describe("the pages", { timeout: 240_000 }, () => {
     await server?.stop();
   });
   afterEach(async () => {
+    // Also after a failure nobody is left waiting who would be offered to the next test's seat.
+    for (const page of contexts.flatMap((context) => context.pages())) {
+      await page.evaluate(() => document.querySelector("#end:enabled")?.click()).catch(() => undefined);
+    }
     await Promise.all(contexts.map((context) => context.close()));
     contexts = [];
     const said = complaints;

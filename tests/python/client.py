@@ -70,6 +70,7 @@ class Connection:
         self._heartbeat: asyncio.Task | None = None
         self._reader = asyncio.create_task(self._read())
         self.welcome: dict = {}
+        self.conversations: set[str] = set()
 
     @classmethod
     async def raw(cls, url: str, role: str, origin: str | None = None) -> "Connection":
@@ -127,11 +128,14 @@ class Connection:
     async def say_raw(self, data: str | bytes, text: bool | None = None) -> None:
         await self._socket.send(data, text=text)
 
-    async def expect(self, kind: str, /, timeout: float = PATIENCE_S, **fields) -> dict:
+    async def expect(
+        self, kind: str | tuple[str, ...], /, timeout: float = PATIENCE_S, **fields
+    ) -> dict:
         """The next frame of this type with these fields, also when it has already come."""
+        kinds = (kind,) if isinstance(kind, str) else kind
 
         def matches(frame: dict) -> bool:
-            return frame["type"] == kind and all(frame.get(k) == v for k, v in fields.items())
+            return frame["type"] in kinds and all(frame.get(k) == v for k, v in fields.items())
 
         def found() -> bool:
             return self._ended or any(matches(frame) for frame in self._frames)
@@ -157,10 +161,18 @@ class Connection:
         ]
 
     async def send(self, conversation: str | None, text: str, message: str | None = None) -> dict:
-        """Sends a message and returns its acknowledgement."""
+        """Sends a message until it is acknowledged; returns the acknowledgement."""
         message = message or new_id()
-        await self.say({"type": "send", "id": message, "conversation": conversation, "text": text})
-        return await self.expect("ack", id=message)
+        while True:
+            await self.say(
+                {"type": "send", "id": message, "conversation": conversation, "text": text}
+            )
+            answer = await self.expect(("ack", "error"), id=message)
+            if answer["type"] == "ack":
+                self.conversations.add(answer["conversation"])
+                return answer
+            assert answer["retry_after_ms"] is not None, answer
+            await asyncio.sleep(answer["retry_after_ms"] / 1000)
 
     async def refused(self, frame: dict) -> dict:
         """Sends a frame that must be refused and returns the error about it."""
@@ -184,6 +196,14 @@ class Connection:
         """The code with which the server closed the connection."""
         await asyncio.wait_for(asyncio.shield(self._reader), timeout)
         return self._socket.close_code
+
+    async def hang_up(self) -> None:
+        """Ends the conversations that were held here, and then the connection."""
+        if not self._ended:
+            for conversation in self.conversations:
+                await self.say({"type": "close", "conversation": conversation})
+            await self.settle()
+        await self.close()
 
     async def close(self) -> None:
         if self._heartbeat:

@@ -55,7 +55,7 @@ class BadInput(Watched, unittest.IsolatedAsyncioTestCase):
 
     async def widget(self) -> Connection:
         connection = await Customer(self.url).connect()
-        self.addAsyncCleanup(connection.close)
+        self.addAsyncCleanup(connection.hang_up)
         return connection
 
     # ---- one frame -------------------------------------------------------------------------------

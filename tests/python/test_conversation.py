@@ -22,7 +22,7 @@ class Talk(Watched, unittest.IsolatedAsyncioTestCase):
 
     async def customer(self, who: Customer | None = None, resume=None) -> Connection:
         connection = await (who or Customer(self.server.url)).connect(resume)
-        self.addAsyncCleanup(connection.close)
+        self.addAsyncCleanup(connection.hang_up)
         return connection
 
     async def seat(self, user: str = "lucia", resume=None) -> Connection:
