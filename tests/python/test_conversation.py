@@ -1,6 +1,9 @@
 """Two people talk through the router, and lose nothing to a lost connection or a killed server."""
 
+import asyncio
+import datetime
 import unittest
+import zoneinfo
 
 from client import Connection, Customer, accept, make_ready, new_id, take_seat
 from schema import Watched
@@ -182,7 +185,7 @@ class Retries(Talk):
         other_place = await customer.refused(send | {"conversation": new_id()})
 
         self.assertEqual(other_text["code"], "conflict")
-        self.assertIn(other_place["code"], ("conflict", "not_found"))
+        self.assertEqual(other_place["code"], "conflict")
         self.assertEqual(await customer.send(None, COMPLAINT, message), ack)
 
     async def test_null_from_two_connections_is_one_conversation(self) -> None:
@@ -259,7 +262,101 @@ class Strangers(Talk):
 
         error = await seat.refused({"type": "send", "conversation": conversation, "text": "Hi"})
 
-        self.assertIn(error["code"], ("forbidden", "not_found"))
+        self.assertEqual(error["code"], "forbidden")
+
+
+class HandedOver(Talk):
+    """Two seats that both speak English, and a customer who writes English."""
+
+    TROUBLE = "Hello, my parcel arrived broken. I want to talk to a person."
+
+    async def test_a_transfer_takes_the_history_and_the_notes_to_the_named_seat(self) -> None:
+        first, second = await self.seat("lucia"), await self.seat("kofi")
+        await make_ready(first)
+        customer = await self.customer(Customer(self.server.url, "en-GB"))
+        conversation = await self.ask_for_a_person(customer, self.TROUBLE)
+        _, before = await accept(first, conversation)
+        await first.say({"type": "note", "conversation": conversation, "text": "a reseller"})
+        await first.expect("note", text="a reseller", seat="lucia")
+
+        await first.say({"type": "transfer", "conversation": conversation, "to": {"seat": "kofi"}})
+        await first.expect("taken_back", conversation=conversation, reason="transferred")
+        at_customer = await customer.expect("event", kind="transferred", to={"seat": "kofi"})
+        await make_ready(second)
+        _, accepted = await accept(second, conversation)
+        late = await first.refused({"type": "send", "conversation": conversation, "text": "Hi"})
+        await second.send(conversation, "Hello, I have it now.")
+
+        self.assertEqual(late["code"], "forbidden")
+        self.assertEqual([note["text"] for note in accepted["notes"]], ["a reseller"])
+        self.assertGreater(accepted["fence"], before["fence"])
+        self.assertIn(at_customer["seq"], [event["seq"] for event in accepted["history"]])
+        self.assertEqual(accepted["history"][0]["text"], self.TROUBLE)
+        await customer.expect("event", text="Hello, I have it now.")
+        await customer.settle()
+        self.assertEqual(customer.waiting("note"), [], "the customer was shown a note")
+
+    async def test_a_transfer_to_nobody_is_refused_and_changes_nothing(self) -> None:
+        seat = await self.seat("lucia")
+        await make_ready(seat)
+        customer = await self.customer()
+        conversation = await self.ask_for_a_person(customer)
+        await accept(seat, conversation)
+
+        for to in ({"seat": "nobody"}, {"skill": "no-such-skill"}):
+            error = await seat.refused(
+                {"type": "transfer", "conversation": conversation, "to": to}
+            )
+            self.assertEqual(error["code"], "not_found", to)
+        await seat.send(conversation, "Sigo aquí.")
+
+        await customer.expect("event", text="Sigo aquí.")
+
+    async def test_a_declined_offer_goes_to_another_seat_at_once(self) -> None:
+        seats = {user: await self.seat(user) for user in ("lucia", "kofi")}
+        for seat in seats.values():
+            await make_ready(seat)
+        customer = await self.customer(Customer(self.server.url, "en-GB"))
+        conversation = await self.ask_for_a_person(customer, self.TROUBLE)
+        user, offer = await self.first_offer(seats, conversation)
+        [other] = [seat for name, seat in seats.items() if name != user]
+
+        await seats[user].say({"type": "decline", "offer": offer["offer"], "reason": "busy"})
+        second = await other.expect("offer", 2.0, conversation=conversation)
+        await other.say({"type": "accept", "offer": second["offer"]})
+
+        await other.expect("accepted", conversation=conversation)
+        self.assertNotEqual(second["offer"], offer["offer"])
+
+    async def first_offer(self, seats: dict, conversation: str) -> tuple[str, dict]:
+        waits = {
+            asyncio.create_task(seat.expect("offer", 20.0, conversation=conversation)): user
+            for user, seat in seats.items()
+        }
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        [task] = done
+        return waits[task], task.result()
+
+
+class AfterHours(Talk):
+    async def test_korean_is_answered_in_the_hours_of_its_one_seat_and_has_a_ticket_else(self) -> None:
+        seoul = datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Seoul"))
+        is_open = seoul.weekday() < 5 and 9 <= seoul.hour < 18
+        customer = await self.customer(Customer(self.server.url, "ko-KR"))
+
+        await self.ask_for_a_person(customer, "안녕하세요, 상품이 파손되어 도착했어요. 상담원과 얘기하고 싶어요.")
+        kind = "queued" if is_open else "ticket"
+        event = await customer.expect("event", kind=kind)
+
+        if kind == "ticket":
+            opens = datetime.datetime.fromisoformat(event["opens_at"])
+            self.assertTrue(event["reference"])
+            self.assertGreater(opens, datetime.datetime.now(datetime.UTC))
+            self.assertEqual(opens.astimezone(seoul.tzinfo).hour, 9)
+            self.assertIn("-06:00", event["opens_at_local"], "not in the customer's own zone")
 
 
 class Killed(Talk):

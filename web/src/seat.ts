@@ -56,6 +56,7 @@ const mine = new Map<string, Conversation>();
 const accepting = new Map<string, Offer>();
 let open: string | null = null;
 let wanted = "away";
+let slots = 0;
 let client: Client | null = null;
 let skills: string[] = [];
 let account = { shop: "demo", user: "", password: "" };
@@ -120,7 +121,8 @@ function onFrame(frame: Frame): void {
       return onAccepted(frame);
     case "state":
       wanted = String(frame["state"]);
-      byId("slots").textContent = `${String(frame["used"])} of ${String(frame["slots"])} slots used`;
+      slots = Number(frame["slots"]);
+      renderSlots();
       for (const input of document.querySelectorAll<HTMLInputElement>('input[name="state"]')) input.checked = input.value === wanted;
       return;
     case "note":
@@ -327,7 +329,14 @@ function renderTalk(): void {
 
 const title = (held: Conversation): string => [languageName(held.language), held.offer?.intent?.replaceAll("_", " ")].filter(Boolean).join(" · ");
 
+/** The router tells the slots with a change of state only; how many are used the page knows by itself. */
+function renderSlots(): void {
+  const used = [...mine.values()].filter((held) => !held.over).length;
+  byId("slots").textContent = slots > 0 ? `${used} of ${slots} slots used` : "";
+}
+
 function renderMine(): void {
+  renderSlots();
   const list = byId("mine");
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["conversation"] : undefined;
   const rows = [...mine.values()].map((held) => {
