@@ -208,18 +208,22 @@ describe("the pages", { timeout: 240_000 }, () => {
     complaints = complaints.filter((said) => !/ERR_CONNECTION_(REFUSED|RESET)|WebSocket connection/.test(said));
   });
 
-  test("an order question is answered by the machine, with its source", async () => {
-    const order = demo.order;
-    const customer = await widget(await visitor());
+  test("an order question and a common question are answered by the machine, with their source", async () => {
+    const english = await widget(await visitor({ locale: "en-GB" }));
+    await write(english, `Where is my order ${demo.order}?`);
+    const answer = message(english, "machine", demo.order);
+    await answer.locator(".state", { hasText: `orders/${demo.order}` }).waitFor();
+    await answer.locator(".who", { hasText: "Automatic answer" }).waitFor();
 
-    await write(customer, `¿Dónde está mi pedido ${order}?`);
-
-    const answer = message(customer, "machine", order);
-    await answer.waitFor();
-    await answer.locator(".state", { hasText: `orders/${order}` }).waitFor();
-    await answer.locator(".who", { hasText: "Respuesta automática" }).waitFor();
-    await customer.locator("#person:not([hidden])").waitFor();
-    await giveUp(customer);
+    const spanish = await widget(await visitor());
+    await write(spanish, "¿Cuál es la política de devoluciones?");
+    const policy = spanish.locator('.message[data-from="machine"]');
+    await policy.locator(".state", { hasText: "faq/return_policy" }).waitFor();
+    await policy.locator(".who", { hasText: "Respuesta automática" }).waitFor();
+    await spanish.locator("#person:enabled").click();
+    await spanish.locator("#status:not([hidden])").waitFor();
+    await giveUp(english);
+    await giveUp(spanish);
   });
 
   test("an Arabic widget runs from right to left, and a foreign message keeps its own direction", async () => {
@@ -305,6 +309,21 @@ describe("the pages", { timeout: 240_000 }, () => {
     await hangUp(operator);
     await operator.keyboard.press("Alt+KeyK");
     await message(operator, "customer", "Soy la segunda.").waitFor();
+    await hangUp(operator);
+  });
+
+  test("the seat's page shows who waits for what, and how busy the seats are", async () => {
+    const { operator } = await inConversation();
+    await operator.locator("#seats tr", { hasText: "lucia" }).and(operator.locator("tr", { hasText: "1/3" })).waitFor();
+
+    const waiter = await widget(await visitor({ locale: "vi-VN", timezoneId: "Asia/Ho_Chi_Minh" }));
+    await write(waiter, "Hàng của tôi bị hỏng khi nhận, tôi rất thất vọng");
+    await waiter.locator("#person:enabled").click();
+    const row = operator.locator("#queue tbody tr", { hasText: "Vietnamese" });
+    await row.and(operator.locator("tr", { hasText: /0:\d\d/ })).waitFor();
+
+    await giveUp(waiter);
+    await row.waitFor({ state: "detached" });
     await hangUp(operator);
   });
 

@@ -46,9 +46,10 @@ interface Conversation {
   over: boolean;
 }
 
+/** What `GET /v1/seat/queue` tells of the shop. */
 interface Queue {
-  waiting: { conversation: string; language: string | null; skill: string | null; place: number; waiting_ms: number; reason: string }[];
-  seats: { seat: string; state: string; used: number; slots: number }[];
+  waiting: { language: string; skill: string; place: number; waited_ms: number; reason: string; seat: string | null }[];
+  seats: { seat: string; state: string; assigned: number; offered: number; slots: number }[];
 }
 
 const offers = new Map<string, { offer: Offer; card: HTMLElement }>();
@@ -403,17 +404,16 @@ async function pollQueue(): Promise<void> {
   }
 }
 
-function showQueue(queue: Queue): void {
+function showQueue({ waiting, seats }: Queue): void {
   const ago = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
-  byId("queue").replaceChildren(
-    queue.waiting.length === 0
-      ? el("p", { class: "soft" }, "Nobody waits.")
-      : table(["", "Language", "Skill", "Waits", "For"], queue.waiting.map((row) => [String(row.place), languageName(row.language), row.skill ?? "any", ago(row.waiting_ms), row.reason])),
-  );
-  byId("seats").replaceChildren(table(["Seat", "State", "Slots"], queue.seats.map((row) => [row.seat, row.state.replaceAll("_", " "), `${row.used}/${row.slots}`])));
-  const seats = queue.seats.map((row) => row.seat).filter((seat) => seat !== account.user);
-  const waited = queue.waiting.map((row) => row.skill).filter((skill) => skill !== null);
-  const names = byId<HTMLSelectElement>("to-kind").value === "seat" ? seats : [...new Set([...skills, ...waited])];
+  const rows = waiting.map((row) => {
+    const reason = row.seat === null ? row.reason : `${row.reason}: ${row.seat}`;
+    return [String(row.place), languageName(row.language), row.skill, ago(row.waited_ms), reason];
+  });
+  byId("queue").replaceChildren(rows.length === 0 ? el("p", { class: "soft" }, "Nobody waits.") : table(["", "Language", "Skill", "Waits", "For"], rows));
+  byId("seats").replaceChildren(table(["Seat", "State", "Slots"], seats.map((row) => [row.seat, row.state.replaceAll("_", " "), `${row.assigned + row.offered}/${row.slots}`])));
+  const others = seats.map((row) => row.seat).filter((seat) => seat !== account.user);
+  const names = byId<HTMLSelectElement>("to-kind").value === "seat" ? others : [...new Set([...skills, ...waiting.map((row) => row.skill)])];
   byId("targets").replaceChildren(...names.map((name) => el("option", { value: name })));
 }
 
