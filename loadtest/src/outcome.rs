@@ -265,6 +265,7 @@ pub mod tests {
         let manners = Manners {
             turns: 2.0,
             think_s: 2.0,
+            look_s: 0.5,
             content_share: 0.6,
             closes_share: 0.3,
             leave_share: 0.02,

@@ -30,6 +30,8 @@ pub struct Conversation {
 #[derive(Debug, Default)]
 struct Timing {
     scheduled: Option<Instant>,
+    /// Asked for after a machine's answer: the wait for a seat begins here.
+    person_wanted: Option<Instant>,
     understood: First,
     offered: First,
 }
@@ -154,6 +156,11 @@ impl Recorder {
         });
     }
 
+    /// The customer asked for a person although a machine had answered.
+    pub fn person_wanted(&self, conversation: Uuid, at: Instant) {
+        self.with(conversation, |known| known.timing.person_wanted = Some(at));
+    }
+
     /// A frame showed that the router understood the conversation.
     pub fn understood(&self, conversation: Uuid, at: Instant, stats: &Stats) {
         self.with(conversation, |known| {
@@ -200,7 +207,8 @@ fn settle(timing: &mut Timing, stats: &Stats) {
     if let Some(took) = timing.understood.settle(timing.scheduled) {
         stats.record(Measure::Understood, took);
     }
-    if let Some(took) = timing.offered.settle(timing.scheduled) {
+    let waiting_since = timing.person_wanted.or(timing.scheduled);
+    if let Some(took) = timing.offered.settle(waiting_since) {
         stats.record(Measure::Offered, took);
     }
 }

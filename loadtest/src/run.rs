@@ -231,7 +231,7 @@ impl Pool {
             }
             let shared = &self.shared;
             let visit = Visit::new(shared.seed, number, &shared.texts, &shared.manners, None);
-            self.shared.stats.count(Count::Arrived);
+            self.shared.stats.arrived();
             let call = Call { visit, scheduled, _turn: None };
             if !self.hand_over(call) {
                 self.shared.stats.count(Count::NoFreeCustomer);
@@ -261,7 +261,7 @@ impl Pool {
                 &shared.manners,
                 Some(*language),
             );
-            self.shared.stats.count(Count::Arrived);
+            self.shared.stats.arrived();
             let call = Call { visit, scheduled: Instant::now(), _turn: Some(turn) };
             if !self.hand_over(call) {
                 self.shared.stats.count(Count::NoFreeCustomer);

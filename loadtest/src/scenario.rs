@@ -27,6 +27,8 @@ use crate::texts::Texts;
 /// The published day: 10,000 conversations in 24 h.
 const PUBLISHED_DAY: f64 = 10_000.0;
 const DAY_S: f64 = 86_400.0;
+/// A glance at an answer before closing or asking for a person.
+const LOOK_S: f64 = 0.5;
 /// Enough for the common languages of the demo shop's crew, and quick to sign in.
 const SEATS: usize = 40;
 /// 50 conversations a day for each.
@@ -66,6 +68,7 @@ pub async fn run(args: RunArgs) -> Result<bool> {
     let manners = Manners {
         turns: people.turns,
         think_s: people.think_s,
+        look_s: LOOK_S,
         content_share: people.content_share,
         closes_share: people.close_share,
         leave_share: people.leave_share,
@@ -118,6 +121,7 @@ pub async fn day(args: DayArgs) -> Result<bool> {
     let manners = Manners {
         turns: args.turns,
         think_s: 0.0,
+        look_s: 0.0,
         content_share: 0.6,
         closes_share: 1.0,
         leave_share: 0.0,

@@ -116,6 +116,8 @@ pub struct Manners {
     pub turns: f64,
     /// Time to write one, on average.
     pub think_s: f64,
+    /// Looking at an answer before doing something about it.
+    pub look_s: f64,
     /// Share that is content with a machine's answer; the others ask for a person.
     pub content_share: f64,
     /// Share that ends the conversation itself; else the seat does.
@@ -202,6 +204,7 @@ mod tests {
     const MANNERS: Manners = Manners {
         turns: 2.0,
         think_s: 2.0,
+        look_s: 0.5,
         content_share: 0.6,
         closes_share: 0.3,
         leave_share: 0.02,

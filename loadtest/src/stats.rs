@@ -122,6 +122,12 @@ impl Stats {
         self.counts[what as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a conversation that began by the schedule.
+    pub fn arrived(&self) {
+        self.count(Count::Arrived);
+        self.second(|second| second.arrivals += 1);
+    }
+
     /// The count so far.
     pub fn get(&self, what: Count) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)

@@ -20,8 +20,6 @@ const FIRST_RESPONSE_GOAL: Duration = Duration::from_secs(15);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// After being told to hurry: longest wait for the end.
 const HURRY: Duration = Duration::from_secs(10);
-/// Looking at an answer or a ticket before doing something about it.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How a visit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +182,7 @@ impl Customer<'_> {
         self.person_since = at;
         self.shared.stats.count(Count::AskedForPerson);
         if let Some(conversation) = self.conversation {
+            self.shared.recorder.person_wanted(conversation, at);
             self.link.tell(frame::about("person", conversation)).await;
         }
     }
@@ -293,7 +292,7 @@ impl Customer<'_> {
                 self.shared.stats.count(Count::Tickets);
                 self.got_ticket = true;
                 self.leaves_at = None;
-                self.intends = Some((now + LOOK, Intention::Close));
+                self.intends = Some((now + self.look(), Intention::Close));
             }
             Kind::Rated => {
                 self.shared.stats.count(Count::Rated);
@@ -303,6 +302,11 @@ impl Customer<'_> {
             Kind::Message { .. } | Kind::Transferred | Kind::Other => {}
         }
         None
+    }
+
+    /// Looking at an answer or a ticket before doing something about it.
+    fn look(&self) -> Duration {
+        Duration::from_secs_f64(self.shared.manners.look_s)
     }
 
     fn understood(&self, now: Instant) {
@@ -339,7 +343,7 @@ impl Customer<'_> {
                 self.link.tell(frame::about("typing", conversation)).await;
             }
         } else if self.visit.closes {
-            self.intends = Some((now + LOOK, Intention::Close));
+            self.intends = Some((now + self.look(), Intention::Close));
         }
     }
 
@@ -363,7 +367,7 @@ impl Customer<'_> {
             } else {
                 Intention::AskForPerson
             };
-            self.intends = Some((now + LOOK, next));
+            self.intends = Some((now + self.look(), next));
         }
     }
 

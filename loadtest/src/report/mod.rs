@@ -165,7 +165,7 @@ fn series(out: &mut String, series: &[Second]) {
         line("errors", |second| second.errors),
     ];
     out.push_str("<h2>By second</h2>");
-    plot::over_time(out, &lines, "a second");
+    plot::over_time(out, &lines, "/s");
     plot::over_time(
         out,
         &[line("acknowledged messages", |second| second.acknowledged)],

@@ -35,7 +35,8 @@ pub fn percentiles(out: &mut String, histogram: &Histogram<u64>, unit_us: f64, u
         };
         let _ = write!(
             out,
-            "<line class=axis x1={x:.1} x2={x:.1} y1={TOP} y2={y:.1} /><text x={x:.1} y={ty:.1} text-anchor=middle>{label}%</text>",
+            "<line class=axis x1={x:.1} x2={x:.1} y1={TOP} y2={y:.1} /><text x={x:.1} y={ty:.1} text-anchor={anchor}>{label}%</text>",
+            anchor = if f64::from(nine) == nines { "end" } else { "middle" },
             y = HEIGHT - BOTTOM,
             ty = HEIGHT - 10.0
         );
