@@ -156,6 +156,7 @@ impl Seat {
             }
         }
         self.offers.clear();
+        self.in_state = false;
         self.freed_at = None;
         self.link.tell(frame::state("ready")).await;
     }
@@ -164,7 +165,7 @@ impl Seat {
         self.slots = slots;
         if ready {
             self.in_state = true;
-        } else {
+        } else if std::mem::take(&mut self.in_state) {
             // Set away by the router after offers that ran out, which this seat did not mean.
             self.shared.stats.error("set_away");
             self.link.tell(frame::state("ready")).await;
