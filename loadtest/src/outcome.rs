@@ -109,6 +109,11 @@ pub struct Outcome {
     pub taken_back: u64,
     pub offers_accepted: u64,
     pub offers_withdrawn: u64,
+    /// From accepting to the end, as the seats saw it: customers who close by themselves make it
+    /// shorter than the mean that was asked for.
+    pub handling_s: Percentiles,
+    /// What the arrivals that needed a person ask of the slots: 1 is all that they can do.
+    pub load: Option<f64>,
     /// Share of the seats' slots that was busy while conversations arrived, on average.
     pub occupancy: Option<f64>,
 
@@ -200,6 +205,8 @@ impl Outcome {
             taken_back: get(Count::TakenBack),
             offers_accepted: get(Count::OffersAccepted),
             offers_withdrawn: get(Count::OffersWithdrawn),
+            handling_s: s(Measure::Handling),
+            load: None,
             occupancy: effort.occupancy.map(round),
             ack_since_sent_ms: ms(Measure::AckSinceSent),
             slot_to_offer_ms: ms(Measure::SlotToOffer),
@@ -209,6 +216,10 @@ impl Outcome {
             factor_to_a_day: None,
             config,
         };
+        let slots = (outcome.config.seats as u64 * u64::from(outcome.config.slots)) as f64;
+        outcome.load = outcome.handling_s.mean.filter(|_| slots > 0.0).map(|handling_s| {
+            round(outcome.needed_person as f64 / effort.arriving_s * handling_s / slots)
+        });
         outcome.warnings = outcome.doubts();
         outcome
     }

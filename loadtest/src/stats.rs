@@ -31,6 +31,8 @@ pub enum Measure {
     FirstResponseMachine,
     /// Scheduled moment (or the wish for a person) → a person's first message.
     FirstResponsePerson,
+    /// Accepting → the event `closed`, at the seat.
+    Handling,
     /// Session, connection and welcome.
     Connect,
     /// A broken connection's next hello → its welcome.

@@ -93,13 +93,15 @@ pub fn rows(outcome: &Outcome) -> Vec<(String, String)> {
     rows.add(
         "seats",
         format!(
-            "{} x {} slots, occupancy {}, taken back {}",
+            "{} x {} slots, load {:.2}, occupancy {}, taken back {}",
             outcome.config.seats,
             outcome.config.slots,
+            outcome.load.unwrap_or(0.0),
             percent(outcome.occupancy),
             outcome.taken_back
         ),
     );
+    rows.percentiles("handling", &outcome.handling_s, "s");
     rows.percentiles("lag of the harness", &outcome.schedule_lag_ms, "ms");
     rows.add(
         "processor share of the harness",

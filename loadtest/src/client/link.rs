@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use uuid::Uuid;
 
@@ -28,6 +29,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 const WELCOME_WAIT: Duration = Duration::from_secs(10);
 /// Wait after a refusal that names none.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// Messages a second and at once that the protocol grants one connection: a client that keeps to
+/// them is not refused, so that a refusal in the result means something.
+const MESSAGES: (f64, f64) = (10.0, 20.0);
 /// Back-off between connections, doubling from the first to the last.
 const BACKOFF_S: (f64, f64) = (1.0, 30.0);
 
@@ -133,7 +137,29 @@ struct Outstanding {
     sent: Option<Instant>,
     /// Times it left without a refusal: more than one means that an older answer may exist.
     in_doubt: u32,
+    /// Held back by this client itself.
+    paced: bool,
     again_at: Option<Instant>,
+}
+
+/// What is left of the messages that the protocol grants.
+#[derive(Debug)]
+struct Pace {
+    left: f64,
+    at: Instant,
+}
+
+impl Pace {
+    /// Takes one, or says how long until there is one.
+    fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        *self = Self { left: (self.left + passed * MESSAGES.0).min(MESSAGES.1), at: now };
+        if self.left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - self.left) / MESSAGES.0));
+        }
+        self.left -= 1.0;
+        Ok(())
+    }
 }
 
 /// See the module.
@@ -157,6 +183,7 @@ pub struct Link {
     past: BTreeSet<Uuid>,
     outstanding: Vec<Outstanding>,
     ready: VecDeque<Incoming>,
+    pace: Pace,
     chance: Chance,
 }
 
@@ -184,6 +211,7 @@ impl Link {
             past: BTreeSet::new(),
             outstanding: Vec::new(),
             ready: VecDeque::new(),
+            pace: Pace { left: MESSAGES.1, at: now },
             chance,
         }
     }
@@ -219,6 +247,7 @@ impl Link {
             scheduled,
             sent: None,
             in_doubt: 0,
+            paced: false,
             again_at: None,
         });
         self.shared.stats.record(Measure::Lag, scheduled.elapsed());
@@ -328,6 +357,10 @@ impl Link {
             Ok(Some(Ok(_))) => None,
             Ok(Some(Err(why))) => {
                 self.lost(match why {
+                    // How a killed server looks from here.
+                    SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                        "connection_lost"
+                    }
                     SocketError::Protocol(_) => "protocol_violation",
                     SocketError::Utf8(_) => "not_utf8_from_server",
                     _ => "connection_lost",
@@ -356,7 +389,7 @@ impl Link {
         for at in 0..self.outstanding.len() {
             let message = &self.outstanding[at];
             if message.again_at.is_some_and(|again_at| again_at <= now) {
-                if message.in_doubt > 0 {
+                if message.in_doubt > 0 && !message.paced {
                     self.shared.stats.error("ack_timeout");
                 }
                 self.transmit(at).await;
@@ -371,6 +404,12 @@ impl Link {
         let Some(socket) = &mut self.socket else { return };
         let now = Instant::now();
         let message = &mut self.outstanding[at];
+        message.paced = false;
+        if let Err(wait) = self.pace.take(now) {
+            message.paced = true;
+            message.again_at = Some(now + wait);
+            return;
+        }
         if message.sent.is_some() {
             self.shared.stats.count(Count::Resent);
         }
@@ -727,6 +766,18 @@ impl Welcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_burst_of_twenty_then_ten_a_second() {
+        let start = Instant::now();
+        let mut pace = Pace { left: MESSAGES.1, at: start };
+
+        assert!((0..20).all(|_| pace.take(start).is_ok()));
+        let wait = pace.take(start).expect_err("the burst is used up");
+        assert_eq!(wait, Duration::from_millis(100));
+        assert!(pace.take(start + wait).is_ok());
+        assert!(pace.take(start + wait).is_err());
+    }
 
     #[test]
     fn only_the_next_number_moves_the_cursor() {

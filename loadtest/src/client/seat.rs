@@ -38,6 +38,9 @@ struct Owned {
     reply_planned: bool,
     replied: bool,
     close_sent: Option<Instant>,
+    accepted_at: Instant,
+    /// Refusals that only the event `closed` explains: it may come after them.
+    conflicts: u32,
     language: usize,
 }
 
@@ -212,6 +215,8 @@ impl Seat {
                 reply_planned: true,
                 replied: false,
                 close_sent: None,
+                accepted_at: now,
+                conflicts: 0,
                 language: language
                     .unwrap_or_else(|| self.chance.below(self.shared.texts.languages())),
             },
@@ -256,8 +261,19 @@ impl Seat {
     fn end(&mut self, conversation: Uuid, end: End) {
         self.shared.recorder.end_view(conversation, self.link.viewer(), end);
         self.link.forget(conversation);
-        if self.owned.remove(&conversation).is_some() {
+        if let Some(owned) = self.owned.remove(&conversation) {
             self.shared.change_owned(-1);
+            let stats = &self.shared.stats;
+            if end == End::Closed {
+                stats.record(Measure::Handling, owned.accepted_at.elapsed());
+            }
+            for _ in 0..owned.conflicts {
+                if end == End::Closed {
+                    stats.count(Count::RacedClose);
+                } else {
+                    stats.error("conflict");
+                }
+            }
         }
     }
 
@@ -269,6 +285,11 @@ impl Seat {
             return;
         }
         // The customer closed, or the router took the conversation back, while this was under way.
+        let owned = conversation.and_then(|conversation| self.owned.get_mut(&conversation));
+        if let (Some(owned), "conflict") = (owned, code) {
+            owned.conflicts += 1;
+            return;
+        }
         let ended = conversation.is_none_or(|conversation| !self.owned.contains_key(&conversation));
         if ended && matches!(code, "conflict" | "forbidden" | "not_found") {
             self.shared.stats.count(Count::RacedClose);

@@ -60,6 +60,9 @@ struct Customer<'a> {
     closing: bool,
     closed: bool,
     rating: bool,
+    /// Refusals that only the event `closed` explains: it may come after them, as it waits for the
+    /// disk and they do not.
+    conflicts: u32,
     last_seq: u64,
 }
 
@@ -90,6 +93,7 @@ pub async fn converse(
         closing: false,
         closed: false,
         rating: false,
+        conflicts: 0,
         last_seq: 0,
     };
     let ended = customer.run(hurry).await;
@@ -259,6 +263,10 @@ impl Customer<'_> {
             self.shared.stats.count(Count::RacedClose);
             return None;
         }
+        if code == "conflict" && conversation.is_some() {
+            self.conflicts += 1;
+            return None;
+        }
         self.shared.stats.error(code);
         // The first message was refused for good: there will be no conversation.
         (conversation.is_none() && self.conversation.is_none()).then_some(Ended::Open)
@@ -390,6 +398,13 @@ impl Customer<'_> {
     /// Books the visit once it is over.
     fn account(&mut self, ended: Ended) {
         let stats = &self.shared.stats;
+        for _ in 0..self.conflicts {
+            if self.closed {
+                stats.count(Count::RacedClose);
+            } else {
+                stats.error("conflict");
+            }
+        }
         let left = self.left;
         // Never answered by anybody: a person was needed, whatever the reason why none came.
         let needed_person = self.wants_person || self.person_answered || !self.machine_answered;
