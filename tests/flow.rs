@@ -325,6 +325,8 @@ fn a_transfer_keeps_the_arrival_time_and_tells_both_sides() {
     assert_eq!(kinds(&seat.frames())[..2], ["transferred", "taken_back"]);
     assert!(kinds(&ana.frames()).contains(&"transferred".to_owned()));
     assert_eq!(world.scheduler.queue(&shop(), 1)[0].waited_ms, 30_000);
+    let after = world.restarted();
+    assert_eq!(after.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
 }
 
 #[test]

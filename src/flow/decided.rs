@@ -1,7 +1,9 @@
 //! What the scheduler's decisions do to conversations.
 
 use crate::automate;
-use crate::domain::{ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp};
+use crate::domain::{
+    ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget,
+};
 use crate::metrics::names::{Counter, OfferAnswer, Outcome};
 use crate::protocol::{Offer, ServerFrame, encode};
 use crate::schedule::{Command, Decision, TakeBackReason, WithdrawReason};
@@ -157,6 +159,13 @@ impl Shard {
         let mut contact = owned.contact.clone();
         contact.hops = contact.hops.saturating_add(1);
         contact.only = None;
+        if reason == TakeBackReason::Transferred {
+            match &conversation.transfer_to {
+                Some(TransferTarget::Seat(seat)) => contact.only = Some(seat.clone()),
+                Some(TransferTarget::Skill(skill)) => contact.skill = skill.clone(),
+                None => {}
+            }
+        }
         self.disown(conversation, seat);
         let mut step = Step::new(conversation, now);
         let to = step.conversation.transfer_to.take();

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::domain::{OfferId, SeatState, ShopId};
+use crate::domain::{SeatState, ShopId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge};
 use crate::protocol::{CloseCode, ErrorCode, ServerFrame, encode};
@@ -46,21 +46,10 @@ pub enum Dispatch {
         /// The id that an error should repeat.
         frame: Option<Uuid>,
         /// What.
-        act: SeatWish,
+        command: Command,
     },
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
-}
-
-/// What a seat wants of the scheduler.
-#[derive(Clone, Copy, Debug)]
-pub enum SeatWish {
-    /// To take more, or no more.
-    State(SeatState),
-    /// To take an offer.
-    Accept(OfferId),
-    /// To give an offer back.
-    Decline(OfferId),
 }
 
 /// A socket of a seat.
@@ -151,7 +140,9 @@ impl Driver {
             Dispatch::Command(command) => self.apply(command, caused_at),
             Dispatch::SeatOpened(line) => self.opened(line, caused_at),
             Dispatch::SeatClosed { seat, session } => self.closed(&seat, session, caused_at),
-            Dispatch::FromSeat { line, frame, act } => self.wish(line, frame, act, caused_at),
+            Dispatch::FromSeat { line, frame, command } => {
+                self.wish(line, frame, command, caused_at);
+            }
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
                 // Nobody listens any more when the page was closed meanwhile.
@@ -188,16 +179,11 @@ impl Driver {
         }
     }
 
-    fn wish(&mut self, line: SeatLine, frame: Option<Uuid>, act: SeatWish, caused_at: Instant) {
-        let (shop, seat) = (line.seat.shop.clone(), line.seat.id.clone());
-        let command = match act {
-            SeatWish::State(state) => Command::SetState { shop, seat, state },
-            SeatWish::Accept(offer) => Command::Accept { shop, seat, offer },
-            SeatWish::Decline(offer) => Command::Decline { shop, seat, offer },
-        };
+    fn wish(&mut self, line: SeatLine, frame: Option<Uuid>, command: Command, caused_at: Instant) {
+        let is_state = matches!(command, Command::SetState { .. });
         let decisions = self.scheduler.apply(self.clock.now(), command);
         self.carry_out(decisions, caused_at, Some((&line.link, frame)));
-        if matches!(act, SeatWish::State(_)) {
+        if is_state {
             self.show_state(&line.seat);
         }
     }

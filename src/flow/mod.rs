@@ -28,7 +28,7 @@ mod viewers;
 
 pub use conversation::Conversation;
 pub use decided::reference;
-pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatWish};
+pub use dispatch::{Dispatch, Dispatcher, SeatLine};
 pub use fact::{Fact, Noted, Opened, Record, RecordError};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,

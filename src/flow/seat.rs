@@ -9,6 +9,7 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::schedule::Command;
 
 use super::conversation::{Conversation, Stage};
+use super::dispatch::{Dispatch, SeatLine};
 use super::fact::{Fact, Noted};
 use super::input::{FromSeat, SeatAct, SeatRef};
 use super::shard::{Cause, Shard, refuse};
@@ -70,7 +71,9 @@ impl Shard {
                     from: frame.seat.id.clone(),
                     to: to.clone(),
                 };
-                turn.commands.push((command, cause.at));
+                let line = SeatLine { seat: (*frame.seat).clone(), link: frame.link.clone() };
+                let dispatch = Dispatch::FromSeat { line, frame: frame.frame, command };
+                turn.from_seats.push((dispatch, cause.at));
             }
             SeatAct::Typing => {
                 let typing = ServerFrame::Typing { conversation: conversation.id, from };

@@ -260,6 +260,9 @@ impl ShardTask {
         for (command, caused_at) in turn.commands {
             self.dispatcher.tell(Dispatch::Command(command), caused_at);
         }
+        for (dispatch, caused_at) in turn.from_seats {
+            self.dispatcher.tell(dispatch, caused_at);
+        }
         for counter in turn.counts {
             self.metrics.count(counter);
         }

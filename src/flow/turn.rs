@@ -11,6 +11,7 @@ use crate::domain::{ConversationId, Language};
 use crate::metrics::names::Counter;
 use crate::schedule::Command;
 
+use super::dispatch::Dispatch;
 use super::fact::Record;
 use super::input::Attached;
 
@@ -23,6 +24,9 @@ pub struct Turn {
     pub deliveries: Vec<Delivery>,
     /// For the scheduler, after that, with the moment of their cause.
     pub commands: Vec<(Command, Instant)>,
+    /// What seats ask of the scheduler about their conversations, after that; a refusal goes back to
+    /// the frame that asked.
+    pub from_seats: Vec<(Dispatch, Instant)>,
     /// Messages to understand; may begin at once.
     pub to_understand: Vec<ToUnderstand>,
     /// To be counted.

@@ -7,8 +7,9 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::TransferTarget;
-use crate::flow::{Dispatch, FromSeat, Input, SeatAct, SeatLine, SeatRef, SeatWish};
+use crate::flow::{Dispatch, FromSeat, Input, SeatAct, SeatLine, SeatRef};
 use crate::protocol::{ClientFrame, Target};
+use crate::schedule::Command;
 
 use super::connection::{Connection, NotTaken};
 
@@ -25,15 +26,19 @@ impl Connection {
         } else {
             self.admit_frame()?;
         }
+        let (shop, id) = (seat.shop.clone(), seat.id.clone());
         let (conversation, act) = match parsed {
             ClientFrame::State(state) => {
-                return self.wish(seat, frame, SeatWish::State(state), arrived_at);
+                let command = Command::SetState { shop, seat: id, state };
+                return self.wish(seat, frame, command, arrived_at);
             }
             ClientFrame::Accept { offer } => {
-                return self.wish(seat, frame, SeatWish::Accept(offer), arrived_at);
+                let command = Command::Accept { shop, seat: id, offer };
+                return self.wish(seat, frame, command, arrived_at);
             }
             ClientFrame::Decline { offer } => {
-                return self.wish(seat, frame, SeatWish::Decline(offer), arrived_at);
+                let command = Command::Decline { shop, seat: id, offer };
+                return self.wish(seat, frame, command, arrived_at);
             }
             ClientFrame::Send { id, conversation: Some(conversation), text } => {
                 (conversation, SeatAct::Send { id, text: text.into() })
@@ -61,11 +66,11 @@ impl Connection {
         &self,
         seat: &Arc<SeatRef>,
         frame: Option<Uuid>,
-        act: SeatWish,
+        command: Command,
         arrived_at: Instant,
     ) -> Result<(), NotTaken> {
         let line = SeatLine { seat: (**seat).clone(), link: self.link.clone() };
-        self.gateway.dispatcher.tell(Dispatch::FromSeat { line, frame, act }, arrived_at);
+        self.gateway.dispatcher.tell(Dispatch::FromSeat { line, frame, command }, arrived_at);
         Ok(())
     }
 }

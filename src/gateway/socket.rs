@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -49,6 +49,10 @@ impl Socket {
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Err(Error::Capacity(_))) => Received::Broken(CloseCode::TooLarge),
                 Some(Err(Error::Utf8(_))) => Received::Broken(CloseCode::NotUtf8),
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    Received::Gone
+                }
+                Some(Err(Error::Protocol(_))) => Received::Broken(CloseCode::Protocol),
                 None | Some(Ok(Message::Close(_)) | Err(_)) => Received::Gone,
             };
         }

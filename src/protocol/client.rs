@@ -154,7 +154,8 @@ impl<'a> ClientFrame<'a> {
     /// # Errors
     /// When the text is not JSON, its type is unknown or a field is missing or of the wrong type.
     pub fn parse(text: &'a str) -> Result<(Option<Uuid>, Self), (Option<Uuid>, FrameError)> {
-        let raw: Raw<'a> = serde_json::from_str(text).map_err(|error| (None, error.into()))?;
+        let raw: Raw<'a> =
+            serde_json::from_str(text).map_err(|error| (readable_id(text), error.into()))?;
         let id = raw.id;
         match Self::from_raw(raw) {
             Ok(frame) => Ok((id, frame)),
@@ -204,6 +205,15 @@ impl<'a> ClientFrame<'a> {
     }
 }
 
+/// The id of a frame that cannot be read as a whole.
+fn readable_id(text: &str) -> Option<Uuid> {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        id: Option<Uuid>,
+    }
+    serde_json::from_str::<OnlyId>(text).ok()?.id
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +238,10 @@ mod tests {
             ClientFrame::parse(&format!(r#"{{"type":"send","id":"{ID}"}}"#)).expect_err("no text");
         assert_eq!(id.map(|id| id.to_string()).as_deref(), Some(ID));
         assert_eq!(error.to_string(), "`text` is missing");
+
+        let text = format!(r#"{{"type":"rate","id":"{ID}","conversation":"{ID}","score":-1}}"#);
+        let (id, _) = ClientFrame::parse(&text).expect_err("no such score");
+        assert_eq!(id.map(|id| id.to_string()).as_deref(), Some(ID));
 
         let (_, error) = ClientFrame::parse(r#"{"type":"dance"}"#).expect_err("unknown");
         assert_eq!(error.to_string(), "unknown type `dance`");

@@ -101,11 +101,13 @@ pub enum CloseCode {
     Unauthorized,
     /// The session has another socket now.
     Superseded,
+    /// The frames break RFC 6455.
+    Protocol,
 }
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Draining,
         Self::Silent,
         Self::Slow,
@@ -116,6 +118,7 @@ impl CloseCode {
         Self::NotUtf8,
         Self::Unauthorized,
         Self::Superseded,
+        Self::Protocol,
     ];
 
     /// The number in the close frame.
@@ -131,6 +134,7 @@ impl CloseCode {
             Self::NotUtf8 => 4502,
             Self::Unauthorized => 4503,
             Self::Superseded => 4504,
+            Self::Protocol => 1002,
         }
     }
 
@@ -147,6 +151,7 @@ impl CloseCode {
             Self::NotUtf8 => "not_utf8",
             Self::Unauthorized => "unauthorized",
             Self::Superseded => "superseded",
+            Self::Protocol => "protocol",
         }
     }
 }

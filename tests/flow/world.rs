@@ -16,8 +16,9 @@ use tradewind::domain::{
     ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
-    Attach, Attached, CustomerAct, CustomerRef, Delivery, Envelope, FromCustomer, FromSeat, Input,
-    Link, Profile, Record, SeatAct, SeatRef, Settings, Shard, Turn, Understood, Viewer,
+    Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
+    FromSeat, Input, Link, Profile, Record, SeatAct, SeatRef, Settings, Shard, Turn, Understood,
+    Viewer,
 };
 use tradewind::protocol::Resume;
 use tradewind::schedule::{self, Command, Roster, Scheduler};
@@ -179,6 +180,11 @@ impl World {
         }
         for (command, _) in turn.commands {
             self.schedule(command);
+        }
+        for (dispatch, _) in turn.from_seats {
+            if let Dispatch::FromSeat { command, .. } = dispatch {
+                self.schedule(command);
+            }
         }
         if !self.model_waits && !self.unread.is_empty() {
             self.understand();
