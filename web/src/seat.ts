@@ -163,7 +163,8 @@ function onEvent(event: EventFrame): void {
         held.language = event.language ?? held.language;
         held.waitingSince ??= at;
         if (!held.answered) held.due ??= held.offer ? Date.parse(held.offer.deadline) : at + FIRST_RESPONSE_MS;
-        if (event.conversation !== open) held.unread += 1;
+        if (event.conversation === open) typing.hidden = true;
+        else held.unread += 1;
       } else if (event.from === "seat") {
         answered(held);
       }
