@@ -36,15 +36,16 @@ pub fn ibans(text: &str) -> Vec<PiiSpan> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     for start in word_starts(bytes) {
-        let Some(country) = bytes.get(start..start + 2) else { continue };
-        let Some(wanted) = checks::iban_len(country) else { continue };
+        let Some([first, second, check @ ..]) = bytes.get(start..start + 4) else { continue };
+        if !check.iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        let Some(wanted) = checks::iban_len(&[*first, *second]) else { continue };
         let Some((number, end)) = grouped(bytes, start, wanted) else { continue };
         let (head, rest) = number.split_at(4);
-        if head[2..].iter().all(u8::is_ascii_digit) {
-            let turned = rest.iter().chain(head).map(|byte| char::from(*byte));
-            if checks::mod_97(turned) == Some(1) {
-                found.push(PiiSpan { kind: PiiKind::Iban, start, end, confidence: 0.99 });
-            }
+        let turned = rest.iter().chain(head).map(|byte| char::from(*byte));
+        if checks::mod_97(turned) == Some(1) {
+            found.push(PiiSpan { kind: PiiKind::Iban, start, end, confidence: 0.99 });
         }
     }
     found
@@ -72,6 +73,9 @@ pub fn lettered_ids(text: &str) -> Vec<PiiSpan> {
     let bytes = text.as_bytes();
     let spans = word_starts(bytes).filter_map(|start| {
         let len = bytes[start..].iter().take(19).take_while(|b| b.is_ascii_alphanumeric()).count();
+        if !matches!(len, 9 | 16 | 18) {
+            return None;
+        }
         let word = bytes[start..start + len].to_ascii_uppercase();
         let span = PiiSpan { kind: PiiKind::NationalId, start, end: start + len, confidence: 0.98 };
         (is_chinese(&word) || is_spanish(&word) || checks::italian(&word)).then_some(span)

@@ -26,7 +26,7 @@ fn compose(
          *Written by `cargo xtask train-model`; do not edit by hand.*\n\n\
          `{}` reads the language ({} of them), the intent ({}) and the sentiment (3) of a short \
          shop message. Hashed words, word pairs and character n-grams find rows of a table \
-         ({} rows of {} values, one byte each); a weighted mean of the rows goes through one linear \
+         ({} rows of {} values, four bits each); a weighted sum of the rows goes through one linear \
          layer for each question. It runs in the process, on one core, without a network.\n\n\
          - size: {} bytes, sha256 `{}`\n\
          - licence: {}\n\

@@ -1,6 +1,6 @@
 //! Which public sets may help to train, and how they are read. Their texts stay where they are.
 
-use crate::domain::{Intent, Language, Sentiment};
+use crate::domain::{Language, Sentiment};
 use crate::understand::model::DataSource;
 
 /// What the texts of a folder teach.
@@ -10,13 +10,11 @@ pub enum Teaches {
     Language {
         /// Position of the code.
         name_part: usize,
-        /// Longest use of one language.
+        /// Most rows of one language.
         rows_max: usize,
     },
     /// Negative, neutral or positive.
     Mood,
-    /// Intents of ours, where a label of theirs plainly means one.
-    Intent,
 }
 
 /// A folder of a public set.
@@ -36,7 +34,7 @@ pub struct Set {
 }
 
 /// Every set that the trainer knows. All of them allow weights that are trained on them.
-pub const SETS: [Set; 8] = [
+pub const SETS: [Set; 7] = [
     Set {
         name: "lingua test data",
         folder: "language/lingua_testdata",
@@ -95,14 +93,6 @@ pub const SETS: [Set; 8] = [
         licence: "Apache-2.0 (repository)",
         teaches: Teaches::Mood,
     },
-    Set {
-        name: "Bitext customer support",
-        folder: "intents/bitext27",
-        prefixes: &["train"],
-        source: "github.com/bitext/customer-support-intent-detection-training-dataset @ e970229e64",
-        licence: "CDLA-Sharing-1.0",
-        teaches: Teaches::Intent,
-    },
 ];
 
 impl Set {
@@ -116,7 +106,6 @@ impl Set {
         let teaches = match self.teaches {
             Teaches::Language { .. } => "language",
             Teaches::Mood => "mood of words (a head that is not shipped)",
-            Teaches::Intent => "intent, English",
         };
         DataSource {
             name: self.name.to_owned(),
@@ -164,32 +153,6 @@ pub fn mood_of(label: &str) -> Option<Sentiment> {
         "pos" => Some(Sentiment::Positive),
         _ => None,
     }
-}
-
-/// The intent of ours that a label of Bitext means, where there is exactly one.
-pub fn intent_of(label: &str) -> Option<Intent> {
-    Some(match label {
-        "cancel_order" | "check_cancellation_fee" => Intent::CancelOrder,
-        "change_order" => Intent::ChangeOrder,
-        "change_shipping_address" => Intent::ChangeAddress,
-        "check_invoice" | "get_invoice" => Intent::Invoice,
-        "check_payment_methods" => Intent::PaymentMethods,
-        "check_refund_policy" => Intent::ReturnPolicy,
-        "complaint" => Intent::Complaint,
-        "contact_customer_service" | "contact_human_agent" => Intent::TalkToHuman,
-        "create_account" | "delete_account" | "edit_account" => Intent::AccountChange,
-        "delivery_options" => Intent::ShippingOptions,
-        "delivery_period" => Intent::DeliveryTime,
-        "get_refund" => Intent::RequestRefund,
-        "newsletter_subscription" => Intent::Newsletter,
-        "payment_issue" => Intent::PaymentFailed,
-        "place_order" => Intent::PlaceOrder,
-        "recover_password" => Intent::AccountAccess,
-        "review" => Intent::Feedback,
-        "track_order" => Intent::TrackOrder,
-        "track_refund" => Intent::RefundStatus,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::understand::text::{normalise, strip_accents};
 
 use super::Options;
 use super::corpus::Row;
-use super::net::{Chance, Net, Target};
+use super::net::{Chance, Net, Rivals, Target};
 use super::vocabulary::Counts;
 
 /// Heads of the net, in this order. The last is not shipped: moods of tweets and reviews are
@@ -23,7 +23,8 @@ const PLAIN_SHARE: f32 = 0.25;
 const LAST_RATE: f32 = 0.1;
 
 /// How much the tasks count beside the intent of a shop message.
-const LANGUAGE_WEIGHT: f32 = 0.5;
+const SHOP_LANGUAGE_WEIGHT: f32 = 0.7;
+const LANGUAGE_WEIGHT: f32 = 0.3;
 const SENTIMENT_WEIGHT: f32 = 0.5;
 const MOOD_WEIGHT: f32 = 0.3;
 
@@ -147,27 +148,22 @@ fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example>
     let mut reader = Reader { tags, chars: Vec::new(), plain: Vec::new(), features: Vec::new() };
     let language = |language: Language, weight: f32| {
         let label = languages.binary_search(&language).ok()?;
-        Some(Target { task: LANGUAGE, label, weight })
+        Some(target(LANGUAGE, label, weight))
     };
     let shop = texts.shop.iter().map(|row| {
         let targets = [
-            row.language.and_then(|label| language(label, LANGUAGE_WEIGHT)),
-            row.intent.map(|label| Target { task: INTENT, label: label as usize, weight: 1.0 }),
-            row.sentiment.map(|label| Target {
-                task: SENTIMENT,
-                label: label as usize,
-                weight: SENTIMENT_WEIGHT,
-            }),
+            row.language.and_then(|label| language(label, SHOP_LANGUAGE_WEIGHT)),
+            row.intent.map(|label| target(INTENT, label as usize, 1.0)),
+            row.sentiment.map(|label| target(SENTIMENT, label as usize, SENTIMENT_WEIGHT)),
         ];
         (Lesson::Shop, row.text.as_str(), targets.into_iter().flatten().collect())
     });
     let tongues = texts.language.iter().map(|(text, label)| {
-        let target = language(*label, LANGUAGE_WEIGHT);
-        (Lesson::Language, text.as_str(), target.into_iter().collect())
+        let targets = language(*label, LANGUAGE_WEIGHT).into_iter().collect();
+        (Lesson::Language, text.as_str(), targets)
     });
     let moods = texts.mood.iter().map(|(text, label)| {
-        let target = Target { task: MOOD, label: *label as usize, weight: MOOD_WEIGHT };
-        (Lesson::Mood, text.as_str(), vec![target])
+        (Lesson::Mood, text.as_str(), vec![target(MOOD, *label as usize, MOOD_WEIGHT)])
     });
     shop.chain(tongues)
         .chain(moods)
@@ -177,4 +173,9 @@ fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example>
             Example { lesson, rows, plain_rows, targets }
         })
         .collect()
+}
+
+fn target(task: usize, label: usize, weight: f32) -> Target {
+    let rivals = if task == INTENT { Rivals::Apart } else { Rivals::Exclusive };
+    Target { task, label, weight, rivals }
 }

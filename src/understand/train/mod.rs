@@ -43,12 +43,12 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            dims: 92,
-            rows: 118_000,
-            epochs: 15,
-            language_share: 0.15,
-            mood_share: 0.1,
-            calibration_folds: 2,
+            dims: 96,
+            rows: 208_000,
+            epochs: 26,
+            language_share: 0.05,
+            mood_share: 0.05,
+            calibration_folds: 1,
             learning: Learning::default(),
             seed: 7,
         }

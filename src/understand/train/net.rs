@@ -2,7 +2,7 @@
 //!
 //! One example at a time and one thread: the same seed gives the same weights, bit for bit.
 
-use crate::understand::model::softmax;
+use crate::understand::model::{dot, pooling_scale, softmax};
 
 /// What the trainer may be told about the learning itself.
 #[derive(Clone, Copy, Debug)]
@@ -96,10 +96,23 @@ pub struct Net {
 #[derive(Default)]
 struct Space {
     kept: Vec<u32>,
+    /// What each kept row counts in the pooled vector.
     share: Vec<f32>,
+    /// Sum of the attention weights.
+    total: f32,
     pooled: Vec<f32>,
     pull: Vec<f32>,
     logits: Vec<f32>,
+}
+
+/// How the labels of a task learn from an example of another label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rivals {
+    /// They share one sum of probabilities.
+    Exclusive,
+    /// Each is a question of its own with yes or no. Better for many labels of few examples, as
+    /// with the one-against-all of support vector machines.
+    Apart,
 }
 
 /// A label of one task for one example.
@@ -111,6 +124,8 @@ pub struct Target {
     pub label: usize,
     /// How much the example counts.
     pub weight: f32,
+    /// What the other labels learn.
+    pub rivals: Rivals,
 }
 
 impl Net {
@@ -172,11 +187,12 @@ impl Net {
         space.share.clear();
         let weight = |row: &u32| self.attention[*row as usize].exp();
         space.share.extend(space.kept.iter().map(weight));
-        let total: f32 = space.share.iter().sum();
+        space.total = space.share.iter().sum();
+        let scale = pooling_scale(space.total);
         space.pooled.clear();
         space.pooled.resize(self.dims, 0.0);
         for (share, &row) in space.share.iter_mut().zip(&space.kept) {
-            *share /= total;
+            *share *= scale;
             let from = row as usize * self.dims;
             for (sum, value) in space.pooled.iter_mut().zip(&self.rows[from..from + self.dims]) {
                 *sum += *share * value;
@@ -188,49 +204,47 @@ impl Net {
         let (rate, smoothing) = (self.learning.rate, self.learning.smoothing);
         let head = &mut self.heads[target.task];
         head.apply(&space.pooled, &mut space.logits);
-        softmax(&mut space.logits);
+        match target.rivals {
+            Rivals::Exclusive => softmax(&mut space.logits),
+            Rivals::Apart => space.logits.iter_mut().for_each(|logit| *logit = sigmoid(*logit)),
+        }
         let loss = -space.logits[target.label].max(1e-9).ln();
         let floor = smoothing / space.logits.len() as f32;
+        let head_rate = rate * self.learning.head_rate;
         for (label, probability) in space.logits.iter().enumerate() {
             let wanted = if label == target.label { 1.0 - smoothing + floor } else { floor };
             let error = (probability - wanted) * target.weight;
             let span = label * self.dims..(label + 1) * self.dims;
-            let (weights, squares) =
-                (&mut head.weights[span.clone()], &mut head.weight_squares[span]);
-            for i in 0..self.dims {
-                space.pull[i] += error * weights[i];
-                step(
-                    &mut weights[i],
-                    &mut squares[i],
-                    error * space.pooled[i],
-                    rate * self.learning.head_rate,
-                );
+            let weights = &mut head.weights[span.clone()];
+            for (pull, weight) in space.pull.iter_mut().zip(&*weights) {
+                *pull += error * weight;
             }
-            step(
-                &mut head.bias[label],
-                &mut head.bias_squares[label],
-                error,
-                rate * self.learning.head_rate,
-            );
+            let squares = &mut head.weight_squares[span];
+            for ((weight, square), value) in weights.iter_mut().zip(squares).zip(&space.pooled) {
+                step(weight, square, error * value, head_rate);
+            }
+            step(&mut head.bias[label], &mut head.bias_squares[label], error, head_rate);
         }
         loss * target.weight
     }
 
     fn learn_rows(&mut self, space: &Space) {
         let rate = self.learning.rate;
+        // The scale of the pooled vector falls with the root of the sum of the weights.
+        let root_pull = 0.5 * dot(&space.pooled, &space.pull) / space.total;
         for (&share, &row) in space.share.iter().zip(&space.kept) {
             let row = row as usize;
             let span = row * self.dims..(row + 1) * self.dims;
             let (values, squares) = (&mut self.rows[span.clone()], &mut self.row_squares[span]);
-            let mut lean = 0.0;
-            for i in 0..space.pull.len() {
-                lean += (values[i] - space.pooled[i]) * space.pull[i];
-                step(&mut values[i], &mut squares[i], share * space.pull[i], rate);
+            let attention = &mut self.attention[row];
+            let lean = share * dot(values, &space.pull) - attention.exp() * root_pull;
+            for ((value, square), pull) in values.iter_mut().zip(squares).zip(&space.pull) {
+                step(value, square, share * pull, rate);
             }
             step(
-                &mut self.attention[row],
+                attention,
                 &mut self.attention_squares[row],
-                share * lean,
+                lean,
                 rate * self.learning.attention_rate,
             );
         }
@@ -239,6 +253,10 @@ impl Net {
 
 /// First sum of squares: keeps the first steps of a weight from being as large as the rate.
 const START: f32 = 1e-6;
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
 
 fn step(value: &mut f32, squares: &mut f32, slope: f32, rate: f32) {
     *squares += slope * slope;
@@ -249,9 +267,7 @@ impl Head {
     fn apply(&self, pooled: &[f32], logits: &mut Vec<f32>) {
         logits.clear();
         let rows = self.weights.chunks_exact(pooled.len());
-        logits.extend(rows.zip(&self.bias).map(|(row, bias)| {
-            row.iter().zip(pooled).map(|(weight, value)| weight * value).sum::<f32>() + bias
-        }));
+        logits.extend(rows.zip(&self.bias).map(|(row, bias)| dot(row, pooled) + bias));
     }
 }
 
@@ -262,7 +278,7 @@ impl Default for Learning {
             dropout: 0.3,
             smoothing: 0.1,
             spread: 0.05,
-            row_start: 1e-6,
+            row_start: 1e-5,
             head_rate: 0.1,
             attention_rate: 0.3,
         }

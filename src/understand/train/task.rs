@@ -83,10 +83,9 @@ pub fn train(
     }
     let trained_on = texts.shop.len();
     let mut data = vec![own_credit(trained_on)];
-    let mut more = Vec::new();
     for set in extra.iter().flat_map(|_| &SETS) {
         let folder = extra.expect("sets are read when there is a folder").join(set.folder);
-        data.push(set.credit(read_set(set, &folder, &mut texts, &mut more)?));
+        data.push(set.credit(read_set(set, &folder, &mut texts)?));
     }
     progress(&format!(
         "{trained_on} shop messages to train on, {} held out, {} texts for language, {} for mood",
@@ -96,8 +95,7 @@ pub fn train(
     ));
 
     let languages = texts.languages();
-    let temperatures = calibrated(&texts, &more, &languages, options, progress);
-    texts.shop.append(&mut more);
+    let temperatures = calibrated(&texts, &languages, options, progress);
     let mut parts = fitted(&texts, &languages, options, progress);
     parts.header.temperatures = temperatures;
     let file = format::encode(&parts);
@@ -141,7 +139,6 @@ fn fitted(
 /// confidence can be believed on messages that were not trained on.
 fn calibrated(
     texts: &Texts,
-    more: &[Row],
     languages: &[Language],
     options: &Options,
     progress: &mut dyn FnMut(&str),
@@ -154,8 +151,7 @@ fn calibrated(
             let rows = texts.shop.iter().zip(&fold_of);
             rows.filter(move |(_, of)| (**of == fold) == asked).map(|(row, _)| row.clone())
         };
-        let part =
-            Texts { shop: side(false).chain(more.iter().cloned()).collect(), ..texts.clone() };
+        let part = Texts { shop: side(false).collect(), ..texts.clone() };
         let model = Model::from_parts(fitted(&part, languages, options, progress));
         let mut scratch = Scratch::default();
         for row in side(true) {
@@ -202,15 +198,9 @@ fn read_corpus(folder: &Path) -> Result<Vec<Row>, TrainError> {
     Ok(rows)
 }
 
-/// Adds the texts of a set and returns how many. Intents go to `intents`, since such texts take no
-/// part in calibration.
-fn read_set(
-    set: &Set,
-    folder: &Path,
-    texts: &mut Texts,
-    intents: &mut Vec<Row>,
-) -> Result<usize, TrainError> {
-    let before = texts.language.len() + texts.mood.len() + intents.len();
+/// Adds the texts of a set and returns how many.
+fn read_set(set: &Set, folder: &Path, texts: &mut Texts) -> Result<usize, TrainError> {
+    let before = texts.language.len() + texts.mood.len();
     let mut rows_of = std::collections::BTreeMap::<Language, usize>::new();
     for path in files(folder, ".tsv")? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -231,16 +221,10 @@ fn read_set(
                 Teaches::Mood => {
                     texts.mood.extend(extra::mood_of(label).map(|mood| (text.to_owned(), mood)));
                 }
-                Teaches::Intent => intents.extend(extra::intent_of(label).map(|intent| Row {
-                    text: text.to_owned(),
-                    language: Some(Language::ENGLISH),
-                    intent: Some(intent),
-                    sentiment: None,
-                })),
             }
         }
     }
-    Ok(texts.language.len() + texts.mood.len() + intents.len() - before)
+    Ok(texts.language.len() + texts.mood.len() - before)
 }
 
 /// Files of a folder by name: what comes first must not hang on the file system.
