@@ -1,0 +1,110 @@
+//! `tradewind classify`: what the model reads in each line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+use serde_json::json;
+
+use crate::domain::Language;
+use crate::understand::{Classified, Hint, Model, Scratch};
+
+/// Tells language, intent, sentiment and personal data of each line.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    echo 'where is my order?' | tradewind classify\n  \
+    tradewind classify messages.txt --json\n  \
+    tradewind classify --locale ms-MY messages.txt")]
+pub struct Args {
+    /// File with one message a line; standard input when it is missing.
+    file: Option<PathBuf>,
+    /// Writes one JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// Language of the writers' browsers, such as `ms-MY`.
+    #[arg(long)]
+    locale: Option<String>,
+    /// Folder of a model; the one inside the binary when it is missing.
+    #[arg(long)]
+    model: Option<PathBuf>,
+}
+
+/// Reads the lines and writes what they say.
+///
+/// # Errors
+/// When the model or the lines cannot be read, or the output is closed.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let model = match &args.model {
+        Some(dir) => Model::load(dir)?,
+        None => Model::embedded()?,
+    };
+    let locale = args.locale.as_deref().map(Language::from_locale).transpose()?;
+    let hint = Hint { locale, previous: None };
+    let input: Box<dyn BufRead> = match &args.file {
+        Some(path) => {
+            let file = std::fs::File::open(path);
+            Box::new(BufReader::new(file.with_context(|| path.display().to_string())?))
+        }
+        None => Box::new(std::io::stdin().lock()),
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut scratch = Scratch::default();
+    for line in input.split(b'\n') {
+        let line = line.context("reading the messages")?;
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches('\r');
+        if text.trim().is_empty() {
+            continue;
+        }
+        let classified = model.classify(text, &hint, &mut scratch);
+        let written = if args.json {
+            writeln!(out, "{}", to_json(text, &classified))
+        } else {
+            writeln!(out, "{}", to_line(text, &classified))
+        };
+        match written {
+            // The reader, such as `head`, has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.context("writing")?,
+        }
+    }
+    match out.flush() {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        flushed => flushed.context("writing"),
+    }
+}
+
+fn to_json(text: &str, classified: &Classified) -> serde_json::Value {
+    let read = &classified.understanding;
+    let alternatives: Vec<_> = classified
+        .alternatives
+        .iter()
+        .map(|guess| json!({"label": guess.label, "confidence": guess.confidence}))
+        .collect();
+    json!({
+        "text": text,
+        "language": {"code": read.language.label, "confidence": read.language.confidence},
+        "intent": {
+            "label": read.intent.label,
+            "confidence": read.intent.confidence,
+            "alternatives": alternatives,
+        },
+        "sentiment": {"label": read.sentiment.label, "confidence": read.sentiment.confidence},
+        "pii": read.pii,
+        "tier": "fast",
+    })
+}
+
+fn to_line(text: &str, classified: &Classified) -> String {
+    let read = &classified.understanding;
+    format!(
+        "{:<3} {:3.0}%  {:<18} {:3.0}%  {:<8} {:3.0}%  {text}",
+        read.language.label.to_string(),
+        read.language.confidence * 100.0,
+        read.intent.label.to_string(),
+        read.intent.confidence * 100.0,
+        read.sentiment.label.to_string(),
+        read.sentiment.confidence * 100.0,
+    )
+}

@@ -1,0 +1,38 @@
+//! `cargo xtask train-model`: from the corpus to `models/`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Parser;
+use tradewind::understand::train::{Options, train};
+
+/// Trains the shipped model. Takes minutes; run it with `--release`.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    cargo run --release --package xtask -- train-model --extra ../public-sets\n  \
+    cargo run --release --package xtask -- train-model --models /tmp/models --seed 11")]
+pub struct Args {
+    /// Folder with `corpus/`, which the model is written into.
+    #[arg(long, default_value = "models")]
+    models: PathBuf,
+    /// Folder of public sets, laid out as `models/README.md` names them; without it the model knows
+    /// the languages of the corpus only.
+    #[arg(long)]
+    extra: Option<PathBuf>,
+    /// Where random numbers start; the same seed gives the same file.
+    #[arg(long, default_value_t = Options::default().seed)]
+    seed: u64,
+}
+
+/// Trains and prints the figures on held-out messages as JSON.
+///
+/// # Errors
+/// When texts cannot be read or the model cannot be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let options = Options { seed: args.seed, ..Options::default() };
+    let start = Instant::now();
+    let mut progress = |line: &str| eprintln!("[{:>4} s] {line}", start.elapsed().as_secs());
+    let report = train(&args.models, args.extra.as_deref(), &options, &mut progress)?;
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
