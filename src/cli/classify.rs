@@ -4,19 +4,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Parser;
 use serde_json::json;
 
+use super::Exit;
 use crate::domain::Language;
 use crate::understand::{Classified, Hint, Model, Scratch};
 
 /// Tells language, intent, sentiment and personal data of each line.
-#[derive(Debug, Parser)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     echo 'where is my order?' | tradewind classify\n  \
     tradewind classify messages.txt --json\n  \
     tradewind classify --locale ms-MY messages.txt")]
-pub struct Args {
+pub(super) struct Args {
     /// File with one message a line; standard input when it is missing.
     file: Option<PathBuf>,
     /// Writes one JSON object a line.
@@ -34,7 +34,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the model or the lines cannot be read, or the output is closed.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let model = match &args.model {
         Some(dir) => Model::load(dir)?,
         None => Model::embedded()?,
@@ -65,13 +65,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         };
         match written {
             // The reader, such as `head`, has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Success),
             written => written.context("writing")?,
         }
     }
     match out.flush() {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        flushed => flushed.context("writing"),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Success),
+        flushed => flushed.map(|()| Exit::Success).context("writing"),
     }
 }
 

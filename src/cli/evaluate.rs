@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
-use clap::Parser;
 
+use super::Exit;
 use crate::understand::{Model, Report, Row, evaluate, parse_rows};
 
 /// Measures the model on rows `{"text","language","intent","sentiment"}`; missing fields are skipped.
-#[derive(Debug, Parser)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     tradewind evaluate --data messages.jsonl\n  \
     tradewind evaluate --data es.jsonl th.jsonl --json")]
-pub struct Args {
+pub(super) struct Args {
     /// Files with one row a line.
     #[arg(long, required = true, num_args = 1..)]
     data: Vec<PathBuf>,
@@ -32,7 +32,7 @@ const PASSES: usize = 5;
 ///
 /// # Errors
 /// When the model or a file cannot be read, or a line is no row.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let model = match &args.model {
         Some(dir) => Model::load(dir)?,
         None => Model::embedded()?,
@@ -53,11 +53,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     } else {
         print!("{}", to_table(&report));
     }
-    Ok(())
+    Ok(Exit::Success)
 }
 
 fn to_table(report: &Report) -> String {
-    let percent = |share: Option<f64>| share.map_or("–".to_owned(), |s| format!("{:.1} %", s * 100.0));
+    let percent =
+        |share: Option<f64>| share.map_or("–".to_owned(), |s| format!("{:.1} %", s * 100.0));
     let mut table = format!(
         "messages            {}\nlanguage            {}\nintent              {}\n\
          intent, macro F1    {}\nsentiment           {}\naccepted            {}\n\

@@ -6,8 +6,10 @@
 //!   of `config/tradewind.toml`.
 //! - **Bounds**: none of its own; what runs is bounded by the configuration.
 
+mod classify;
 mod config;
 mod doctor;
+mod evaluate;
 mod seat;
 mod serve;
 mod settings;
@@ -53,6 +55,10 @@ enum Verb {
     Config(config::Args),
     /// Examines this machine: settings, disk, open files, ports, model.
     Doctor(doctor::Args),
+    /// Tells language, intent, sentiment and personal data of each line.
+    Classify(classify::Args),
+    /// Measures the model on messages with known labels.
+    Evaluate(evaluate::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
 }
@@ -91,6 +97,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Serve(args)) => serve::run(&args),
         Some(Verb::Config(args)) => config::run(&args),
         Some(Verb::Doctor(args)) => doctor::run(&args),
+        Some(Verb::Classify(args)) => classify::run(&args),
+        Some(Verb::Evaluate(args)) => evaluate::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
     };
     outcome.unwrap_or_else(|error| {

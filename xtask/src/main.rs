@@ -7,6 +7,7 @@ mod install;
 mod licences;
 mod run;
 mod steps;
+mod train_model;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -71,6 +72,8 @@ Examples:
         #[arg(long)]
         check: bool,
     },
+    /// Trains the shipped model from `models/corpus`; takes minutes, in the release profile.
+    TrainModel(train_model::Args),
     /// Measures the router side by side with what it is compared to, as ratios.
     #[command(after_help = "\
 Examples:
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Verb::Ci => run::ci(),
         Verb::Licences => licences::check().map(|()| true),
         Verb::Web { check } => run::web(check),
+        Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::BenchCompare(args) => bench::compare(&args),
         Verb::Echo { listen } => echo::serve(listen),
     };

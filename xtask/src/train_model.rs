@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Parser;
+use anyhow::bail;
 use tradewind::understand::train::{Options, train};
 
-/// Trains the shipped model. Takes minutes; run it with `--release`.
-#[derive(Debug, Parser)]
+/// Which texts, which folder, which seed.
+#[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    cargo run --release --package xtask -- train-model --extra ../public-sets\n  \
-    cargo run --release --package xtask -- train-model --models /tmp/models --seed 11")]
+    cargo xtask train-model --extra ../public-sets\n  \
+    cargo xtask train-model --models /tmp/models --seed 11")]
 pub struct Args {
     /// Folder with `corpus/`, which the model is written into.
     #[arg(long, default_value = "models")]
@@ -28,11 +28,27 @@ pub struct Args {
 ///
 /// # Errors
 /// When texts cannot be read or the model cannot be written.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        return again_in_release();
+    }
     let options = Options { seed: args.seed, ..Options::default() };
     let start = Instant::now();
     let mut progress = |line: &str| eprintln!("[{:>4} s] {line}", start.elapsed().as_secs());
     let report = train(&args.models, args.extra.as_deref(), &options, &mut progress)?;
     println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
+
+/// Arithmetic without optimisation takes a hundred times as long: the same command once more, in
+/// the release profile.
+fn again_in_release() -> anyhow::Result<()> {
+    let status = std::process::Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
+        .args(std::env::args_os().skip(1))
+        .status()?;
+    if !status.success() {
+        bail!("training failed");
+    }
     Ok(())
 }
