@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::schedule::Manners;
 use crate::shared::SeatManners;
-use crate::stats::{Count, Measure, Percentiles, Stats};
+use crate::stats::{Count, Measure, OfLanguage, Percentiles, Stats};
 
 /// A later harness than this adds visibly to the latencies that it measures.
 const LAG_MS_MAX: f64 = 20.0;
@@ -90,7 +90,7 @@ pub struct Outcome {
     pub messages_customer: u64,
     pub messages_seat: u64,
     pub messages_machine: u64,
-    pub languages: BTreeMap<String, u64>,
+    pub languages: BTreeMap<String, OfLanguage>,
     pub answered_by_machine: u64,
     pub asked_for_person: u64,
     pub needed_person: u64,

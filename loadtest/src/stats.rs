@@ -90,13 +90,22 @@ pub struct Second {
     pub errors: u32,
 }
 
+/// How the customers of one language fared: a mean over all hides the rare ones.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct OfLanguage {
+    pub conversations: u64,
+    pub needed_person: u64,
+    pub within_15s_person: u64,
+    pub longest_first_response_person_s: f64,
+}
+
 /// Shared by all clients of a run.
 #[derive(Debug)]
 pub struct Stats {
     histograms: [Mutex<Histogram<u64>>; MEASURES],
     counts: [AtomicU64; COUNTS],
     errors: Mutex<BTreeMap<String, u64>>,
-    languages: Mutex<BTreeMap<String, u64>>,
+    languages: Mutex<BTreeMap<String, OfLanguage>>,
     series: Mutex<Vec<Second>>,
     start: tokio::time::Instant,
 }
@@ -150,13 +159,13 @@ impl Stats {
         lock(&self.errors).clone()
     }
 
-    /// Counts a conversation of this language.
-    pub fn language(&self, language: &str) {
-        *lock(&self.languages).entry(language.into()).or_default() += 1;
+    /// Changes the figures of a language.
+    pub fn language(&self, language: &str, change: impl FnOnce(&mut OfLanguage)) {
+        change(lock(&self.languages).entry(language.into()).or_default());
     }
 
-    /// Conversations by language.
-    pub fn languages(&self) -> BTreeMap<String, u64> {
+    /// The figures by language.
+    pub fn languages(&self) -> BTreeMap<String, OfLanguage> {
         lock(&self.languages).clone()
     }
 

@@ -29,9 +29,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 const WELCOME_WAIT: Duration = Duration::from_secs(10);
 /// Wait after a refusal that names none.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
-/// Messages a second and at once that the protocol grants one connection: a client that keeps to
+/// A little less than the messages a second, and at once, that the protocol grants one connection
+/// (10 and 20): the server counts by arrival, which bunches them. A client that keeps to
 /// them is not refused, so that a refusal in the result means something.
-const MESSAGES: (f64, f64) = (10.0, 20.0);
+const MESSAGES: (f64, f64) = (9.0, 18.0);
 /// Back-off between connections, doubling from the first to the last.
 const BACKOFF_S: (f64, f64) = (1.0, 30.0);
 
@@ -768,15 +769,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_of_twenty_then_ten_a_second() {
+    fn a_burst_then_a_steady_rate_below_the_limit() {
         let start = Instant::now();
         let mut pace = Pace { left: MESSAGES.1, at: start };
 
-        assert!((0..20).all(|_| pace.take(start).is_ok()));
+        assert!((0..18).all(|_| pace.take(start).is_ok()));
         let wait = pace.take(start).expect_err("the burst is used up");
-        assert_eq!(wait, Duration::from_millis(100));
-        assert!(pace.take(start + wait).is_ok());
-        assert!(pace.take(start + wait).is_err());
+        assert!(wait > Duration::from_millis(100));
+        let later = start + wait + Duration::from_millis(1);
+        assert!(pace.take(later).is_ok());
+        assert!(pace.take(later).is_err());
     }
 
     #[test]

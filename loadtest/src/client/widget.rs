@@ -252,7 +252,7 @@ impl Customer<'_> {
         self.conversation = Some(conversation);
         let stats = &self.shared.stats;
         stats.count(Count::Conversations);
-        stats.language(&self.visit.language);
+        stats.language(&self.visit.language, |it| it.conversations += 1);
         if let Some(identity) = self.link.identity() {
             self.shared.recorder.opened(conversation, identity, self.scheduled, stats);
         }
@@ -337,6 +337,11 @@ impl Customer<'_> {
             let stats = &self.shared.stats;
             stats.record(Measure::FirstResponsePerson, took);
             stats.second(|second| second.first_person += 1);
+            stats.language(&self.visit.language, |it| {
+                let longest = it.longest_first_response_person_s.max(took.as_secs_f64());
+                it.longest_first_response_person_s = (longest * 1e3).round() / 1e3;
+                it.within_15s_person += u64::from(took <= FIRST_RESPONSE_GOAL);
+            });
             if took <= FIRST_RESPONSE_GOAL {
                 stats.count(Count::PersonWithin15s);
             }
@@ -410,6 +415,7 @@ impl Customer<'_> {
         let needed_person = self.wants_person || self.person_answered || !self.machine_answered;
         if self.conversation.is_some() && needed_person {
             stats.count(Count::NeededPerson);
+            stats.language(&self.visit.language, |it| it.needed_person += 1);
             if self.got_ticket && !self.person_answered {
                 stats.count(Count::NeededPersonOffShift);
             }

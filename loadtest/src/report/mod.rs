@@ -84,6 +84,7 @@ pub fn html(outcome: &Outcome, stats: &Stats, requirements: &[require::Outcome])
     out.push_str(HEAD);
     verdict(&mut out, outcome, requirements);
     table(&mut out, outcome);
+    languages(&mut out, outcome);
     series(&mut out, &stats.series());
     for chapter in &CHAPTERS {
         let histogram = stats.histogram(chapter.measure);
@@ -142,6 +143,24 @@ fn table(out: &mut String, outcome: &Outcome) {
     out.push_str("<h2>Figures</h2><table><tr><th>figure<th>value</tr>");
     for (name, value) in crate::table::rows(outcome) {
         let _ = write!(out, "<tr><td>{}<td>{}</tr>", escape(&name), escape(&value));
+    }
+    out.push_str("</table>");
+}
+
+fn languages(out: &mut String, outcome: &Outcome) {
+    out.push_str(
+        "<h2>By language</h2><table><tr><th>language<th>conversations<th>needed a person<th>of these within 15 s<th>longest wait for a person</tr>",
+    );
+    for (language, it) in &outcome.languages {
+        let _ = write!(
+            out,
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{:.1} s</tr>",
+            escape(language),
+            it.conversations,
+            it.needed_person,
+            it.within_15s_person,
+            it.longest_first_response_person_s
+        );
     }
     out.push_str("</table>");
 }
