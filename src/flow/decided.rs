@@ -170,6 +170,11 @@ impl Shard {
         let mut step = Step::new(conversation, now);
         let to = step.conversation.transfer_to.take();
         if let (TakeBackReason::Transferred, Some(to)) = (reason, to) {
+            // As the scheduler has it, so that a restart sends it there too.
+            match &to {
+                TransferTarget::Seat(seat) => contact.only = Some(seat.clone()),
+                TransferTarget::Skill(skill) => contact.skill = skill.clone(),
+            }
             step.event(EventKind::Transferred { to });
             // The old owner sees the end of its part before it stops being a viewer.
             self.pass_on_events(step.conversation, turn);

@@ -45,6 +45,9 @@ pub struct World {
     /// Messages that the model has not looked at, when `model_waits`.
     pub model_waits: bool,
     unread: VecDeque<tradewind::flow::ToUnderstand>,
+    /// Whether what the shard tells the scheduler is on its way for a while.
+    pub scheduler_waits: bool,
+    on_the_way: VecDeque<Command>,
     pub says: Understanding,
     next_id: u128,
 }
@@ -75,6 +78,10 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::seeded(settings, 7)
+    }
+
+    fn seeded(settings: Settings, seed: u64) -> Self {
         let shop = Arc::new(Shop::embedded_demo());
         let roster = Roster {
             shop: shop.id.clone(),
@@ -85,11 +92,13 @@ impl World {
         let shops = Arc::new([(shop.id.clone(), shop)].into_iter().collect());
         Self {
             now: Timestamp::from_millis(1_795_600_000_000),
-            shard: Shard::new(settings, shops, 7),
+            shard: Shard::new(settings, shops, seed),
             scheduler,
             journal: Vec::new(),
             model_waits: false,
             unread: VecDeque::new(),
+            scheduler_waits: false,
+            on_the_way: VecDeque::new(),
             says: needs_person(),
             next_id: 1,
         }
@@ -97,7 +106,8 @@ impl World {
 
     /// The same world after `kill -9`: only the journal is left.
     pub fn restarted(&self) -> Self {
-        let mut next = Self::new();
+        // Ids that the last run has made do not come again.
+        let mut next = Self::seeded(settings(), 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;
@@ -152,6 +162,13 @@ impl World {
         }
     }
 
+    /// Lets the scheduler hear what the shard has told it.
+    pub fn let_commands_arrive(&mut self) {
+        while let Some(command) = self.on_the_way.pop_front() {
+            self.schedule(command);
+        }
+    }
+
     /// Lets the model look at what waits.
     pub fn understand(&mut self) {
         let mut turn = Turn::default();
@@ -178,8 +195,9 @@ impl World {
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
             }
         }
-        for (command, _) in turn.commands {
-            self.schedule(command);
+        self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
+        if !self.scheduler_waits {
+            self.let_commands_arrive();
         }
         for (dispatch, _) in turn.from_seats {
             if let Dispatch::FromSeat { command, .. } = dispatch {
@@ -237,6 +255,13 @@ impl World {
         self.seat_acts(socket, conversation, SeatAct::Send { id, text: text.into() });
     }
 
+    /// Every conversation, in the order of their ids.
+    pub fn conversations(&self) -> Vec<ConversationId> {
+        let mut ids: Vec<_> = self.shard.conversation_ids().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// A customer's question that `seat` has accepted.
     pub fn owned(&mut self, customer: &Socket, seat: &Socket) -> ConversationId {
         self.say(customer, "quiero mi dinero de vuelta");
@@ -278,6 +303,11 @@ impl Socket {
             conversation,
             act,
         })
+    }
+
+    pub fn seat_ref(&self) -> SeatRef {
+        let Viewer::Seat(seat) = &self.viewer else { panic!("not a seat") };
+        seat.clone()
     }
 
     /// The frames that have come since the last look.

@@ -1,0 +1,36 @@
+//! What a restart must find again, beyond conversations, places and owners.
+
+use std::time::Duration;
+
+use tradewind::domain::{Guess, Intent, SeatId, Timestamp, TransferTarget};
+use tradewind::flow::{CustomerAct, SeatAct};
+use tradewind::schedule::Command;
+
+use super::world::{MINUTE, Socket, World, conversation_of, kinds, shop, text};
+
+/// The middle of the night of the only seat that speaks Korean.
+fn night_of_the_korean_seat(world: &mut World) -> Socket {
+    world.says.language.label = "ko".parse().expect("a language");
+    world.now = Timestamp::from_millis(1_795_626_000_000);
+    world.customer("min")
+}
+
+fn accept(world: &mut World, seat: &Socket, name: &str) -> u64 {
+    let offer = text(&seat.last("offer"), "offer").parse().expect("an id");
+    world.schedule(Command::Accept { shop: shop(), seat: SeatId::from(name), offer });
+    seat.last("accepted")["fence"].as_u64().expect("a number")
+}
+
+#[test]
+fn a_transfer_still_goes_where_it_was_sent_after_a_restart() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    world.seat_acts(&seat, conversation, SeatAct::Transfer(TransferTarget::Skill("orders".into())));
+
+    let after = world.restarted();
+
+    assert_eq!(world.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
+    assert_eq!(after.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
+}
