@@ -244,7 +244,8 @@ impl Conversation {
                     owned.replied = true;
                 }
             }
-            Sender::Machine => {}
+            // In an owned conversation a machine says nothing else.
+            Sender::Machine => self.asked_if_there |= matches!(self.stage, Stage::Owned(_)),
         }
     }
 

@@ -87,7 +87,6 @@ impl Shard {
         let mut step = Step::new(conversation, now);
         let from = Sender::Machine;
         step.event(EventKind::Message { from, id, text, language: Some(language) });
-        step.conversation.asked_if_there = true;
         step.finish(turn);
     }
 

@@ -34,3 +34,20 @@ fn a_transfer_still_goes_where_it_was_sent_after_a_restart() {
     assert_eq!(world.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
     assert_eq!(after.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
 }
+
+#[test]
+fn a_silent_customer_is_not_asked_twice_because_of_a_restart() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    world.reply(&seat, conversation, "¿Cuál es su número de pedido?");
+    world.pass(10 * MINUTE);
+
+    let mut after = world.restarted();
+    after.seat("lucia");
+    let ana = after.customer("ana");
+    after.pass(5 * MINUTE);
+
+    assert_eq!(ana.last("event")["kind"], "closed");
+}
