@@ -192,6 +192,7 @@ impl Conversation {
                     self.latest = Some(Understanding { pii: Vec::new(), ..u.clone() });
                 }
             }
+            Fact::AskedForPerson => self.asked_for_person = true,
             Fact::Waits(contact) => {
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;

@@ -205,17 +205,24 @@ impl Shard {
     }
 
     fn ask_for_person(&self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
-        conversation.asked_for_person = true;
-        if !matches!(conversation.stage, Stage::Open | Stage::Ticketed) {
+        let asked_before = conversation.asked_for_person;
+        let is_in_care = !matches!(conversation.stage, Stage::Open | Stage::Ticketed);
+        if conversation.is_closed() || (is_in_care && asked_before) {
             return;
         }
-        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
+        let mut step = Step::new(conversation, cause.now);
+        if !asked_before {
+            step.fact(Fact::AskedForPerson);
+        }
+        let Some(shop) = self.shop(&step.conversation.opened.shop).filter(|_| !is_in_care) else {
+            return step.finish(turn);
+        };
+        let conversation = &*step.conversation;
         let (skill, priority) = match &conversation.latest {
             Some(latest) => automate::needs(latest, conversation.opened.verified.as_ref(), &shop),
             None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
         };
         let contact = contact(cause.now, conversation, skill, priority);
-        let mut step = Step::new(conversation, cause.now);
         step.fact(Fact::Waits(contact.clone()));
         step.finish(turn);
         turn.commands.push((Command::Arrive(contact), cause.at));

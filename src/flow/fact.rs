@@ -33,6 +33,8 @@ pub enum Fact {
         /// What was read out of it; `None` when that failed.
         understanding: Option<Understanding>,
     },
+    /// The customer asked for a person.
+    AskedForPerson,
     /// It waits for a seat.
     Waits(Contact),
     /// A seat owns it.

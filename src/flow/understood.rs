@@ -104,7 +104,9 @@ impl Shard {
                 step.finish(turn);
             }
             Automated::NeedsSeat { skill, priority, why } => {
-                step.conversation.asked_for_person |= why == WhySeat::AskedForPerson;
+                if why == WhySeat::AskedForPerson && !step.conversation.asked_for_person {
+                    step.fact(Fact::AskedForPerson);
+                }
                 let contact = contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
                 step.finish(turn);

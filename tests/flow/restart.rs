@@ -51,3 +51,23 @@ fn a_silent_customer_is_not_asked_twice_because_of_a_restart() {
 
     assert_eq!(ana.last("event")["kind"], "closed");
 }
+
+#[test]
+fn who_has_asked_for_a_person_gets_no_machine_after_a_restart() {
+    let mut world = World::new();
+    let min = night_of_the_korean_seat(&mut world);
+    world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
+    world.say(&min, "반품은 언제까지 가능한가요");
+    let answered = min.frames();
+    assert_eq!(kinds(&answered).last().map(String::as_str), Some("answered_by_machine"));
+    world.act(&min, CustomerAct::Person(conversation_of(&answered[0])));
+    assert!(kinds(&min.frames()).contains(&"ticket".to_owned()));
+
+    let mut after = world.restarted();
+    after.says.intent.label = Intent::PaymentMethods;
+    let min = after.customer("min");
+    after.say(&min, "어떤 카드로 결제할 수 있나요");
+
+    let seen = kinds(&min.frames());
+    assert!(!seen.contains(&"answered_by_machine".to_owned()), "{seen:?}");
+}
