@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::dedup::{Recent, Seen};
+use crate::dedup::{self, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
     ConversationId, Event, EventKind, Language, MessageId, OfferId, SeatId, Sender, Timestamp,
@@ -174,6 +174,26 @@ impl Conversation {
             EventKind::Message { from, .. } => Some((from, event.at)),
             _ => None,
         })
+    }
+
+    /// Remembers anew, after a restart, what the customer said since the last answer.
+    pub fn remember_recent(&mut self, settings: &dedup::Settings) {
+        let since_answer = self.events.iter().rev().take_while(|event| {
+            let by_machine = matches!(event.kind, EventKind::AnsweredByMachine { .. });
+            let by_seat = matches!(event.kind, EventKind::Message { from: Sender::Seat, .. });
+            !by_machine && !by_seat
+        });
+        let from = self.events.len() - since_answer.count();
+        // A message that nobody has looked at comes by itself when somebody does.
+        let not_looked_at: Vec<u64> =
+            self.in_flight.iter().filter(|m| !m.understood).map(|m| m.seq).collect();
+        for event in &self.events[from..] {
+            if let EventKind::Message { from: Sender::Customer, text, .. } = &event.kind
+                && !not_looked_at.contains(&event.seq)
+            {
+                self.recent.check(event.at, event.seq, text, settings);
+            }
+        }
     }
 
     /// Changes the state by one fact. Facts that it has had before change nothing: a journal

@@ -17,8 +17,10 @@ impl Shard {
         let mut ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            let Some(conversation) = self.conversations.remove(&id) else { continue };
-            if conversation.is_closed() {}
+            let Some(mut conversation) = self.conversations.remove(&id) else { continue };
+            if !conversation.is_closed() {
+                conversation.remember_recent(&self.settings.dedup);
+            }
             match &conversation.stage {
                 Stage::Waiting(contact) => {
                     turn.commands.push((Command::Arrive((**contact).clone()), caused_at));

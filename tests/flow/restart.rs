@@ -71,3 +71,17 @@ fn who_has_asked_for_a_person_gets_no_machine_after_a_restart() {
     let seen = kinds(&min.frames());
     assert!(!seen.contains(&"answered_by_machine".to_owned()), "{seen:?}");
 }
+
+#[test]
+fn what_is_said_again_is_known_again_after_a_restart() {
+    let mut world = World::new();
+    let min = night_of_the_korean_seat(&mut world);
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    assert!(kinds(&min.frames()).contains(&"ticket".to_owned()));
+
+    let mut after = world.restarted();
+    let min = after.customer("min");
+    after.say(&min, "환불해 주세요 제발 도와주세요!");
+
+    assert_eq!(kinds(&min.frames()), ["ack"]);
+}
