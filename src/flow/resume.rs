@@ -33,6 +33,11 @@ impl Shard {
                         replied: owned.replied,
                     };
                     turn.commands.push((command, caused_at));
+                    if owned.replied && conversation.unanswered_since.is_some() {
+                        // The owner's time to answer runs anew: how much was left is not kept.
+                        let command = Command::CustomerSpoke { conversation: id };
+                        turn.commands.push((command, caused_at));
+                    }
                     self.own(&conversation);
                 }
                 Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}

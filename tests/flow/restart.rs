@@ -85,3 +85,22 @@ fn what_is_said_again_is_known_again_after_a_restart() {
 
     assert_eq!(kinds(&min.frames()), ["ack"]);
 }
+
+#[test]
+fn an_owner_who_owes_an_answer_still_owes_it_after_a_restart() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    world.reply(&seat, conversation, "Hola, dígame.");
+    world.say(&ana, "mi pedido llegó roto");
+
+    let mut after = world.restarted();
+    let seat = after.seat("lucia");
+    // The seat reads its conversation again and says nothing.
+    let resumed = after.shard.is_owned_by(conversation, &seat.seat_ref());
+    assert!(resumed);
+    after.pass(Duration::from_secs(91));
+
+    assert_eq!(seat.last("taken_back")["reason"], "silent");
+}
