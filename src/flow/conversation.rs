@@ -51,6 +51,8 @@ pub struct Conversation {
     pub seat_sees_after: u64,
     /// The offer that the seat accepted, until it is told.
     pub accepting: Option<OfferId>,
+    /// The fence of the last assignment.
+    pub last_fence: u64,
     /// Where the owner asked to hand it, until the scheduler has decided.
     pub transfer_to: Option<TransferTarget>,
     /// The ids of its messages.
@@ -128,6 +130,7 @@ impl Conversation {
             seat_viewer: None,
             seat_sees_after: 0,
             accepting: None,
+            last_fence: 0,
             transfer_to: None,
             seen: Seen::default(),
             recent: Recent::default(),
@@ -289,6 +292,7 @@ impl Conversation {
     }
 
     fn set_owner(&mut self, seat: &SeatId, fence: u64) {
+        self.last_fence = self.last_fence.max(fence);
         let stage = std::mem::replace(&mut self.stage, Stage::Open);
         self.stage = match stage {
             Stage::Waiting(contact) => Stage::Owned(Box::new(Owned {

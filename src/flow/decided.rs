@@ -112,6 +112,9 @@ impl Shard {
         turn.counts.push(Counter::Offer(OfferAnswer::Accepted));
         turn.counts.push(Counter::Outcome(Outcome::Seat));
         conversation.accepting = offer;
+        // A scheduler that has restarted counts from the conversations that have an owner; this one
+        // may have had a higher fence before it began to wait.
+        let fence = fence.max(conversation.last_fence + 1);
         let mut step = Step::new(conversation, cause.now);
         step.event(EventKind::Assigned { seat: seat.clone() });
         step.fact(Fact::Owned { seat, fence });

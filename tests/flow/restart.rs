@@ -104,3 +104,20 @@ fn an_owner_who_owes_an_answer_still_owes_it_after_a_restart() {
 
     assert_eq!(seat.last("taken_back")["reason"], "silent");
 }
+
+#[test]
+fn the_fence_of_a_conversation_grows_over_a_restart() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let first = accept(&mut world, &seat, "lucia");
+    let conversation = *world.conversations().first().expect("one");
+    world.seat_acts(&seat, conversation, SeatAct::Transfer(TransferTarget::Skill("orders".into())));
+
+    let mut after = world.restarted();
+    let seat = after.seat("lucia");
+    let second = accept(&mut after, &seat, "lucia");
+
+    assert!(second > first, "{second} after {first}");
+}
