@@ -20,6 +20,9 @@ use super::step::Step;
 use super::turn::{ToUnderstand, Turn};
 use super::viewers::{count_message, deliver, push_ack};
 
+/// What a client is told when a conversation has as many events as it may.
+pub(super) const FULL: &str = "the conversation is full, close it";
+
 /// A message that a customer sends.
 struct Message {
     id: MessageId,
@@ -45,6 +48,9 @@ impl Shard {
             return refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::NotFound, message);
         };
         match frame.act {
+            CustomerAct::Person(_) | CustomerAct::Rate(..) if self.is_full(&conversation) => {
+                refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::Conflict, FULL);
+            }
             CustomerAct::Send { .. } => {}
             CustomerAct::Person(_) => self.ask_for_person(cause, &mut conversation, turn),
             CustomerAct::Rate(_, score) => {
@@ -175,11 +181,8 @@ impl Shard {
             }
         }
         if let Some(id) = open {
-            let full = self.conversations.get(&id).is_some_and(|conversation| {
-                conversation.events.len() >= self.settings.messages_per_conversation_max
-            });
-            if full {
-                return Err((ErrorCode::Conflict, "the conversation is full, close it"));
+            if self.conversations.get(&id).is_some_and(|conversation| self.is_full(conversation)) {
+                return Err((ErrorCode::Conflict, FULL));
             }
             if message.conversation.is_none() {
                 turn.counts.push(Counter::Repeated(Repeat::Joined));

@@ -9,6 +9,7 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::schedule::Command;
 
 use super::conversation::{Conversation, Stage};
+use super::customer::FULL;
 use super::dispatch::{Dispatch, SeatLine};
 use super::fact::{Fact, Noted};
 use super::input::{FromSeat, SeatAct, SeatRef};
@@ -62,6 +63,11 @@ impl Shard {
                 return self.seat_sends(cause, frame, conversation, *id, text.clone(), turn);
             }
             SeatAct::Close => self.close(cause, conversation, By::Seat, turn),
+            SeatAct::Note(_)
+                if conversation.notes.len() >= self.settings.messages_per_conversation_max =>
+            {
+                return Err((ErrorCode::Conflict, "the conversation has too many notes"));
+            }
             SeatAct::Note(text) => self.seat_notes(cause, frame, conversation, text, turn),
             SeatAct::Transfer(to) => {
                 conversation.transfer_to = Some(to.clone());
@@ -119,8 +125,8 @@ impl Shard {
         text: Arc<str>,
         turn: &mut Turn,
     ) -> Result<(), (ErrorCode, &'static str)> {
-        if conversation.events.len() >= self.settings.messages_per_conversation_max {
-            return Err((ErrorCode::Conflict, "the conversation is full, close it"));
+        if self.is_full(conversation) {
+            return Err((ErrorCode::Conflict, FULL));
         }
         if !conversation.had_first_response
             && let Some(asked_at) = conversation.unanswered_since

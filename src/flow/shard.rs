@@ -35,7 +35,7 @@ pub struct Settings {
     pub ack_level: &'static str,
     /// Conversations held by this shard.
     pub conversations_max: usize,
-    /// Messages of one conversation.
+    /// Messages and other events of one conversation, and its notes, beyond which clients add none.
     pub messages_per_conversation_max: usize,
     /// How long a closed conversation can be resumed.
     pub resume_for: Duration,
@@ -150,6 +150,11 @@ impl Shard {
         self.customers.entry(customer).or_default().conversations.push(id);
         self.alarms.push(Reverse((opened.at + self.settings.customer_silence_ask, id)));
         self.conversations.insert(id, Box::new(Conversation::new(id, opened)));
+    }
+
+    /// Whether a conversation has no room for what clients add to it.
+    pub(super) fn is_full(&self, conversation: &Conversation) -> bool {
+        conversation.events.len() >= self.settings.messages_per_conversation_max
     }
 
     /// A fresh id for a message of the router's own.

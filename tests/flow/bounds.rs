@@ -1,0 +1,30 @@
+//! What clients must not be able to do, and what they are told instead.
+
+use std::time::Duration;
+
+use tradewind::domain::{OfferId, SeatId};
+use tradewind::flow::{CustomerAct, Input, SeatAct, Settings};
+use tradewind::schedule::Command;
+
+use super::world::{World, conversation_of, kinds, numbers, settings, shop, text};
+
+#[test]
+fn a_full_conversation_takes_no_further_rating_note_or_wish() {
+    let mut world = World::with(Settings { messages_per_conversation_max: 6, ..settings() });
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    for score in [1, 2, 3] {
+        world.act(&ana, CustomerAct::Rate(conversation, score));
+    }
+    ana.frames();
+
+    world.act(&ana, CustomerAct::Rate(conversation, 5));
+    assert_eq!(kinds(&ana.frames()), ["error"]);
+    for _ in 0..7 {
+        world.seat_acts(&seat, conversation, SeatAct::Note("otra vez".into()));
+    }
+    assert_eq!(seat.last("error")["code"], "conflict");
+    world.act(&ana, CustomerAct::Close(conversation));
+    assert_eq!(ana.last("event")["kind"], "closed");
+}
