@@ -4,6 +4,7 @@
 //! alike, so what a restart restores is what was there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -17,6 +18,9 @@ use crate::protocol::Held;
 use crate::schedule::Contact;
 
 use super::fact::{Fact, Noted, Opened};
+
+/// Typing of one side is passed on once in this time.
+const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A conversation in memory.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub struct Conversation {
     pub in_flight: SmallVec<[InFlight; 1]>,
     /// Events up to this number were passed on to the viewers.
     pub passed_on: u64,
+    /// When typing was last passed on: the customer's, and the seat's.
+    typing_passed_on_at: [Timestamp; 2],
     /// The journal segment in which it began.
     pub first_segment: u64,
 }
@@ -136,6 +142,7 @@ impl Conversation {
             recent: Recent::default(),
             in_flight: SmallVec::new(),
             passed_on: 0,
+            typing_passed_on_at: [Timestamp::default(); 2],
             first_segment: 0,
         }
     }
@@ -169,6 +176,16 @@ impl Conversation {
     pub fn language(&self) -> Language {
         let spoken = self.latest.as_ref().map(|latest| latest.language.label);
         spoken.or(self.opened.locale).unwrap_or(Language::ENGLISH)
+    }
+
+    /// Whether typing should be passed on at `now`, which then counts as done.
+    pub fn passes_on_typing(&mut self, from: Sender, now: Timestamp) -> bool {
+        let last = &mut self.typing_passed_on_at[usize::from(from == Sender::Seat)];
+        let due = !matches!(self.stage, Stage::Closed { .. }) && now.since(*last) >= TYPING_PAUSE;
+        if due {
+            *last = now;
+        }
+        due
     }
 
     /// Time of the last message of anybody.

@@ -60,8 +60,10 @@ impl Shard {
             }
             CustomerAct::Close(_) => self.close(cause, &mut conversation, By::Customer, turn),
             CustomerAct::Typing(_) => {
-                let typing = ServerFrame::Typing { conversation: id, from: Sender::Customer };
-                self.tell_seat(&conversation, &typing, turn);
+                if conversation.passes_on_typing(Sender::Customer, cause.now) {
+                    let typing = ServerFrame::Typing { conversation: id, from: Sender::Customer };
+                    self.tell_seat(&conversation, &typing, turn);
+                }
             }
             CustomerAct::Received(_, seq) => {
                 let received =

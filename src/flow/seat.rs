@@ -82,8 +82,10 @@ impl Shard {
                 turn.from_seats.push((dispatch, cause.at));
             }
             SeatAct::Typing => {
-                let typing = ServerFrame::Typing { conversation: conversation.id, from };
-                self.tell_customer(conversation, &typing, turn);
+                if conversation.passes_on_typing(from, cause.now) {
+                    let typing = ServerFrame::Typing { conversation: conversation.id, from };
+                    self.tell_customer(conversation, &typing, turn);
+                }
             }
             SeatAct::Received(seq) => {
                 let received =

@@ -28,3 +28,23 @@ fn a_full_conversation_takes_no_further_rating_note_or_wish() {
     world.act(&ana, CustomerAct::Close(conversation));
     assert_eq!(ana.last("event")["kind"], "closed");
 }
+
+#[test]
+fn typing_is_passed_on_once_a_second() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    (seat.frames(), ana.frames());
+
+    for _ in 0..3 {
+        world.act(&ana, CustomerAct::Typing(conversation));
+        world.seat_acts(&seat, conversation, SeatAct::Typing);
+    }
+    assert_eq!(kinds(&seat.frames()), ["typing"]);
+    assert_eq!(kinds(&ana.frames()), ["typing"]);
+
+    world.now = world.now + Duration::from_secs(1);
+    world.act(&ana, CustomerAct::Typing(conversation));
+    assert_eq!(kinds(&seat.frames()), ["typing"]);
+}
