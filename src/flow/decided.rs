@@ -105,6 +105,9 @@ impl Shard {
     ) {
         if !matches!(conversation.stage, Stage::Waiting(_)) {
             // It ended while the seat was accepting.
+            if let Some(offer) = offer {
+                self.withdrawn(conversation, offer, &seat, WithdrawReason::Cancelled, turn);
+            }
             let command = Command::Release { conversation: conversation.id };
             turn.commands.push((command, cause.at));
             return;

@@ -48,3 +48,23 @@ fn typing_is_passed_on_once_a_second() {
     world.act(&ana, CustomerAct::Typing(conversation));
     assert_eq!(kinds(&seat.frames()), ["typing"]);
 }
+
+#[test]
+fn a_seat_that_accepts_what_has_just_ended_is_told_so() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let offer = seat.last("offer");
+    let id: OfferId = text(&offer, "offer").parse().expect("an id");
+    let accept = Command::Accept { shop: shop(), seat: SeatId::from("lucia"), offer: id };
+
+    // The scheduler takes the seat's word before it hears of the close.
+    let decisions = world.scheduler.apply(world.now, accept);
+    world.act(&ana, CustomerAct::Close(conversation_of(&offer)));
+    world.inputs(decisions.into_iter().map(Input::Decided).collect());
+
+    let withdrawn = seat.last("withdrawn");
+    assert_eq!((&withdrawn["offer"], &withdrawn["reason"]), (&offer["offer"], &"cancelled".into()));
+    assert_eq!(world.scheduler.totals().owned, 0);
+}
