@@ -168,14 +168,15 @@ impl Shard {
         message: &Message,
         turn: &mut Turn,
     ) -> Result<ConversationId, (ErrorCode, &'static str)> {
-        let customer = self.customers.entry(frame.profile.customer.clone()).or_default();
-        let open = customer
-            .conversations
+        // Looked up only: a frame may be read after its socket is gone, and leaves no entry then.
+        let customer = self.customers.get(&frame.profile.customer);
+        let theirs = customer.map_or(&[][..], |customer| &customer.conversations);
+        let open = theirs
             .iter()
             .copied()
             .find(|id| self.conversations.get(id).is_some_and(|c| !c.is_closed()));
         if let Some(named) = message.conversation {
-            if !customer.conversations.contains(&named) {
+            if !theirs.contains(&named) {
                 return Err((ErrorCode::NotFound, "no such conversation"));
             }
             if open != Some(named) {

@@ -47,6 +47,10 @@ pub struct Settings {
     pub dedup: dedup::Settings,
 }
 
+/// Conversations of one customer that are kept, the open one included: nobody fills the memory of the
+/// others by opening and closing.
+const CONVERSATIONS_PER_CUSTOMER_MAX: usize = 64;
+
 /// The shops that are served, by id.
 pub type Shops = Arc<AHashMap<ShopId, Arc<Shop>>>;
 
@@ -147,7 +151,15 @@ impl Shard {
     /// Puts a conversation in its places.
     pub(super) fn insert(&mut self, id: ConversationId, opened: Opened) {
         let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
-        self.customers.entry(customer).or_default().conversations.push(id);
+        let entry = self.customers.entry(customer).or_default();
+        entry.conversations.push(id);
+        if entry.conversations.len() > CONVERSATIONS_PER_CUSTOMER_MAX {
+            let conversations = &self.conversations;
+            let has_ended = |id| conversations.get(id).is_none_or(|c| c.is_closed());
+            if let Some(oldest) = entry.conversations.iter().position(has_ended) {
+                self.conversations.remove(&entry.conversations.remove(oldest));
+            }
+        }
         self.alarms.push(Reverse((opened.at + self.settings.customer_silence_ask, id)));
         self.conversations.insert(id, Box::new(Conversation::new(id, opened)));
     }

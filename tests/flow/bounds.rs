@@ -68,3 +68,18 @@ fn a_seat_that_accepts_what_has_just_ended_is_told_so() {
     assert_eq!((&withdrawn["offer"], &withdrawn["reason"]), (&offer["offer"], &"cancelled".into()));
     assert_eq!(world.scheduler.totals().owned, 0);
 }
+
+#[test]
+fn one_customer_cannot_fill_the_router_with_ended_conversations() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    for n in 0..200 {
+        world.say(&ana, &format!("hola {n}"));
+        let conversation = conversation_of(&ana.last("ack"));
+        world.act(&ana, CustomerAct::Close(conversation));
+        ana.frames();
+    }
+
+    assert!(world.shard.len() <= 64, "{} are kept", world.shard.len());
+    assert_eq!(world.restarted().shard.len(), world.shard.len());
+}
