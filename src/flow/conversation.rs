@@ -109,12 +109,32 @@ pub struct Owned {
 pub struct InFlight {
     /// Its number.
     pub seq: u64,
-    /// The socket that sent it and gets the acknowledgement; `None` after a restart.
-    pub origin: Option<Arc<Outbox>>,
-    /// Whether the acknowledgement has left.
-    pub acknowledged: bool,
+    /// The sockets that sent it, one unless it was sent again meanwhile; none after a restart.
+    pub origins: SmallVec<[Origin; 1]>,
     /// Whether it has been understood, or that has failed.
     pub understood: bool,
+}
+
+/// A socket that sent a message and gets the acknowledgement in place of the event.
+#[derive(Debug)]
+pub struct Origin {
+    /// Where the acknowledgement goes.
+    pub outbox: Arc<Outbox>,
+    /// Whether it has left.
+    pub acknowledged: bool,
+}
+
+impl InFlight {
+    /// Adds a socket that sends the message; gives whether it has the acknowledgement already.
+    pub fn sent_by(&mut self, outbox: &Arc<Outbox>) -> bool {
+        match self.origins.iter().find(|origin| Arc::ptr_eq(&origin.outbox, outbox)) {
+            Some(origin) => origin.acknowledged,
+            None => {
+                self.origins.push(Origin { outbox: outbox.clone(), acknowledged: false });
+                false
+            }
+        }
+    }
 }
 
 impl Conversation {
@@ -269,8 +289,7 @@ impl Conversation {
             self.seen.record(id, text, event.seq);
             self.in_flight.push(InFlight {
                 seq: event.seq,
-                origin: None,
-                acknowledged: false,
+                origins: SmallVec::new(),
                 understood: false,
             });
         }

@@ -18,7 +18,7 @@ use super::input::{CustomerAct, FromCustomer};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::turn::{ToUnderstand, Turn};
-use super::viewers::{count_message, deliver, push_ack};
+use super::viewers::{acknowledge_again, count_message, deliver};
 
 /// What a client is told when a conversation has as many events as it may.
 pub(super) const FULL: &str = "the conversation is full, close it";
@@ -121,7 +121,7 @@ impl Shard {
         step.finish(turn);
         let seq = conversation.seq();
         if let Some(in_flight) = conversation.in_flight.last_mut() {
-            in_flight.origin = Some(frame.link.outbox.clone());
+            in_flight.sent_by(&frame.link.outbox);
         }
         count_message(From::Customer, cause.at, turn);
         turn.to_understand.push(ToUnderstand {
@@ -136,17 +136,24 @@ impl Shard {
     }
 
     /// Answers a message that was sent before; whether it was one.
-    fn redelivered(&self, frame: &FromCustomer, message: &Message, turn: &mut Turn) -> bool {
+    fn redelivered(&mut self, frame: &FromCustomer, message: &Message, turn: &mut Turn) -> bool {
         let Some(customer) = self.customers.get(&frame.profile.customer) else { return false };
         for id in &customer.conversations {
-            let Some(conversation) = self.conversations.get(id) else { continue };
+            let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let elsewhere = message.conversation.is_some_and(|named| named != *id);
             match conversation.seen.check(message.id, &message.text) {
                 Redelivery::Fresh => {}
                 Redelivery::Redelivered { seq } if !elsewhere => {
                     turn.counts.push(Counter::Repeated(Repeat::Redelivered));
                     let level = self.settings.ack_level;
-                    push_ack(conversation, message.id, seq, &frame.link.outbox, level, turn);
+                    acknowledge_again(
+                        conversation,
+                        message.id,
+                        seq,
+                        &frame.link.outbox,
+                        level,
+                        turn,
+                    );
                     return true;
                 }
                 Redelivery::Redelivered { .. } | Redelivery::Conflict { .. } => {

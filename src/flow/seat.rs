@@ -16,7 +16,7 @@ use super::input::{FromSeat, SeatAct, SeatRef};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::turn::{FirstResponse, ToUnderstand, Turn};
-use super::viewers::{count_message, deliver, note_of, push_ack};
+use super::viewers::{acknowledge_again, count_message, deliver, note_of};
 
 impl Shard {
     pub(super) fn from_seat(&mut self, cause: Cause, frame: FromSeat, turn: &mut Turn) {
@@ -99,7 +99,7 @@ impl Shard {
     fn seat_redelivers(
         &self,
         frame: &FromSeat,
-        conversation: &Conversation,
+        conversation: &mut Conversation,
         id: MessageId,
         text: &str,
         turn: &mut Turn,
@@ -112,7 +112,7 @@ impl Shard {
             Redelivery::Redelivered { seq } => {
                 turn.counts.push(Counter::Repeated(Repeat::Redelivered));
                 let level = self.settings.ack_level;
-                push_ack(conversation, id, seq, &frame.link.outbox, level, turn);
+                acknowledge_again(conversation, id, seq, &frame.link.outbox, level, turn);
                 Ok(true)
             }
         }
@@ -144,7 +144,7 @@ impl Shard {
         step.event(kind);
         step.finish(turn);
         if let Some(in_flight) = conversation.in_flight.last_mut() {
-            in_flight.origin = Some(frame.link.outbox.clone());
+            in_flight.sent_by(&frame.link.outbox);
         }
         count_message(From::Seat, cause.at, turn);
         turn.commands.push((Command::SeatSpoke { conversation: conversation.id }, cause.at));

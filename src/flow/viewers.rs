@@ -14,7 +14,7 @@ use crate::domain::{ConversationId, Event, EventKind, MessageId, OfferId};
 use crate::metrics::names::{Counter, From};
 use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
 
-use super::conversation::{Conversation, Stage};
+use super::conversation::{Conversation, InFlight, Origin, Stage};
 use super::fact::Noted;
 use super::input::{Attach, Attached, Link, Viewer};
 use super::shard::Shard;
@@ -38,28 +38,25 @@ impl Shard {
     /// Passes on every event that no message without understanding stands before.
     pub(super) fn pass_on_events(&self, conversation: &mut Conversation, turn: &mut Turn) {
         while let Some(event) = conversation.event(conversation.passed_on + 1).cloned() {
-            let mut origin = None;
+            let mut origins = SmallVec::new();
             if let Some(at) = conversation.in_flight.iter().position(|m| m.seq == event.seq) {
                 if !conversation.in_flight[at].understood {
                     return;
                 }
-                let mut entry = conversation.in_flight.remove(at);
-                if !std::mem::replace(&mut entry.acknowledged, true) {
-                    acknowledge(conversation, &event, &entry.origin, self.settings.ack_level, turn);
-                }
-                origin = entry.origin;
+                origins = conversation.in_flight.remove(at).origins;
+                acknowledge(conversation, &event, &origins, self.settings.ack_level, turn);
             }
             conversation.passed_on = event.seq;
-            self.show(conversation, &event, origin.as_ref(), turn);
+            self.show(conversation, &event, &origins, turn);
         }
     }
 
-    /// Sends one event to every viewer but the socket it came from.
+    /// Sends one event to every viewer but the sockets it came from.
     fn show(
         &self,
         conversation: &mut Conversation,
         event: &Event,
-        origin: Option<&Arc<Outbox>>,
+        origins: &[Origin],
         turn: &mut Turn,
     ) {
         let shop = &conversation.opened.shop;
@@ -79,7 +76,7 @@ impl Shard {
         let mut others = customers
             .iter()
             .chain(seats)
-            .filter(|link| origin.is_none_or(|origin| !Arc::ptr_eq(origin, &link.outbox)))
+            .filter(|link| !origins.iter().any(|at| Arc::ptr_eq(&at.outbox, &link.outbox)))
             .peekable();
         if others.peek().is_some() {
             let frame = event_frame(conversation, event);
@@ -102,6 +99,7 @@ impl Shard {
             Viewer::Seat(seat) => &mut self.seats.entry(seat.clone()).or_default().links,
         };
         supersede(links, link.session);
+        let outbox = link.outbox.clone();
         links.push(link);
         let ids: SmallVec<[ConversationId; 8]> = match &viewer {
             Viewer::Customer(customer) => {
@@ -115,12 +113,17 @@ impl Shard {
 
         let mut attached = Attached::default();
         for id in ids {
-            let Some(conversation) = self.conversations.get(&id) else { continue };
+            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             attached.held.push(conversation.held());
             let Some(last_seq) = resume.last_seq.get(&id) else { continue };
             if *last_seq <= conversation.seq() {
                 attached.recovered += 1;
                 missed(conversation, *last_seq, &mut attached.missed);
+                // What was acknowledged ahead to the socket before is not news to this one.
+                let had = conversation.in_flight.iter_mut().filter(|m| m.seq <= *last_seq);
+                had.for_each(|message| {
+                    message.origins.push(Origin { outbox: outbox.clone(), acknowledged: true });
+                });
             }
         }
         turn.deliveries.push(Delivery::Attached(reply, attached));
@@ -176,20 +179,20 @@ fn acknowledge_ahead(conversation: &mut Conversation, level: &'static str, turn:
     let mut expected = conversation.passed_on + 1;
     let mut acknowledged: SmallVec<[(MessageId, u64, Arc<Outbox>); 4]> = SmallVec::new();
     for at in 0..conversation.in_flight.len() {
-        let entry = &conversation.in_flight[at];
-        let Some(origin) = entry.origin.clone() else { break };
-        let same_socket = ahead_of.as_ref().is_none_or(|first| Arc::ptr_eq(first, &origin));
-        if entry.seq != expected || !same_socket {
+        let InFlight { seq, origins, .. } = &mut conversation.in_flight[at];
+        let seq = *seq;
+        let [origin] = origins.as_mut_slice() else { break };
+        let same_socket = ahead_of.as_ref().is_none_or(|first| Arc::ptr_eq(first, &origin.outbox));
+        if seq != expected || !same_socket {
             break;
         }
-        if !entry.acknowledged {
-            let seq = entry.seq;
-            if let Some(EventKind::Message { id, .. }) = conversation.event(seq).map(|e| &e.kind) {
-                acknowledged.push((*id, seq, origin.clone()));
-            }
-            conversation.in_flight[at].acknowledged = true;
+        let outbox = origin.outbox.clone();
+        if !std::mem::replace(&mut origin.acknowledged, true)
+            && let Some(EventKind::Message { id, .. }) = conversation.event(seq).map(|e| &e.kind)
+        {
+            acknowledged.push((*id, seq, outbox.clone()));
         }
-        ahead_of = Some(origin);
+        ahead_of = Some(outbox);
         expected += 1;
     }
     for (id, seq, origin) in acknowledged {
@@ -200,16 +203,33 @@ fn acknowledge_ahead(conversation: &mut Conversation, level: &'static str, turn:
 fn acknowledge(
     conversation: &Conversation,
     event: &Event,
-    origin: &Option<Arc<Outbox>>,
+    origins: &[Origin],
     level: &'static str,
     turn: &mut Turn,
 ) {
-    if let (Some(origin), EventKind::Message { id, .. }) = (origin, &event.kind) {
-        push_ack(conversation, *id, event.seq, origin, level, turn);
+    let EventKind::Message { id, .. } = &event.kind else { return };
+    for origin in origins.iter().filter(|origin| !origin.acknowledged) {
+        push_ack(conversation, *id, event.seq, &origin.outbox, level, turn);
     }
 }
 
-pub(super) fn push_ack(
+/// Acknowledges a message that is sent again: at once, unless its socket has not got yet what stands
+/// before it.
+pub(super) fn acknowledge_again(
+    conversation: &mut Conversation,
+    id: MessageId,
+    seq: u64,
+    origin: &Arc<Outbox>,
+    level: &'static str,
+    turn: &mut Turn,
+) {
+    let in_flight = conversation.in_flight.iter_mut().find(|message| message.seq == seq);
+    if in_flight.is_none_or(|message| message.sent_by(origin)) {
+        push_ack(conversation, id, seq, origin, level, turn);
+    }
+}
+
+fn push_ack(
     conversation: &Conversation,
     id: MessageId,
     seq: u64,

@@ -70,6 +70,31 @@ fn a_seat_that_accepts_what_has_just_ended_is_told_so() {
 }
 
 #[test]
+fn a_resent_message_is_not_acknowledged_before_what_stands_before_it() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    ana.frames();
+    world.model_waits = true;
+
+    let (first, second) = (world.message_id(), world.message_id());
+    let says = SeatAct::Send { id: first, text: "un momento".into() };
+    let send = || CustomerAct::Send { id: second, conversation: None, text: "gracias".into() };
+    world.inputs(vec![
+        seat.seat_input(conversation, says),
+        ana.customer_input(send()),
+        ana.customer_input(send()),
+    ]);
+    assert_eq!(kinds(&ana.frames()), [""; 0]);
+    world.understand();
+
+    let seen = ana.frames();
+    assert_eq!(kinds(&seen), ["message", "ack"]);
+    assert_eq!(numbers(&seen).into_values().next(), Some(vec![4, 5]));
+}
+
+#[test]
 fn one_customer_cannot_fill_the_router_with_ended_conversations() {
     let mut world = World::new();
     let ana = world.customer("ana");
