@@ -14,7 +14,7 @@ use crate::domain::{ConversationId, Event, EventKind, MessageId, OfferId};
 use crate::metrics::names::{Counter, From};
 use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
 
-use super::conversation::{Conversation, InFlight, Origin, Stage};
+use super::conversation::{Conversation, InFlight, Origin};
 use super::fact::Noted;
 use super::input::{Attach, Attached, Link, Viewer};
 use super::shard::Shard;
@@ -65,11 +65,11 @@ impl Shard {
             Some(seat) => self.seat_links(shop, seat),
             None => &[],
         };
-        if matches!(event.kind, EventKind::Assigned { .. })
+        // Of several assignments on their way, the last is the viewer's.
+        if event.seq == conversation.seat_sees_after
             && let Some(offer) = conversation.accepting.take()
-            && let Some(frame) = accepted(conversation, offer)
         {
-            deliver(seats, None, &frame, turn);
+            deliver(seats, None, &accepted(conversation, offer), turn);
         }
         // The history in `accepted` holds everything up to the assignment.
         let seats = if event.seq > conversation.seat_sees_after { seats } else { &[] };
@@ -130,9 +130,8 @@ impl Shard {
     }
 }
 
-/// The `accepted` frame for the seat that now owns a conversation.
-fn accepted(conversation: &Conversation, offer: OfferId) -> Option<Frame> {
-    let Stage::Owned(owned) = &conversation.stage else { return None };
+/// The `accepted` frame for the seat that a conversation was assigned to; it may have ended since.
+fn accepted(conversation: &Conversation, offer: OfferId) -> Frame {
     let zone = conversation.opened.time_zone.as_deref();
     let passed_on = usize::try_from(conversation.passed_on).unwrap_or(usize::MAX);
     let history = conversation.events.iter().take(passed_on);
@@ -140,13 +139,13 @@ fn accepted(conversation: &Conversation, offer: OfferId) -> Option<Frame> {
         offer,
         conversation: conversation.id,
         epoch: conversation.epoch,
-        fence: owned.fence,
+        fence: conversation.last_fence,
         history: history
             .map(|e| EventFrame::new(conversation.id, conversation.epoch, e, zone).tagged())
             .collect(),
         notes: conversation.notes.iter().map(|note| note_of(conversation.id, note)).collect(),
     };
-    Some(encode(&frame).into())
+    encode(&frame).into()
 }
 
 /// A note as seats get it.

@@ -108,3 +108,27 @@ fn one_customer_cannot_fill_the_router_with_ended_conversations() {
     assert!(world.shard.len() <= 64, "{} are kept", world.shard.len());
     assert_eq!(world.restarted().shard.len(), world.shard.len());
 }
+
+#[test]
+fn a_seat_learns_what_it_accepted_before_it_learns_that_it_ended() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let offer = seat.last("offer");
+    let id: OfferId = text(&offer, "offer").parse().expect("an id");
+    let accept = Command::Accept { shop: shop(), seat: SeatId::from("lucia"), offer: id };
+    let decisions = world.scheduler.apply(world.now, accept);
+
+    // All of it in one turn, behind a message that the model has not looked at.
+    world.model_waits = true;
+    let message = world.message_id();
+    let send = CustomerAct::Send { id: message, conversation: None, text: "¿hola?".into() };
+    let mut inputs = vec![ana.customer_input(send)];
+    inputs.extend(decisions.into_iter().map(Input::Decided));
+    inputs.push(ana.customer_input(CustomerAct::Close(conversation_of(&offer))));
+    world.inputs(inputs);
+    world.understand();
+
+    assert_eq!(kinds(&seat.frames()), ["accepted", "closed"]);
+}
