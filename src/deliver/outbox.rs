@@ -38,18 +38,19 @@ pub enum Ready {
 }
 
 impl Outbox {
-    /// An empty outbox in which at most `waiting_bytes_max` bytes may wait.
+    /// An empty outbox that takes frames while fewer than `waiting_bytes_max` bytes wait.
     pub fn new(waiting_bytes_max: usize) -> Self {
         Self { state: Mutex::default(), reader: AtomicWaker::new(), waiting_bytes_max }
     }
 
-    /// Adds a frame. A reader too slow for its limit is closed with [`CloseCode::Slow`].
+    /// Adds a frame. A reader who has let more than its limit wait already is closed with
+    /// [`CloseCode::Slow`]; one frame alone may be larger, as the history of a long conversation is.
     pub fn push(&self, frame: Frame) {
         let mut state = self.state.lock();
         if state.closed.is_some() {
             return;
         }
-        if state.bytes + frame.len() > self.waiting_bytes_max {
+        if state.bytes >= self.waiting_bytes_max {
             state.closed = Some(CloseCode::Slow);
             state.frames = VecDeque::new();
         } else {
@@ -123,6 +124,18 @@ mod tests {
         outbox.push("6".into());
 
         assert_eq!(take(&outbox), (Poll::Ready(Ready::Close(CloseCode::Slow)), vec![]));
+    }
+
+    #[test]
+    fn a_frame_larger_than_the_limit_does_not_cut_off_who_reads() {
+        let outbox = Outbox::new(10);
+        outbox.push("small".into());
+        outbox.push("larger than the limit".into());
+
+        assert_eq!(
+            take(&outbox),
+            (Poll::Ready(Ready::Write), vec!["small".into(), "larger than the limit".into()])
+        );
     }
 
     #[test]
