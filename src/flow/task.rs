@@ -219,7 +219,9 @@ impl ShardTask {
                 bytes <= APPEND_BYTES
             });
             let (piece, later) = rest.split_at(fits.count().max(1));
-            segment = Some(self.append_piece(piece).await?);
+            // The first counts: a conversation that began in the turn may stand there.
+            let written = self.append_piece(piece).await?;
+            segment.get_or_insert(written);
             rest = later;
         }
         if segment.is_some() {
