@@ -106,6 +106,8 @@ pub struct ShardTask {
 impl ShardTask {
     /// Runs until `drain` is cancelled and the inbox is empty. `first` is what a restart left to do.
     pub async fn run(mut self, first: Turn, drain: CancellationToken) {
+        let held = i32::try_from(self.shard.len()).unwrap_or(i32::MAX);
+        self.metrics.shift(Gauge::Conversations, held);
         self.settle(first).await;
         let mut batch = Vec::with_capacity(self.batch_max);
         let mut last_segment = 0;
