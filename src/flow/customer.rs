@@ -104,7 +104,7 @@ impl Shard {
             }
         };
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
-        let began = turn.opened.contains(&id) && conversation.events.is_empty();
+        let began = conversation.events.is_empty();
         let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
         let locale = conversation.opened.locale;
         let opened = began.then(|| conversation.opened.clone());

@@ -47,12 +47,18 @@ impl Shard {
                 Due::Ask(at) if at <= now => self.ask_if_there(now, &mut conversation, turn),
                 Due::Ask(_) | Due::Close(_) | Due::Forget(_) | Due::Look(_) => {}
             }
-            // Never later than one silence from now: whatever is said meanwhile, its own alarm then
-            // cannot be missed.
-            let (Due::Ask(at) | Due::Close(at) | Due::Forget(at) | Due::Look(at)) =
-                self.due(&conversation, now);
+            let due = self.due(&conversation, now);
             let soonest = now + Duration::from_millis(1);
-            let latest = now + self.settings.customer_silence_ask;
+            let latest = match due {
+                // Nothing happens in it any more.
+                Due::Forget(at) => at,
+                // Never later than one silence from now: whatever is said meanwhile, its own alarm
+                // then cannot be missed.
+                Due::Ask(_) | Due::Close(_) | Due::Look(_) => {
+                    now + self.settings.customer_silence_ask
+                }
+            };
+            let (Due::Ask(at) | Due::Close(at) | Due::Forget(at) | Due::Look(at)) = due;
             self.alarms.push(Reverse((at.clamp(soonest, latest.max(soonest)), id)));
             self.conversations.insert(id, conversation);
         }
