@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::net::TcpStream;
@@ -86,6 +87,10 @@ async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Iden
     // A key of its own: a session that comes back may overlap with the socket it replaces.
     let key = Uuid::now_v7();
     connection.gateway.sockets.insert(key, connection.link.outbox.clone());
+    if !connection.gateway.ready.load(Ordering::Relaxed) {
+        // It may have come after the others were asked to go, and nobody would ask it.
+        connection.link.outbox.close(CloseCode::Draining);
+    }
     let end = connection.live(&mut socket, resume).await;
     connection.gateway.sockets.remove(&key);
     connection.leave();
