@@ -35,7 +35,8 @@ fn typing_is_passed_on_once_a_second() {
     let seat = world.seat("lucia");
     let ana = world.customer("ana");
     let conversation = world.owned(&ana, &seat);
-    (seat.frames(), ana.frames());
+    seat.frames();
+    ana.frames();
 
     for _ in 0..3 {
         world.act(&ana, CustomerAct::Typing(conversation));
