@@ -64,8 +64,8 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         }
     }
     for kind in [
-        "hello", "ping", "send", "received", "typing", "close", "person", "rate", "state", "accept",
-        "decline", "note", "transfer",
+        "hello", "ping", "send", "received", "typing", "close", "person", "rate", "state",
+        "accept", "decline", "note", "transfer",
     ] {
         assert!(types.contains(kind), "no example of `{kind}` on the page");
     }

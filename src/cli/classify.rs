@@ -65,7 +65,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         };
         match written {
             // The reader, such as `head`, has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Success),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                return Ok(Exit::Success);
+            }
             written => written.context("writing")?,
         }
     }

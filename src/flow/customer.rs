@@ -31,7 +31,7 @@ struct Message {
 }
 
 impl Shard {
-    pub(super) fn from_customer(&mut self, cause: Cause, frame: FromCustomer, turn: &mut Turn) {
+    pub(super) fn customer_frame(&mut self, cause: Cause, frame: FromCustomer, turn: &mut Turn) {
         let id = match &frame.act {
             CustomerAct::Send { id, conversation, text } => {
                 let message = Message { id: *id, conversation: *conversation, text: text.clone() };

@@ -165,13 +165,6 @@ impl Shard {
         let mut contact = owned.contact.clone();
         contact.hops = contact.hops.saturating_add(1);
         contact.only = None;
-        if reason == TakeBackReason::Transferred {
-            match &conversation.transfer_to {
-                Some(TransferTarget::Seat(seat)) => contact.only = Some(seat.clone()),
-                Some(TransferTarget::Skill(skill)) => contact.skill = skill.clone(),
-                None => {}
-            }
-        }
         self.disown(conversation, seat);
         let mut step = Step::new(conversation, now);
         let to = step.conversation.transfer_to.take();

@@ -19,7 +19,7 @@ use super::turn::{FirstResponse, ToUnderstand, Turn};
 use super::viewers::{acknowledge_again, count_message, deliver, note_of};
 
 impl Shard {
-    pub(super) fn from_seat(&mut self, cause: Cause, frame: FromSeat, turn: &mut Turn) {
+    pub(super) fn seat_frame(&mut self, cause: Cause, frame: FromSeat, turn: &mut Turn) {
         let id = frame.conversation;
         let in_shop = self
             .conversations

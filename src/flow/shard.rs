@@ -115,8 +115,8 @@ impl Shard {
         match envelope.input {
             Input::Attach(attach) => self.attach(attach, turn),
             Input::Detach { viewer, session } => self.detach(&viewer, session),
-            Input::Customer(frame) => self.from_customer(cause, frame, turn),
-            Input::Seat(frame) => self.from_seat(cause, frame, turn),
+            Input::Customer(frame) => self.customer_frame(cause, frame, turn),
+            Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
         }
     }

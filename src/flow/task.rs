@@ -62,8 +62,8 @@ impl Owners {
     ///
     /// # Errors
     /// When the owner's inbox is full.
-    pub fn offer(&self, owner: usize, envelope: Envelope) -> Result<(), Full<Envelope>> {
-        self.inboxes[owner].offer(envelope)
+    pub fn offer(&self, owner: usize, envelope: Envelope) -> Result<(), Full<()>> {
+        self.inboxes[owner].offer(envelope).map_err(|_| Full(()))
     }
 
     /// Hands in a consequence of work that was taken in before.

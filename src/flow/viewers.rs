@@ -175,9 +175,9 @@ fn missed(conversation: &Conversation, last_seq: u64, frames: &mut Vec<Frame>) {
 /// everything before them.
 fn acknowledge_ahead(conversation: &mut Conversation, level: &'static str, turn: &mut Turn) {
     let mut ahead_of: Option<Arc<Outbox>> = None;
-    let mut expected = conversation.passed_on + 1;
+    let expected = conversation.passed_on + 1..;
     let mut acknowledged: SmallVec<[(MessageId, u64, Arc<Outbox>); 4]> = SmallVec::new();
-    for at in 0..conversation.in_flight.len() {
+    for (at, expected) in (0..conversation.in_flight.len()).zip(expected) {
         let InFlight { seq, origins, .. } = &mut conversation.in_flight[at];
         let seq = *seq;
         let [origin] = origins.as_mut_slice() else { break };
@@ -192,7 +192,6 @@ fn acknowledge_ahead(conversation: &mut Conversation, level: &'static str, turn:
             acknowledged.push((*id, seq, outbox.clone()));
         }
         ahead_of = Some(outbox);
-        expected += 1;
     }
     for (id, seq, origin) in acknowledged {
         push_ack(conversation, id, seq, &origin, level, turn);

@@ -230,8 +230,10 @@ impl Connection {
             }
             Ok((frame, parsed)) => {
                 let taken = match self.who.clone() {
-                    Who::Customer(profile) => self.from_widget(&profile, frame, parsed, arrived_at),
-                    Who::Seat(seat) => self.from_seat(&seat, frame, parsed, arrived_at),
+                    Who::Customer(profile) => {
+                        self.widget_frame(&profile, frame, parsed, arrived_at)
+                    }
+                    Who::Seat(seat) => self.seat_frame(&seat, frame, parsed, arrived_at),
                 };
                 match taken {
                     Ok(()) => {}

@@ -14,7 +14,7 @@ use crate::schedule::Command;
 use super::connection::{Connection, NotTaken};
 
 impl Connection {
-    pub(super) fn from_seat(
+    pub(super) fn seat_frame(
         &mut self,
         seat: &Arc<SeatRef>,
         frame: Option<Uuid>,

@@ -11,7 +11,7 @@ use crate::protocol::ClientFrame;
 use super::connection::{Connection, NotTaken};
 
 impl Connection {
-    pub(super) fn from_widget(
+    pub(super) fn widget_frame(
         &mut self,
         profile: &Arc<Profile>,
         frame: Option<Uuid>,
