@@ -1,6 +1,10 @@
 //! One client's connection over its whole life: token, hello, heartbeat, unacknowledged messages,
 //! resume. Follows the outline in section 12 of the protocol, for customers and seats alike.
 
+mod connect;
+mod cursor;
+mod pace;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,28 +15,21 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use uuid::Uuid;
 
+use self::cursor::{Cursor, Place};
+use self::pace::Pace;
 use super::frame::{self, Event, Frame, Kind, Standing};
-use super::session::{self, Refused};
-use super::socket::{self, Socket};
+use super::socket::Socket;
 use crate::schedule::{Chance, Purpose};
 use crate::shared::Shared;
 use crate::stats::{Count, Measure};
 use crate::verify::{Acked, End, Said, Viewer};
 
-/// Tokens are good for 10 minutes.
-const TOKEN_AGE_MAX: Duration = Duration::from_secs(9 * 60);
 /// An acknowledgement that takes longer is asked for again, with the same id.
 const ACK_WAIT: Duration = Duration::from_secs(10);
 /// Without any frame for so long, not even a pong, the server is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
-/// Longest wait for `welcome`.
-const WELCOME_WAIT: Duration = Duration::from_secs(10);
 /// Wait after a refusal that names none.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
-/// A little less than the messages a second, and at once, that the protocol grants one connection
-/// (10 and 20): the server counts by arrival, which bunches them. A client that keeps to
-/// them is not refused, so that a refusal in the result means something.
-const MESSAGES: (f64, f64) = (9.0, 18.0);
 /// Back-off between connections, doubling from the first to the last.
 const BACKOFF_S: (f64, f64) = (1.0, 30.0);
 
@@ -99,36 +96,6 @@ pub struct Offer {
     pub language: Option<Box<str>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Cursor {
-    /// None until the first frame.
-    epoch: Option<u64>,
-    last: u64,
-}
-
-/// What a number means for a client that holds a cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Next,
-    Known,
-    Gap,
-    NewEpoch,
-}
-
-impl Cursor {
-    fn place(&mut self, epoch: u64, seq: u64) -> Place {
-        match self.epoch {
-            Some(held) if held != epoch => Place::NewEpoch,
-            _ if seq == self.last + 1 => {
-                *self = Self { epoch: Some(epoch), last: seq };
-                Place::Next
-            }
-            _ if seq <= self.last => Place::Known,
-            _ => Place::Gap,
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Outstanding {
     said: Said,
@@ -141,26 +108,6 @@ struct Outstanding {
     /// Held back by this client itself.
     paced: bool,
     again_at: Option<Instant>,
-}
-
-/// What is left of the messages that the protocol grants.
-#[derive(Debug)]
-struct Pace {
-    left: f64,
-    at: Instant,
-}
-
-impl Pace {
-    /// Takes one, or says how long until there is one.
-    fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        *self = Self { left: (self.left + passed * MESSAGES.0).min(MESSAGES.1), at: now };
-        if self.left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - self.left) / MESSAGES.0));
-        }
-        self.left -= 1.0;
-        Ok(())
-    }
 }
 
 /// See the module.
@@ -212,7 +159,7 @@ impl Link {
             past: BTreeSet::new(),
             outstanding: Vec::new(),
             ready: VecDeque::new(),
-            pace: Pace { left: MESSAGES.1, at: now },
+            pace: Pace::new(now),
             chance,
         }
     }
@@ -449,163 +396,6 @@ impl Link {
         self.retry_at = Some(Instant::now() + wait);
     }
 
-    /// Token, connection, hello, welcome; None after a failure, with the next try scheduled.
-    async fn connect(&mut self) -> Option<Vec<Standing>> {
-        let began = Instant::now();
-        // A second hello follows when the first answer named something that has to be asked for
-        // from its start, a third when that in turn was not all.
-        for _ in 0..3 {
-            if let Err(refused) = self.get_token().await {
-                self.refused_session(&refused);
-                return None;
-            }
-            let welcome = match self.shake_hands().await {
-                Ok(welcome) => welcome,
-                Err(why) => {
-                    match why {
-                        Some(code) => self.closed(code),
-                        None => self.lost("connect"),
-                    }
-                    return None;
-                }
-            };
-            if self.needs_another_hello(&welcome) {
-                self.socket = None;
-                continue;
-            }
-            self.failures = 0;
-            self.retry_at = None;
-            let measure = if self.was_connected {
-                self.shared.stats.count(Count::Reconnected);
-                Measure::Resume
-            } else {
-                Measure::Connect
-            };
-            self.was_connected = true;
-            self.shared.stats.record(measure, began.elapsed());
-            return Some(welcome.standings);
-        }
-        self.lost("no_stable_welcome");
-        None
-    }
-
-    async fn get_token(&mut self) -> Result<(), Refused> {
-        if self.token.as_ref().is_some_and(|(_, got)| got.elapsed() < TOKEN_AGE_MAX) {
-            return Ok(());
-        }
-        let session = match &self.role {
-            Role::Customer { visitor } => {
-                session::widget(&self.shared.target, visitor.as_deref()).await?
-            }
-            Role::Seat { user, password } => {
-                session::seat(&self.shared.target, user, password).await?
-            }
-        };
-        if let (Role::Customer { visitor }, Some(given)) = (&mut self.role, session.visitor)
-            && visitor.as_deref() != Some(&given)
-        {
-            self.identity = Some(self.shared.add_identity(&given));
-            *visitor = Some(given);
-        }
-        self.token = Some((session.token, Instant::now()));
-        Ok(())
-    }
-
-    fn refused_session(&mut self, refused: &Refused) {
-        match refused {
-            Refused::Answer { code, retry_after, .. } => {
-                self.shared.stats.error(code);
-                self.back_off();
-                if let Some(wait) = retry_after {
-                    self.retry_at = Some(Instant::now() + *wait);
-                }
-            }
-            Refused::Transport(_) => self.lost("connect"),
-        }
-    }
-
-    /// The close code, if there was one, when it fails.
-    async fn shake_hands(&mut self) -> Result<Welcome, Option<u16>> {
-        let path = match self.role {
-            Role::Customer { .. } => "/v1/widget",
-            Role::Seat { .. } => "/v1/seat",
-        };
-        let mut socket = socket::open(&self.shared.target, path).await.map_err(|_| None)?;
-        let last_seq: Vec<_> = self
-            .cursors
-            .iter()
-            .map(|(conversation, cursor)| (*conversation, cursor.last))
-            .collect();
-        let token = self.token.as_ref().map_or("", |(token, _)| token.as_str());
-        let hello = frame::hello(token, self.session, &last_seq);
-        self.last_sent = Instant::now();
-        socket.send(Message::text(hello)).await.map_err(|_| None)?;
-
-        let until = Instant::now() + WELCOME_WAIT;
-        let welcome = loop {
-            match timeout_at(until, socket.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => {
-                    let frame = Frame::decode(text.as_str()).map_err(|_| None)?;
-                    match &*frame.kind_of_frame {
-                        "welcome" => break Welcome::new(&frame, !last_seq.is_empty()),
-                        "error" => {
-                            self.shared.stats.error(frame.code.as_deref().unwrap_or("no_code"));
-                        }
-                        _ => {}
-                    }
-                }
-                Ok(Some(Ok(Message::Close(close)))) => {
-                    return Err(Some(close.map_or(1005, |close| u16::from(close.code))));
-                }
-                Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(_)) | None) | Err(_) => return Err(None),
-            }
-        };
-        self.session = welcome.session.or(self.session);
-        self.heartbeat = welcome.heartbeat;
-        self.last_heard = Instant::now();
-        self.socket = Some(socket);
-        Ok(welcome)
-    }
-
-    /// Brings what is followed in line with what the server has; true when it has to be asked for
-    /// something else than this hello did.
-    fn needs_another_hello(&mut self, welcome: &Welcome) -> bool {
-        let listed = |conversation: &Uuid| {
-            welcome.standings.iter().any(|standing| standing.conversation == *conversation)
-        };
-        let mut again = false;
-        if welcome.asked && welcome.recovered {
-            self.shared.stats.count(Count::Resumed);
-        }
-        if welcome.asked && !welcome.recovered {
-            let gone: Vec<Uuid> =
-                self.cursors.keys().filter(|followed| !listed(followed)).copied().collect();
-            for conversation in &gone {
-                self.shared.recorder.end_view(*conversation, self.viewer, End::Left);
-                self.cursors.remove(conversation);
-            }
-            if gone.is_empty() {
-                self.shared.stats.count(Count::NotRecovered);
-                for (conversation, cursor) in &mut self.cursors {
-                    self.shared.recorder.restart(*conversation, self.viewer);
-                    *cursor = Cursor::default();
-                }
-            }
-            again |= !self.cursors.is_empty();
-        }
-        for standing in &welcome.standings {
-            let conversation = standing.conversation;
-            if !self.cursors.contains_key(&conversation) && !self.past.contains(&conversation) {
-                // Opened or assigned just before the connection broke: its beginning was missed.
-                self.shared.recorder.begin_view(conversation, self.viewer);
-                self.cursors.insert(conversation, Cursor::default());
-                again = true;
-            }
-        }
-        again
-    }
-
     fn take(&mut self, text: &str) -> Option<Incoming> {
         let Ok(frame) = Frame::decode(text) else {
             self.shared.stats.error("unreadable_frame");
@@ -740,56 +530,5 @@ impl Link {
         }
         self.cursors.insert(conversation, cursor);
         Some(Incoming::Accepted { offer, conversation, history })
-    }
-}
-
-struct Welcome {
-    session: Option<Uuid>,
-    heartbeat: Duration,
-    recovered: bool,
-    /// Whether the hello named anything.
-    asked: bool,
-    standings: Vec<Standing>,
-}
-
-impl Welcome {
-    fn new(frame: &Frame<'_>, asked: bool) -> Self {
-        Self {
-            session: frame.session,
-            heartbeat: Duration::from_millis(frame.heartbeat_ms.unwrap_or(5_000).max(100)),
-            recovered: frame.recovered,
-            asked,
-            standings: frame.conversations.clone(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_burst_then_a_steady_rate_below_the_limit() {
-        let start = Instant::now();
-        let mut pace = Pace { left: MESSAGES.1, at: start };
-
-        assert!((0..18).all(|_| pace.take(start).is_ok()));
-        let wait = pace.take(start).expect_err("the burst is used up");
-        assert!(wait > Duration::from_millis(100));
-        let later = start + wait + Duration::from_millis(1);
-        assert!(pace.take(later).is_ok());
-        assert!(pace.take(later).is_err());
-    }
-
-    #[test]
-    fn only_the_next_number_moves_the_cursor() {
-        let mut cursor = Cursor::default();
-
-        assert_eq!(cursor.place(1, 1), Place::Next);
-        assert_eq!(cursor.place(1, 3), Place::Gap);
-        assert_eq!(cursor.place(1, 2), Place::Next);
-        assert_eq!(cursor.place(1, 1), Place::Known);
-        assert_eq!(cursor.place(2, 3), Place::NewEpoch);
-        assert_eq!(cursor.last, 2);
     }
 }
