@@ -35,18 +35,18 @@ pub enum Role {
 /// Runs a connection from its first frame to its end.
 pub async fn run(
     gateway: Arc<Gateway>,
-    stream: WebSocketStream<TcpStream>,
+    stream: Box<WebSocketStream<TcpStream>>,
     role: Role,
     origin: Option<String>,
 ) {
     let limits = &gateway.limits;
     let mut socket = Socket::new(stream, limits.peer_dead_after);
     let within = limits.handshake;
-    let hello = identify(&gateway, &mut socket, role, origin.as_deref(), within).await;
+    let hello = Box::pin(identify(&gateway, &mut socket, role, origin.as_deref(), within)).await;
     let identified = match hello {
         Ok(identified) => identified,
         Err(None) => return,
-        Err(Some(code)) => return close(&gateway, socket, code).await,
+        Err(Some(code)) => return Box::pin(close(&gateway, socket, code)).await,
     };
     // Everything that an open connection needs for long is in one place on the heap; what the hello
     // needed is freed before.
@@ -96,14 +96,14 @@ async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Iden
     connection.leave();
     connection.gateway.metrics.shift(gauge, -1);
     if let Some(code) = end {
-        close(&connection.gateway, socket, code).await;
+        Box::pin(close(&connection.gateway, socket, code)).await;
     }
 }
 
 impl Connection {
     /// Serves the connection; gives the code to close with, or `None` when the peer is gone.
     async fn live(&mut self, socket: &mut Socket, resume: Resume) -> Option<CloseCode> {
-        let mut frames = match self.attach(resume).await {
+        let mut frames = match Box::pin(self.attach(resume)).await {
             Ok(frames) => frames,
             Err(code) => return Some(code),
         };
@@ -314,5 +314,29 @@ pub(super) enum NotTaken {
 impl From<Refusal> for NotTaken {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_bytes<F: Future>(
+        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<TcpStream>>, Role, Option<String>) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    fn open_bytes<F: Future>(_: impl FnOnce(Arc<Gateway>, Socket, Role, Identified) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Tens of thousands of sockets are open and silent; each costs its futures and its buffer. What
+    /// is needed once, as for hello, attaching and closing, has to live in boxes of its own.
+    #[test]
+    fn a_silent_connection_is_small() {
+        let bytes = future_bytes(run) + open_bytes(open) + size_of::<Connection>();
+
+        assert!(bytes <= 1_536, "{bytes} bytes");
     }
 }

@@ -54,9 +54,12 @@ fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response 
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         if let Some(socket) = websocket(upgraded, &gateway.limits).await {
-            connection::run(gateway, socket, role, origin).await;
+            // A task of its own: what the upgrade needed is freed.
+            tokio::spawn(async move {
+                connection::run(gateway, socket, role, origin).await;
+                drop(permit);
+            });
         }
-        drop(permit);
     });
     response
 }
@@ -106,8 +109,9 @@ fn switch_protocols(headers: &HeaderMap, accept: String) -> Response {
     response
 }
 
-/// The WebSocket straight on its TCP stream, without the layers of HTTP.
-async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<WebSocketStream<TcpStream>> {
+/// The WebSocket straight on its TCP stream, without the layers of HTTP. On the heap at once: it is
+/// handed on from future to future, and each of them would keep room for a copy.
+async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<Box<WebSocketStream<TcpStream>>> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(limits.read_buffer_bytes)
@@ -115,5 +119,6 @@ async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<WebSocketStrea
         .max_frame_size(Some(limits.frame_bytes_max));
     let stream = parts.io.into_inner();
     let read = parts.read_buf.to_vec();
-    Some(WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config)).await)
+    let socket = WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config));
+    Some(Box::new(Box::pin(socket).await))
 }

@@ -17,7 +17,7 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// The socket of one connection.
 pub struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: Box<WebSocketStream<TcpStream>>,
     write_max: Duration,
 }
 
@@ -36,7 +36,7 @@ pub enum Received {
 
 impl Socket {
     /// A socket whose peer must read within `write_max` what is written.
-    pub fn new(stream: WebSocketStream<TcpStream>, write_max: Duration) -> Self {
+    pub fn new(stream: Box<WebSocketStream<TcpStream>>, write_max: Duration) -> Self {
         Self { stream, write_max }
     }
 
@@ -80,7 +80,7 @@ impl Socket {
     pub async fn close(mut self, code: CloseCode) {
         let frame = CloseFrame { code: code.number().into(), reason: code.as_str().into() };
         let close = async {
-            if self.stream.close(Some(frame)).await.is_ok() {
+            if WebSocketStream::close(&mut self.stream, Some(frame)).await.is_ok() {
                 while let Some(Ok(_)) = self.stream.next().await {}
             }
         };
