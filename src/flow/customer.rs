@@ -309,3 +309,54 @@ pub(super) fn contact(
         only: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::domain::{CustomerId, CustomerKey, ShopId};
+    use crate::flow::{CustomerRef, Envelope, Input, Link, Profile, Settings};
+
+    #[test]
+    fn a_frame_that_is_read_after_its_socket_is_gone_leaves_no_customer_behind() {
+        let settings = Settings {
+            ack_level: "durable",
+            conversations_max: 1,
+            messages_per_conversation_max: 1,
+            resume_for: Duration::ZERO,
+            customer_silence_ask: Duration::ZERO,
+            customer_silence_close: Duration::ZERO,
+            dedup: crate::dedup::Settings::default(),
+        };
+        let mut shard = Shard::new(settings, Arc::default(), 7);
+        let customer = CustomerRef { shop: ShopId::from("demo"), id: CustomerId::from("ana") };
+        let unknown = ConversationId::new(1, CustomerKey::of(&customer.shop, &customer.id), 1);
+        let frame = FromCustomer {
+            profile: Arc::new(Profile {
+                customer,
+                verified: None,
+                locale: None,
+                time_zone: None,
+                region: None,
+            }),
+            link: Link {
+                outbox: Arc::new(crate::deliver::Outbox::new(1)),
+                session: uuid::Uuid::nil(),
+            },
+            frame: None,
+            act: CustomerAct::Send {
+                id: MessageId::from_uuid(uuid::Uuid::nil()),
+                conversation: Some(unknown),
+                text: "hola".into(),
+            },
+        };
+
+        let envelope = Envelope { caused_at: Instant::now(), input: Input::Customer(frame) };
+        let mut turn = Turn::default();
+        shard.handle(Timestamp::default(), envelope, &mut turn);
+
+        assert!(shard.customers.is_empty());
+        assert_eq!(turn.deliveries.len(), 1, "the error");
+    }
+}
