@@ -161,7 +161,7 @@ impl App {
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
-        let newest = restore(replay, &mut shards, &owners);
+        let (newest, damaged) = restore(replay, &mut shards, &owners);
         let oldest_needed = shards.iter().map(|shard| {
             AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
         });
@@ -199,6 +199,9 @@ impl App {
         let understanders = Arc::new(understanders);
         for (index, mut shard) in shards.into_iter().enumerate() {
             let mut first = Turn::default();
+            if damaged {
+                shard.begin_epoch(clock.now(), &mut first);
+            }
             shard.resume(Instant::now(), &mut first);
             let task = ShardTask {
                 index,
@@ -293,8 +296,8 @@ fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
 }
 
-/// Replays the journal into the shards; gives the newest segment seen.
-fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> SegmentId {
+/// Replays the journal into the shards; gives the newest segment seen and whether there was damage.
+fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (SegmentId, bool) {
     let mut newest = SegmentId::FIRST;
     let mut unknown = 0u64;
     for item in &mut replay {
@@ -317,10 +320,7 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> Segment
     }
     let summary = replay.summary();
     let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
-    if damaged > 0 {
-        shards.iter_mut().for_each(Shard::begin_epoch);
-    }
     let conversations: usize = shards.iter().map(Shard::len).sum();
     tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
-    newest
+    (newest, damaged > 0)
 }

@@ -252,6 +252,7 @@ impl Conversation {
                     self.latest = Some(Understanding { pii: Vec::new(), ..u.clone() });
                 }
             }
+            Fact::Epoch(epoch) => self.epoch = *epoch,
             Fact::AskedForPerson => self.asked_for_person = true,
             Fact::Waits(contact) => {
                 self.stage = Stage::Waiting(Box::new(contact.clone()));

@@ -33,6 +33,8 @@ pub enum Fact {
         /// What was read out of it; `None` when that failed.
         understanding: Option<Understanding>,
     },
+    /// It has another epoch than the one it began with.
+    Epoch(u32),
     /// The customer asked for a person.
     AskedForPerson,
     /// It waits for a seat.

@@ -26,6 +26,7 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use super::conversation::Conversation;
 use super::fact::{Fact, Opened, Record};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
+use super::step::Step;
 use super::turn::{Delivery, Turn};
 
 /// What a shard needs of the configuration.
@@ -211,10 +212,16 @@ impl Shard {
         self.conversations.values().map(|conversation| conversation.first_segment).min()
     }
 
-    /// Gives every conversation that it holds a new epoch: what clients hold may no longer be so.
-    pub fn begin_epoch(&mut self) {
-        for conversation in self.conversations.values_mut() {
-            conversation.epoch += 1;
+    /// Gives every conversation that it holds a new epoch: what clients hold may no longer be so. The
+    /// journal keeps it, since it holds also when the damage is no longer there to be seen.
+    pub fn begin_epoch(&mut self, now: Timestamp, turn: &mut Turn) {
+        let mut conversations: Vec<_> = self.conversations.values_mut().collect();
+        conversations.sort_unstable_by_key(|conversation| conversation.id);
+        for conversation in conversations {
+            let epoch = conversation.epoch + 1;
+            let mut step = Step::new(conversation, now);
+            step.fact(Fact::Epoch(epoch));
+            step.finish(turn);
         }
     }
 

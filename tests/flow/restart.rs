@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tradewind::domain::{Guess, Intent, SeatId, Timestamp, TransferTarget};
 use tradewind::flow::{CustomerAct, SeatAct};
+use tradewind::protocol::Resume;
 use tradewind::schedule::Command;
 
-use super::world::{MINUTE, Socket, World, conversation_of, kinds, shop, text};
+use super::world::{MINUTE, Socket, World, conversation_of, customer, kinds, shop, text};
 
 /// The middle of the night of the only seat that speaks Korean.
 fn night_of_the_korean_seat(world: &mut World) -> Socket {
@@ -120,4 +121,17 @@ fn the_fence_of_a_conversation_grows_over_a_restart() {
     let second = accept(&mut after, &seat, "lucia");
 
     assert!(second > first, "{second} after {first}");
+}
+
+#[test]
+fn an_epoch_that_began_with_damage_lasts_when_the_damage_is_gone() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "hola");
+
+    world.begin_epoch();
+
+    let mut after = world.restarted();
+    let held = after.attach(customer("ana"), Resume::default()).attached().held;
+    assert_eq!(held[0].epoch, 2);
 }

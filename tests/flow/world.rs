@@ -122,6 +122,13 @@ impl World {
         next
     }
 
+    /// What a start does after it has met damage in the journal.
+    pub fn begin_epoch(&mut self) {
+        let mut turn = Turn::default();
+        self.shard.begin_epoch(self.now, &mut turn);
+        self.settle(turn);
+    }
+
     pub fn message_id(&mut self) -> MessageId {
         self.next_id += 1;
         MessageId::from_uuid(Uuid::from_u128(self.next_id))
