@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use uuid::Uuid;
 
 use crate::dedup::{self, Recent, Seen};
 use crate::deliver::Outbox;
@@ -57,8 +58,8 @@ pub struct Conversation {
     pub accepting: Option<OfferId>,
     /// The fence of the last assignment.
     pub last_fence: u64,
-    /// Where the owner asked to hand it, until the scheduler has decided.
-    pub transfer_to: Option<TransferTarget>,
+    /// What the owner asked to hand it on, until the scheduler has decided.
+    pub handing_on: Option<HandingOn>,
     /// The ids of its messages.
     pub seen: Seen,
     /// What the customer said lately.
@@ -102,6 +103,17 @@ pub struct Owned {
     pub contact: Contact,
     /// Whether the owner has written.
     pub replied: bool,
+}
+
+/// A transfer that is asked for.
+#[derive(Debug)]
+pub struct HandingOn {
+    /// To whom.
+    pub to: TransferTarget,
+    /// Where a refusal goes.
+    pub asked_by: Arc<Outbox>,
+    /// The id that it should repeat.
+    pub frame: Option<Uuid>,
 }
 
 /// A message between its acceptance and the moment its viewers get it.
@@ -157,7 +169,7 @@ impl Conversation {
             seat_sees_after: 0,
             accepting: None,
             last_fence: 0,
-            transfer_to: None,
+            handing_on: None,
             seen: Seen::default(),
             recent: Recent::default(),
             in_flight: SmallVec::new(),

@@ -5,18 +5,21 @@ use crate::domain::{
     ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget,
 };
 use crate::metrics::names::{Counter, OfferAnswer, Outcome};
-use crate::protocol::{Offer, ServerFrame, encode};
-use crate::schedule::{Command, Decision, TakeBackReason, WithdrawReason};
+use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
+use crate::schedule::{Command, Decision, RefuseReason, TakeBackReason, WithdrawReason};
 
-use super::conversation::{Conversation, Stage};
+use super::conversation::{Conversation, HandingOn, Stage};
 use super::fact::Fact;
-use super::shard::{Cause, Shard};
+use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::turn::{Timing, Turn};
 use super::viewers::deliver;
 
 impl Shard {
     pub(super) fn decided(&mut self, cause: Cause, decision: Decision, turn: &mut Turn) {
+        if let Decision::Refused { conversation: Some(id), reason, .. } = decision {
+            return self.transfer_refused(id, reason, turn);
+        }
         let Some(id) = decision.conversation() else { return };
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
         match decision {
@@ -47,6 +50,14 @@ impl Shard {
             Decision::SeatState { .. } | Decision::Refused { .. } => {}
         }
         self.conversations.insert(id, conversation);
+    }
+
+    fn transfer_refused(&mut self, id: ConversationId, reason: RefuseReason, turn: &mut Turn) {
+        let conversation = self.conversations.get_mut(&id);
+        if let Some(asked) = conversation.and_then(|conversation| conversation.handing_on.take()) {
+            let (code, message) = refusal(reason);
+            refuse(turn, &asked.asked_by, asked.frame, code, message);
+        }
     }
 
     fn offered(
@@ -167,8 +178,8 @@ impl Shard {
         contact.only = None;
         self.disown(conversation, seat);
         let mut step = Step::new(conversation, now);
-        let to = step.conversation.transfer_to.take();
-        if let (TakeBackReason::Transferred, Some(to)) = (reason, to) {
+        let handing_on = step.conversation.handing_on.take();
+        if let (TakeBackReason::Transferred, Some(HandingOn { to, .. })) = (reason, handing_on) {
             // As the scheduler has it, so that a restart sends it there too.
             match &to {
                 TransferTarget::Seat(seat) => contact.only = Some(seat.clone()),
@@ -184,6 +195,16 @@ impl Shard {
             ServerFrame::TakenBack { conversation: conversation.id, reason: reason.as_str() };
         let links = self.seat_links(&conversation.opened.shop, seat);
         deliver(links, None, &encode(&frame).into(), turn);
+    }
+}
+
+/// A refusal of the scheduler as a seat is told it.
+pub(super) const fn refusal(reason: RefuseReason) -> (ErrorCode, &'static str) {
+    match reason {
+        RefuseReason::OfferExpired => (ErrorCode::OfferExpired, "the offer is over"),
+        RefuseReason::OfferTaken => (ErrorCode::OfferTaken, "another seat took it"),
+        RefuseReason::NotFound => (ErrorCode::NotFound, "no such offer, seat or skill"),
+        RefuseReason::Forbidden => (ErrorCode::Forbidden, "it belongs to another seat"),
     }
 }
 

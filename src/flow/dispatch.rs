@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::domain::{SeatState, ShopId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge};
-use crate::protocol::{CloseCode, ErrorCode, ServerFrame, encode};
+use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
 use crate::schedule::{Command, Decision, RefuseReason, Scheduler, SeatView, WaitingView};
 
+use super::decided::refusal;
 use super::input::{Envelope, Input, Link, SeatRef};
 use super::task::Owners;
 
@@ -195,7 +196,12 @@ impl Driver {
         asked_by: Option<(&Link, Option<Uuid>)>,
     ) {
         for decision in decisions {
-            if let Some(conversation) = decision.conversation() {
+            let refused = match &decision {
+                // Its owner knows who asked, and through which frame.
+                Decision::Refused { conversation, .. } => *conversation,
+                _ => None,
+            };
+            if let Some(conversation) = decision.conversation().or(refused) {
                 let envelope = Envelope { caused_at, input: Input::Decided(decision) };
                 self.owners.follow_up(self.owners.of_conversation(conversation), envelope);
                 continue;
@@ -218,12 +224,7 @@ impl Driver {
         reason: RefuseReason,
         asked_by: Option<(&Link, Option<Uuid>)>,
     ) {
-        let (code, message) = match reason {
-            RefuseReason::OfferExpired => (ErrorCode::OfferExpired, "the offer is over"),
-            RefuseReason::OfferTaken => (ErrorCode::OfferTaken, "another seat took it"),
-            RefuseReason::NotFound => (ErrorCode::NotFound, "no such offer, seat or skill"),
-            RefuseReason::Forbidden => (ErrorCode::Forbidden, "it belongs to another seat"),
-        };
+        let (code, message) = refusal(reason);
         self.metrics.count(Counter::Refused(code));
         let id = asked_by.and_then(|(_, frame)| frame);
         let frame = encode(&ServerFrame::Error { id, code, message, retry_after_ms: None });

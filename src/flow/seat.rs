@@ -8,7 +8,7 @@ use crate::metrics::names::{Counter, From, Repeat};
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::schedule::Command;
 
-use super::conversation::{Conversation, Stage};
+use super::conversation::{Conversation, HandingOn, Stage};
 use super::customer::FULL;
 use super::dispatch::{Dispatch, SeatLine};
 use super::fact::{Fact, Noted};
@@ -70,7 +70,14 @@ impl Shard {
             }
             SeatAct::Note(text) => self.seat_notes(cause, frame, conversation, text, turn),
             SeatAct::Transfer(to) => {
-                conversation.transfer_to = Some(to.clone());
+                if conversation.handing_on.is_some() {
+                    return Err((ErrorCode::Conflict, "it is being handed on already"));
+                }
+                conversation.handing_on = Some(HandingOn {
+                    to: to.clone(),
+                    asked_by: frame.link.outbox.clone(),
+                    frame: frame.frame,
+                });
                 let command = Command::Transfer {
                     shop: frame.seat.shop.clone(),
                     conversation: conversation.id,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{OfferId, SeatId};
+use tradewind::domain::{OfferId, SeatId, TransferTarget};
 use tradewind::flow::{CustomerAct, Input, SeatAct, Settings};
 use tradewind::schedule::Command;
 
@@ -132,4 +132,29 @@ fn a_seat_learns_what_it_accepted_before_it_learns_that_it_ended() {
     world.understand();
 
     assert_eq!(kinds(&seat.frames()), ["accepted", "closed"]);
+}
+
+#[test]
+fn a_refused_transfer_is_answered_by_its_id_and_does_not_name_the_next_one() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    seat.frames();
+    let skill = |name: &str| SeatAct::Transfer(TransferTarget::Skill(name.into()));
+    let frame = uuid::Uuid::from_u128(7);
+    let mut unknown = seat.seat_input(conversation, skill("juggling"));
+    if let Input::Seat(from) = &mut unknown {
+        from.frame = Some(frame);
+    }
+
+    // Both are on their way before the scheduler has looked at the first.
+    world.inputs(vec![unknown, seat.seat_input(conversation, skill("orders"))]);
+
+    let errors = seat.frames();
+    let codes: Vec<_> = errors.iter().map(|error| error["code"].as_str()).collect();
+    assert_eq!(codes, [Some("conflict"), Some("not_found")]);
+    assert_eq!(errors[1]["id"], frame.to_string());
+    world.seat_acts(&seat, conversation, skill("orders"));
+    assert_eq!(kinds(&seat.frames())[..2], ["transferred", "taken_back"]);
 }

@@ -21,7 +21,7 @@ use tradewind::flow::{
     Viewer,
 };
 use tradewind::protocol::Resume;
-use tradewind::schedule::{self, Command, Roster, Scheduler};
+use tradewind::schedule::{self, Command, Decision, Roster, Scheduler};
 use uuid::Uuid;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -161,7 +161,10 @@ impl World {
         let decisions = self.scheduler.apply(self.now, command);
         let inputs: Vec<Input> = decisions
             .into_iter()
-            .filter(|decision| decision.conversation().is_some())
+            .filter(|decision| {
+                let refused = matches!(decision, Decision::Refused { conversation: Some(_), .. });
+                refused || decision.conversation().is_some()
+            })
             .map(Input::Decided)
             .collect();
         if !inputs.is_empty() {
