@@ -1,0 +1,65 @@
+//! Shops drawn by chance, the same for the same seed.
+
+use tradewind::domain::ShopId;
+use tradewind::schedule::Roster;
+
+use super::schedule_common::*;
+
+pub const LANGUAGES: [&str; 6] = ["en", "es", "th", "vi", "pt", "sw"];
+pub const SKILLS: [&str; 4] = ["orders", "refunds", "returns", "alchemy"];
+pub const REGIONS: [&str; 3] = ["sea", "latam", "nowhere"];
+const SPANS: [&str; 5] =
+    ["always", "Mon-Fri 09:00-17:00", "Wed 10:20-10:50", "Wed-Thu 22:00-10:40", "Sun 00:00-24:00"];
+const ZONES: [&str; 4] = ["UTC", "Asia/Bangkok", "America/Sao_Paulo", "Europe/Berlin"];
+
+/// Splitmix64: the same numbers on every machine and with every version of every crate.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+
+    pub fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
+    pub fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+pub fn rosters(random: &mut Random) -> Vec<Roster> {
+    (0..3)
+        .map(|shop| {
+            let seats = (0..4 + 5 * shop).map(|n| {
+                let mut languages = vec![random.pick(&LANGUAGES[..5])];
+                languages.extend((0..2).filter_map(|_| {
+                    let more = random.pick(&LANGUAGES[..5]);
+                    random.one_in(2).then_some(more)
+                }));
+                languages.sort_unstable();
+                languages.dedup();
+                let mut skills = vec![random.pick(&SKILLS[..3]), random.pick(&SKILLS[..3])];
+                skills.sort_unstable();
+                skills.dedup();
+                let regions =
+                    if random.one_in(3) { vec![random.pick(&REGIONS[..2])] } else { vec![] };
+                let spans = if random.one_in(2) { "always" } else { random.pick(&SPANS) };
+                seat(&format!("seat-{n}"), &languages, &skills)
+                    .slots(1 + random.below(3) as u8)
+                    .regions(&regions)
+                    .hours(random.pick(&ZONES), &[spans])
+            });
+            Roster {
+                shop: ShopId::from(format!("shop-{shop}")),
+                seats: seats.collect(),
+                fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
+            }
+        })
+        .collect()
+}
