@@ -39,6 +39,8 @@ const SHORT_TRUST_MAX: f32 = 3.0;
 pub struct Scratch {
     chars: Vec<char>,
     features: Vec<u64>,
+    /// Where the records of the features begin.
+    rows: Vec<usize>,
     pooled: Vec<f32>,
     languages: Vec<f32>,
     intents: Vec<f32>,
@@ -95,6 +97,8 @@ pub struct DataSource {
 /// A trained model, ready to read messages.
 pub struct Model {
     parts: Parts,
+    /// The vector instructions of this machine.
+    arch: pulp::Arch,
 }
 
 /// The bytes of a file at the start of a cache line, where records are to begin.
@@ -128,7 +132,7 @@ impl Model {
 
     /// A model from its pieces, as the trainer has them.
     pub(super) fn from_parts(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts })
+        Arc::new(Self { parts, arch: pulp::Arch::new() })
     }
 
     /// The languages that the model tells apart.
@@ -160,7 +164,19 @@ impl Model {
     }
 
     fn score(&self, text: &str, hint: &Hint, scratch: &mut Scratch) {
-        self.pool(text, scratch);
+        self.gather(text, scratch);
+        // The same sums in the same order, with the widest registers that this machine has.
+        self.arch.dispatch(
+            #[inline(always)]
+            || {
+                self.pool_rows(scratch);
+                self.read_out(hint, scratch);
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn read_out(&self, hint: &Hint, scratch: &mut Scratch) {
         let temperatures = self.parts.header.temperatures;
         let [language, intent, sentiment] = &self.parts.heads;
         let pooled = &scratch.pooled;
@@ -174,18 +190,29 @@ impl Model {
         softmax(&mut scratch.sentiments);
     }
 
-    /// The weighted sum of the rows of the features of `text`, see [`pooling_scale`].
-    pub(super) fn pool(&self, text: &str, scratch: &mut Scratch) {
+    /// Finds the features of `text`.
+    fn gather(&self, text: &str, scratch: &mut Scratch) {
         text::normalise(text, &mut scratch.chars);
         features::extract(&scratch.chars, &mut scratch.features);
+    }
+
+    /// The weighted sum of the rows of the features, see [`pooling_scale`].
+    #[inline(always)]
+    fn pool_rows(&self, scratch: &mut Scratch) {
         let (dims, record_bytes) = (self.parts.header.dims, self.parts.header.record_bytes());
         scratch.pooled.clear();
         scratch.pooled.resize(dims, 0.0);
+        scratch.rows.clear();
+        let rows = scratch.features.iter().filter_map(|f| table::find(&self.parts.tags, *f));
+        scratch.rows.extend(rows.map(|row| row * record_bytes));
+        // The table is larger than the caches near the core. One byte of each record, all at once,
+        // lets the memory fetch them side by side instead of one after the other.
+        let touched = scratch.rows.iter().fold(0, |all, at| all ^ self.parts.records[*at]);
+        std::hint::black_box(touched);
         let (mut total, mut gains) = (0.0, 0.0);
         let (first_half, second_half) = scratch.pooled.split_at_mut(dims / 2);
-        for &feature in &scratch.features {
-            let Some(row) = table::find(&self.parts.tags, feature) else { continue };
-            let record = &self.parts.records[row * record_bytes..(row + 1) * record_bytes];
+        for &at in &scratch.rows {
+            let record = &self.parts.records[at..at + record_bytes];
             let (head, values) = record.split_at(RECORD_HEAD);
             let gain = from_bf16([head[0], head[1]]);
             total += from_bf16([head[2], head[3]]);
@@ -207,7 +234,8 @@ impl Model {
 
     /// Raw outputs of one head, without temperature, for calibration.
     pub(super) fn head_logits(&self, text: &str, head: usize, scratch: &mut Scratch) -> Vec<f32> {
-        self.pool(text, scratch);
+        self.gather(text, scratch);
+        self.pool_rows(scratch);
         let mut logits = Vec::new();
         self.parts.heads[head].logits(&scratch.pooled, 1.0, &mut logits);
         logits
@@ -237,6 +265,7 @@ impl Manifest {
 }
 
 impl format::Linear {
+    #[inline(always)]
     fn logits(&self, pooled: &[f32], temperature: f32, out: &mut Vec<f32>) {
         out.clear();
         let rows = self.weights.chunks_exact(pooled.len()).zip(&self.bias);
@@ -248,6 +277,7 @@ impl format::Linear {
 const LANES: usize = 8;
 
 /// The scalar product, with sums in a fixed order: quick, and the same on every machine.
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     let (a8, b8) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
