@@ -99,7 +99,7 @@ fn a_speaker_whose_connection_flickers_keeps_her_lane() {
 }
 
 #[test]
-fn when_the_shift_of_the_last_speaker_has_ended_the_fallback_opens() {
+fn when_the_shift_of_the_last_speaker_has_ended_those_who_wait_get_a_ticket() {
     let mut centre = Centre::new(vec![
         seat("ann", &["en"], &["orders"]),
         seat("nok", &["th"], &["orders"]).hours("UTC", &["Wed 08:00-10:01"]),
@@ -109,9 +109,11 @@ fn when_the_shift_of_the_last_speaker_has_ended_the_fallback_opens() {
     centre.arrive_and_accept(contact(1).language("th"));
     centre.seat_spoke(1);
     centre.arrive(contact(2).language("th"));
-    assert_eq!(offers(&centre.until(64_999)), []);
+    assert_eq!(ticket(&centre.until(59_999)), None);
 
-    assert_eq!(one_offer(&centre.until(65_000)).1, "ann");
+    let told = ticket(&centre.until(60_000));
+
+    assert_eq!(told.map(|(reason, _)| reason), Some(TicketReason::Hours));
 }
 
 #[test]

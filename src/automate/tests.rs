@@ -150,9 +150,9 @@ fn an_unsure_model_leaves_the_answer_to_a_person() {
     let decide =
         |understood: &Understanding| why(decide(&first("can I return it", understood), &shop, NOW));
 
-    understood.intent.confidence = 0.79;
+    understood.intent.confidence = 0.64;
     assert_eq!(decide(&understood), Some(WhySeat::IntentUnsure));
-    understood.intent.confidence = 0.8;
+    understood.intent.confidence = 0.65;
     assert_eq!(decide(&understood), None);
     understood.language.confidence = 0.79;
     assert_eq!(decide(&understood), Some(WhySeat::LanguageUnsure));

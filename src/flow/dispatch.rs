@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::domain::{SeatState, ShopId};
 use crate::metrics::Metrics;
-use crate::metrics::names::{Counter, Gauge};
+use crate::metrics::names::{Counter, Gauge, OfferAnswer};
 use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
 use crate::schedule::{Command, Decision, RefuseReason, Scheduler, SeatView, WaitingView};
@@ -182,7 +182,12 @@ impl Driver {
 
     fn wish(&mut self, line: SeatLine, frame: Option<Uuid>, command: Command, caused_at: Instant) {
         let is_state = matches!(command, Command::SetState { .. });
+        let is_decline = matches!(command, Command::Decline { .. });
         let decisions = self.scheduler.apply(self.clock.now(), command);
+        let is_refused = decisions.iter().any(|d| matches!(d, Decision::Refused { .. }));
+        if is_decline && !is_refused {
+            self.metrics.count(Counter::Offer(OfferAnswer::Declined));
+        }
         self.carry_out(decisions, caused_at, Some((&line.link, frame)));
         if is_state {
             self.show_state(&line.seat);
