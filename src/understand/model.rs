@@ -39,12 +39,23 @@ const SHORT_TRUST_MAX: f32 = 3.0;
 pub struct Scratch {
     chars: Vec<char>,
     features: Vec<u64>,
-    /// Where the records of the features begin.
-    rows: Vec<usize>,
+    rows: Vec<u32>,
+    records: Vec<Record>,
     pooled: Vec<f32>,
     languages: Vec<f32>,
     intents: Vec<f32>,
     sentiments: Vec<f32>,
+}
+
+/// The record of a feature.
+#[derive(Clone, Copy)]
+struct Record {
+    /// Where its values begin.
+    values: usize,
+    /// What its values are multiplied by.
+    gain: f32,
+    /// What it counts in the sum.
+    weight: f32,
 }
 
 /// An understanding with what came second.
@@ -166,13 +177,7 @@ impl Model {
     fn score(&self, text: &str, hint: &Hint, scratch: &mut Scratch) {
         self.gather(text, scratch);
         // The same sums in the same order, with the widest registers that this machine has.
-        self.arch.dispatch(
-            #[inline(always)]
-            || {
-                self.pool_rows(scratch);
-                self.read_out(hint, scratch);
-            },
-        );
+        self.arch.dispatch(Sums { model: self, hint, scratch });
     }
 
     #[inline(always)]
@@ -196,39 +201,60 @@ impl Model {
         features::extract(&scratch.chars, &mut scratch.features);
     }
 
+    /// Finds the records of the features. A feature that the model does not keep has none.
+    #[inline(always)]
+    fn find_records(&self, scratch: &mut Scratch) {
+        let record_bytes = self.parts.header.record_bytes();
+        table::find_all(&self.parts.tags, &scratch.features, &mut scratch.rows);
+        // The table is larger than the caches near the core. One byte of each record, all at once,
+        // lets the memory fetch them side by side instead of one after the other.
+        let mut touched = 0;
+        scratch.records.clear();
+        for row in &scratch.rows {
+            let start = *row as usize * record_bytes;
+            let head = &self.parts.records[start..start + RECORD_HEAD];
+            let gain = from_bf16([head[0], head[1]]);
+            let weight = from_bf16([head[2], head[3]]);
+            touched ^= self.parts.records[start + record_bytes - 1];
+            scratch.records.push(Record { values: start + RECORD_HEAD, gain, weight });
+        }
+        std::hint::black_box(touched);
+    }
+
     /// The weighted sum of the rows of the features, see [`pooling_scale`].
     #[inline(always)]
     fn pool_rows(&self, scratch: &mut Scratch) {
-        let (dims, record_bytes) = (self.parts.header.dims, self.parts.header.record_bytes());
+        self.find_records(scratch);
+        let half = self.parts.header.dims / 2;
         scratch.pooled.clear();
-        scratch.pooled.resize(dims, 0.0);
-        scratch.rows.clear();
-        let rows = scratch.features.iter().filter_map(|f| table::find(&self.parts.tags, *f));
-        scratch.rows.extend(rows.map(|row| row * record_bytes));
-        // The table is larger than the caches near the core. One byte of each record, all at once,
-        // lets the memory fetch them side by side instead of one after the other.
-        let touched = scratch.rows.iter().fold(0, |all, at| all ^ self.parts.records[*at]);
-        std::hint::black_box(touched);
-        let (mut total, mut gains) = (0.0, 0.0);
-        let (first_half, second_half) = scratch.pooled.split_at_mut(dims / 2);
-        for &at in &scratch.rows {
-            let record = &self.parts.records[at..at + record_bytes];
-            let (head, values) = record.split_at(RECORD_HEAD);
-            let gain = from_bf16([head[0], head[1]]);
-            total += from_bf16([head[2], head[3]]);
-            gains += gain;
-            for ((first, second), pair) in
-                first_half.iter_mut().zip(second_half.iter_mut()).zip(values)
-            {
-                *first += gain * f32::from(pair & 0x0f);
-                *second += gain * f32::from(pair >> 4);
+        scratch.pooled.resize(2 * half, 0.0);
+        let (first, second) = scratch.pooled.split_at_mut(half);
+        let mut at = 0;
+        while at + BLOCK_BYTES <= half {
+            let range = at..at + BLOCK_BYTES;
+            let (first, second) = (&mut first[range.clone()], &mut second[range]);
+            sum_block(&self.parts.records, &scratch.records, at, first, second);
+            at += BLOCK_BYTES;
+        }
+        for byte in at..half {
+            for record in &scratch.records {
+                let pair = self.parts.records[record.values + byte];
+                first[byte] += record.gain * f32::from(pair & 0x0f);
+                second[byte] += record.gain * f32::from(pair >> 4);
             }
+        }
+        let (mut total, mut gains) = (0.0, 0.0);
+        for record in &scratch.records {
+            total += record.weight;
+            gains += record.gain;
         }
         if total > 0.0 {
             // The zero of each value was added along; it goes once, for all rows together.
             let zero = gains * f32::from(STEP_ZERO);
             let scale = pooling_scale(total);
-            scratch.pooled.iter_mut().for_each(|sum| *sum = (*sum - zero) * scale);
+            for sum in &mut scratch.pooled {
+                *sum = (*sum - zero) * scale;
+            }
         }
     }
 
@@ -254,6 +280,24 @@ impl Model {
     }
 }
 
+/// The arithmetic of one message. A type and not a closure: only what is inlined into the function
+/// with the wide registers uses them, and the shim around a closure is not.
+struct Sums<'a> {
+    model: &'a Model,
+    hint: &'a Hint,
+    scratch: &'a mut Scratch,
+}
+
+impl pulp::NullaryFnOnce for Sums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.model.pool_rows(self.scratch);
+        self.model.read_out(self.hint, self.scratch);
+    }
+}
+
 impl Manifest {
     /// Reads `models/manifest.toml`.
     ///
@@ -268,9 +312,35 @@ impl format::Linear {
     #[inline(always)]
     fn logits(&self, pooled: &[f32], temperature: f32, out: &mut Vec<f32>) {
         out.clear();
-        let rows = self.weights.chunks_exact(pooled.len()).zip(&self.bias);
-        out.extend(rows.map(|(row, bias)| (dot(row, pooled) + bias) / temperature));
+        out.resize(self.bias.len(), 0.0);
+        for (label, out) in out.iter_mut().enumerate() {
+            let row = &self.weights[label * pooled.len()..(label + 1) * pooled.len()];
+            *out = (dot(row, pooled) + self.bias[label]) / temperature;
+        }
     }
+}
+
+/// Bytes of a record that are summed in one pass over the records: their sums stay in registers.
+const BLOCK_BYTES: usize = 16;
+
+/// Adds one block of each record, times its gain. Plain loops over arrays: they are what the
+/// compiler turns into vector instructions.
+#[inline(always)]
+fn sum_block(table: &[u8], records: &[Record], at: usize, first: &mut [f32], second: &mut [f32]) {
+    let mut low = [0.0_f32; BLOCK_BYTES];
+    let mut high = [0.0_f32; BLOCK_BYTES];
+    for record in records {
+        let start = record.values + at;
+        // A panic here would have to find the sums in memory, so they would be kept there. A record
+        // that lies in the table has its block.
+        let Some(pairs) = table.get(start..start + BLOCK_BYTES) else { continue };
+        for i in 0..BLOCK_BYTES {
+            low[i] += record.gain * f32::from(pairs[i] & 0x0f);
+            high[i] += record.gain * f32::from(pairs[i] >> 4);
+        }
+    }
+    first.copy_from_slice(&low);
+    second.copy_from_slice(&high);
 }
 
 /// Sums that run beside each other: enough for the widest registers in use.
@@ -280,14 +350,24 @@ const LANES: usize = 8;
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
-    let (a8, b8) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a8.zip(b8) {
+    let whole = a.len() / LANES * LANES;
+    let mut at = 0;
+    while at < whole {
+        let (x, y) = (&a[at..at + LANES], &b[at..at + LANES]);
         for i in 0..LANES {
             sums[i] += x[i] * y[i];
         }
+        at += LANES;
     }
-    sums.iter().sum::<f32>() + rest
+    let mut total = 0.0;
+    for sum in sums {
+        total += sum;
+    }
+    let mut rest = 0.0;
+    for i in whole..a.len() {
+        rest += a[i] * b[i];
+    }
+    total + rest
 }
 
 /// The code that the model uses for a language that browsers write in several ways.

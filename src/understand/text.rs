@@ -1,7 +1,7 @@
 //! Brings a message into the form that features are read from.
 
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 /// Characters of a message that are looked at; a longer message says what it wants before that.
 pub const CHARS_MAX: usize = 2_000;
@@ -25,7 +25,13 @@ pub fn normalise(text: &str, out: &mut Vec<char>) {
         text.chars().take(CHARS_MAX).for_each(|c| sink.push(c.to_ascii_lowercase()));
     } else {
         // The bound is taken before NFKC, which turns some single characters into eighteen.
-        text.chars().take(CHARS_MAX).nfkc().flat_map(char::to_lowercase).for_each(|c| sink.push(c));
+        let chars = text.chars().take(CHARS_MAX);
+        // Most texts are in that form already, and asking is much cheaper than composing.
+        if is_nfkc_quick(chars.clone()) == IsNormalized::Yes {
+            chars.for_each(|c| sink.push_lower(c));
+        } else {
+            chars.nfkc().for_each(|c| sink.push_lower(c));
+        }
     }
 }
 
@@ -35,11 +41,20 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    fn push_lower(&mut self, c: char) {
+        if c.is_ascii() {
+            self.push(c.to_ascii_lowercase());
+        } else {
+            c.to_lowercase().for_each(|c| self.push(c));
+        }
+    }
+
     fn push(&mut self, c: char) {
         if is_invisible(c) {
             return;
         }
         let c = match c {
+            'a'..='z' => c,
             c if c.is_numeric() => DIGIT,
             '\u{2018}' | '\u{2019}' | '\u{02bc}' | '`' | '´' => '\'',
             c if c.is_whitespace() || c.is_control() => ' ',
