@@ -1,8 +1,8 @@
 //! Decimal digits of the scripts that customers write in.
 
-/// First digit of each run of ten that customers of cross-border shops type.
-const ZEROS: [char; 9] = [
-    '0', '\u{0660}', // Arabic
+/// First digit of each run of ten that customers of cross-border shops type, beside ASCII.
+const ZEROS: [char; 8] = [
+    '\u{0660}', // Arabic
     '\u{06f0}', // Persian, Urdu
     '\u{0966}', // Devanagari
     '\u{09e6}', // Bengali
@@ -14,6 +14,9 @@ const ZEROS: [char; 9] = [
 
 /// The ASCII digit with the value of `c`; `None` when `c` is no decimal digit.
 pub fn ascii_digit(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return c.is_ascii_digit().then_some(c);
+    }
     ZEROS.iter().find_map(|&zero| {
         let value = (c as u32).checked_sub(zero as u32).filter(|value| *value < 10)?;
         char::from_digit(value, 10)

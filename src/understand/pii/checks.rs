@@ -1,13 +1,10 @@
 //! Check digits. Each function takes plain digits 0–9.
 
+use crate::domain::ascii_digit;
+
 /// The value of a decimal digit of any script that shoppers type numbers in.
 pub fn digit(c: char) -> Option<u8> {
-    const ZEROS: [char; 8] =
-        ['0', '\u{0660}', '\u{06f0}', '\u{0966}', '\u{09e6}', '\u{0e50}', '\u{1040}', '\u{ff10}'];
-    ZEROS.iter().find_map(|zero| {
-        let value = (c as u32).checked_sub(*zero as u32)?;
-        (value < 10).then_some(value as u8)
-    })
+    ascii_digit(c).map(|digit| digit as u8 - b'0')
 }
 
 /// Payment cards, and the last digit of several national numbers.

@@ -1,5 +1,9 @@
 //! Cards, telephone numbers and national numbers among the digits of a message.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::checks;
 use crate::domain::{PiiKind, PiiSpan};
 
@@ -111,71 +115,81 @@ enum Word {
 /// Bytes before a number in which a word says what it is.
 const CONTEXT_BYTES: usize = 32;
 
+/// Words that stand before a telephone number.
+const PHONE: [&str; 24] = [
+    "phone",
+    "tel",
+    "mobile",
+    "móvil",
+    "movil",
+    "celular",
+    "handy",
+    "whatsapp",
+    "call",
+    "cell",
+    "número de contacto",
+    "звон",
+    "тел",
+    "电话",
+    "手机",
+    "電話",
+    "전화",
+    "연락처",
+    "เบอร์",
+    "โทร",
+    "هاتف",
+    "جوال",
+    "טלפון",
+    "फोन",
+];
+
+/// Words that stand before the number of an order.
+const ORDER: [&str; 24] = [
+    "order",
+    "pedido",
+    "bestell",
+    "commande",
+    "ordine",
+    "заказ",
+    "замовлен",
+    "zamówien",
+    "sipariş",
+    "beställning",
+    "订单",
+    "訂單",
+    "注文",
+    "주문",
+    "ออเดอร์",
+    "คำสั่งซื้อ",
+    "đơn",
+    "pesanan",
+    "طلب",
+    "הזמנ",
+    "ऑर्डर",
+    "অর্ডার",
+    "tracking",
+    "#",
+];
+
+/// Finds all of [`PHONE`] and then [`ORDER`] in one pass.
+static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::new(PHONE.iter().chain(&ORDER)).expect("a few dozen words fit an automaton")
+});
+
 /// The word before a number that says what it is; the nearer one counts.
 fn word_before(text: &str, at: usize) -> Option<Word> {
-    const PHONE: [&str; 24] = [
-        "phone",
-        "tel",
-        "mobile",
-        "móvil",
-        "movil",
-        "celular",
-        "handy",
-        "whatsapp",
-        "call",
-        "cell",
-        "número de contacto",
-        "звон",
-        "тел",
-        "电话",
-        "手机",
-        "電話",
-        "전화",
-        "연락처",
-        "เบอร์",
-        "โทร",
-        "هاتف",
-        "جوال",
-        "טלפון",
-        "फोन",
-    ];
-    const ORDER: [&str; 24] = [
-        "order",
-        "pedido",
-        "bestell",
-        "commande",
-        "ordine",
-        "заказ",
-        "замовлен",
-        "zamówien",
-        "sipariş",
-        "beställning",
-        "订单",
-        "訂單",
-        "注文",
-        "주문",
-        "ออเดอร์",
-        "คำสั่งซื้อ",
-        "đơn",
-        "pesanan",
-        "طلب",
-        "הזמנ",
-        "ऑर्डर",
-        "অর্ডার",
-        "tracking",
-        "#",
-    ];
     let mut start = at.saturating_sub(CONTEXT_BYTES);
     while !text.is_char_boundary(start) {
         start += 1;
     }
     let before = text[start..at].to_lowercase();
-    let last = |words: &[&str]| words.iter().filter_map(|word| before.rfind(word)).max();
-    match (last(&PHONE), last(&ORDER)) {
-        (None, None) => None,
-        (phone, order) if phone > order => Some(Word::Phone),
-        _ => Some(Word::Order),
-    }
+    // Of two words that start at one place that of an order wins: a telephone number that is not
+    // masked in a list of orders is better than an order that nobody can look up.
+    let nearest = WORDS
+        .find_overlapping_iter(&before)
+        .map(|found| (found.start(), found.pattern().as_usize() >= PHONE.len()))
+        .max()?;
+    Some(if nearest.1 { Word::Order } else { Word::Phone })
 }
 
 impl Group {

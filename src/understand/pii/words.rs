@@ -109,8 +109,9 @@ fn is_spanish(word: &[u8]) -> bool {
 
 /// Where a stretch of ASCII letters and digits begins.
 fn word_starts(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    (0..bytes.len()).filter(|&at| {
-        bytes[at].is_ascii_alphanumeric()
-            && !at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric())
+    let mut inside = false;
+    bytes.iter().enumerate().filter_map(move |(at, byte)| {
+        let was_inside = std::mem::replace(&mut inside, byte.is_ascii_alphanumeric());
+        (inside && !was_inside).then_some(at)
     })
 }
