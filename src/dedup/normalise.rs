@@ -46,7 +46,7 @@ fn fold(text: &str, also: impl Fn(char) -> bool) -> String {
             bare = true;
             continue;
         }
-        if is_combining_mark(c) {
+        if !c.is_ascii() && is_combining_mark(c) {
             // Turkish İ in lower case is i with a dot of its own: one letter with ı, I and i here.
             if !bare && c != '\u{307}' {
                 folded.push(c);
@@ -54,11 +54,12 @@ fn fold(text: &str, also: impl Fn(char) -> bool) -> String {
             }
             continue;
         }
-        let c = ascii_digit(c).unwrap_or(match c {
+        let c = match c {
+            c if c.is_ascii() => c,
             'ς' => 'σ',
             'ı' => 'i',
-            c => c,
-        });
+            c => ascii_digit(c).unwrap_or(c),
+        };
         if !(c.is_alphanumeric() || is_picture(c) || also(c)) {
             space = !folded.is_empty();
             bare = true;

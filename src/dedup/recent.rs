@@ -3,6 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::domain::Timestamp;
 
 use super::normalise::normalise;
@@ -53,6 +55,8 @@ struct Said {
     at: Timestamp,
     /// Hash of the whole normal form.
     hash: u64,
+    /// Hash of its codes. Texts with other codes are never alike, and most texts have others.
+    codes_hash: u64,
     /// The normal form; empty when it is longer than [`TEXT_BYTES_MAX`].
     text: Box<str>,
 }
@@ -68,8 +72,10 @@ impl Recent {
     ) -> Freshness {
         self.0.retain(|said| now.since(said.at) < settings.window);
         let text = normalise(text);
-        let hash = hash_of(&text);
-        let like = |said: &Said| is_like(&said.text, &text, settings);
+        let hash = hash_of(text.as_str());
+        let codes_hash = hash_of(codes(&text).collect::<SmallVec<[&str; 4]>>());
+        let like =
+            |said: &Said| said.codes_hash == codes_hash && is_like(&said.text, &text, settings);
         let same = self.0.iter().rev().find(|said| said.hash == hash || like(said));
         if let Some(said) = same {
             return Freshness::Repeat { of: said.seq };
@@ -80,7 +86,7 @@ impl Recent {
         let text = if text.len() <= TEXT_BYTES_MAX { text.into() } else { Box::default() };
         // Most customers wait with one message: grow by one, not by doubling.
         self.0.reserve_exact(1);
-        self.0.push(Said { seq, at: now, hash, text });
+        self.0.push(Said { seq, at: now, hash, codes_hash, text });
         Freshness::Fresh
     }
 
@@ -96,9 +102,9 @@ impl Recent {
     }
 }
 
-fn hash_of(text: &str) -> u64 {
+fn hash_of(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
