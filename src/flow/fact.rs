@@ -9,6 +9,9 @@ use crate::domain::{
 };
 use crate::schedule::Contact;
 
+/// Room for the record of a usual message; a longer one grows.
+const USUAL_BYTES: usize = 512;
+
 /// One step of one conversation: facts that hold together or not at all.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -91,7 +94,10 @@ impl Record {
     /// The record as journal payload: MessagePack with field names, so that later versions may add
     /// fields and still read this one.
     pub fn encode(&self) -> Vec<u8> {
-        rmp_serde::to_vec_named(self).expect("records hold only types that MessagePack has")
+        let mut out = Vec::with_capacity(USUAL_BYTES);
+        rmp_serde::encode::write_named(&mut out, self)
+            .expect("records hold only types that MessagePack has");
+        out
     }
 
     /// Reads a payload.

@@ -235,7 +235,7 @@ impl ShardTask {
     async fn append_piece(&self, payloads: &[Vec<u8>]) -> Result<SegmentId, ()> {
         let mut failed = false;
         loop {
-            let mut batch = Batch::new();
+            let mut batch = Batch::with_room_for(payloads.iter().map(Vec::len));
             for payload in payloads {
                 batch.push(payload).expect("a record is far smaller than the journal's limit");
             }

@@ -22,6 +22,13 @@ impl Batch {
         Self::default()
     }
 
+    /// An empty batch with room for records whose payloads have `len_bytes` each. Growing by doubling
+    /// copies, and asks the system for fresh pages, as often as a batch has powers of two.
+    pub fn with_room_for(len_bytes: impl Iterator<Item = usize>) -> Self {
+        let frames = Vec::with_capacity(len_bytes.map(|len| HEAD_BYTES + len).sum());
+        Self { frames, ..Self::default() }
+    }
+
     /// A batch of one record.
     ///
     /// # Errors
