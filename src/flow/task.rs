@@ -124,8 +124,10 @@ impl ShardTask {
             let now = self.clock.now();
             let mut turn = Turn::default();
             let held_before = self.shard.len();
+            let mut lap = Instant::now();
             for envelope in batch.drain(..) {
                 self.shard.handle(now, envelope, &mut turn);
+                self.lap(Histogram::FlowHandle, &mut lap);
             }
             self.shard.on_timer(now, Instant::now(), &mut turn);
             let grown = self.shard.len() as i64 - held_before as i64;
@@ -155,6 +157,7 @@ impl ShardTask {
             let now = self.clock.now();
             turn = Turn::default();
             let mut outcomes = outcomes.into_iter();
+            let mut lap = Instant::now();
             for message in messages {
                 let understanding = outcomes.next().map(|outcome| {
                     self.metrics.record(Histogram::UnderstandQueue, outcome.queue);
@@ -164,8 +167,15 @@ impl ShardTask {
                 let ToUnderstand { conversation, seq, caused_at, .. } = message;
                 let understood = Understood { conversation, seq, understanding, caused_at };
                 self.shard.understood(now, understood, &mut turn);
+                self.lap(Histogram::FlowDecide, &mut lap);
             }
         }
+    }
+
+    /// Records what passed since `lap` and begins the next one: one look at the clock for each.
+    fn lap(&self, histogram: Histogram, lap: &mut Instant) {
+        let begun = std::mem::replace(lap, Instant::now());
+        self.metrics.record(histogram, *lap - begun);
     }
 
     fn submit(

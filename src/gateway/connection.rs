@@ -16,7 +16,7 @@ use crate::deliver::{Frame, Outbox, Ready};
 use crate::flow::{
     Attach, Attached, CustomerRef, Dispatch, Envelope, Input, Link, SeatLine, Viewer,
 };
-use crate::metrics::names::{Counter, Gauge};
+use crate::metrics::names::{Counter, Gauge, Histogram};
 use crate::protocol::{ClientFrame, CloseCode, ErrorCode, Resume, ServerFrame, encode};
 
 use super::Gateway;
@@ -271,7 +271,10 @@ impl Connection {
 
     /// Lets a message in, if the journal can keep it.
     pub(super) fn admit_message(&mut self, text: &str) -> Result<(), NotTaken> {
-        self.gate.message(self.gateway.clock.now(), text)?;
+        let begun = std::time::Instant::now();
+        let checked = self.gate.message(self.gateway.clock.now(), text);
+        self.gateway.metrics.record(Histogram::AdmissionCheck, begun.elapsed());
+        checked?;
         if !self.gateway.is_ready() {
             return Err(NotTaken::Refused(Refusal {
                 code: ErrorCode::Unavailable,

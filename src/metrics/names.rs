@@ -82,6 +82,12 @@ pub enum OfferAnswer {
 pub enum Histogram {
     /// From the frame's arrival to its acknowledgement leaving for the socket.
     Ack,
+    /// The checks of one message at the door: its rate, its size, its shop.
+    AdmissionCheck,
+    /// What its shard does with one input until it is ready to be written: ids compared, numbered.
+    FlowHandle,
+    /// What its shard does with one understood message: a repeat, an answer, or a place in the queue.
+    FlowDecide,
     /// One journal commit as its shard sees it.
     JournalCommit,
     /// Waiting for an understanding thread.
@@ -211,8 +217,11 @@ impl Counter {
 
 impl Histogram {
     /// Every histogram.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Ack,
+        Self::AdmissionCheck,
+        Self::FlowHandle,
+        Self::FlowDecide,
         Self::JournalCommit,
         Self::UnderstandQueue,
         Self::UnderstandInfer,
@@ -226,6 +235,9 @@ impl Histogram {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ack => "tradewind_gateway_ack_seconds",
+            Self::AdmissionCheck => "tradewind_admission_check_seconds",
+            Self::FlowHandle => "tradewind_flow_handle_seconds",
+            Self::FlowDecide => "tradewind_flow_decide_seconds",
             Self::JournalCommit => "tradewind_journal_commit_seconds",
             Self::UnderstandQueue => "tradewind_understand_queue_seconds",
             Self::UnderstandInfer => "tradewind_understand_infer_seconds",
@@ -245,6 +257,9 @@ impl Histogram {
             }
             Self::UnderstandInfer => {
                 &[5e-6, 1e-5, 2e-5, 4e-5, 8e-5, 1.6e-4, 3.2e-4, 1e-3, 5e-3, 2.5e-2]
+            }
+            Self::AdmissionCheck | Self::FlowHandle | Self::FlowDecide => {
+                &[1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 1e-4, 1e-3, 1e-2]
             }
             Self::BatchSize => &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
             Self::Ack | Self::JournalCommit | Self::UnderstandQueue | Self::Offer => &[
