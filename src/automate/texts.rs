@@ -1,5 +1,7 @@
 //! What the router says of itself, in the customer's language where the shop wrote it.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::config::shop::{Answers, Phrase, Shop};
@@ -10,9 +12,15 @@ pub fn person_hint(shop: &Shop, language: Language) -> &str {
     phrase(shop, language, Phrase::PersonHint)
 }
 
-/// Asks a silent customer whether there is more to say.
-pub fn still_there(shop: &Shop, language: Language) -> &str {
-    phrase(shop, language, Phrase::StillThere)
+/// Asks a silent customer whether there is more to say; without an answer the conversation ends in
+/// `closes_in`, told in whole minutes.
+pub fn still_there(shop: &Shop, language: Language, closes_in: Duration) -> String {
+    let (language, answers) = answers(shop, language);
+    let minutes = inserted(language, &closes_in.as_secs().div_ceil(60).to_string());
+    answers
+        .phrase(Phrase::StillThere)
+        .fill(&[("minutes", Some(&minutes))])
+        .expect("the placeholders were checked when the shop was read")
 }
 
 /// Tells a silent customer that the conversation ended.
@@ -121,8 +129,10 @@ mod tests {
     fn a_language_that_nobody_wrote_gets_the_shops_own() {
         let shop = Shop::embedded_demo();
 
-        assert_eq!(still_there(&shop, language("yo")), still_there(&shop, language("en")));
-        assert_ne!(still_there(&shop, language("th")), still_there(&shop, language("en")));
+        let asked = |code| still_there(&shop, language(code), Duration::from_secs(5 * 60));
+        assert_eq!(asked("yo"), asked("en"));
+        assert_ne!(asked("th"), asked("en"));
+        assert!(asked("en").contains("5 minutes"), "{}", asked("en"));
     }
 
     #[test]

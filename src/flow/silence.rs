@@ -88,7 +88,9 @@ impl Shard {
     fn ask_if_there(&mut self, now: Timestamp, conversation: &mut Conversation, turn: &mut Turn) {
         let Some(shop) = self.shop(&conversation.opened.shop) else { return };
         let language = conversation.language();
-        let text = automate::still_there(&shop, language).into();
+        let timers = &self.settings;
+        let closes_in = timers.customer_silence_close.saturating_sub(timers.customer_silence_ask);
+        let text = automate::still_there(&shop, language, closes_in).into();
         let id = self.message_id(now);
         let mut step = Step::new(conversation, now);
         let from = Sender::Machine;

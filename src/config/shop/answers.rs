@@ -33,7 +33,8 @@ pub const FAQ_INTENTS: [Intent; 12] = [
 pub enum Phrase {
     /// How to reach a person; ends every answer.
     PersonHint,
-    /// Asks a silent customer whether there is more.
+    /// Asks a silent customer whether there is more, and says in how many `{minutes}` the
+    /// conversation ends.
     StillThere,
     /// Tells a silent customer that the conversation ended.
     ClosedBySilence,
@@ -68,7 +69,8 @@ impl Phrase {
         match self {
             Self::Ticket => &["reference", "opens_at"],
             Self::TicketNoTime => &["reference"],
-            _ => &[],
+            Self::StillThere => &["minutes"],
+            Self::PersonHint | Self::ClosedBySilence => &[],
         }
     }
 }
