@@ -143,6 +143,21 @@ fn only_the_owner_seat_may_act() {
 }
 
 #[test]
+fn a_message_that_nobody_understands_is_asked_about_once_and_the_next_one_gets_a_place() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.says.intent.confidence = 0.1;
+
+    world.say(&ana, "lo de siempre");
+    let asked = ana.frames();
+    assert_eq!(kinds(&asked), ["ack", "message"]);
+    assert_eq!(asked[1]["from"], "machine");
+
+    world.say(&ana, "eso mismo");
+    assert_eq!(kinds(&ana.frames()), ["ack", "queued"]);
+}
+
+#[test]
 fn a_machine_answers_what_it_is_sure_of_and_a_person_comes_when_asked_for() {
     let mut world = World::new();
     let seat = world.seat("lucia");

@@ -7,7 +7,7 @@ use crate::domain::{CustomerId, Intent, Priority, Sentiment, SkillId, Timestamp,
 
 use super::needs::needs;
 use super::order::order_status;
-use super::texts::person_hint;
+use super::texts::{clarify, person_hint};
 
 /// A customer's message on its way to an answer.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,11 @@ pub enum Automated {
         source: Arc<str>,
         /// How sure the model was of intent and language: the lesser of both.
         confidence: f32,
+    },
+    /// The machine asks back: it has no idea yet what the customer wants.
+    Asks {
+        /// The whole question, in the customer's language.
+        text: String,
     },
     /// A person must answer.
     NeedsSeat {
@@ -114,6 +119,11 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
     if is_thanks_for_an_answer(input, shop) {
         return Automated::NoReply;
     }
+    if is_unclear(input, shop) {
+        let language = input.understanding.language.label;
+        let (question, hint) = (clarify(shop, language), person_hint(shop, language));
+        return Automated::Asks { text: format!("{question}\n\n{hint}") };
+    }
     match answer(input, shop, now) {
         Ok(Found { text, source }) => {
             let language = input.understanding.language;
@@ -147,6 +157,20 @@ fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
         && intent.confidence >= shop.answering.threshold(intent.label)
         && !input.asked_for_person
         && !input.answered_from.is_empty()
+}
+
+/// Whether the first message says too little to be sent to anybody. Asked once: what the customer
+/// answers goes on, clear or not. An angry customer is not asked.
+fn is_unclear(input: &AutomateInput<'_>, shop: &Shop) -> bool {
+    let Understanding { language, intent, sentiment, .. } = input.understanding;
+    let rules = &shop.answering;
+    input.customer_turns == 1
+        && intent.confidence < rules.clarify_below
+        && sentiment.label != Sentiment::Negative
+        && language.confidence >= rules.language_confidence
+        && shop.knowledge.answers.get(language.label).is_some()
+        && !input.asked_for_person
+        && !shop.knowledge.answers.is_person_word(input.text)
 }
 
 fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Found, WhySeat> {

@@ -271,3 +271,32 @@ fn an_order_that_belongs_to_somebody_is_told_to_that_customer_only() {
     assert_eq!(told_to(Some(&other)), Some(WhySeat::NotTheirOrder));
     assert_eq!(told_to(None), Some(WhySeat::NotTheirOrder));
 }
+
+#[test]
+fn a_first_message_that_says_too_little_is_asked_about_once_and_then_goes_to_a_person() {
+    let shop = Shop::embedded_demo();
+    let vague = |language: &str, confidence, mood| {
+        let mut read = sure(language, Intent::Invoice);
+        read.intent.confidence = confidence;
+        read.sentiment.label = mood;
+        read
+    };
+    let text = "hello there about the thing";
+
+    for language in shop.knowledge.answers.languages() {
+        let read = vague(language.as_str(), 0.1, Sentiment::Neutral);
+        let asked = decide(&first(text, &read), &shop, NOW);
+        let Automated::Asks { text } = asked else { panic!("{language}: {asked:?}") };
+        assert!(!text.contains(['{', '}']) && text.contains("\n\n"), "{text}");
+    }
+    let read = vague("en", 0.1, Sentiment::Neutral);
+    let again = AutomateInput { customer_turns: 2, ..first(text, &read) };
+    assert_eq!(why(decide(&again, &shop, NOW)), Some(WhySeat::IntentUnsure));
+    let wants_person = AutomateInput { asked_for_person: true, ..first(text, &read) };
+    assert_eq!(why(decide(&wants_person, &shop, NOW)), Some(WhySeat::AskedForPerson));
+    assert_eq!(why(decide(&first("person", &read), &shop, NOW)), Some(WhySeat::AskedForPerson));
+    let angry = vague("en", 0.1, Sentiment::Negative);
+    assert_eq!(why(decide(&first(text, &angry), &shop, NOW)), Some(WhySeat::Negative));
+    let likely = vague("en", 0.31, Sentiment::Neutral);
+    assert_eq!(why(decide(&first(text, &likely), &shop, NOW)), Some(WhySeat::IntentUnsure));
+}

@@ -12,6 +12,11 @@ pub fn person_hint(shop: &Shop, language: Language) -> &str {
     phrase(shop, language, Phrase::PersonHint)
 }
 
+/// Asks a customer what it is about.
+pub fn clarify(shop: &Shop, language: Language) -> &str {
+    phrase(shop, language, Phrase::Clarify)
+}
+
 /// Asks a silent customer whether there is more to say; without an answer the conversation ends in
 /// `closes_in`, told in whole minutes.
 pub fn still_there(shop: &Shop, language: Language, closes_in: Duration) -> String {

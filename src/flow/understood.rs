@@ -99,8 +99,14 @@ impl Shard {
         };
         match automate::decide(&input, &shop, now) {
             Automated::Answer { text, source, .. } => {
-                let answer = Answer { text: text.into(), source, language: understanding.language };
-                self.answer(now, answer, &mut step, turn);
+                turn.counts.push(Counter::Outcome(Outcome::Machine));
+                self.say(now, text.into(), understanding.language.label, &mut step, turn);
+                step.event(EventKind::AnsweredByMachine { source });
+                step.finish(turn);
+            }
+            Automated::Asks { text } => {
+                turn.counts.push(Counter::Outcome(Outcome::Asked));
+                self.say(now, text.into(), understanding.language.label, &mut step, turn);
                 step.finish(turn);
             }
             Automated::NeedsSeat { skill, priority, why } => {
@@ -116,29 +122,25 @@ impl Shard {
         }
     }
 
-    fn answer(&mut self, now: Timestamp, answer: Answer, step: &mut Step<'_>, turn: &mut Turn) {
-        turn.counts.push(Counter::Outcome(Outcome::Machine));
+    /// Lets the machine say something to the customer.
+    fn say(
+        &mut self,
+        now: Timestamp,
+        text: Arc<str>,
+        language: Language,
+        step: &mut Step<'_>,
+        turn: &mut Turn,
+    ) {
         if !step.conversation.had_first_response
             && let Some(asked_at) = step.conversation.unanswered_since
         {
             let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
             turn.first_responses.push((FirstResponse::Machine, waited_ms));
         }
-        step.event(EventKind::Message {
-            from: Sender::Machine,
-            id: self.message_id(now),
-            text: answer.text,
-            language: Some(answer.language.label),
-        });
-        step.event(EventKind::AnsweredByMachine { source: answer.source });
+        let from = Sender::Machine;
+        let id = self.message_id(now);
+        step.event(EventKind::Message { from, id, text, language: Some(language) });
     }
-}
-
-/// What a machine says.
-struct Answer {
-    text: Arc<str>,
-    source: Arc<str>,
-    language: Guess<Language>,
 }
 
 /// What stands in for the model when it failed: sure of nothing, so that a person answers.

@@ -48,6 +48,8 @@ pub enum Repeat {
 pub enum Outcome {
     /// A machine answered.
     Machine,
+    /// A machine asked back.
+    Asked,
     /// A seat took it.
     Seat,
     /// A ticket was given.
@@ -130,6 +132,7 @@ impl Counter {
             Self::Repeated(Repeat::SaidAgain),
             Self::Repeated(Repeat::Joined),
             Self::Outcome(Outcome::Machine),
+            Self::Outcome(Outcome::Asked),
             Self::Outcome(Outcome::Seat),
             Self::Outcome(Outcome::Ticket),
             Self::Outcome(Outcome::ClosedByCustomer),
@@ -186,6 +189,7 @@ impl Counter {
                     "outcome",
                     match outcome {
                         Outcome::Machine => "machine",
+                        Outcome::Asked => "asked",
                         Outcome::Seat => "seat",
                         Outcome::Ticket => "ticket",
                         Outcome::ClosedByCustomer => "closed_by_customer",

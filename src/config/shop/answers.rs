@@ -33,6 +33,8 @@ pub const FAQ_INTENTS: [Intent; 12] = [
 pub enum Phrase {
     /// How to reach a person; ends every answer.
     PersonHint,
+    /// Asks a customer whose first message is not understood what it is about.
+    Clarify,
     /// Asks a silent customer whether there is more, and says in how many `{minutes}` the
     /// conversation ends.
     StillThere,
@@ -46,8 +48,9 @@ pub enum Phrase {
 
 impl Phrase {
     /// Every phrase.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::PersonHint,
+        Self::Clarify,
         Self::StillThere,
         Self::ClosedBySilence,
         Self::Ticket,
@@ -58,6 +61,7 @@ impl Phrase {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PersonHint => "person_hint",
+            Self::Clarify => "clarify",
             Self::StillThere => "still_there",
             Self::ClosedBySilence => "closed_by_silence",
             Self::Ticket => "ticket",
@@ -70,7 +74,7 @@ impl Phrase {
             Self::Ticket => &["reference", "opens_at"],
             Self::TicketNoTime => &["reference"],
             Self::StillThere => &["minutes"],
-            Self::PersonHint | Self::ClosedBySilence => &[],
+            Self::PersonHint | Self::Clarify | Self::ClosedBySilence => &[],
         }
     }
 }

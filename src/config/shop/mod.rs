@@ -120,6 +120,8 @@ pub struct Answering {
     pub intent_confidence: f32,
     /// Thresholds of single intents.
     pub by_intent: BTreeMap<Intent, f32>,
+    /// Under this confidence a customer's first message is answered by a question back; 0 for never.
+    pub clarify_below: f32,
     /// How sure the model must be of the language.
     pub language_confidence: f32,
     /// From how sure a negative mood on a person answers.

@@ -202,6 +202,7 @@ fn answering(mut section: Section<'_>) -> Answering {
     let answering = Answering {
         intent_confidence: section.probability("intent_confidence", 0.8),
         by_intent: thresholds(intents),
+        clarify_below: section.probability("clarify_below", 0.3),
         language_confidence: section.probability("language_confidence", 0.8),
         negative_confidence: section.probability("negative_confidence", 0.6),
         customer_turns_max: section.whole("customer_turns_max", 1..=100, 6),
