@@ -3,16 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::model::{Hint, Model, Scratch};
 use super::train::Row;
-use crate::domain::{Intent, Understanding};
-
-/// Confidence of an intent from which the router acts on it without asking. On development messages
-/// of the kind of the corpus, 76 % are accepted and 97.6 % of those are right; on messages whose
-/// scenes were never seen, a third is accepted and two of three are right, as the confidence says.
-pub const ACCEPT_CONFIDENCE: f32 = 0.5;
+use crate::domain::{Guess, Intent, Understanding};
 
 /// Figures of one evaluation; a share is missing when no row had the label.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -27,7 +22,7 @@ pub struct Report {
     pub intent_macro_f1: Option<f64>,
     /// Share of sentiments that were right.
     pub sentiment_accuracy: Option<f64>,
-    /// Share of the messages whose intent was sure enough, see [`ACCEPT_CONFIDENCE`].
+    /// Share of the messages whose intent was sure enough, see [`Model::accepts`].
     pub accepted_share: Option<f64>,
     /// Share of right intents among those.
     pub accepted_precision: Option<f64>,
@@ -72,7 +67,7 @@ pub struct Confusion {
 }
 
 /// Messages of similar confidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// How many.
     pub messages: usize,
@@ -100,8 +95,12 @@ pub fn evaluate(model: &Model, rows: &[Row], clock: &mut dyn FnMut() -> Duration
     microseconds.sort_by(f64::total_cmp);
     let whole = tally(&read);
     let intents = intent_pairs(&read);
-    let accepted: Vec<_> =
-        intents.iter().filter(|(_, read, _)| read.1 >= ACCEPT_CONFIDENCE).collect();
+    let accepted: Vec<_> = intents
+        .iter()
+        .filter(|(_, (label, confidence), _)| {
+            model.accepts(&Guess { label: *label, confidence: *confidence })
+        })
+        .collect();
     let right = accepted.iter().filter(|(_, _, right)| *right).count();
     let reliability = reliability(&intents);
     Report {

@@ -19,7 +19,7 @@ use crate::domain::{Intent, Language, Sentiment};
 
 const MAGIC: &[u8; 8] = b"TWMODEL\x01";
 /// Version of the meaning of header and features; the features are part of the model.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Records start on a cache line.
 const ALIGN: usize = 64;
 /// Bytes of a record before its values.
@@ -97,7 +97,16 @@ pub struct Header {
     pub sentiments: Vec<Sentiment>,
     /// By what the logits of each head are divided before they become probabilities.
     pub temperatures: Temperatures,
+    /// What the intent says about the sentiment, one row an intent: is added to the sentiment's
+    /// logits, each row as much as its intent is probable. Who reports a broken cup is not pleased,
+    /// though no word of the message says so.
+    pub sentiment_by_intent: Vec<[f32; SENTIMENTS]>,
+    /// Confidence from which each intent is believed, in the order of the intents.
+    pub accept: Vec<f32>,
 }
+
+/// Labels of the sentiment head.
+pub const SENTIMENTS: usize = Sentiment::ALL.len();
 
 /// The temperature of each head.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,6 +164,16 @@ impl Header {
         }
         if self.classes().iter().any(|count| !(1..=1_024).contains(count)) {
             return wrong("each head needs 1 to 1024 labels");
+        }
+        if self.sentiments.len() != SENTIMENTS
+            || [self.sentiment_by_intent.len(), self.accept.len()] != [self.intents.len(); 2]
+        {
+            return wrong("what intents say of sentiments and when they are believed: one each");
+        }
+        if !self.accept.iter().all(|least| (0.0..=1.0).contains(least))
+            || !self.sentiment_by_intent.iter().flatten().all(|lean| lean.is_finite())
+        {
+            return wrong("thresholds must be 0 to 1 and leanings finite");
         }
         let Temperatures { language, intent, sentiment } = self.temperatures;
         if [language, intent, sentiment].iter().any(|t| !(0.01..=100.0).contains(t)) {
@@ -248,14 +267,17 @@ mod tests {
             rows: 4,
             languages: vec![Language::ENGLISH],
             intents: vec![Intent::Other],
-            sentiments: vec![Sentiment::Neutral],
+            sentiments: Sentiment::ALL.to_vec(),
             temperatures: Temperatures { language: 1.0, intent: 1.5, sentiment: 2.0 },
+            sentiment_by_intent: vec![[0.5, 0.0, -0.5]],
+            accept: vec![0.6],
         };
         let head = Linear { weights: vec![0.5, -0.5], bias: vec![1.0] };
+        let sentiment = Linear { weights: vec![0.5; 6], bias: vec![1.0; 3] };
         Parts {
             records: Bytes::from(vec![7; 4 * header.record_bytes()]),
             tags: vec![1, 2, 3, 4],
-            heads: [head.clone(), head.clone(), head],
+            heads: [head.clone(), head, sentiment],
             header,
         }
     }
@@ -291,7 +313,7 @@ mod tests {
 
         let error = decode(&Bytes::from(encode(&parts))).expect_err("another version");
 
-        assert_eq!(error.to_string(), "model version 2, this router reads version 1");
+        assert_eq!(error.to_string(), "model version 3, this router reads version 2");
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod task;
 pub mod text;
 pub mod train;
 
-pub use evaluate::{ACCEPT_CONFIDENCE, Report, evaluate};
+pub use evaluate::{Bin, Report, evaluate};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
 pub use pii::{mask, order_numbers};

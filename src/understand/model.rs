@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::evaluate::Bin;
 use super::features;
 use super::format::{self, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::pii;
@@ -86,6 +87,9 @@ pub struct Manifest {
     pub dims: usize,
     /// Seed of the training.
     pub seed: u64,
+    /// How often intents of each confidence were right in the held-out messages.
+    #[serde(default)]
+    pub reliability: Vec<Bin>,
     /// What the weights were trained on.
     pub data: Vec<DataSource>,
 }
@@ -192,6 +196,13 @@ impl Model {
         intent.logits(pooled, temperatures.intent, &mut scratch.intents);
         softmax(&mut scratch.intents);
         sentiment.logits(pooled, temperatures.sentiment, &mut scratch.sentiments);
+        for (probability, lean) in
+            scratch.intents.iter().zip(&self.parts.header.sentiment_by_intent)
+        {
+            for (logit, lean) in scratch.sentiments.iter_mut().zip(lean) {
+                *logit += probability * lean;
+            }
+        }
         softmax(&mut scratch.sentiments);
     }
 
@@ -258,13 +269,22 @@ impl Model {
         }
     }
 
-    /// Raw outputs of one head, without temperature, for calibration.
-    pub(super) fn head_logits(&self, text: &str, head: usize, scratch: &mut Scratch) -> Vec<f32> {
+    /// Raw outputs of the heads for language, intent and sentiment, for calibration.
+    pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 3] {
         self.gather(text, scratch);
         self.pool_rows(scratch);
-        let mut logits = Vec::new();
-        self.parts.heads[head].logits(&scratch.pooled, 1.0, &mut logits);
-        logits
+        self.parts.heads.each_ref().map(|head| {
+            let mut logits = Vec::new();
+            head.logits(&scratch.pooled, 1.0, &mut logits);
+            logits
+        })
+    }
+
+    /// Whether `intent` is sure enough to act on it without asking.
+    pub fn accepts(&self, intent: &Guess<Intent>) -> bool {
+        let header = &self.parts.header;
+        let at = header.intents.iter().position(|label| *label == intent.label);
+        at.is_some_and(|at| intent.confidence >= header.accept[at])
     }
 
     fn lean(&self, hint: &Hint, evidence: usize, logits: &mut [f32]) {

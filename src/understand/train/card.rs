@@ -113,13 +113,35 @@ fn figures(card: &mut String, header: &Header, held_out: &Report) -> std::fmt::R
         row(card, intent, tally)?;
     }
     card.push('\n');
+    confidence(card, header, held_out)
+}
+
+fn confidence(card: &mut String, header: &Header, held_out: &Report) -> std::fmt::Result {
+    card.push_str(
+        "| intents called probable to | messages | mean confidence | right |\n|---|---|---|---|\n",
+    );
+    let bins = held_out.reliability.len();
+    for (at, bin) in held_out.reliability.iter().enumerate() {
+        let (from, to) = (100 * at / bins, 100 * (at + 1) / bins);
+        let (confidence, right) = (bin.confidence * 100.0, bin.accuracy * 100.0);
+        writeln!(card, "| {from}–{to} % | {} | {confidence:.1} | {right:.1} |", bin.messages)?;
+    }
+    card.push_str(
+        "\nAn intent is accepted, acted on without asking, from a confidence of its own: from there \
+         on nine of ten were right among messages held back scene by scene, which are harder than \
+         what customers mostly write.\n\n| intent | accepted from |\n|---|---|\n",
+    );
+    for (intent, least) in header.intents.iter().zip(&header.accept) {
+        writeln!(card, "| {intent} | {least:.2} |")?;
+    }
+    card.push('\n');
     Ok(())
 }
 
 const LIMITS: &str = "\
 ## Limits
 
-- Trained on a few hundred synthetic messages a language: real traffic is harder than any figure
+- Trained on some 1,900 synthetic messages a language: real traffic is harder than any figure
   here. Correct it with your own messages before you trust it with more than routing.
 - Intents are known in the languages of `models/corpus`. In the other languages only the language
   is told; the intent of such a message is a guess of low confidence.

@@ -44,9 +44,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             dims: 96,
-            rows: 208_000,
+            rows: 400_000,
             epochs: 26,
-            language_share: 0.05,
+            language_share: 0.2,
             mood_share: 0.05,
             calibration_folds: 1,
             learning: Learning::default(),

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use crate::domain::{Intent, Language, Sentiment};
 use crate::understand::format::{
-    Header, Linear, Parts, STEP_ZERO, STEPS_MAX, Temperatures, VERSION, from_bf16, to_bf16,
+    Header, Linear, Parts, SENTIMENTS, STEP_ZERO, STEPS_MAX, Temperatures, VERSION, from_bf16,
+    to_bf16,
 };
 
 use super::net::Net;
@@ -19,6 +20,8 @@ pub fn quantise(net: &Net, tags: Vec<u16>, languages: Vec<Language>) -> Parts {
         intents: Intent::ALL.to_vec(),
         sentiments: Sentiment::ALL.to_vec(),
         temperatures: Temperatures { language: 1.0, intent: 1.0, sentiment: 1.0 },
+        sentiment_by_intent: vec![[0.0; SENTIMENTS]; Intent::ALL.len()],
+        accept: vec![1.0; Intent::ALL.len()],
     };
     let mut records = Vec::with_capacity(header.rows * header.record_bytes());
     for (row, tag) in tags.iter().enumerate() {

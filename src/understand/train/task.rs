@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::domain::Language;
+use crate::domain::{Intent, Language};
 use crate::understand::evaluate::{Report, evaluate};
 use crate::understand::format::{self, ModelError, Parts, Temperatures};
-use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex};
+use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex, softmax};
 
 use super::calibrate::{self, Outcome};
 use super::corpus::{Part, Row, RowError, folds, parse_rows, parts};
@@ -95,12 +95,14 @@ pub fn train(
     ));
 
     let languages = texts.languages();
-    let temperatures = calibrated(&texts, &languages, options, progress);
+    let calibration = calibrated(&texts, &languages, options, progress);
     let mut parts = fitted(&texts, &languages, options, progress);
-    parts.header.temperatures = temperatures;
+    parts.header.temperatures = calibration.temperatures;
+    parts.header.sentiment_by_intent = calibration.mood.by_intent;
+    parts.header.accept = calibration.accept;
     let file = format::encode(&parts);
     let sha256 = sha256_hex(&file);
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         file: FILE.to_owned(),
         sha256: sha256.clone(),
         bytes: file.len() as u64,
@@ -108,14 +110,17 @@ pub fn train(
         rows: parts.header.rows,
         dims: parts.header.dims,
         seed: options.seed,
+        reliability: Vec::new(),
         data,
     };
-    let manifest_text = toml::to_string(&manifest).expect("a manifest has only plain fields");
-    let model = Model::from_file(Bytes::from(file.clone()), &manifest_text)?;
+    let text =
+        |manifest: &Manifest| toml::to_string(manifest).expect("a manifest has only plain fields");
+    let model = Model::from_file(Bytes::from(file.clone()), &text(&manifest))?;
     // Times differ from run to run and would make the card differ; they are measured by `benches/`.
     let held_out = evaluate(&model, &held_out, &mut || std::time::Duration::ZERO);
+    manifest.reliability = held_out.reliability.clone();
     write(&models.join(FILE), &file)?;
-    write(&models.join("manifest.toml"), manifest_text.as_bytes())?;
+    write(&models.join("manifest.toml"), text(&manifest).as_bytes())?;
     write(&models.join("README.md"), card::write(&manifest, &parts.header, &held_out).as_bytes())?;
     Ok(TrainedReport { bytes: file.len(), sha256, trained_on, held_out })
 }
@@ -135,6 +140,13 @@ fn fitted(
     quantise(&net, tags, languages.to_vec())
 }
 
+/// What the answers of models to messages that they were not trained on say about confidence.
+struct Calibration {
+    temperatures: Temperatures,
+    mood: calibrate::Mood,
+    accept: Vec<f32>,
+}
+
 /// Trains models on parts of the corpus and asks them about the rest: those answers show how far
 /// confidence can be believed on messages that were not trained on.
 fn calibrated(
@@ -142,8 +154,8 @@ fn calibrated(
     languages: &[Language],
     options: &Options,
     progress: &mut dyn FnMut(&str),
-) -> Temperatures {
-    let mut outcomes: [Vec<Outcome>; 3] = Default::default();
+) -> Calibration {
+    let mut answers = Vec::new();
     let fold_of = folds(&texts.shop, FOLDS);
     for fold in 0..options.calibration_folds.min(FOLDS) {
         progress(&format!("calibration {} of {}", fold + 1, options.calibration_folds));
@@ -154,26 +166,51 @@ fn calibrated(
         let part = Texts { shop: side(false).collect(), ..texts.clone() };
         let model = Model::from_parts(fitted(&part, languages, options, progress));
         let mut scratch = Scratch::default();
-        for row in side(true) {
-            let labels = [
-                row.language.and_then(|language| languages.binary_search(&language).ok()),
-                row.intent.map(|intent| intent as usize),
-                row.sentiment.map(|sentiment| sentiment as usize),
-            ];
-            for (head, label) in labels.into_iter().enumerate() {
-                let Some(label) = label else { continue };
-                let logits = model.head_logits(&row.text, head, &mut scratch);
-                outcomes[head].push(Outcome { logits, label });
-            }
-        }
+        answers.extend(side(true).map(|row| (model.raw_logits(&row.text, &mut scratch), row)));
     }
-    let [language, intent, sentiment] = outcomes.map(|outcomes| calibrate::temperature(&outcomes));
-    progress(&format!("temperatures {language:.2}, {intent:.2}, {sentiment:.2}"));
-    Temperatures { language, intent, sentiment }
+    let calibration = calibration(&answers, languages);
+    let Temperatures { language, intent, sentiment } = calibration.temperatures;
+    progress(&format!(
+        "{} answers: temperatures {language:.2}, {intent:.2}, {sentiment:.2}",
+        answers.len()
+    ));
+    calibration
 }
 
-/// Parts that the corpus is cut into for calibration: one of each cell's twelve at a time, so that
-/// the models that are asked know nearly as much as the shipped one.
+fn calibration(answers: &[([Vec<f32>; 3], Row)], languages: &[Language]) -> Calibration {
+    let (mut language, mut intent) = (Vec::new(), Vec::new());
+    for ([languages_said, intents_said, _], row) in answers {
+        let known = row.language.and_then(|code| languages.binary_search(&code).ok());
+        language.extend(known.map(|label| Outcome { logits: languages_said.clone(), label }));
+        let known = row.intent.map(|intent| intent as usize);
+        intent.extend(known.map(|label| Outcome { logits: intents_said.clone(), label }));
+    }
+    let (language, intent) = (calibrate::temperature(&language), calibrate::temperature(&intent));
+    let (mut moods, mut readings) = (Vec::new(), Vec::new());
+    for ([_, intents_said, moods_said], row) in answers {
+        let mut intents: Vec<f32> = intents_said.iter().map(|logit| logit / intent).collect();
+        softmax(&mut intents);
+        if let Some(wanted) = row.intent {
+            readings.extend(calibrate::reading(&intents, wanted as usize));
+        }
+        if let (Some(mood), Ok(logits)) = (row.sentiment, moods_said.as_slice().try_into()) {
+            moods.push(calibrate::MoodOutcome { logits, intents, label: mood as usize });
+        }
+    }
+    let mood = calibrate::mood(&moods, Intent::ALL.len());
+    Calibration {
+        temperatures: Temperatures { language, intent, sentiment: mood.temperature },
+        mood,
+        accept: calibrate::accept(&readings, Intent::ALL.len(), ACCEPTED_PRECISION),
+    }
+}
+
+/// Share of accepted intents that must be right among messages that were held back scene by scene,
+/// which are harder than what customers mostly write.
+const ACCEPTED_PRECISION: f64 = 0.9;
+
+/// Parts that the corpus is cut into for calibration, scene by scene; small ones, so that the models
+/// that are asked know nearly as much as the shipped one.
 const FOLDS: usize = 12;
 
 fn own_credit(rows: usize) -> DataSource {

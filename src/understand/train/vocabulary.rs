@@ -50,27 +50,42 @@ impl Counts {
         }
     }
 
-    /// The tags of a table of about `rows` rows, filled to [`FILL`] with the most useful features.
+    /// The tags of a table of about `rows` rows, filled to [`FILL`] with the most useful features:
+    /// [`OTHER_SHARE`] of them with those that only tell languages or moods.
     pub fn tags(&self, rows: usize) -> Vec<u16> {
-        let mut useful: Vec<(u32, u64)> = self
-            .seen
-            .iter()
-            .map(|(&feature, seen)| (usefulness(feature, *seen), feature))
-            .filter(|(use_, _)| *use_ > 0)
-            .collect();
-        // By use, then by hash: the order must not hang on the order of the map.
-        useful.sort_unstable_by(|a, b| b.cmp(a));
+        let (mut shop, mut other) = (Vec::new(), Vec::new());
+        for (&feature, seen) in &self.seen {
+            match (usefulness(feature, *seen), seen.shop) {
+                (0, _) => {}
+                (use_, 0) => other.push((use_, feature)),
+                (use_, _) => shop.push((use_, feature)),
+            }
+        }
         let kept = (rows as f64 * FILL) as usize;
-        useful.truncate(kept);
+        let for_others = (kept as f64 * OTHER_SHARE) as usize;
+        let mut useful = most_useful(other, for_others);
+        let for_shops = kept - useful.len();
+        useful.extend(most_useful(shop, for_shops));
         // A small corpus gets a small table.
         let rows = rows.min((useful.len() as f64 / FILL) as usize + BUCKET);
         let mut tags = vec![0; rows.next_multiple_of(BUCKET)];
-        for (_, feature) in useful {
+        for feature in useful {
             table::place(&mut tags, feature);
         }
         tags
     }
 }
+
+/// The first `count` by use, then by hash: the order must not hang on the order of a map.
+fn most_useful(mut ranked: Vec<(u32, u64)>, count: usize) -> Vec<u64> {
+    ranked.sort_unstable_by(|a, b| b.cmp(a));
+    ranked.truncate(count);
+    ranked.into_iter().map(|(_, feature)| feature).collect()
+}
+
+/// Share of the table for features that occur in no shop message. Without a share of their own they
+/// would find no place beside a large corpus, and languages outside it would be told by nothing.
+const OTHER_SHARE: f64 = 0.28;
 
 /// Share of the rows that are taken: beyond it too many features find both buckets full.
 const FILL: f64 = 0.93;
