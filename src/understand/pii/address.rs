@@ -77,8 +77,9 @@ static STYLES: &[Style] = &[
             "place",
             "way",
             "gardens",
+            "grove",
         ],
-        r"\b\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,?\s+(?:(?:{cap}|\d{1,3}(?:st|nd|rd|th))\s+){1,4}(?i:street|st|road|rd|avenue|ave|lane|ln|boulevard|blvd|drive|dr|court|terrace|crescent|highway|parkway|square|close|place|way|gardens)\b\.?{tail}|\b\d{1,5}[a-z]?\s+[a-z]{4,}\s+(?:street|avenue|blvd)\b{tail}",
+        r"\b\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,?\s+(?:(?:{cap}|\d{1,3}(?:st|nd|rd|th))\s+){1,4}(?i:street|st|road|rd|avenue|ave|lane|ln|boulevard|blvd|drive|dr|court|terrace|crescent|highway|parkway|square|close|place|way|gardens|grove)\b\.?{tail}|\b\d{1,5}[a-z]?\s+[a-z]{4,}\s+(?:street|st|avenue|blvd)\b{tail}",
     ),
     style(
         &["house", "flat", "plot", "blk", "block", "lot"],
@@ -93,7 +94,7 @@ static STYLES: &[Style] = &[
         &[
             "rue",
             "avenue",
-            "av",
+            "av.",
             "boulevard",
             "bd",
             "impasse",
@@ -104,15 +105,15 @@ static STYLES: &[Style] = &[
             "place",
             "route",
         ],
-        r"\b\d{1,4}\s?(?i:bis|ter)?,?\s+(?i:rue|avenue|av\.|boulevard|bd|impasse|allée|chemin|quai|cours|place|route)\s+{of}{cap}(?:[ -](?:{of}{cap}))*{tail}|\b\d{1,4}\s?(?:bis|ter)?,?\s+(?:rue|boulevard|impasse)\s+{of}\p{Ll}{4,}{tail}",
+        r"\b(?i:rue|avenue|chaussée)\s+{of}{cap}(?:[ -](?:{of}{cap}))*,?\s+{num}{tail}|\b\d{1,4}\s?(?i:bis|ter)?,?\s+(?i:rue|avenue|av\.|boulevard|bd|impasse|allée|chemin|quai|cours|place|route)\s+{of}{cap}(?:[ -](?:{of}{cap}))*{tail}|\b\d{1,4}\s?(?:bis|ter)?,?\s+(?:rue|boulevard|impasse)\s+{of}\p{Ll}{4,}{tail}",
     ),
     // Spanish, Portuguese, Italian
     style(
         &[
-            "calle", "c/", "avenida", "avda", "av", "plaza", "paseo", "carrera", "rua", "travessa",
-            "alameda", "praça", "via", "viale", "corso", "piazza", "largo", "carrer",
+            "calle", "c/", "avenida", "avda", "av.", "plaza", "paseo", "carrera", "cra", "rua",
+            "travessa", "alameda", "praça", "via", "viale", "corso", "piazza", "largo", "carrer",
         ],
-        r"\b(?i:calle|c/|avenida|avda\.?|av\.?|plaza|paseo|carrera|rua|travessa|alameda|praça|viale|corso|piazza|largo|carrer)\s*{of}{cap}(?:\s+{of}{cap}){0,4},?\s+(?i:n[º°.o]*\s*|núm\.?\s*|#\s*)?{num}{tail}|\b(?i:via)\s+(?:(?:del|della|dei|degli|delle|di|san|santa)\s+|dell[’'])?{cap}(?:\s+{of}{cap}){0,3},?\s+(?:n\.?\s*)?{num}{tail}|\b(?:calle|rua|avenida|viale|piazza)\s+{of}\p{Ll}{4,}(?:\s\p{Ll}{4,})?,?\s+(?:n[º°.o]*\s*)?\d{1,4}\b{tail}|\b(?i:calle|carrera|cra|diagonal|transversal)\.?\s*\d{1,3}[A-Za-z]?\s*(?i:#|no\.?|n°)\s*\d{1,3}[A-Za-z]?\s*-\s*\d{1,3}\b",
+        r"\b(?i:calle|c/|avenida|avda\.?|av\.|plaza|paseo|carrera|rua|travessa|alameda|praça|viale|corso|piazza|largo|carrer)\s*{of}{cap}(?:\s+{of}{cap}){0,4},?\s+(?i:n[º°.o]*\s*|núm\.?\s*|#\s*)?{num}{tail}|\b(?i:via)\s+(?:(?:del|della|dei|degli|delle|di|san|santa)\s+|dell[’'])?{cap}(?:\s+{of}{cap}){0,3},?\s+(?:n\.?\s*)?{num}{tail}|\b(?:calle|rua|avenida|viale|piazza)\s+{of}\p{Ll}{4,}(?:\s\p{Ll}{4,})?,?\s+(?:n[º°.o]*\s*)?\d{1,4}\b{tail}|\b(?i:calle|carrera|cra|diagonal|transversal)\.?\s*\d{1,3}[A-Za-z]?\s*(?i:#|no\.?|n°)\s*\d{1,3}[A-Za-z]?\s*-\s*\d{1,3}\b",
     ),
     // German, Dutch, Swedish and their neighbours
     suffixes(
@@ -120,7 +121,7 @@ static STYLES: &[Style] = &[
             "straße", "strasse", "str.", "gasse", "weg", "allee", "platz", "gatan", "vägen",
             "gränd", "straat", "laan", "plein", "gracht", "kade", "dijk", "vej", "gade", "utca",
         ],
-        r"\b(?:\p{Lu}[\p{L}-]+|\p{Ll}{3,})(?:straße|strasse|str\.|gatan|vägen|gränd|straat|gracht)\s+{num}{tail}|\b\p{Lu}[\p{L}-]+(?:er|e|s)[ -](?:Straße|Strasse|Str\.|Allee|Platz|Weg|Gasse)\s+{num}{tail}|\b\p{Lu}[\p{L}-]+(?:gasse|laan|gade|vej|kade|dijk)\s+{num}{tail}|\b\p{Lu}[\p{L}-]+(?:weg|allee|platz|plein)\s+{num},?\s+{post}(?:\s+{cap})?|\b{cap}\s+utca\s+{num}",
+        r"\b(?:\p{Lu}[\p{L}-]+|\p{Ll}{3,})(?:straße|strasse|str\.|gatan|vägen|gränd|straat|gracht)\s+{num}{tail}|\b\p{Lu}[\p{L}-]+(?:er|e|s)[ -](?:Straße|Strasse|Str\.|Allee|Platz|Weg|Gasse)\s+{num}{tail}|\b\p{Lu}[\p{L}-]+(?:gasse|allee|laan|plein|gade|vej|kade|dijk)\s+{num}{tail}|\b\p{Lu}[\p{L}-]+(?:weg|platz)\s+{num},?\s+{post}(?:\s+{cap})?|\b{cap}\s+utca\s+{num}",
     ),
     // Russian, Ukrainian
     style(
@@ -148,8 +149,8 @@ static STYLES: &[Style] = &[
     ),
     // Polish
     style(
-        &["ul", "al", "os", "ulica", "ulicy", "ulicę", "osiedle"],
-        r"\b(?i:ul|al|os)\.\s*(?:[\p{L}.-]+\s+){1,4}{num}{tail}|\b(?i:ulica|ulicy|ulicę|osiedle|ul)\s+{cap}(?:\s+{cap}){0,3}\s+{num}{tail}",
+        &["ul", "al.", "os.", "ulica", "ulicy", "ulicę", "osiedle"],
+        r"\b(?i:ul|al|os)\.\s*(?:[\p{L}.-]+\s+){1,4}{num}{tail}|\bul\s+\p{Ll}{4,}\s+\d{1,3}\b|\b(?i:ulica|ulicy|ulicę|osiedle|ul)\s+{cap}(?:\s+{cap}){0,3}\s+{num}{tail}",
     ),
     // Turkish
     style(
@@ -166,7 +167,7 @@ static STYLES: &[Style] = &[
             "sk",
             "bulvarı",
         ],
-        r"(?:(?:(?:{cap}|\d+\.?)\s+){1,3}|[\p{L}\d]+\.?\s+)(?i:mah|mahallesi|cad|cadde|caddesi|cd|sok|sokak|sokağı|sk|bulvarı)\b\.?[^!?\n]{0,40}?\b(?i:no)\s*[:.]?\s*\d{1,4}(?:[A-Za-z]|/[A-Za-z\d]{1,3})?\b(?:,?\s*(?i:daire|kat|d|k)\s*[:.]?\s*\d{1,3}\b)*",
+        r"{cap}\s+(?:Cad\.|Caddesi|Cd\.|Sok\.|Sokak|Sokağı|Bulvarı)\s+\d{1,4}\b|(?:(?:(?:{cap}|\d+\.?)\s+){1,3}|[\p{L}\d]+\.?\s+)(?i:mah|mahallesi|cad|cadde|caddesi|cd|sok|sokak|sokağı|sk|bulvarı)\b\.?[^!?\n]{0,40}?\b(?i:no)\s*[:.]?\s*\d{1,4}(?:[A-Za-z]|/[A-Za-z\d]{1,3})?\b(?:,?\s*(?i:daire|kat|d|k)\s*[:.]?\s*\d{1,3}\b)*",
     ),
     // Indonesian, Malay
     style(

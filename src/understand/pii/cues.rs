@@ -239,5 +239,6 @@ fn is_word(text: &str, cue: Cue, start: usize, end: usize) -> bool {
     let begins = !word.starts_with(letter) || !before.is_some_and(|c| letter(c) || c == '\'');
     let short = word.chars().count() <= WHOLE_LETTERS && word.ends_with(letter);
     let suffix = matches!(cue, Cue::Street(style) if address::is_suffix(style));
-    suffix || (begins && !(short && text[end..].starts_with(letter)))
+    let goes_on = text[end..].starts_with(letter);
+    if suffix { !goes_on } else { begins && !(short && goes_on) }
 }

@@ -1,7 +1,8 @@
 //! National numbers: a table of shapes and checks, and the reader that tries them.
 
-mod check;
+mod europe;
 mod table;
+mod world;
 
 use std::sync::LazyLock;
 
@@ -76,12 +77,18 @@ fn surest(text: &str, at: usize, cues: &Cues) -> Option<PiiSpan> {
     let signs = signs(text, at);
     let rows = &BY_PLACES[usize::from(signs.first()?.value? > 9)];
     let rows = lengths(&signs).filter_map(|places| rows.get(places)).flatten();
+    let near = cues.before(at);
     let spans = rows.filter_map(|&number| {
+        let named = is_named(number, &near);
+        // Most numbers need a word, and most messages have none.
+        if number.needs == Needs::Word && !named {
+            return None;
+        }
         let fit = fit(number.shape, &signs)?;
         let right = stands_alone(text, before, &fit) && (number.check)(&fit.values);
-        let confidence = right.then(|| believed(number, &fit, &cues.before(at)))?;
+        let confidence = if named { NAMED } else { unnamed(number.needs, &fit, &near) };
         let (start, end) = (at, fit.end);
-        Some(PiiSpan { kind: PiiKind::NationalId, start, end, confidence })
+        right.then_some(PiiSpan { kind: PiiKind::NationalId, start, end, confidence })
     });
     let surest = spans.max_by(|a, b| a.confidence.total_cmp(&b.confidence));
     surest.filter(|span| span.confidence > 0.0)
@@ -110,15 +117,20 @@ fn starts(text: &str) -> SmallVec<[usize; 8]> {
     starts
 }
 
-/// Probability that a number with a right check is what it looks like; 0 when too little speaks
-/// for it.
-fn believed(number: &National, fit: &Fit, near: &Near) -> f32 {
-    let named = near.iter().any(|cue| match cue {
+/// Whether the word before says that a number of this region follows.
+fn is_named(number: &National, near: &Near) -> bool {
+    near.iter().any(|cue| match cue {
         Cue::Id(region) => region.is_none_or(|region| region == number.region),
         _ => false,
-    });
-    match (number.needs, fit.exact) {
-        _ if named => 0.985,
+    })
+}
+
+/// Confidence of a number that a word names.
+const NAMED: f32 = 0.985;
+
+/// Confidence of a right number that no word names; 0 when too little speaks for it.
+fn unnamed(needs: Needs, fit: &Fit, near: &Near) -> f32 {
+    match (needs, fit.exact) {
         (Needs::Nothing, true) => 0.95,
         _ if near.contains(&Cue::Order) => 0.0,
         (Needs::Shape, true) => 0.86,
@@ -127,15 +139,26 @@ fn believed(number: &National, fit: &Fit, near: &Near) -> f32 {
     }
 }
 
+/// The value of a letter.
+const fn of(letter: u8) -> u8 {
+    letter - b'A' + 10
+}
+
+/// Whether a value is one of these letters.
+fn is_one_of(value: u8, letters: &[u8]) -> bool {
+    letters.iter().any(|letter| of(*letter) == value)
+}
+
 /// The value of a digit of any script or of a Latin letter.
 fn value(c: char) -> Option<u8> {
-    checks::digit(c).or_else(|| c.is_ascii_alphabetic().then(|| c.to_ascii_uppercase() as u8 - 55))
+    checks::digit(c).or_else(|| c.is_ascii_alphabetic().then(|| of(c.to_ascii_uppercase() as u8)))
 }
 
 /// Whether a number may begin behind these two characters, the nearer one first.
 fn begins([first, second]: [char; 2]) -> bool {
     let inside = value(first).is_some() || "#-_/№+＋@&=".contains(first);
-    !inside && !(matches!(first, '.' | ',') && checks::digit(second).is_some())
+    let fraction = matches!(first, '.' | ',') && checks::digit(second).is_some();
+    !inside && !fraction
 }
 
 /// Whether what was read is no piece of a longer number.
