@@ -1,11 +1,15 @@
-"""What customers write stays out of the log, whatever its level, and out of the metrics."""
+"""What clients send stays out of the log, whatever its level, and out of the metrics."""
 
+import asyncio
+import json
 import os
 import unittest
+import urllib.error
+import urllib.parse
 import urllib.request
 from unittest import mock
 
-from client import make_ready, new_id
+from client import Customer, Refused, accept, make_ready, new_id, post
 from test_conversation import Talk
 
 PLANTED = {
@@ -13,11 +17,48 @@ PLANTED = {
     "e-mail": "planted.person@example.org",
     "phone": "+4915112345678",
     "card": "4111111111111111",
+    "national id": "390.533.447-05",
+    "token": "tok_5Pl4nt3dS3cr3tTok3n",
 }
 SENTENCE = (
     f"Mein {PLANTED['text']}es Paket fehlt, {PLANTED['e-mail']}, {PLANTED['phone']}, "
-    f"Karte {PLANTED['card']}"
+    f"Karte {PLANTED['card']}, CPF {PLANTED['national id']}, {PLANTED['token']}"
 )
+# Every frame of either side, with the sentence in each field that takes text.
+FRAMES = [
+    {"type": SENTENCE},
+    {"type": "hello", "token": SENTENCE, "resume": None},
+    {"type": "hello", "token": "x", "resume": {"session": SENTENCE, "last_seq": {SENTENCE: 1}}},
+    {"type": "send", "id": SENTENCE, "conversation": None, "text": SENTENCE},
+    {"type": "send", "id": new_id(), "conversation": SENTENCE, "text": SENTENCE},
+    {"type": "send", "id": new_id(), "conversation": new_id(), "text": SENTENCE},
+    {"type": "ping", SENTENCE: SENTENCE},
+    {"type": "received", "conversation": SENTENCE, "seq": SENTENCE},
+    {"type": "typing", "conversation": SENTENCE},
+    {"type": "close", "conversation": SENTENCE},
+    {"type": "person", "conversation": SENTENCE},
+    {"type": "rate", "conversation": SENTENCE, "score": SENTENCE},
+    {"type": "state", "state": SENTENCE},
+    {"type": "accept", "offer": SENTENCE},
+    {"type": "decline", "offer": SENTENCE, "reason": SENTENCE},
+    {"type": "decline", "offer": new_id(), "reason": SENTENCE},
+    {"type": "note", "conversation": SENTENCE, "text": SENTENCE},
+    {"type": "transfer", "conversation": SENTENCE, "to": {"seat": SENTENCE}},
+    {"type": "transfer", "conversation": new_id(), "to": {"skill": SENTENCE}},
+]
+VISITOR = {"shop": "demo", "visitor": None, "locale": "es-MX", "time_zone": None, "identity": None}
+SIGN_INS = [
+    ("widget", VISITOR | {"shop": SENTENCE}),
+    ("widget", VISITOR | {"visitor": SENTENCE}),
+    ("widget", VISITOR | {"locale": SENTENCE}),
+    ("widget", VISITOR | {"time_zone": SENTENCE}),
+    ("widget", VISITOR | {"identity": {"user_id": SENTENCE, "hmac": SENTENCE}}),
+    ("widget", VISITOR | {"identity": {"jwt": SENTENCE}}),
+    ("widget", VISITOR | {SENTENCE: SENTENCE}),
+    ("seat", {"shop": SENTENCE, "user": "lucia", "password": "demo"}),
+    ("seat", {"shop": "demo", "user": SENTENCE, "password": SENTENCE}),
+    ("seat", {"shop": "demo", "user": "lucia", "password": SENTENCE}),
+]
 
 
 class Privacy(Talk):
@@ -26,24 +67,61 @@ class Privacy(Talk):
         with mock.patch.dict(os.environ, {"TRADEWIND_LOG_LEVEL": "trace"}):
             super().setUpClass()
 
+    def tearDown(self) -> None:
+        with urllib.request.urlopen(self.server.url + "/metrics") as answer:
+            metrics = answer.read().decode()
+        log = self.server.log()
+        self.assertIn("journal replayed", log)
+        self.assertIn("tradewind_", metrics)
+        for kind, planted in PLANTED.items():
+            for form in (planted, urllib.parse.quote(planted)):
+                self.assertNotIn(form, log, kind)
+                self.assertNotIn(form, metrics, kind)
+
     async def test_nothing_that_people_write_is_logged_or_measured(self) -> None:
         customer = await self.customer()
         seat = await self.seat()
         await make_ready(seat)
 
         conversation = await self.ask_for_a_person(customer, SENTENCE)
-        await customer.refused({"type": "send", "id": new_id(), "text": SENTENCE * 500})
+        await accept(seat, conversation)
+        await seat.send(conversation, SENTENCE)
+        await seat.say({"type": "note", "conversation": conversation, "text": SENTENCE})
+        await customer.refused({"type": "send", "id": new_id(), "text": SENTENCE * 120})
         await customer.say_raw('{"type":"' + SENTENCE + '"}')
         await customer.expect("error", code="bad_frame")
         await self.end(customer, conversation)
-        with urllib.request.urlopen(self.server.url + "/metrics") as answer:
-            metrics = answer.read().decode()
 
-        log = self.server.log()
-        self.assertIn("journal replayed", log)
-        for kind, planted in PLANTED.items():
-            self.assertNotIn(planted, log, kind)
-            self.assertNotIn(planted, metrics, kind)
+    async def test_no_field_of_a_frame_is_logged_or_measured(self) -> None:
+        for open_socket in (self.customer, self.seat):
+            for frame in FRAMES:
+                connection = await open_socket()
+                await connection.say(frame)
+                await connection.say_raw(json.dumps(frame)[:-1])
+                await connection.expect("error")
+                await connection.close()
+
+    async def test_no_field_of_a_sign_in_is_logged_or_measured(self) -> None:
+        refused = 0
+        for side, body in SIGN_INS:
+            try:
+                await asyncio.to_thread(post, f"{self.server.url}/v1/{side}/session", body)
+            except Refused:
+                refused += 1
+
+        self.assertGreater(refused, 0)
+
+    async def test_neither_address_nor_headers_are_logged_or_measured(self) -> None:
+        quoted = urllib.parse.quote(SENTENCE)
+        headers = {"user-agent": SENTENCE, "cookie": SENTENCE, "authorization": f"Bearer {SENTENCE}"}
+        for path in (f"/{quoted}", f"/v1/widget?token={quoted}"):
+            request = urllib.request.Request(self.server.url + path, headers=headers)
+            with self.assertRaises(urllib.error.HTTPError):
+                await asyncio.to_thread(urllib.request.urlopen, request)
+
+        with self.assertRaises(Refused):
+            origin = f"https://{PLANTED['token'].lower()}.example"
+            await Customer(self.server.url, origin=origin).token()
 
 
 if __name__ == "__main__":

@@ -2,12 +2,17 @@
 //!
 //! Shape and check digits decide, not the model: a card number is one whatever the language.
 
+mod address;
 mod checks;
+mod cues;
+mod national;
 mod numbers;
 mod orders;
 mod words;
 
 pub use orders::order_numbers;
+
+use cues::Cues;
 
 use crate::domain::{PiiKind, PiiSpan};
 
@@ -17,13 +22,19 @@ pub const SPANS_MAX: usize = 64;
 /// The personal data in `text`: sorted, on character boundaries, never overlapping.
 pub fn find(text: &str) -> Vec<PiiSpan> {
     // Everything that is found has a digit or an @.
-    if !text.chars().any(|c| c == '@' || checks::digit(c).is_some()) {
-        return Vec::new();
+    if !has_digit(text) {
+        return if text.contains('@') { words::emails(text) } else { Vec::new() };
     }
+    let cues = Cues::read(text);
     let mut found = words::emails(text);
     found.extend(words::ibans(text));
-    found.extend(words::lettered_ids(text));
-    found.extend(numbers::find(text));
+    found.extend(national::find(text, &cues));
+    found.extend(numbers::find(text, &cues));
+    found.extend(address::find(text, &cues));
+    // Nearly every message has one span at most.
+    if found.len() < 2 {
+        return found;
+    }
     // The surer span wins where two overlap; among equals the one that starts first.
     found.sort_by(|a, b| {
         b.confidence.total_cmp(&a.confidence).then(a.start.cmp(&b.start)).then(b.end.cmp(&a.end))
@@ -37,6 +48,11 @@ pub fn find(text: &str) -> Vec<PiiSpan> {
     }
     kept.sort_by_key(|span| span.start);
     kept
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+        || (!text.is_ascii() && text.chars().any(|c| !c.is_ascii() && checks::digit(c).is_some()))
 }
 
 /// `text` with each span replaced by its kind, such as `[email]`, for places where people read.

@@ -1,16 +1,16 @@
-//! Cards, telephone numbers and national numbers among the digits of a message.
+//! Cards and telephone numbers among the digits of a message.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
+use smallvec::SmallVec;
 
 use super::checks;
+use super::cues::{Cue, Cues};
 use crate::domain::{PiiKind, PiiSpan};
 
-/// Digits that belong together: `+34 612 345 678`, `(415) 555-2671`, `529.982.247-25`.
+/// Digits that belong together: `+34 612 345 678`, `(415) 555-2671`, `4111 1111 1111 1111`.
 struct Group {
+    digits: SmallVec<[u8; 24]>,
     /// Stretches of digits without a separator.
-    parts: Vec<Part>,
+    parts: SmallVec<[Part; 6]>,
     start: usize,
     plus: bool,
     /// Something stands directly before that makes it a part of a code: a letter, `#`, `-`.
@@ -18,7 +18,8 @@ struct Group {
 }
 
 struct Part {
-    digits: Vec<u8>,
+    /// Index of the first digit among those of the group.
+    first: usize,
     start: usize,
     end: usize,
 }
@@ -26,45 +27,33 @@ struct Part {
 /// Most parts of a group that are looked at; more are a table, not a number.
 const PARTS_MAX: usize = 12;
 
-/// Every number of a person in `text`.
-pub fn find(text: &str) -> Vec<PiiSpan> {
-    groups(text).iter().flat_map(|group| judge(text, group)).collect()
+/// Every card and telephone number in `text`.
+pub fn find(text: &str, cues: &Cues) -> Vec<PiiSpan> {
+    groups(text).iter().flat_map(|group| judge(text, group, cues)).collect()
 }
 
-fn judge(text: &str, group: &Group) -> Vec<PiiSpan> {
-    let cards: Vec<PiiSpan> = checked(group, PiiKind::Card, 0.98, is_card);
+fn judge(text: &str, group: &Group, cues: &Cues) -> Vec<PiiSpan> {
+    let cards = cards(group);
     if !cards.is_empty() {
         return cards;
     }
-    let national = checked(group, PiiKind::NationalId, 0.8, checks::national);
-    let phone = phone_confidence(text, group);
-    if national.is_empty() || phone > 0.9 {
-        let span = PiiSpan {
-            kind: PiiKind::Phone,
-            start: group.start,
-            end: group.end(),
-            confidence: phone,
-        };
-        return if phone > 0.0 { vec![span] } else { Vec::new() };
-    }
-    national
+    let confidence = phone_confidence(text, group, cues);
+    let (start, end) = (group.start, group.end());
+    let span = PiiSpan { kind: PiiKind::Phone, start, end, confidence };
+    if confidence > 0.0 { vec![span] } else { Vec::new() }
 }
 
-/// Stretches of whole parts whose digits pass `test`; the longest from each part on.
-fn checked(group: &Group, kind: PiiKind, confidence: f32, test: fn(&[u8]) -> bool) -> Vec<PiiSpan> {
+/// Stretches of whole parts that are card numbers; the longest from each part on.
+fn cards(group: &Group) -> Vec<PiiSpan> {
     let mut found = Vec::new();
-    let mut first = 0;
+    let mut first = usize::from(group.attached);
     while first < group.parts.len() {
-        let ends = (first..group.parts.len()).rev();
-        let hit = ends.into_iter().find(|&last| {
-            let parts = &group.parts[first..=last];
-            let digits: Vec<u8> = parts.iter().flat_map(|part| part.digits.clone()).collect();
-            !(group.attached && first == 0) && test(&digits)
-        });
+        let hit =
+            (first..group.parts.len()).rev().find(|&last| is_card(group.stretch(first, last)));
         first = match hit {
             Some(last) => {
                 let (start, end) = (group.parts[first].start, group.parts[last].end);
-                found.push(PiiSpan { kind, start, end, confidence });
+                found.push(PiiSpan { kind: PiiKind::Card, start, end, confidence: 0.98 });
                 last + 1
             }
             None => first + 1,
@@ -74,12 +63,18 @@ fn checked(group: &Group, kind: PiiKind, confidence: f32, test: fn(&[u8]) -> boo
 }
 
 fn is_card(digits: &[u8]) -> bool {
-    matches!(digits.len(), 14 | 15 | 16 | 19) && matches!(digits[0], 2..=6) && checks::luhn(digits)
+    let issued = match (digits.len(), digits) {
+        // Diners Club, American Express
+        (14, [3, 0 | 6 | 8 | 9, ..]) | (15, [3, 4 | 7, ..]) => true,
+        (16, [2..=6, ..]) | (19, [4..=6, ..]) => true,
+        _ => false,
+    };
+    issued && checks::luhn(digits)
 }
 
 /// Probability that the whole group is a telephone number; 0 for none.
-fn phone_confidence(text: &str, group: &Group) -> f32 {
-    let digits = group.digits();
+fn phone_confidence(text: &str, group: &Group, cues: &Cues) -> f32 {
+    let digits = &group.digits[..];
     let count = digits.len();
     if group.attached || !(7..=15).contains(&count) {
         return 0.0;
@@ -87,136 +82,101 @@ fn phone_confidence(text: &str, group: &Group) -> f32 {
     if group.plus {
         return if count >= 8 { 0.95 } else { 0.0 };
     }
-    let word = word_before(text, group.start);
-    if word == Some(Word::Order) {
+    let near = cues.before(group.start);
+    if near.contains(&Cue::Order) {
         return 0.0;
     }
-    let shape: Vec<usize> = group.parts.iter().map(|part| part.digits.len()).collect();
     let bracket = text[group.start..].starts_with('(');
-    let local = digits[0] == 0 && (9..=12).contains(&count) && digits[1] != 0;
-    let international = digits.starts_with(&[0, 0]) && count >= 10;
-    let chinese_mobile = count == 11 && shape.len() != 2 && digits[0] == 1 && digits[1] >= 3;
-    let american = matches!(shape[..], [3, 3, 4] | [1, 3, 3, 4]);
-    let russian = count == 11 && matches!(digits[..2], [7 | 8, 9]) && shape.len() > 1;
     match () {
-        () if word == Some(Word::Phone) => 0.9,
+        () if near.contains(&Cue::Phone) => 0.9,
         () if bracket && count >= 9 => 0.9,
-        () if local || international || american || chinese_mobile || russian => 0.85,
+        () if is_phone(digits, &group.shape(), group.separators(text)) => 0.85,
         () => 0.0,
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Phone,
-    Order,
+/// Whether digits in parts of these lengths are written as telephone numbers are.
+fn is_phone(digits: &[u8], shape: &[usize], separators: Separators) -> bool {
+    let spaced = separators == Separators::Spaces;
+    let hyphens = separators == Separators::Hyphens;
+    match (shape, digits) {
+        // With the digit that is dialled at home, or the one that leads abroad.
+        (_, [0, 1..=9, ..]) if (9..=12).contains(&digits.len()) => true,
+        (_, [0, 8, ..]) if digits.len() == 13 => true,
+        (_, [0, 0, 1..=9, ..]) if digits.len() >= 11 => true,
+        // North America
+        ([3, 3, 4] | [1, 3, 3, 4], _) => true,
+        // China; eleven digits in two parts are something else.
+        ([11] | [3, 4, 4], [1, 3..=9, ..]) => true,
+        // Indonesia with its country code
+        ([12 | 13], [6, 2, 8, ..]) => true,
+        // Russia, Kazakhstan
+        ([1, 3, 3, 2, 2] | [1, 3, 7], [7 | 8, 7 | 9, ..]) => true,
+        // Spain, Portugal, Poland, the Czech Republic, Norway
+        ([3, 3, 3], [4..=9, ..]) | ([3, 2, 2, 2], [4..=9, ..]) => spaced,
+        // Italy
+        ([3, 7], [3, ..]) => spaced,
+        // Turkey
+        ([3, 3, 2, 2] | [3, 7], [5, ..]) => spaced,
+        // India
+        ([5, 5], [6..=9, ..]) => spaced || hyphens,
+        // Brazil
+        ([2, 5, 4], [_, _, 9, ..]) | ([2, 4, 4], [_, _, 2..=5, ..]) => {
+            separators == Separators::Mixed || spaced
+        }
+        // Denmark, Norway, France without the leading 0
+        ([2, 2, 2, 2], [2..=9, ..]) => spaced,
+        _ => false,
+    }
 }
 
-/// Bytes before a number in which a word says what it is.
-const CONTEXT_BYTES: usize = 32;
-
-/// Words that stand before a telephone number.
-const PHONE: [&str; 24] = [
-    "phone",
-    "tel",
-    "mobile",
-    "móvil",
-    "movil",
-    "celular",
-    "handy",
-    "whatsapp",
-    "call",
-    "cell",
-    "número de contacto",
-    "звон",
-    "тел",
-    "电话",
-    "手机",
-    "電話",
-    "전화",
-    "연락처",
-    "เบอร์",
-    "โทร",
-    "هاتف",
-    "جوال",
-    "טלפון",
-    "फोन",
-];
-
-/// Words that stand before the number of an order.
-const ORDER: [&str; 24] = [
-    "order",
-    "pedido",
-    "bestell",
-    "commande",
-    "ordine",
-    "заказ",
-    "замовлен",
-    "zamówien",
-    "sipariş",
-    "beställning",
-    "订单",
-    "訂單",
-    "注文",
-    "주문",
-    "ออเดอร์",
-    "คำสั่งซื้อ",
-    "đơn",
-    "pesanan",
-    "طلب",
-    "הזמנ",
-    "ऑर्डर",
-    "অর্ডার",
-    "tracking",
-    "#",
-];
-
-/// Finds all of [`PHONE`] and then [`ORDER`] in one pass.
-static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::new(PHONE.iter().chain(&ORDER)).expect("a few dozen words fit an automaton")
-});
-
-/// The word before a number that says what it is; the nearer one counts.
-fn word_before(text: &str, at: usize) -> Option<Word> {
-    let mut start = at.saturating_sub(CONTEXT_BYTES);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let before = text[start..at].to_lowercase();
-    // Of two words that start at one place that of an order wins: a telephone number that is not
-    // masked in a list of orders is better than an order that nobody can look up.
-    let nearest = WORDS
-        .find_overlapping_iter(&before)
-        .map(|found| (found.start(), found.pattern().as_usize() >= PHONE.len()))
-        .max()?;
-    Some(if nearest.1 { Word::Order } else { Word::Phone })
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Separators {
+    Spaces,
+    Hyphens,
+    Mixed,
 }
 
 impl Group {
-    fn digits(&self) -> Vec<u8> {
-        self.parts.iter().flat_map(|part| part.digits.clone()).collect()
-    }
-
     fn end(&self) -> usize {
         self.parts.last().expect("a group begins with a digit").end
+    }
+
+    /// The digits of some parts.
+    fn stretch(&self, first: usize, last: usize) -> &[u8] {
+        let end = self.parts.get(last + 1).map_or(self.digits.len(), |part| part.first);
+        &self.digits[self.parts[first].first..end]
+    }
+
+    /// How many digits each part has.
+    fn shape(&self) -> SmallVec<[usize; 6]> {
+        (0..self.parts.len()).map(|part| self.stretch(part, part).len()).collect()
+    }
+
+    /// What stands between the parts.
+    fn separators(&self, text: &str) -> Separators {
+        let mut between = self.parts.windows(2).map(|pair| &text[pair[0].end..pair[1].start]);
+        match between.next() {
+            Some(first @ (" " | "\u{a0}")) if between.all(|other| other == first) => {
+                Separators::Spaces
+            }
+            Some("-") if between.all(|other| other == "-") => Separators::Hyphens,
+            _ => Separators::Mixed,
+        }
     }
 }
 
 /// Cuts the digits of `text` into groups: parts that at most two separators hold together.
-fn groups(text: &str) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(text: &str) -> SmallVec<[Group; 4]> {
+    let mut groups: SmallVec<[Group; 4]> = SmallVec::new();
     let mut before = ['\0'; 2];
     for (at, c) in text.char_indices() {
-        let end = at + c.len_utf8();
         if let Some(digit) = checks::digit(c) {
+            let end = at + c.len_utf8();
             match groups.last_mut() {
-                Some(group) if group.end() == at => {
-                    let part = group.parts.last_mut().expect("a group begins with a digit");
-                    part.digits.push(digit);
-                    part.end = end;
-                }
+                Some(group) if group.end() == at => group.go_on(digit, end),
                 Some(group) if joins(&text[group.end()..at]) && group.parts.len() < PARTS_MAX => {
-                    group.parts.push(Part { digits: vec![digit], start: at, end });
+                    group.join(digit, at, end);
                 }
                 _ => groups.push(Group::open(digit, at, end, before)),
             }
@@ -237,11 +197,24 @@ impl Group {
         let lead = if opens(first) { first.len_utf8() } else { 0 };
         let attached =
             first.is_ascii_alphanumeric() || matches!(first, '#' | '-' | '_' | '/' | '№');
-        Self {
-            parts: vec![Part { digits: vec![digit], start: at, end }],
+        let mut group = Self {
+            digits: SmallVec::new(),
+            parts: SmallVec::new(),
             start: at - lead,
             plus,
             attached,
-        }
+        };
+        group.join(digit, at, end);
+        group
+    }
+
+    fn join(&mut self, digit: u8, start: usize, end: usize) {
+        self.parts.push(Part { first: self.digits.len(), start, end });
+        self.digits.push(digit);
+    }
+
+    fn go_on(&mut self, digit: u8, end: usize) {
+        self.digits.push(digit);
+        self.parts.last_mut().expect("a group begins with a digit").end = end;
     }
 }

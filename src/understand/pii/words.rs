@@ -1,4 +1,4 @@
-//! E-mail addresses, IBANs and national numbers with letters: all of ASCII characters.
+//! E-mail addresses and IBANs: all of ASCII characters.
 
 use super::checks;
 use crate::domain::{PiiKind, PiiSpan};
@@ -35,12 +35,14 @@ fn domain_end(text: &str) -> Option<usize> {
 pub fn ibans(text: &str) -> Vec<PiiSpan> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
-    for start in word_starts(bytes) {
-        let Some([first, second, check @ ..]) = bytes.get(start..start + 4) else { continue };
-        if !check.iter().all(u8::is_ascii_digit) {
+    for (start, head) in bytes.windows(4).enumerate() {
+        let &[first, second, tens, ones] = head else { continue };
+        let inside = start > 0 && bytes[start - 1].is_ascii_alphanumeric();
+        let country = first.is_ascii_alphabetic() && second.is_ascii_alphabetic();
+        if !tens.is_ascii_digit() || !ones.is_ascii_digit() || !country || inside {
             continue;
         }
-        let Some(wanted) = checks::iban_len(&[*first, *second]) else { continue };
+        let Some(wanted) = checks::iban_len(&[first, second]) else { continue };
         let Some((number, end)) = grouped(bytes, start, wanted) else { continue };
         let (head, rest) = number.split_at(4);
         let turned = rest.iter().chain(head).map(|byte| char::from(*byte));
@@ -66,52 +68,4 @@ fn grouped(bytes: &[u8], start: usize, wanted: usize) -> Option<(Vec<u8>, usize)
     }
     let ends = !bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
     ends.then_some((taken, at))
-}
-
-/// National numbers that hold letters: China, Spain, Italy.
-pub fn lettered_ids(text: &str) -> Vec<PiiSpan> {
-    let bytes = text.as_bytes();
-    let spans = word_starts(bytes).filter_map(|start| {
-        let len = bytes[start..].iter().take(19).take_while(|b| b.is_ascii_alphanumeric()).count();
-        if !matches!(len, 9 | 16 | 18) {
-            return None;
-        }
-        let word = bytes[start..start + len].to_ascii_uppercase();
-        let span = PiiSpan { kind: PiiKind::NationalId, start, end: start + len, confidence: 0.98 };
-        (is_chinese(&word) || is_spanish(&word) || checks::italian(&word)).then_some(span)
-    });
-    spans.collect()
-}
-
-fn is_chinese(word: &[u8]) -> bool {
-    word.len() == 18 && word[..17].iter().all(u8::is_ascii_digit) && {
-        let digits: Vec<u8> = word[..17].iter().map(|byte| byte - b'0').collect();
-        checks::chinese(&digits, char::from(word[17]))
-    }
-}
-
-fn is_spanish(word: &[u8]) -> bool {
-    if word.len() != 9 {
-        return false;
-    }
-    let first = match word[0] {
-        b'X' => b'0',
-        b'Y' => b'1',
-        b'Z' => b'2',
-        byte => byte,
-    };
-    let digits = std::iter::once(first).chain(word[1..8].iter().copied());
-    let number = digits
-        .into_iter()
-        .try_fold(0_u32, |number, byte| Some(number * 10 + char::from(byte).to_digit(10)?));
-    number.is_some_and(|number| checks::spanish(number, char::from(word[8])))
-}
-
-/// Where a stretch of ASCII letters and digits begins.
-fn word_starts(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let mut inside = false;
-    bytes.iter().enumerate().filter_map(move |(at, byte)| {
-        let was_inside = std::mem::replace(&mut inside, byte.is_ascii_alphanumeric());
-        (inside && !was_inside).then_some(at)
-    })
 }
