@@ -13,6 +13,7 @@ pub mod features;
 pub mod format;
 mod model;
 pub mod pii;
+pub mod script;
 pub mod table;
 mod task;
 pub mod text;
