@@ -11,12 +11,14 @@
 pub mod evaluate;
 pub mod features;
 pub mod format;
+pub mod labelled;
 mod model;
 pub mod pii;
 pub mod script;
 pub mod table;
 mod task;
 pub mod text;
+pub mod timing;
 pub mod train;
 
 pub use evaluate::{ACCEPT_CONFIDENCE, Report, evaluate};
