@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod features;
 pub mod format;
 pub mod labelled;
+pub mod mixed;
 mod model;
 pub mod pii;
 pub mod script;
