@@ -112,12 +112,13 @@ fn open(out: &mut String, floor: f64, below: &str) {
         let (x, y) = (x_of(share), y_of(value, floor));
         let _ = write!(
             out,
-            "<line class=axis x1={LEFT} x2={:.1} y1={y:.1} y2={y:.1} /><text x={:.1} y={:.1} text-anchor=end>{:.0}%</text><text x={x:.1} y={:.1} text-anchor=middle>{:.0}%</text>",
+            "<line class=axis x1={LEFT} x2={:.1} y1={y:.1} y2={y:.1} /><text x={:.1} y={:.1} text-anchor=end>{:.0}%</text><text x={x:.1} y={:.1} text-anchor={}>{:.0}%</text>",
             WIDTH - RIGHT,
             LEFT - 5.0,
             y + 4.0,
             value * 100.0,
             HEIGHT - BOTTOM + 15.0,
+            if part == 4 { "end" } else { "middle" },
             share * 100.0
         );
     }
