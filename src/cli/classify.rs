@@ -123,3 +123,30 @@ fn to_line(text: &str, classified: &Classified, shares: &[Share]) -> String {
         read.sentiment.confidence * 100.0,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_has_the_documented_fields() {
+        let model = Model::embedded().expect("the shipped model");
+        let text = "¿dónde está mi pedido? escríbanme a ana@example.org";
+        let classified = model.classify(text, &Hint::default(), &mut Scratch::default());
+        let share = Share { language: classified.understanding.language.label, share: 1.0 };
+
+        let json = to_json(text, &classified, &[share]);
+
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        assert_eq!(
+            keys(&json),
+            ["intent", "language", "languages", "pii", "sentiment", "text", "tier"]
+        );
+        assert_eq!(keys(&json["language"]), ["code", "confidence"]);
+        assert_eq!(json["languages"], serde_json::json!([{"code": "es", "share": 1.0}]));
+        assert_eq!(keys(&json["intent"]), ["alternatives", "confidence", "label"]);
+        assert_eq!(keys(&json["pii"][0]), ["confidence", "end", "kind", "start"]);
+    }
+}

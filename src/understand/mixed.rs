@@ -3,6 +3,9 @@
 //! Short windows slide over the words, a detector of languages reads each, and the cheapest path
 //! through its answers, with a price on every change, cuts the message into stretches. A name, a
 //! brand or an order number is written the same in every language and is evidence for none.
+//!
+//! It costs one reading for each word and each stretch, some tens of times what the message costs by
+//! itself, so it is for those who ask, not for every message on its way.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
