@@ -19,6 +19,8 @@ const CALMING: f32 = 0.3;
 const ENDS_UNDER: f32 = 0.5;
 /// Probability from which a complaint or the loss of a customer is pressing.
 const RISK_HIGH: f32 = 0.5;
+/// A message that pulls less than this towards another shop is a calm one.
+const CALM: f32 = 0.05;
 
 /// What the customer's messages were like, the latest last.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,9 +139,6 @@ impl Level {
         self.is_high = value >= if self.is_high { high * ENDS_UNDER } else { high };
     }
 }
-
-/// Under this a message pulls nobody away.
-const CALM: f32 = 0.05;
 
 #[cfg(test)]
 mod tests {

@@ -22,10 +22,10 @@ Examples:
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
 
---data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is skipped,
-and a figure that no row has a label for is null. Tab-separated files have a header and no quoting.
-Times are those of one message on one core: the minimum of five passes for each message, of which the
-median and the 99th percentile over all messages are told."
+--data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
+skipped, and a figure that no row has a label for is null. Tab-separated files have a header and
+no quoting. Times are those of one message on one core: the minimum of five passes for each
+message, of which the median and the 99th percentile over all messages are told."
 )]
 pub(super) struct Args {
     /// Files of shop messages, JSON lines.
