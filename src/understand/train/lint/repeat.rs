@@ -128,24 +128,27 @@ fn runs(normal: &[char], language: Language) -> BTreeSet<String> {
     let words = words(normal);
     // Japanese, Chinese and Thai put no spaces between words.
     if matches!(script_of(language), Script::Han | Script::Thai) {
-        return seen_characters(&words.concat()).windows(RUN_CHARS).map(<[&str]>::concat).collect();
+        let characters: Vec<&str> = words.iter().flat_map(|word| seen_characters(word)).collect();
+        return characters.windows(RUN_CHARS).map(<[&str]>::concat).collect();
     }
     words.windows(RUN_WORDS).map(|run| run.join(" ")).collect()
 }
 
-/// Characters as a reader counts them: a letter with the marks on it is one.
-fn seen_characters(text: &str) -> Vec<&str> {
+/// Characters of a word as a reader counts them: a letter with the marks on it is one, and so is a
+/// Latin word or a number, which stands for a thing as a Han character does.
+fn seen_characters(word: &str) -> Vec<&str> {
+    let is_latin = |c: char| c.is_ascii_digit() || Script::of(c) == Some(Script::Latin);
     let mut characters = Vec::new();
-    let mut start = 0;
-    for (at, c) in text.char_indices() {
-        if at > start && !is_combining_mark(c) {
-            characters.push(&text[start..at]);
+    let (mut start, mut before) = (0, None);
+    for (at, c) in word.char_indices() {
+        let joins = is_combining_mark(c) || (is_latin(c) && before.is_some_and(is_latin));
+        if at > start && !joins {
+            characters.push(&word[start..at]);
             start = at;
         }
+        before = Some(c);
     }
-    if start < text.len() {
-        characters.push(&text[start..]);
-    }
+    characters.push(&word[start..]);
     characters
 }
 
@@ -177,6 +180,8 @@ mod tests {
         assert_eq!(runs("我的包裹现在到哪里了", "zh"), 3);
         // Eight letters, two of them with marks above.
         assert_eq!(runs("ขอเปลี่ยนสี", "th"), 1);
+        assert_eq!(runs("สถานะขึ้น delivered", "th"), 1);
+        assert_eq!(runs("delivered 订单 TW-10482", "zh"), 0);
     }
 
     #[test]
