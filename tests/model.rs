@@ -26,6 +26,7 @@ fn corpus() -> Vec<Row> {
     let mut files: Vec<_> = std::fs::read_dir(models().join("corpus"))
         .expect("the corpus is in the repository")
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
         .collect();
     files.sort();
     let read = |path| parse_rows(&std::fs::read_to_string(path).expect("a text")).expect("rows");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::shop::{Answers, FAQ_INTENTS, Shop};
 use crate::domain::{CustomerId, Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
+use super::mood::Mood;
 use super::needs::needs;
 use super::order::order_status;
 use super::texts::{clarify, person_hint};
@@ -16,6 +17,8 @@ pub struct AutomateInput<'a> {
     pub text: &'a str,
     /// What was understood of it.
     pub understanding: &'a Understanding,
+    /// How the customer has felt in the conversation, this message included.
+    pub mood: &'a Mood,
     /// The customer's user id, when the shop's own server signed it.
     pub verified: Option<&'a CustomerId>,
     /// Whether the customer asked for a person, now or before in the conversation.
@@ -135,7 +138,8 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
             }
         }
         Err(why) => {
-            let (mut skill, priority) = needs(input.understanding, input.verified, shop);
+            let (mut skill, priority) =
+                needs(input.understanding, input.mood, input.verified, shop);
             if shop.knowledge.answers.is_person_word(input.text) {
                 // Out of a single word the model reads any intent.
                 skill = shop.skills.skill_for(Intent::TalkToHuman).clone();

@@ -10,9 +10,11 @@
 //! nor in another language than the customer's. An answer is built from the shop's own sentences
 //! and order facts only, and ends with the way to a person. Nobody hears from one source twice.
 //!
-//! **Bounds**: the work is linear in the text; nothing is kept between calls.
+//! **Bounds**: the work is linear in the text; a [`Mood`] keeps a fixed number of messages,
+//! nothing else is kept between calls.
 
 mod answer;
+mod mood;
 mod needs;
 mod order;
 mod texts;
@@ -21,5 +23,6 @@ mod texts;
 mod tests;
 
 pub use answer::{AutomateInput, Automated, WhySeat, decide};
+pub use mood::{Mood, Urgency};
 pub use needs::needs;
 pub use texts::{closed_by_silence, person_hint, still_there, ticket};

@@ -3,22 +3,24 @@
 use crate::config::shop::Shop;
 use crate::domain::{CustomerId, Priority, SkillId, Understanding};
 
-/// The skill and the priority that a message asks for. `verified` is the customer's user id as the
+use super::mood::Mood;
+
+/// The skill and the priority that a message asks for. `mood` includes the message, `verified` is the customer's user id as the
 /// shop's own server signed it.
 pub fn needs(
     understanding: &Understanding,
+    mood: &Mood,
     verified: Option<&CustomerId>,
     shop: &Shop,
 ) -> (SkillId, Priority) {
     let intent = understanding.intent.label;
-    let sentiment = understanding.sentiment;
     let rules = &shop.priorities;
-    let moved = sentiment.confidence >= rules.sentiment_confidence
-        && rules.raised_sentiments.contains(&sentiment.label);
+    let urgency = mood.urgency(rules);
+    let presses = urgency.is_moved || urgency.complains || urgency.may_leave;
 
     let priority = if verified.is_some_and(|id| rules.vip_customers.contains(id)) {
         Priority::Vip
-    } else if moved || rules.raised_intents.contains(&intent) {
+    } else if presses || rules.raised_intents.contains(&intent) {
         Priority::Raised
     } else {
         Priority::Normal
@@ -40,12 +42,18 @@ mod tests {
         }
     }
 
+    fn mood_of(understanding: &Understanding) -> Mood {
+        let mut mood = Mood::default();
+        mood.hear(1, understanding);
+        mood
+    }
+
     #[test]
     fn a_mood_raises_the_priority_only_when_the_model_is_sure() {
         let shop = Shop::embedded_demo();
         let priority = |confidence| {
             let understood = understood(Intent::Invoice, Sentiment::Negative, confidence);
-            needs(&understood, None, &shop).1
+            needs(&understood, &mood_of(&understood), None, &shop).1
         };
 
         assert_eq!(priority(0.9), Priority::Raised);
@@ -59,7 +67,9 @@ mod tests {
         shop.priorities.vip_customers.push(important.clone());
         let calm = understood(Intent::Complaint, Sentiment::Neutral, 0.9);
 
-        assert_eq!(needs(&calm, None, &shop), (SkillId::from("care"), Priority::Raised));
-        assert_eq!(needs(&calm, Some(&important), &shop).1, Priority::Vip);
+        let mood = mood_of(&calm);
+
+        assert_eq!(needs(&calm, &mood, None, &shop), (SkillId::from("care"), Priority::Raised));
+        assert_eq!(needs(&calm, &mood, Some(&important), &shop).1, Priority::Vip);
     }
 }

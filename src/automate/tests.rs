@@ -1,8 +1,8 @@
 //! What the demo shop's machine says, and when it keeps silent.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::{AutomateInput, Automated, WhySeat, decide};
+use super::{AutomateInput, Automated, Mood, WhySeat, decide};
 use crate::config::shop::{Shop, ShopFiles};
 use crate::domain::{
     CustomerId, Guess, Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding,
@@ -22,10 +22,14 @@ fn sure(language: &str, intent: Intent) -> Understanding {
     }
 }
 
+/// Of a customer who has not shown any.
+static CALM: LazyLock<Mood> = LazyLock::new(Mood::default);
+
 fn first<'a>(text: &'a str, understanding: &'a Understanding) -> AutomateInput<'a> {
     AutomateInput {
         text,
         understanding,
+        mood: &CALM,
         verified: None,
         asked_for_person: false,
         customer_turns: 1,
@@ -175,7 +179,10 @@ fn an_unhappy_customer_gets_a_person_with_raised_priority() {
     let mut understood = sure("en", Intent::TrackOrder);
     understood.sentiment = Guess { label: Sentiment::Negative, confidence: 0.9 };
 
-    let answer = decide(&first("WHERE IS TW-10482 damn it", &understood), &shop, NOW);
+    let mut mood = Mood::default();
+    mood.hear(1, &understood);
+    let input = AutomateInput { mood: &mood, ..first("WHERE IS TW-10482 damn it", &understood) };
+    let answer = decide(&input, &shop, NOW);
 
     assert_eq!(
         answer,

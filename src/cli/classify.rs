@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Exit;
 use crate::domain::Language;
+use crate::understand::mixed::{self, Share};
 use crate::understand::{Classified, Hint, Model, Scratch};
 
 /// Tells language, intent, sentiment and personal data of each line.
@@ -15,7 +16,10 @@ use crate::understand::{Classified, Hint, Model, Scratch};
 #[command(after_help = "Examples:\n  \
     echo 'where is my order?' | tradewind classify\n  \
     tradewind classify messages.txt --json\n  \
-    tradewind classify --locale ms-MY messages.txt")]
+    tradewind classify --locale ms-MY messages.txt\n\n\
+    With --json, `languages` tells each language of a message with its share of the letters, the\n\
+    largest first. Names, brands and numbers count for none, and less than a clause is no second\n\
+    language. Without it, `+en` before the text names a second language.")]
 pub(super) struct Args {
     /// File with one message a line; standard input when it is missing.
     file: Option<PathBuf>,
@@ -58,10 +62,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             continue;
         }
         let classified = model.classify(text, &hint, &mut scratch);
+        let mut guess = |part: &str| model.classify(part, &Hint::default(), &mut scratch).languages;
+        let whole = classified.understanding.language.label;
+        let shares = mixed::languages(text, whole, &mut guess);
         let written = if args.json {
-            writeln!(out, "{}", to_json(text, &classified))
+            writeln!(out, "{}", to_json(text, &classified, &shares))
         } else {
-            writeln!(out, "{}", to_line(text, &classified))
+            writeln!(out, "{}", to_line(text, &classified, &shares))
         };
         match written {
             // The reader, such as `head`, has seen enough.
@@ -77,15 +84,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
-fn to_json(text: &str, classified: &Classified) -> serde_json::Value {
+fn to_json(text: &str, classified: &Classified, shares: &[Share]) -> serde_json::Value {
     let read = &classified.understanding;
     let alternatives: Vec<_> = classified
         .alternatives
         .iter()
         .map(|guess| json!({"label": guess.label, "confidence": guess.confidence}))
         .collect();
+    let languages: Vec<_> =
+        shares.iter().map(|it| json!({"code": it.language, "share": it.share})).collect();
     json!({
         "text": text,
+        "languages": languages,
         "language": {"code": read.language.label, "confidence": read.language.confidence},
         "intent": {
             "label": read.intent.label,
@@ -98,10 +108,13 @@ fn to_json(text: &str, classified: &Classified) -> serde_json::Value {
     })
 }
 
-fn to_line(text: &str, classified: &Classified) -> String {
+fn to_line(text: &str, classified: &Classified, shares: &[Share]) -> String {
     let read = &classified.understanding;
+    // A message of several languages names them all, the largest first.
+    let others = shares.iter().filter(|it| it.language != read.language.label);
+    let mixed: String = others.map(|it| format!("+{} ", it.language)).collect();
     format!(
-        "{:<3} {:3.0}%  {:<18} {:3.0}%  {:<8} {:3.0}%  {text}",
+        "{:<3} {:3.0}%  {:<18} {:3.0}%  {:<8} {:3.0}%  {mixed}{text}",
         read.language.label.to_string(),
         read.language.confidence * 100.0,
         read.intent.label.to_string(),
@@ -109,4 +122,31 @@ fn to_line(text: &str, classified: &Classified) -> String {
         read.sentiment.label.to_string(),
         read.sentiment.confidence * 100.0,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_has_the_documented_fields() {
+        let model = Model::embedded().expect("the shipped model");
+        let text = "¿dónde está mi pedido? escríbanme a ana@example.org";
+        let classified = model.classify(text, &Hint::default(), &mut Scratch::default());
+        let share = Share { language: classified.understanding.language.label, share: 1.0 };
+
+        let json = to_json(text, &classified, &[share]);
+
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        assert_eq!(
+            keys(&json),
+            ["intent", "language", "languages", "pii", "sentiment", "text", "tier"]
+        );
+        assert_eq!(keys(&json["language"]), ["code", "confidence"]);
+        assert_eq!(json["languages"], serde_json::json!([{"code": "es", "share": 1.0}]));
+        assert_eq!(keys(&json["intent"]), ["alternatives", "confidence", "label"]);
+        assert_eq!(keys(&json["pii"][0]), ["confidence", "end", "kind", "start"]);
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use crate::automate::Mood;
 use crate::dedup::{self, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
@@ -40,6 +41,8 @@ pub struct Conversation {
     pub notes: Vec<Noted>,
     /// What the model read out of the customer's latest message that says something.
     pub latest: Option<Understanding>,
+    /// How the customer has felt over the messages that were understood.
+    pub mood: Mood,
     /// When the customer asked what nobody has answered yet.
     pub unanswered_since: Option<Timestamp>,
     /// Whether a person or a machine has answered before.
@@ -160,6 +163,7 @@ impl Conversation {
             events: Vec::new(),
             notes: Vec::new(),
             latest: None,
+            mood: Mood::default(),
             unanswered_since: None,
             had_first_response: false,
             asked_for_person: false,
@@ -260,6 +264,7 @@ impl Conversation {
                 if let Some(u) = understanding
                     && self.is_from_customer(*seq)
                 {
+                    self.mood.hear(*seq, u);
                     // Spans point into one text; the rest speaks for the conversation.
                     self.latest = Some(Understanding { pii: Vec::new(), ..u.clone() });
                 }

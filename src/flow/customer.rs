@@ -232,7 +232,10 @@ impl Shard {
         };
         let conversation = &*step.conversation;
         let (skill, priority) = match &conversation.latest {
-            Some(latest) => automate::needs(latest, conversation.opened.verified.as_ref(), &shop),
+            Some(latest) => {
+                let verified = conversation.opened.verified.as_ref();
+                automate::needs(latest, &conversation.mood, verified, &shop)
+            }
             None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
         };
         let contact = contact(cause.now, conversation, skill, priority);

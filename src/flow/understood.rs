@@ -92,6 +92,7 @@ impl Shard {
         let input = AutomateInput {
             text,
             understanding: &understanding,
+            mood: &conversation.mood,
             verified: conversation.opened.verified.as_ref(),
             asked_for_person: conversation.asked_for_person,
             customer_turns: u32::try_from(customer_turns.count()).unwrap_or(u32::MAX),

@@ -11,11 +11,15 @@
 pub mod evaluate;
 pub mod features;
 pub mod format;
+pub mod labelled;
+pub mod mixed;
 mod model;
 pub mod pii;
+pub mod script;
 pub mod table;
 mod task;
 pub mod text;
+pub mod timing;
 pub mod train;
 
 pub use evaluate::{Bin, Report, evaluate};

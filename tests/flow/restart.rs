@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{Guess, Intent, SeatId, Timestamp, TransferTarget};
-use tradewind::flow::{CustomerAct, SeatAct};
+use tradewind::domain::{Guess, Intent, Priority, SeatId, Sentiment, Timestamp, TransferTarget};
+use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
 use tradewind::protocol::Resume;
 use tradewind::schedule::Command;
 
@@ -71,6 +71,39 @@ fn who_has_asked_for_a_person_gets_no_machine_after_a_restart() {
 
     let seen = kinds(&min.frames());
     assert!(!seen.contains(&"answered_by_machine".to_owned()), "{seen:?}");
+}
+
+/// The priority that a conversation last waited with.
+fn last_priority(world: &World) -> Option<Priority> {
+    let facts = world.journal.iter().flat_map(|record| Record::decode(record).expect("one").facts);
+    let waits = facts.filter_map(|fact| match fact {
+        Fact::Waits(contact) => Some(contact.priority),
+        _ => None,
+    });
+    waits.last()
+}
+
+#[test]
+fn anger_outlasts_one_calm_message_and_a_restart() {
+    let mut world = World::new();
+    let min = night_of_the_korean_seat(&mut world);
+    world.says.intent.label = Intent::TrackOrder;
+    world.says.sentiment = Guess { label: Sentiment::Negative, confidence: 0.9 };
+    world.say(&min, "도대체 언제 와요 진짜 화나네");
+    assert!(kinds(&min.frames()).contains(&"ticket".to_owned()));
+
+    let mut after = world.restarted();
+    let records = after.journal.len();
+    after.says.sentiment = Guess { label: Sentiment::Neutral, confidence: 0.95 };
+    let min = after.customer("min");
+    after.say(&min, "주문번호는 TW-10482 입니다");
+
+    assert!(after.journal.len() > records);
+    assert_eq!(last_priority(&after), Some(Priority::Raised));
+    // Somebody who was never angry waits a turn.
+    let jun = after.customer("jun");
+    after.say(&jun, "주문번호는 TW-10483 입니다");
+    assert_eq!(last_priority(&after), Some(Priority::Normal));
 }
 
 #[test]

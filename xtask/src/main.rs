@@ -5,6 +5,7 @@ mod count;
 mod echo;
 mod install;
 mod licences;
+mod lint_corpus;
 mod run;
 mod steps;
 mod train_model;
@@ -72,6 +73,8 @@ Examples:
         #[arg(long)]
         check: bool,
     },
+    /// Checks that the corpus covers every intent and language and does not repeat itself.
+    LintCorpus(lint_corpus::Args),
     /// Trains the shipped model from `models/corpus`; takes minutes, in the release profile.
     TrainModel(train_model::Args),
     /// Measures the router side by side with what it is compared to, as ratios.
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Verb::Ci => run::ci(),
         Verb::Licences => licences::check().map(|()| true),
         Verb::Web { check } => run::web(check),
+        Verb::LintCorpus(args) => lint_corpus::run(&args),
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::BenchCompare(args) => bench::compare(&args),
         Verb::Echo { listen } => echo::serve(listen),

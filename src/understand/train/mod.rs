@@ -10,6 +10,7 @@ mod card;
 pub mod corpus;
 mod extra;
 mod learn;
+pub mod lint;
 mod net;
 mod quantise;
 mod task;

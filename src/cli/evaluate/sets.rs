@@ -1,0 +1,91 @@
+//! Public sets: texts with a sentiment, texts of a language.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::understand::Model;
+use crate::understand::labelled::{
+    LanguageReport, MoodReport, language_of_stem, languages_of, moods_of, parse_languages,
+    parse_moods,
+};
+
+use super::{percent, read};
+
+/// Evaluates the sentiment of texts.
+///
+/// # Errors
+/// When a file cannot be read or a line has no text or no known sentiment.
+pub(super) fn sentiment(model: &Model, paths: &[PathBuf], json: bool) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    for path in paths {
+        let name = name(path);
+        let (texts, left_out) = parse_moods(&read(path)?).with_context(|| name.clone())?;
+        if left_out > 0 {
+            eprintln!("{name}: {left_out} lines left out, their label is none of the three");
+        }
+        files.push((name, texts));
+    }
+    let report = moods_of(model, &files);
+    if json {
+        crate::cli::print_json(&serde_json::to_value(&report)?)
+    } else {
+        crate::cli::print(&sentiment_table(&report))
+    }
+}
+
+/// Evaluates the language of texts; each file is named after its language.
+///
+/// # Errors
+/// When a file cannot be read, has no texts, or its name is no language.
+pub(super) fn language(model: &Model, paths: &[PathBuf], json: bool) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    for path in paths {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let language = language_of_stem(&stem)
+            .with_context(|| format!("{}: the name of the file is no language", name(path)))?;
+        if !model.languages().contains(&language) {
+            eprintln!(
+                "{}: the model does not tell `{language}`; its texts count as wrong",
+                name(path)
+            );
+        }
+        files.push((language, parse_languages(&read(path)?).with_context(|| name(path))?));
+    }
+    let report = languages_of(model, &files);
+    if json {
+        crate::cli::print_json(&serde_json::to_value(&report)?)
+    } else {
+        crate::cli::print(&language_table(&report))
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn sentiment_table(report: &MoodReport) -> String {
+    let mut table = "messages  accuracy  macro F1  file\n".to_owned();
+    let all = std::iter::once(("all", &report.all));
+    let files = report.per_file.iter().map(|(name, tally)| (name.as_str(), tally));
+    for (name, tally) in all.chain(files) {
+        table += &format!(
+            "{:>8}  {:>8}  {:>8}  {name}\n",
+            tally.messages,
+            percent(tally.sentiment_accuracy),
+            percent(tally.sentiment_macro_f1),
+        );
+    }
+    table
+}
+
+fn language_table(report: &LanguageReport) -> String {
+    let mut table = "messages  accuracy\n".to_owned();
+    let all = std::iter::once(("all", &report.all));
+    let rest = report.per_kind.iter().chain(&report.per_language);
+    for (name, tally) in all.chain(rest.map(|(name, tally)| (name.as_str(), tally))) {
+        table +=
+            &format!("{:>8}  {:>8}  {name}\n", tally.messages, percent(tally.language_accuracy));
+    }
+    table
+}

@@ -1,0 +1,11 @@
+//! Measures a model on public sets: tab-separated texts with one label each.
+
+mod codes;
+mod language;
+mod sentiment;
+mod tsv;
+
+pub use codes::language_of_stem;
+pub use language::{LanguageReport, LanguageTally, LanguageText, languages_of, parse_languages};
+pub use sentiment::{MoodReport, MoodTally, MoodText, moods_of, parse_moods};
+pub use tsv::TableError;
