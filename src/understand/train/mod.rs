@@ -47,7 +47,7 @@ impl Default for Options {
             dims: 96,
             rows: 400_000,
             epochs: 26,
-            language_share: 0.2,
+            language_share: 0.3,
             mood_share: 0.05,
             calibration_folds: 1,
             learning: Learning::default(),

@@ -25,8 +25,9 @@ pub const CELL_MIN: usize = 40;
 pub const JACCARD_MAX: f64 = 0.6;
 /// Words of a run that must not return too often in a cell.
 pub const RUN_WORDS: usize = 4;
-/// The same for languages without spaces between words, in characters; marks count with their letter.
-pub const RUN_CHARS: usize = 8;
+/// The same for languages without spaces between words, in characters that four words have there;
+/// marks count with their letter.
+pub const RUN_CHARS: [(&str, usize); 3] = [("zh", 8), ("ja", 12), ("th", 14)];
 /// Share of the messages of a cell that may contain one run.
 pub const RUN_SHARE_MAX: f64 = 0.05;
 /// A run in fewer messages than these is no formula, however small the cell.

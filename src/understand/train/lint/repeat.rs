@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::domain::{Intent, Language};
 use crate::understand::script::Script;
 
-use super::read::{Labelled, script_of};
+use super::read::Labelled;
 use super::{
     Finding, JACCARD_MAX, RUN_CHARS, RUN_MESSAGES_MIN, RUN_SHARE_MAX, RUN_WORDS, Rule, shortened,
 };
@@ -126,10 +126,10 @@ fn jaccard(a: &[[char; 3]], b: &[[char; 3]]) -> f64 {
 
 fn runs(normal: &[char], language: Language) -> BTreeSet<String> {
     let words = words(normal);
-    // Japanese, Chinese and Thai put no spaces between words.
-    if matches!(script_of(language), Script::Han | Script::Thai) {
+    let without_spaces = RUN_CHARS.iter().find(|(code, _)| *code == language.as_str());
+    if let Some((_, run)) = without_spaces {
         let characters: Vec<&str> = words.iter().flat_map(|word| seen_characters(word)).collect();
-        return characters.windows(RUN_CHARS).map(<[&str]>::concat).collect();
+        return characters.windows(*run).map(<[&str]>::concat).collect();
     }
     words.windows(RUN_WORDS).map(|run| run.join(" ")).collect()
 }
@@ -178,9 +178,9 @@ mod tests {
 
         assert_eq!(runs("where is my parcel please", "en"), 2);
         assert_eq!(runs("我的包裹现在到哪里了", "zh"), 3);
-        // Eight letters, two of them with marks above.
-        assert_eq!(runs("ขอเปลี่ยนสี", "th"), 1);
-        assert_eq!(runs("สถานะขึ้น delivered", "th"), 1);
+        // Four letters, the first with a mark above: sixteen in all, so three runs of fourteen.
+        assert_eq!(runs(&"สีแดง".repeat(4), "th"), 3);
+        assert_eq!(runs("สถานะขึ้น delivered", "th"), 0);
         assert_eq!(runs("delivered 订单 TW-10482", "zh"), 0);
     }
 
