@@ -11,16 +11,26 @@ mod bert;
 mod candle;
 mod config;
 mod error;
+mod fit;
+mod heads;
+mod measure;
 mod task;
 mod tokens;
+pub mod train;
 
 pub use candle::CandleEncoder;
 pub use config::{Config, Family, Pooling};
 pub use error::EncoderError;
-pub use task::EncoderFiles;
+pub use fit::fit;
+pub use heads::{Head, Heads, Reading};
+pub use measure::{Accuracy, Comparison, UNSURE, compare};
+pub use task::{EncoderFiles, Installed};
 
 /// Texts that go through the layers together. More gains nothing on a core and costs memory.
 pub const BATCH_MAX: usize = 32;
+
+/// The file of the heads, beside those of the encoder.
+pub const HEADS_FILE: &str = "heads.twh";
 
 /// Turns texts into vectors.
 pub trait Encoder: Send {
