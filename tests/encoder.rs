@@ -157,3 +157,14 @@ fn an_encoder_is_added_and_listed_with_its_figures() {
     assert!(accuracy > 0.03, "{accuracy}");
     assert!(added["measured"]["microseconds_p50"].as_f64().expect("a time") > 0.0);
 }
+
+#[test]
+fn a_file_that_is_larger_than_any_real_one_is_not_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = std::fs::File::create(dir.path().join("config.json")).expect("a file");
+    file.set_len(2 << 20).expect("a file with a hole");
+
+    let error = EncoderFiles::read(dir.path()).expect_err("too large");
+
+    assert!(matches!(error, EncoderError::TooLarge { .. }), "{error}");
+}

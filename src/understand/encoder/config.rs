@@ -163,7 +163,7 @@ impl Config {
                 return Err(EncoderError::Config(told));
             }
         }
-        let told = if self.hidden_size % self.heads != 0 {
+        let told = if !self.hidden_size.is_multiple_of(self.heads) {
             "hidden_size must be a multiple of num_attention_heads"
         } else if self.pad_token as usize >= self.vocab_size {
             "pad_token_id must be less than vocab_size"

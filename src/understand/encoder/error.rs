@@ -35,6 +35,10 @@ pub enum EncoderError {
     /// `model.safetensors` has not the tensors that `config.json` promises.
     #[error("model.safetensors: {0}")]
     Weights(String),
+    /// The library that runs ONNX graphs cannot be loaded.
+    #[cfg(feature = "fastembed")]
+    #[error("ONNX Runtime: {0}")]
+    Library(String),
     /// Texts went in and no vectors came out.
     #[error("cannot encode: {0}")]
     Encode(String),

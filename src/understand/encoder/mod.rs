@@ -14,6 +14,8 @@ mod error;
 mod fit;
 mod heads;
 mod measure;
+#[cfg(feature = "fastembed")]
+mod onnx;
 mod task;
 mod tokens;
 pub mod train;
@@ -24,6 +26,10 @@ pub use error::EncoderError;
 pub use fit::fit;
 pub use heads::{Head, Heads, Reading};
 pub use measure::{Accuracy, Comparison, UNSURE, compare};
+#[cfg(feature = "fastembed")]
+pub use onnx::OnnxEncoder;
+#[cfg(feature = "fastembed")]
+pub use task::OnnxFiles;
 pub use task::{EncoderFiles, Installed};
 
 /// Texts that go through the layers together. More gains nothing on a core and costs memory.

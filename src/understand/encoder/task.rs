@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::heads::HEADS_BYTES_MAX;
-use super::{Comparison, EncoderError, HEADS_FILE, Heads};
+use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
 use crate::understand::model::sha256_hex;
 
 /// Most bytes of a small JSON file.
@@ -14,6 +14,24 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 const TOKENIZER_BYTES_MAX: u64 = 64 << 20;
 /// Most bytes of the weights: an XLM-R large takes 2.2 GB.
 const WEIGHTS_BYTES_MAX: u64 = 3 << 30;
+
+/// What an encoder has beside its layers, whatever they are kept in.
+struct Described {
+    config: String,
+    tokenizer: Vec<u8>,
+    pooling: Option<String>,
+}
+
+impl Described {
+    fn read(dir: &Path) -> Result<Self, EncoderError> {
+        let pooling = dir.join("1_Pooling").join("config.json");
+        Ok(Self {
+            config: read_text(&dir.join("config.json"))?,
+            tokenizer: read(&dir.join("tokenizer.json"), TOKENIZER_BYTES_MAX)?,
+            pooling: if pooling.exists() { Some(read_text(&pooling)?) } else { None },
+        })
+    }
+}
 
 /// The content of the files of an encoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +52,9 @@ impl EncoderFiles {
     /// # Errors
     /// When one is missing, too large or not text where it should be.
     pub fn read(dir: &Path) -> Result<Self, EncoderError> {
-        let pooling = dir.join("1_Pooling").join("config.json");
-        Ok(Self {
-            config: read_text(&dir.join("config.json"))?,
-            tokenizer: read(&dir.join("tokenizer.json"), TOKENIZER_BYTES_MAX)?,
-            weights: read(&dir.join("model.safetensors"), WEIGHTS_BYTES_MAX)?,
-            pooling: if pooling.exists() { Some(read_text(&pooling)?) } else { None },
-        })
+        let Described { config, tokenizer, pooling } = Described::read(dir)?;
+        let weights = read(&dir.join("model.safetensors"), WEIGHTS_BYTES_MAX)?;
+        Ok(Self { config, tokenizer, weights, pooling })
     }
 
     /// Of the weights, in hexadecimal digits.
@@ -69,6 +83,32 @@ pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), EncoderError> {
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, content))
         .map_err(|reason| EncoderError::File { path: path.to_owned(), reason })
+}
+
+/// The content of the files of an encoder whose layers are an ONNX graph.
+#[cfg(feature = "fastembed")]
+pub struct OnnxFiles {
+    /// `config.json`.
+    pub config: String,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `model.onnx`.
+    pub graph: Vec<u8>,
+    /// `1_Pooling/config.json`; without it tokens are averaged.
+    pub pooling: Option<String>,
+}
+
+#[cfg(feature = "fastembed")]
+impl OnnxFiles {
+    /// Reads the files of an encoder in `dir`.
+    ///
+    /// # Errors
+    /// When one is missing, too large or not text where it should be.
+    pub fn read(dir: &Path) -> Result<Self, EncoderError> {
+        let graph = read(&dir.join("model.onnx"), WEIGHTS_BYTES_MAX)?;
+        let Described { config, tokenizer, pooling } = Described::read(dir)?;
+        Ok(Self { config, tokenizer, graph, pooling })
+    }
 }
 
 fn read_text(path: &Path) -> Result<String, EncoderError> {
@@ -118,6 +158,11 @@ impl Installed {
         if heads.encoder_sha256 != files.sha256() {
             return Err(EncoderError::Heads("fitted on other weights than those here".to_owned()));
         }
+        let dims = Config::parse(&files.config)?.hidden_size;
+        if heads.dims != dims {
+            let told = format!("for vectors of {} values, the encoder gives {dims}", heads.dims);
+            return Err(EncoderError::Heads(told));
+        }
         let measured = read_text(&dir.join(MEASURED_FILE))?;
         let measured = serde_json::from_str(&measured)
             .map_err(|error| EncoderError::Heads(format!("{MEASURED_FILE}: {error}")))?;
@@ -142,9 +187,17 @@ impl Installed {
         write(&new.join(HEADS_FILE), &self.heads.encode())?;
         let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
         write(&new.join(MEASURED_FILE), measured.as_bytes())?;
-        if dir.exists() {
-            fs::remove_dir_all(dir).map_err(failed(dir))?;
+        let old = dir.with_extension("old");
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(failed(&old))?;
         }
-        fs::rename(&new, dir).map_err(failed(dir))
+        if dir.exists() {
+            fs::rename(dir, &old).map_err(failed(dir))?;
+        }
+        fs::rename(&new, dir).map_err(failed(dir))?;
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(failed(&old))?;
+        }
+        Ok(())
     }
 }
