@@ -10,6 +10,7 @@ mod classify;
 mod config;
 mod doctor;
 mod evaluate;
+mod model;
 mod seat;
 mod serve;
 mod settings;
@@ -59,6 +60,8 @@ enum Verb {
     Classify(classify::Args),
     /// Measures the model on messages with known labels.
     Evaluate(evaluate::Args),
+    /// Installs and lists models.
+    Model(model::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
 }
@@ -99,6 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Doctor(args)) => doctor::run(&args),
         Some(Verb::Classify(args)) => classify::run(&args),
         Some(Verb::Evaluate(args)) => evaluate::run(&args),
+        Some(Verb::Model(args)) => model::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -8,6 +8,7 @@
 //! **Bounds** [`text::CHARS_MAX`] characters and [`features::FEATURES_MAX`] features a message; the
 //! pool holds a fixed number of waiting messages and refuses more.
 
+pub mod encoder;
 pub mod evaluate;
 pub mod features;
 pub mod format;

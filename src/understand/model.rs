@@ -48,6 +48,13 @@ pub struct Scratch {
     sentiments: Vec<f32>,
 }
 
+impl Scratch {
+    /// What the last message got: probabilities of languages, intents and sentiments.
+    pub(super) fn probabilities(&self) -> [&[f32]; 3] {
+        [&self.languages, &self.intents, &self.sentiments]
+    }
+}
+
 /// The record of a feature.
 #[derive(Clone, Copy)]
 struct Record {

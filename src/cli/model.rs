@@ -1,0 +1,223 @@
+//! `tradewind model`: installs a sentence encoder, and says what is there.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+
+use super::settings::SettingsArgs;
+use super::{Exit, print, print_json};
+use crate::understand::encoder::{
+    Accuracy, BATCH_MAX, Bounds, CandleEncoder, Comparison, Config, Encoder, EncoderFiles,
+    Installed, compare, fit,
+};
+use crate::understand::train::corpus::{Part, parts};
+use crate::understand::{Model, Row, parse_rows};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tradewind model add ./multilingual-e5-small
+  tradewind model list --json")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Copies a sentence encoder into the data folder, fits heads on it, and measures whether it pays.
+    #[command(after_help = "\
+Examples:
+  tradewind model add ./multilingual-e5-small
+  tradewind model add ./all-MiniLM-L6-v2 --corpus models/corpus --rows-max 4000 --json
+
+DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder.
+Nothing is fetched. The figures are of messages that neither the heads nor the built-in model were
+trained on.")]
+    Add(AddArgs),
+    /// Lists the built-in model and the encoder that was added.
+    #[command(after_help = "\
+Examples:
+  tradewind model list
+  tradewind model list --data /var/lib/tradewind --json")]
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct AddArgs {
+    /// Folder of the encoder.
+    dir: PathBuf,
+    /// Folder of labelled messages, one file a language.
+    #[arg(long, default_value = "models/corpus")]
+    corpus: PathBuf,
+    /// Most messages that the heads are fitted on; a third as many are measured on. More takes longer.
+    #[arg(long, default_value_t = 12_000)]
+    rows_max: usize,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Where random numbers of the fit start.
+const SEED: u64 = 7;
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    match &args.verb {
+        Verb::Add(args) => add(args),
+        Verb::List(args) => list(args),
+    }
+}
+
+fn add(args: &AddArgs) -> anyhow::Result<Exit> {
+    let config = args.settings.load()?.config;
+    let fast = match &config.paths.model {
+        Some(folder) => Model::load(folder)?,
+        None => Model::embedded()?,
+    };
+    let (taught, asked) = corpus(&args.corpus, args.rows_max)?;
+    let files = EncoderFiles::read(&args.dir)?;
+    let sha256 = files.sha256();
+    let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
+    let vectors = vectors(&mut encoder, &taught)?;
+    let heads = fit(&vectors, &taught, &sha256, SEED);
+    let start = Instant::now();
+    let measured = compare(&fast, &mut encoder, &heads, &asked, &mut || start.elapsed())?;
+    drop(encoder);
+
+    // The weights may take gigabytes, so they were not kept; what is installed is what was measured.
+    let files = EncoderFiles::read(&args.dir)?;
+    ensure!(files.sha256() == sha256, "{} changed while it was measured", args.dir.display());
+    let folder = encoder_folder(&config.paths.data);
+    Installed { files, heads, measured }.write(&folder)?;
+    if args.json {
+        let shown = json!({"folder": folder, "sha256": sha256, "messages_fitted_on": taught.len(),
+            "measured": measured});
+        print_json(&shown)?;
+    } else {
+        print(&format!("installed in {}\n{}", folder.display(), table(&measured)))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<Exit> {
+    let config = args.settings.load()?.config;
+    let fast = Model::embedded()?;
+    let folder = encoder_folder(&config.paths.data);
+    let installed = Installed::read(&folder)?;
+    let shape = installed.as_ref().map(|it| Config::parse(&it.files.config)).transpose()?;
+    let encoder = installed.as_ref().zip(shape);
+    if args.json {
+        let encoder = encoder.map(|(installed, shape)| {
+            json!({"folder": folder, "sha256": installed.files.sha256(),
+                "bytes": installed.files.weights.len(), "dims": shape.hidden_size,
+                "layers": shape.layers, "measured": installed.measured})
+        });
+        print_json(&json!({"fast": {"languages": fast.languages().len()}, "encoder": encoder}))?;
+    } else {
+        let encoder = encoder.map_or("none".to_owned(), |(installed, shape)| {
+            let (layers, dims) = (shape.layers, shape.hidden_size);
+            format!(
+                "{layers} layers of {dims} in {}\n{}",
+                folder.display(),
+                table(&installed.measured)
+            )
+        });
+        let languages = fast.languages().len();
+        print(&format!("fast     built in, {languages} languages\nencoder  {encoder}\n"))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn encoder_folder(data: &Path) -> PathBuf {
+    data.join("models").join("encoder")
+}
+
+/// Rows to fit on and rows to measure on, at most `rows_max` and a third of it, evenly chosen.
+fn corpus(folder: &Path, rows_max: usize) -> anyhow::Result<(Vec<Row>, Vec<Row>)> {
+    let name = || format!("labelled messages in {}", folder.display());
+    let entries = std::fs::read_dir(folder).with_context(name)?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+    paths.sort();
+    let mut rows = Vec::new();
+    for path in paths {
+        let name = || path.display().to_string();
+        let text = std::fs::read_to_string(&path).with_context(name)?;
+        rows.extend(parse_rows(&text).with_context(name)?);
+    }
+    let split = parts(&rows);
+    let side = |wanted: Part, most: usize| {
+        let all = rows.iter().zip(&split).filter(|(_, part)| **part == wanted);
+        let all: Vec<&Row> = all.map(|(row, _)| row).collect();
+        let every = all.len().div_ceil(most.max(1)).max(1);
+        all.into_iter().step_by(every).cloned().collect::<Vec<Row>>()
+    };
+    let (taught, asked) = (side(Part::Training, rows_max), side(Part::HeldOut, rows_max / 3));
+    ensure!(!taught.is_empty() && !asked.is_empty(), "{} are too few", name());
+    Ok((taught, asked))
+}
+
+fn vectors(encoder: &mut dyn Encoder, rows: &[Row]) -> anyhow::Result<Vec<Vec<f32>>> {
+    let mut vectors = Vec::with_capacity(rows.len());
+    // Texts of one length together: short ones are filled up to the longest of their batch.
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|at| rows[*at].text.len());
+    for (number, batch) in order.chunks(BATCH_MAX).enumerate() {
+        let texts: Vec<&str> = batch.iter().map(|at| rows[*at].text.as_str()).collect();
+        vectors.extend(encoder.embed(&texts)?);
+        if number % 32 == 0 {
+            eprintln!("encoded {} of {} messages", vectors.len(), rows.len());
+        }
+    }
+    let mut sorted: Vec<(usize, Vec<f32>)> = order.into_iter().zip(vectors).collect();
+    sorted.sort_by_key(|(at, _)| *at);
+    Ok(sorted.into_iter().map(|(_, vector)| vector).collect())
+}
+
+fn table(measured: &Comparison) -> String {
+    let line = |name: &str, accuracy: &Accuracy| {
+        let percent = |share: f64| format!("{:5.1} %", share * 100.0);
+        format!(
+            "{name:<18} {:>9} {:>9} {:>9}\n",
+            percent(accuracy.intent),
+            percent(accuracy.language),
+            percent(accuracy.sentiment)
+        )
+    };
+    let verdict = if measured.pays {
+        "It pays: two tiers are better than the fast one by more than chance."
+    } else {
+        "It does not pay: two tiers are not better than the fast one by enough, or by chance only."
+    };
+    format!(
+        "{:<18} {:>9} {:>9} {:>9}\n{}{}{}{}asked for {:.1} % of {} messages, {} gained, {} lost\n\
+         time of a message  p50 {:.0} µs, p99 {:.0} µs\n{verdict}\n",
+        "",
+        "intent",
+        "language",
+        "sentiment",
+        line("fast tier", &measured.fast),
+        line("encoder", &measured.encoder),
+        line("mean of both", &measured.averaged),
+        line("two tiers", &measured.two_tiers),
+        measured.asked_share * 100.0,
+        measured.messages,
+        measured.gained,
+        measured.lost,
+        measured.microseconds_p50,
+        measured.microseconds_p99,
+    )
+}

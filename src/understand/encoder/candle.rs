@@ -1,0 +1,90 @@
+//! An encoder that candle runs.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use safetensors::SafeTensors;
+
+use super::bert::{Bert, Mode, mean_of_tokens, unit_rows};
+use super::tokens::{Batch, Tokens};
+use super::{BATCH_MAX, Bounds, Config, Encoder, EncoderError, EncoderFiles, Pooling};
+
+/// A sentence encoder in memory, computed by candle on the processor.
+pub struct CandleEncoder {
+    bert: Bert,
+    tokens: Tokens,
+    dims: usize,
+    pooling: Pooling,
+    normalise: bool,
+    /// The one thread that computes. Without it each product would be cut up among all cores, which
+    /// gains nothing on products this small and takes the cores from the sockets.
+    worker: rayon::ThreadPool,
+}
+
+impl CandleEncoder {
+    /// An encoder from the content of its files.
+    ///
+    /// # Errors
+    /// When a file cannot be read or the files do not fit together.
+    pub fn new(files: EncoderFiles, bounds: &Bounds) -> Result<Self, EncoderError> {
+        let config = Config::parse(&files.config)?;
+        let pooling = match &files.pooling {
+            Some(text) => Pooling::parse(text)?,
+            None => Pooling::Mean,
+        };
+        let tokens = Tokens::parse(&files.tokenizer, &config, bounds.tokens_max)?;
+        let prefix = prefix(&files.weights)?;
+        let wrong = |error: candle_core::Error| EncoderError::Weights(error.to_string());
+        let vb = VarBuilder::from_buffered_safetensors(files.weights, DType::F32, &Device::Cpu)
+            .map_err(wrong)?;
+        let vb = if prefix.is_empty() { vb } else { vb.pp(prefix) };
+        let bert = Bert::load(&vb, &config).map_err(wrong)?;
+        let worker = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(|_| "encoder".to_owned())
+            .build()
+            .map_err(|error| EncoderError::Encode(error.to_string()))?;
+        let (dims, normalise) = (config.hidden_size, bounds.normalise);
+        Ok(Self { bert, tokens, dims, pooling, normalise, worker })
+    }
+
+    fn vectors(&self, batch: Batch) -> candle_core::Result<Vec<Vec<f32>>> {
+        let shape = (batch.texts, batch.length);
+        let ids = Tensor::from_vec(batch.ids, shape, &Device::Cpu)?;
+        let mask = Tensor::from_vec(batch.mask, shape, &Device::Cpu)?.to_dtype(DType::F32)?;
+        let states = self.bert.forward(&ids, &mask, Mode::Infer)?;
+        let pooled = match self.pooling {
+            Pooling::Mean => mean_of_tokens(&states, &mask)?,
+            Pooling::First => states.narrow(1, 0, 1)?.squeeze(1)?,
+        };
+        if self.normalise { unit_rows(&pooled)?.to_vec2() } else { pooled.to_vec2() }
+    }
+}
+
+impl Encoder for CandleEncoder {
+    fn dims(&self) -> usize {
+        self.dims
+    }
+
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let mut vectors = Vec::with_capacity(texts.len());
+        self.worker.install(|| {
+            for texts in texts.chunks(BATCH_MAX) {
+                let batch = self.tokens.batch(texts)?;
+                let computed = self.vectors(batch);
+                vectors.extend(computed.map_err(|error| EncoderError::Encode(error.to_string()))?);
+            }
+            Ok(vectors)
+        })
+    }
+}
+
+/// What stands before the names of the tensors: nothing, `bert.`, `roberta.` or what a larger model
+/// called its encoder.
+fn prefix(weights: &[u8]) -> Result<String, EncoderError> {
+    const WORDS: &str = "embeddings.word_embeddings.weight";
+    let file = SafeTensors::deserialize(weights)
+        .map_err(|error| EncoderError::Weights(error.to_string()))?;
+    let found = file.names().into_iter().find_map(|name| name.strip_suffix(WORDS));
+    let prefix = found.ok_or_else(|| EncoderError::Weights(format!("no tensor `{WORDS}`")))?;
+    Ok(prefix.trim_end_matches('.').to_owned())
+}

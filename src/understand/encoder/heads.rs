@@ -1,0 +1,220 @@
+//! Linear heads that read labels out of an encoder's vectors, and their file.
+
+use serde::{Deserialize, Serialize};
+
+use super::EncoderError;
+use crate::domain::{Intent, Language, Sentiment};
+use crate::understand::model::{dot, softmax};
+
+/// First bytes of the file.
+const MAGIC: &[u8; 4] = b"TWHD";
+/// Of the layout: magic, version (u16), length of the header (u32), header (JSON), the weights and
+/// biases of each head (f32), CRC-32C of all before (u32); numbers are little-endian.
+const VERSION: u16 = 1;
+/// Bytes before the header.
+const FIXED: usize = 10;
+/// Most bytes of the file; 100 languages on vectors of 4096 values take 2.3 MB.
+pub(super) const HEADS_BYTES_MAX: u64 = 16 << 20;
+
+/// One linear map to the labels of a question, and what makes its confidence a probability.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Labels × dims, one row a label.
+    pub weights: Vec<f32>,
+    /// One a label.
+    pub bias: Vec<f32>,
+    /// Divides the outputs.
+    pub temperature: f32,
+}
+
+/// The heads of one encoder. Intents and sentiments are those of [`crate::domain`], in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heads {
+    /// Values of a vector.
+    pub dims: usize,
+    /// Of the `model.safetensors` that the heads were fitted on, in hexadecimal digits.
+    pub encoder_sha256: String,
+    /// Labels of the language head.
+    pub languages: Vec<Language>,
+    /// Language, intent, sentiment.
+    pub heads: [Head; 3],
+}
+
+/// Probabilities that the heads give the labels of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// In the order of [`Heads::languages`].
+    pub languages: Vec<f32>,
+    /// In the order of [`Intent::ALL`].
+    pub intents: Vec<f32>,
+    /// In the order of [`Sentiment::ALL`].
+    pub sentiments: Vec<f32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    dims: usize,
+    encoder_sha256: String,
+    languages: Vec<Language>,
+    intents: usize,
+    sentiments: usize,
+    temperatures: [f32; 3],
+}
+
+impl Head {
+    /// The outputs for a vector, before they are probabilities.
+    pub fn logits(&self, vector: &[f32]) -> Vec<f32> {
+        let rows = self.weights.chunks_exact(vector.len()).zip(&self.bias);
+        rows.map(|(row, bias)| dot(row, vector) + bias).collect()
+    }
+
+    fn probabilities(&self, vector: &[f32]) -> Vec<f32> {
+        let mut outputs = self.logits(vector);
+        outputs.iter_mut().for_each(|output| *output /= self.temperature);
+        softmax(&mut outputs);
+        outputs
+    }
+}
+
+impl Heads {
+    /// What the heads read out of `vector`.
+    pub fn read(&self, vector: &[f32]) -> Reading {
+        assert_eq!(vector.len(), self.dims, "heads read vectors of their own encoder");
+        let [languages, intents, sentiments] = &self.heads;
+        Reading {
+            languages: languages.probabilities(vector),
+            intents: intents.probabilities(vector),
+            sentiments: sentiments.probabilities(vector),
+        }
+    }
+
+    /// The file.
+    pub fn encode(&self) -> Vec<u8> {
+        let [language, intent, sentiment] = &self.heads;
+        let header = Header {
+            dims: self.dims,
+            encoder_sha256: self.encoder_sha256.clone(),
+            languages: self.languages.clone(),
+            intents: intent.bias.len(),
+            sentiments: sentiment.bias.len(),
+            temperatures: [language.temperature, intent.temperature, sentiment.temperature],
+        };
+        let header = serde_json::to_vec(&header).expect("a header has only plain fields");
+        let mut file = MAGIC.to_vec();
+        file.extend(VERSION.to_le_bytes());
+        file.extend((header.len() as u32).to_le_bytes());
+        file.extend(header);
+        for head in &self.heads {
+            let numbers = head.weights.iter().chain(&head.bias);
+            file.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        }
+        let sum = crc32c::crc32c(&file);
+        file.extend(sum.to_le_bytes());
+        file
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it is damaged, of another version, or does not have what its header says.
+    pub fn decode(file: &[u8]) -> Result<Self, EncoderError> {
+        let wrong = |told: &str| EncoderError::Heads(told.to_owned());
+        let (body, sum) = file.split_last_chunk::<4>().ok_or_else(|| wrong("too short"))?;
+        if !body.starts_with(MAGIC) || body.len() < FIXED {
+            return Err(wrong("not a file of heads"));
+        }
+        if crc32c::crc32c(body) != u32::from_le_bytes(*sum) {
+            return Err(wrong("damaged: the checksum differs"));
+        }
+        let version = u16::from_le_bytes([body[4], body[5]]);
+        if version != VERSION {
+            let told = format!("version {version}, this program reads {VERSION}");
+            return Err(EncoderError::Heads(told));
+        }
+        let header_bytes = u32::from_le_bytes([body[6], body[7], body[8], body[9]]) as usize;
+        let (header, numbers) = body[FIXED..]
+            .split_at_checked(header_bytes)
+            .ok_or_else(|| wrong("the header ends early"))?;
+        let header: Header = serde_json::from_slice(header)
+            .map_err(|error| EncoderError::Heads(error.to_string()))?;
+        Self::from_numbers(header, numbers)
+    }
+
+    fn from_numbers(header: Header, numbers: &[u8]) -> Result<Self, EncoderError> {
+        let wrong = |told: &str| EncoderError::Heads(told.to_owned());
+        if (header.intents, header.sentiments) != (Intent::ALL.len(), Sentiment::ALL.len()) {
+            return Err(wrong("other intents or sentiments than this program knows"));
+        }
+        let labels = [header.languages.len(), header.intents, header.sentiments];
+        let dims_max = 4096;
+        let wanted: usize =
+            labels.iter().map(|labels| labels * (header.dims.min(dims_max) + 1)).sum();
+        if !(1..=dims_max).contains(&header.dims) || numbers.len() != 4 * wanted {
+            return Err(wrong("not as many weights as the header says"));
+        }
+        let four = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
+        let mut numbers = numbers.chunks_exact(4).map(four);
+        let mut take = |count: usize| numbers.by_ref().take(count).collect::<Vec<f32>>();
+        let heads = [0, 1, 2].map(|at| Head {
+            weights: take(labels[at] * header.dims),
+            bias: take(labels[at]),
+            temperature: header.temperatures[at],
+        });
+        let is_sound = |head: &Head| {
+            let finite = head.weights.iter().chain(&head.bias).all(|number| number.is_finite());
+            finite && head.temperature > 0.0 && head.temperature.is_finite()
+        };
+        if !heads.iter().all(is_sound) {
+            return Err(wrong("a weight is not a number"));
+        }
+        let Header { dims, encoder_sha256, languages, .. } = header;
+        Ok(Self { dims, encoder_sha256, languages, heads })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads() -> Heads {
+        let head = |labels: usize| Head {
+            weights: (0..labels * 3).map(|at| at as f32 / 7.0 - 1.0).collect(),
+            bias: (0..labels).map(|at| at as f32 / 5.0).collect(),
+            temperature: 1.5,
+        };
+        Heads {
+            dims: 3,
+            encoder_sha256: "00ff".to_owned(),
+            languages: ["en", "th"].map(|code| code.parse().expect("a language")).to_vec(),
+            heads: [head(2), head(Intent::ALL.len()), head(Sentiment::ALL.len())],
+        }
+    }
+
+    #[test]
+    fn heads_come_back_from_their_file_as_they_were() {
+        let heads = heads();
+
+        assert_eq!(Heads::decode(&heads.encode()).expect("a file"), heads);
+    }
+
+    #[test]
+    fn a_file_with_any_byte_changed_or_cut_off_is_refused() {
+        let file = heads().encode();
+
+        for at in 0..file.len() {
+            let mut damaged = file.clone();
+            damaged[at] ^= 0x40;
+            assert!(Heads::decode(&damaged).is_err(), "byte {at}");
+            assert!(Heads::decode(&file[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn probabilities_sum_to_one_and_follow_the_outputs() {
+        let reading = heads().read(&[0.2, -0.1, 0.4]);
+
+        assert_eq!(reading.intents.len(), Intent::ALL.len());
+        assert!((reading.intents.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(reading.languages[1] > reading.languages[0]);
+    }
+}

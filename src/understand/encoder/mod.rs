@@ -1,0 +1,68 @@
+//! Sentence encoders: a small transformer turns a message into a vector of its meaning.
+//!
+//! **In** texts, and the folder of an encoder as the Hugging Face tools write it. **Out** one vector
+//! a text, and what linear heads read out of it. **Invariants** a text gives the same vector alone
+//! and in a batch, up to rounding; nothing is fetched: an encoder is local files; files that do not
+//! fit together are an error when they are loaded and not a wrong vector later.
+//! **Bounds** [`Bounds::tokens_max`] tokens a text, [`BATCH_MAX`] texts at a time, and the sizes of
+//! the files in `task.rs`.
+
+mod bert;
+mod candle;
+mod config;
+mod error;
+mod fit;
+mod heads;
+mod measure;
+#[cfg(feature = "fastembed")]
+mod onnx;
+mod task;
+mod tokens;
+pub mod train;
+
+pub use candle::CandleEncoder;
+pub use config::{Config, Family, Pooling};
+pub use error::EncoderError;
+pub use fit::fit;
+pub use heads::{Head, Heads, Reading};
+pub use measure::{Accuracy, Comparison, UNSURE, compare};
+#[cfg(feature = "fastembed")]
+pub use onnx::OnnxEncoder;
+#[cfg(feature = "fastembed")]
+pub use task::OnnxFiles;
+pub use task::{EncoderFiles, Installed};
+
+/// Texts that go through the layers together. More gains nothing on a core and costs memory.
+pub const BATCH_MAX: usize = 32;
+
+/// The file of the heads, beside those of the encoder.
+pub const HEADS_FILE: &str = "heads.twh";
+
+/// Turns texts into vectors.
+pub trait Encoder: Send {
+    /// Values of a vector.
+    fn dims(&self) -> usize;
+
+    /// One vector for each text, in order.
+    ///
+    /// # Errors
+    /// When a text cannot be cut into tokens or the arithmetic fails; nothing is known of any text
+    /// then.
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError>;
+}
+
+/// How an encoder is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Tokens of a text that are read, the marks at its ends included.
+    pub tokens_max: usize,
+    /// Whether vectors are scaled to length one, so that their scalar product is their cosine.
+    pub normalise: bool,
+}
+
+impl Default for Bounds {
+    /// Shop messages are short: 128 tokens hold all but one in thousands.
+    fn default() -> Self {
+        Self { tokens_max: 128, normalise: true }
+    }
+}

@@ -1,0 +1,85 @@
+//! The same encoders run by ONNX Runtime, through fastembed.
+
+use std::path::Path;
+
+use fastembed::{
+    InitOptionsUserDefined, Pooling as TheirPooling, TextEmbedding, TokenizerFiles,
+    UserDefinedEmbeddingModel,
+};
+
+use super::task::OnnxFiles;
+use super::{BATCH_MAX, Bounds, Config, Encoder, EncoderError, Pooling};
+
+/// A sentence encoder in memory, computed by ONNX Runtime on one thread. Its vectors always have
+/// length one.
+pub struct OnnxEncoder {
+    embedding: TextEmbedding,
+    dims: usize,
+}
+
+impl OnnxEncoder {
+    /// An encoder from the content of its files, run by the ONNX Runtime in `library`
+    /// (`libonnxruntime.so`, 1.24 or newer). The first library that a process loads stays.
+    ///
+    /// # Errors
+    /// When the library cannot be loaded or the files do not fit together.
+    pub fn new(files: OnnxFiles, library: &Path, bounds: &Bounds) -> Result<Self, EncoderError> {
+        // Asked first: without a library the session's builder would panic. What it returns is
+        // dropped, since fastembed makes its own.
+        let loaded = ort::init_from(library);
+        drop(loaded.map_err(|error| EncoderError::Library(error.to_string()))?);
+        let config = Config::parse(&files.config)?;
+        let pooling = match files.pooling.as_deref().map(Pooling::parse).transpose()? {
+            None | Some(Pooling::Mean) => TheirPooling::Mean,
+            Some(Pooling::First) => TheirPooling::Cls,
+        };
+        let model = UserDefinedEmbeddingModel::new(
+            files.graph,
+            tokenizer(&files.tokenizer, &config, files.config)?,
+        )
+        .with_pooling(pooling);
+        let options = InitOptionsUserDefined::new()
+            .with_max_length(bounds.tokens_max.min(config.tokens_max()))
+            .with_intra_threads(1);
+        let embedding = TextEmbedding::try_new_from_user_defined(model, options)
+            .map_err(|error| EncoderError::Weights(error.to_string()))?;
+        Ok(Self { embedding, dims: config.hidden_size })
+    }
+}
+
+impl Encoder for OnnxEncoder {
+    fn dims(&self) -> usize {
+        self.dims
+    }
+
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |error: fastembed::Error| EncoderError::Encode(error.to_string());
+        let vectors = self.embedding.embed(texts, Some(BATCH_MAX)).map_err(failed)?;
+        match vectors.iter().all(|vector| vector.len() == self.dims) {
+            true => Ok(vectors),
+            false => Err(EncoderError::Encode(format!("vectors have not {} values", self.dims))),
+        }
+    }
+}
+
+/// The tokenizer as fastembed wants it: what its other two files would say follows from the ones
+/// that there are.
+fn tokenizer(
+    file: &[u8],
+    config: &Config,
+    config_file: String,
+) -> Result<TokenizerFiles, EncoderError> {
+    let tokenizer = tokenizers::Tokenizer::from_bytes(file)
+        .map_err(|error| EncoderError::Tokenizer(error.to_string()))?;
+    let pad_token = tokenizer.id_to_token(config.pad_token).unwrap_or_default();
+    let told = serde_json::json!({"model_max_length": config.tokens_max(), "pad_token": pad_token});
+    Ok(TokenizerFiles {
+        tokenizer_file: file.to_vec(),
+        config_file: config_file.into_bytes(),
+        special_tokens_map_file: b"{}".to_vec(),
+        tokenizer_config_file: told.to_string().into_bytes(),
+    })
+}

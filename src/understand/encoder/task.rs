@@ -1,0 +1,203 @@
+//! The files of an encoder.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use super::heads::HEADS_BYTES_MAX;
+use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
+use crate::understand::model::sha256_hex;
+
+/// Most bytes of a small JSON file.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// Most bytes of a tokenizer: XLM-R's takes 17 MB.
+const TOKENIZER_BYTES_MAX: u64 = 64 << 20;
+/// Most bytes of the weights: an XLM-R large takes 2.2 GB.
+const WEIGHTS_BYTES_MAX: u64 = 3 << 30;
+
+/// What an encoder has beside its layers, whatever they are kept in.
+struct Described {
+    config: String,
+    tokenizer: Vec<u8>,
+    pooling: Option<String>,
+}
+
+impl Described {
+    fn read(dir: &Path) -> Result<Self, EncoderError> {
+        let pooling = dir.join("1_Pooling").join("config.json");
+        Ok(Self {
+            config: read_text(&dir.join("config.json"))?,
+            tokenizer: read(&dir.join("tokenizer.json"), TOKENIZER_BYTES_MAX)?,
+            pooling: if pooling.exists() { Some(read_text(&pooling)?) } else { None },
+        })
+    }
+}
+
+/// The content of the files of an encoder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncoderFiles {
+    /// `config.json`.
+    pub config: String,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `model.safetensors`.
+    pub weights: Vec<u8>,
+    /// `1_Pooling/config.json`; without it tokens are averaged.
+    pub pooling: Option<String>,
+}
+
+impl EncoderFiles {
+    /// Reads the files of an encoder in `dir`.
+    ///
+    /// # Errors
+    /// When one is missing, too large or not text where it should be.
+    pub fn read(dir: &Path) -> Result<Self, EncoderError> {
+        let Described { config, tokenizer, pooling } = Described::read(dir)?;
+        let weights = read(&dir.join("model.safetensors"), WEIGHTS_BYTES_MAX)?;
+        Ok(Self { config, tokenizer, weights, pooling })
+    }
+
+    /// Of the weights, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        sha256_hex(&self.weights)
+    }
+
+    /// Writes them into `dir`, which is made when it is not there.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<(), EncoderError> {
+        write(&dir.join("config.json"), self.config.as_bytes())?;
+        write(&dir.join("tokenizer.json"), &self.tokenizer)?;
+        write(&dir.join("model.safetensors"), &self.weights)?;
+        if let Some(pooling) = &self.pooling {
+            write(&dir.join("1_Pooling").join("config.json"), pooling.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file, and makes its folder when it is not there.
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), EncoderError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, content))
+        .map_err(|reason| EncoderError::File { path: path.to_owned(), reason })
+}
+
+/// The content of the files of an encoder whose layers are an ONNX graph.
+#[cfg(feature = "fastembed")]
+pub struct OnnxFiles {
+    /// `config.json`.
+    pub config: String,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `model.onnx`.
+    pub graph: Vec<u8>,
+    /// `1_Pooling/config.json`; without it tokens are averaged.
+    pub pooling: Option<String>,
+}
+
+#[cfg(feature = "fastembed")]
+impl OnnxFiles {
+    /// Reads the files of an encoder in `dir`.
+    ///
+    /// # Errors
+    /// When one is missing, too large or not text where it should be.
+    pub fn read(dir: &Path) -> Result<Self, EncoderError> {
+        let graph = read(&dir.join("model.onnx"), WEIGHTS_BYTES_MAX)?;
+        let Described { config, tokenizer, pooling } = Described::read(dir)?;
+        Ok(Self { config, tokenizer, graph, pooling })
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, EncoderError> {
+    let content = read(path, CONFIG_BYTES_MAX)?;
+    String::from_utf8(content).map_err(|error| {
+        let reason = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        EncoderError::File { path: path.to_owned(), reason }
+    })
+}
+
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, EncoderError> {
+    let failed = |reason| EncoderError::File { path: path.to_owned(), reason };
+    let file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    if bytes > bytes_max {
+        return Err(EncoderError::TooLarge { path: path.to_owned(), bytes, bytes_max });
+    }
+    let mut content = Vec::with_capacity(bytes as usize);
+    file.take(bytes_max).read_to_end(&mut content).map_err(failed)?;
+    Ok(content)
+}
+
+/// An encoder that was copied to a folder of its own, with its heads.
+pub struct Installed {
+    /// The encoder.
+    pub files: EncoderFiles,
+    /// What reads its vectors.
+    pub heads: Heads,
+    /// How it did beside the fast tier when it was added.
+    pub measured: Comparison,
+}
+
+/// The figures of an installed encoder, beside its files.
+const MEASURED_FILE: &str = "measured.json";
+
+impl Installed {
+    /// The encoder in `dir`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it is damaged: a file is missing, or the heads belong to other weights.
+    pub fn read(dir: &Path) -> Result<Option<Self>, EncoderError> {
+        if !dir.exists() {
+            return Ok(None);
+        }
+        let files = EncoderFiles::read(dir)?;
+        let heads = Heads::decode(&read(&dir.join(HEADS_FILE), HEADS_BYTES_MAX)?)?;
+        if heads.encoder_sha256 != files.sha256() {
+            return Err(EncoderError::Heads("fitted on other weights than those here".to_owned()));
+        }
+        let dims = Config::parse(&files.config)?.hidden_size;
+        if heads.dims != dims {
+            let told = format!("for vectors of {} values, the encoder gives {dims}", heads.dims);
+            return Err(EncoderError::Heads(told));
+        }
+        let measured = read_text(&dir.join(MEASURED_FILE))?;
+        let measured = serde_json::from_str(&measured)
+            .map_err(|error| EncoderError::Heads(format!("{MEASURED_FILE}: {error}")))?;
+        Ok(Some(Self { files, heads, measured }))
+    }
+
+    /// Puts the encoder into `dir`, in place of one that was there. Whoever reads meanwhile finds the
+    /// old one, the new one or none, never a mixture.
+    ///
+    /// # Errors
+    /// When a file cannot be written or a folder not renamed; the old one stays then, if it can.
+    pub fn write(&self, dir: &Path) -> Result<(), EncoderError> {
+        let new = dir.with_extension("new");
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |reason| EncoderError::File { path, reason }
+        };
+        if new.exists() {
+            fs::remove_dir_all(&new).map_err(failed(&new))?;
+        }
+        self.files.write(&new)?;
+        write(&new.join(HEADS_FILE), &self.heads.encode())?;
+        let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
+        write(&new.join(MEASURED_FILE), measured.as_bytes())?;
+        let old = dir.with_extension("old");
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(failed(&old))?;
+        }
+        if dir.exists() {
+            fs::rename(dir, &old).map_err(failed(dir))?;
+        }
+        fs::rename(&new, dir).map_err(failed(dir))?;
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(failed(&old))?;
+        }
+        Ok(())
+    }
+}
