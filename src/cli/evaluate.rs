@@ -12,11 +12,14 @@ use crate::understand::{Model, Report, Row, evaluate, parse_rows};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     tradewind evaluate --data messages.jsonl\n  \
-    tradewind evaluate --data es.jsonl th.jsonl --json")]
+    tradewind evaluate --data es.jsonl th.jsonl --json\n  \
+    tradewind evaluate --intents train.tsv --test test.tsv --json")]
 pub(super) struct Args {
     /// Files with one row a line.
-    #[arg(long, required = true, num_args = 1..)]
+    #[arg(long, required_unless_present = "intents", conflicts_with = "intents", num_args = 1..)]
     data: Vec<PathBuf>,
+    #[command(flatten)]
+    tenant: super::tenant::Args,
     /// Writes one JSON object.
     #[arg(long)]
     json: bool,
@@ -33,6 +36,9 @@ const PASSES: usize = 5;
 /// # Errors
 /// When the model or a file cannot be read, or a line is no row.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if let (Some(examples), Some(test)) = (&args.tenant.intents, &args.tenant.test) {
+        return super::tenant::evaluate(examples, test, args.json);
+    }
     let model = match &args.model {
         Some(dir) => Model::load(dir)?,
         None => Model::embedded()?,

@@ -13,6 +13,8 @@ mod evaluate;
 mod seat;
 mod serve;
 mod settings;
+mod tenant;
+mod train;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -59,6 +61,8 @@ enum Verb {
     Classify(classify::Args),
     /// Measures the model on messages with known labels.
     Evaluate(evaluate::Args),
+    /// Trains a set of intents of your own from examples.
+    Train(train::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
 }
@@ -99,6 +103,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Doctor(args)) => doctor::run(&args),
         Some(Verb::Classify(args)) => classify::run(&args),
         Some(Verb::Evaluate(args)) => evaluate::run(&args),
+        Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
     };
     outcome.unwrap_or_else(|error| {

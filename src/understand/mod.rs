@@ -15,6 +15,7 @@ mod model;
 pub mod pii;
 pub mod table;
 mod task;
+pub mod tenant;
 pub mod text;
 pub mod train;
 
