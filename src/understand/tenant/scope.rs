@@ -69,9 +69,10 @@ pub(super) struct Calibration {
 }
 
 impl Calibration {
-    /// Fits both to held-out texts. `scoped` needs texts out of scope; without any every text is in.
-    pub(super) fn fit(held: &[Held], scoped: &[Held]) -> Self {
-        Self { temperature: temperature(held), scope: fit_scope(scoped) }
+    /// Fits both to held-out texts. Those out of scope among `held` were given as such, those among
+    /// `left_out` had a label that the training did not know; without either every text is in.
+    pub(super) fn fit(held: &[Held], left_out: &[Held]) -> Self {
+        Self { temperature: temperature(held), scope: fit_scope(&weighted(held, left_out)) }
     }
 
     /// Probability that the text asks for something the set knows.
@@ -110,28 +111,46 @@ fn logistic(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
+/// A text of the fit: its signs, whether it is in scope, and what it counts.
+type Weighted = ([f64; 3], bool, f64);
+
+/// Texts in scope share what is left of [`OUT_OF_SCOPE_SHARE`]. Given texts out of scope and those
+/// of left-out labels count the same together: the few given ones are the real thing, the many
+/// others keep to the tenant's own ground.
+fn weighted(held: &[Held], left_out: &[Held]) -> Vec<Weighted> {
+    let signs = |texts: &[Held], is_in: bool| -> Vec<[f64; 3]> {
+        let these = texts.iter().filter(|(_, label)| label.is_some() == is_in);
+        these.map(|(evidence, _)| evidence.signs()).collect()
+    };
+    let within = if left_out.is_empty() { held } else { left_out };
+    let outs = [signs(held, false), signs(left_out, false)];
+    let kinds = outs.iter().filter(|texts| !texts.is_empty()).count();
+    let mut all: Vec<Weighted> = Vec::new();
+    for (texts, is_in, share) in [
+        (signs(within, true), true, 1.0 - OUT_OF_SCOPE_SHARE),
+        (outs[0].clone(), false, OUT_OF_SCOPE_SHARE / kinds.max(1) as f64),
+        (outs[1].clone(), false, OUT_OF_SCOPE_SHARE / kinds.max(1) as f64),
+    ] {
+        let weight = share / texts.len().max(1) as f64;
+        all.extend(texts.into_iter().map(|signs| (signs, is_in, weight)));
+    }
+    all
+}
+
 /// Logistic regression by Newton's steps; a little ridge keeps the weights finite.
-fn fit_scope(held: &[Held]) -> [f64; 4] {
+fn fit_scope(texts: &[Weighted]) -> [f64; 4] {
     const ALL_IN: [f64; 4] = [0.0, 0.0, 0.0, 20.0];
-    let out = held.iter().filter(|(_, label)| label.is_none()).count();
-    let within = held.len() - out;
-    if out == 0 || within == 0 {
+    if !texts.iter().any(|text| text.1) || texts.iter().all(|text| text.1) {
         return ALL_IN;
     }
-    let weight_of = |is_in: bool| match is_in {
-        true => (1.0 - OUT_OF_SCOPE_SHARE) / within as f64,
-        false => OUT_OF_SCOPE_SHARE / out as f64,
-    };
     let mut weights = [0.0; 4];
     for _ in 0..30 {
         let mut gradient = weights.map(|weight| RIDGE * weight);
         let mut curvature = [[0.0; 4]; 4];
-        for (evidence, label) in held {
-            let [a, b, c] = evidence.signs();
-            let share = weight_of(label.is_some());
-            let probability = logistic(log_odds(&weights, &[a, b, c]));
-            let row = [a, b, c, 1.0];
-            let miss = share * (probability - f64::from(u8::from(label.is_some())));
+        for (signs, is_in, share) in texts {
+            let probability = logistic(log_odds(&weights, signs));
+            let row = [signs[0], signs[1], signs[2], 1.0];
+            let miss = share * (probability - f64::from(u8::from(*is_in)));
             let bend = share * probability * (1.0 - probability);
             for i in 0..4 {
                 gradient[i] += miss * row[i];
@@ -185,7 +204,7 @@ mod tests {
             })
             .collect();
 
-        let calibration = Calibration::fit(&held, &held);
+        let calibration = Calibration::fit(&[], &held);
 
         let sure = calibration.in_scope(&evidence(1.2, 0.8));
         let unknown = calibration.in_scope(&evidence(1.2, 0.1));

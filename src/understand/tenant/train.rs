@@ -151,8 +151,8 @@ impl Prepared {
             folds.flat_map(|it| it.texts.iter().map(|(_, held)| held.clone())).collect()
         };
         let (plain, mut scoped) = (of(false), of(true));
-        scoped.extend(plain.iter().filter(|(_, label)| label.is_none()).cloned());
         let calibration = Calibration::fit(&plain, &scoped);
+        scoped.extend(plain.iter().filter(|(_, label)| label.is_none()).cloned());
 
         let everything: Vec<usize> = (0..self.texts.len()).collect();
         let (space, weights) = self.train(&everything);
