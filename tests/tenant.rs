@@ -104,9 +104,8 @@ fn a_message_that_shares_nothing_with_the_set_is_likelier_out_of_scope() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
-    let encoded = |seed, threads| {
-        train(&examples(), seed, threads, |_, _| {}).expect("a set").0.encode()
-    };
+    let encoded =
+        |seed, threads| train(&examples(), seed, threads, |_, _| {}).expect("a set").0.encode();
 
     assert_eq!(encoded(7, 1), encoded(7, 3));
     assert_ne!(encoded(7, 1), encoded(8, 1));

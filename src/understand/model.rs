@@ -41,7 +41,7 @@ pub struct Scratch {
     features: Vec<u64>,
     rows: Vec<u32>,
     records: Vec<Record>,
-    pub(super) pooled: Vec<f32>,
+    pooled: Vec<f32>,
     languages: Vec<f32>,
     intents: Vec<f32>,
     sentiments: Vec<f32>,
