@@ -146,7 +146,7 @@ fn a_file_that_is_not_the_one_of_its_manifest_says_so() {
     let other = train(&examples(), 8, 2, |_, _| {}).expect("a set").0;
     std::fs::write(folder.path().join("tenant.twi"), other.encode()).expect("written");
 
-    let error = IntentSet::load(folder.path()).err().expect("another file");
+    let error = IntentSet::load(folder.path()).expect_err("another file");
 
     assert!(error.to_string().contains("its manifest says"), "{error}");
 }
@@ -170,7 +170,7 @@ fn a_mistake_in_a_file_of_examples_names_file_and_line() {
 fn one_label_is_nothing_to_tell_apart() {
     let one = vec![Example { text: "a".to_owned(), label: "b".to_owned() }; 3];
 
-    let error = train(&one, 7, 1, |_, _| {}).err().expect("too few labels");
+    let error = train(&one, 7, 1, |_, _| {}).expect_err("too few labels");
 
     assert_eq!(error.to_string(), "1 labels with examples, at least two are needed");
 }

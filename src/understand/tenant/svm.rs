@@ -119,14 +119,10 @@ impl Lanes {
     }
 
     fn advance(&mut self, point: &Point, moves: &[f32; LANES]) {
-        for lane in 0..LANES {
-            self.bias[lane] += moves[lane];
-        }
+        self.bias.iter_mut().zip(moves).for_each(|(bias, step)| *bias += step);
         for (feature, value) in point {
-            let weights = &mut self.weights[*feature as usize];
-            for lane in 0..LANES {
-                weights[lane] += value * moves[lane];
-            }
+            let weights = self.weights[*feature as usize].iter_mut();
+            weights.zip(moves).for_each(|(weight, step)| *weight += value * step);
         }
     }
 }
