@@ -155,7 +155,7 @@ fn table(text: &str, delimiter: u8, quoting: bool, taken: &mut Taken) -> Result<
             let line = error.position().map_or(1, |position| position.line() as usize);
             ExampleError::new(line, error.to_string())
         })?;
-        let line = record.position().map_or(1, |position| position.line() as usize);
+        let line = record.position().map_or(1, |position| line_of(text, position));
         let (Some(text), Some(label)) = (record.get(text_at), record.get(label_at)) else {
             let reason = format!("{} fields, the header has {columns}", record.len());
             return Err(ExampleError::new(line, reason));
@@ -163,6 +163,13 @@ fn table(text: &str, delimiter: u8, quoting: bool, taken: &mut Taken) -> Result<
         taken.take(line, text, label)?;
     }
     Ok(())
+}
+
+/// The line of the record at `position`, which is before the empty lines that stand before it.
+fn line_of(text: &str, position: &csv::Position) -> usize {
+    let rest = &text.as_bytes()[position.byte() as usize..];
+    let empty = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() as usize + empty.filter(|byte| **byte == b'\n').count()
 }
 
 /// Where a reader of the map stands.

@@ -168,7 +168,7 @@ fn fit_scope(texts: &[Weighted]) -> [f64; 4] {
     if weights.iter().all(|weight| weight.is_finite()) { weights } else { ALL_IN }
 }
 
-const RIDGE: f64 = 1e-4;
+const RIDGE: f64 = 1e-5;
 
 /// Solves a positive definite system of four equations by elimination.
 fn solve(mut matrix: [[f64; 4]; 4], mut right: [f64; 4]) -> [f64; 4] {
