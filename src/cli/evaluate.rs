@@ -21,6 +21,7 @@ Examples:
   tradewind evaluate --data es.jsonl th.jsonl --json --report report.html
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
+  tradewind evaluate --intents train.tsv --test test.tsv --json
 
 --data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
 skipped, and a figure that no row has a label for is null. Tab-separated files have a header and
@@ -37,6 +38,8 @@ pub(super) struct Args {
     /// Tab-separated files with the column `text` and perhaps `kind`, named after their language.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     language: Vec<PathBuf>,
+    #[command(flatten)]
+    tenant: super::tenant::Args,
     /// Writes one JSON object.
     #[arg(long)]
     json: bool,
@@ -53,6 +56,9 @@ pub(super) struct Args {
 /// # Errors
 /// When the model or a file cannot be read, a line is no row, or the report cannot be written.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if let (Some(examples), Some(test)) = (&args.tenant.intents, &args.tenant.test) {
+        return super::tenant::evaluate(examples, test, args.json);
+    }
     let model = match &args.model {
         Some(dir) => Model::load(dir)?,
         None => Model::embedded()?,

@@ -14,6 +14,8 @@ mod model;
 mod seat;
 mod serve;
 mod settings;
+mod tenant;
+mod train;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -62,6 +64,8 @@ enum Verb {
     Evaluate(evaluate::Args),
     /// Installs and lists models.
     Model(model::Args),
+    /// Trains a set of intents of your own from examples.
+    Train(train::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
 }
@@ -103,6 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Classify(args)) => classify::run(&args),
         Some(Verb::Evaluate(args)) => evaluate::run(&args),
         Some(Verb::Model(args)) => model::run(&args),
+        Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -19,6 +19,7 @@ pub mod pii;
 pub mod script;
 pub mod table;
 mod task;
+pub mod tenant;
 pub mod text;
 pub mod timing;
 pub mod train;

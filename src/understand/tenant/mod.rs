@@ -1,0 +1,24 @@
+//! A tenant's own intents, trained from its examples.
+//!
+//! **In** examples of each label, then messages.
+//! **Out** a label of the tenant's set, or that the message is out of its scope, with a probability.
+//! **Invariants** the same examples and seed give the same bytes, on any number of threads; the
+//! figures of a training come from examples that were held out; a damaged file is an error.
+//! **Bounds** [`examples`] has those of a set, [`format`] that of a file.
+
+pub mod evaluate;
+pub mod examples;
+pub mod format;
+mod scope;
+mod set;
+mod space;
+mod svm;
+mod task;
+mod train;
+
+pub use evaluate::{SetReport, evaluate};
+pub use examples::Example;
+pub use format::SetError;
+pub use set::{IntentSet, OUT_OF_SCOPE_LABEL, SetGuess, SetScratch};
+pub use task::{read_examples, read_messages, train};
+pub use train::{Prepared, TrainError, TrainReport};

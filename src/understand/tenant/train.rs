@@ -1,0 +1,243 @@
+//! Trains a set: cross-validation for the figures and the calibration, then all examples.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::examples::{Example, is_out_of_scope};
+use super::format::VERSION;
+use super::scope::{Calibration, Evidence, Held};
+use super::set::{Header, IntentSet, Weights};
+use super::space::{self, Buffers, Counts, Point, Space, mix};
+use super::svm::{self, LANES};
+
+/// Parts of the examples that are held out in turn to count the right answers.
+const FOLDS: usize = 4;
+/// Trainings that leave whole labels out, whose texts then are out of scope.
+const SCOPE_FOLDS: usize = 2;
+/// In each of those one label of this many is left out.
+const LABELS_LEFT_OUT: usize = 4;
+
+/// Why no set can be trained.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrainError {
+    /// Nothing to tell apart.
+    #[error("{0} labels with examples, at least two are needed")]
+    Labels(usize),
+}
+
+/// What came out of a training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrainReport {
+    /// Examples of the labels.
+    pub examples: usize,
+    /// Examples of what is out of scope.
+    pub out_of_scope_examples: usize,
+    /// Labels.
+    pub labels: usize,
+    /// Features that count.
+    pub features: usize,
+    /// Share of held-out examples whose label was found.
+    pub accuracy: f64,
+    /// Of held-out examples against those of labels that were left out; missing with few labels.
+    pub out_of_scope_auroc: Option<f64>,
+    /// Labels by how many of their held-out examples were found, worst first.
+    pub weakest: Vec<LabelFigures>,
+}
+
+/// How well one label is found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabelFigures {
+    /// Its name.
+    pub label: String,
+    /// Its examples.
+    pub examples: usize,
+    /// Share that was found when held out.
+    pub accuracy: f64,
+}
+
+/// Examples whose features are counted.
+pub struct Prepared {
+    labels: Vec<String>,
+    /// The examples, then the names of the labels: often the best example there is.
+    texts: Vec<Counts>,
+    /// Label of each text; `None` is out of scope.
+    owners: Vec<Option<u16>>,
+    /// How many of the texts are examples.
+    examples: usize,
+    /// Which part of the examples each belongs to.
+    parts: Vec<usize>,
+    seed: u64,
+}
+
+/// One training of the cross-validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fold {
+    part: usize,
+    leaves_labels_out: bool,
+}
+
+/// What a [`Fold`] read in the texts that it was not trained on.
+pub struct HeldOut {
+    fold: Fold,
+    texts: Vec<(usize, Held)>,
+}
+
+impl Prepared {
+    /// Counts the features of `examples`.
+    ///
+    /// # Errors
+    /// When they have fewer than two labels.
+    pub fn new(examples: &[Example], seed: u64) -> Result<Self, TrainError> {
+        let in_scope = examples.iter().filter(|example| !is_out_of_scope(&example.label));
+        let mut labels: Vec<String> = in_scope.map(|example| example.label.clone()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        if labels.len() < 2 {
+            return Err(TrainError::Labels(labels.len()));
+        }
+        let numbers: BTreeMap<&str, u16> = labels.iter().map(String::as_str).zip(0..).collect();
+        let mut owners: Vec<Option<u16>> =
+            examples.iter().map(|example| numbers.get(example.label.as_str()).copied()).collect();
+        owners.extend((0..labels.len() as u16).map(Some));
+        let names = labels.iter().map(|label| label.replace(['_', '-', '.', '/'], " "));
+        let texts: Vec<String> =
+            examples.iter().map(|example| example.text.clone()).chain(names).collect();
+        let mut buffers = Buffers::default();
+        let counted = texts.iter().map(|text| {
+            let mut counts = Counts::new();
+            space::count(text, &mut buffers, &mut counts);
+            counts
+        });
+        let texts = counted.collect();
+        let parts = parts(&owners[..examples.len()], seed);
+        Ok(Self { labels, texts, owners, examples: examples.len(), parts, seed })
+    }
+
+    /// The trainings of the cross-validation; they may run beside each other.
+    pub fn folds(&self) -> Vec<Fold> {
+        let found = (0..FOLDS).map(|part| Fold { part, leaves_labels_out: false });
+        let scope_folds = if self.labels.len() < LABELS_LEFT_OUT { 0 } else { SCOPE_FOLDS };
+        let scoped = (0..scope_folds).map(|part| Fold { part, leaves_labels_out: true });
+        found.chain(scoped).collect()
+    }
+
+    /// Trains without the held-out texts of `fold` and reads those.
+    pub fn cross_validate(&self, fold: Fold) -> HeldOut {
+        let left_out = |at: usize| {
+            fold.leaves_labels_out
+                && self.owners[at].is_some_and(|label| {
+                    mix(self.seed, u64::from(label)) as usize % LABELS_LEFT_OUT == fold.part
+                })
+        };
+        let held = |at: usize| at < self.examples && self.parts[at] == fold.part || left_out(at);
+        let (out, within): (Vec<usize>, Vec<usize>) =
+            (0..self.texts.len()).partition(|&at| held(at));
+        let (space, weights) = self.train(&within);
+        let (mut point, mut scores) = (Point::new(), Vec::new());
+        let read = out.into_iter().filter(|at| *at < self.examples).map(|at| {
+            let known = space.locate(&self.texts[at], &mut point);
+            weights.score(&point, &mut scores);
+            let evidence = Evidence::new(&scores, known);
+            (at, (evidence, self.owners[at].filter(|_| !left_out(at))))
+        });
+        HeldOut { fold, texts: read.collect() }
+    }
+
+    /// Trains on everything; `held` is what the folds gave.
+    pub fn finish(&self, held: &[HeldOut]) -> (IntentSet, TrainReport) {
+        let of = |leaves_labels_out: bool| -> Vec<Held> {
+            let folds = held.iter().filter(|it| it.fold.leaves_labels_out == leaves_labels_out);
+            folds.flat_map(|it| it.texts.iter().map(|(_, held)| held.clone())).collect()
+        };
+        let (plain, mut scoped) = (of(false), of(true));
+        let calibration = Calibration::fit(&plain, &scoped);
+        scoped.extend(plain.iter().filter(|(_, label)| label.is_none()).cloned());
+
+        let everything: Vec<usize> = (0..self.texts.len()).collect();
+        let (space, weights) = self.train(&everything);
+        let features = space.features().len();
+        let header = Header {
+            version: VERSION,
+            labels: self.labels.clone(),
+            calibration,
+            features,
+            entries: weights.labels.len(),
+        };
+        let set = IntentSet { header, space, weights };
+        (set, self.report(held, &scoped, &calibration, features))
+    }
+
+    fn train(&self, texts: &[usize]) -> (Space, Weights) {
+        let space = Space::fit(texts.iter().map(|&at| &self.texts[at]));
+        let located = texts.iter().map(|&at| {
+            let mut point = Point::new();
+            space.locate(&self.texts[at], &mut point);
+            point
+        });
+        let points: Vec<Point> = located.collect();
+        let owners: Vec<Option<u16>> = texts.iter().map(|&at| self.owners[at]).collect();
+        let features = space.features().len();
+        let mut by_label = Vec::with_capacity(self.labels.len());
+        let mut bias = Vec::with_capacity(self.labels.len());
+        for first in (0..self.labels.len() as u16).step_by(LANES) {
+            let lanes = svm::learn(&points, &owners, features, first, self.seed);
+            let here = LANES.min(self.labels.len() - usize::from(first));
+            by_label.extend((0..here).map(|lane| lanes.weights_of(lane)));
+            bias.extend_from_slice(&lanes.bias[..here]);
+        }
+        let weights = Weights::quantise(features, &by_label, bias);
+        (space, weights)
+    }
+
+    fn report(
+        &self,
+        held: &[HeldOut],
+        scoped: &[Held],
+        calibration: &Calibration,
+        features: usize,
+    ) -> TrainReport {
+        let plain = held.iter().filter(|it| !it.fold.leaves_labels_out);
+        let mut tallies = vec![(0_usize, 0_usize); self.labels.len()];
+        for (_, (evidence, label)) in plain.flat_map(|it| &it.texts) {
+            let Some(label) = label else { continue };
+            let tally = &mut tallies[usize::from(*label)];
+            tally.0 += 1;
+            tally.1 += usize::from(evidence.best() == *label);
+        }
+        let share = |(all, right): (usize, usize)| right as f64 / all.max(1) as f64;
+        let total = tallies.iter().fold((0, 0), |sum, tally| (sum.0 + tally.0, sum.1 + tally.1));
+        let mut weakest: Vec<LabelFigures> = self
+            .labels
+            .iter()
+            .zip(&tallies)
+            .map(|(label, tally)| LabelFigures {
+                label: label.clone(),
+                examples: tally.0,
+                accuracy: share(*tally),
+            })
+            .collect();
+        weakest.sort_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+        let scores = scoped
+            .iter()
+            .map(|(evidence, label)| (calibration.in_scope(evidence), label.is_some()));
+        TrainReport {
+            examples: total.0,
+            out_of_scope_examples: self.examples - total.0,
+            labels: self.labels.len(),
+            features,
+            accuracy: share(total),
+            out_of_scope_auroc: super::evaluate::auroc(scores.collect()),
+            weakest,
+        }
+    }
+}
+
+/// Deals the examples of each label out over the parts, in an order that the seed gives.
+fn parts(owners: &[Option<u16>], seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..owners.len()).collect();
+    order.sort_by_key(|&at| (owners[at], mix(seed, at as u64)));
+    let mut parts = vec![0; owners.len()];
+    order.into_iter().enumerate().for_each(|(place, at)| parts[at] = place % FOLDS);
+    parts
+}
