@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(long, required_unless_present = "intents", conflicts_with = "intents", num_args = 1..)]
     data: Vec<PathBuf>,
     #[command(flatten)]
-    tenant: super::tenant::Args,
+    tenant: super::tenant::TenantArgs,
     /// Writes one JSON object.
     #[arg(long)]
     json: bool,
