@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     language: Vec<PathBuf>,
     #[command(flatten)]
-    tenant: super::tenant::Args,
+    tenant: super::tenant::TenantArgs,
     /// Writes one JSON object.
     #[arg(long)]
     json: bool,

@@ -7,7 +7,7 @@ use crate::understand::tenant::{self, SetReport};
 
 /// Flags of `tradewind evaluate` for a tenant's own intents.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TenantArgs {
     /// Trains a set of intents on these examples and measures it on those of `--test`.
     #[arg(long, group = "what", value_name = "FILE", requires = "test")]
     pub(super) intents: Option<PathBuf>,

@@ -4,7 +4,7 @@
 //! **Out** a label of the tenant's set, or that the message is out of its scope, with a probability.
 //! **Invariants** the same examples and seed give the same bytes, on any number of threads; the
 //! figures of a training come from examples that were held out; a damaged file is an error.
-//! **Bounds** [`examples`] has those of a set, [`format`] that of a file.
+//! **Bounds** [`examples`] has those of a set, [`mod@format`] that of a file.
 
 pub mod evaluate;
 pub mod examples;
