@@ -110,7 +110,7 @@ const READINGS_MIN: usize = 20;
 
 /// For each intent the lowest confidence from which at least `precision` of `readings` were right.
 pub fn accept(readings: &[Reading], intents: usize, precision: f64) -> Vec<f32> {
-    let all = lowest(readings.iter().copied().collect(), precision);
+    let all = lowest(readings.to_vec(), precision);
     (0..intents)
         .map(|intent| {
             let own = readings.iter().filter(|reading| reading.intent == intent).copied();
