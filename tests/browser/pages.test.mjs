@@ -195,6 +195,8 @@ describe("the pages", { timeout: 240_000 }, () => {
     for (const text of lines) await write(customer, text);
     assert.equal(await customer.locator('.message[data-state="queued"]').count(), lines.length);
     await customer.reload().catch(() => undefined);
+    // The refusal is told before the browser's own page about it stands; going on would be cut short.
+    await customer.waitForURL(/^chrome-error:/, { waitUntil: "commit" });
     await server.start();
     await customer.goto(`${server.url}/widget`);
 
