@@ -53,6 +53,8 @@ struct Customer<'a> {
     /// From when on a person is awaited.
     person_since: Instant,
     machine_answered: bool,
+    /// A machine has asked back: the next message answers it, and the wait for a person begins there.
+    asked_back: bool,
     wants_person: bool,
     left: bool,
     person_answered: bool,
@@ -86,6 +88,7 @@ pub async fn converse(
         gives_up_at: scheduled + shared.patience,
         person_since: scheduled,
         machine_answered: false,
+        asked_back: false,
         wants_person: false,
         left: false,
         person_answered: false,
@@ -164,6 +167,12 @@ impl Customer<'_> {
     }
 
     async fn say(&mut self, scheduled: Instant) {
+        if std::mem::take(&mut self.asked_back) {
+            self.person_since = scheduled;
+            if let Some(conversation) = self.conversation {
+                self.shared.recorder.person_wanted(conversation, scheduled);
+            }
+        }
         let text = &self.visit.texts[self.said];
         self.link.say(self.conversation, text, scheduled).await;
         self.said += 1;
@@ -284,6 +293,7 @@ impl Customer<'_> {
             Kind::Message { from: Sender::Machine, .. } => {
                 self.shared.stats.count(Count::MessagesMachine);
                 self.show().await;
+                self.heard_question(now);
             }
             Kind::AnsweredByMachine => self.heard_machine(now),
             Kind::Queued => {
@@ -360,7 +370,23 @@ impl Customer<'_> {
         }
     }
 
+    /// A machine's message is a question back unless `answered_by_machine` follows at once, which
+    /// then decides what the customer does.
+    fn heard_question(&mut self, now: Instant) {
+        if self.closing || self.person_answered || self.machine_answered {
+            return;
+        }
+        let next = if self.said < self.visit.texts.len() {
+            self.asked_back = true;
+            Intention::Say
+        } else {
+            Intention::AskForPerson
+        };
+        self.intends = Some((now + self.look(), next));
+    }
+
     fn heard_machine(&mut self, now: Instant) {
+        self.asked_back = false;
         self.understood(now);
         if self.person_answered || self.machine_answered {
             return;
