@@ -1,5 +1,9 @@
 //! How far a client has followed a conversation.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
 /// The last number taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor {
@@ -32,9 +36,29 @@ impl Cursor {
     }
 }
 
+/// The cursor of a conversation that an acknowledgement names. One that has ended is not followed
+/// again, however late the acknowledgement: the server would be asked for what was seen before.
+pub fn to_follow<'a>(
+    cursors: &'a mut BTreeMap<Uuid, Cursor>,
+    past: &BTreeSet<Uuid>,
+    conversation: Uuid,
+) -> Option<&'a mut Cursor> {
+    (!past.contains(&conversation)).then(|| cursors.entry(conversation).or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_acknowledgement_after_the_end_does_not_follow_the_conversation_again() {
+        let (ended, new) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (mut cursors, past) = (BTreeMap::new(), BTreeSet::from([ended]));
+
+        assert!(to_follow(&mut cursors, &past, ended).is_none());
+        assert!(to_follow(&mut cursors, &past, new).is_some());
+        assert_eq!(cursors.keys().collect::<Vec<_>>(), [&new]);
+    }
 
     #[test]
     fn only_the_next_number_moves_the_cursor() {

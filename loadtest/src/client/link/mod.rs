@@ -483,10 +483,10 @@ impl Link {
         };
         let again = message.in_doubt > 1;
         self.shared.recorder.acked(self.viewer, conversation, acked, again);
-        let cursor = self.cursors.entry(conversation).or_default();
-        match cursor.place(frame.epoch, frame.seq) {
-            Place::Next | Place::Known => {}
-            other => self.missed(conversation, other),
+        let followed = cursor::to_follow(&mut self.cursors, &self.past, conversation);
+        match followed.map(|cursor| cursor.place(frame.epoch, frame.seq)) {
+            None | Some(Place::Next | Place::Known) => {}
+            Some(other) => self.missed(conversation, other),
         }
         Some(Incoming::Acked { conversation })
     }
