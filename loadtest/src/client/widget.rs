@@ -373,6 +373,7 @@ impl Customer<'_> {
     /// A machine's message is a question back unless `answered_by_machine` follows at once, which
     /// then decides what the customer does.
     fn heard_question(&mut self, now: Instant) {
+        self.understood(now);
         if self.closing || self.person_answered || self.machine_answered {
             return;
         }
