@@ -90,8 +90,8 @@ impl Walk<'_> {
             Class::Digit => self.word(token),
             Class::Letter | Class::Hangul => {
                 self.word(token);
-                let shortest = if class == Class::Hangul { 1 } else { 2 };
-                self.pieces(&token[..token.len().min(WORD_CHARS_MAX)], shortest);
+                let singles = class == Class::Hangul;
+                self.pieces(&token[..token.len().min(WORD_CHARS_MAX)], singles);
             }
             Class::Dense => self.run(token),
         }
@@ -109,27 +109,25 @@ impl Walk<'_> {
         self.out.push(finish(Kind::Pair, pair));
     }
 
-    /// Character 2–5-grams of the word between its marks `<` and `>`; a single mark is none.
-    fn pieces(&mut self, word: &[char], shortest: usize) {
+    /// Character 2–5-grams of the word between its marks `<` and `>`, and with `singles` its
+    /// characters.
+    fn pieces(&mut self, word: &[char], singles: bool) {
         let mut marked = ['>'; WORD_CHARS_MAX + 2];
         marked[0] = '<';
         marked[1..=word.len()].copy_from_slice(word);
         let marked = &marked[..word.len() + 2];
+        self.out.reserve(marked.len() * PIECE_CHARS_MAX);
         for start in 0..marked.len() {
             let window = &marked[start..marked.len().min(start + PIECE_CHARS_MAX)];
             let is_mark = start == 0 || start == marked.len() - 1;
-            let shortest = if is_mark { shortest.max(2) } else { shortest };
-            let (mut pieces, mut count) = ([0; PIECE_CHARS_MAX], 0);
-            let mut hashed = seed(Kind::Piece);
-            for (size, &c) in (1..).zip(window) {
-                hashed = add(hashed, c as u32);
-                pieces[count] = finish(Kind::Piece, hashed);
-                count += usize::from(size >= shortest);
+            let mut hashed = add(seed(Kind::Piece), window[0] as u32);
+            if singles && !is_mark {
+                self.out.push(finish(Kind::Piece, hashed));
             }
-            // All five places are written and the empty ones given back: quicker than counting first.
-            let kept = self.out.len() + count;
-            self.out.extend_from_slice(&pieces);
-            self.out.truncate(kept);
+            for &c in &window[1..] {
+                hashed = add(hashed, c as u32);
+                self.out.push(finish(Kind::Piece, hashed));
+            }
         }
     }
 

@@ -75,13 +75,19 @@ fn surest(text: &str, at: usize, cues: &Cues<'_>) -> Option<PiiSpan> {
         return None;
     }
     let signs = signs(text, at);
+    let separated = signs.iter().any(|sign| sign.value.is_none());
     let rows = &BY_PLACES[usize::from(signs.first()?.value? > 9)];
     let rows = lengths(&signs).filter_map(|places| rows.get(places)).flatten();
     let near = cues.before(at);
     let spans = rows.filter_map(|&number| {
         let named = is_named(number, &near);
-        // Most numbers need a word, and most messages have none.
-        if number.needs == Needs::Word && !named {
+        // Most numbers need a word or their separators, and most messages have none of either.
+        let needs_word = match number.needs {
+            Needs::Word => true,
+            Needs::Shape => !separated,
+            Needs::Nothing => false,
+        };
+        if needs_word && !named {
             return None;
         }
         let fit = fit(number.shape, &signs)?;
