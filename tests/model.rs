@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tradewind::domain::{Intent, Language};
+use tradewind::metrics::Metrics;
 use tradewind::understand::train::corpus::{Part, parts};
 use tradewind::understand::train::{Options, train};
 use tradewind::understand::{
-    Hint, Job, Manifest, Model, ModelError, Row, Scratch, Understanders, evaluate, parse_rows,
+    Hint, Job, Manifest, Model, ModelError, Readers, Row, Scratch, Understanders, evaluate,
+    parse_rows,
 };
 
 fn model() -> Arc<Model> {
@@ -115,7 +117,9 @@ fn a_batch_gives_exactly_what_single_messages_give() {
     let rows: Vec<Row> = corpus().into_iter().step_by(61).collect();
     let (model, mut scratch) = (model(), Scratch::default());
     let hint = Hint { locale: Some(Language::ENGLISH), previous: None };
-    let pool = Understanders::start(model.clone(), 2, 1_000).expect("threads");
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let readers = Readers { fast: model.clone(), encoder: None, metrics };
+    let pool = Understanders::start(readers, 2, 1_000).expect("threads");
 
     let jobs = rows.iter().map(|row| Job { text: row.text.as_str().into(), hint }).collect();
     let outcomes = pool.submit(jobs).expect("room").blocking_recv().expect("an answer");

@@ -1,6 +1,7 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
 mod settings;
+mod understand;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
 use crate::schedule::Scheduler;
-use crate::understand::{Model, ModelError, Understanders};
+use crate::understand::ModelError;
+use crate::understand::encoder::EncoderError;
 
 use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
 
@@ -43,6 +45,18 @@ pub enum StartError {
     /// The model cannot be read.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The encoder that was added cannot be used.
+    #[error("encoder: {0}; `understand.encoder = \"off\"` starts without it")]
+    Encoder(#[from] EncoderError),
+    /// An encoder is asked for and none was added.
+    #[error(
+        "there is no encoder in {}: add one with `tradewind model add`, \
+         or leave `understand.encoder` at \"auto\"", folder.display()
+    )]
+    NoEncoder {
+        /// Where it would be.
+        folder: PathBuf,
+    },
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -143,16 +157,7 @@ impl App {
         let listener = listen(config.server.listen).await?;
         let admin_listener = listen(config.server.admin_listen).await?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
-        let model = match &config.paths.model {
-            Some(folder) => Model::load(folder)?,
-            None => Model::embedded()?,
-        };
-        let understanders = Understanders::start(
-            model,
-            config.understand.threads.get(),
-            config.understand.queue_capacity.get(),
-        )
-        .map_err(|error| StartError::Runtime(error.to_string()))?;
+        let understanders = Arc::new(understand::understanders(&config, metrics.clone())?);
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
         let secret = Secret::load_or_create(&config.paths.data)
@@ -196,7 +201,6 @@ impl App {
             metrics.clone(),
             stop_owners.clone(),
         ));
-        let understanders = Arc::new(understanders);
         for (index, mut shard) in shards.into_iter().enumerate() {
             let mut first = Turn::default();
             if damaged {
@@ -210,6 +214,7 @@ impl App {
                 journal: journal.clone(),
                 understanders: understanders.clone(),
                 understand_wait_max: config.understand.wait_max,
+                encoder_wait_max: config.understand.encoder_wait_max,
                 dispatcher: dispatcher.clone(),
                 clock,
                 metrics: metrics.clone(),

@@ -100,7 +100,7 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     // The weights may take gigabytes, so they were not kept; what is installed is what was measured.
     let files = EncoderFiles::read(&args.dir)?;
     ensure!(files.sha256() == sha256, "{} changed while it was measured", args.dir.display());
-    let folder = encoder_folder(&config.paths.data);
+    let folder = Installed::folder(&config.paths.data);
     Installed { files, heads, measured }.write(&folder)?;
     if args.json {
         let shown = json!({"folder": folder, "sha256": sha256, "messages_fitted_on": taught.len(),
@@ -115,7 +115,7 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
 fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let config = args.settings.load()?.config;
     let fast = Model::embedded()?;
-    let folder = encoder_folder(&config.paths.data);
+    let folder = Installed::folder(&config.paths.data);
     let installed = Installed::read(&folder)?;
     let shape = installed.as_ref().map(|it| Config::parse(&it.files.config)).transpose()?;
     let encoder = installed.as_ref().zip(shape);
@@ -139,10 +139,6 @@ fn list(args: &ListArgs) -> anyhow::Result<Exit> {
         print(&format!("fast     built in, {languages} languages\nencoder  {encoder}\n"))?;
     }
     Ok(Exit::Success)
-}
-
-fn encoder_folder(data: &Path) -> PathBuf {
-    data.join("models").join("encoder")
 }
 
 /// Rows to fit on and rows to measure on, at most `rows_max` and a third of it, evenly chosen.

@@ -21,6 +21,7 @@ pub mod table;
 mod task;
 pub mod tenant;
 pub mod text;
+pub mod tiers;
 pub mod timing;
 pub mod train;
 
@@ -28,5 +29,5 @@ pub use evaluate::{Bin, Report, evaluate};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
 pub use pii::{mask, order_numbers};
-pub use task::{Job, Outcome, Overloaded, Understanders, unknown};
+pub use task::{EncoderFull, Job, Outcome, Overloaded, Readers, Understanders};
 pub use train::{Row, RowError, parse_rows};

@@ -12,7 +12,8 @@ use super::format::{self, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::pii;
 use super::table;
 use super::text;
-use crate::domain::{Guess, Intent, Language, Understanding};
+use super::tiers::Unsure;
+use crate::domain::{Guess, Intent, Language, Tier, Understanding};
 
 /// What is known of a message before it is read: a prior for languages that look alike and for
 /// messages of one word.
@@ -52,6 +53,11 @@ impl Scratch {
     /// What the last message got: probabilities of languages, intents and sentiments.
     pub(super) fn probabilities(&self) -> [&[f32]; 3] {
         [&self.languages, &self.intents, &self.sentiments]
+    }
+
+    /// The last message for the encoder, with what it got here.
+    pub(super) fn unsure(&self, text: Arc<str>) -> Unsure {
+        Unsure { text, intents: self.intents.clone(), sentiments: self.sentiments.clone() }
     }
 }
 
@@ -164,13 +170,28 @@ impl Model {
 
     /// Reads `text`. The same text and hint give the same result, alone or in a batch.
     pub fn understand(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
-        self.score(text, hint, scratch);
+        self.tokenise(text, scratch);
+        self.infer(text, hint, scratch)
+    }
+
+    /// The first half of [`Self::understand`]: finds the features of `text`.
+    pub(super) fn tokenise(&self, text: &str, scratch: &mut Scratch) {
+        text::normalise(text, &mut scratch.chars);
+        features::extract(&scratch.chars, &mut scratch.features);
+    }
+
+    /// The second half of [`Self::understand`]: what the features that were just found say.
+    pub(super) fn infer(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
+        // The same sums in the same order, with the widest registers that this machine has.
+        self.arch.dispatch(Sums { model: self, hint, scratch });
         let header = &self.parts.header;
         Understanding {
             language: best(&header.languages, &scratch.languages),
             intent: best(&header.intents, &scratch.intents),
             sentiment: best(&header.sentiments, &scratch.sentiments),
             pii: pii::find(text),
+            own_intent: None,
+            tier: Tier::Fast,
         }
     }
 
@@ -183,12 +204,6 @@ impl Model {
             alternatives: top(&header.intents, &scratch.intents),
             languages: top(&header.languages, &scratch.languages),
         }
-    }
-
-    fn score(&self, text: &str, hint: &Hint, scratch: &mut Scratch) {
-        self.gather(text, scratch);
-        // The same sums in the same order, with the widest registers that this machine has.
-        self.arch.dispatch(Sums { model: self, hint, scratch });
     }
 
     #[inline(always)]
@@ -211,12 +226,6 @@ impl Model {
             }
         }
         softmax(&mut scratch.sentiments);
-    }
-
-    /// Finds the features of `text`.
-    fn gather(&self, text: &str, scratch: &mut Scratch) {
-        text::normalise(text, &mut scratch.chars);
-        features::extract(&scratch.chars, &mut scratch.features);
     }
 
     /// Finds the records of the features. A feature that the model does not keep has none.
@@ -278,7 +287,7 @@ impl Model {
 
     /// Raw outputs of the heads for language, intent and sentiment, for calibration.
     pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 3] {
-        self.gather(text, scratch);
+        self.tokenise(text, scratch);
         self.pool_rows(scratch);
         self.parts.heads.each_ref().map(|head| {
             let mut logits = Vec::new();
@@ -436,7 +445,12 @@ pub(super) fn softmax(logits: &mut [f32]) {
     logits.iter_mut().for_each(|logit| *logit /= total);
 }
 
-fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
+/// The mean of two lists of probabilities, each label for itself.
+pub(super) fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
+    a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect()
+}
+
+pub(super) fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
     let mut at = 0;
     for (i, probability) in probabilities.iter().enumerate() {
         if *probability > probabilities[at] {
@@ -446,7 +460,7 @@ fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
     Guess { label: labels[at], confidence: probabilities[at] }
 }
 
-fn top<T: Copy>(labels: &[T], probabilities: &[f32]) -> Vec<Guess<T>> {
+pub(super) fn top<T: Copy>(labels: &[T], probabilities: &[f32]) -> Vec<Guess<T>> {
     let guesses = labels.iter().zip(probabilities);
     let mut guesses: Vec<Guess<T>> =
         guesses.map(|(&label, &confidence)| Guess { label, confidence }).collect();

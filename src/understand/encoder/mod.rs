@@ -20,6 +20,8 @@ mod task;
 mod tokens;
 pub mod train;
 
+use std::time::Duration;
+
 pub use candle::CandleEncoder;
 pub use config::{Config, Family, Pooling};
 pub use error::EncoderError;
@@ -43,12 +45,36 @@ pub trait Encoder: Send {
     /// Values of a vector.
     fn dims(&self) -> usize;
 
-    /// One vector for each text, in order.
+    /// One vector for each text, in order, and how long it took. `clock` gives the time since any
+    /// fixed instant.
     ///
     /// # Errors
     /// When a text cannot be cut into tokens or the arithmetic fails; nothing is known of any text
     /// then.
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError>;
+    fn embed_timed(
+        &mut self,
+        texts: &[&str],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<Embedded, EncoderError>;
+
+    /// One vector for each text, in order.
+    ///
+    /// # Errors
+    /// As [`Self::embed_timed`].
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        Ok(self.embed_timed(texts, &mut || Duration::ZERO)?.vectors)
+    }
+}
+
+/// Vectors of texts, and where the time went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// One for each text, in order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Cutting the texts into tokens.
+    pub tokenise: Duration,
+    /// The layers.
+    pub infer: Duration,
 }
 
 /// How an encoder is used.

@@ -1,6 +1,7 @@
 //! The same encoders run by ONNX Runtime, through fastembed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fastembed::{
     InitOptionsUserDefined, Pooling as TheirPooling, TextEmbedding, TokenizerFiles,
@@ -8,7 +9,7 @@ use fastembed::{
 };
 
 use super::task::OnnxFiles;
-use super::{BATCH_MAX, Bounds, Config, Encoder, EncoderError, Pooling};
+use super::{BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, Pooling};
 
 /// A sentence encoder in memory, computed by ONNX Runtime on one thread. Its vectors always have
 /// length one.
@@ -52,14 +53,23 @@ impl Encoder for OnnxEncoder {
         self.dims
     }
 
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+    fn embed_timed(
+        &mut self,
+        texts: &[&str],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<Embedded, EncoderError> {
         if texts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Embedded::default());
         }
+        let start = clock();
         let failed = |error: fastembed::Error| EncoderError::Encode(error.to_string());
         let vectors = self.embedding.embed(texts, Some(BATCH_MAX)).map_err(failed)?;
         match vectors.iter().all(|vector| vector.len() == self.dims) {
-            true => Ok(vectors),
+            // fastembed cuts and computes in one step.
+            true => {
+                let infer = clock().saturating_sub(start);
+                Ok(Embedded { vectors, tokenise: Duration::ZERO, infer })
+            }
             false => Err(EncoderError::Encode(format!("vectors have not {} values", self.dims))),
         }
     }

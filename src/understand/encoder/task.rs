@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::heads::HEADS_BYTES_MAX;
 use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
@@ -145,6 +145,11 @@ pub struct Installed {
 const MEASURED_FILE: &str = "measured.json";
 
 impl Installed {
+    /// Where it lies in the data folder of a router.
+    pub fn folder(data: &Path) -> PathBuf {
+        data.join("models").join("encoder")
+    }
+
     /// The encoder in `dir`; `None` when there is none.
     ///
     /// # Errors

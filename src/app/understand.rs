@@ -1,0 +1,51 @@
+//! The models that the router asks, as the configuration chooses them.
+
+use std::sync::Arc;
+
+use crate::config::{Config, EncoderChoice};
+use crate::metrics::Metrics;
+use crate::understand::encoder::{Bounds, CandleEncoder, EncoderError, Installed};
+use crate::understand::tiers::{SecondThread, SecondTier};
+use crate::understand::{Model, Readers, Understanders};
+
+use super::StartError;
+
+/// Starts the threads that read messages.
+pub(super) fn understanders(
+    config: &Config,
+    metrics: Arc<Metrics>,
+) -> Result<Understanders, StartError> {
+    let fast = match &config.paths.model {
+        Some(folder) => Model::load(folder)?,
+        None => Model::embedded()?,
+    };
+    let encoder = encoder(config, metrics.clone())?;
+    tracing::info!(encoder = encoder.is_some(), "models loaded");
+    let settings = &config.understand;
+    let readers = Readers { fast, encoder, metrics };
+    Understanders::start(readers, settings.threads.get(), settings.queue_capacity.get())
+        .map_err(|error| StartError::Runtime(error.to_string()))
+}
+
+fn encoder(config: &Config, metrics: Arc<Metrics>) -> Result<Option<SecondThread>, StartError> {
+    let choice = config.understand.encoder;
+    if choice == EncoderChoice::Off {
+        return Ok(None);
+    }
+    let folder = Installed::folder(&config.paths.data);
+    let Some(installed) = Installed::read(&folder)? else {
+        return match choice {
+            EncoderChoice::Added => Err(StartError::NoEncoder { folder }),
+            EncoderChoice::Auto | EncoderChoice::Off => Ok(None),
+        };
+    };
+    if choice == EncoderChoice::Auto && !installed.measured.pays {
+        return Ok(None);
+    }
+    let load = move || -> Result<SecondTier, EncoderError> {
+        let encoder = CandleEncoder::new(installed.files, &Bounds::default())?;
+        SecondTier::new(Box::new(encoder), installed.heads)
+    };
+    let capacity = config.understand.encoder_queue_capacity.get();
+    Ok(Some(SecondThread::start(load, capacity, metrics)?))
+}
