@@ -27,7 +27,7 @@ pub use config::{Config, Family, Pooling};
 pub use error::EncoderError;
 pub use fit::fit;
 pub use heads::{Head, Heads, Reading};
-pub use measure::{Accuracy, Comparison, UNSURE, compare};
+pub use measure::{Accuracy, Comparison, compare};
 #[cfg(feature = "fastembed")]
 pub use onnx::OnnxEncoder;
 #[cfg(feature = "fastembed")]
