@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin;
+use crate::admin::{self, OwnIntentSets};
 use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
@@ -27,6 +27,7 @@ use crate::runtime::Clock;
 use crate::schedule::Scheduler;
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
+use crate::understand::tenant::ServedSets;
 
 use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
 
@@ -81,7 +82,7 @@ pub enum StartError {
     Runtime(String),
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM; SIGHUP loads shops' own intents anew.
 ///
 /// # Errors
 /// When the router cannot start.
@@ -91,39 +92,50 @@ pub fn run(config: Config) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::Runtime(error.to_string()))?;
     runtime.block_on(async {
-        let mut stop = pin_stop_signal()?;
+        let mut signals = Signals::listen()?;
         let app = App::start(config).await?;
         println!("listening on http://{}", app.address);
         println!("  customers  http://{}/widget", app.address);
         println!("  seats      http://{}/seat", app.address);
         println!("  management http://{}", app.admin_address);
-        stop.recv().await;
+        while let Signal::Reload = signals.recv().await {
+            app.own_intents.reload().await;
+        }
         tracing::info!("stopping");
         app.stop().await;
         Ok(())
     })
 }
 
-/// Signals that ask for a stop.
-struct StopSignal {
+/// What the operating system may ask for.
+enum Signal {
+    Stop,
+    Reload,
+}
+
+/// Signals that are listened to.
+struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
-fn pin_stop_signal() -> Result<StopSignal, StartError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
-    Ok(StopSignal {
-        interrupt: listen(SignalKind::interrupt())?,
-        terminate: listen(SignalKind::terminate())?,
-    })
-}
+impl Signals {
+    fn listen() -> Result<Self, StartError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
 
-impl StopSignal {
-    async fn recv(&mut self) {
+    async fn recv(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hang_up.recv() => Signal::Reload,
         }
     }
 }
@@ -140,6 +152,7 @@ pub struct App {
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
+    own_intents: OwnIntentSets,
     drain_max: Duration,
 }
 
@@ -154,10 +167,12 @@ impl App {
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
         let shops = load_shops(&config)?;
+        let own_sets = Arc::new(ServedSets::load(shops.values())?);
         let listener = listen(config.server.listen).await?;
         let admin_listener = listen(config.server.admin_listen).await?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
-        let understanders = Arc::new(understand::understanders(&config, metrics.clone())?);
+        let understanders =
+            Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
         let secret = Secret::load_or_create(&config.paths.data)
@@ -228,7 +243,8 @@ impl App {
         let mut edges = JoinSet::new();
         let router = gateway::router(gateway.clone());
         edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
-        let router = admin::router(gateway.clone());
+        let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
+        let router = admin::router(gateway.clone(), own_intents.clone());
         edges.spawn(gateway::serve(
             gateway.clone(),
             admin_listener,
@@ -246,6 +262,7 @@ impl App {
             stop_owners,
             owners: tasks,
             edges,
+            own_intents,
             drain_max: config.timers.drain,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::{Config, EncoderChoice};
 use crate::metrics::Metrics;
 use crate::understand::encoder::{Bounds, CandleEncoder, EncoderError, Installed};
+use crate::understand::tenant::ServedSets;
 use crate::understand::tiers::{SecondThread, SecondTier};
 use crate::understand::{Model, Readers, Understanders};
 
@@ -13,6 +14,7 @@ use super::StartError;
 /// Starts the threads that read messages.
 pub(super) fn understanders(
     config: &Config,
+    own_sets: Arc<ServedSets>,
     metrics: Arc<Metrics>,
 ) -> Result<Understanders, StartError> {
     let fast = match &config.paths.model {
@@ -21,9 +23,9 @@ pub(super) fn understanders(
     };
     let encoder = encoder(config, metrics.clone())?;
     tracing::info!(encoder = encoder.is_some(), "models loaded");
-    let settings = &config.understand;
-    let readers = Readers { fast, encoder, metrics };
-    Understanders::start(readers, settings.threads.get(), settings.queue_capacity.get())
+    let readers = Readers { fast, encoder, own_sets, metrics };
+    let capacity = config.understand.queue_capacity.get();
+    Understanders::start(readers, config.understand.threads.get(), capacity)
         .map_err(|error| StartError::Runtime(error.to_string()))
 }
 

@@ -25,7 +25,8 @@ pub fn needs(
     } else {
         Priority::Normal
     };
-    (shop.skills.skill_for(intent).clone(), priority)
+    let skill = shop.own_label(understanding).map(|(_, skill)| skill);
+    (skill.unwrap_or_else(|| shop.skills.skill_for(intent)).clone(), priority)
 }
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ impl ShardTask {
             return None;
         }
         let job = |message: &ToUnderstand| Job {
+            customer_of: message.customer_of.clone(),
             text: message.text.clone(),
             hint: Hint { locale: message.locale, previous: message.previous },
         };

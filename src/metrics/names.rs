@@ -23,6 +23,8 @@ pub enum Counter {
     Understood(Tier),
     /// Messages that the fast tier was not sure of, by what became of the question to the encoder.
     Encoder(SecondLook),
+    /// Sets of a shop's own intents that were to be loaded anew.
+    OwnIntents(SetReload),
     /// Attempts to write the journal that failed.
     JournalFailed,
     /// Conversations that a supervisor must look at.
@@ -60,6 +62,15 @@ pub enum SecondLook {
     Late,
     /// It failed.
     Failed,
+}
+
+/// What became of a set of a shop's own intents that was to be loaded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetReload {
+    /// It took the place of the old one.
+    Loaded,
+    /// It cannot be used; the old one stays.
+    Refused,
 }
 
 /// What became of a conversation's first question.
@@ -178,6 +189,8 @@ impl Counter {
             Self::Encoder(SecondLook::Full),
             Self::Encoder(SecondLook::Late),
             Self::Encoder(SecondLook::Failed),
+            Self::OwnIntents(SetReload::Loaded),
+            Self::OwnIntents(SetReload::Refused),
             Self::JournalFailed,
             Self::Escalated,
         ];
@@ -258,6 +271,16 @@ impl Counter {
                         SecondLook::Full => "full",
                         SecondLook::Late => "late",
                         SecondLook::Failed => "failed",
+                    },
+                )),
+            ),
+            Self::OwnIntents(result) => (
+                "tradewind_understand_own_intents_reloads_total",
+                Some((
+                    "result",
+                    match result {
+                        SetReload::Loaded => "loaded",
+                        SetReload::Refused => "refused",
                     },
                 )),
             ),

@@ -15,9 +15,10 @@ use tokio::sync::oneshot;
 
 use super::format::FILE_BYTES_MAX;
 use super::model::{Hint, Manifest, Model, Scratch};
+use super::tenant::{ServedSets, SetScratch};
 use super::tiers::{Asked, SecondThread, Unsure};
 use super::{ModelError, train};
-use crate::domain::{Language, Understanding};
+use crate::domain::{Language, ShopId, Understanding};
 use crate::metrics::Metrics;
 use crate::metrics::names::Histogram;
 
@@ -53,6 +54,9 @@ fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
 /// A message to read.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// The shop whose customer wrote it; `None` for a seat's message, of which only the language is
+    /// asked.
+    pub customer_of: Option<ShopId>,
     /// As it was typed.
     pub text: Arc<str>,
     /// What is known of its language.
@@ -89,6 +93,8 @@ pub struct Readers {
     pub fast: Arc<Model>,
     /// Is asked where the fast tier is not sure.
     pub encoder: Option<SecondThread>,
+    /// The intents of shops' own.
+    pub own_sets: Arc<ServedSets>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
 }
@@ -124,7 +130,14 @@ impl Drop for Room {
 }
 
 /// How a thread reads one message. The instant is that between finding its features and reading them.
-type Reader = Arc<dyn Fn(&Job, &mut Scratch) -> (Outcome, Instant) + Send + Sync>;
+type Reader = Arc<dyn Fn(&Job, &mut Buffers) -> (Outcome, Instant) + Send + Sync>;
+
+/// What a thread keeps from message to message.
+#[derive(Default)]
+struct Buffers {
+    fast: Scratch,
+    own: SetScratch,
+}
 
 impl Understanders {
     /// Starts `threads` threads (at least one) that together hold at most `capacity` messages.
@@ -132,14 +145,21 @@ impl Understanders {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(readers: Readers, threads: usize, capacity: usize) -> std::io::Result<Self> {
-        let Readers { fast, encoder, metrics } = readers;
+        let Readers { fast, encoder, own_sets, metrics } = readers;
         let asks_encoder = encoder.is_some();
-        let read = move |job: &Job, scratch: &mut Scratch| {
-            fast.tokenise(&job.text, scratch);
+        let read = move |job: &Job, buffers: &mut Buffers| {
+            fast.tokenise(&job.text, &mut buffers.fast);
             let tokenised = Instant::now();
-            let understanding = fast.infer(&job.text, &job.hint, scratch);
-            let is_unsure = asks_encoder && !fast.accepts(&understanding.intent);
-            let unsure = is_unsure.then(|| Box::new(scratch.unsure(job.text.clone())));
+            let mut understanding = fast.infer(&job.text, &job.hint, &mut buffers.fast);
+            let mut unsure = None;
+            if let Some(shop) = &job.customer_of {
+                if !own_sets.is_empty() {
+                    understanding.own_intent = own_sets.read(shop, &job.text, &mut buffers.own);
+                }
+                if asks_encoder && !fast.accepts(&understanding.intent) {
+                    unsure = Some(Box::new(buffers.fast.unsure(job.text.clone())));
+                }
+            }
             (Outcome { understanding, unsure }, tokenised)
         };
         let mut pool = Self::start_with(Arc::new(read), metrics, threads, capacity)?;
@@ -227,13 +247,13 @@ impl Drop for Understanders {
 }
 
 fn serve(inbox: &Receiver<Batch>, read: &Reader, metrics: &Metrics) {
-    let mut scratch = Scratch::default();
+    let mut buffers = Buffers::default();
     while let Ok(batch) = inbox.recv() {
         let mut outcomes = Vec::with_capacity(batch.jobs.len());
         let mut lap = Instant::now();
         let queue = lap - batch.submitted;
         for job in &batch.jobs {
-            let attempt = catch_unwind(AssertUnwindSafe(|| read(job, &mut scratch)));
+            let attempt = catch_unwind(AssertUnwindSafe(|| read(job, &mut buffers)));
             let begun = std::mem::replace(&mut lap, Instant::now());
             metrics.record(Histogram::UnderstandQueue, queue);
             let outcome = if let Ok((outcome, tokenised)) = attempt {
@@ -242,7 +262,7 @@ fn serve(inbox: &Receiver<Batch>, read: &Reader, metrics: &Metrics) {
                 outcome
             } else {
                 // The buffers may be half written: the next message starts with fresh ones.
-                scratch = Scratch::default();
+                buffers = Buffers::default();
                 let language = job.hint.previous.or(job.hint.locale).unwrap_or(Language::ENGLISH);
                 Outcome { understanding: Understanding::unknown(language), unsure: None }
             };
@@ -259,11 +279,11 @@ mod tests {
     use std::sync::mpsc;
 
     fn job(text: &str) -> Job {
-        Job { text: text.into(), hint: Hint::default() }
+        Job { customer_of: None, text: text.into(), hint: Hint::default() }
     }
 
     fn echo_length() -> Reader {
-        Arc::new(|job: &Job, _: &mut Scratch| {
+        Arc::new(|job: &Job, _: &mut Buffers| {
             assert!(&*job.text != "panic", "asked to");
             (outcome(job.text.len() as f32), Instant::now())
         })
@@ -298,7 +318,7 @@ mod tests {
     fn a_full_pool_refuses_and_has_room_again_afterwards() {
         let (release, gate) = mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
-        let held: Reader = Arc::new(move |_: &Job, _: &mut Scratch| {
+        let held: Reader = Arc::new(move |_: &Job, _: &mut Buffers| {
             gate.lock().expect("no panic while held").recv().expect("released");
             (outcome(0.0), Instant::now())
         });
