@@ -30,7 +30,7 @@ enum Verb {
     /// Copies a sentence encoder into the data folder, fits heads on it, and measures whether it pays.
     #[command(after_help = "\
 Examples:
-  tradewind model add ./multilingual-e5-small
+  tradewind model add ./multilingual-e5-small --prefix \"query: \"
   tradewind model add ./all-MiniLM-L6-v2 --corpus models/corpus --rows-max 4000 --json
 
 DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder.
@@ -55,6 +55,10 @@ struct AddArgs {
     /// Most messages that the heads are fitted on; a third as many are measured on. More takes longer.
     #[arg(long, default_value_t = 12_000)]
     rows_max: usize,
+    /// What stands before each text, such as "query: " for the e5 encoders. Left out: what
+    /// config_sentence_transformers.json in DIR says, if it is there.
+    #[arg(long)]
+    prefix: Option<String>,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -88,7 +92,7 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
         None => Model::embedded()?,
     };
     let (taught, asked) = corpus(&args.corpus, args.rows_max)?;
-    let files = EncoderFiles::read(&args.dir)?;
+    let files = read_files(args)?;
     let sha256 = files.sha256();
     let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
     let vectors = vectors(&mut encoder, &taught)?;
@@ -98,7 +102,7 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     drop(encoder);
 
     // The weights may take gigabytes, so they were not kept; what is installed is what was measured.
-    let files = EncoderFiles::read(&args.dir)?;
+    let files = read_files(args)?;
     ensure!(files.sha256() == sha256, "{} changed while it was measured", args.dir.display());
     let folder = Installed::folder(&config.paths.data);
     Installed { files, heads, measured }.write(&folder)?;
@@ -110,6 +114,14 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
         print(&format!("installed in {}\n{}", folder.display(), table(&measured)))?;
     }
     Ok(Exit::Success)
+}
+
+fn read_files(args: &AddArgs) -> anyhow::Result<EncoderFiles> {
+    let files = EncoderFiles::read(&args.dir)?;
+    Ok(match &args.prefix {
+        Some(prefix) => EncoderFiles { prefix: prefix.clone(), ..files },
+        None => files,
+    })
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<Exit> {

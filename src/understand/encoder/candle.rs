@@ -8,7 +8,9 @@ use safetensors::SafeTensors;
 
 use super::bert::{Bert, Mode, mean_of_tokens, unit_rows};
 use super::tokens::{Batch, Tokens};
-use super::{BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, EncoderFiles, Pooling};
+use super::{
+    BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, EncoderFiles, Pooling, with_prefix,
+};
 
 /// A sentence encoder in memory, computed by candle on the processor.
 pub struct CandleEncoder {
@@ -17,6 +19,7 @@ pub struct CandleEncoder {
     dims: usize,
     pooling: Pooling,
     normalise: bool,
+    prefix: String,
     /// The one thread that computes. Without it each product would be cut up among all cores, which
     /// gains nothing on products this small and takes the cores from the sockets.
     worker: rayon::ThreadPool,
@@ -46,7 +49,8 @@ impl CandleEncoder {
             .build()
             .map_err(|error| EncoderError::Encode(error.to_string()))?;
         let (dims, normalise) = (config.hidden_size, bounds.normalise);
-        Ok(Self { bert, tokens, dims, pooling, normalise, worker })
+        let prefix = files.prefix;
+        Ok(Self { bert, tokens, dims, pooling, normalise, prefix, worker })
     }
 
     fn vectors(&self, batch: Batch) -> candle_core::Result<Vec<Vec<f32>>> {
@@ -77,7 +81,7 @@ impl Encoder for CandleEncoder {
         self.worker.install(|| {
             for texts in texts.chunks(BATCH_MAX) {
                 let start = clock();
-                let batch = self.tokens.batch(texts)?;
+                let batch = self.tokens.batch(&with_prefix(&self.prefix, texts))?;
                 let cut = clock();
                 embedded.vectors.extend(self.vectors(batch).map_err(failed)?);
                 embedded.tokenise += cut.saturating_sub(start);

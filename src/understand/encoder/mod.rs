@@ -20,6 +20,7 @@ mod task;
 mod tokens;
 pub mod train;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub use candle::CandleEncoder;
@@ -64,6 +65,15 @@ pub trait Encoder: Send {
     fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
         Ok(self.embed_timed(texts, &mut || Duration::ZERO)?.vectors)
     }
+}
+
+/// The texts with what the encoder wants before each.
+fn with_prefix<'a>(prefix: &str, texts: &[&'a str]) -> Vec<Cow<'a, str>> {
+    let one = |text: &&'a str| match prefix {
+        "" => Cow::Borrowed(*text),
+        prefix => Cow::Owned(format!("{prefix}{text}")),
+    };
+    texts.iter().map(one).collect()
 }
 
 /// Vectors of texts, and where the time went.

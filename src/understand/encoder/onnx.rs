@@ -9,13 +9,14 @@ use fastembed::{
 };
 
 use super::task::OnnxFiles;
-use super::{BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, Pooling};
+use super::{BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, Pooling, with_prefix};
 
 /// A sentence encoder in memory, computed by ONNX Runtime on one thread. Its vectors always have
 /// length one.
 pub struct OnnxEncoder {
     embedding: TextEmbedding,
     dims: usize,
+    prefix: String,
 }
 
 impl OnnxEncoder {
@@ -44,7 +45,7 @@ impl OnnxEncoder {
             .with_intra_threads(1);
         let embedding = TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(|error| EncoderError::Weights(error.to_string()))?;
-        Ok(Self { embedding, dims: config.hidden_size })
+        Ok(Self { embedding, dims: config.hidden_size, prefix: files.prefix })
     }
 }
 
@@ -63,7 +64,10 @@ impl Encoder for OnnxEncoder {
         }
         let start = clock();
         let failed = |error: fastembed::Error| EncoderError::Encode(error.to_string());
-        let vectors = self.embedding.embed(texts, Some(BATCH_MAX)).map_err(failed)?;
+        let vectors = self
+            .embedding
+            .embed(with_prefix(&self.prefix, texts), Some(BATCH_MAX))
+            .map_err(failed)?;
         match vectors.iter().all(|vector| vector.len() == self.dims) {
             // fastembed cuts and computes in one step.
             true => {

@@ -86,7 +86,13 @@ pub fn train(
         languages,
         heads: student.heads().map_err(failed)?,
     };
-    let files = EncoderFiles { config: config_text, tokenizer, weights, pooling: None };
+    let files = EncoderFiles {
+        config: config_text,
+        tokenizer,
+        weights,
+        pooling: None,
+        prefix: String::new(),
+    };
     let bytes = files.config.len() + files.tokenizer.len() + files.weights.len();
     let heads_file = heads.encode();
     files.write(output)?;
