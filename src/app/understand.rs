@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, EncoderChoice};
 use crate::metrics::Metrics;
-use crate::understand::encoder::{Bounds, CandleEncoder, EncoderError, Installed};
+use crate::understand::encoder::Installed;
 use crate::understand::tenant::ServedSets;
 use crate::understand::tiers::{SecondThread, SecondTier};
 use crate::understand::{Model, Readers, Understanders};
@@ -44,10 +44,7 @@ fn encoder(config: &Config, metrics: Arc<Metrics>) -> Result<Option<SecondThread
     if choice == EncoderChoice::Auto && !installed.measured.pays {
         return Ok(None);
     }
-    let load = move || -> Result<SecondTier, EncoderError> {
-        let encoder = CandleEncoder::new(installed.files, &Bounds::default())?;
-        SecondTier::new(Box::new(encoder), installed.heads)
-    };
+    let load = || SecondTier::installed(installed);
     let capacity = config.understand.encoder_queue_capacity.get();
     Ok(Some(SecondThread::start(load, capacity, metrics)?))
 }

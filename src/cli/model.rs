@@ -12,6 +12,7 @@ use crate::understand::encoder::{
     Accuracy, BATCH_MAX, Bounds, CandleEncoder, Comparison, Config, Encoder, EncoderFiles,
     Installed, compare, fit,
 };
+use crate::understand::tiers::SecondTier;
 use crate::understand::train::corpus::{Part, parts};
 use crate::understand::{Model, Row, parse_rows};
 
@@ -151,6 +152,17 @@ fn list(args: &ListArgs) -> anyhow::Result<Exit> {
         print(&format!("fast     built in, {languages} languages\nencoder  {encoder}\n"))?;
     }
     Ok(Exit::Success)
+}
+
+/// The tier of the encoder in `folder`, as `model add` left it; none when no folder is named.
+///
+/// # Errors
+/// When there is no encoder, or it is damaged.
+pub(super) fn second_tier(folder: Option<&Path>) -> anyhow::Result<Option<SecondTier>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let installed = Installed::read(folder)?;
+    let installed = installed.with_context(|| format!("no encoder in {}", folder.display()))?;
+    Ok(Some(SecondTier::installed(installed)?))
 }
 
 /// Rows to fit on and rows to measure on, at most `rows_max` and a third of it, evenly chosen.

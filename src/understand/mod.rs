@@ -25,7 +25,7 @@ pub mod tiers;
 pub mod timing;
 pub mod train;
 
-pub use evaluate::{Bin, Report, evaluate};
+pub use evaluate::{Bin, Report, evaluate, evaluate_tiers};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
 pub use pii::{mask, order_numbers};

@@ -1,4 +1,5 @@
 //! A whole router in the test's process, with clients over real sockets.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -22,7 +22,7 @@ impl TieredReader {
     }
 
     /// The fast tier.
-    pub fn fast(&self) -> &Model {
+    pub fn fast(&self) -> &Arc<Model> {
         &self.fast
     }
 

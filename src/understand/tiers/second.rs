@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Guess, Intent, Sentiment, Tier, Understanding};
-use crate::understand::encoder::{Encoder, EncoderError, Heads};
+use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderError, Heads, Installed};
 use crate::understand::model::{best, mean, top};
 
 /// A message that the fast tier is not sure of.
@@ -65,6 +65,15 @@ impl SecondTier {
             return Err(EncoderError::Heads(told));
         }
         Ok(Self { encoder, heads })
+    }
+
+    /// The tier of an encoder that was installed.
+    ///
+    /// # Errors
+    /// When its files do not fit together.
+    pub fn installed(installed: Installed) -> Result<Self, EncoderError> {
+        let encoder = CandleEncoder::new(installed.files, &Bounds::default())?;
+        Self::new(Box::new(encoder), installed.heads)
     }
 
     /// Reads a batch. `clock` gives the time since any fixed instant.
