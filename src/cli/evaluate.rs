@@ -25,6 +25,7 @@ Examples:
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
   tradewind evaluate --intents train.tsv --test test.tsv --json
+  tradewind evaluate --pairs duplicates.tsv --encoder data/models/encoder
 
 --data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
 skipped, and a figure that no row has a label for is null. Tab-separated files have a header and
@@ -41,6 +42,9 @@ pub(super) struct Args {
     /// Tab-separated files with the column `text` and perhaps `kind`, named after their language.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     language: Vec<PathBuf>,
+    /// Tab-separated files with the columns `a`, `b` and `dup`: 1 where both texts say the same.
+    #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
+    pairs: Vec<PathBuf>,
     #[command(flatten)]
     tenant: super::tenant::TenantArgs,
     /// Writes one JSON object.
@@ -52,8 +56,9 @@ pub(super) struct Args {
     /// Folder of a model; the one inside the binary when it is missing.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Folder of an encoder that `tradewind model add` installed, asked where the model is not sure.
-    #[arg(long, requires = "data")]
+    /// Folder of an encoder that `tradewind model add` installed, asked where the model is not sure,
+    /// or for the vectors of pairs.
+    #[arg(long, conflicts_with_all = ["sentiment", "language", "intents"])]
     encoder: Option<PathBuf>,
 }
 
@@ -73,6 +78,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         sets::sentiment(&model, &args.sentiment, args.json)?;
     } else if !args.language.is_empty() {
         sets::language(&model, &args.language, args.json)?;
+    } else if !args.pairs.is_empty() {
+        sets::pairs(&model, args.encoder.as_deref(), &args.pairs, args.json)?;
     } else {
         let mut reader = TieredReader::new(model, second_tier(args.encoder.as_deref())?);
         shop::run(&mut reader, &args.data, args.report.as_deref(), args.json)?;

@@ -296,6 +296,14 @@ impl Model {
         })
     }
 
+    /// The vector of a text, of length one: what the heads read, for comparing texts.
+    pub(super) fn vector(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
+        self.tokenise(text, scratch);
+        self.pool_rows(scratch);
+        let length = dot(&scratch.pooled, &scratch.pooled).sqrt().max(f32::MIN_POSITIVE);
+        scratch.pooled.iter().map(|value| value / length).collect()
+    }
+
     /// Whether `intent` is sure enough to act on it without asking.
     pub fn accepts(&self, intent: &Guess<Intent>) -> bool {
         let header = &self.parts.header;

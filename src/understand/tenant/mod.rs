@@ -17,6 +17,7 @@ mod svm;
 mod task;
 mod train;
 
+pub(super) use evaluate::auroc;
 pub use evaluate::{SetReport, evaluate};
 pub use examples::Example;
 pub use format::SetError;
