@@ -97,6 +97,24 @@ fn the_router_asks_the_encoder_about_what_the_fast_tier_is_not_sure_of_and_about
 }
 
 #[test]
+fn a_stop_waits_for_the_encoder_so_that_nothing_is_read_anew_after_it() {
+    let dir = with_encoder(true);
+    let router = started(dir.path(), "").expect("a router");
+    let mut ana = router.customer("demo");
+    ana.say(UNSURE);
+    ana.next("ack");
+
+    drop(router);
+
+    let router = started(dir.path(), "").expect("a router");
+    // The answer to the second message comes after all that the restart had left to do.
+    let mut bob = router.customer("demo");
+    bob.say(UNSURE);
+    bob.next("event");
+    assert_eq!(count(&router, "answered"), 1.0);
+}
+
+#[test]
 fn an_encoder_that_does_not_pay_is_asked_only_when_it_is_asked_for() {
     let dir = with_encoder(false);
     for (lines, asked) in [("", 0.0), ("encoder = \"added\"", 1.0), ("encoder = \"off\"", 0.0)] {

@@ -211,6 +211,11 @@ impl World {
         self.settle(turn);
     }
 
+    /// Whether the encoder was asked something that it has not answered.
+    pub fn asks_encoder(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// Lets the encoder answer the longest waiting question to it.
     pub fn look_again(&mut self, answer: Option<Second>) {
         let (conversation, seq) = self.asked.pop_front().expect("the encoder was asked");
