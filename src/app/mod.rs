@@ -46,18 +46,9 @@ pub enum StartError {
     /// The model cannot be read.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The encoder that was added cannot be used.
+    /// There is no encoder to ask, or it cannot be used.
     #[error("encoder: {0}; `understand.encoder = \"off\"` starts without it")]
     Encoder(#[from] EncoderError),
-    /// An encoder is asked for and none was added.
-    #[error(
-        "there is no encoder in {}: add one with `tradewind model add`, \
-         or leave `understand.encoder` at \"auto\"", folder.display()
-    )]
-    NoEncoder {
-        /// Where it would be.
-        folder: PathBuf,
-    },
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, EncoderChoice};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::understand::encoder::Installed;
 use crate::understand::tenant::ServedSets;
@@ -30,20 +30,8 @@ pub(super) fn understanders(
 }
 
 fn encoder(config: &Config, metrics: Arc<Metrics>) -> Result<Option<SecondThread>, StartError> {
-    let choice = config.understand.encoder;
-    if choice == EncoderChoice::Off {
-        return Ok(None);
-    }
-    let folder = Installed::folder(&config.paths.data);
-    let Some(installed) = Installed::read(&folder)? else {
-        return match choice {
-            EncoderChoice::Added => Err(StartError::NoEncoder { folder }),
-            EncoderChoice::Auto | EncoderChoice::Off => Ok(None),
-        };
-    };
-    if choice == EncoderChoice::Auto && !installed.measured.pays {
-        return Ok(None);
-    }
+    let chosen = Installed::chosen(&config.paths.data, config.understand.encoder)?;
+    let Some(installed) = chosen else { return Ok(None) };
     let load = || SecondTier::installed(installed);
     let capacity = config.understand.encoder_queue_capacity.get();
     Ok(Some(SecondThread::start(load, capacity, metrics)?))

@@ -69,6 +69,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     ports::main,
     ports::admin,
     model::examine,
+    model::encoder,
 ];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for

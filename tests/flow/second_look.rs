@@ -84,6 +84,7 @@ fn what_a_customer_says_next_waits_its_turn_and_other_customers_do_not() {
     let wanted = ["message", "message", "message", "answered_by_machine", "queued"];
     assert_eq!(kinds(&seen), wanted);
     assert_eq!(seen[2]["from"], "machine");
+    assert!(!world.asks_encoder(), "nor was anything else asked");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::heads::HEADS_BYTES_MAX;
 use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
+use crate::config::EncoderChoice;
 use crate::understand::model::sha256_hex;
 
 /// Most bytes of a small JSON file.
@@ -187,6 +188,23 @@ impl Installed {
     /// Where it lies in the data folder of a router.
     pub fn folder(data: &Path) -> PathBuf {
         data.join("models").join("encoder")
+    }
+
+    /// The encoder that a router with this data folder asks; `None` when it asks none.
+    ///
+    /// # Errors
+    /// When there is none and one is asked for, or it is damaged.
+    pub fn chosen(data: &Path, choice: EncoderChoice) -> Result<Option<Self>, EncoderError> {
+        if choice == EncoderChoice::Off {
+            return Ok(None);
+        }
+        let folder = Self::folder(data);
+        let added = Self::read(&folder)?;
+        match choice {
+            EncoderChoice::Added if added.is_none() => Err(EncoderError::NotAdded { folder }),
+            EncoderChoice::Added => Ok(added),
+            EncoderChoice::Auto | EncoderChoice::Off => Ok(added.filter(|it| it.measured.pays)),
+        }
     }
 
     /// The encoder in `dir`; `None` when there is none.
