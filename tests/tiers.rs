@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use router::{Router, config};
 use tradewind::domain::Tier;
+use tradewind::understand::encoder::Installed;
 use tradewind::understand::encoder::train::{Options, train};
-use tradewind::understand::encoder::{EncoderFiles, HEADS_FILE, Heads, Installed};
 use tradewind::understand::tiers::{SecondTier, TieredReader};
 use tradewind::understand::{Hint, Model, parse_rows};
 
@@ -39,14 +39,10 @@ fn install(data: &Path, pays: bool) {
     let fast = Model::embedded().expect("the shipped model");
     let output = data.join("trained");
     let rows = parse_rows(&lines).expect("rows");
-    let trained = train(&rows, &[], &fast, &output, &options, &mut |_| {}).expect("an encoder");
-    let files = EncoderFiles::read(&output).expect("the files");
-    let heads = std::fs::read(output.join(HEADS_FILE)).expect("heads");
-    let heads = Heads::decode(&heads).expect("heads");
-    let mut measured = trained.held_out;
-    measured.pays = pays;
-    let folder = Installed::folder(data);
-    Installed { files, heads, measured }.write(&folder).expect("installed");
+    train(&rows, &[], &fast, &output, &options, &mut |_| {}).expect("an encoder");
+    let mut trained = Installed::read(&output).expect("sound").expect("there");
+    trained.measured.pays = pays;
+    trained.write(&Installed::folder(data)).expect("installed");
 }
 
 /// A data folder with an encoder that pays.

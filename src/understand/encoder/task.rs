@@ -181,6 +181,12 @@ pub struct Installed {
     pub measured: Comparison,
 }
 
+/// Writes how an encoder did into its folder.
+pub(super) fn write_measured(dir: &Path, measured: &Comparison) -> Result<(), EncoderError> {
+    let measured = serde_json::to_string_pretty(measured).expect("plain numbers");
+    write(&dir.join(MEASURED_FILE), measured.as_bytes())
+}
+
 /// The figures of an installed encoder, beside its files.
 const MEASURED_FILE: &str = "measured.json";
 
@@ -247,8 +253,7 @@ impl Installed {
         }
         self.files.write(&new)?;
         write(&new.join(HEADS_FILE), &self.heads.encode())?;
-        let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
-        write(&new.join(MEASURED_FILE), measured.as_bytes())?;
+        write_measured(&new, &self.measured)?;
         let old = dir.with_extension("old");
         if old.exists() {
             fs::remove_dir_all(&old).map_err(failed(&old))?;
