@@ -171,7 +171,7 @@ fn the_same_texts_and_seed_give_the_same_model_and_another_seed_does_not() {
         let some = std::fs::read_to_string(models().join("corpus/es.jsonl")).expect("a text");
         let some: String = some.lines().step_by(9).flat_map(|line| [line, "\n"]).collect();
         std::fs::write(dir.path().join("corpus/es.jsonl"), some).expect("written");
-        let options = Options { dims: 8, rows: 2_000, epochs: 2, seed, ..Options::default() };
+        let options = Options { dims: 32, rows: 2_000, epochs: 2, seed, ..Options::default() };
 
         let report = train(dir.path(), None, &options, &mut |_| {}).expect("a model");
 

@@ -11,9 +11,37 @@ use crate::domain::ascii_digit;
 /// and runs of spaces. Digits of every script become ASCII and stay as many as they were. A text of
 /// nothing but punctuation keeps it.
 pub fn normalise(text: &str) -> String {
+    if text.is_ascii()
+        && let plain = fold_ascii(text)
+        && !plain.is_empty()
+    {
+        return plain;
+    }
     let lower = lower(text);
     let plain = fold(&lower, |_| false);
     if plain.is_empty() { fold(&lower, |c| !c.is_whitespace()) } else { plain }
+}
+
+/// As [`fold`] does it, for texts of ASCII: they are many, and the rest of the rules is not for them.
+fn fold_ascii(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let (mut space, mut last) = (false, 0);
+    for byte in text.bytes().map(|byte| byte.to_ascii_lowercase()) {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => {
+                if space {
+                    folded.push(' ');
+                } else if byte == last && !byte.is_ascii_digit() {
+                    continue;
+                }
+                folded.push(char::from(byte));
+                (last, space) = (byte, false);
+            }
+            b'\'' | b'`' => {}
+            _ => space = !folded.is_empty(),
+        }
+    }
+    folded
 }
 
 /// The text in lower case and compatibility form. Most texts are in that form already, and asking is
@@ -24,9 +52,6 @@ fn lower(text: &str) -> String {
             IsNormalized::Yes => text,
             _ => Cow::Owned(text.nfkc().collect()),
         }
-    }
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
     }
     let lower = composed(text.into()).chars().flat_map(char::to_lowercase).collect::<String>();
     composed(lower.into()).into_owned()
@@ -116,6 +141,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn texts_of_ascii_are_folded_by_the_same_rules(text in "[ -~]{0,60}") {
+            prop_assert_eq!(fold_ascii(&text), fold(&lower(&text), |_| false));
+        }
+
         #[test]
         fn any_text_is_normalised_once_and_for_all(text in "\\PC{0,60}|.{0,60}") {
             let once = normalise(&text);

@@ -1,8 +1,9 @@
 //! A customer who says it again while he waits.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
 use std::time::Duration;
 
+use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::domain::Timestamp;
@@ -103,9 +104,9 @@ impl Recent {
 }
 
 fn hash_of(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+    // Compared within this process only, with what the same customer wrote.
+    static HASHER: RandomState = RandomState::with_seeds(1, 2, 3, 4);
+    HASHER.hash_one(value)
 }
 
 /// Whether two normal forms say the same though they are not equal.

@@ -13,6 +13,7 @@ const ZEROS: [char; 8] = [
 ];
 
 /// The ASCII digit with the value of `c`; `None` when `c` is no decimal digit.
+#[inline]
 pub fn ascii_digit(c: char) -> Option<char> {
     if c.is_ascii() {
         return c.is_ascii_digit().then_some(c);

@@ -94,10 +94,13 @@ impl Shard {
         message: Message,
         turn: &mut Turn,
     ) {
-        if self.redelivered(frame, &message, turn) {
+        // Looked up only: a frame may be read after its socket is gone, and leaves no entry then.
+        let customer = self.customers.get(&frame.profile.customer);
+        let theirs = customer.map(|customer| customer.conversations.clone()).unwrap_or_default();
+        if self.redelivered(frame, &message, &theirs, turn) {
             return;
         }
-        let id = match self.target(cause, frame, &message, turn) {
+        let id = match self.target(cause, frame, &message, &theirs, turn) {
             Ok(id) => id,
             Err((code, text)) => {
                 return refuse(turn, &frame.link.outbox, frame.frame, code, text);
@@ -137,9 +140,14 @@ impl Shard {
     }
 
     /// Answers a message that was sent before; whether it was one.
-    fn redelivered(&mut self, frame: &FromCustomer, message: &Message, turn: &mut Turn) -> bool {
-        let Some(customer) = self.customers.get(&frame.profile.customer) else { return false };
-        for id in &customer.conversations {
+    fn redelivered(
+        &mut self,
+        frame: &FromCustomer,
+        message: &Message,
+        theirs: &[ConversationId],
+        turn: &mut Turn,
+    ) -> bool {
+        for id in theirs {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let elsewhere = message.conversation.is_some_and(|named| named != *id);
             match conversation.seen.check(message.id, &message.text) {
@@ -174,11 +182,9 @@ impl Shard {
         cause: Cause,
         frame: &FromCustomer,
         message: &Message,
+        theirs: &[ConversationId],
         turn: &mut Turn,
     ) -> Result<ConversationId, (ErrorCode, &'static str)> {
-        // Looked up only: a frame may be read after its socket is gone, and leaves no entry then.
-        let customer = self.customers.get(&frame.profile.customer);
-        let theirs = customer.map_or(&[][..], |customer| &customer.conversations);
         let open = theirs
             .iter()
             .copied()

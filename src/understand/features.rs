@@ -8,6 +8,9 @@ pub const FEATURES_MAX: usize = 4_096;
 /// Longest word that is cut into character n-grams; what is longer is a link or noise.
 const WORD_CHARS_MAX: usize = 40;
 
+/// Longest piece of a word, in characters.
+const PIECE_CHARS_MAX: usize = 5;
+
 /// Kinds of features, kept apart by the lowest bits of their hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -106,23 +109,27 @@ impl Walk<'_> {
         self.out.push(finish(Kind::Pair, pair));
     }
 
-    /// Character 2–5-grams of the word between its marks `<` and `>`.
+    /// Character 2–5-grams of the word between its marks `<` and `>`; a single mark is none.
     fn pieces(&mut self, word: &[char], shortest: usize) {
-        let at = |i: usize| match i {
-            0 => '<',
-            i if i > word.len() => '>',
-            i => word[i - 1],
-        };
-        let len = word.len() + 2;
-        for start in 0..len {
+        let mut marked = ['>'; WORD_CHARS_MAX + 2];
+        marked[0] = '<';
+        marked[1..=word.len()].copy_from_slice(word);
+        let marked = &marked[..word.len() + 2];
+        for start in 0..marked.len() {
+            let window = &marked[start..marked.len().min(start + PIECE_CHARS_MAX)];
+            let is_mark = start == 0 || start == marked.len() - 1;
+            let shortest = if is_mark { shortest.max(2) } else { shortest };
+            let (mut pieces, mut count) = ([0; PIECE_CHARS_MAX], 0);
             let mut hashed = seed(Kind::Piece);
-            for size in 1..=5.min(len - start) {
-                hashed = add(hashed, at(start + size - 1) as u32);
-                let only_mark = size == 1 && (start == 0 || start == len - 1);
-                if size >= shortest && !only_mark {
-                    self.out.push(finish(Kind::Piece, hashed));
-                }
+            for (size, &c) in (1..).zip(window) {
+                hashed = add(hashed, c as u32);
+                pieces[count] = finish(Kind::Piece, hashed);
+                count += usize::from(size >= shortest);
             }
+            // All five places are written and the empty ones given back: quicker than counting first.
+            let kept = self.out.len() + count;
+            self.out.extend_from_slice(&pieces);
+            self.out.truncate(kept);
         }
     }
 

@@ -28,6 +28,8 @@ pub const RECORD_HEAD: usize = 4;
 pub const STEP_ZERO: i8 = 8;
 /// Most steps of a value to either side.
 pub const STEPS_MAX: f32 = 7.0;
+/// Values of a row come in blocks of so many, which are summed in one go.
+pub const DIMS_STEP: usize = 32;
 /// Rows that share a bucket of the table.
 pub const BUCKET: usize = 4;
 /// Largest file that is read, so that a wrong path cannot fill the memory.
@@ -156,8 +158,8 @@ impl Header {
         if self.version != VERSION {
             return Err(ModelError::Version { found: self.version });
         }
-        if !(2..=1_024).contains(&self.dims) || !self.dims.is_multiple_of(2) {
-            return wrong("dims must be even, 2 to 1024");
+        if !(DIMS_STEP..=1_024).contains(&self.dims) || !self.dims.is_multiple_of(DIMS_STEP) {
+            return wrong("dims must be a multiple of 32, 32 to 1024");
         }
         if !(BUCKET..=1 << 24).contains(&self.rows) || !self.rows.is_multiple_of(BUCKET) {
             return wrong("rows must be a multiple of 4 up to 2^24");
@@ -263,7 +265,7 @@ mod tests {
     fn parts() -> Parts {
         let header = Header {
             version: VERSION,
-            dims: 2,
+            dims: DIMS_STEP,
             rows: 4,
             languages: vec![Language::ENGLISH],
             intents: vec![Intent::Other],
@@ -272,8 +274,8 @@ mod tests {
             sentiment_by_intent: vec![[0.5, 0.0, -0.5]],
             accept: vec![0.6],
         };
-        let head = Linear { weights: vec![0.5, -0.5], bias: vec![1.0] };
-        let sentiment = Linear { weights: vec![0.5; 6], bias: vec![1.0; 3] };
+        let head = Linear { weights: vec![0.5; DIMS_STEP], bias: vec![1.0] };
+        let sentiment = Linear { weights: vec![-0.5; 3 * DIMS_STEP], bias: vec![1.0; 3] };
         Parts {
             records: Bytes::from(vec![7; 4 * header.record_bytes()]),
             tags: vec![1, 2, 3, 4],

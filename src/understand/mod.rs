@@ -13,6 +13,8 @@ pub mod evaluate;
 pub mod features;
 pub mod format;
 pub mod labelled;
+mod lanes;
+mod layers;
 pub mod mixed;
 mod model;
 pub mod pii;

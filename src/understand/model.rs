@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use super::evaluate::Bin;
 use super::features;
 use super::format::{self, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
+use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
+use super::layers::{Heads, divide, dot, softmax};
 use super::pii;
 use super::table;
 use super::text;
@@ -41,9 +43,11 @@ const SHORT_TRUST_MAX: f32 = 3.0;
 pub struct Scratch {
     chars: Vec<char>,
     features: Vec<u64>,
-    rows: Vec<u32>,
-    records: Vec<Record>,
+    found: Vec<u32>,
+    gains: Vec<f32>,
+    rows: Vec<Row>,
     pooled: Vec<f32>,
+    logits: Vec<f32>,
     languages: Vec<f32>,
     intents: Vec<f32>,
     sentiments: Vec<f32>,
@@ -59,17 +63,6 @@ impl Scratch {
     pub(super) fn unsure(&self, text: Arc<str>) -> Unsure {
         Unsure { text, intents: self.intents.clone(), sentiments: self.sentiments.clone() }
     }
-}
-
-/// The record of a feature.
-#[derive(Clone, Copy)]
-struct Record {
-    /// Where its values begin.
-    values: usize,
-    /// What its values are multiplied by.
-    gain: f32,
-    /// What it counts in the sum.
-    weight: f32,
 }
 
 /// An understanding with what came second.
@@ -125,6 +118,7 @@ pub struct DataSource {
 /// A trained model, ready to read messages.
 pub struct Model {
     parts: Parts,
+    heads: Heads,
     /// The vector instructions of this machine.
     arch: pulp::Arch,
 }
@@ -160,7 +154,8 @@ impl Model {
 
     /// A model from its pieces, as the trainer has them.
     pub(super) fn from_parts(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, arch: pulp::Arch::new() })
+        let heads = Heads::new(&parts.heads, parts.header.dims);
+        Arc::new(Self { parts, heads, arch: pulp::Arch::new() })
     }
 
     /// The languages that the model tells apart.
@@ -182,8 +177,7 @@ impl Model {
 
     /// The second half of [`Self::understand`]: what the features that were just found say.
     pub(super) fn infer(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
-        // The same sums in the same order, with the widest registers that this machine has.
-        self.arch.dispatch(Sums { model: self, hint, scratch });
+        self.read(Some(hint), scratch);
         let header = &self.parts.header;
         Understanding {
             language: best(&header.languages, &scratch.languages),
@@ -206,102 +200,114 @@ impl Model {
         }
     }
 
-    #[inline(always)]
-    fn read_out(&self, hint: &Hint, scratch: &mut Scratch) {
-        let temperatures = self.parts.header.temperatures;
-        let [language, intent, sentiment] = &self.parts.heads;
-        let pooled = &scratch.pooled;
-        language.logits(pooled, temperatures.language, &mut scratch.languages);
-        let evidence = scratch.features.len();
-        self.lean(hint, evidence, &mut scratch.languages);
-        softmax(&mut scratch.languages);
-        intent.logits(pooled, temperatures.intent, &mut scratch.intents);
-        softmax(&mut scratch.intents);
-        sentiment.logits(pooled, temperatures.sentiment, &mut scratch.sentiments);
-        for (probability, lean) in
-            scratch.intents.iter().zip(&self.parts.header.sentiment_by_intent)
-        {
-            for (logit, lean) in scratch.sentiments.iter_mut().zip(lean) {
-                *logit += probability * lean;
-            }
-        }
-        softmax(&mut scratch.sentiments);
-    }
-
-    /// Finds the records of the features. A feature that the model does not keep has none.
-    #[inline(always)]
-    fn find_records(&self, scratch: &mut Scratch) {
-        let record_bytes = self.parts.header.record_bytes();
-        table::find_all(&self.parts.tags, &scratch.features, &mut scratch.rows);
-        // The table is larger than the caches near the core. One byte of each record, all at once,
-        // lets the memory fetch them side by side instead of one after the other.
-        let mut touched = 0;
-        scratch.records.clear();
-        for row in &scratch.rows {
-            let start = *row as usize * record_bytes;
-            let head = &self.parts.records[start..start + RECORD_HEAD];
-            let gain = from_bf16([head[0], head[1]]);
-            let weight = from_bf16([head[2], head[3]]);
-            touched ^= self.parts.records[start + record_bytes - 1];
-            scratch.records.push(Record { values: start + RECORD_HEAD, gain, weight });
-        }
-        std::hint::black_box(touched);
-    }
-
-    /// The weighted sum of the rows of the features, see [`pooling_scale`].
-    #[inline(always)]
-    fn pool_rows(&self, scratch: &mut Scratch) {
-        self.find_records(scratch);
-        let half = self.parts.header.dims / 2;
-        scratch.pooled.clear();
-        scratch.pooled.resize(2 * half, 0.0);
-        let (first, second) = scratch.pooled.split_at_mut(half);
-        let mut at = 0;
-        while at + BLOCK_BYTES <= half {
-            let range = at..at + BLOCK_BYTES;
-            let (first, second) = (&mut first[range.clone()], &mut second[range]);
-            sum_block(&self.parts.records, &scratch.records, at, first, second);
-            at += BLOCK_BYTES;
-        }
-        for byte in at..half {
-            for record in &scratch.records {
-                let pair = self.parts.records[record.values + byte];
-                first[byte] += record.gain * f32::from(pair & 0x0f);
-                second[byte] += record.gain * f32::from(pair >> 4);
-            }
-        }
-        let (mut total, mut gains) = (0.0, 0.0);
-        for record in &scratch.records {
-            total += record.weight;
-            gains += record.gain;
-        }
-        if total > 0.0 {
-            // The zero of each value was added along; it goes once, for all rows together.
-            let zero = gains * f32::from(STEP_ZERO);
-            let scale = pooling_scale(total);
-            for sum in &mut scratch.pooled {
-                *sum = (*sum - zero) * scale;
-            }
-        }
-    }
-
     /// Raw outputs of the heads for language, intent and sentiment, for calibration.
     pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 3] {
         self.tokenise(text, scratch);
-        self.pool_rows(scratch);
-        self.parts.heads.each_ref().map(|head| {
-            let mut logits = Vec::new();
-            head.logits(&scratch.pooled, 1.0, &mut logits);
-            logits
-        })
+        self.read(None, scratch);
+        self.heads.of(&scratch.logits).map(<[f32]>::to_vec)
     }
 
     /// The vector of a text, of length one: what the heads read, for comparing texts.
     pub(super) fn vector(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
         self.tokenise(text, scratch);
-        self.pool_rows(scratch);
-        let length = dot(&scratch.pooled, &scratch.pooled).sqrt().max(f32::MIN_POSITIVE);
-        scratch.pooled.iter().map(|value| value / length).collect()
+        self.read(None, scratch);
+        let pooled = &scratch.pooled;
+        let length = dot(pooled, pooled).sqrt().max(f32::MIN_POSITIVE);
+        pooled.iter().map(|value| value / length).collect()
+    }
+
+    /// Reads the features up to the outputs of the heads and, with a hint, to probabilities.
+    fn read(&self, hint: Option<&Hint>, scratch: &mut Scratch) {
+        match self.arch {
+            #[cfg(target_arch = "x86_64")]
+            pulp::Arch::V3(lanes) => {
+                lanes.vectorize(Reading { model: self, lanes, hint, scratch });
+            }
+            _ => self.read_features(Plain, hint, scratch),
+        }
+    }
+
+    #[inline(always)]
+    fn read_features(&self, lanes: impl Lanes, hint: Option<&Hint>, scratch: &mut Scratch) {
+        table::find_all(lanes, &self.parts.tags, &scratch.features, &mut scratch.found);
+        self.pool_rows(lanes, scratch);
+        self.heads.logits(&scratch.pooled, &mut scratch.logits);
+        if let Some(hint) = hint {
+            self.read_out(hint, scratch);
+        }
+    }
+
+    #[inline(always)]
+    fn read_out(&self, hint: &Hint, scratch: &mut Scratch) {
+        let temperatures = self.parts.header.temperatures;
+        let Scratch { logits, languages, intents, sentiments, features, .. } = scratch;
+        let [language, intent, sentiment] = self.heads.of(logits);
+        divide(language, temperatures.language, languages);
+        self.lean(hint, features.len(), languages);
+        softmax(languages);
+        divide(intent, temperatures.intent, intents);
+        softmax(intents);
+        divide(sentiment, temperatures.sentiment, sentiments);
+        for (probability, lean) in intents.iter().zip(&self.parts.header.sentiment_by_intent) {
+            for (logit, lean) in sentiments.iter_mut().zip(lean) {
+                *logit += probability * lean;
+            }
+        }
+        softmax(sentiments);
+    }
+
+    /// The weighted sum of the rows of the features, see [`pooling_scale`]. What the rows count is
+    /// rounded to whole parts of the largest, finer than the values of most of them are.
+    #[inline(always)]
+    fn pool_rows(&self, lanes: impl Lanes, scratch: &mut Scratch) {
+        let half = self.parts.header.dims / 2;
+        let (weights, largest) = self.weigh(scratch);
+        scratch.pooled.clear();
+        scratch.pooled.resize(2 * half, 0.0);
+        if weights <= 0.0 || largest <= 0.0 {
+            return;
+        }
+        let part = largest / f32::from(GAIN_MAX);
+        let record_bytes = self.parts.header.record_bytes();
+        scratch.rows.clear();
+        scratch.rows.extend(scratch.found.iter().zip(&scratch.gains).map(|(row, gain)| Row {
+            values: *row * record_bytes as u32 + RECORD_HEAD as u32,
+            gain: (gain / part + 0.5) as u8,
+        }));
+        // The zero of each value was added along; it goes once, for all rows together.
+        let zero: i32 = scratch.rows.iter().map(|row| i32::from(row.gain)).sum();
+        let zero = zero * i32::from(STEP_ZERO);
+        let scale = part * pooling_scale(weights);
+        let (first, second) = scratch.pooled.split_at_mut(half);
+        for at in (0..half).step_by(BLOCK_BYTES) {
+            let [low, high] = lanes.sum_block(&self.parts.records, &scratch.rows, at);
+            for (into, sums) in [(&mut *first, low), (&mut *second, high)] {
+                for (value, sum) in into[at..].iter_mut().zip(sums) {
+                    *value = (sum - zero) as f32 * scale;
+                }
+            }
+        }
+    }
+
+    /// Reads what each row that was found counts; the sum of the weights and the largest gain.
+    #[inline(always)]
+    fn weigh(&self, scratch: &mut Scratch) -> (f32, f32) {
+        let record_bytes = self.parts.header.record_bytes();
+        let (mut weights, mut largest, mut touched) = (0.0, 0.0_f32, 0);
+        scratch.gains.clear();
+        scratch.gains.resize(scratch.found.len(), 0.0);
+        for (row, gain) in scratch.found.iter().zip(&mut scratch.gains) {
+            let start = *row as usize * record_bytes;
+            let record = &self.parts.records[start..start + record_bytes];
+            *gain = from_bf16([record[0], record[1]]);
+            largest = largest.max(*gain);
+            weights += from_bf16([record[2], record[3]]);
+            // The table is larger than the caches near the core. The ends of all records at once let
+            // the memory fetch them side by side instead of one after the other.
+            touched ^= record[record_bytes - 1];
+        }
+        std::hint::black_box(touched);
+        (weights, largest)
     }
 
     /// Whether `intent` is sure enough to act on it without asking.
@@ -326,19 +332,21 @@ impl Model {
 
 /// The arithmetic of one message. A type and not a closure: only what is inlined into the function
 /// with the wide registers uses them, and the shim around a closure is not.
-struct Sums<'a> {
+#[cfg(target_arch = "x86_64")]
+struct Reading<'a> {
     model: &'a Model,
-    hint: &'a Hint,
+    lanes: pulp::x86::V3,
+    hint: Option<&'a Hint>,
     scratch: &'a mut Scratch,
 }
 
-impl pulp::NullaryFnOnce for Sums<'_> {
+#[cfg(target_arch = "x86_64")]
+impl pulp::NullaryFnOnce for Reading<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        self.model.pool_rows(self.scratch);
-        self.model.read_out(self.hint, self.scratch);
+        self.model.read_features(self.lanes, self.hint, self.scratch);
     }
 }
 
@@ -350,68 +358,6 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self, ModelError> {
         toml::from_str(text).map_err(|error| ModelError::Manifest(error.message().to_owned()))
     }
-}
-
-impl format::Linear {
-    #[inline(always)]
-    fn logits(&self, pooled: &[f32], temperature: f32, out: &mut Vec<f32>) {
-        out.clear();
-        out.resize(self.bias.len(), 0.0);
-        for (label, out) in out.iter_mut().enumerate() {
-            let row = &self.weights[label * pooled.len()..(label + 1) * pooled.len()];
-            *out = (dot(row, pooled) + self.bias[label]) / temperature;
-        }
-    }
-}
-
-/// Bytes of a record that are summed in one pass over the records: their sums stay in registers.
-const BLOCK_BYTES: usize = 16;
-
-/// Adds one block of each record, times its gain. Plain loops over arrays: they are what the
-/// compiler turns into vector instructions.
-#[inline(always)]
-fn sum_block(table: &[u8], records: &[Record], at: usize, first: &mut [f32], second: &mut [f32]) {
-    let mut low = [0.0_f32; BLOCK_BYTES];
-    let mut high = [0.0_f32; BLOCK_BYTES];
-    for record in records {
-        let start = record.values + at;
-        // A panic here would have to find the sums in memory, so they would be kept there. A record
-        // that lies in the table has its block.
-        let Some(pairs) = table.get(start..start + BLOCK_BYTES) else { continue };
-        for i in 0..BLOCK_BYTES {
-            low[i] += record.gain * f32::from(pairs[i] & 0x0f);
-            high[i] += record.gain * f32::from(pairs[i] >> 4);
-        }
-    }
-    first.copy_from_slice(&low);
-    second.copy_from_slice(&high);
-}
-
-/// Sums that run beside each other: enough for the widest registers in use.
-const LANES: usize = 8;
-
-/// The scalar product, with sums in a fixed order: quick, and the same on every machine.
-#[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; LANES];
-    let whole = a.len() / LANES * LANES;
-    let mut at = 0;
-    while at < whole {
-        let (x, y) = (&a[at..at + LANES], &b[at..at + LANES]);
-        for i in 0..LANES {
-            sums[i] += x[i] * y[i];
-        }
-        at += LANES;
-    }
-    let mut total = 0.0;
-    for sum in sums {
-        total += sum;
-    }
-    let mut rest = 0.0;
-    for i in whole..a.len() {
-        rest += a[i] * b[i];
-    }
-    total + rest
 }
 
 /// The code that the model uses for a language that browsers write in several ways.
@@ -440,17 +386,6 @@ const USUAL_WEIGHT: f32 = 150.0;
 /// Lower-case hexadecimal digits of the SHA-256 of `bytes`.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Turns logits into probabilities in place.
-pub(super) fn softmax(logits: &mut [f32]) {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut total = 0.0;
-    for logit in logits.iter_mut() {
-        *logit = (*logit - max).exp();
-        total += *logit;
-    }
-    logits.iter_mut().for_each(|logit| *logit /= total);
 }
 
 /// The mean of two lists of probabilities, each label for itself.
@@ -486,12 +421,5 @@ mod tests {
         let code = |text: &str| canonical(text.parse().expect("a language")).to_string();
 
         assert_eq!((code("fil"), code("no"), code("es")), ("tl".into(), "nb".into(), "es".into()));
-    }
-
-    #[test]
-    fn the_scalar_product_takes_what_is_left_over_beside_whole_lanes() {
-        let values: Vec<f32> = (1..=11).map(|n| n as f32).collect();
-
-        assert_eq!(dot(&values, &values), 506.0);
     }
 }

@@ -4,16 +4,17 @@
 //! customer do not borrow the meaning of others (a foreign tag fits in 1 of 8,000 look-ups).
 
 use super::format::BUCKET;
+use super::lanes::{Lanes, NOWHERE, Plain};
 
 /// Writes the rows of those of `features` that the model keeps over `rows`, in their order.
 #[inline(always)]
-pub fn find_all(tags: &[u16], features: &[u64], rows: &mut Vec<u32>) {
+pub fn find_all(lanes: impl Lanes, tags: &[u16], features: &[u64], rows: &mut Vec<u32>) {
     rows.clear();
     rows.resize(features.len(), 0);
     let mut found = 0;
     for feature in features {
         // Whether a feature is kept is anybody's guess, also the processor's: no branch on it.
-        let (row, kept) = look_up(tags, *feature);
+        let (row, kept) = look_up(lanes, tags, *feature);
         rows[found] = row as u32;
         found += usize::from(kept);
     }
@@ -22,37 +23,22 @@ pub fn find_all(tags: &[u16], features: &[u64], rows: &mut Vec<u32>) {
 
 /// The row of `feature`, if the model keeps one.
 pub fn find(tags: &[u16], feature: u64) -> Option<usize> {
-    let (row, kept) = look_up(tags, feature);
+    let (row, kept) = look_up(Plain, tags, feature);
     kept.then_some(row)
 }
 
 /// A row, and whether it is that of `feature`.
 #[inline(always)]
-fn look_up(tags: &[u16], feature: u64) -> (usize, bool) {
-    let [first, second] = buckets_of(tags.len() / BUCKET, feature);
-    let tag = tag_of(feature);
-    let (in_first, in_second) = (slots(tags, first, tag), slots(tags, second, tag));
-    let bucket = if in_first == 0 { second } else { first };
-    let slots = if in_first == 0 { in_second } else { in_first };
-    let slot = slots.trailing_zeros() as usize / LANE_BITS;
-    (bucket * BUCKET + slot, slots != 0)
-}
-
-/// Bits of one tag among the four of a bucket in one number.
-const LANE_BITS: usize = 16;
-const ONES: u64 = 0x0001_0001_0001_0001;
-
-/// A number whose lowest set bit is the top one of the first tag in `bucket` that is `tag`.
-#[inline(always)]
-fn slots(tags: &[u16], bucket: usize, tag: u16) -> u64 {
-    let lanes: &[u16] = &tags[bucket * BUCKET..(bucket + 1) * BUCKET];
-    let lanes = u64::from(lanes[0])
-        | u64::from(lanes[1]) << LANE_BITS
-        | u64::from(lanes[2]) << (2 * LANE_BITS)
-        | u64::from(lanes[3]) << (3 * LANE_BITS);
-    // A lane is zero where the tags agree; the lowest such lane borrows from none below it.
-    let differs = lanes ^ (u64::from(tag) * ONES);
-    differs.wrapping_sub(ONES) & !differs & (ONES << (LANE_BITS - 1))
+fn look_up(lanes: impl Lanes, tags: &[u16], feature: u64) -> (usize, bool) {
+    let buckets = buckets_of(tags.len() / BUCKET, feature);
+    let [first, second] = buckets.map(|bucket| {
+        let tags = tags.get(bucket * BUCKET..(bucket + 1) * BUCKET);
+        // Both lie in the table, and 0 is the tag of no feature.
+        tags.and_then(|tags| tags.try_into().ok()).unwrap_or([0; BUCKET])
+    });
+    let position = lanes.position(first, second, tag_of(feature));
+    let bucket = if position < BUCKET { buckets[0] } else { buckets[1] };
+    (bucket * BUCKET + position % BUCKET, position != NOWHERE)
 }
 
 /// Gives `feature` a row in the emptier of its buckets; `None` when both are full or when the row

@@ -22,7 +22,7 @@ pub fn normalise(text: &str, out: &mut Vec<char>) {
     out.clear();
     let mut sink = Sink { out, repeated: 0 };
     if text.is_ascii() {
-        text.chars().take(CHARS_MAX).for_each(|c| sink.push(c.to_ascii_lowercase()));
+        text.bytes().take(CHARS_MAX).for_each(|byte| sink.keep(ASCII[usize::from(byte)]));
     } else {
         // The bound is taken before NFKC, which turns some single characters into eighteen.
         let chars = text.chars().take(CHARS_MAX);
@@ -34,6 +34,22 @@ pub fn normalise(text: &str, out: &mut Vec<char>) {
         }
     }
 }
+
+/// The form of each character of ASCII, by its code.
+const ASCII: [char; 128] = {
+    let mut forms = ['\0'; 128];
+    let mut code = 0;
+    while code < 128 {
+        forms[code as usize] = match code {
+            b'0'..=b'9' => DIGIT,
+            b'`' => '\'',
+            0..=b' ' | 127 => ' ',
+            code => code.to_ascii_lowercase() as char,
+        };
+        code += 1;
+    }
+    forms
+};
 
 struct Sink<'a> {
     out: &'a mut Vec<char>,
@@ -60,6 +76,11 @@ impl Sink<'_> {
             c if c.is_whitespace() || c.is_control() => ' ',
             c => c,
         };
+        self.keep(c);
+    }
+
+    /// Takes a character in its last form, unless it has been repeated enough.
+    fn keep(&mut self, c: char) {
         let max = if c == DIGIT { DIGITS_MAX } else { REPEAT_MAX };
         if self.out.last() == Some(&c) {
             self.repeated += 1;
@@ -168,6 +189,15 @@ mod tests {
         assert_eq!(normal("HEYYYYY!!!!"), "heyy!!");
         assert_eq!(normal("٣٤ ३४ 34"), "00 00 00");
         assert_eq!(normal("1234567"), "00000");
+    }
+
+    #[test]
+    fn every_character_of_ascii_has_the_form_that_it_has_in_other_texts() {
+        for code in 0..128_u8 {
+            let alone = char::from(code).to_string();
+
+            assert_eq!(normal(&format!("{alone}é")), normal(&alone) + "é", "{code}");
+        }
     }
 
     #[test]

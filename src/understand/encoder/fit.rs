@@ -2,7 +2,7 @@
 
 use super::heads::{Head, Heads};
 use crate::domain::{Intent, Language, Sentiment};
-use crate::understand::model::{dot, softmax};
+use crate::understand::layers::{dot, softmax};
 use crate::understand::train::calibrate::{Outcome, temperature};
 use crate::understand::train::corpus::folds;
 use crate::understand::train::{Chance, Row};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EncoderError;
 use crate::domain::{Intent, Language, Sentiment};
-use crate::understand::model::{dot, softmax};
+use crate::understand::layers::{dot, softmax};
 
 /// First bytes of the file.
 const MAGIC: &[u8; 4] = b"TWHD";

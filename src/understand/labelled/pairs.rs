@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::understand::encoder::{BATCH_MAX, Encoder, EncoderError};
-use crate::understand::model::{Model, Scratch, dot};
+use crate::understand::layers::dot;
+use crate::understand::model::{Model, Scratch};
 use crate::understand::tenant::auroc;
 use crate::understand::text;
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::cues::Cues;
+use super::runs::Run;
 use crate::domain::{PiiKind, PiiSpan};
 
 /// One way to write an address.
@@ -236,8 +237,14 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     STYLES.iter().map(|style| Regex::new(&whole(style)).expect("the styles are tested")).collect()
 });
 
+/// Most digits of a house or a postcode; with only longer numbers there is no address.
+const DIGITS_MAX: usize = 6;
+
 /// Every postal address in `text`.
-pub fn find(text: &str, cues: &Cues) -> Vec<PiiSpan> {
+pub fn find(text: &str, runs: &[Run], cues: &Cues<'_>) -> Vec<PiiSpan> {
+    if runs.iter().all(|run| run.digits > DIGITS_MAX) {
+        return Vec::new();
+    }
     let hinted = cues.streets();
     let styles = (0..STYLES.len()).filter(|style| hinted >> style & 1 == 1);
     let found = styles.flat_map(|style| PATTERNS[style].find_iter(text));

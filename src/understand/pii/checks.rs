@@ -4,6 +4,7 @@
 use crate::domain::ascii_digit;
 
 /// The value of a decimal digit of any script that shoppers type numbers in.
+#[inline]
 pub fn digit(c: char) -> Option<u8> {
     ascii_digit(c).map(|digit| digit as u8 - b'0')
 }

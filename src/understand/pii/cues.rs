@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use smallvec::SmallVec;
 
 use super::address;
@@ -161,28 +161,54 @@ const ANY_ID: [&str; 14] = [
 struct Words {
     automaton: AhoCorasick,
     cues: Vec<Cue>,
+    /// Bytes of the longest.
+    longest: usize,
 }
 
-/// Every word with its cue, in one automaton. Words with letters outside ASCII
-/// stand there in lower case, with a capital, and in capitals.
+impl Words {
+    fn new(words: impl Iterator<Item = (&'static str, Cue)>) -> Self {
+        let (mut patterns, mut cues) = (Vec::new(), Vec::new());
+        for (word, cue) in words {
+            let mut letters = word.chars();
+            let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+            // Words with letters outside ASCII stand there in lower case, with a capital, and in
+            // capitals; the automaton takes care of the cases of ASCII.
+            let mut forms = vec![word.to_owned(), first + letters.as_str(), word.to_uppercase()];
+            forms.dedup_by_key(|form| form.to_ascii_lowercase());
+            cues.extend(forms.iter().map(|_| cue));
+            patterns.append(&mut forms);
+        }
+        // The largest kind takes one step for each byte; the others follow failed tries.
+        let kind = Some(AhoCorasickKind::DFA);
+        let automaton =
+            AhoCorasick::builder().kind(kind).ascii_case_insensitive(true).build(&patterns);
+        let longest = patterns.iter().map(String::len).max().unwrap_or_default();
+        Self { automaton: automaton.expect("some hundred words fit an automaton"), cues, longest }
+    }
+
+    /// The words in `text[from..to]`, in order of their ends.
+    fn find<'a>(&'a self, text: &'a str, from: usize, to: usize) -> impl Iterator<Item = Found> {
+        let hits = self.automaton.find_overlapping_iter(&text[from..to]);
+        let found = hits.map(move |hit| Found {
+            cue: self.cues[hit.pattern().as_usize()],
+            start: from + hit.start(),
+            end: from + hit.end(),
+        });
+        found.filter(|found| is_word(text, found.cue, found.start, found.end))
+    }
+}
+
+/// Every word that stands before a number.
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let plain = [(&PHONE[..], Cue::Phone), (&ORDER[..], Cue::Order), (&ANY_ID[..], Cue::Id(None))];
     let plain = plain.into_iter().flat_map(|(words, cue)| words.iter().map(move |w| (*w, cue)));
     let ids = national::words().map(|(word, region)| (word, Cue::Id(Some(region))));
-    let streets = address::words().map(|(word, style)| (word, Cue::Street(style)));
-    let (mut patterns, mut cues) = (Vec::new(), Vec::new());
-    for (word, cue) in plain.chain(ids).chain(streets) {
-        let mut letters = word.chars();
-        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-        let mut forms = vec![word.to_owned(), first + letters.as_str(), word.to_uppercase()];
-        // The automaton takes care of the cases of ASCII.
-        forms.dedup_by_key(|form| form.to_ascii_lowercase());
-        cues.extend(forms.iter().map(|_| cue));
-        patterns.append(&mut forms);
-    }
-    let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(&patterns);
-    Words { automaton: automaton.expect("some hundred words fit an automaton"), cues }
+    Words::new(plain.chain(ids))
 });
+
+/// Every word of an address.
+static STREETS: LazyLock<Words> =
+    LazyLock::new(|| Words::new(address::words().map(|(word, style)| (word, Cue::Street(style)))));
 
 struct Found {
     cue: Cue,
@@ -193,33 +219,42 @@ struct Found {
 /// What one word says; the same word may name the numbers of several regions.
 pub type Near = SmallVec<[Cue; 4]>;
 
-/// The words of one message, in order of their ends.
-pub struct Cues(SmallVec<[Found; 8]>);
+/// The words of one message, looked for where somebody asks.
+pub struct Cues<'a> {
+    text: &'a str,
+}
 
-impl Cues {
-    /// Reads `text` once.
-    pub fn read(text: &str) -> Self {
-        let hits = WORDS.automaton.find_overlapping_iter(text).map(|hit| Found {
-            cue: WORDS.cues[hit.pattern().as_usize()],
-            start: hit.start(),
-            end: hit.end(),
-        });
-        let found = hits.filter(|found| is_word(text, found.cue, found.start, found.end));
-        Self(found.collect())
+impl<'a> Cues<'a> {
+    /// The words of `text`.
+    pub fn of(text: &'a str) -> Self {
+        Self { text }
     }
 
     /// What the nearest word before `at` says. Of two that end together the longer one counts.
     pub fn before(&self, at: usize) -> Near {
-        let near = self.0.iter().filter(|found| found.end <= at && at - found.end <= CONTEXT_BYTES);
-        let told = near.filter(|found| !matches!(found.cue, Cue::Street(_)));
-        let place = |found: &Found| (found.end, found.end - found.start);
-        let Some(nearest) = told.clone().map(place).max() else { return Near::new() };
-        told.filter(|found| place(found) == nearest).map(|found| found.cue).collect()
+        let mut from = at.saturating_sub(CONTEXT_BYTES + WORDS.longest);
+        while !self.text.is_char_boundary(from) {
+            from -= 1;
+        }
+        let (mut near, mut nearest) = (Near::new(), (0, 0));
+        for found in WORDS.find(self.text, from, at) {
+            let place = (found.end, found.end - found.start);
+            if at - found.end > CONTEXT_BYTES || place < nearest {
+                continue;
+            }
+            if place > nearest {
+                near.clear();
+            }
+            nearest = place;
+            near.push(found.cue);
+        }
+        near
     }
 
     /// The styles of address that a word of this message hints at, as bits.
     pub fn streets(&self) -> u64 {
-        self.0.iter().fold(0, |styles, found| match found.cue {
+        let found = STREETS.find(self.text, 0, self.text.len());
+        found.fold(0, |styles, found| match found.cue {
             Cue::Street(style) => styles | 1 << style,
             _ => styles,
         })

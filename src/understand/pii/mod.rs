@@ -8,11 +8,13 @@ mod cues;
 mod national;
 mod numbers;
 mod orders;
+mod runs;
 mod words;
 
 pub use orders::order_numbers;
 
 use cues::Cues;
+use runs::runs;
 
 use crate::domain::{PiiKind, PiiSpan};
 
@@ -22,15 +24,16 @@ pub const SPANS_MAX: usize = 64;
 /// The personal data in `text`: sorted, on character boundaries, never overlapping.
 pub fn find(text: &str) -> Vec<PiiSpan> {
     // Everything that is found has a digit or an @.
-    if !has_digit(text) {
-        return if text.contains('@') { words::emails(text) } else { Vec::new() };
+    let mut found = if text.contains('@') { words::emails(text) } else { Vec::new() };
+    let runs = runs(text);
+    if runs.is_empty() {
+        return found;
     }
-    let cues = Cues::read(text);
-    let mut found = words::emails(text);
-    found.extend(words::ibans(text));
-    found.extend(national::find(text, &cues));
-    found.extend(numbers::find(text, &cues));
-    found.extend(address::find(text, &cues));
+    let cues = Cues::of(text);
+    found.extend(words::ibans(text, &runs));
+    found.extend(national::find(text, &runs, &cues));
+    found.extend(numbers::find(text, &runs, &cues));
+    found.extend(address::find(text, &runs, &cues));
     // Nearly every message has one span at most.
     if found.len() < 2 {
         return found;
@@ -48,11 +51,6 @@ pub fn find(text: &str) -> Vec<PiiSpan> {
     }
     kept.sort_by_key(|span| span.start);
     kept
-}
-
-fn has_digit(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_digit())
-        || (!text.is_ascii() && text.chars().any(|c| !c.is_ascii() && checks::digit(c).is_some()))
 }
 
 /// `text` with each span replaced by its kind, such as `[email]`, for places where people read.

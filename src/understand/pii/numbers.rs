@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::checks;
 use super::cues::{Cue, Cues};
+use super::runs::{Run, before};
 use crate::domain::{PiiKind, PiiSpan};
 
 /// Digits that belong together: `+34 612 345 678`, `(415) 555-2671`, `4111 1111 1111 1111`.
@@ -28,11 +29,11 @@ struct Part {
 const PARTS_MAX: usize = 12;
 
 /// Every card and telephone number in `text`.
-pub fn find(text: &str, cues: &Cues) -> Vec<PiiSpan> {
-    groups(text).iter().flat_map(|group| judge(text, group, cues)).collect()
+pub fn find(text: &str, runs: &[Run], cues: &Cues<'_>) -> Vec<PiiSpan> {
+    groups(text, runs).iter().flat_map(|group| judge(text, group, cues)).collect()
 }
 
-fn judge(text: &str, group: &Group, cues: &Cues) -> Vec<PiiSpan> {
+fn judge(text: &str, group: &Group, cues: &Cues<'_>) -> Vec<PiiSpan> {
     let cards = cards(group);
     if !cards.is_empty() {
         return cards;
@@ -73,7 +74,7 @@ fn is_card(digits: &[u8]) -> bool {
 }
 
 /// Probability that the whole group is a telephone number; 0 for none.
-fn phone_confidence(text: &str, group: &Group, cues: &Cues) -> f32 {
+fn phone_confidence(text: &str, group: &Group, cues: &Cues<'_>) -> f32 {
     let digits = &group.digits[..];
     let count = digits.len();
     if group.attached || !(7..=15).contains(&count) {
@@ -167,21 +168,17 @@ impl Group {
 }
 
 /// Cuts the digits of `text` into groups: parts that at most two separators hold together.
-fn groups(text: &str) -> SmallVec<[Group; 4]> {
+fn groups(text: &str, runs: &[Run]) -> SmallVec<[Group; 4]> {
     let mut groups: SmallVec<[Group; 4]> = SmallVec::new();
-    let mut before = ['\0'; 2];
-    for (at, c) in text.char_indices() {
-        if let Some(digit) = checks::digit(c) {
-            let end = at + c.len_utf8();
-            match groups.last_mut() {
-                Some(group) if group.end() == at => group.go_on(digit, end),
-                Some(group) if joins(&text[group.end()..at]) && group.parts.len() < PARTS_MAX => {
-                    group.join(digit, at, end);
-                }
-                _ => groups.push(Group::open(digit, at, end, before)),
+    for run in runs {
+        match groups.last_mut() {
+            Some(group)
+                if group.parts.len() < PARTS_MAX && joins(&text[group.end()..run.start]) =>
+            {
+                group.join(text, run);
             }
+            _ => groups.push(Group::open(text, run)),
         }
-        before = [before[1], c];
     }
     groups
 }
@@ -191,7 +188,8 @@ fn joins(between: &str) -> bool {
 }
 
 impl Group {
-    fn open(digit: u8, at: usize, end: usize, [second, first]: [char; 2]) -> Self {
+    fn open(text: &str, run: &Run) -> Self {
+        let [first, second] = before(text, run.start);
         let opens = |c: char| matches!(c, '+' | '＋' | '(');
         let plus = matches!(first, '+' | '＋') || (first == '(' && matches!(second, '+' | '＋'));
         let lead = if opens(first) { first.len_utf8() } else { 0 };
@@ -200,21 +198,16 @@ impl Group {
         let mut group = Self {
             digits: SmallVec::new(),
             parts: SmallVec::new(),
-            start: at - lead,
+            start: run.start - lead,
             plus,
             attached,
         };
-        group.join(digit, at, end);
+        group.join(text, run);
         group
     }
 
-    fn join(&mut self, digit: u8, start: usize, end: usize) {
-        self.parts.push(Part { first: self.digits.len(), start, end });
-        self.digits.push(digit);
-    }
-
-    fn go_on(&mut self, digit: u8, end: usize) {
-        self.digits.push(digit);
-        self.parts.last_mut().expect("a group begins with a digit").end = end;
+    fn join(&mut self, text: &str, run: &Run) {
+        self.parts.push(Part { first: self.digits.len(), start: run.start, end: run.end });
+        self.digits.extend(text[run.start..run.end].chars().filter_map(checks::digit));
     }
 }

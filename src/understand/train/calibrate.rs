@@ -1,7 +1,7 @@
 //! Turns the logits of the heads into probabilities that hold on messages not trained on.
 
 use crate::understand::format::SENTIMENTS;
-use crate::understand::model::softmax;
+use crate::understand::layers::softmax;
 
 /// The outputs of a head for a message that it was not trained on, and the label that was right.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 //!
 //! One example at a time and one thread: the same seed gives the same weights, bit for bit.
 
-use crate::understand::model::{dot, pooling_scale, softmax};
+use crate::understand::layers::{dot, softmax};
+use crate::understand::model::pooling_scale;
 
 /// What the trainer may be told about the learning itself.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::domain::{Intent, Language};
 use crate::understand::evaluate::{Report, evaluate};
 use crate::understand::format::{self, ModelError, Parts, Temperatures};
-use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex, softmax};
+use crate::understand::layers::softmax;
+use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex};
 
 use super::calibrate::{self, Outcome};
 use super::corpus::{Part, Row, RowError, folds, parse_rows, parts};

@@ -12,6 +12,7 @@ pub use self::table::Region;
 use self::table::{NUMBERS, National, Needs, WORDS};
 use super::checks;
 use super::cues::{Cue, Cues, Near};
+use super::runs::{Run, before};
 use crate::domain::{PiiKind, PiiSpan};
 
 /// Every word that stands before national numbers, with its region.
@@ -63,14 +64,13 @@ static BY_PLACES: LazyLock<[Vec<Vec<&National>>; 2]> = LazyLock::new(|| {
 });
 
 /// Every national number in `text`.
-pub fn find(text: &str, cues: &Cues) -> Vec<PiiSpan> {
-    starts(text).into_iter().filter_map(|at| surest(text, at, cues)).collect()
+pub fn find(text: &str, runs: &[Run], cues: &Cues<'_>) -> Vec<PiiSpan> {
+    starts(text, runs).into_iter().filter_map(|at| surest(text, at, cues)).collect()
 }
 
 /// The surest number that begins at `at`.
-fn surest(text: &str, at: usize, cues: &Cues) -> Option<PiiSpan> {
-    let mut before = text[..at].chars().rev();
-    let before = [before.next().unwrap_or('\0'), before.next().unwrap_or('\0')];
+fn surest(text: &str, at: usize, cues: &Cues<'_>) -> Option<PiiSpan> {
+    let before = before(text, at);
     if !begins(before) {
         return None;
     }
@@ -94,27 +94,35 @@ fn surest(text: &str, at: usize, cues: &Cues) -> Option<PiiSpan> {
     surest.filter(|span| span.confidence > 0.0)
 }
 
-/// Where a number may begin: words with a digit, and short words before them.
-fn starts(text: &str) -> SmallVec<[usize; 8]> {
+/// Where a number may begin: words of letters and digits with a digit, and short words before them.
+fn starts(text: &str, runs: &[Run]) -> SmallVec<[usize; 8]> {
+    let is_part = |c: &char| c.is_ascii_alphabetic() || checks::digit(*c).is_some();
+    let bytes = |c: char| c.len_utf8();
     let mut starts = SmallVec::new();
-    // The first byte of this word, whether it has a digit, and the short word before it.
-    let (mut word, mut has_digit, mut previous) = (None, false, None);
-    for (at, c) in text.char_indices() {
-        let digit = checks::digit(c).is_some();
-        if !digit && !c.is_ascii_alphabetic() {
-            let short = word.filter(|start| at - start <= PREFIX_MAX && !has_digit);
-            previous = short;
-            (word, has_digit) = (None, false);
+    // Where the last word ended, so that each is read once.
+    let mut word_end = 0;
+    for run in runs {
+        if run.start < word_end {
             continue;
         }
-        let start = *word.get_or_insert(at);
-        if digit && !has_digit {
-            has_digit = true;
-            starts.extend(previous.take());
-            starts.push(start);
-        }
+        let letters = text[..run.start].bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+        let start = run.start - letters;
+        word_end = run.end + text[run.end..].chars().take_while(is_part).map(bytes).sum::<usize>();
+        starts.extend(short_word_before(text, start));
+        starts.push(start);
     }
     starts
+}
+
+/// Where a short word of letters begins that one character parts from the word at `start`.
+fn short_word_before(text: &str, start: usize) -> Option<usize> {
+    let parting = text[..start].chars().next_back()?;
+    let end = start - parting.len_utf8();
+    let letters = text[..end].bytes().rev().take_while(u8::is_ascii_alphabetic);
+    let letters = letters.take(PREFIX_MAX + 1).count();
+    let at = end - letters;
+    let is_whole = text[..at].chars().next_back().is_none_or(|c| checks::digit(c).is_none());
+    ((1..=PREFIX_MAX).contains(&letters) && is_whole).then_some(at)
 }
 
 /// Whether the word before says that a number of this region follows.
