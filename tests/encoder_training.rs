@@ -141,6 +141,20 @@ fn as_roberta(weights: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn a_prefix_stands_before_each_text_and_is_installed_with_the_encoder() {
+    let dir = tempfile::tempdir().expect("a folder");
+    trained(dir.path(), 7);
+    let plain = EncoderFiles::read(dir.path()).expect("the files");
+    let prefixed = EncoderFiles { prefix: "track order ".to_owned(), ..plain.clone() };
+    prefixed.write(dir.path()).expect("written");
+    let read_back = EncoderFiles::read(dir.path()).expect("the files");
+
+    let by_encoder = vectors(read_back, &["please"]);
+
+    assert!(farthest(&by_encoder, &vectors(plain, &["track order please"])) < 1e-6);
+}
+
+#[test]
 fn an_installed_encoder_is_read_back_and_one_with_other_weights_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let measured = trained(dir.path(), 7).held_out;

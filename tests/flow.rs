@@ -5,6 +5,8 @@
 mod bounds;
 #[path = "flow/restart.rs"]
 mod restart;
+#[path = "flow/second_look.rs"]
+mod second_look;
 #[path = "flow/world.rs"]
 mod world;
 

@@ -14,12 +14,13 @@ use rand::seq::{IndexedMutRandom, IndexedRandom};
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tradewind::domain::{
-    ConversationId, CustomerId, EventKind, Intent, MessageId, OfferId, SeatId, SeatState,
-    TransferTarget,
+    ConversationId, CustomerId, EventKind, Guess, Intent, MessageId, OfferId, SeatId, SeatState,
+    Sentiment, TransferTarget,
 };
 use tradewind::flow::{CustomerAct, Fact, Input, Record, SeatAct, SeatRef, Viewer};
 use tradewind::protocol::{CloseCode, Resume};
 use tradewind::schedule::Command;
+use tradewind::understand::tiers::Second;
 
 use world::{Socket, World, conversation_of, customer, shop, text};
 
@@ -235,7 +236,9 @@ impl Day {
                 self.world.scheduler_waits = !self.world.scheduler_waits;
                 self.world.let_commands_arrive();
             }
-            86..97 => self.time_passes(),
+            86..88 => self.world.model_is_unsure = !self.world.model_is_unsure,
+            88..91 => self.encoder_answers(),
+            91..97 => self.time_passes(),
             _ => self.restart(),
         }
         self.look();
@@ -419,6 +422,18 @@ impl Day {
         }
     }
 
+    /// What the encoder makes of a message, or that it failed.
+    fn encoder_answers(&mut self) {
+        while self.world.asks_encoder() {
+            let label = *INTENTS.choose(&mut self.random).expect("not empty");
+            let intent = Guess { label, confidence: 0.97 };
+            let sentiment = Guess { label: Sentiment::Neutral, confidence: 0.9 };
+            let second = Second { intent, sentiment, alternatives: vec![intent] };
+            let answer = self.chance(80).then_some(second);
+            self.world.look_again(answer);
+        }
+    }
+
     fn time_passes(&mut self) {
         let seconds = [1, 7, 7, 25, 95, 301, 601];
         let seconds = *seconds.choose(&mut self.random).expect("not empty");
@@ -469,6 +484,7 @@ fn run(seed: u64) -> Vec<Vec<u8>> {
     // In the end the model has looked at everything, and everybody who comes back sees all of it.
     (day.world.model_waits, day.world.scheduler_waits) = (false, false);
     day.world.understand();
+    day.encoder_answers();
     day.world.let_commands_arrive();
     day.look();
     for at in 0..day.pages.len() {

@@ -5,11 +5,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tradewind::domain::{Intent, Language};
+use tradewind::domain::{Intent, Language, ShopId};
+use tradewind::metrics::Metrics;
 use tradewind::understand::train::corpus::{Part, parts};
 use tradewind::understand::train::{Options, train};
 use tradewind::understand::{
-    Hint, Job, Manifest, Model, ModelError, Row, Scratch, Understanders, evaluate, parse_rows,
+    Hint, Job, Manifest, Model, ModelError, Readers, Row, Scratch, Understanders, evaluate,
+    parse_rows,
 };
 
 fn model() -> Arc<Model> {
@@ -115,9 +117,14 @@ fn a_batch_gives_exactly_what_single_messages_give() {
     let rows: Vec<Row> = corpus().into_iter().step_by(61).collect();
     let (model, mut scratch) = (model(), Scratch::default());
     let hint = Hint { locale: Some(Language::ENGLISH), previous: None };
-    let pool = Understanders::start(model.clone(), 2, 1_000).expect("threads");
+    let metrics = Arc::new(Metrics::new().expect("metrics"));
+    let own_sets = Arc::default();
+    let readers = Readers { fast: model.clone(), encoder: None, own_sets, metrics };
+    let pool = Understanders::start(readers, 2, 1_000).expect("threads");
 
-    let jobs = rows.iter().map(|row| Job { text: row.text.as_str().into(), hint }).collect();
+    let shop = Some(ShopId::from("demo"));
+    let job = |row: &Row| Job { customer_of: shop.clone(), text: row.text.as_str().into(), hint };
+    let jobs = rows.iter().map(job).collect();
     let outcomes = pool.submit(jobs).expect("room").blocking_recv().expect("an answer");
 
     assert_eq!(outcomes.len(), rows.len());

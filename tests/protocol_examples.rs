@@ -160,6 +160,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
             intent: Intent::Other,
             sentiment: Sentiment::Neutral,
             confidence: 0.5,
+            own_intent: None,
             why: &[],
         }),
         ServerFrame::Withdrawn { offer, reason: "expired" },

@@ -5,6 +5,8 @@
 //! **Invariants**: nothing here changes a conversation.
 //! **Bounds**: a view shows at most 200 waiting conversations of one shop.
 
+mod own_intents;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,14 +20,17 @@ use crate::domain::ShopId;
 use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
 
+pub use own_intents::OwnIntentSets;
+
 /// Every route of the admin address.
-pub fn router(gateway: Arc<Gateway>) -> Router {
+pub fn router(gateway: Arc<Gateway>, own_intents: OwnIntentSets) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(gateway::metrics))
         .route("/v1/shops", get(shops))
         .route("/v1/shops/{shop}/queue", get(queue))
         .with_state(gateway)
+        .merge(own_intents::router(own_intents))
 }
 
 async fn shops(State(gateway): State<Arc<Gateway>>) -> Json<Value> {

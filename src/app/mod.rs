@@ -1,6 +1,7 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
 mod settings;
+mod understand;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin;
+use crate::admin::{self, OwnIntentSets};
 use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
@@ -24,7 +25,9 @@ use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
 use crate::schedule::Scheduler;
-use crate::understand::{Model, ModelError, Understanders};
+use crate::understand::ModelError;
+use crate::understand::encoder::EncoderError;
+use crate::understand::tenant::ServedSets;
 
 use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
 
@@ -43,6 +46,9 @@ pub enum StartError {
     /// The model cannot be read.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// There is no encoder to ask, or it cannot be used.
+    #[error("encoder: {0}; `understand.encoder = \"off\"` starts without it")]
+    Encoder(#[from] EncoderError),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -67,7 +73,7 @@ pub enum StartError {
     Runtime(String),
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM; SIGHUP loads shops' own intents anew.
 ///
 /// # Errors
 /// When the router cannot start.
@@ -77,39 +83,50 @@ pub fn run(config: Config) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::Runtime(error.to_string()))?;
     runtime.block_on(async {
-        let mut stop = pin_stop_signal()?;
+        let mut signals = Signals::listen()?;
         let app = App::start(config).await?;
         println!("listening on http://{}", app.address);
         println!("  customers  http://{}/widget", app.address);
         println!("  seats      http://{}/seat", app.address);
         println!("  management http://{}", app.admin_address);
-        stop.recv().await;
+        while let Signal::Reload = signals.recv().await {
+            app.own_intents.reload().await;
+        }
         tracing::info!("stopping");
         app.stop().await;
         Ok(())
     })
 }
 
-/// Signals that ask for a stop.
-struct StopSignal {
+/// What the operating system may ask for.
+enum Signal {
+    Stop,
+    Reload,
+}
+
+/// Signals that are listened to.
+struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
-fn pin_stop_signal() -> Result<StopSignal, StartError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
-    Ok(StopSignal {
-        interrupt: listen(SignalKind::interrupt())?,
-        terminate: listen(SignalKind::terminate())?,
-    })
-}
+impl Signals {
+    fn listen() -> Result<Self, StartError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
 
-impl StopSignal {
-    async fn recv(&mut self) {
+    async fn recv(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hang_up.recv() => Signal::Reload,
         }
     }
 }
@@ -126,6 +143,7 @@ pub struct App {
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
+    own_intents: OwnIntentSets,
     drain_max: Duration,
 }
 
@@ -140,19 +158,12 @@ impl App {
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
         let shops = load_shops(&config)?;
+        let own_sets = Arc::new(ServedSets::load(shops.values())?);
         let listener = listen(config.server.listen).await?;
         let admin_listener = listen(config.server.admin_listen).await?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
-        let model = match &config.paths.model {
-            Some(folder) => Model::load(folder)?,
-            None => Model::embedded()?,
-        };
-        let understanders = Understanders::start(
-            model,
-            config.understand.threads.get(),
-            config.understand.queue_capacity.get(),
-        )
-        .map_err(|error| StartError::Runtime(error.to_string()))?;
+        let understanders =
+            Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
         let secret = Secret::load_or_create(&config.paths.data)
@@ -196,7 +207,6 @@ impl App {
             metrics.clone(),
             stop_owners.clone(),
         ));
-        let understanders = Arc::new(understanders);
         for (index, mut shard) in shards.into_iter().enumerate() {
             let mut first = Turn::default();
             if damaged {
@@ -210,6 +220,7 @@ impl App {
                 journal: journal.clone(),
                 understanders: understanders.clone(),
                 understand_wait_max: config.understand.wait_max,
+                encoder_wait_max: config.understand.encoder_wait_max,
                 dispatcher: dispatcher.clone(),
                 clock,
                 metrics: metrics.clone(),
@@ -223,7 +234,8 @@ impl App {
         let mut edges = JoinSet::new();
         let router = gateway::router(gateway.clone());
         edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
-        let router = admin::router(gateway.clone());
+        let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
+        let router = admin::router(gateway.clone(), own_intents.clone());
         edges.spawn(gateway::serve(
             gateway.clone(),
             admin_listener,
@@ -241,6 +253,7 @@ impl App {
             stop_owners,
             owners: tasks,
             edges,
+            own_intents,
             drain_max: config.timers.drain,
         })
     }

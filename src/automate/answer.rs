@@ -68,6 +68,8 @@ pub enum WhySeat {
     Negative,
     /// Machines do not answer such a thing.
     NotForMachines,
+    /// It is an intent of the shop's own, about which machines know nothing.
+    OwnIntent,
     /// The model is not sure what the customer wants.
     IntentUnsure,
     /// The model is not sure which language it is.
@@ -101,6 +103,7 @@ impl WhySeat {
             Self::AskedForPerson => "asked_for_person",
             Self::Negative => "negative",
             Self::NotForMachines => "not_for_machines",
+            Self::OwnIntent => "own_intent",
             Self::IntentUnsure => "intent_unsure",
             Self::LanguageUnsure => "language_unsure",
             Self::ManyTurns => "many_turns",
@@ -170,6 +173,7 @@ fn is_unclear(input: &AutomateInput<'_>, shop: &Shop) -> bool {
     let rules = &shop.answering;
     input.customer_turns == 1
         && intent.confidence < rules.clarify_below
+        && shop.own_label(input.understanding).is_none()
         && sentiment.label != Sentiment::Negative
         && language.confidence >= rules.language_confidence
         && shop.knowledge.answers.get(language.label).is_some()
@@ -185,6 +189,10 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
         || shop.knowledge.answers.is_person_word(input.text)
     {
         return Err(WhySeat::AskedForPerson);
+    }
+    let own_label = shop.own_label(input.understanding).map(|(label, _)| label);
+    if own_label.is_some_and(|label| label.parse::<Intent>().is_err()) {
+        return Err(WhySeat::OwnIntent);
     }
     let topic = Topic::of(intent.label).ok_or(WhySeat::NotForMachines)?;
     if sentiment.label == Sentiment::Negative && sentiment.confidence >= rules.negative_confidence {

@@ -160,7 +160,7 @@ mod tests {
             language: Guess { label: Language::ENGLISH, confidence: 1.0 },
             intent: Guess { label: intent, confidence: 0.9 },
             sentiment: Guess { label: sentiment, confidence },
-            pii: Vec::new(),
+            ..Understanding::unknown(Language::ENGLISH)
         }
     }
 

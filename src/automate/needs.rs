@@ -25,7 +25,8 @@ pub fn needs(
     } else {
         Priority::Normal
     };
-    (shop.skills.skill_for(intent).clone(), priority)
+    let skill = shop.own_label(understanding).map(|(_, skill)| skill);
+    (skill.unwrap_or_else(|| shop.skills.skill_for(intent)).clone(), priority)
 }
 
 #[cfg(test)]
@@ -38,7 +39,7 @@ mod tests {
             language: Guess { label: Language::ENGLISH, confidence: 1.0 },
             intent: Guess { label: intent, confidence: 0.9 },
             sentiment: Guess { label: sentiment, confidence },
-            pii: Vec::new(),
+            ..Understanding::unknown(Language::ENGLISH)
         }
     }
 

@@ -18,7 +18,7 @@ fn sure(language: &str, intent: Intent) -> Understanding {
         language: Guess { label: language, confidence: 0.99 },
         intent: Guess { label: intent, confidence: 0.95 },
         sentiment: Guess { label: Sentiment::Neutral, confidence: 0.9 },
-        pii: Vec::new(),
+        ..Understanding::unknown(Language::ENGLISH)
     }
 }
 

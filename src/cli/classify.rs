@@ -7,8 +7,10 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::Exit;
+use super::model::second_tier;
 use crate::domain::Language;
 use crate::understand::mixed::{self, Share};
+use crate::understand::tiers::TieredReader;
 use crate::understand::{Classified, Hint, Model, Scratch};
 
 /// Tells language, intent, sentiment and personal data of each line.
@@ -16,7 +18,8 @@ use crate::understand::{Classified, Hint, Model, Scratch};
 #[command(after_help = "Examples:\n  \
     echo 'where is my order?' | tradewind classify\n  \
     tradewind classify messages.txt --json\n  \
-    tradewind classify --locale ms-MY messages.txt\n\n\
+    tradewind classify --locale ms-MY messages.txt\n  \
+    tradewind classify --encoder data/models/encoder --json messages.txt\n\n\
     With --json, `languages` tells each language of a message with its share of the letters, the\n\
     largest first. Names, brands and numbers count for none, and less than a clause is no second\n\
     language. Without it, `+en` before the text names a second language.")]
@@ -32,6 +35,10 @@ pub(super) struct Args {
     /// Folder of a model; the one inside the binary when it is missing.
     #[arg(long)]
     model: Option<PathBuf>,
+    /// Folder of an encoder that `tradewind model add` installed, asked where the model is not sure;
+    /// `tier` says which of them had the last word.
+    #[arg(long)]
+    encoder: Option<PathBuf>,
 }
 
 /// Reads the lines and writes what they say.
@@ -53,6 +60,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         None => Box::new(std::io::stdin().lock()),
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut reader = TieredReader::new(model.clone(), second_tier(args.encoder.as_deref())?);
     let mut scratch = Scratch::default();
     for line in input.split(b'\n') {
         let line = line.context("reading the messages")?;
@@ -61,7 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         if text.trim().is_empty() {
             continue;
         }
-        let classified = model.classify(text, &hint, &mut scratch);
+        let classified = reader.classify(text, &hint)?;
         let mut guess = |part: &str| model.classify(part, &Hint::default(), &mut scratch).languages;
         let whole = classified.understanding.language.label;
         let shares = mixed::languages(text, whole, &mut guess);
@@ -104,7 +112,7 @@ fn to_json(text: &str, classified: &Classified, shares: &[Share]) -> serde_json:
         },
         "sentiment": {"label": read.sentiment.label, "confidence": read.sentiment.confidence},
         "pii": read.pii,
-        "tier": "fast",
+        "tier": read.tier,
     })
 }
 

@@ -1,11 +1,14 @@
 //! `tradewind config`: what is set, and whether it is right.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
 use crate::config::shop::Shop;
 use crate::config::{Config, Mistake, Origin, all_settings, commented_file};
+use crate::understand::tenant::ServedSets;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -100,7 +103,13 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 /// What is wrong in the shop files that the settings name.
 fn mistakes_in_shops(config: &Config) -> Vec<String> {
-    let folder = config.paths.shops.as_ref();
-    let errors = folder.and_then(|folder| Shop::load_dir(folder).err());
+    let Some(folder) = &config.paths.shops else { return Vec::new() };
+    let errors = match Shop::load_dir(folder) {
+        Ok(shops) => {
+            let shops: Vec<Arc<Shop>> = shops.into_iter().map(Arc::new).collect();
+            ServedSets::load(&shops).err()
+        }
+        Err(errors) => Some(errors),
+    };
     errors.iter().flat_map(|errors| &errors.0).map(ToString::to_string).collect()
 }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::Exit;
+use super::model::second_tier;
 use crate::understand::Model;
+use crate::understand::tiers::TieredReader;
 
 /// Measures the model on messages with known labels.
 #[derive(Debug, clap::Args)]
@@ -19,13 +21,15 @@ use crate::understand::Model;
 Examples:
   tradewind evaluate --data messages.jsonl
   tradewind evaluate --data es.jsonl th.jsonl --json --report report.html
+  tradewind evaluate --data messages.jsonl --encoder data/models/encoder
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
   tradewind evaluate --intents train.tsv --test test.tsv --json
+  tradewind evaluate --pairs duplicates.tsv --encoder data/models/encoder
 
 --data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
 skipped, and a figure that no row has a label for is null. Tab-separated files have a header and
-no quoting. Times are those of one message on one core: the minimum of five passes for each
+no quoting. Times are those of one message on one core, read by the model without an encoder: the minimum of five passes for each
 message, of which the median and the 99th percentile over all messages are told."
 )]
 pub(super) struct Args {
@@ -38,6 +42,9 @@ pub(super) struct Args {
     /// Tab-separated files with the column `text` and perhaps `kind`, named after their language.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     language: Vec<PathBuf>,
+    /// Tab-separated files with the columns `a`, `b` and `dup`: 1 where both texts say the same.
+    #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
+    pairs: Vec<PathBuf>,
     #[command(flatten)]
     tenant: super::tenant::TenantArgs,
     /// Writes one JSON object.
@@ -49,6 +56,10 @@ pub(super) struct Args {
     /// Folder of a model; the one inside the binary when it is missing.
     #[arg(long)]
     model: Option<PathBuf>,
+    /// Folder of an encoder that `tradewind model add` installed, asked where the model is not sure,
+    /// or for the vectors of pairs.
+    #[arg(long, conflicts_with_all = ["sentiment", "language", "intents"])]
+    encoder: Option<PathBuf>,
 }
 
 /// Reads the messages, asks the model and prints the figures.
@@ -67,8 +78,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         sets::sentiment(&model, &args.sentiment, args.json)?;
     } else if !args.language.is_empty() {
         sets::language(&model, &args.language, args.json)?;
+    } else if !args.pairs.is_empty() {
+        sets::pairs(&model, args.encoder.as_deref(), &args.pairs, args.json)?;
     } else {
-        shop::run(&model, &args.data, args.report.as_deref(), args.json)?;
+        let mut reader = TieredReader::new(model, second_tier(args.encoder.as_deref())?);
+        shop::run(&mut reader, &args.data, args.report.as_deref(), args.json)?;
     }
     Ok(Exit::Success)
 }

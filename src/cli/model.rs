@@ -12,6 +12,7 @@ use crate::understand::encoder::{
     Accuracy, BATCH_MAX, Bounds, CandleEncoder, Comparison, Config, Encoder, EncoderFiles,
     Installed, compare, fit,
 };
+use crate::understand::tiers::SecondTier;
 use crate::understand::train::corpus::{Part, parts};
 use crate::understand::{Model, Row, parse_rows};
 
@@ -30,7 +31,7 @@ enum Verb {
     /// Copies a sentence encoder into the data folder, fits heads on it, and measures whether it pays.
     #[command(after_help = "\
 Examples:
-  tradewind model add ./multilingual-e5-small
+  tradewind model add ./multilingual-e5-small --prefix \"query: \"
   tradewind model add ./all-MiniLM-L6-v2 --corpus models/corpus --rows-max 4000 --json
 
 DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder.
@@ -55,6 +56,10 @@ struct AddArgs {
     /// Most messages that the heads are fitted on; a third as many are measured on. More takes longer.
     #[arg(long, default_value_t = 12_000)]
     rows_max: usize,
+    /// What stands before each text, such as "query: " for the e5 encoders. Left out: what
+    /// config_sentence_transformers.json in DIR says, if it is there.
+    #[arg(long)]
+    prefix: Option<String>,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -88,7 +93,7 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
         None => Model::embedded()?,
     };
     let (taught, asked) = corpus(&args.corpus, args.rows_max)?;
-    let files = EncoderFiles::read(&args.dir)?;
+    let files = read_files(args)?;
     let sha256 = files.sha256();
     let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
     let vectors = vectors(&mut encoder, &taught)?;
@@ -98,9 +103,9 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     drop(encoder);
 
     // The weights may take gigabytes, so they were not kept; what is installed is what was measured.
-    let files = EncoderFiles::read(&args.dir)?;
+    let files = read_files(args)?;
     ensure!(files.sha256() == sha256, "{} changed while it was measured", args.dir.display());
-    let folder = encoder_folder(&config.paths.data);
+    let folder = Installed::folder(&config.paths.data);
     Installed { files, heads, measured }.write(&folder)?;
     if args.json {
         let shown = json!({"folder": folder, "sha256": sha256, "messages_fitted_on": taught.len(),
@@ -112,10 +117,18 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
+fn read_files(args: &AddArgs) -> anyhow::Result<EncoderFiles> {
+    let files = EncoderFiles::read(&args.dir)?;
+    Ok(match &args.prefix {
+        Some(prefix) => EncoderFiles { prefix: prefix.clone(), ..files },
+        None => files,
+    })
+}
+
 fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let config = args.settings.load()?.config;
     let fast = Model::embedded()?;
-    let folder = encoder_folder(&config.paths.data);
+    let folder = Installed::folder(&config.paths.data);
     let installed = Installed::read(&folder)?;
     let shape = installed.as_ref().map(|it| Config::parse(&it.files.config)).transpose()?;
     let encoder = installed.as_ref().zip(shape);
@@ -141,8 +154,15 @@ fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn encoder_folder(data: &Path) -> PathBuf {
-    data.join("models").join("encoder")
+/// The tier of the encoder in `folder`, as `model add` left it; none when no folder is named.
+///
+/// # Errors
+/// When there is no encoder, or it is damaged.
+pub(super) fn second_tier(folder: Option<&Path>) -> anyhow::Result<Option<SecondTier>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let installed = Installed::read(folder)?;
+    let installed = installed.with_context(|| format!("no encoder in {}", folder.display()))?;
+    Ok(Some(SecondTier::installed(installed)?))
 }
 
 /// Rows to fit on and rows to measure on, at most `rows_max` and a third of it, evenly chosen.

@@ -253,6 +253,18 @@ choice! {
 }
 
 choice! {
+    /// Which encoder is asked where the fast tier is not sure.
+    EncoderChoice: "\"auto\", \"added\" or \"off\"" {
+        /// The one that was added, if it pays.
+        Auto = "auto",
+        /// The one that was added, whether or not it pays.
+        Added = "added",
+        /// None: the fast tier's answers stand.
+        Off = "off",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat: "\"text\" or \"json\"" {
         /// One readable line for each event.

@@ -4,8 +4,8 @@
 //! `config/tradewind.toml` word for word.
 
 use super::kinds::{
-    Address, Count, Durability, Folder, FolderOrNone, Kind, Length, LogFormat, LogLevel, Share,
-    Size, Workers,
+    Address, Count, Durability, EncoderChoice, Folder, FolderOrNone, Kind, Length, LogFormat,
+    LogLevel, Share, Size, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -130,6 +130,15 @@ settings! {
         queue_capacity: Count = "4096", "64"..="1_048_576";
         /// Longest wait for a thread before the message goes on without being understood.
         wait_max: Length = "250ms", "10ms"..="10s";
+        /// The sentence encoder that is asked where the fast model is not sure of the intent: "auto" is
+        /// the one of `tradewind model add`, if that found that it pays; "added" is that one in any
+        /// case; "off" is none.
+        encoder: EncoderChoice = "auto";
+        /// Messages that wait for the encoder. Past it the fast model's answer stands.
+        encoder_queue_capacity: Count = "256", "1"..="65_536";
+        /// Longest wait for the encoder before the fast model's answer stands. Other conversations do not
+        /// wait for it.
+        encoder_wait_max: Length = "100ms", "1ms"..="5s";
     }
 
     /// A customer who says the same again.
@@ -235,6 +244,8 @@ impl Config {
             relation(schedule.queue_wait_max >= timers.first_response_target, "schedule.queue_wait_max", "timers.first_response_target",
                 "must not be less: nobody is sent away within the promise"),
             relation(understand.wait_max < timers.first_response_target, "understand.wait_max", "timers.first_response_target",
+                "must be less: understanding is a small part of the first response"),
+            relation(understand.encoder_wait_max < timers.first_response_target, "understand.encoder_wait_max", "timers.first_response_target",
                 "must be less: understanding is a small part of the first response"),
             relation(timers.heartbeat < timers.peer_dead_after, "timers.peer_dead_after", "timers.heartbeat",
                 "must be longer: a peer that pings in time is alive"),

@@ -11,10 +11,12 @@ pub mod fsync;
 mod model;
 mod ports;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::shop::Shop;
 use crate::config::{Config, Loaded, Mistakes, Origin};
+use crate::understand::tenant::ServedSets;
 
 pub use files::raise_open_files;
 
@@ -67,6 +69,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     ports::main,
     ports::admin,
     model::examine,
+    model::encoder,
 ];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for
@@ -101,6 +104,10 @@ fn shops(config: &Config) -> Finding {
     };
     match Shop::load_dir(folder) {
         Ok(shops) => {
+            let shops: Vec<Arc<Shop>> = shops.into_iter().map(Arc::new).collect();
+            if let Err(errors) = ServedSets::load(&shops) {
+                return Finding::new(CHECK, Verdict::Wrong, errors.to_string());
+            }
             let names: Vec<_> = shops.iter().map(|shop| shop.id.to_string()).collect();
             Finding::new(CHECK, Verdict::Good, format!("no mistakes in {}", names.join(", ")))
         }

@@ -1,9 +1,12 @@
-//! Whether the language model can be loaded, and how fast it reads.
+//! Whether the language model and the encoder can be loaded, and how fast they read.
 
 use std::time::{Duration, Instant};
 
 use super::{Finding, Verdict};
 use crate::config::Config;
+use crate::domain::{Intent, Sentiment};
+use crate::understand::encoder::{EncoderError, Installed};
+use crate::understand::tiers::{SecondTier, Unsure};
 use crate::understand::{Hint, Model, Scratch};
 
 /// Read many times over: every text a shop sees often, in scripts of three kinds.
@@ -40,6 +43,48 @@ pub(super) fn examine(config: &Config) -> Finding {
     }
 }
 
+/// Messages that the encoder reads to tell its time.
+const ENCODER_ROUNDS: usize = 4;
+
+pub(super) fn encoder(config: &Config) -> Finding {
+    const CHECK: &str = "encoder";
+    let settings = &config.understand;
+    let wrong = |error: EncoderError| Finding::new(CHECK, Verdict::Wrong, error.to_string());
+    let tier = match Installed::chosen(&config.paths.data, settings.encoder) {
+        Ok(None) => return Finding::new(CHECK, Verdict::Good, "none is asked"),
+        Ok(Some(installed)) => SecondTier::installed(installed),
+        Err(error) => return wrong(error),
+    };
+    match tier.and_then(|mut tier| time_of_second_look(&mut tier)) {
+        Ok(each) => {
+            let wait_max = settings.encoder_wait_max;
+            let text = format!("{} us a message, at most {wait_max:?} is waited", each.as_micros());
+            let verdict = if each < wait_max { Verdict::Good } else { Verdict::Odd };
+            Finding::new(CHECK, verdict, text)
+        }
+        Err(error) => wrong(error),
+    }
+}
+
+/// Mean time of a message that is read alone, once the encoder is warm.
+fn time_of_second_look(tier: &mut SecondTier) -> Result<Duration, EncoderError> {
+    let even = |labels: usize| vec![1.0 / labels as f32; labels];
+    let (intents, sentiments) = (even(Intent::ALL.len()), even(Sentiment::ALL.len()));
+    let started = Instant::now();
+    let mut read_all = |rounds: usize| -> Result<Duration, EncoderError> {
+        let begun = started.elapsed();
+        for text in TEXTS.iter().cycle().take(rounds * TEXTS.len()) {
+            let (intents, sentiments) = (intents.clone(), sentiments.clone());
+            let message = Unsure { text: (*text).into(), intents, sentiments };
+            tier.read(&[message], &mut || started.elapsed())?;
+        }
+        Ok(started.elapsed() - begun)
+    };
+    read_all(1)?;
+    let took = read_all(ENCODER_ROUNDS)?;
+    Ok(took / u32::try_from(ENCODER_ROUNDS * TEXTS.len()).unwrap_or(u32::MAX))
+}
+
 /// Mean time of a message once the model is warm.
 fn time_of_one(model: &Model) -> Duration {
     let mut scratch = Scratch::default();
@@ -57,6 +102,17 @@ fn time_of_one(model: &Model) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_encoder_is_good_and_one_that_is_asked_for_and_missing_is_wrong() {
+        let mut config = Config::default();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        config.paths.data = folder.path().to_owned();
+        assert_eq!(encoder(&config).verdict, Verdict::Good);
+
+        config.understand.encoder = crate::config::EncoderChoice::Added;
+        assert_eq!(encoder(&config).verdict, Verdict::Wrong);
+    }
 
     #[test]
     fn the_model_inside_the_program_loads_and_one_that_is_missing_is_wrong() {

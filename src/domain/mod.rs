@@ -23,4 +23,6 @@ pub use language::{Language, LanguageError};
 pub use priority::Priority;
 pub use seat::{SeatProfile, SeatState};
 pub use time::Timestamp;
-pub use understanding::{Guess, Intent, IntentError, PiiKind, PiiSpan, Sentiment, Understanding};
+pub use understanding::{
+    Guess, Intent, IntentError, OwnIntent, PiiKind, PiiSpan, Sentiment, Tier, Understanding,
+};

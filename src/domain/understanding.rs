@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,63 @@ pub struct Understanding {
     pub sentiment: Guess<Sentiment>,
     /// Personal data in the text, in order of appearance, never overlapping.
     pub pii: Vec<PiiSpan>,
+    /// What the message is among the shop's own intents; `None` when the shop has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_intent: Option<OwnIntent>,
+    /// Which model had the last word.
+    #[serde(default, skip_serializing_if = "Tier::is_fast")]
+    pub tier: Tier,
+}
+
+impl Understanding {
+    /// An understanding that claims nothing: every confidence is zero, so that no threshold is met
+    /// and the conversation goes to a person.
+    pub fn unknown(language: Language) -> Self {
+        Self {
+            language: Guess { label: language, confidence: 0.0 },
+            intent: Guess { label: Intent::Other, confidence: 0.0 },
+            sentiment: Guess { label: Sentiment::Neutral, confidence: 0.0 },
+            pii: Vec::new(),
+            own_intent: None,
+            tier: Tier::Fast,
+        }
+    }
+}
+
+/// A message among the intents that a shop has trained from its own examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OwnIntent {
+    /// A label of the shop's set; `None` when the message asks for nothing that the set knows.
+    pub label: Option<Arc<str>>,
+    /// Probability that the answer is right, 0 to 1.
+    pub confidence: f32,
+}
+
+/// The models that may have the last word on a message.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// The one that reads every message, in microseconds.
+    #[default]
+    Fast,
+    /// The sentence encoder, asked when the fast one is not sure.
+    Encoder,
+}
+
+impl Tier {
+    /// The tier as written in metrics and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Encoder => "encoder",
+        }
+    }
+
+    fn is_fast(&self) -> bool {
+        *self == Self::Fast
+    }
 }
 
 /// The mood of a message.

@@ -128,6 +128,7 @@ impl Shard {
         }
         count_message(From::Customer, cause.at, turn);
         turn.to_understand.push(ToUnderstand {
+            customer_of: Some(conversation.opened.shop.clone()),
             conversation: id,
             seq,
             text: message.text,

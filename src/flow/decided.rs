@@ -84,6 +84,7 @@ impl Shard {
             intent: latest.map_or(crate::domain::Intent::Other, |u| u.intent.label),
             sentiment: latest.map_or(crate::domain::Sentiment::Neutral, |u| u.sentiment.label),
             confidence: latest.map_or(0.0, |u| u.intent.confidence),
+            own_intent: latest.and_then(|u| u.own_intent.as_ref()),
             why: &why,
         });
         deliver(self.seat_links(shop, seat), None, &encode(&frame).into(), turn);

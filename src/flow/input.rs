@@ -13,6 +13,8 @@ use crate::domain::{
 use crate::protocol::{Held, Resume};
 use crate::schedule::Decision;
 
+use super::second_look::SecondLook;
+
 /// One input with the moment its cause came in, from which latencies are counted.
 #[derive(Debug)]
 pub struct Envelope {
@@ -40,6 +42,8 @@ pub enum Input {
     Seat(FromSeat),
     /// The scheduler decided something about a conversation of this shard.
     Decided(Decision),
+    /// The encoder looked at a message of this shard.
+    LookedAgain(SecondLook),
 }
 
 /// A socket that begins to view.

@@ -18,6 +18,7 @@ mod fact;
 mod input;
 mod resume;
 mod seat;
+mod second_look;
 mod shard;
 mod silence;
 mod step;
@@ -34,6 +35,7 @@ pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
     Profile, SeatAct, SeatRef, Viewer,
 };
+pub use second_look::SecondLook;
 pub use shard::{Settings, Shard, Shops};
 pub use task::{Owners, ShardTask};
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};

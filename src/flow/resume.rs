@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::domain::{ConversationId, EventKind};
+use crate::domain::{ConversationId, EventKind, Sender};
 use crate::schedule::Command;
 
 use super::conversation::Stage;
@@ -43,10 +43,12 @@ impl Shard {
                 Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
             }
             for message in conversation.in_flight.iter().filter(|message| !message.understood) {
-                if let Some(EventKind::Message { text, .. }) =
+                if let Some(EventKind::Message { text, from, .. }) =
                     conversation.event(message.seq).map(|event| &event.kind)
                 {
                     turn.to_understand.push(ToUnderstand {
+                        customer_of: (*from == Sender::Customer)
+                            .then(|| conversation.opened.shop.clone()),
                         conversation: id,
                         seq: message.seq,
                         text: text.clone(),

@@ -156,6 +156,7 @@ impl Shard {
         count_message(From::Seat, cause.at, turn);
         turn.commands.push((Command::SeatSpoke { conversation: conversation.id }, cause.at));
         turn.to_understand.push(ToUnderstand {
+            customer_of: None,
             conversation: conversation.id,
             seq: conversation.seq(),
             text,

@@ -26,6 +26,7 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use super::conversation::Conversation;
 use super::fact::{Fact, Opened, Record};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
+use super::second_look::SecondLooks;
 use super::step::Step;
 use super::turn::{Delivery, Turn};
 
@@ -64,6 +65,7 @@ pub struct Shard {
     pub(super) seats: AHashMap<SeatRef, SeatViews>,
     /// When to look at a conversation again; one entry for each, looked at anew when it comes up.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
+    pub(super) second_looks: SecondLooks,
     random: SmallRng,
 }
 
@@ -91,6 +93,7 @@ impl Shard {
             customers: AHashMap::new(),
             seats: AHashMap::new(),
             alarms: BinaryHeap::new(),
+            second_looks: SecondLooks::default(),
             random: SmallRng::seed_from_u64(seed),
         }
     }
@@ -119,6 +122,7 @@ impl Shard {
             Input::Customer(frame) => self.customer_frame(cause, frame, turn),
             Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
+            Input::LookedAgain(look) => self.looked_again(now, look, turn),
         }
     }
 

@@ -25,11 +25,13 @@ enum Due {
 impl Shard {
     /// When [`Self::on_timer`] next has work.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.alarms.peek().map(|Reverse((at, _))| *at)
+        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        alarm.into_iter().chain(self.second_looks.next_deadline()).min()
     }
 
     /// Does what is due.
     pub fn on_timer(&mut self, now: Timestamp, caused_at: Instant, turn: &mut Turn) {
+        self.give_up_second_looks(now, turn);
         while let Some(Reverse((at, id))) = self.alarms.peek().copied() {
             if at > now {
                 return;

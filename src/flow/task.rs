@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ConversationId, CustomerKey};
+use crate::domain::{ConversationId, CustomerKey, Tier};
 use crate::journal::{Batch, Journal, JournalError, SegmentId};
 use crate::metrics::Metrics;
-use crate::metrics::names::{Gauge, Histogram};
+use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookResult};
 use crate::runtime::{Clock, Full, Inbox};
+use crate::understand::tiers::{Asked, Unsure};
 use crate::understand::{Hint, Job, Outcome, Understanders};
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
 use super::fact::Record;
-use super::input::{CustomerRef, Envelope};
+use super::input::{CustomerRef, Envelope, Input};
+use super::second_look::SecondLook;
 use super::shard::Shard;
 use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
@@ -91,6 +93,8 @@ pub struct ShardTask {
     pub understanders: Arc<Understanders>,
     /// Longest that a message waits to be understood.
     pub understand_wait_max: Duration,
+    /// Longest that a message waits for the encoder beyond that.
+    pub encoder_wait_max: Duration,
     /// The scheduler.
     pub dispatcher: Dispatcher,
     /// The time.
@@ -118,7 +122,7 @@ impl ShardTask {
                 biased; // what was taken in is finished before the drain is noticed
                 () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
                 () = sleep_until(deadline) => {}
-                () = drain.cancelled() => return,
+                () = drain.cancelled(), if !self.shard.waits_for_encoder() => return,
             }
             self.metrics.record_value(Histogram::BatchSize, batch.len() as f64);
             let now = self.clock.now();
@@ -158,17 +162,22 @@ impl ShardTask {
             turn = Turn::default();
             let mut outcomes = outcomes.into_iter();
             let mut lap = Instant::now();
+            let mut by_fast = 0;
             for message in messages {
-                let understanding = outcomes.next().map(|outcome| {
-                    self.metrics.record(Histogram::UnderstandQueue, outcome.queue);
-                    self.metrics.record(Histogram::UnderstandInfer, outcome.infer);
-                    outcome.understanding
-                });
+                let (understanding, unsure) = outcomes
+                    .next()
+                    .map_or((None, None), |outcome| (Some(outcome.understanding), outcome.unsure));
                 let ToUnderstand { conversation, seq, caused_at, .. } = message;
                 let understood = Understood { conversation, seq, understanding, caused_at };
-                self.shard.understood(now, understood, &mut turn);
+                if unsure.is_some_and(|unsure| self.ask_encoder(*unsure, &understood)) {
+                    self.shard.wait_for_encoder(understood, now + self.encoder_wait_max);
+                } else {
+                    by_fast += u64::from(understood.understanding.is_some());
+                    self.shard.understood(now, understood, &mut turn);
+                }
                 self.lap(Histogram::FlowDecide, &mut lap);
             }
+            self.metrics.count_many(Counter::Understood(Tier::Fast), by_fast);
         }
     }
 
@@ -186,10 +195,27 @@ impl ShardTask {
             return None;
         }
         let job = |message: &ToUnderstand| Job {
+            customer_of: message.customer_of.clone(),
             text: message.text.clone(),
             hint: Hint { locale: message.locale, previous: message.previous },
         };
         self.understanders.submit(messages.iter().map(job).collect()).ok()
+    }
+
+    /// Asks the encoder about a message; whether it has room. The answer comes through the inbox.
+    fn ask_encoder(&self, message: Unsure, understood: &Understood) -> bool {
+        let Understood { conversation, seq, caused_at, .. } = *understood;
+        let (owners, index) = (self.owners.clone(), self.index);
+        let reply = Box::new(move |answer| {
+            let look = SecondLook { conversation, seq, answer };
+            owners.follow_up(index, Envelope { caused_at, input: Input::LookedAgain(look) });
+        });
+        let until = Instant::now() + self.encoder_wait_max;
+        let asked = self.understanders.ask_encoder(Asked { message, until, reply });
+        if asked.is_err() {
+            self.metrics.count(Counter::Encoder(SecondLookResult::Full));
+        }
+        asked.is_ok()
     }
 
     /// What came back in time; fewer than asked for means that the rest did not.
@@ -253,7 +279,7 @@ impl ShardTask {
                 Ok(position) => return Ok(position.segment),
                 Err(JournalError::Closed) => return Err(()),
                 Err(error) => {
-                    self.metrics.count(crate::metrics::names::Counter::JournalFailed);
+                    self.metrics.count(Counter::JournalFailed);
                     if !std::mem::replace(&mut failed, true) {
                         tracing::error!(%error, "journal cannot write, nothing is acknowledged");
                     }

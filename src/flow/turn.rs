@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::deliver::{Frame, Outbox};
-use crate::domain::{ConversationId, Language};
+use crate::domain::{ConversationId, Language, ShopId};
 use crate::metrics::names::Counter;
 use crate::schedule::Command;
 
@@ -53,6 +53,8 @@ pub enum Delivery {
 /// A message for the model.
 #[derive(Debug)]
 pub struct ToUnderstand {
+    /// The shop whose customer wrote it; `None` for a seat's message.
+    pub customer_of: Option<ShopId>,
     /// Where.
     pub conversation: ConversationId,
     /// Its number.

@@ -5,9 +5,7 @@ use std::time::Instant;
 
 use crate::automate::{self, AutomateInput, Automated, WhySeat};
 use crate::dedup::Freshness;
-use crate::domain::{
-    ConversationId, EventKind, Guess, Intent, Language, Sender, Sentiment, Timestamp, Understanding,
-};
+use crate::domain::{ConversationId, EventKind, Language, Sender, Timestamp, Understanding};
 use crate::metrics::names::{Counter, Outcome, Repeat};
 use crate::schedule::Command;
 
@@ -32,8 +30,16 @@ pub struct Understood {
 }
 
 impl Shard {
-    /// Takes a message back from the model and decides what follows.
+    /// Takes a message back from the model and decides what follows, or lets it wait behind a message
+    /// of its conversation that the encoder looks at.
     pub fn understood(&mut self, now: Timestamp, message: Understood, turn: &mut Turn) {
+        if let Some(message) = self.second_looks.behind(message) {
+            self.act_on(now, message, turn);
+        }
+    }
+
+    /// Decides what follows from a message.
+    pub(super) fn act_on(&mut self, now: Timestamp, message: Understood, turn: &mut Turn) {
         let Some(mut conversation) = self.conversations.remove(&message.conversation) else {
             return;
         };
@@ -84,7 +90,8 @@ impl Shard {
             Stage::Open | Stage::Ticketed => {}
         }
         let Some(shop) = self.shop(&conversation.opened.shop) else { return step.finish(turn) };
-        let unknown = || unknown(conversation.language());
+        // Nothing is sure, so that a person answers.
+        let unknown = || Understanding::unknown(conversation.language());
         let understanding = message.understanding.clone().unwrap_or_else(unknown);
         let customer_turns = conversation.events.iter().filter(|event| {
             matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
@@ -141,15 +148,5 @@ impl Shard {
         let from = Sender::Machine;
         let id = self.message_id(now);
         step.event(EventKind::Message { from, id, text, language: Some(language) });
-    }
-}
-
-/// What stands in for the model when it failed: sure of nothing, so that a person answers.
-fn unknown(language: Language) -> Understanding {
-    Understanding {
-        language: Guess { label: language, confidence: 0.0 },
-        intent: Guess { label: Intent::Other, confidence: 0.0 },
-        sentiment: Guess { label: Sentiment::Neutral, confidence: 0.0 },
-        pii: Vec::new(),
     }
 }

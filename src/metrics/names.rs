@@ -1,5 +1,7 @@
 //! Every metric of the product, in one place: a name that is not here does not compile.
 
+use crate::domain::Tier;
+
 /// A counter, by the label it is split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
@@ -17,6 +19,12 @@ pub enum Counter {
     Offer(OfferAnswer),
     /// Messages for which understanding came too late or failed.
     NotUnderstood,
+    /// Messages that were understood, by the tier that had the last word.
+    Understood(Tier),
+    /// Messages that the fast tier was not sure of, by what became of the question to the encoder.
+    Encoder(SecondLook),
+    /// Sets of a shop's own intents that were to be loaded anew.
+    OwnIntents(SetReload),
     /// Attempts to write the journal that failed.
     JournalFailed,
     /// Conversations that a supervisor must look at.
@@ -41,6 +49,28 @@ pub enum Repeat {
     SaidAgain,
     /// Another connection of a customer with an open conversation.
     Joined,
+}
+
+/// What became of a question to the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondLook {
+    /// It answered in time.
+    Answered,
+    /// As many messages waited for it as may.
+    Full,
+    /// It did not answer in time.
+    Late,
+    /// It failed.
+    Failed,
+}
+
+/// What became of a set of a shop's own intents that was to be loaded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetReload {
+    /// It took the place of the old one.
+    Loaded,
+    /// It cannot be used; the old one stays.
+    Refused,
 }
 
 /// What became of a conversation's first question.
@@ -92,10 +122,18 @@ pub enum Histogram {
     FlowDecide,
     /// One journal commit as its shard sees it.
     JournalCommit,
-    /// Waiting for an understanding thread.
+    /// Waiting for a thread of the fast tier.
     UnderstandQueue,
-    /// The model's work on one message.
+    /// The fast tier cuts one message into features.
+    UnderstandTokenise,
+    /// The fast tier reads one message.
     UnderstandInfer,
+    /// Waiting for the encoder.
+    EncoderQueue,
+    /// The encoder cuts one batch into tokens.
+    EncoderTokenise,
+    /// The encoder reads one batch.
+    EncoderInfer,
     /// From the event that freed a seat, or brought a conversation, to the offer in the seat's outbox.
     Offer,
     /// From the customer's question to the machine's answer.
@@ -145,6 +183,14 @@ impl Counter {
             Self::Offer(OfferAnswer::Expired),
             Self::Offer(OfferAnswer::Cancelled),
             Self::NotUnderstood,
+            Self::Understood(Tier::Fast),
+            Self::Understood(Tier::Encoder),
+            Self::Encoder(SecondLook::Answered),
+            Self::Encoder(SecondLook::Full),
+            Self::Encoder(SecondLook::Late),
+            Self::Encoder(SecondLook::Failed),
+            Self::OwnIntents(SetReload::Loaded),
+            Self::OwnIntents(SetReload::Refused),
             Self::JournalFailed,
             Self::Escalated,
         ];
@@ -213,6 +259,31 @@ impl Counter {
                 )),
             ),
             Self::NotUnderstood => ("tradewind_understand_failed_total", None),
+            Self::Understood(tier) => {
+                ("tradewind_understand_messages_total", Some(("tier", tier.as_str())))
+            }
+            Self::Encoder(result) => (
+                "tradewind_understand_encoder_total",
+                Some((
+                    "result",
+                    match result {
+                        SecondLook::Answered => "answered",
+                        SecondLook::Full => "full",
+                        SecondLook::Late => "late",
+                        SecondLook::Failed => "failed",
+                    },
+                )),
+            ),
+            Self::OwnIntents(result) => (
+                "tradewind_understand_own_intents_reloads_total",
+                Some((
+                    "result",
+                    match result {
+                        SetReload::Loaded => "loaded",
+                        SetReload::Refused => "refused",
+                    },
+                )),
+            ),
             Self::JournalFailed => ("tradewind_journal_failed_total", None),
             Self::Escalated => ("tradewind_schedule_escalated_total", None),
         }
@@ -221,14 +292,18 @@ impl Counter {
 
 impl Histogram {
     /// Every histogram.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Ack,
         Self::AdmissionCheck,
         Self::FlowHandle,
         Self::FlowDecide,
         Self::JournalCommit,
         Self::UnderstandQueue,
+        Self::UnderstandTokenise,
         Self::UnderstandInfer,
+        Self::EncoderQueue,
+        Self::EncoderTokenise,
+        Self::EncoderInfer,
         Self::Offer,
         Self::FirstResponseMachine,
         Self::FirstResponsePerson,
@@ -244,7 +319,11 @@ impl Histogram {
             Self::FlowDecide => "tradewind_flow_decide_seconds",
             Self::JournalCommit => "tradewind_journal_commit_seconds",
             Self::UnderstandQueue => "tradewind_understand_queue_seconds",
+            Self::UnderstandTokenise => "tradewind_understand_tokenise_seconds",
             Self::UnderstandInfer => "tradewind_understand_infer_seconds",
+            Self::EncoderQueue => "tradewind_understand_encoder_queue_seconds",
+            Self::EncoderTokenise => "tradewind_understand_encoder_tokenise_seconds",
+            Self::EncoderInfer => "tradewind_understand_encoder_infer_seconds",
             Self::Offer => "tradewind_schedule_offer_seconds",
             Self::FirstResponseMachine => "tradewind_flow_first_response_machine_seconds",
             Self::FirstResponsePerson => "tradewind_flow_first_response_person_seconds",
@@ -259,14 +338,21 @@ impl Histogram {
             Self::FirstResponseMachine | Self::FirstResponsePerson => {
                 &[0.05, 0.25, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0]
             }
-            Self::UnderstandInfer => {
-                &[5e-6, 1e-5, 2e-5, 4e-5, 8e-5, 1.6e-4, 3.2e-4, 1e-3, 5e-3, 2.5e-2]
+            Self::UnderstandTokenise | Self::UnderstandInfer => {
+                &[1e-6, 2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5, 8e-5, 1.6e-4, 3.2e-4, 1e-3, 5e-3, 2.5e-2]
             }
             Self::AdmissionCheck | Self::FlowHandle | Self::FlowDecide => {
                 &[1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 1e-4, 1e-3, 1e-2]
             }
             Self::BatchSize => &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
-            Self::Ack | Self::JournalCommit | Self::UnderstandQueue | Self::Offer => &[
+            Self::EncoderTokenise | Self::EncoderInfer => {
+                &[1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 0.1, 0.5, 2.5]
+            }
+            Self::Ack
+            | Self::JournalCommit
+            | Self::UnderstandQueue
+            | Self::EncoderQueue
+            | Self::Offer => &[
                 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0,
                 2.5, 5.0, 10.0,
             ],

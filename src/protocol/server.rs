@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::ErrorCode;
 use crate::domain::{
-    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, SeatState,
-    Sender, Sentiment, Timestamp, TransferTarget, WaitReason,
+    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, OwnIntent, SeatId,
+    SeatState, Sender, Sentiment, Timestamp, TransferTarget, WaitReason,
 };
 
 /// A conversation that the server holds, as `welcome` lists it.
@@ -95,6 +95,7 @@ pub struct Offer<'a> {
     pub intent: Intent,
     pub sentiment: Sentiment,
     pub confidence: f32,
+    pub own_intent: Option<&'a OwnIntent>,
     pub why: &'a [String],
 }
 

@@ -1,13 +1,16 @@
 //! Measures a model on messages with known labels.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::encoder::EncoderError;
 use super::model::{Hint, Model, Scratch};
+use super::tiers::TieredReader;
 use super::train::Row;
-use crate::domain::{Guess, Intent, Understanding};
+use crate::domain::{Guess, Intent, Tier, Understanding};
 
 /// Figures of one evaluation; a share is missing when no row had the label.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -36,6 +39,8 @@ pub struct Report {
     pub confusions: Vec<Confusion>,
     /// Confidence against truth of the intent, ten bins.
     pub reliability: Vec<Bin>,
+    /// Share of the messages on which the encoder had the last word.
+    pub encoder_share: Option<f64>,
     /// Median time to read a message.
     pub microseconds_p50: f64,
     /// 99th percentile of that time.
@@ -82,16 +87,42 @@ const BINS: usize = 10;
 /// Reads every row without hints and compares. `clock` gives the time since any fixed instant.
 pub fn evaluate(model: &Model, rows: &[Row], clock: &mut dyn FnMut() -> Duration) -> Report {
     let mut scratch = Scratch::default();
+    let mut read = |text: &str| Ok(model.understand(text, &Hint::default(), &mut scratch));
+    let report: Result<Report, Infallible> = evaluate_with(model, rows, &mut read, clock);
+    match report {
+        Ok(report) => report,
+        Err(never) => match never {},
+    }
+}
+
+/// Reads every row with both tiers and compares.
+///
+/// # Errors
+/// When the encoder fails.
+pub fn evaluate_tiers(
+    reader: &mut TieredReader,
+    rows: &[Row],
+    clock: &mut dyn FnMut() -> Duration,
+) -> Result<Report, EncoderError> {
+    let model = reader.fast().clone();
+    let mut read = |text: &str| Ok(reader.classify(text, &Hint::default())?.understanding);
+    evaluate_with(&model, rows, &mut read, clock)
+}
+
+fn evaluate_with<E>(
+    model: &Model,
+    rows: &[Row],
+    read: &mut dyn FnMut(&str) -> Result<Understanding, E>,
+    clock: &mut dyn FnMut() -> Duration,
+) -> Result<Report, E> {
     let mut microseconds = Vec::with_capacity(rows.len());
-    let read: Vec<(&Row, Understanding)> = rows
-        .iter()
-        .map(|row| {
-            let start = clock();
-            let understanding = model.understand(&row.text, &Hint::default(), &mut scratch);
-            microseconds.push(clock().saturating_sub(start).as_secs_f64() * 1e6);
-            (row, understanding)
-        })
-        .collect();
+    let read = rows.iter().map(|row| {
+        let start = clock();
+        let understanding = read(&row.text)?;
+        microseconds.push(clock().saturating_sub(start).as_secs_f64() * 1e6);
+        Ok((row, understanding))
+    });
+    let read = read.collect::<Result<Vec<(&Row, Understanding)>, E>>()?;
     microseconds.sort_by(f64::total_cmp);
     let whole = tally(&read);
     let intents = intent_pairs(&read);
@@ -103,7 +134,8 @@ pub fn evaluate(model: &Model, rows: &[Row], clock: &mut dyn FnMut() -> Duration
         .collect();
     let right = accepted.iter().filter(|(_, _, right)| *right).count();
     let reliability = reliability(&intents);
-    Report {
+    let by_encoder = read.iter().filter(|(_, read)| read.tier == Tier::Encoder).count();
+    Ok(Report {
         messages: rows.len(),
         language_accuracy: whole.language_accuracy,
         intent_accuracy: whole.intent_accuracy,
@@ -116,9 +148,10 @@ pub fn evaluate(model: &Model, rows: &[Row], clock: &mut dyn FnMut() -> Duration
         per_intent: grouped(&read, |row| row.intent.map(|intent| intent.to_string())),
         confusions: confusions(&intents),
         reliability,
+        encoder_share: share(by_encoder, read.len()),
         microseconds_p50: percentile(&microseconds, 0.50),
         microseconds_p99: percentile(&microseconds, 0.99),
-    }
+    })
 }
 
 /// Wanted intent, read intent with confidence, and whether they are the same.

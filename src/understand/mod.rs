@@ -23,12 +23,13 @@ pub mod table;
 mod task;
 pub mod tenant;
 pub mod text;
+pub mod tiers;
 pub mod timing;
 pub mod train;
 
-pub use evaluate::{Bin, Report, evaluate};
+pub use evaluate::{Bin, Report, evaluate, evaluate_tiers};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
 pub use pii::{mask, order_numbers};
-pub use task::{Job, Outcome, Overloaded, Understanders, unknown};
+pub use task::{EncoderFull, Job, Outcome, Overloaded, Readers, Understanders};
 pub use train::{Row, RowError, parse_rows};

@@ -10,11 +10,12 @@ use super::evaluate::Bin;
 use super::features;
 use super::format::{self, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
-use super::layers::{Heads, divide, softmax};
+use super::layers::{Heads, divide, dot, softmax};
 use super::pii;
 use super::table;
 use super::text;
-use crate::domain::{Guess, Intent, Language, Understanding};
+use super::tiers::Unsure;
+use crate::domain::{Guess, Intent, Language, Tier, Understanding};
 
 /// What is known of a message before it is read: a prior for languages that look alike and for
 /// messages of one word.
@@ -56,6 +57,11 @@ impl Scratch {
     /// What the last message got: probabilities of languages, intents and sentiments.
     pub(super) fn probabilities(&self) -> [&[f32]; 3] {
         [&self.languages, &self.intents, &self.sentiments]
+    }
+
+    /// The last message for the encoder, with what it got here.
+    pub(super) fn unsure(&self, text: Arc<str>) -> Unsure {
+        Unsure { text, intents: self.intents.clone(), sentiments: self.sentiments.clone() }
     }
 }
 
@@ -159,13 +165,27 @@ impl Model {
 
     /// Reads `text`. The same text and hint give the same result, alone or in a batch.
     pub fn understand(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
-        self.read(text, Some(hint), scratch);
+        self.tokenise(text, scratch);
+        self.infer(text, hint, scratch)
+    }
+
+    /// The first half of [`Self::understand`]: finds the features of `text`.
+    pub(super) fn tokenise(&self, text: &str, scratch: &mut Scratch) {
+        text::normalise(text, &mut scratch.chars);
+        features::extract(&scratch.chars, &mut scratch.features);
+    }
+
+    /// The second half of [`Self::understand`]: what the features that were just found say.
+    pub(super) fn infer(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
+        self.read(Some(hint), scratch);
         let header = &self.parts.header;
         Understanding {
             language: best(&header.languages, &scratch.languages),
             intent: best(&header.intents, &scratch.intents),
             sentiment: best(&header.sentiments, &scratch.sentiments),
             pii: pii::find(text),
+            own_intent: None,
+            tier: Tier::Fast,
         }
     }
 
@@ -182,14 +202,22 @@ impl Model {
 
     /// Raw outputs of the heads for language, intent and sentiment, for calibration.
     pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 3] {
-        self.read(text, None, scratch);
+        self.tokenise(text, scratch);
+        self.read(None, scratch);
         self.heads.of(&scratch.logits).map(<[f32]>::to_vec)
     }
 
-    /// Reads `text` up to the outputs of the heads and, with a hint, to probabilities.
-    fn read(&self, text: &str, hint: Option<&Hint>, scratch: &mut Scratch) {
-        text::normalise(text, &mut scratch.chars);
-        features::extract(&scratch.chars, &mut scratch.features);
+    /// The vector of a text, of length one: what the heads read, for comparing texts.
+    pub(super) fn vector(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
+        self.tokenise(text, scratch);
+        self.read(None, scratch);
+        let pooled = &scratch.pooled;
+        let length = dot(pooled, pooled).sqrt().max(f32::MIN_POSITIVE);
+        pooled.iter().map(|value| value / length).collect()
+    }
+
+    /// Reads the features up to the outputs of the heads and, with a hint, to probabilities.
+    fn read(&self, hint: Option<&Hint>, scratch: &mut Scratch) {
         match self.arch {
             #[cfg(target_arch = "x86_64")]
             pulp::Arch::V3(lanes) => {
@@ -360,7 +388,12 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
+/// The mean of two lists of probabilities, each label for itself.
+pub(super) fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
+    a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect()
+}
+
+pub(super) fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
     let mut at = 0;
     for (i, probability) in probabilities.iter().enumerate() {
         if *probability > probabilities[at] {
@@ -370,7 +403,7 @@ fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {
     Guess { label: labels[at], confidence: probabilities[at] }
 }
 
-fn top<T: Copy>(labels: &[T], probabilities: &[f32]) -> Vec<Guess<T>> {
+pub(super) fn top<T: Copy>(labels: &[T], probabilities: &[f32]) -> Vec<Guess<T>> {
     let guesses = labels.iter().zip(probabilities);
     let mut guesses: Vec<Guess<T>> =
         guesses.map(|(&label, &confidence)| Guess { label, confidence }).collect();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -15,8 +15,12 @@ use tokio::sync::oneshot;
 
 use super::format::FILE_BYTES_MAX;
 use super::model::{Hint, Manifest, Model, Scratch};
+use super::tenant::{ServedSets, SetScratch};
+use super::tiers::{Asked, SecondThread, Unsure};
 use super::{ModelError, train};
-use crate::domain::{Guess, Intent, Language, Sentiment, Understanding};
+use crate::domain::{Language, ShopId, Understanding};
+use crate::metrics::Metrics;
+use crate::metrics::names::Histogram;
 
 impl Model {
     /// The model in a folder that holds `manifest.toml` and the file it names.
@@ -50,21 +54,22 @@ fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
 /// A message to read.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// The shop whose customer wrote it; `None` for a seat's message, of which only the language is
+    /// asked.
+    pub customer_of: Option<ShopId>,
     /// As it was typed.
     pub text: Arc<str>,
     /// What is known of its language.
     pub hint: Hint,
 }
 
-/// What was read, and where the time went.
+/// What the fast tier read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// What the message says; [`unknown`] when reading it failed.
+    /// What the message says; [`Understanding::unknown`] when reading it failed.
     pub understanding: Understanding,
-    /// From submission until a thread took the batch up.
-    pub queue: Duration,
-    /// Time that reading this message took.
-    pub infer: Duration,
+    /// For [`Understanders::ask_encoder`], when the fast tier is not sure and there is an encoder.
+    pub unsure: Option<Box<Unsure>>,
 }
 
 /// The threads have no room for more messages.
@@ -77,26 +82,32 @@ pub struct Overloaded {
     pub capacity: usize,
 }
 
-/// An understanding that claims nothing: every confidence is zero, so that no threshold is met and
-/// the conversation goes to a person.
-pub fn unknown(hint: &Hint) -> Understanding {
-    let language = hint.previous.or(hint.locale).unwrap_or(Language::ENGLISH);
-    Understanding {
-        language: Guess { label: language, confidence: 0.0 },
-        intent: Guess { label: Intent::Other, confidence: 0.0 },
-        sentiment: Guess { label: Sentiment::Neutral, confidence: 0.0 },
-        pii: Vec::new(),
-    }
+/// The encoder tier takes no more messages for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the encoder has no room for another message")]
+pub struct EncoderFull;
+
+/// What reads messages, and where its times are told.
+pub struct Readers {
+    /// Reads every message.
+    pub fast: Arc<Model>,
+    /// Is asked where the fast tier is not sure.
+    pub encoder: Option<SecondThread>,
+    /// The intents of shops' own.
+    pub own_sets: Arc<ServedSets>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
 }
 
-/// A pool of OS threads that read messages in batches. Dropping it lets the threads finish what
-/// they have and ends them.
+/// Both tiers: a pool of OS threads that read messages in batches, and the thread of the encoder.
+/// Dropping it lets the threads finish what they have and ends them.
 pub struct Understanders {
     /// `None` once the pool is being dropped.
     batches: Option<Sender<Batch>>,
     waiting: Arc<AtomicUsize>,
     capacity: usize,
     threads: Vec<JoinHandle<()>>,
+    encoder: Option<SecondThread>,
 }
 
 struct Batch {
@@ -118,32 +129,61 @@ impl Drop for Room {
     }
 }
 
-/// How a thread reads one message.
-type Reader = Arc<dyn Fn(&Job, &mut Scratch) -> Understanding + Send + Sync>;
+/// How a thread reads one message. The instant is that between finding its features and reading them.
+type Reader = Arc<dyn Fn(&Job, &mut Buffers) -> (Outcome, Instant) + Send + Sync>;
+
+/// What a thread keeps from message to message.
+#[derive(Default)]
+struct Buffers {
+    fast: Scratch,
+    own: SetScratch,
+}
 
 impl Understanders {
     /// Starts `threads` threads (at least one) that together hold at most `capacity` messages.
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start(model: Arc<Model>, threads: usize, capacity: usize) -> std::io::Result<Self> {
-        let read =
-            move |job: &Job, scratch: &mut Scratch| model.understand(&job.text, &job.hint, scratch);
-        Self::start_with(Arc::new(read), threads, capacity)
+    pub fn start(readers: Readers, threads: usize, capacity: usize) -> std::io::Result<Self> {
+        let Readers { fast, encoder, own_sets, metrics } = readers;
+        let asks_encoder = encoder.is_some();
+        let read = move |job: &Job, buffers: &mut Buffers| {
+            fast.tokenise(&job.text, &mut buffers.fast);
+            let tokenised = Instant::now();
+            let mut understanding = fast.infer(&job.text, &job.hint, &mut buffers.fast);
+            let mut unsure = None;
+            if let Some(shop) = &job.customer_of {
+                if !own_sets.is_empty() {
+                    understanding.own_intent = own_sets.read(shop, &job.text, &mut buffers.own);
+                }
+                if asks_encoder && !fast.accepts(&understanding.intent) {
+                    unsure = Some(Box::new(buffers.fast.unsure(job.text.clone())));
+                }
+            }
+            (Outcome { understanding, unsure }, tokenised)
+        };
+        let mut pool = Self::start_with(Arc::new(read), metrics, threads, capacity)?;
+        pool.encoder = encoder;
+        Ok(pool)
     }
 
-    fn start_with(read: Reader, threads: usize, capacity: usize) -> std::io::Result<Self> {
+    fn start_with(
+        read: Reader,
+        metrics: Arc<Metrics>,
+        threads: usize,
+        capacity: usize,
+    ) -> std::io::Result<Self> {
         // Every batch holds at least one message, so the channel never refuses what has room.
         let (batches, inbox) = bounded::<Batch>(capacity.max(1));
         let spawn = |number: usize| {
-            let (inbox, read) = (inbox.clone(), read.clone());
+            let (inbox, read, metrics) = (inbox.clone(), read.clone(), metrics.clone());
             std::thread::Builder::new()
                 .name(format!("understand-{number}"))
-                .spawn(move || serve(&inbox, &read))
+                .spawn(move || serve(&inbox, &read, &metrics))
         };
         let threads = (0..threads.max(1)).map(spawn).collect::<Result<Vec<_>, _>>()?;
         let waiting = Arc::new(AtomicUsize::new(0));
-        Ok(Self { batches: Some(batches), waiting, capacity, threads })
+        Ok(Self { batches: Some(batches), waiting, capacity, threads, encoder: None })
     }
 
     /// Hands a batch to the threads; the answer has one outcome for each job, in order.
@@ -167,7 +207,17 @@ impl Understanders {
         }
     }
 
-    /// Messages that wait or are being read.
+    /// Asks the encoder about a message that the fast tier is not sure of.
+    ///
+    /// # Errors
+    /// When there is no encoder, or as many messages wait for it as may. The fast tier's answer
+    /// stands then.
+    pub fn ask_encoder(&self, asked: Asked) -> Result<(), EncoderFull> {
+        let encoder = self.encoder.as_ref().ok_or(EncoderFull)?;
+        encoder.ask(asked).map_err(|_| EncoderFull)
+    }
+
+    /// Messages that wait for the fast tier or are being read by it.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Acquire)
     }
@@ -196,20 +246,27 @@ impl Drop for Understanders {
     }
 }
 
-fn serve(inbox: &Receiver<Batch>, read: &Reader) {
-    let mut scratch = Scratch::default();
+fn serve(inbox: &Receiver<Batch>, read: &Reader, metrics: &Metrics) {
+    let mut buffers = Buffers::default();
     while let Ok(batch) = inbox.recv() {
-        let queue = batch.submitted.elapsed();
         let mut outcomes = Vec::with_capacity(batch.jobs.len());
+        let mut lap = Instant::now();
+        let queue = lap - batch.submitted;
         for job in &batch.jobs {
-            let start = Instant::now();
-            let attempt = catch_unwind(AssertUnwindSafe(|| read(job, &mut scratch)));
-            let understanding = attempt.unwrap_or_else(|_| {
+            let attempt = catch_unwind(AssertUnwindSafe(|| read(job, &mut buffers)));
+            let begun = std::mem::replace(&mut lap, Instant::now());
+            metrics.record(Histogram::UnderstandQueue, queue);
+            let outcome = if let Ok((outcome, tokenised)) = attempt {
+                metrics.record(Histogram::UnderstandTokenise, tokenised - begun);
+                metrics.record(Histogram::UnderstandInfer, lap - tokenised);
+                outcome
+            } else {
                 // The buffers may be half written: the next message starts with fresh ones.
-                scratch = Scratch::default();
-                unknown(&job.hint)
-            });
-            outcomes.push(Outcome { understanding, queue, infer: start.elapsed() });
+                buffers = Buffers::default();
+                let language = job.hint.previous.or(job.hint.locale).unwrap_or(Language::ENGLISH);
+                Outcome { understanding: Understanding::unknown(language), unsure: None }
+            };
+            outcomes.push(outcome);
         }
         // The asker may have gone away, for example with its connection.
         let _ = batch.reply.send(outcomes);
@@ -222,21 +279,30 @@ mod tests {
     use std::sync::mpsc;
 
     fn job(text: &str) -> Job {
-        Job { text: text.into(), hint: Hint::default() }
+        Job { customer_of: None, text: text.into(), hint: Hint::default() }
     }
 
     fn echo_length() -> Reader {
-        Arc::new(|job: &Job, _: &mut Scratch| {
+        Arc::new(|job: &Job, _: &mut Buffers| {
             assert!(&*job.text != "panic", "asked to");
-            let mut understanding = unknown(&job.hint);
-            understanding.intent.confidence = job.text.len() as f32;
-            understanding
+            (outcome(job.text.len() as f32), Instant::now())
         })
+    }
+
+    fn outcome(confidence: f32) -> Outcome {
+        let mut understanding = Understanding::unknown(Language::ENGLISH);
+        understanding.intent.confidence = confidence;
+        Outcome { understanding, unsure: None }
+    }
+
+    fn pool(read: Reader, threads: usize, capacity: usize) -> Understanders {
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        Understanders::start_with(read, metrics, threads, capacity).expect("threads")
     }
 
     #[test]
     fn a_message_that_breaks_the_reader_leaves_the_batch_and_the_pool_alive() {
-        let pool = Understanders::start_with(echo_length(), 1, 10).expect("threads");
+        let pool = pool(echo_length(), 1, 10);
 
         for _ in 0..2 {
             let jobs = vec![job("ab"), job("panic"), job("abc")];
@@ -252,11 +318,11 @@ mod tests {
     fn a_full_pool_refuses_and_has_room_again_afterwards() {
         let (release, gate) = mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
-        let held: Reader = Arc::new(move |job: &Job, _: &mut Scratch| {
+        let held: Reader = Arc::new(move |_: &Job, _: &mut Buffers| {
             gate.lock().expect("no panic while held").recv().expect("released");
-            unknown(&job.hint)
+            (outcome(0.0), Instant::now())
         });
-        let pool = Understanders::start_with(held, 1, 2).expect("threads");
+        let pool = pool(held, 1, 2);
 
         let first = pool.submit(vec![job("a"), job("b")]).expect("room for two");
         let refused = pool.submit(vec![job("c")]).expect_err("full");
@@ -271,7 +337,7 @@ mod tests {
 
     #[test]
     fn dropping_the_pool_answers_what_was_taken_and_ends_the_threads() {
-        let pool = Understanders::start_with(echo_length(), 2, 100).expect("threads");
+        let pool = pool(echo_length(), 2, 100);
         let answers: Vec<_> =
             (0..20).map(|_| pool.submit(vec![job("abc")]).expect("room")).collect();
 
@@ -282,7 +348,7 @@ mod tests {
 
     #[test]
     fn an_empty_batch_is_answered_at_once() {
-        let pool = Understanders::start_with(echo_length(), 1, 1).expect("threads");
+        let pool = pool(echo_length(), 1, 1);
 
         let answer = pool.submit(Vec::new()).expect("nothing needs no room");
 

@@ -17,14 +17,18 @@ use tradewind::domain::{
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
-    FromSeat, Input, Link, Profile, Record, SeatAct, SeatRef, Settings, Shard, Turn, Understood,
-    Viewer,
+    FromSeat, Input, Link, Profile, Record, SeatAct, SeatRef, SecondLook, Settings, Shard, Turn,
+    Understood, Viewer,
 };
+use tradewind::metrics::names::Counter;
 use tradewind::protocol::Resume;
 use tradewind::schedule::{self, Command, Decision, Roster, Scheduler};
+use tradewind::understand::tiers::Second;
 use uuid::Uuid;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
+/// Longest wait for the encoder.
+pub const ENCODER_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// What the model says of every message, unless a test says otherwise.
 pub fn needs_person() -> Understanding {
@@ -32,7 +36,7 @@ pub fn needs_person() -> Understanding {
         language: Guess { label: "es".parse().expect("a language"), confidence: 0.99 },
         intent: Guess { label: Intent::RequestRefund, confidence: 0.9 },
         sentiment: Guess { label: Sentiment::Neutral, confidence: 0.9 },
-        pii: Vec::new(),
+        ..Understanding::unknown(Language::ENGLISH)
     }
 }
 
@@ -45,10 +49,15 @@ pub struct World {
     /// Messages that the model has not looked at, when `model_waits`.
     pub model_waits: bool,
     unread: VecDeque<tradewind::flow::ToUnderstand>,
+    /// Whether the encoder is asked about what the model looks at.
+    pub model_is_unsure: bool,
+    asked: VecDeque<(ConversationId, u64)>,
     /// Whether what the shard tells the scheduler is on its way for a while.
     pub scheduler_waits: bool,
     on_the_way: VecDeque<Command>,
     pub says: Understanding,
+    /// What was counted.
+    pub counts: Vec<Counter>,
     next_id: u128,
 }
 
@@ -97,9 +106,12 @@ impl World {
             journal: Vec::new(),
             model_waits: false,
             unread: VecDeque::new(),
+            model_is_unsure: false,
+            asked: VecDeque::new(),
             scheduler_waits: false,
             on_the_way: VecDeque::new(),
             says: needs_person(),
+            counts: Vec::new(),
             next_id: 1,
         }
     }
@@ -189,9 +201,25 @@ impl World {
                 understanding: Some(self.says.clone()),
                 caused_at: message.caused_at,
             };
-            self.shard.understood(self.now, understood, &mut turn);
+            if self.model_is_unsure {
+                self.asked.push_back((understood.conversation, understood.seq));
+                self.shard.wait_for_encoder(understood, self.now + ENCODER_WAIT_MAX);
+            } else {
+                self.shard.understood(self.now, understood, &mut turn);
+            }
         }
         self.settle(turn);
+    }
+
+    /// Whether the encoder was asked something that it has not answered.
+    pub fn asks_encoder(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// Lets the encoder answer the longest waiting question to it.
+    pub fn look_again(&mut self, answer: Option<Second>) {
+        let (conversation, seq) = self.asked.pop_front().expect("the encoder was asked");
+        self.input(Input::LookedAgain(SecondLook { conversation, seq, answer }));
     }
 
     /// What the driver does with a turn: write, then let it leave.
@@ -205,6 +233,7 @@ impl World {
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
             }
         }
+        self.counts.extend(turn.counts);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();

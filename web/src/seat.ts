@@ -20,6 +20,7 @@ interface Offer {
   intent: string | null;
   sentiment: string | null;
   confidence: number | null;
+  own_intent: { label: string | null; confidence: number } | null;
   why: string[];
 }
 
@@ -216,7 +217,8 @@ function leave(id: string, why: string | null): void {
 // ---- offers -------------------------------------------------------------------------------------
 
 function addOffer(offer: Offer): void {
-  const facts = [languageName(offer.language), offer.intent?.replaceAll("_", " ") ?? "intent unknown", offer.sentiment ?? "neutral"];
+  const intents = [offer.own_intent?.label, offer.intent].filter((label) => label != null).map((label) => label.replaceAll("_", " "));
+  const facts = [languageName(offer.language), ...(intents.length > 0 ? intents : ["intent unknown"]), offer.sentiment ?? "neutral"];
   const sure = offer.confidence === null ? "" : `${Math.round(offer.confidence * 100)} % sure`;
   const bar = el("progress", { max: "1", value: "1", "aria-label": "Time left to accept" });
   bar.dataset["until"] = String(Date.parse(offer.expires_at));

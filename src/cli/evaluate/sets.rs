@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::understand::Model;
+use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderFiles};
 use crate::understand::labelled::{
-    LanguageReport, MoodReport, language_of_stem, languages_of, moods_of, parse_languages,
-    parse_moods,
+    LanguageReport, MoodReport, PairReport, language_of_stem, languages_of, moods_of, pairs_of,
+    parse_languages, parse_moods, parse_pairs,
 };
 
 use super::{percent, read};
@@ -58,6 +59,48 @@ pub(super) fn language(model: &Model, paths: &[PathBuf], json: bool) -> anyhow::
     } else {
         crate::cli::print(&language_table(&report))
     }
+}
+
+/// Evaluates how well likenesses tell texts that say the same.
+///
+/// # Errors
+/// When a file cannot be read, a line is no pair, or the encoder cannot be used.
+pub(super) fn pairs(
+    model: &Model,
+    encoder: Option<&Path>,
+    paths: &[PathBuf],
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut pairs = Vec::new();
+    for path in paths {
+        pairs.extend(parse_pairs(&read(path)?).with_context(|| name(path))?);
+    }
+    let mut encoder = match encoder {
+        Some(folder) => Some(CandleEncoder::new(EncoderFiles::read(folder)?, &Bounds::default())?),
+        None => None,
+    };
+    let encoder = encoder.as_mut().map(|encoder| encoder as &mut dyn Encoder);
+    let report = pairs_of(model, encoder, &pairs)?;
+    if json {
+        crate::cli::print_json(&serde_json::to_value(report)?)
+    } else {
+        crate::cli::print(&pairs_table(&report))
+    }
+}
+
+fn pairs_table(report: &PairReport) -> String {
+    let mut table =
+        format!("pairs  {}\n\nalike by     AUROC  accuracy  found at 90 %\n", report.pairs);
+    let fixed = [("characters", report.characters), ("fast tier", report.fast)];
+    for (name, tally) in fixed.into_iter().chain(report.encoder.map(|tally| ("encoder", tally))) {
+        table += &format!(
+            "{name:<10}  {:>6}  {:>8}  {:>13}\n",
+            tally.auroc.map_or("–".to_owned(), |area| format!("{area:.3}")),
+            percent(tally.accuracy),
+            percent(Some(tally.recall_at_90)),
+        );
+    }
+    table
 }
 
 fn name(path: &Path) -> String {

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 
+use crate::understand::tiers::TieredReader;
 use crate::understand::timing::times;
-use crate::understand::{Hint, Model, Report, Row, Scratch, evaluate, parse_rows};
+use crate::understand::{Hint, Report, Row, evaluate_tiers, parse_rows};
 
 use super::report::{self, Evidence};
 use super::{percent, read};
@@ -16,7 +17,7 @@ use super::{percent, read};
 /// # Errors
 /// When a file cannot be read, a line is no row, or the page cannot be written.
 pub(super) fn run(
-    model: &Model,
+    reader: &mut TieredReader,
     files: &[PathBuf],
     page: Option<&Path>,
     json: bool,
@@ -27,13 +28,15 @@ pub(super) fn run(
     }
     let start = Instant::now();
     let mut clock = || start.elapsed();
-    let mut report = evaluate(model, &rows, &mut clock);
-    let times = times(model, &rows, &mut clock);
+    let mut report = evaluate_tiers(reader, &rows, &mut clock)?;
+    // Of the fast tier: it reads every message, and the encoder is not waited for by the others.
+    let times = times(&reader.fast().clone(), &rows, &mut clock);
     (report.microseconds_p50, report.microseconds_p99) = (times.p50, times.p99);
     if let Some(page) = page {
-        let mut scratch = Scratch::default();
-        let reading = |row: &Row| model.understand(&row.text, &Hint::default(), &mut scratch);
-        let readings = rows.iter().map(reading).collect();
+        let mut reading = |row: &Row| -> anyhow::Result<_> {
+            Ok(reader.classify(&row.text, &Hint::default())?.understanding)
+        };
+        let readings = rows.iter().map(&mut reading).collect::<Result<_, _>>()?;
         let html = report::html(&Evidence { report: &report, rows: &rows, readings });
         std::fs::write(page, html).with_context(|| page.display().to_string())?;
     }
@@ -58,7 +61,7 @@ fn to_table(report: &Report) -> String {
     let mut table = format!(
         "messages            {}\nlanguage            {}\nintent              {}\n\
          intent, macro F1    {}\nsentiment           {}\naccepted            {}\n\
-         right of accepted   {}\ncalibration error   {}\n\
+         right of accepted   {}\ncalibration error   {}\nby the encoder      {}\n\
          time of a message   p50 {:.1} µs, p99 {:.1} µs\n\n\
          language  messages  language    intent  sentiment\n",
         report.messages,
@@ -69,6 +72,7 @@ fn to_table(report: &Report) -> String {
         percent(report.accepted_share),
         percent(report.accepted_precision),
         report.ece.map_or("–".to_owned(), |error| format!("{error:.3}")),
+        percent(report.encoder_share),
         report.microseconds_p50,
         report.microseconds_p99,
     );
@@ -89,6 +93,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::understand::{Model, evaluate};
 
     #[test]
     fn the_json_has_the_documented_fields_and_no_other() {
@@ -113,6 +118,7 @@ mod tests {
             "accepted_share",
             "accepted_precision",
             "ece",
+            "encoder_share",
             "per_language",
             "per_intent",
             "microseconds_p50",

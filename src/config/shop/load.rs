@@ -114,7 +114,12 @@ impl Shop {
                         "an id of its own",
                     );
                 }
-                Ok(shop) => shops.push(shop),
+                Ok(mut shop) => {
+                    if let Some(own) = &mut shop.own_intents {
+                        own.folder = folder.join(&own.folder);
+                    }
+                    shops.push(shop);
+                }
             }
         }
         if !found {

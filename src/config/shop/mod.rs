@@ -14,9 +14,11 @@ mod region;
 mod section;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::domain::{
     CustomerId, Hours, Intent, Language, RegionId, SeatId, Sentiment, ShopId, SkillId,
+    Understanding,
 };
 
 pub use account::{IdentitySecret, Password, SeatAccount};
@@ -51,6 +53,8 @@ pub struct Shop {
     pub regions: Vec<Region>,
     /// Which skill an intent asks for.
     pub skills: SkillMap,
+    /// Intents of the shop's own, trained from its examples.
+    pub own_intents: Option<OwnIntents>,
     /// What is more urgent than the rest.
     pub priorities: Priorities,
     /// When a machine may answer.
@@ -71,18 +75,50 @@ impl Shop {
     pub fn region_for(&self, locale: &str, time_zone: &str) -> Option<RegionId> {
         region::region_for(&self.regions, locale, time_zone)
     }
+
+    /// The label of the shop's own set that goes before the shipped intent of a message, with its
+    /// skill: one that the shop sends somewhere, when the set is sure enough.
+    pub fn own_label<'a>(&'a self, read: &'a Understanding) -> Option<(&'a str, &'a SkillId)> {
+        let (own, rules) = (read.own_intent.as_ref()?, self.own_intents.as_ref()?);
+        let label = own.label.as_deref().filter(|_| own.confidence >= rules.confidence)?;
+        Some((label, self.skills.skill_for_own(label)?))
+    }
+}
+
+/// Intents of the shop's own, which `tradewind train` made from its examples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnIntents {
+    /// Where the trained set lies.
+    pub folder: PathBuf,
+    /// How sure the set must be of a label for it to go before the shipped intent.
+    pub confidence: f32,
 }
 
 /// The skill that each intent asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkillMap {
     by_intent: BTreeMap<Intent, SkillId>,
+    /// By name, those of the shop's own intents included.
+    by_label: BTreeMap<String, SkillId>,
     general: SkillId,
 }
 
 impl SkillMap {
-    fn new(by_intent: BTreeMap<Intent, SkillId>) -> Self {
-        Self { by_intent, general: SkillId::from(GENERAL_SKILL) }
+    fn new(by_label: BTreeMap<String, SkillId>) -> Self {
+        let shipped =
+            |(label, skill): (&String, &SkillId)| Some((label.parse().ok()?, skill.clone()));
+        let by_intent = by_label.iter().filter_map(shipped).collect();
+        Self { by_intent, by_label, general: SkillId::from(GENERAL_SKILL) }
+    }
+
+    /// The skill for a label of the shop's own set, if the shop names one.
+    pub fn skill_for_own(&self, label: &str) -> Option<&SkillId> {
+        self.by_label.get(label)
+    }
+
+    /// Labels that are no shipped intent and have a skill.
+    pub fn own_labels(&self) -> impl Iterator<Item = &str> {
+        self.by_label.keys().map(String::as_str).filter(|label| label.parse::<Intent>().is_err())
     }
 
     /// The skill for `intent`; the general one when the shop names none.
@@ -92,7 +128,7 @@ impl SkillMap {
 
     /// Every skill that some intent asks for, sorted, the general one included.
     pub fn all(&self) -> Vec<SkillId> {
-        let mut skills: Vec<SkillId> = self.by_intent.values().cloned().collect();
+        let mut skills: Vec<SkillId> = self.by_label.values().cloned().collect();
         skills.push(self.general.clone());
         skills.sort_unstable();
         skills.dedup();

@@ -17,7 +17,7 @@ use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
 use super::region::Region;
 use super::section::{Mistakes, Section, ShopErrors};
-use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap};
+use super::{Answering, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap};
 
 const FILE: &str = "shop.toml";
 const LANGUAGE: &str = "a language code of two or three lower-case letters";
@@ -26,6 +26,8 @@ const ORDER_NUMBER: &str =
     "capital letters, 4 to 16 `#` for digits, and separators, as in TW-#####";
 const SLOTS_MAX: u32 = 20;
 const CREW_SEATS_MAX: u32 = 2_000;
+/// Confidence means probability: from here on the label is likelier right than wrong.
+const OWN_INTENT_CONFIDENCE: f32 = 0.5;
 /// Intents about an order that its status may answer.
 const ORDER_INTENTS: [Intent; 2] = [Intent::TrackOrder, Intent::NotReceived];
 
@@ -61,7 +63,10 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     });
     let hours = hours(&mut root.section("hours"), "open", Hours::always);
     let regions = regions(root.sections("regions"));
-    let skills = skill_map(root.section("intents"));
+    let has_own = root.has("own_intents");
+    let own_section = root.section("own_intents");
+    let own_intents = has_own.then(|| read_own_intents(own_section));
+    let skills = skill_map(root.section("intents"), own_intents.is_some());
     let priorities = priorities(root.section("priority"));
     let answering = answering(root.section("answering"));
 
@@ -100,6 +105,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         hours,
         regions,
         skills,
+        own_intents,
         priorities,
         answering,
         order_number,
@@ -166,12 +172,26 @@ fn intents_accepted() -> String {
     format!("one of {}", Intent::ALL.map(Intent::as_str).join(", "))
 }
 
-fn skill_map(section: Section<'_>) -> SkillMap {
-    let by_intent = section.map(&intents_accepted(), |section, key, value| match value.as_str() {
-        Some(skill) if is_name(skill) => Some(SkillId::from(skill)),
-        _ => section.refuse(key, &value, NAME),
-    });
-    SkillMap::new(by_intent)
+/// Labels of the shop's own set are accepted when it has one; which there are, only the set knows.
+fn skill_map(section: Section<'_>, has_own: bool) -> SkillMap {
+    let shipped = intents_accepted();
+    SkillMap::new(section.map(&shipped, |section, key, value| {
+        if !has_own && key.parse::<Intent>().is_err() {
+            section.note(key, "is not known here", &shipped);
+            return None;
+        }
+        match value.as_str() {
+            Some(skill) if is_name(skill) => Some(SkillId::from(skill)),
+            _ => section.refuse(key, &value, NAME),
+        }
+    }))
+}
+
+fn read_own_intents(mut section: Section<'_>) -> OwnIntents {
+    let folder = section.required_text("folder", "the folder that `tradewind train` wrote");
+    let confidence = section.probability("confidence", OWN_INTENT_CONFIDENCE);
+    section.finish();
+    OwnIntents { folder: folder.into(), confidence }
 }
 
 fn priorities(mut section: Section<'_>) -> Priorities {

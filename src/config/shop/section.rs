@@ -35,6 +35,15 @@ impl fmt::Display for Mistake {
 pub struct ShopErrors(pub Vec<Mistake>);
 
 impl ShopErrors {
+    /// `value`, or these mistakes, sorted, when there are any.
+    ///
+    /// # Errors
+    /// When `mistakes` is not empty.
+    pub fn unless_empty<T>(mut mistakes: Vec<Mistake>, value: T) -> Result<T, Self> {
+        mistakes.sort();
+        if mistakes.is_empty() { Ok(value) } else { Err(Self(mistakes)) }
+    }
+
     fn lines(&self) -> String {
         self.0.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n")
     }
@@ -73,9 +82,7 @@ impl Mistakes {
 
     /// `value`, or all that was noted, in a stable order.
     pub fn or<T>(self, value: T) -> Result<T, ShopErrors> {
-        let mut list = self.0.into_inner();
-        list.sort();
-        if list.is_empty() { Ok(value) } else { Err(ShopErrors(list)) }
+        ShopErrors::unless_empty(self.0.into_inner(), value)
     }
 }
 

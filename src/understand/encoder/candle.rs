@@ -1,12 +1,16 @@
 //! An encoder that candle runs.
 
+use std::time::Duration;
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use safetensors::SafeTensors;
 
 use super::bert::{Bert, Mode, mean_of_tokens, unit_rows};
 use super::tokens::{Batch, Tokens};
-use super::{BATCH_MAX, Bounds, Config, Encoder, EncoderError, EncoderFiles, Pooling};
+use super::{
+    BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, EncoderFiles, Pooling, with_prefix,
+};
 
 /// A sentence encoder in memory, computed by candle on the processor.
 pub struct CandleEncoder {
@@ -15,6 +19,7 @@ pub struct CandleEncoder {
     dims: usize,
     pooling: Pooling,
     normalise: bool,
+    prefix: String,
     /// The one thread that computes. Without it each product would be cut up among all cores, which
     /// gains nothing on products this small and takes the cores from the sockets.
     worker: rayon::ThreadPool,
@@ -44,7 +49,8 @@ impl CandleEncoder {
             .build()
             .map_err(|error| EncoderError::Encode(error.to_string()))?;
         let (dims, normalise) = (config.hidden_size, bounds.normalise);
-        Ok(Self { bert, tokens, dims, pooling, normalise, worker })
+        let prefix = files.prefix;
+        Ok(Self { bert, tokens, dims, pooling, normalise, prefix, worker })
     }
 
     fn vectors(&self, batch: Batch) -> candle_core::Result<Vec<Vec<f32>>> {
@@ -65,15 +71,23 @@ impl Encoder for CandleEncoder {
         self.dims
     }
 
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
-        let mut vectors = Vec::with_capacity(texts.len());
+    fn embed_timed(
+        &mut self,
+        texts: &[&str],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<Embedded, EncoderError> {
+        let failed = |error: candle_core::Error| EncoderError::Encode(error.to_string());
+        let mut embedded = Embedded::default();
         self.worker.install(|| {
             for texts in texts.chunks(BATCH_MAX) {
-                let batch = self.tokens.batch(texts)?;
-                let computed = self.vectors(batch);
-                vectors.extend(computed.map_err(|error| EncoderError::Encode(error.to_string()))?);
+                let start = clock();
+                let batch = self.tokens.batch(&with_prefix(&self.prefix, texts))?;
+                let cut = clock();
+                embedded.vectors.extend(self.vectors(batch).map_err(failed)?);
+                embedded.tokenise += cut.saturating_sub(start);
+                embedded.infer += clock().saturating_sub(cut);
             }
-            Ok(vectors)
+            Ok(embedded)
         })
     }
 }

@@ -42,6 +42,12 @@ pub enum EncoderError {
     /// Texts went in and no vectors came out.
     #[error("cannot encode: {0}")]
     Encode(String),
+    /// An encoder is asked for and none was added.
+    #[error("there is none in {}; add one with `tradewind model add`", folder.display())]
+    NotAdded {
+        /// Where it would be.
+        folder: PathBuf,
+    },
     /// The file of the heads is damaged or belongs to another encoder.
     #[error("heads: {0}")]
     Heads(String),

@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::heads::{Heads, Reading};
 use super::{BATCH_MAX, Encoder, EncoderError};
-use crate::understand::model::{Hint, Model, Scratch};
+use crate::understand::model::{Hint, Model, Scratch, mean};
 use crate::understand::train::Row;
 
-/// Confidence of the fast tier's intent under which the encoder is asked as well.
-pub const UNSURE: f32 = 0.8;
 /// Messages that are encoded one by one to tell the time.
 const TIMED_MAX: usize = 1_000;
 /// Share of the messages that must be gained for an encoder to be worth its milliseconds.
@@ -30,9 +28,10 @@ pub struct Comparison {
     pub encoder: Accuracy,
     /// The mean of both for every message.
     pub averaged: Accuracy,
-    /// The fast tier where it is sure, the mean of both elsewhere: what would run.
+    /// The fast tier where it is sure; elsewhere the mean of both for intent and sentiment: what would
+    /// run.
     pub two_tiers: Accuracy,
-    /// Share of the messages for which the encoder is asked, see [`UNSURE`].
+    /// Share of the messages for which the encoder is asked, see [`Model::accepts`].
     pub asked_share: f64,
     /// Median time of one message on one core.
     pub microseconds_p50: f64,
@@ -60,6 +59,7 @@ pub struct Accuracy {
 /// What both tiers read in one message.
 struct Read {
     fast: Reading,
+    is_unsure: bool,
     encoder: Reading,
 }
 
@@ -82,7 +82,8 @@ pub fn compare(
     for text in texts.iter().take(TIMED_MAX) {
         let start = clock();
         vectors.extend(encoder.embed(&[text])?);
-        microseconds.push((clock().saturating_sub(start)).as_secs_f64() * 1e6);
+        // Whole ones: they come back from their file as they were, and fractions would say nothing.
+        microseconds.push(((clock().saturating_sub(start)).as_secs_f64() * 1e6).round());
     }
     for texts in texts[vectors.len()..].chunks(BATCH_MAX) {
         vectors.extend(encoder.embed(texts)?);
@@ -92,9 +93,9 @@ pub fn compare(
     let read: Vec<Read> = texts
         .iter()
         .zip(&vectors)
-        .map(|(text, vector)| Read {
-            fast: fast_reading(model, text, heads, &mut scratch),
-            encoder: heads.read(vector),
+        .map(|(text, vector)| {
+            let (fast, is_unsure) = fast_reading(model, text, heads, &mut scratch);
+            Read { fast, is_unsure, encoder: heads.read(vector) }
         })
         .collect();
     let percentile = |share: f64| {
@@ -109,12 +110,11 @@ fn summary(rows: &[&Row], read: &[Read], heads: &Heads, times: (f64, f64)) -> Co
     let fast: Vec<Reading> = read.iter().map(|it| it.fast.clone()).collect();
     let encoder: Vec<Reading> = read.iter().map(|it| it.encoder.clone()).collect();
     let averaged: Vec<Reading> = read.iter().map(|it| it.fast.averaged(&it.encoder)).collect();
-    let unsure = |it: &Read| it.fast.intents[best(&it.fast.intents)] < UNSURE;
-    let two_tiers: Vec<Reading> = read
-        .iter()
-        .zip(&averaged)
-        .map(|(it, averaged)| if unsure(it) { averaged.clone() } else { it.fast.clone() })
-        .collect();
+    let both = |(it, averaged): (&Read, &Reading)| match it.is_unsure {
+        true => Reading { languages: it.fast.languages.clone(), ..averaged.clone() },
+        false => it.fast.clone(),
+    };
+    let two_tiers: Vec<Reading> = read.iter().zip(&averaged).map(both).collect();
     let right =
         |reading: &Reading, row: &Row| is_right(&reading.intents, row.intent.map(|it| it as usize));
     let changed = |before: bool| {
@@ -134,7 +134,7 @@ fn summary(rows: &[&Row], read: &[Read], heads: &Heads, times: (f64, f64)) -> Co
         encoder: accuracy(rows, &encoder, heads),
         averaged: accuracy(rows, &averaged, heads),
         two_tiers: accuracy(rows, &two_tiers, heads),
-        asked_share: read.iter().filter(|it| unsure(it)).count() as f64 / messages.max(1) as f64,
+        asked_share: read.iter().filter(|it| it.is_unsure).count() as f64 / messages.max(1) as f64,
         microseconds_p50: times.0,
         microseconds_p99: times.1,
         gained,
@@ -147,7 +147,6 @@ fn summary(rows: &[&Row], read: &[Read], heads: &Heads, times: (f64, f64)) -> Co
 impl Reading {
     /// The mean of two tiers, each label for itself.
     pub fn averaged(&self, other: &Self) -> Self {
-        let mean = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect();
         Self {
             languages: mean(&self.languages, &other.languages),
             intents: mean(&self.intents, &other.intents),
@@ -156,20 +155,26 @@ impl Reading {
     }
 }
 
-/// What the fast tier reads, its languages in the order of the heads. A language that the heads do
-/// not know is left out.
-fn fast_reading(model: &Model, text: &str, heads: &Heads, scratch: &mut Scratch) -> Reading {
-    model.understand(text, &Hint::default(), scratch);
+/// What the fast tier reads, its languages in the order of the heads, and whether it is unsure. A
+/// language that the heads do not know is left out.
+fn fast_reading(
+    model: &Model,
+    text: &str,
+    heads: &Heads,
+    scratch: &mut Scratch,
+) -> (Reading, bool) {
+    let understanding = model.understand(text, &Hint::default(), scratch);
     let [languages, intents, sentiments] = scratch.probabilities();
     let language = |wanted| {
         let at = model.languages().iter().position(|language| *language == wanted);
         at.map_or(0.0, |at| languages[at])
     };
-    Reading {
+    let reading = Reading {
         languages: heads.languages.iter().map(|wanted| language(*wanted)).collect(),
         intents: intents.to_vec(),
         sentiments: sentiments.to_vec(),
-    }
+    };
+    (reading, !model.accepts(&understanding.intent))
 }
 
 fn accuracy(rows: &[&Row], readings: &[Reading], heads: &Heads) -> Accuracy {

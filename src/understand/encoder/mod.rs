@@ -20,12 +20,15 @@ mod task;
 mod tokens;
 pub mod train;
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 pub use candle::CandleEncoder;
 pub use config::{Config, Family, Pooling};
 pub use error::EncoderError;
 pub use fit::fit;
 pub use heads::{Head, Heads, Reading};
-pub use measure::{Accuracy, Comparison, UNSURE, compare};
+pub use measure::{Accuracy, Comparison, compare};
 #[cfg(feature = "fastembed")]
 pub use onnx::OnnxEncoder;
 #[cfg(feature = "fastembed")]
@@ -43,12 +46,45 @@ pub trait Encoder: Send {
     /// Values of a vector.
     fn dims(&self) -> usize;
 
-    /// One vector for each text, in order.
+    /// One vector for each text, in order, and how long it took. `clock` gives the time since any
+    /// fixed instant.
     ///
     /// # Errors
     /// When a text cannot be cut into tokens or the arithmetic fails; nothing is known of any text
     /// then.
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError>;
+    fn embed_timed(
+        &mut self,
+        texts: &[&str],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<Embedded, EncoderError>;
+
+    /// One vector for each text, in order.
+    ///
+    /// # Errors
+    /// As [`Self::embed_timed`].
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        Ok(self.embed_timed(texts, &mut || Duration::ZERO)?.vectors)
+    }
+}
+
+/// The texts with what the encoder wants before each.
+fn with_prefix<'a>(prefix: &str, texts: &[&'a str]) -> Vec<Cow<'a, str>> {
+    let one = |text: &&'a str| match prefix {
+        "" => Cow::Borrowed(*text),
+        prefix => Cow::Owned(format!("{prefix}{text}")),
+    };
+    texts.iter().map(one).collect()
+}
+
+/// Vectors of texts, and where the time went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// One for each text, in order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Cutting the texts into tokens.
+    pub tokenise: Duration,
+    /// The layers.
+    pub infer: Duration,
 }
 
 /// How an encoder is used.

@@ -1,6 +1,7 @@
 //! The same encoders run by ONNX Runtime, through fastembed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fastembed::{
     InitOptionsUserDefined, Pooling as TheirPooling, TextEmbedding, TokenizerFiles,
@@ -8,13 +9,14 @@ use fastembed::{
 };
 
 use super::task::OnnxFiles;
-use super::{BATCH_MAX, Bounds, Config, Encoder, EncoderError, Pooling};
+use super::{BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, Pooling, with_prefix};
 
 /// A sentence encoder in memory, computed by ONNX Runtime on one thread. Its vectors always have
 /// length one.
 pub struct OnnxEncoder {
     embedding: TextEmbedding,
     dims: usize,
+    prefix: String,
 }
 
 impl OnnxEncoder {
@@ -43,7 +45,7 @@ impl OnnxEncoder {
             .with_intra_threads(1);
         let embedding = TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(|error| EncoderError::Weights(error.to_string()))?;
-        Ok(Self { embedding, dims: config.hidden_size })
+        Ok(Self { embedding, dims: config.hidden_size, prefix: files.prefix })
     }
 }
 
@@ -52,14 +54,26 @@ impl Encoder for OnnxEncoder {
         self.dims
     }
 
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+    fn embed_timed(
+        &mut self,
+        texts: &[&str],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<Embedded, EncoderError> {
         if texts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Embedded::default());
         }
+        let start = clock();
         let failed = |error: fastembed::Error| EncoderError::Encode(error.to_string());
-        let vectors = self.embedding.embed(texts, Some(BATCH_MAX)).map_err(failed)?;
+        let vectors = self
+            .embedding
+            .embed(with_prefix(&self.prefix, texts), Some(BATCH_MAX))
+            .map_err(failed)?;
         match vectors.iter().all(|vector| vector.len() == self.dims) {
-            true => Ok(vectors),
+            // fastembed cuts and computes in one step.
+            true => {
+                let infer = clock().saturating_sub(start);
+                Ok(Embedded { vectors, tokenise: Duration::ZERO, infer })
+            }
             false => Err(EncoderError::Encode(format!("vectors have not {} values", self.dims))),
         }
     }

@@ -2,10 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
 
 use super::heads::HEADS_BYTES_MAX;
 use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
+use crate::config::EncoderChoice;
 use crate::understand::model::sha256_hex;
 
 /// Most bytes of a small JSON file.
@@ -20,18 +23,44 @@ struct Described {
     config: String,
     tokenizer: Vec<u8>,
     pooling: Option<String>,
+    prefix: String,
 }
+
+/// Where the sentence-transformers say what they put before a text.
+const PROMPTS_FILE: &str = "config_sentence_transformers.json";
 
 impl Described {
     fn read(dir: &Path) -> Result<Self, EncoderError> {
         let pooling = dir.join("1_Pooling").join("config.json");
+        let prompts = dir.join(PROMPTS_FILE);
         Ok(Self {
             config: read_text(&dir.join("config.json"))?,
             tokenizer: read(&dir.join("tokenizer.json"), TOKENIZER_BYTES_MAX)?,
             pooling: if pooling.exists() { Some(read_text(&pooling)?) } else { None },
+            prefix: if prompts.exists() { prefix(&read_text(&prompts)?)? } else { String::new() },
         })
     }
 }
+
+/// The prefix in a file of prompts: the one that is the default, else that for queries, else none.
+fn prefix(text: &str) -> Result<String, EncoderError> {
+    let wrong = |told: String| EncoderError::Config(format!("{PROMPTS_FILE}: {told}"));
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let name = value["default_prompt_name"].as_str().unwrap_or("query");
+    match value["prompts"].get(name) {
+        None | Some(serde_json::Value::Null) => Ok(String::new()),
+        Some(prompt) => match prompt.as_str() {
+            Some(prompt) if prompt.len() <= PREFIX_BYTES_MAX => Ok(prompt.to_owned()),
+            _ => Err(wrong(format!(
+                "prompt `{name}` must be a text of at most {PREFIX_BYTES_MAX} bytes"
+            ))),
+        },
+    }
+}
+
+/// A longer one would leave the messages few tokens.
+const PREFIX_BYTES_MAX: usize = 256;
 
 /// The content of the files of an encoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +73,9 @@ pub struct EncoderFiles {
     pub weights: Vec<u8>,
     /// `1_Pooling/config.json`; without it tokens are averaged.
     pub pooling: Option<String>,
+    /// What stands before each text, such as the `query: ` of the e5 encoders; of
+    /// `config_sentence_transformers.json`.
+    pub prefix: String,
 }
 
 impl EncoderFiles {
@@ -52,9 +84,9 @@ impl EncoderFiles {
     /// # Errors
     /// When one is missing, too large or not text where it should be.
     pub fn read(dir: &Path) -> Result<Self, EncoderError> {
-        let Described { config, tokenizer, pooling } = Described::read(dir)?;
+        let Described { config, tokenizer, pooling, prefix } = Described::read(dir)?;
         let weights = read(&dir.join("model.safetensors"), WEIGHTS_BYTES_MAX)?;
-        Ok(Self { config, tokenizer, weights, pooling })
+        Ok(Self { config, tokenizer, weights, pooling, prefix })
     }
 
     /// Of the weights, in hexadecimal digits.
@@ -72,6 +104,11 @@ impl EncoderFiles {
         write(&dir.join("model.safetensors"), &self.weights)?;
         if let Some(pooling) = &self.pooling {
             write(&dir.join("1_Pooling").join("config.json"), pooling.as_bytes())?;
+        }
+        if !self.prefix.is_empty() {
+            let prompts =
+                json!({"prompts": {"query": self.prefix}, "default_prompt_name": "query"});
+            write(&dir.join(PROMPTS_FILE), prompts.to_string().as_bytes())?;
         }
         Ok(())
     }
@@ -96,6 +133,9 @@ pub struct OnnxFiles {
     pub graph: Vec<u8>,
     /// `1_Pooling/config.json`; without it tokens are averaged.
     pub pooling: Option<String>,
+    /// What stands before each text, such as the `query: ` of the e5 encoders; of
+    /// `config_sentence_transformers.json`.
+    pub prefix: String,
 }
 
 #[cfg(feature = "fastembed")]
@@ -106,8 +146,8 @@ impl OnnxFiles {
     /// When one is missing, too large or not text where it should be.
     pub fn read(dir: &Path) -> Result<Self, EncoderError> {
         let graph = read(&dir.join("model.onnx"), WEIGHTS_BYTES_MAX)?;
-        let Described { config, tokenizer, pooling } = Described::read(dir)?;
-        Ok(Self { config, tokenizer, graph, pooling })
+        let Described { config, tokenizer, pooling, prefix } = Described::read(dir)?;
+        Ok(Self { config, tokenizer, graph, pooling, prefix })
     }
 }
 
@@ -141,10 +181,38 @@ pub struct Installed {
     pub measured: Comparison,
 }
 
+/// Writes how an encoder did into its folder.
+pub(super) fn write_measured(dir: &Path, measured: &Comparison) -> Result<(), EncoderError> {
+    let measured = serde_json::to_string_pretty(measured).expect("plain numbers");
+    write(&dir.join(MEASURED_FILE), measured.as_bytes())
+}
+
 /// The figures of an installed encoder, beside its files.
 const MEASURED_FILE: &str = "measured.json";
 
 impl Installed {
+    /// Where it lies in the data folder of a router.
+    pub fn folder(data: &Path) -> PathBuf {
+        data.join("models").join("encoder")
+    }
+
+    /// The encoder that a router with this data folder asks; `None` when it asks none.
+    ///
+    /// # Errors
+    /// When there is none and one is asked for, or it is damaged.
+    pub fn chosen(data: &Path, choice: EncoderChoice) -> Result<Option<Self>, EncoderError> {
+        if choice == EncoderChoice::Off {
+            return Ok(None);
+        }
+        let folder = Self::folder(data);
+        let added = Self::read(&folder)?;
+        match choice {
+            EncoderChoice::Added if added.is_none() => Err(EncoderError::NotAdded { folder }),
+            EncoderChoice::Added => Ok(added),
+            EncoderChoice::Auto | EncoderChoice::Off => Ok(added.filter(|it| it.measured.pays)),
+        }
+    }
+
     /// The encoder in `dir`; `None` when there is none.
     ///
     /// # Errors
@@ -185,8 +253,7 @@ impl Installed {
         }
         self.files.write(&new)?;
         write(&new.join(HEADS_FILE), &self.heads.encode())?;
-        let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
-        write(&new.join(MEASURED_FILE), measured.as_bytes())?;
+        write_measured(&new, &self.measured)?;
         let old = dir.with_extension("old");
         if old.exists() {
             fs::remove_dir_all(&old).map_err(failed(&old))?;
@@ -199,5 +266,24 @@ impl Installed {
             fs::remove_dir_all(&old).map_err(failed(&old))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_prompt_goes_before_that_for_queries_and_none_is_no_prefix() {
+        let of = |text: &str| prefix(text).map_err(|error| error.to_string());
+        let both = r#""prompts": {"query": "query: ", "document": "doc: "}"#;
+
+        assert_eq!(of(&format!("{{{both}}}")).as_deref(), Ok("query: "));
+        let named = format!("{{{both}, \"default_prompt_name\": \"document\"}}");
+        assert_eq!(of(&named).as_deref(), Ok("doc: "));
+        let none = r#"{"prompts": {}, "default_prompt_name": null}"#;
+        assert_eq!(of(none).as_deref(), Ok(""));
+        assert!(of(r#"{"prompts": {"query": 7}}"#).is_err_and(|told| told.contains("`query`")));
+        assert!(of("[").is_err());
     }
 }

@@ -66,8 +66,8 @@ impl Tokens {
     }
 
     /// The tokens of `texts`, filled up to the longest of them.
-    pub(super) fn batch(&self, texts: &[&str]) -> Result<Batch, EncoderError> {
-        let cut: Vec<&str> = texts.iter().map(|text| self.cut(text)).collect();
+    pub(super) fn batch(&self, texts: &[impl AsRef<str>]) -> Result<Batch, EncoderError> {
+        let cut: Vec<&str> = texts.iter().map(|text| self.cut(text.as_ref())).collect();
         let encodings = self
             .tokenizer
             .encode_batch(cut, true)

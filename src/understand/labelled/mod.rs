@@ -2,10 +2,12 @@
 
 mod codes;
 mod language;
+mod pairs;
 mod sentiment;
 mod tsv;
 
 pub use codes::language_of_stem;
 pub use language::{LanguageReport, LanguageTally, LanguageText, languages_of, parse_languages};
+pub use pairs::{Pair, PairReport, PairTally, pairs_of, parse_pairs};
 pub use sentiment::{MoodReport, MoodTally, MoodText, moods_of, parse_moods};
 pub use tsv::TableError;

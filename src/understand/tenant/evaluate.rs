@@ -57,7 +57,7 @@ pub fn evaluate(set: &IntentSet, messages: &[Example]) -> SetReport {
 
 /// Area under the curve: the chance that a score marked true lies above one marked false, equals
 /// counting half. `None` when there are not both.
-pub(super) fn auroc(mut scores: Vec<(f32, bool)>) -> Option<f64> {
+pub(in crate::understand) fn auroc(mut scores: Vec<(f32, bool)>) -> Option<f64> {
     let positives = scores.iter().filter(|(_, is_true)| *is_true).count();
     let negatives = scores.len() - positives;
     if positives == 0 || negatives == 0 {

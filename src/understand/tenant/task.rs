@@ -3,13 +3,17 @@
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::examples::{Example, ExampleError, FILE_BYTES_MAX, Format, parse, parse_messages};
 use super::format::{FILE, MANIFEST, SET_BYTES_MAX, SetError, SetManifest};
+use super::served::{ServedSets, mistakes};
 use super::set::IntentSet;
 use super::train::{HeldOut, Prepared, TrainError, TrainReport};
+use crate::config::shop::{Mistake, Shop, ShopErrors};
+use crate::domain::ShopId;
 
 /// The examples in a CSV, TSV or YAML file, told apart by its ending.
 ///
@@ -115,6 +119,61 @@ impl IntentSet {
         let file = read(&folder.join(FILE), SET_BYTES_MAX)?;
         SetManifest::check(&manifest, &file)?;
         Self::decode(&file)
+    }
+}
+
+/// What became of the set of one shop when all were asked for anew.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// Whose.
+    pub shop: ShopId,
+    /// How many labels it has now; why the old one stays, when it does.
+    pub labels: Result<usize, ShopErrors>,
+}
+
+impl ServedSets {
+    /// Reads the sets that the files of `shops` name.
+    ///
+    /// # Errors
+    /// When a set cannot be read, or a file names a skill for a label that its set does not have:
+    /// every mistake of every shop, at once.
+    pub fn load<'a>(shops: impl IntoIterator<Item = &'a Arc<Shop>>) -> Result<Self, ShopErrors> {
+        let (mut sets, mut mistakes) = (Self::default(), Vec::new());
+        for shop in shops {
+            let Some(own) = &shop.own_intents else { continue };
+            match load_for(shop, &own.folder) {
+                Ok(set) => sets.insert(shop.clone(), set),
+                Err(errors) => mistakes.extend(errors.0),
+            }
+        }
+        ShopErrors::unless_empty(mistakes, sets)
+    }
+
+    /// Reads every set again and puts it in the place of the old one. A set that would be refused at
+    /// a start is refused here, and the old one stays.
+    pub fn reload(&self) -> Vec<Reloaded> {
+        let reload = |shop: &Arc<Shop>| {
+            let own = shop.own_intents.as_ref().expect("only shops with a set are served one");
+            let labels = load_for(shop, &own.folder).map(|set| {
+                let labels = set.labels().len();
+                self.replace(&shop.id, set);
+                labels
+            });
+            Reloaded { shop: shop.id.clone(), labels }
+        };
+        self.shops().map(reload).collect()
+    }
+}
+
+fn load_for(shop: &Shop, folder: &Path) -> Result<IntentSet, ShopErrors> {
+    match IntentSet::load(folder) {
+        Ok(set) => ShopErrors::unless_empty(mistakes(shop, &set), set),
+        Err(error) => Err(ShopErrors(vec![Mistake {
+            file: format!("{}/shop.toml", shop.id),
+            key: "own_intents.folder".to_owned(),
+            problem: error.to_string(),
+            accepted: "a folder that `tradewind train --output` wrote".to_owned(),
+        }])),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::domain::Language;
 use crate::understand::encoder::heads::Heads;
 use crate::understand::encoder::measure::{Comparison, compare};
-use crate::understand::encoder::task::write;
+use crate::understand::encoder::task::{write, write_measured};
 use crate::understand::encoder::tokens::Tokens;
 use crate::understand::encoder::{
     Bounds, CandleEncoder, Config, Encoder, EncoderError, EncoderFiles, HEADS_FILE,
@@ -44,7 +44,8 @@ pub struct TrainedEncoder {
 }
 
 /// Trains on the rows that are not held out and writes `config.json`, `tokenizer.json`,
-/// `model.safetensors` and the heads into `output`. `other` rows are only measured on. `progress`
+/// `model.safetensors`, the heads and the figures into `output`, from where it can be installed and
+/// asked. `other` rows are only measured on. `progress`
 /// hears a line now and then.
 ///
 /// # Errors
@@ -86,7 +87,13 @@ pub fn train(
         languages,
         heads: student.heads().map_err(failed)?,
     };
-    let files = EncoderFiles { config: config_text, tokenizer, weights, pooling: None };
+    let files = EncoderFiles {
+        config: config_text,
+        tokenizer,
+        weights,
+        pooling: None,
+        prefix: String::new(),
+    };
     let bytes = files.config.len() + files.tokenizer.len() + files.weights.len();
     let heads_file = heads.encode();
     files.write(output)?;
@@ -95,11 +102,13 @@ pub fn train(
     let bounds = Bounds { tokens_max: TOKENS_MAX, normalise: true };
     let mut encoder = CandleEncoder::new(files, &bounds)?;
     let mut measured = |rows: &[Row]| measure(fast, &mut encoder, &heads, rows);
+    let on_held_out = measured(&held_out)?;
+    write_measured(output, &on_held_out)?;
     Ok(TrainedEncoder {
         trained_on: examples.len(),
         bytes: bytes + heads_file.len(),
         sha256: heads.encoder_sha256.clone(),
-        held_out: measured(&held_out)?,
+        held_out: on_held_out,
         other: if other.is_empty() { None } else { Some(measured(other)?) },
     })
 }

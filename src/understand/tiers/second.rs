@@ -1,0 +1,108 @@
+//! The mean of what both tiers read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Guess, Intent, Sentiment, Tier, Understanding};
+use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderError, Heads, Installed};
+use crate::understand::model::{best, mean, top};
+
+/// A message that the fast tier is not sure of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsure {
+    /// As it was typed.
+    pub text: Arc<str>,
+    /// The fast tier's probabilities, in the order of [`Intent::ALL`].
+    pub intents: Vec<f32>,
+    /// The fast tier's probabilities, in the order of [`Sentiment::ALL`].
+    pub sentiments: Vec<f32>,
+}
+
+/// What both tiers together make of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Second {
+    /// What the customer wants.
+    pub intent: Guess<Intent>,
+    /// How the customer feels.
+    pub sentiment: Guess<Sentiment>,
+    /// The three most likely intents, best first.
+    pub alternatives: Vec<Guess<Intent>>,
+}
+
+impl Second {
+    /// The fast tier's understanding with what this look corrects.
+    pub fn over(&self, fast: Understanding) -> Understanding {
+        let Self { intent, sentiment, .. } = *self;
+        Understanding { intent, sentiment, tier: Tier::Encoder, ..fast }
+    }
+}
+
+/// Answers to a batch, and where the time went.
+pub struct SecondRead {
+    /// One for each message, in order.
+    pub answers: Vec<Second>,
+    /// Cutting the texts into tokens.
+    pub tokenise: Duration,
+    /// Layers and heads.
+    pub infer: Duration,
+}
+
+/// An encoder with the heads that read its vectors.
+pub struct SecondTier {
+    encoder: Box<dyn Encoder>,
+    heads: Heads,
+}
+
+impl SecondTier {
+    /// A tier from an encoder and heads that were fitted on it.
+    ///
+    /// # Errors
+    /// When the heads are for vectors of another size.
+    pub fn new(encoder: Box<dyn Encoder>, heads: Heads) -> Result<Self, EncoderError> {
+        if encoder.dims() != heads.dims {
+            let (found, wanted) = (encoder.dims(), heads.dims);
+            let told = format!("for vectors of {wanted} values, the encoder gives {found}");
+            return Err(EncoderError::Heads(told));
+        }
+        Ok(Self { encoder, heads })
+    }
+
+    /// The tier of an encoder that was installed.
+    ///
+    /// # Errors
+    /// When its files do not fit together.
+    pub fn installed(installed: Installed) -> Result<Self, EncoderError> {
+        let encoder = CandleEncoder::new(installed.files, &Bounds::default())?;
+        Self::new(Box::new(encoder), installed.heads)
+    }
+
+    /// Reads a batch. `clock` gives the time since any fixed instant.
+    ///
+    /// # Errors
+    /// When the encoder fails; nothing is known of any message then.
+    pub fn read(
+        &mut self,
+        messages: &[Unsure],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<SecondRead, EncoderError> {
+        let texts: Vec<&str> = messages.iter().map(|message| &*message.text).collect();
+        let embedded = self.encoder.embed_timed(&texts, clock)?;
+        let start = clock();
+        let answers = messages.iter().zip(&embedded.vectors);
+        let answers = answers.map(|(message, vector)| answer(message, &self.heads, vector));
+        let answers = answers.collect();
+        let infer = embedded.infer + clock().saturating_sub(start);
+        Ok(SecondRead { answers, tokenise: embedded.tokenise, infer })
+    }
+}
+
+fn answer(message: &Unsure, heads: &Heads, vector: &[f32]) -> Second {
+    let reading = heads.read(vector);
+    let intents = mean(&message.intents, &reading.intents);
+    let sentiments = mean(&message.sentiments, &reading.sentiments);
+    Second {
+        intent: best(&Intent::ALL, &intents),
+        sentiment: best(&Sentiment::ALL, &sentiments),
+        alternatives: top(&Intent::ALL, &intents),
+    }
+}

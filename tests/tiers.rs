@@ -1,0 +1,157 @@
+//! Both tiers in a running router, with a tiny encoder that the test trains.
+
+#[path = "router/mod.rs"]
+mod router;
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use router::{Router, config};
+use tradewind::domain::Tier;
+use tradewind::understand::encoder::Installed;
+use tradewind::understand::encoder::train::{Options, train};
+use tradewind::understand::tiers::{SecondTier, TieredReader};
+use tradewind::understand::{Hint, Model, parse_rows};
+
+/// What the fast tier accepts, and what it does not.
+const SURE: &str = "Where is my order? I want to track my parcel.";
+const UNSURE: &str = "brzk flonk 17";
+
+fn install(data: &Path, pays: bool) {
+    let row = |text: &str, intent: &str| {
+        let labels = format!(r#""language":"en","intent":"{intent}","sentiment":"neutral""#);
+        format!("{{\"text\":\"{text}\",{labels}}}\n")
+    };
+    let lines: String = (0..40)
+        .map(|n| {
+            row(&format!("track order {n}"), "track_order") + &row("send an invoice", "invoice")
+        })
+        .collect();
+    let options = Options {
+        vocab_size: 100,
+        hidden_size: 16,
+        layers: 1,
+        heads: 2,
+        intermediate_size: 16,
+        epochs: 2,
+        ..Options::default()
+    };
+    let fast = Model::embedded().expect("the shipped model");
+    let output = data.join("trained");
+    let rows = parse_rows(&lines).expect("rows");
+    train(&rows, &[], &fast, &output, &options, &mut |_| {}).expect("an encoder");
+    let mut trained = Installed::read(&output).expect("sound").expect("there");
+    trained.measured.pays = pays;
+    trained.write(&Installed::folder(data)).expect("installed");
+}
+
+/// A data folder with an encoder that pays.
+fn with_encoder(pays: bool) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    install(&dir.path().join("data"), pays);
+    dir
+}
+
+/// One installed encoder for the tests that only read.
+static INSTALLED: LazyLock<tempfile::TempDir> = LazyLock::new(|| with_encoder(true));
+
+/// A demo shop, some patience, and what the test says of the encoder.
+fn started(folder: &Path, lines: &str) -> Result<Router, tradewind::app::StartError> {
+    let lines = format!("[understand]\nencoder_wait_max = \"5s\"\n{lines}");
+    let mut config = config(folder, &lines);
+    config.paths.shops = None;
+    Router::start(config)
+}
+
+fn count(router: &Router, result: &str) -> f64 {
+    router.metric(&format!("tradewind_understand_encoder_total{{result=\"{result}\"}}"))
+}
+
+#[test]
+fn the_router_asks_the_encoder_about_what_the_fast_tier_is_not_sure_of_and_about_nothing_else() {
+    let dir = with_encoder(true);
+    let router = started(dir.path(), "").expect("a router");
+    let (mut ana, mut bob) = (router.customer("demo"), router.customer("demo"));
+
+    // What follows the reading, an answer or a place in the queue, is the first event of each.
+    ana.say(SURE);
+    ana.next("event");
+    assert_eq!(count(&router, "answered"), 0.0);
+    bob.say(UNSURE);
+    bob.next("event");
+
+    assert_eq!(count(&router, "answered"), 1.0);
+    let by = |tier: &str| {
+        router.metric(&format!("tradewind_understand_messages_total{{tier=\"{tier}\"}}"))
+    };
+    assert_eq!((by("fast"), by("encoder")), (1.0, 1.0));
+    for part in ["queue", "tokenise", "infer"] {
+        assert_eq!(router.metric(&format!("tradewind_understand_{part}_seconds_count")), 2.0);
+        let encoder = format!("tradewind_understand_encoder_{part}_seconds_count");
+        assert_eq!(router.metric(&encoder), 1.0);
+    }
+}
+
+#[test]
+fn a_stop_waits_for_the_encoder_so_that_nothing_is_read_anew_after_it() {
+    let dir = with_encoder(true);
+    let router = started(dir.path(), "").expect("a router");
+    let mut ana = router.customer("demo");
+    ana.say(UNSURE);
+    ana.next("ack");
+
+    drop(router);
+
+    let router = started(dir.path(), "").expect("a router");
+    // The answer to the second message comes after all that the restart had left to do.
+    let mut bob = router.customer("demo");
+    bob.say(UNSURE);
+    bob.next("event");
+    assert_eq!(count(&router, "answered"), 1.0);
+}
+
+#[test]
+fn an_encoder_that_does_not_pay_is_asked_only_when_it_is_asked_for() {
+    let dir = with_encoder(false);
+    for (lines, asked) in [("", 0.0), ("encoder = \"added\"", 1.0), ("encoder = \"off\"", 0.0)] {
+        let router = started(dir.path(), lines).expect("a router");
+        let mut ana = router.customer("demo");
+        ana.say(UNSURE);
+        ana.next("event");
+        assert_eq!(count(&router, "answered"), asked, "{lines}");
+    }
+}
+
+#[test]
+fn a_missing_or_damaged_encoder_is_told_at_the_start() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let refusal = |lines: &str| started(dir.path(), lines).err().map(|error| error.to_string());
+
+    assert_eq!(refusal(""), None, "without an encoder the fast tier serves alone");
+    let missing = refusal("encoder = \"added\"").expect("there is none");
+    assert!(missing.contains("tradewind model add"), "{missing}");
+    install(&dir.path().join("data"), true);
+    let weights = Installed::folder(&dir.path().join("data")).join("model.safetensors");
+    std::fs::write(weights, b"short").expect("written");
+    let damaged = refusal("").expect("it is damaged");
+    assert!(damaged.contains("other weights") && damaged.contains("off"), "{damaged}");
+}
+
+#[test]
+fn the_reader_of_the_command_line_says_which_tier_had_the_last_word() {
+    let folder = Installed::folder(&INSTALLED.path().join("data"));
+    let installed = Installed::read(&folder).expect("sound").expect("there");
+    let second = SecondTier::installed(installed).expect("a tier");
+    let fast = Model::embedded().expect("the shipped model");
+    let mut reader = TieredReader::new(fast.clone(), Some(second));
+    let mut tier = |text: &str| {
+        let classified = reader.classify(text, &Hint::default()).expect("read");
+        let first = classified.alternatives[0];
+        assert_eq!(first, classified.understanding.intent, "the best alternative is the answer");
+        classified.understanding.tier
+    };
+
+    assert_eq!((tier(SURE), tier(UNSURE)), (Tier::Fast, Tier::Encoder));
+    let alone = TieredReader::new(fast, None).classify(UNSURE, &Hint::default()).expect("read");
+    assert_eq!(alone.understanding.tier, Tier::Fast);
+}
