@@ -5,6 +5,8 @@
 mod bounds;
 #[path = "flow/restart.rs"]
 mod restart;
+#[path = "flow/supervisors.rs"]
+mod supervisors;
 #[path = "flow/world.rs"]
 mod world;
 

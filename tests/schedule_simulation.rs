@@ -145,9 +145,23 @@ impl Model {
                 self.count("assigned");
                 assert!(*fence > self.fence, "fences rise");
                 self.fence = *fence;
-                let known = self.known.get_mut(conversation).expect("a known conversation");
-                let offer = offer.expect("an offer comes before");
-                assert_eq!(known.place, Place::Offered(offer, seat.clone()));
+                let known = match (offer, command) {
+                    (Some(offer), _) => {
+                        let known = self.known.get_mut(conversation).expect("a known one");
+                        assert_eq!(known.place, Place::Offered(*offer, seat.clone()));
+                        known
+                    }
+                    (None, Some(Command::Assign { contact, to, .. })) => {
+                        assert_eq!((conversation, seat), (&contact.conversation, to));
+                        self.known.entry(*conversation).or_insert_with(|| Known {
+                            contact: contact.clone(),
+                            place: Place::Nowhere,
+                            told_at: None,
+                            transferred: false,
+                        })
+                    }
+                    (None, other) => panic!("assigned without an offer after {other:?}"),
+                };
                 known.place = Place::Owned(seat.clone());
                 known.told_at = None;
             }
@@ -307,7 +321,7 @@ impl World {
             1 => SeatState::WrapUp,
             _ => SeatState::Ready,
         };
-        match self.random.below(40) {
+        match self.random.below(42) {
             0..=7 => {
                 self.last += 1;
                 Command::Arrive(self.contact(now, &shop, &seat, self.last))
@@ -346,6 +360,11 @@ impl World {
             35 => {
                 let n = self.last.saturating_sub(self.random.below(20) as u64);
                 Command::Leave { conversation: conversation(n) }
+            }
+            36..=37 => {
+                let n = self.last.saturating_sub(self.random.below(20) as u64);
+                let contact = self.contact(now, &shop, &seat, n);
+                Command::Assign { contact, by: seat.clone(), to: seat }
             }
             _ => Command::Release { conversation: self.owned().2 },
         }
@@ -467,6 +486,11 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "offer_taken",
         "not_found",
         "forbidden",
+        "supervisor",
+        "seat_full",
+        "seat_not_there",
+        "wrong_region",
+        "owned_already",
     ] {
         assert!(counts.get(what).is_some_and(|n| *n > 2), "{what} is rare in {counts:?}");
     }

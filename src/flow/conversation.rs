@@ -57,8 +57,8 @@ pub struct Conversation {
     pub seat_viewer: Option<SeatId>,
     /// The number of the assignment: the seat got everything up to it as history.
     pub seat_sees_after: u64,
-    /// The offer that the seat accepted, until it is told.
-    pub accepting: Option<OfferId>,
+    /// How the seat came to own it, until it is told.
+    pub taken_by: Option<TakenBy>,
     /// The fence of the last assignment.
     pub last_fence: u64,
     /// What the owner asked to hand it on, until the scheduler has decided.
@@ -106,6 +106,15 @@ pub struct Owned {
     pub contact: Contact,
     /// Whether the owner has written.
     pub replied: bool,
+}
+
+/// How a seat came to own a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenBy {
+    /// It accepted an offer.
+    Accepting(OfferId),
+    /// A supervisor gave it.
+    Supervisor,
 }
 
 /// A transfer that is asked for.
@@ -171,7 +180,7 @@ impl Conversation {
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
-            accepting: None,
+            taken_by: None,
             last_fence: 0,
             handing_on: None,
             seen: Seen::default(),

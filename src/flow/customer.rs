@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::automate;
-use crate::config::shop::GENERAL_SKILL;
+use crate::config::shop::{GENERAL_SKILL, Shop};
 use crate::dedup::Delivery as Redelivery;
 use crate::domain::{
     By, ConversationId, EventKind, MessageId, Priority, Sender, SkillId, Timestamp,
@@ -230,18 +230,26 @@ impl Shard {
         let Some(shop) = self.shop(&step.conversation.opened.shop).filter(|_| !is_in_care) else {
             return step.finish(turn);
         };
-        let conversation = &*step.conversation;
-        let (skill, priority) = match &conversation.latest {
-            Some(latest) => {
-                let verified = conversation.opened.verified.as_ref();
-                automate::needs(latest, &conversation.mood, verified, &shop)
-            }
-            None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
-        };
-        let contact = contact(cause.now, conversation, skill, priority);
+        let (skill, priority) = needs(step.conversation, &shop);
+        let contact = contact(cause.now, step.conversation, skill, priority);
         step.fact(Fact::Waits(contact.clone()));
         step.finish(turn);
         turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// What a conversation would wait as now, whatever has been said in it so far.
+    pub(super) fn contact_of(&self, now: Timestamp, conversation: &Conversation) -> Contact {
+        if let Stage::Waiting(contact) = &conversation.stage {
+            return (**contact).clone();
+        }
+        if let Stage::Owned(owned) = &conversation.stage {
+            return owned.contact.clone();
+        }
+        let (skill, priority) = match self.shop(&conversation.opened.shop) {
+            Some(shop) => needs(conversation, &shop),
+            None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
+        };
+        contact(now, conversation, skill, priority)
     }
 
     /// Ends a conversation: out of the queue, or its slot free.
@@ -255,7 +263,10 @@ impl Shard {
         let id = conversation.id;
         let command = match &conversation.stage {
             Stage::Closed { .. } => return,
-            Stage::Waiting(_) => Some(Command::Leave { conversation: id }),
+            Stage::Waiting(_) => {
+                turn.counts.push(Counter::LeftQueue);
+                Some(Command::Leave { conversation: id })
+            }
             Stage::Owned(owned) => {
                 let seat = owned.seat.clone();
                 self.disown(conversation, &seat);
@@ -285,6 +296,17 @@ impl Shard {
             let links = self.seat_links(&conversation.opened.shop, seat);
             deliver(links, None, &encode(frame).into(), turn);
         }
+    }
+}
+
+/// The skill and the priority that a conversation asks for, by what was understood of it so far.
+fn needs(conversation: &Conversation, shop: &Shop) -> (SkillId, Priority) {
+    match &conversation.latest {
+        Some(latest) => {
+            let verified = conversation.opened.verified.as_ref();
+            automate::needs(latest, &conversation.mood, verified, shop)
+        }
+        None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
     }
 }
 

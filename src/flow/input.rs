@@ -170,7 +170,7 @@ pub struct FromSeat {
 }
 
 /// What a seat does in a conversation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum SeatAct {
     /// Says something.
     Send {
@@ -183,7 +183,9 @@ pub enum SeatAct {
     Note(Arc<str>),
     /// Hands the conversation on.
     Transfer(TransferTarget),
-    /// Ends it.
+    /// As a supervisor, gives the conversation to a seat, whoever owns it.
+    Assign(SeatId),
+    /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.
     Typing,

@@ -107,6 +107,17 @@ pub enum Command {
         /// To whom.
         to: TransferTarget,
     },
+    /// A supervisor gives a conversation to a seat, wherever it is now: at once and without an
+    /// offer, whatever the seat's languages and skills. Region and capacity still hold, and for
+    /// another seat than the supervisor's own also that it is at work.
+    Assign {
+        /// What the conversation needs, for one that the scheduler does not look after yet.
+        contact: Contact,
+        /// The owner to be.
+        to: SeatId,
+        /// The supervisor, who is told of a refusal.
+        by: SeatId,
+    },
     /// The conversation is closed: its slot is free.
     Release {
         /// Which conversation.

@@ -47,7 +47,7 @@ pub enum Decision {
     },
     /// A seat owns a conversation from now on.
     Assigned {
-        /// The offer that was accepted; `None` when no offer came before.
+        /// The offer that was accepted; `None` when a supervisor gave it to the seat.
         offer: Option<OfferId>,
         /// Which conversation.
         conversation: ConversationId,
@@ -158,6 +158,8 @@ pub enum TakeBackReason {
     Silent,
     /// The seat handed it on.
     Transferred,
+    /// A supervisor gave it to another seat.
+    Supervisor,
 }
 
 /// Why a command was refused.
@@ -172,6 +174,14 @@ pub enum RefuseReason {
     NotFound,
     /// It belongs to another seat.
     Forbidden,
+    /// The seat has it already.
+    OwnedAlready,
+    /// The seat is not at work.
+    SeatNotThere,
+    /// Every slot of the seat is in use.
+    SeatFull,
+    /// The seat does not serve the customer's region.
+    WrongRegion,
 }
 
 macro_rules! wire_names {
@@ -193,12 +203,21 @@ wire_names! {
         WaitedTooLong => "waited_too_long",
         QueueFull => "queue_full",
     }
-    TakeBackReason { SeatGone => "seat_gone", Silent => "silent", Transferred => "transferred" }
+    TakeBackReason {
+        SeatGone => "seat_gone",
+        Silent => "silent",
+        Transferred => "transferred",
+        Supervisor => "supervisor",
+    }
     RefuseReason {
         OfferExpired => "offer_expired",
         OfferTaken => "offer_taken",
         NotFound => "not_found",
         Forbidden => "forbidden",
+        OwnedAlready => "owned_already",
+        SeatNotThere => "seat_not_there",
+        SeatFull => "seat_full",
+        WrongRegion => "wrong_region",
     }
 }
 

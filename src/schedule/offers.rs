@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Decision, RefuseReason, WithdrawReason};
-use super::scheduler::{Ownership, Scheduler, Station};
+use super::scheduler::{Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, OfferId, SeatId, SeatState, ShopId, Timestamp};
@@ -97,30 +97,10 @@ impl Scheduler {
         let Some((shop_no, seat_no)) = self.answerable(&shop_id, &seat_id, id) else { return };
         let Offer { conversation, .. } = self.offers.close(id, true);
         self.timers.clear(Timer::OfferExpires(id));
-        self.last_fence += 1;
-        let owned =
-            Ownership { seat: seat_no, fence: self.last_fence, since: self.now, replied: false };
         let seat = &mut self.shops[shop_no].seats[seat_no];
         seat.unanswered = 0;
         seat.offers.remove(&id);
-        seat.owned.insert(conversation);
-        let case = self.case_mut(conversation);
-        case.station = Station::Owned(owned);
-        case.only = None;
-        case.barred.clear();
-        case.last_refusal = None;
-        case.times_refused = 0;
-        case.told = None;
-        // The customer still waits for the first word of this owner.
-        let silent_at = self.now + self.settings.owner_silence;
-        self.timers.set(Timer::OwnerSilent(conversation), silent_at);
-        self.decisions.push(Decision::Assigned {
-            offer: Some(id),
-            conversation,
-            shop: shop_id,
-            seat: seat_id,
-            fence: owned.fence,
-        });
+        self.own(conversation, seat_no, Some(id));
     }
 
     pub(super) fn decline(&mut self, shop_id: ShopId, seat_id: SeatId, id: OfferId) {

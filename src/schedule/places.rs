@@ -263,6 +263,7 @@ impl Scheduler {
                 state: seat.state,
                 on_shift: seat.on_shift,
                 assigned: seat.owned.len() as u32,
+                conversations: seat.owned.iter().copied().collect(),
                 offered: seat.offers.len() as u32,
                 slots: seat.slots() as u32,
                 languages: seat.profile.languages.clone(),

@@ -155,6 +155,7 @@ impl Scheduler {
             Command::Transfer { shop, conversation, from, to } => {
                 self.transfer(conversation, (shop, from), to);
             }
+            Command::Assign { contact, to, by } => self.assign(contact, to, by),
             Command::Restore { contact, seat, fence, replied } => {
                 self.restore(contact, seat, fence, replied);
             }

@@ -44,6 +44,8 @@ pub struct SeatView {
     pub on_shift: bool,
     /// Slots with a conversation.
     pub assigned: u32,
+    /// The conversations that it owns.
+    pub conversations: Vec<ConversationId>,
     /// Slots held by an offer that is not answered yet.
     pub offered: u32,
     /// Slots in all.

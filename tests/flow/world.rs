@@ -49,6 +49,8 @@ pub struct World {
     pub scheduler_waits: bool,
     on_the_way: VecDeque<Command>,
     pub says: Understanding,
+    /// What seats have asked of the scheduler about conversations.
+    pub asked_by_seats: usize,
     next_id: u128,
 }
 
@@ -78,18 +80,23 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
-        Self::seeded(settings, 7)
+        Self::seeded(settings, vec![Shop::embedded_demo()], 7)
     }
 
-    fn seeded(settings: Settings, seed: u64) -> Self {
-        let shop = Arc::new(Shop::embedded_demo());
-        let roster = Roster {
+    pub fn with_shops(shops: Vec<Shop>) -> Self {
+        Self::seeded(settings(), shops, 7)
+    }
+
+    fn seeded(settings: Settings, shops: Vec<Shop>, seed: u64) -> Self {
+        let roster = |shop: &Shop| Roster {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
         };
-        let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
-        let shops = Arc::new([(shop.id.clone(), shop)].into_iter().collect());
+        let rosters = shops.iter().map(roster).collect();
+        let scheduler = Scheduler::new(schedule::Settings::default(), rosters);
+        let shops = shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop)));
+        let shops = Arc::new(shops.collect());
         Self {
             now: Timestamp::from_millis(1_795_600_000_000),
             shard: Shard::new(settings, shops, seed),
@@ -100,6 +107,7 @@ impl World {
             scheduler_waits: false,
             on_the_way: VecDeque::new(),
             says: needs_person(),
+            asked_by_seats: 0,
             next_id: 1,
         }
     }
@@ -107,7 +115,8 @@ impl World {
     /// The same world after `kill -9`: only the journal is left.
     pub fn restarted(&self) -> Self {
         // Ids that the last run has made do not come again.
-        let mut next = Self::seeded(settings(), 8 + self.journal.len() as u64);
+        let shops = vec![Shop::embedded_demo()];
+        let mut next = Self::seeded(settings(), shops, 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;
@@ -211,6 +220,7 @@ impl World {
         }
         for (dispatch, _) in turn.from_seats {
             if let Dispatch::FromSeat { command, .. } = dispatch {
+                self.asked_by_seats += 1;
                 self.schedule(command);
             }
         }
@@ -224,9 +234,13 @@ impl World {
     }
 
     pub fn seat(&mut self, name: &str) -> Socket {
-        let seat = SeatRef { shop: shop(), id: SeatId::from(name) };
+        self.seat_of(shop(), name)
+    }
+
+    pub fn seat_of(&mut self, shop: ShopId, name: &str) -> Socket {
+        let seat = SeatRef { shop: shop.clone(), id: SeatId::from(name) };
         let socket = self.attach(Viewer::Seat(seat), Resume::default());
-        let (shop, seat) = (shop(), SeatId::from(name));
+        let seat = SeatId::from(name);
         self.schedule(Command::SignIn { shop, seat, state: SeatState::Ready });
         socket
     }

@@ -256,7 +256,8 @@ impl Seats<'_> {
             hours: hours(&mut section, "shifts", Hours::always),
         };
         let password = self.password(&mut section);
-        self.add(&section, profile, password);
+        let supervisor = section.flag("supervisor");
+        self.add(&section, profile, password, supervisor);
         section.finish();
     }
 
@@ -282,18 +283,24 @@ impl Seats<'_> {
         };
         if let Some(password) = self.password(&mut section) {
             for profile in crew.profiles() {
-                self.add(&section, profile, Some(password.clone()));
+                self.add(&section, profile, Some(password.clone()), false);
             }
         }
         section.finish();
     }
 
-    fn add(&mut self, section: &Section<'_>, profile: SeatProfile, password: Option<Password>) {
+    fn add(
+        &mut self,
+        section: &Section<'_>,
+        profile: SeatProfile,
+        password: Option<Password>,
+        supervisor: bool,
+    ) {
         let Some(password) = password else { return };
         if self.seats.contains_key(&profile.id) {
             section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
         }
-        self.seats.insert(profile.id.clone(), SeatAccount { profile, password });
+        self.seats.insert(profile.id.clone(), SeatAccount { profile, password, supervisor });
     }
 
     /// The skills under `skills`; all of the shop when there is no such key.
