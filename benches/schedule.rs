@@ -11,8 +11,8 @@ use std::num::NonZeroU8;
 use criterion::{Criterion, criterion_group, criterion_main};
 use scan::{Centre, Mix, Need, Random};
 use tradewind::domain::{
-    ConversationId, Hours, Language, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
-    Timestamp,
+    ConversationId, Hours, Language, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
+    SkillId, Timestamp,
 };
 use tradewind::schedule::{ByPrice, Command, Contact, Decision, Roster, Scheduler, Settings};
 
@@ -131,7 +131,12 @@ impl Round {
             })
             .collect();
         let shop = ShopId::from("demo");
-        let roster = Roster { shop: shop.clone(), seats: seats.clone(), fallback_language: None };
+        let roster = Roster {
+            shop: shop.clone(),
+            seats: seats.clone(),
+            fallback_language: None,
+            rules: Rules::default(),
+        };
         let settings = Settings {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),
             owner_silence: std::time::Duration::from_secs(1 << 40),
@@ -178,6 +183,7 @@ impl Round {
             arrived_at: Timestamp::from_millis(self.now_ms),
             hops: 0,
             only: None,
+            last_seat: None,
         };
         self.tell(Command::Arrive(contact));
     }

@@ -203,13 +203,19 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
     edit(&mut files, "answers/es.toml", "{tracking}", "{traking}");
     edit(&mut files, "answers/th.toml", "still_there", "still_their");
 
-    let errors = Shop::from_files(&files).expect_err("eight mistakes");
+    edit(&mut files, "shop.toml", "wrap_up = \"0s\"", "wrap_up = \"2h\"");
+    edit(&mut files, "shop.toml", "chat = 1", "chat = 0\nfax = 1");
+
+    let errors = Shop::from_files(&files).expect_err("eleven mistakes");
 
     let places: Vec<String> =
         errors.0.iter().map(|mistake| format!("{} {}", mistake.file, mistake.key)).collect();
     for place in [
         "shop.toml origins",
         "shop.toml intents.refnd_status",
+        "shop.toml routing.wrap_up",
+        "shop.toml routing.slots_of.chat",
+        "shop.toml routing.slots_of.fax",
         "shop.toml seats[0].slots",
         "shop.toml seats[0].shifts",
         "shop.toml answering.intents.complaint",

@@ -160,6 +160,38 @@ fn a_message_that_nobody_understands_is_asked_about_once_and_the_next_one_gets_a
 }
 
 #[test]
+fn a_customer_who_comes_back_within_the_day_gets_the_seat_of_before() {
+    let mut world = World::new();
+    let demo = tradewind::config::shop::Shop::embedded_demo();
+    let spanish = "es".parse().expect("a language");
+    let mut speakers =
+        demo.seats.values().filter(|account| account.profile.languages.contains(&spanish));
+    let mut speaker = || speakers.next().expect("two speakers").profile.id.clone();
+    let seats = [world.seat(speaker().as_str()), world.seat(speaker().as_str())];
+    let eva = world.customer("eva");
+    world.say(&eva, "quiero mi dinero de vuelta");
+    let (first, offer) = seats
+        .iter()
+        .find_map(|seat| Some((seat, seat.frames().into_iter().find(|f| f["type"] == "offer")?)))
+        .expect("an offer");
+    let other = if std::ptr::eq(first, &seats[0]) { &seats[1] } else { &seats[0] };
+    let conversation = conversation_of(&offer);
+    // The other seat is the one that the choice would fall on by itself.
+    let offer = text(&offer, "offer").parse().expect("an id");
+    world.schedule(Command::Decline { shop: shop(), seat: first.seat_ref().id, offer });
+    let offer = text(&other.last("offer"), "offer").parse().expect("an id");
+    world.schedule(Command::Accept { shop: shop(), seat: other.seat_ref().id, offer });
+    world.reply(other, conversation, "Hola");
+    world.act(&eva, CustomerAct::Close(conversation));
+
+    world.pass(MINUTE);
+    world.say(&eva, "todavía no llegó el dinero");
+
+    let why = other.last("offer")["why"].to_string();
+    assert!(why.contains("the customer spoke to it last"), "{why}");
+}
+
+#[test]
 fn a_machine_answers_what_it_is_sure_of_and_a_person_comes_when_asked_for() {
     let mut world = World::new();
     let seat = world.seat("lucia");

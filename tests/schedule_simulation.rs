@@ -128,6 +128,12 @@ impl Model {
         match decision {
             Decision::Offered { offer, conversation, shop, seat, expires_at, why, .. } => {
                 self.count("offered");
+                if why.contains(&Why::KnowsCustomer) {
+                    self.count("known");
+                    let known = &self.known[conversation].contact;
+                    assert_eq!(known.last_seat.as_ref(), Some(seat));
+                    assert!(*expires_at <= now + std::time::Duration::from_secs(5));
+                }
                 assert!(!why.is_empty() && *expires_at > now);
                 self.may_be_offered(now, *conversation, (shop, seat), why);
                 let known = self.known.get_mut(conversation).expect("a known conversation");
@@ -202,6 +208,7 @@ impl Model {
                 let row = self.seats.get_mut(&(shop.clone(), seat.clone())).expect("a seat");
                 row.1 = Some(*state);
             }
+            Decision::SlotsChanged { .. } => self.count("wrap-up"),
             Decision::Refused { reason, .. } => {
                 self.count(reason.as_str());
                 assert!(command.is_some(), "only a command is refused");
@@ -386,6 +393,9 @@ impl World {
         if random.one_in(30) {
             contact.only = Some(seat.clone());
         }
+        if random.one_in(5) {
+            contact.last_seat = Some(seat.clone());
+        }
         contact
     }
 }
@@ -482,6 +492,8 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "transferred",
         "escalated",
         "set away",
+        "wrap-up",
+        "known",
         "offer_expired",
         "offer_taken",
         "not_found",

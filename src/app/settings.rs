@@ -86,6 +86,7 @@ pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
         shop: shop.id.clone(),
         seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
         fallback_language: shop.fallback_language,
+        rules: shop.rules.clone(),
     };
     let mut rosters: Vec<Roster> = shops.values().map(roster).collect();
     rosters.sort_by(|a, b| a.shop.cmp(&b.shop));

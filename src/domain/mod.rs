@@ -9,6 +9,7 @@ mod hours;
 mod ids;
 mod language;
 mod priority;
+mod routing;
 mod seat;
 mod time;
 mod understanding;
@@ -21,6 +22,7 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use priority::Priority;
+pub use routing::Rules;
 pub use seat::{SeatProfile, SeatState};
 pub use time::Timestamp;
 pub use understanding::{Guess, Intent, IntentError, PiiKind, PiiSpan, Sentiment, Understanding};

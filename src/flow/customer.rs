@@ -6,7 +6,7 @@ use crate::automate;
 use crate::config::shop::{GENERAL_SKILL, Shop};
 use crate::dedup::Delivery as Redelivery;
 use crate::domain::{
-    By, ConversationId, EventKind, MessageId, Priority, Sender, SkillId, Timestamp,
+    By, ConversationId, EventKind, MessageId, Priority, SeatId, Sender, SkillId, Timestamp,
 };
 use crate::metrics::names::{Counter, From, Outcome, Repeat};
 use crate::protocol::{ErrorCode, ServerFrame, encode};
@@ -14,7 +14,7 @@ use crate::schedule::{Command, Contact};
 
 use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Opened};
-use super::input::{CustomerAct, FromCustomer};
+use super::input::{CustomerAct, CustomerRef, FromCustomer};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::turn::{ToUnderstand, Turn};
@@ -231,10 +231,53 @@ impl Shard {
             return step.finish(turn);
         };
         let (skill, priority) = needs(step.conversation, &shop);
-        let contact = contact(cause.now, step.conversation, skill, priority);
+        let contact = self.contact(cause.now, step.conversation, skill, priority);
         step.fact(Fact::Waits(contact.clone()));
         step.finish(turn);
         turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// What the scheduler needs to know of a conversation that waits from the time of its first
+    /// unanswered message.
+    pub(super) fn contact(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+        skill: SkillId,
+        priority: Priority,
+    ) -> Contact {
+        let asked_at = conversation.events.iter().find_map(|event| match event.kind {
+            EventKind::Message { from: Sender::Customer, .. } => Some(event.at),
+            _ => None,
+        });
+        Contact {
+            conversation: conversation.id,
+            shop: conversation.opened.shop.clone(),
+            language: conversation.language(),
+            skill,
+            region: conversation.opened.region.clone(),
+            priority,
+            arrived_at: conversation.unanswered_since.or(asked_at).unwrap_or(now),
+            hops: 0,
+            only: None,
+            last_seat: self.last_seat(now, conversation),
+        }
+    }
+
+    /// The seat that the customer spoke to last, in this conversation or in one that ended not
+    /// too long ago.
+    fn last_seat(&self, now: Timestamp, conversation: &Conversation) -> Option<SeatId> {
+        let Opened { shop, customer, .. } = &conversation.opened;
+        let sticky_for = self.shops.get(shop)?.rules.sticky_for;
+        let customer = CustomerRef { shop: shop.clone(), id: customer.clone() };
+        let earlier = self.customers.get(&customer).into_iter().flat_map(|c| &c.conversations);
+        let earlier = earlier.rev().filter_map(|id| self.conversations.get(id));
+        let spoke = |conversation: &Conversation| {
+            let ended_at = conversation.events.last()?.at;
+            let seat = conversation.seat_viewer.clone()?;
+            (ended_at + sticky_for > now).then_some(seat)
+        };
+        spoke(conversation).or_else(|| earlier.map(Box::as_ref).find_map(spoke))
     }
 
     /// What a conversation would wait as now, whatever has been said in it so far.
@@ -249,7 +292,7 @@ impl Shard {
             Some(shop) => needs(conversation, &shop),
             None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
         };
-        contact(now, conversation, skill, priority)
+        self.contact(now, conversation, skill, priority)
     }
 
     /// Ends a conversation: out of the queue, or its slot free.
@@ -307,31 +350,6 @@ fn needs(conversation: &Conversation, shop: &Shop) -> (SkillId, Priority) {
             automate::needs(latest, &conversation.mood, verified, shop)
         }
         None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
-    }
-}
-
-/// What the scheduler needs to know of a conversation that waits from the time of its first
-/// unanswered message.
-pub(super) fn contact(
-    now: Timestamp,
-    conversation: &Conversation,
-    skill: SkillId,
-    priority: Priority,
-) -> Contact {
-    let asked_at = conversation.events.iter().find_map(|event| match event.kind {
-        EventKind::Message { from: Sender::Customer, .. } => Some(event.at),
-        _ => None,
-    });
-    Contact {
-        conversation: conversation.id,
-        shop: conversation.opened.shop.clone(),
-        language: conversation.language(),
-        skill,
-        region: conversation.opened.region.clone(),
-        priority,
-        arrived_at: conversation.unanswered_since.or(asked_at).unwrap_or(now),
-        hops: 0,
-        only: None,
     }
 }
 

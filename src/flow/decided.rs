@@ -49,7 +49,9 @@ impl Shard {
                 let frame = ServerFrame::Escalated { conversation: id, hops };
                 self.tell_supervisors(&conversation.opened.shop, &frame, turn);
             }
-            Decision::SeatState { .. } | Decision::Refused { .. } => {}
+            Decision::SeatState { .. }
+            | Decision::SlotsChanged { .. }
+            | Decision::Refused { .. } => {}
         }
         self.conversations.insert(id, conversation);
     }

@@ -212,7 +212,7 @@ impl Driver {
                 continue;
             }
             match decision {
-                Decision::SeatState { shop, seat, .. } => {
+                Decision::SeatState { shop, seat, .. } | Decision::SlotsChanged { shop, seat } => {
                     self.show_state(&SeatRef { shop, id: seat });
                 }
                 Decision::Refused { shop, seat, reason, .. } => {
@@ -242,7 +242,8 @@ impl Driver {
     fn show_state(&self, seat: &SeatRef) {
         let Some(view) = self.scheduler.seat(&seat.shop, &seat.id) else { return };
         let Some(state) = view.state else { return };
-        let frame = ServerFrame::State { state, slots: view.slots, used: view.assigned };
+        let frame =
+            ServerFrame::State { state, slots: view.slots, used: view.assigned + view.wrapping_up };
         self.send(seat, encode(&frame).into());
     }
 

@@ -12,7 +12,6 @@ use crate::metrics::names::{Counter, Outcome, Repeat};
 use crate::schedule::Command;
 
 use super::conversation::Stage;
-use super::customer::contact;
 use super::fact::Fact;
 use super::shard::Shard;
 use super::step::Step;
@@ -114,7 +113,7 @@ impl Shard {
                 if why == WhySeat::AskedForPerson && !step.conversation.asked_for_person {
                     step.fact(Fact::AskedForPerson);
                 }
-                let contact = contact(now, step.conversation, skill, priority);
+                let contact = self.contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), message.caused_at));

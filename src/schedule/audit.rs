@@ -38,10 +38,14 @@ impl Scheduler {
                 broken.push(format!("{name} has {} of {} slots used", seat.used(), seat.slots()));
             }
             let free =
-                seat.on_shift && seat.state == Some(SeatState::Ready) && seat.used() < seat.slots();
+                seat.on_shift && seat.state == Some(SeatState::Ready) && seat.fits(seat.used());
             if free != shop.index.is_free(seat_no) {
                 broken
                     .push(format!("{name} is indexed as free although it is not, or not as free"));
+            }
+            let wrap_up = Timer::WrapUpEnds(shop_no, seat_no);
+            if seat.wrapping.is_empty() == self.timers.is_set(wrap_up) {
+                broken.push(format!("{name} wraps up for ever, or a timer runs for nothing"));
             }
             for conversation in &seat.owned {
                 let owns =

@@ -29,6 +29,10 @@ pub struct Contact {
     /// The seat that a person chose for it: asked first and alone for two offer times, whatever
     /// its languages and skills.
     pub only: Option<SeatId>,
+    /// The seat that the customer spoke to last: asked first for at most 5 s, when it can take it
+    /// and has a part of its shift left.
+    #[serde(default)]
+    pub last_seat: Option<SeatId>,
 }
 
 /// One thing that happened, for [`Scheduler::apply`](super::Scheduler::apply).

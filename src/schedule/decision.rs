@@ -107,6 +107,14 @@ pub enum Decision {
         /// Its state now.
         state: SeatState,
     },
+    /// Slots of a seat are in use or free though none of its conversations has changed: a
+    /// wrap-up has begun or ended.
+    SlotsChanged {
+        /// The seat's shop.
+        shop: ShopId,
+        /// Which seat.
+        seat: SeatId,
+    },
     /// A command of a seat was refused and changed nothing.
     Refused {
         /// The seat's shop.
@@ -245,6 +253,8 @@ pub enum Why {
         /// The language used instead.
         instead: Language,
     },
+    /// The customer spoke to this seat last.
+    KnowsCustomer,
     /// The seat has the skill.
     Skill(SkillId),
     /// The seat serves the region.
@@ -284,6 +294,7 @@ impl fmt::Display for Why {
             Self::NobodyThere { wanted, instead } => {
                 write!(f, "nobody for {wanted} is there, {instead} instead")
             }
+            Self::KnowsCustomer => f.write_str("the customer spoke to it last"),
             Self::Skill(skill) => write!(f, "has the skill {skill}"),
             Self::Region(region) => write!(f, "serves {region}"),
             Self::Load { used, slots } => write!(f, "{used} of {slots} slots in use"),
@@ -312,7 +323,7 @@ impl Decision {
             | Self::Ticket { conversation, .. }
             | Self::TakenBack { conversation, .. }
             | Self::Escalated { conversation, .. } => Some(*conversation),
-            Self::SeatState { .. } | Self::Refused { .. } => None,
+            Self::SeatState { .. } | Self::SlotsChanged { .. } | Self::Refused { .. } => None,
         }
     }
 }

@@ -9,10 +9,11 @@
 //! **Invariants**
 //! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
 //!   owned by one seat. Fences only rise.
-//! - Assigned and offered slots of a seat never exceed its slots.
+//! - Assigned, offered and wrapped-up slots of a seat never exceed its slots.
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
-//!   asked alone for two offer times, the fallback language opens after a stated wait.
+//!   asked alone for two offer times and one that the customer knows for at most 5 s, a slot is
+//!   wrapped up for a stated time, the fallback language opens after a stated wait.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
 //! - The same commands at the same instants give the same decisions, byte for byte.
@@ -34,6 +35,7 @@
 mod audit;
 mod bitset;
 mod choice;
+mod chosen;
 mod command;
 mod decision;
 mod dispatch;
@@ -50,6 +52,7 @@ mod settings;
 mod shop;
 mod timers;
 mod views;
+mod wrap_up;
 
 pub use bitset::Bitset;
 pub use command::{Command, Contact};

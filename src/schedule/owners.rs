@@ -1,5 +1,6 @@
 //! Conversations that have an owner: who must answer, and how they change hands.
 
+use super::chosen::{First, FirstWhy};
 use super::command::Contact;
 use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
@@ -20,7 +21,7 @@ impl Scheduler {
         let owned = Ownership { seat, fence, since: self.now, replied: false };
         let case = self.case_mut(conversation);
         case.station = Station::Owned(owned);
-        case.only = None;
+        case.first = None;
         case.barred.clear();
         case.last_refusal = None;
         case.times_refused = 0;
@@ -85,13 +86,13 @@ impl Scheduler {
             _ => false,
         };
         let is_there = if to == by { seat.state.is_some() } else { seat.is_present() };
-        let used = seat.used() - usize::from(is_asked);
+        let used = seat.used() - usize::from(is_asked) * seat.weight();
         let region = case.map_or(contact, |case| &case.contact).region.as_ref();
         if !is_there {
             Err(RefuseReason::SeatNotThere)
         } else if !shop.index.serves(seat_no, region) {
             Err(RefuseReason::WrongRegion)
-        } else if used >= seat.slots() {
+        } else if !seat.fits(used) {
             Err(RefuseReason::SeatFull)
         } else {
             Ok((shop_no, seat_no))
@@ -195,7 +196,8 @@ impl Scheduler {
                 if seat_no == owned.seat {
                     return Err(RefuseReason::Forbidden);
                 }
-                case.only = Some((seat_no, kept_until));
+                let why = FirstWhy::Chosen;
+                case.first = Some(First { seat: seat_no, until: kept_until, why });
                 case.contact.only = Some(seat);
             }
             TransferTarget::Skill(skill) => {

@@ -185,7 +185,7 @@ impl Scheduler {
         let lane_no = match case.station {
             Station::Lane(lane_no) => lane_no,
             Station::Kept(_) => {
-                let until = case.only.map_or(self.now, |(_, until)| until);
+                let until = case.first.map_or(self.now, |first| first.until);
                 return News::first(until.since(self.now).as_secs(), WaitReason::Capacity);
             }
             Station::Moving | Station::Offered(_) | Station::Owned(_) => {
@@ -262,9 +262,10 @@ impl Scheduler {
                 seat: seat.profile.id.clone(),
                 state: seat.state,
                 on_shift: seat.on_shift,
-                assigned: seat.owned.len() as u32,
+                assigned: (seat.owned.len() * seat.weight()) as u32,
                 conversations: seat.owned.iter().copied().collect(),
-                offered: seat.offers.len() as u32,
+                offered: (seat.offers.len() * seat.weight()) as u32,
+                wrapping_up: (seat.wrapping.len() * seat.weight()) as u32,
                 slots: seat.slots() as u32,
                 languages: seat.profile.languages.clone(),
             }
@@ -287,7 +288,8 @@ impl Shop {
         let waiting = lane.len().max(1);
         let slots = lane.ring().iter_common(&self.present, 0).map(|seat_no| {
             let all = self.lined_up[seat_no].max(waiting);
-            self.seats[seat_no].slots() as f64 * waiting as f64 / all as f64
+            let seat = &self.seats[seat_no];
+            (seat.slots() / seat.weight()) as f64 * waiting as f64 / all as f64
         });
         slots.sum()
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use smallvec::SmallVec;
 
 use super::choice::Claim;
+use super::chosen::First;
 use super::command::{Command, Contact};
 use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
 use super::lane::Entry;
@@ -49,8 +50,8 @@ pub(super) struct Case {
     pub admitted: bool,
     /// When it began to wait for its next owner.
     pub waits_since: Timestamp,
-    /// Until when the chosen seat is asked alone.
-    pub only: Option<(SeatNo, Timestamp)>,
+    /// The seat that is asked before all others.
+    pub first: Option<First>,
     /// Seats that may not be asked again yet, and until when.
     pub barred: SmallVec<[(SeatNo, Timestamp); 2]>,
     /// The last seat that did not keep it: asked again only when no other is free.
@@ -204,6 +205,7 @@ impl Scheduler {
         while let Some(timer) = self.timers.pop_due(self.now) {
             match timer {
                 Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
+                Timer::WrapUpEnds(shop, seat) => self.wrap_up_ends(shop, seat),
                 Timer::OfferExpires(offer) => self.offer_expires(offer),
                 Timer::GraceEnds(conversation) => self.grace_ends(conversation),
                 Timer::OwnerSilent(conversation) => self.owner_was_silent(conversation),
@@ -242,9 +244,9 @@ impl Scheduler {
             self.decisions.push(Decision::Ticket { conversation, opens_at: None, reason });
             return;
         };
-        let only = self.only_seat(shop, &contact);
+        let first = self.first_seat(shop, &contact);
         self.open_case(shop, contact, Station::Moving);
-        self.case_mut(conversation).only = only;
+        self.case_mut(conversation).first = first;
         self.place(conversation);
     }
 
@@ -256,10 +258,10 @@ impl Scheduler {
             self.case_mut(conversation).contact = contact;
             return;
         }
-        let only = self.only_seat(self.case(conversation).shop, &contact);
+        let first = self.first_seat(self.case(conversation).shop, &contact);
         let asked = self.leave_station(conversation);
         let case = self.case_mut(conversation);
-        case.only = if contact.only == case.contact.only { case.only } else { only };
+        case.first = if contact.only == case.contact.only { case.first } else { first };
         case.contact = contact;
         let shop = case.shop;
         self.place(conversation);
@@ -281,11 +283,6 @@ impl Scheduler {
         lane.is_some_and(|lane| lane.ring().contains(seat))
     }
 
-    fn only_seat(&self, shop: ShopNo, contact: &Contact) -> Option<(SeatNo, Timestamp)> {
-        let seat = self.shops[shop].seat_no(contact.only.as_ref()?)?;
-        Some((seat, self.now + 2 * self.settings.offer_ttl))
-    }
-
     pub(super) fn open_case(&mut self, shop: ShopNo, contact: Contact, station: Station) {
         let case = Case {
             shop,
@@ -293,7 +290,7 @@ impl Scheduler {
             admitted: contact.hops > 0,
             station,
             waits_since: self.now,
-            only: None,
+            first: None,
             barred: SmallVec::new(),
             last_refusal: None,
             times_refused: 0,
@@ -310,12 +307,16 @@ impl Scheduler {
             return;
         }
         let shop = self.case(conversation).shop;
-        if let Station::Owned(owned) = &self.case(conversation).station {
-            let handled = self.now.since(owned.since);
-            self.shops[shop].handling.add(handled);
-        }
+        let owned = match &self.case(conversation).station {
+            Station::Owned(owned) => Some(*owned),
+            _ => None,
+        };
         let freed = self.leave_station(conversation);
         self.cases.remove(&conversation);
+        if let Some(owned) = owned {
+            self.shops[shop].handling.add(self.now.since(owned.since));
+            self.begin_wrap_up(shop, &owned);
+        }
         if let Some(seat) = freed {
             self.fill(shop, seat);
         }

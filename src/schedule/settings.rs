@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Language, SeatProfile, ShopId};
+use crate::domain::{Language, Rules, SeatProfile, ShopId};
 
 /// One shop with its seats.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Roster {
     pub seats: Vec<SeatProfile>,
     /// Language that stands in where nobody speaks the customer's; `None` for no stand-in.
     pub fallback_language: Option<Language>,
+    /// The shop's own rules.
+    pub rules: Rules,
 }
 
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as

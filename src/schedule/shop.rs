@@ -11,7 +11,8 @@ use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
 use super::settings::Roster;
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
+    ConversationId, Language, OfferId, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
+    Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -32,8 +33,12 @@ pub(super) struct Seat {
     pub opens_at: Option<Timestamp>,
     pub owned: BTreeSet<ConversationId>,
     pub offers: BTreeSet<OfferId>,
-    /// Conversations that a person chose this seat for.
+    /// Conversations that wait for this seat alone.
     pub kept: Vec<(Priority, Entry)>,
+    /// When the slots in wrap-up come free, the next one first.
+    pub wrapping: Vec<Timestamp>,
+    /// Slots that a conversation uses.
+    weight: usize,
     /// Offers in a row that were not answered.
     pub unanswered: u8,
     /// When the last one that was counted expired.
@@ -44,7 +49,9 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    fn new(profile: SeatProfile) -> Self {
+    fn new(profile: SeatProfile, rules: &Rules) -> Self {
+        // A conversation that uses more slots than there are would fit nowhere.
+        let weight = rules.chat_slots.min(profile.slots);
         Self {
             profile,
             state: None,
@@ -53,6 +60,8 @@ impl Seat {
             owned: BTreeSet::new(),
             offers: BTreeSet::new(),
             kept: Vec::new(),
+            wrapping: Vec::new(),
+            weight: usize::from(weight.get()),
             unanswered: 0,
             unanswered_at: Timestamp::default(),
             native_lanes: Bitset::default(),
@@ -64,8 +73,23 @@ impl Seat {
         usize::from(self.profile.slots.get())
     }
 
+    /// Slots in use.
     pub fn used(&self) -> usize {
-        self.owned.len() + self.offers.len()
+        (self.owned.len() + self.offers.len() + self.wrapping.len()) * self.weight
+    }
+
+    /// Whether one more conversation fits beside so many slots in use.
+    pub fn fits(&self, used: usize) -> bool {
+        used + self.weight <= self.slots()
+    }
+
+    /// Slots that a conversation uses here.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    pub fn has_room_but_for_wrap_up(&self) -> bool {
+        self.fits(self.used() - self.wrapping.len() * self.weight)
     }
 
     /// At work: on shift and signed in, ready or about to be. A seat that is away may be so for
@@ -76,7 +100,7 @@ impl Seat {
 
     fn free_level(&self) -> Option<u8> {
         let open = self.on_shift && self.state == Some(SeatState::Ready);
-        (open && self.used() < self.slots()).then_some(self.used() as u8)
+        (open && self.fits(self.used())).then_some(self.used() as u8)
     }
 }
 
@@ -103,6 +127,7 @@ pub(super) struct Shop {
     pub lined_up: Vec<usize>,
     demand: Demand,
     fallback: Option<Language>,
+    pub rules: Rules,
     by_name: BTreeMap<SeatId, SeatNo>,
     /// A key whose language has no seat with the skill leads to the lane of the fallback.
     lane_of: BTreeMap<LaneKey, Option<LaneNo>>,
@@ -118,7 +143,7 @@ impl Shop {
         let len = profiles.len();
         Self {
             id: roster.shop,
-            seats: profiles.into_iter().map(Seat::new).collect(),
+            seats: profiles.into_iter().map(|seat| Seat::new(seat, &roster.rules)).collect(),
             index,
             lanes: Vec::new(),
             waiting_lanes: Bitset::default(),
@@ -132,6 +157,7 @@ impl Shop {
             lined_up: vec![0; len],
             demand: Demand::default(),
             fallback: roster.fallback_language,
+            rules: roster.rules,
             by_name,
             lane_of: BTreeMap::new(),
         }

@@ -13,6 +13,8 @@ pub(super) enum Timer {
     Reprice(ShopNo),
     /// A shift of a seat begins or ends.
     Shift(ShopNo, SeatNo),
+    /// A slot of a seat has been wrapped up.
+    WrapUpEnds(ShopNo, SeatNo),
     /// An offer was not answered.
     OfferExpires(OfferId),
     /// A seat that lost its connection did not come back.

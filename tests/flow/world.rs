@@ -92,6 +92,7 @@ impl World {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
+            rules: shop.rules.clone(),
         };
         let rosters = shops.iter().map(roster).collect();
         let scheduler = Scheduler::new(schedule::Settings::default(), rosters);

@@ -5,8 +5,8 @@
 use std::num::NonZeroU8;
 
 use tradewind::domain::{
-    ConversationId, Hours, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
-    SkillId, Timestamp, WaitReason,
+    ConversationId, Hours, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile, SeatState,
+    ShopId, SkillId, Timestamp, WaitReason,
 };
 use tradewind::schedule::{Command, Contact, Decision, Roster, Scheduler, Settings};
 
@@ -68,6 +68,7 @@ pub fn contact(n: u64) -> Contact {
         arrived_at: Timestamp::from_millis(u64::MAX),
         hops: 0,
         only: None,
+        last_seat: None,
     }
 }
 
@@ -77,6 +78,7 @@ pub trait ContactExt {
     fn region(self, region: &str) -> Self;
     fn priority(self, priority: Priority) -> Self;
     fn only(self, seat: &str) -> Self;
+    fn last_seat(self, seat: &str) -> Self;
 }
 
 impl ContactExt for Contact {
@@ -104,6 +106,11 @@ impl ContactExt for Contact {
         self.only = Some(SeatId::from(seat));
         self
     }
+
+    fn last_seat(mut self, seat: &str) -> Self {
+        self.last_seat = Some(SeatId::from(seat));
+        self
+    }
 }
 
 /// A scheduler with a clock that only the test moves. After every step the scheduler's own audit
@@ -119,8 +126,12 @@ impl Centre {
     }
 
     pub fn with(settings: Settings, seats: Vec<SeatProfile>) -> Self {
+        Self::with_rules(settings, seats, Rules::default())
+    }
+
+    pub fn with_rules(settings: Settings, seats: Vec<SeatProfile>, rules: Rules) -> Self {
         let fallback_language = Some("en".parse().expect("a language"));
-        let roster = Roster { shop: shop(), seats, fallback_language };
+        let roster = Roster { shop: shop(), seats, fallback_language, rules };
         Self { scheduler: Scheduler::new(settings, vec![roster]), now_ms: 0 }
     }
 

@@ -1,6 +1,8 @@
 //! Shops drawn by chance, the same for the same seed.
 
-use tradewind::domain::ShopId;
+use std::time::Duration;
+
+use tradewind::domain::{Rules, ShopId};
 use tradewind::schedule::Roster;
 
 use super::schedule_common::*;
@@ -58,8 +60,14 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
             Roster {
                 shop: ShopId::from(format!("shop-{shop}")),
                 seats: seats.collect(),
+                rules: if shop == 2 { busy_rules() } else { Rules::default() },
                 fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
             }
         })
         .collect()
+}
+
+/// What a shop may ask for beside the defaults.
+fn busy_rules() -> Rules {
+    Rules { wrap_up: Duration::from_secs(20), ..Rules::default() }
 }

@@ -11,12 +11,13 @@ mod order;
 mod origin;
 mod parse;
 mod region;
+mod routing;
 mod section;
 
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CustomerId, Hours, Intent, Language, RegionId, SeatId, Sentiment, ShopId, SkillId,
+    CustomerId, Hours, Intent, Language, RegionId, Rules, SeatId, Sentiment, ShopId, SkillId,
 };
 
 pub use account::{IdentitySecret, Password, SeatAccount};
@@ -53,6 +54,8 @@ pub struct Shop {
     pub skills: SkillMap,
     /// What is more urgent than the rest.
     pub priorities: Priorities,
+    /// How conversations find their seats.
+    pub rules: Rules,
     /// When a machine may answer.
     pub answering: Answering,
     /// How order numbers look.

@@ -16,6 +16,7 @@ use super::load::ShopFiles;
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
 use super::region::Region;
+use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
 use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap};
 
@@ -24,7 +25,7 @@ const LANGUAGE: &str = "a language code of two or three lower-case letters";
 const NAME: &str = "1 to 64 of a-z, 0-9, `-` and `_`";
 const ORDER_NUMBER: &str =
     "capital letters, 4 to 16 `#` for digits, and separators, as in TW-#####";
-const SLOTS_MAX: u32 = 20;
+pub(super) const SLOTS_MAX: u32 = 20;
 const CREW_SEATS_MAX: u32 = 2_000;
 /// Intents about an order that its status may answer.
 const ORDER_INTENTS: [Intent; 2] = [Intent::TrackOrder, Intent::NotReceived];
@@ -63,6 +64,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let regions = regions(root.sections("regions"));
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
+    let rules = routing::rules(root.section("routing"));
     let answering = answering(root.section("answering"));
 
     let mut reader =
@@ -101,6 +103,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         regions,
         skills,
         priorities,
+        rules,
         answering,
         order_number,
         seats,
