@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tradewind::config::shop::{FAQ_INTENTS, OrderStatus, Phrase, Shop, ShopFiles};
+use tradewind::config::shop::{Evidence, FAQ_INTENTS, OrderStatus, Phrase, Shop, ShopFiles};
 use tradewind::domain::{Intent, Language, Timestamp};
 
 /// The languages that the shop answers in.
@@ -158,7 +158,10 @@ fn demo_seats_sign_in_with_the_demo_password_only() {
 #[test]
 fn customers_are_placed_by_where_they_are() {
     let shop = Shop::embedded_demo();
-    let region = |locale, zone| shop.region_for(locale, zone).map(|region| region.to_string());
+    let region = |locale, widget_zone| {
+        let evidence = Evidence { locale, widget_zone, ..Evidence::default() };
+        shop.region_for(&evidence).map(|region| region.to_string())
+    };
 
     for (locale, zone, expected) in [
         ("es-MX", "America/Mexico_City", "latam"),

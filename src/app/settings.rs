@@ -103,6 +103,7 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
         conversations_max: config.flow.conversations_live_max.get().div_ceil(count),
         messages_per_conversation_max: config.flow.messages_per_conversation_max.get(),
         resume_for: config.timers.resume_for,
+        greeting_wait: config.timers.greeting_wait,
         customer_silence_ask: config.timers.customer_silence_ask,
         customer_silence_close: config.timers.customer_silence_close,
         dedup: dedup::Settings {

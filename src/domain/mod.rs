@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws a random number or touches a socket. Shapes that leave the
 //! process (wire frames, journal records) are built from these types in `protocol` and `journal`.
 
+mod customer;
 mod digits;
 mod event;
 mod hours;
@@ -14,6 +15,7 @@ mod seat;
 mod time;
 mod understanding;
 
+pub use customer::CustomerValue;
 pub use digits::ascii_digit;
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
 pub use hours::{Hours, HoursError};

@@ -9,12 +9,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use crate::automate::Mood;
+use crate::automate::{KnownCustomer, Mood};
 use crate::dedup::{self, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
-    ConversationId, Event, EventKind, Language, MessageId, OfferId, SeatId, Sender, Timestamp,
-    TransferTarget, Understanding,
+    ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, Sender,
+    Timestamp, TransferTarget, Understanding,
 };
 use crate::protocol::Held;
 use crate::schedule::Contact;
@@ -75,6 +75,8 @@ pub struct Conversation {
     typing_passed_on_at: [Timestamp; 2],
     /// The journal segment in which it began.
     pub first_segment: u64,
+    /// When it is next looked at.
+    pub alarm_at: Timestamp,
 }
 
 /// Where a conversation stands.
@@ -189,6 +191,7 @@ impl Conversation {
             passed_on: 0,
             typing_passed_on_at: [Timestamp::default(); 2],
             first_segment: 0,
+            alarm_at: Timestamp::default(),
         }
     }
 
@@ -210,6 +213,29 @@ impl Conversation {
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         matches!(self.stage, Stage::Closed { .. })
+    }
+
+    /// Whether the customer has said hello and nobody has said anything since.
+    pub fn has_only_greeted(&self) -> bool {
+        let is_theirs =
+            |event: &Event| matches!(event.kind, EventKind::Message { from: Sender::Customer, .. });
+        let greeted = |latest: &Understanding| latest.intent.label == Intent::Greeting;
+        matches!(self.stage, Stage::Open)
+            && self.latest.as_ref().is_some_and(greeted)
+            && self.events.last().is_some_and(is_theirs)
+            && self.in_flight.iter().all(|message| message.understood)
+    }
+
+    /// Whether a machine has said anything in it.
+    pub fn machine_spoke(&self) -> bool {
+        let by_machine =
+            |event: &Event| matches!(event.kind, EventKind::Message { from: Sender::Machine, .. });
+        self.events.iter().any(by_machine)
+    }
+
+    /// The customer, as far as the shop has signed it.
+    pub fn known_customer(&self) -> KnownCustomer<'_> {
+        KnownCustomer { id: self.opened.verified.as_ref(), value: self.opened.value }
     }
 
     /// Whether `seat` owns it.

@@ -212,6 +212,7 @@ impl Shard {
             locale: profile.locale,
             time_zone: profile.time_zone.clone(),
             region: profile.region.clone(),
+            value: profile.value,
         });
         turn.opened.push(id);
         Ok(id)
@@ -346,8 +347,8 @@ impl Shard {
 fn needs(conversation: &Conversation, shop: &Shop) -> (SkillId, Priority) {
     match &conversation.latest {
         Some(latest) => {
-            let verified = conversation.opened.verified.as_ref();
-            automate::needs(latest, &conversation.mood, verified, shop)
+            let customer = conversation.known_customer();
+            automate::needs(latest, &conversation.mood, customer, shop)
         }
         None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
     }
@@ -368,6 +369,7 @@ mod tests {
             conversations_max: 1,
             messages_per_conversation_max: 1,
             resume_for: Duration::ZERO,
+            greeting_wait: Duration::ZERO,
             customer_silence_ask: Duration::ZERO,
             customer_silence_close: Duration::ZERO,
             dedup: crate::dedup::Settings::default(),
@@ -382,6 +384,7 @@ mod tests {
                 locale: None,
                 time_zone: None,
                 region: None,
+                value: crate::domain::CustomerValue::Normal,
             }),
             link: Link {
                 outbox: Arc::new(crate::deliver::Outbox::new(1)),

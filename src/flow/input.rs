@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::deliver::{Frame, Outbox};
 use crate::domain::{
-    ConversationId, CustomerId, Language, MessageId, RegionId, SeatId, ShopId, TransferTarget,
+    ConversationId, CustomerId, CustomerValue, Language, MessageId, RegionId, SeatId, ShopId,
+    TransferTarget,
 };
 use crate::protocol::{Held, Resume};
 use crate::schedule::Decision;
@@ -113,8 +114,10 @@ pub struct Profile {
     pub locale: Option<Language>,
     /// The IANA time zone of the page.
     pub time_zone: Option<Arc<str>>,
-    /// The sales region that follows from them.
+    /// The sales region.
     pub region: Option<RegionId>,
+    /// How much the customer is worth to the shop, by its signed word.
+    pub value: CustomerValue,
 }
 
 /// A frame of a customer.

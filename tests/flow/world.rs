@@ -12,8 +12,8 @@ use tradewind::config::shop::Shop;
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
-    ConversationId, CustomerId, Guess, Intent, Language, MessageId, SeatId, SeatState, Sentiment,
-    ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Guess, Intent, Language, MessageId, SeatId,
+    SeatState, Sentiment, ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
@@ -68,6 +68,7 @@ pub fn settings() -> Settings {
         conversations_max: 1_000,
         messages_per_conversation_max: 50,
         resume_for: Duration::from_secs(24 * 3600),
+        greeting_wait: Duration::from_secs(4),
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
@@ -312,6 +313,7 @@ impl Socket {
                 locale: Some(Language::ENGLISH),
                 time_zone: Some("America/Mexico_City".into()),
                 region: None,
+                value: CustomerValue::Normal,
             }),
             link: self.link.clone(),
             frame: None,

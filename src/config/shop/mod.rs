@@ -25,7 +25,7 @@ pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use load::ShopFiles;
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
-pub use region::Region;
+pub use region::{Evidence, Region};
 pub use section::{Mistake, ShopErrors};
 
 /// The skill that every shop has: what no other skill covers.
@@ -56,6 +56,8 @@ pub struct Shop {
     pub priorities: Priorities,
     /// How conversations find their seats.
     pub rules: Rules,
+    /// Headers of a proxy in front of the router that tell where a connection comes from.
+    pub trusted_headers: TrustedHeaders,
     /// When a machine may answer.
     pub answering: Answering,
     /// How order numbers look.
@@ -69,11 +71,19 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The region of a customer, told by the browser's locale and time zone; `None` when nothing
-    /// points to one.
-    pub fn region_for(&self, locale: &str, time_zone: &str) -> Option<RegionId> {
-        region::region_for(&self.regions, locale, time_zone)
+    /// The region of a customer; `None` when nothing points to one.
+    pub fn region_for(&self, evidence: &Evidence<'_>) -> Option<RegionId> {
+        region::region_for(&self.regions, evidence)
     }
+}
+
+/// Headers that a proxy in front of the router sets on every request, whatever the client sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedHeaders {
+    /// Holds an ISO 3166 country code.
+    pub country: Option<String>,
+    /// Holds an IANA time zone.
+    pub time_zone: Option<String>,
 }
 
 /// The skill that each intent asks for.

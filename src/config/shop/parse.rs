@@ -18,7 +18,7 @@ use super::origin::Origins;
 use super::region::Region;
 use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
-use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap};
+use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap, TrustedHeaders};
 
 const FILE: &str = "shop.toml";
 const LANGUAGE: &str = "a language code of two or three lower-case letters";
@@ -65,6 +65,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
     let rules = routing::rules(root.section("routing"));
+    let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
 
     let mut reader =
@@ -104,12 +105,29 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         skills,
         priorities,
         rules,
+        trusted_headers,
         answering,
         order_number,
         seats,
         identity_secret,
         knowledge,
     })
+}
+
+fn trusted_headers(mut section: Section<'_>) -> TrustedHeaders {
+    let mut header = |key: &'static str| {
+        let name = section.text(key)?;
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !name.bytes().all(is_token) {
+            let accepted = "the name of a header, such as cf-ipcountry";
+            section.note(key, format!("`{name}` does not fit"), accepted);
+            return None;
+        }
+        Some(name.to_ascii_lowercase())
+    };
+    let headers = TrustedHeaders { country: header("country"), time_zone: header("time_zone") };
+    section.finish();
+    headers
 }
 
 fn language(section: &mut Section<'_>, key: &'static str) -> Option<Language> {
