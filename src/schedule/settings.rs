@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::rings::Translation;
 use crate::domain::{Language, SeatProfile, ShopId};
 
 /// One shop with its seats.
@@ -13,6 +14,8 @@ pub struct Roster {
     pub seats: Vec<SeatProfile>,
     /// Language that stands in where nobody speaks the customer's; `None` for no stand-in.
     pub fallback_language: Option<Language>,
+    /// Answers through translation; `None` for none.
+    pub translation: Option<Translation>,
 }
 
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as

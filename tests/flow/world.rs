@@ -87,6 +87,7 @@ impl World {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
+            translation: None,
         };
         let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
         let shops = Arc::new([(shop.id.clone(), shop)].into_iter().collect());

@@ -1,7 +1,7 @@
 //! Shops drawn by chance, the same for the same seed.
 
 use tradewind::domain::ShopId;
-use tradewind::schedule::Roster;
+use tradewind::schedule::{Roster, Translation};
 
 use super::schedule_common::*;
 
@@ -59,6 +59,10 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
                 shop: ShopId::from(format!("shop-{shop}")),
                 seats: seats.collect(),
                 fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
+                translation: (shop > 0).then(|| Translation {
+                    after: std::time::Duration::from_secs(5),
+                    slots_kept_free: shop as u8 - 1,
+                }),
             }
         })
         .collect()
