@@ -131,7 +131,12 @@ impl Round {
             })
             .collect();
         let shop = ShopId::from("demo");
-        let roster = Roster { shop: shop.clone(), seats: seats.clone(), fallback_language: None };
+        let roster = Roster {
+            shop: shop.clone(),
+            seats: seats.clone(),
+            fallback_language: None,
+            translation: None,
+        };
         let settings = Settings {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),
             owner_silence: std::time::Duration::from_secs(1 << 40),
