@@ -136,6 +136,7 @@ impl Round {
             seats: seats.clone(),
             fallback_language: None,
             rules: Rules::default(),
+            translation: None,
         };
         let settings = Settings {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),

@@ -255,6 +255,14 @@ pub enum Why {
     },
     /// The customer spoke to this seat last.
     KnowsCustomer,
+    /// Nobody who speaks the customer's language was free in time, so the seat answers through
+    /// translation.
+    Translated {
+        /// The customer's language.
+        wanted: Language,
+        /// What the seat reads and writes.
+        spoken: Option<Language>,
+    },
     /// The seat has the skill.
     Skill(SkillId),
     /// The seat serves the region.
@@ -295,6 +303,12 @@ impl fmt::Display for Why {
                 write!(f, "nobody for {wanted} is there, {instead} instead")
             }
             Self::KnowsCustomer => f.write_str("the customer spoke to it last"),
+            Self::Translated { wanted, spoken: Some(spoken) } => {
+                write!(f, "nobody for {wanted} is free, translated into {spoken}")
+            }
+            Self::Translated { wanted, spoken: None } => {
+                write!(f, "nobody for {wanted} is free, translated")
+            }
             Self::Skill(skill) => write!(f, "has the skill {skill}"),
             Self::Region(region) => write!(f, "serves {region}"),
             Self::Load { used, slots } => write!(f, "{used} of {slots} slots in use"),

@@ -13,7 +13,8 @@
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
 //!   asked alone for two offer times and one that the customer knows for at most 5 s, a slot is
-//!   wrapped up for a stated time, the fallback language opens after a stated wait.
+//!   wrapped up for a stated time, the fallback language opens after a stated wait, and so does
+//!   translation, which a seat takes only while it keeps some slots free for its own languages.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
 //! - The same commands at the same instants give the same decisions, byte for byte.
@@ -47,6 +48,7 @@ mod owners;
 mod places;
 mod presence;
 mod prices;
+mod rings;
 mod scheduler;
 mod settings;
 mod shop;
@@ -59,6 +61,7 @@ pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
+pub use rings::Translation;
 pub use scheduler::Scheduler;
 pub use settings::{Roster, Settings};
 pub use views::{SeatView, Totals, WaitingView};

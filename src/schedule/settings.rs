@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::rings::Translation;
 use crate::domain::{Language, Rules, SeatProfile, ShopId};
 
 /// One shop with its seats.
@@ -15,6 +16,8 @@ pub struct Roster {
     pub fallback_language: Option<Language>,
     /// The shop's own rules.
     pub rules: Rules,
+    /// Answers through translation; `None` for none.
+    pub translation: Option<Translation>,
 }
 
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as

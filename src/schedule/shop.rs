@@ -9,10 +9,11 @@ use super::expected_wait::HandlingTime;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
+use super::rings::{Helpers, Translation};
 use super::settings::Roster;
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
-    Timestamp,
+    ConversationId, Language, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile, SeatState,
+    ShopId, SkillId, Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -128,6 +129,11 @@ pub(super) struct Shop {
     demand: Demand,
     fallback: Option<Language>,
     pub rules: Rules,
+    pub translation: Option<Translation>,
+    /// Seats for each skill and region, shared by the lanes of all languages. Empty unless the
+    /// shop translates.
+    pub helpers: Vec<Helpers>,
+    helpers_of: BTreeMap<(SkillId, LaneRegion), usize>,
     by_name: BTreeMap<SeatId, SeatNo>,
     /// A key whose language has no seat with the skill leads to the lane of the fallback.
     lane_of: BTreeMap<LaneKey, Option<LaneNo>>,
@@ -158,6 +164,9 @@ impl Shop {
             demand: Demand::default(),
             fallback: roster.fallback_language,
             rules: roster.rules,
+            translation: roster.translation,
+            helpers: Vec::new(),
+            helpers_of: BTreeMap::new(),
             by_name,
             lane_of: BTreeMap::new(),
         }
@@ -185,6 +194,7 @@ impl Shop {
         for lane in &mut self.lanes {
             lane.set_order(&self.index);
         }
+        self.helpers.iter_mut().for_each(|helpers| helpers.set_order(&self.index));
         goes_on
     }
 
@@ -199,9 +209,12 @@ impl Shop {
             Some(_) => LaneRegion::Unnamed,
         };
         let language = match self.index.speaks(contact.language) {
-            true => contact.language,
-            false => self.fallback?,
+            true => Some(contact.language),
+            false => self.fallback,
         };
+        if language.is_none() && self.translation.is_none() {
+            return None;
+        }
         let key = LaneKey { language, skill: contact.skill.clone(), region };
         if let Some(known) = self.lane_of.get(&key) {
             return *known;
@@ -213,11 +226,15 @@ impl Shop {
 
     fn open_lane(&mut self, key: LaneKey, contact: &Contact, now: Timestamp) -> Option<LaneNo> {
         let region = contact.region.as_ref();
-        let native = self.index.eligible(key.language, &key.skill, region);
-        let stand_in = self.fallback.filter(|language| *language != key.language);
+        let native = key.language.map(|spoken| self.index.eligible(spoken, &key.skill, region));
+        let native = native.unwrap_or_default();
+        let stand_in = self.fallback.filter(|language| Some(*language) != key.language);
+        let helpers = self.helpers_for(&key, region);
         if native.is_empty() {
-            let language = stand_in?;
-            return self.lane_for(&Contact { language, ..contact.clone() }, now);
+            if let Some(language) = stand_in {
+                return self.lane_for(&Contact { language, ..contact.clone() }, now);
+            }
+            helpers?;
         }
         let mut fallback = match stand_in {
             Some(language) => self.index.eligible(language, &key.skill, region),
@@ -230,9 +247,28 @@ impl Shop {
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
         let mut opened = Lane::new(key, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
+        opened.helpers = helpers;
         opened.set_order(&self.index);
         self.lanes.push(opened);
         Some(lane)
+    }
+
+    /// The seats that could help out in a lane; `None` when there is none or the shop does not
+    /// translate.
+    fn helpers_for(&mut self, key: &LaneKey, region: Option<&RegionId>) -> Option<usize> {
+        self.translation?;
+        let shared = (key.skill.clone(), key.region.clone());
+        if let Some(known) = self.helpers_of.get(&shared) {
+            return Some(*known);
+        }
+        let seats = self.index.skilled(&key.skill, region);
+        if seats.is_empty() {
+            return None;
+        }
+        let no = self.helpers.len();
+        self.helpers.push(Helpers::new(seats, &self.index));
+        self.helpers_of.insert(shared, no);
+        Some(no)
     }
 
     /// Whether any seat has the contact's language and skill and serves its region.
@@ -246,15 +282,19 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Whether somebody of the lane's language and skill is on shift now or by `until`; if not, when
-    /// the next one is. The fallback does not count: it stands in for a colleague who is on shift
-    /// and not there, while a customer whose language is off shift is told when it is back.
+    /// Whether somebody of the lane's language and skill, or who could translate, is on shift now or
+    /// by `until`; if not, when the next one is. The fallback does not count: it stands in for a
+    /// colleague who is on shift and not there, while a customer whose language is off shift is
+    /// told when it is back.
     pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
         let lane = &self.lanes[lane];
-        if lane.native.meets(&self.on_shift) {
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
+        let takers = || std::iter::once(&lane.native).chain(helpers);
+        if takers().any(|seats| seats.meets(&self.on_shift)) {
             return Ok(());
         }
-        match lane.native.iter().filter_map(|seat| self.seats[seat].opens_at).min() {
+        let next = takers().flat_map(Bitset::iter).filter_map(|seat| self.seats[seat].opens_at);
+        match next.min() {
             Some(opens_at) if opens_at <= until => Ok(()),
             opens_at => Err(opens_at),
         }
@@ -298,10 +338,17 @@ impl Shop {
         orphaned
     }
 
-    /// Lanes with waiting conversations that a seat could serve in either ring.
-    pub fn waiting_lanes_of(&self, seat: SeatNo) -> Vec<LaneNo> {
-        let seat = &self.seats[seat];
+    /// Lanes with waiting conversations that a seat could serve in any ring.
+    pub fn waiting_lanes_of(&self, no: SeatNo) -> Vec<LaneNo> {
+        let seat = &self.seats[no];
         let native = seat.native_lanes.iter_common(&self.waiting_lanes, 0);
-        native.chain(seat.fallback_lanes.iter_common(&self.waiting_lanes, 0)).collect()
+        let fallback = seat.fallback_lanes.iter_common(&self.waiting_lanes, 0);
+        let translates = self.translation.map(|_| {
+            self.waiting_lanes.iter().filter(|lane| {
+                let lane = &self.lanes[*lane];
+                self.helps(lane, no) && !lane.fallback.contains(no)
+            })
+        });
+        native.chain(fallback).chain(translates.into_iter().flatten()).collect()
     }
 }

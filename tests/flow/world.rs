@@ -94,6 +94,7 @@ impl World {
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
             rules: shop.rules.clone(),
+            translation: None,
         };
         let rosters = shops.iter().map(roster).collect();
         let scheduler = Scheduler::new(schedule::Settings::default(), rosters);

@@ -131,7 +131,7 @@ impl Centre {
 
     pub fn with_rules(settings: Settings, seats: Vec<SeatProfile>, rules: Rules) -> Self {
         let fallback_language = Some("en".parse().expect("a language"));
-        let roster = Roster { shop: shop(), seats, fallback_language, rules };
+        let roster = Roster { shop: shop(), seats, fallback_language, rules, translation: None };
         Self { scheduler: Scheduler::new(settings, vec![roster]), now_ms: 0 }
     }
 

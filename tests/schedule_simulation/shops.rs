@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tradewind::domain::{Rules, ShopId};
-use tradewind::schedule::Roster;
+use tradewind::schedule::{Roster, Translation};
 
 use super::schedule_common::*;
 
@@ -62,6 +62,10 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
                 seats: seats.collect(),
                 rules: if shop == 2 { busy_rules() } else { Rules::default() },
                 fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
+                translation: (shop > 0).then(|| Translation {
+                    after: std::time::Duration::from_secs(5),
+                    slots_kept_free: shop as u8 - 1,
+                }),
             }
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 
@@ -18,7 +19,10 @@ use super::origin::Origins;
 use super::region::Region;
 use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
-use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap, TrustedHeaders};
+use super::{
+    Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap, TranslatedSeats,
+    TrustedHeaders,
+};
 
 const FILE: &str = "shop.toml";
 const LANGUAGE: &str = "a language code of two or three lower-case letters";
@@ -67,6 +71,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let rules = routing::rules(root.section("routing"));
     let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
+    let translation = translation(root.section("translation"));
 
     let mut reader =
         Seats { demo, skills: skills.all(), regions: &regions, seats: BTreeMap::new() };
@@ -100,6 +105,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         origins: Origins::from_rules(origins),
         default_language,
         fallback_language,
+        translation,
         hours,
         regions,
         skills,
@@ -230,6 +236,16 @@ fn answering(mut section: Section<'_>) -> Answering {
     };
     section.finish();
     answering
+}
+
+fn translation(mut section: Section<'_>) -> Option<TranslatedSeats> {
+    let enabled = section.flag("enabled");
+    let seats = TranslatedSeats {
+        after: Duration::from_secs(section.whole("after_s", 0..=3_600, 5).into()),
+        slots_kept_free: section.whole("slots_kept_free", 0..=SLOTS_MAX, 1) as u8,
+    };
+    section.finish();
+    enabled.then_some(seats)
 }
 
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {
