@@ -14,7 +14,8 @@ use tradewind::domain::{
     SkillId, Timestamp, TransferTarget,
 };
 use tradewind::schedule::{
-    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, Translation, Why,
+    AuditCursor, Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason,
+    Translation, Why,
 };
 
 /// Where a conversation is, as the decisions say.
@@ -471,6 +472,9 @@ fn check(
     decisions: &[Decision],
 ) {
     assert_eq!(scheduler.audit(), Vec::<String>::new(), "after {command:?} at {now}");
+    let (looked_at, broken) = scheduler.audit_part(&mut AuditCursor::default(), usize::MAX);
+    assert!(looked_at >= model.seats.len(), "every seat is looked at");
+    assert_eq!(broken, Vec::<String>::new(), "after {command:?} at {now}");
     model.decisions(now, command, decisions);
     assert_eq!(scheduler.totals().waiting + scheduler.totals().offered, {
         let owned = |known: &&Known| !matches!(known.place, Place::Owned(_));

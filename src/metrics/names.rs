@@ -27,6 +27,8 @@ pub enum Counter {
     TakenBack(TakenFrom),
     /// Conversations that ended while they waited.
     LeftQueue,
+    /// Promises of the scheduler that its audit found broken.
+    PromiseBroken,
 }
 
 /// Who sent a message.
@@ -172,6 +174,7 @@ impl Counter {
             Self::TakenBack(TakenFrom::Transferred),
             Self::TakenBack(TakenFrom::Supervisor),
             Self::LeftQueue,
+            Self::PromiseBroken,
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -254,6 +257,7 @@ impl Counter {
                 )),
             ),
             Self::LeftQueue => ("tradewind_schedule_left_queue_total", None),
+            Self::PromiseBroken => ("tradewind_schedule_promises_broken_total", None),
         }
     }
 }

@@ -56,6 +56,7 @@ mod timers;
 mod views;
 mod wrap_up;
 
+pub use audit::AuditCursor;
 pub use bitset::Bitset;
 pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};

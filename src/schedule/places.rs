@@ -6,7 +6,7 @@ use super::bitset::Bitset;
 use super::decision::Decision;
 use super::expected_wait;
 use super::scheduler::{Case, Scheduler, Station};
-use super::shop::{LaneNo, Shop, ShopNo};
+use super::shop::{LaneNo, Seat, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
 use crate::domain::{ConversationId, SeatId, ShopId, Timestamp, WaitReason};
@@ -249,7 +249,8 @@ impl Scheduler {
 
     /// One seat of a shop.
     pub fn seat(&self, shop: &ShopId, seat: &SeatId) -> Option<SeatView> {
-        self.seats(shop).into_iter().find(|view| view.seat == *seat)
+        let (shop, seat) = self.seat_numbers(shop, seat)?;
+        Some(self.shops[shop].seats[seat].view())
     }
 
     /// The seats of a shop by name.
@@ -257,21 +258,23 @@ impl Scheduler {
         let Some(shop) = self.shop_no(shop).map(|shop_no| &self.shops[shop_no]) else {
             return Vec::new();
         };
-        let view = |seat_no| {
-            let seat: &super::shop::Seat = &shop.seats[seat_no];
-            SeatView {
-                seat: seat.profile.id.clone(),
-                state: seat.state,
-                on_shift: seat.on_shift,
-                assigned: (seat.owned.len() * seat.weight()) as u32,
-                conversations: seat.owned.iter().copied().collect(),
-                offered: (seat.offers.len() * seat.weight()) as u32,
-                wrapping_up: (seat.wrapping.len() * seat.weight()) as u32,
-                slots: seat.slots() as u32,
-                languages: seat.profile.languages.clone(),
-            }
-        };
-        shop.seats_by_name().map(view).collect()
+        shop.seats_by_name().map(|seat_no| shop.seats[seat_no].view()).collect()
+    }
+}
+
+impl Seat {
+    fn view(&self) -> SeatView {
+        SeatView {
+            seat: self.profile.id.clone(),
+            state: self.state,
+            on_shift: self.on_shift,
+            assigned: (self.owned.len() * self.weight()) as u32,
+            conversations: self.owned.iter().copied().collect(),
+            offered: (self.offers.len() * self.weight()) as u32,
+            wrapping_up: (self.wrapping.len() * self.weight()) as u32,
+            slots: self.slots() as u32,
+            languages: self.profile.languages.clone(),
+        }
     }
 }
 

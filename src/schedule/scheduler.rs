@@ -183,6 +183,11 @@ impl Scheduler {
         Some((&self.shops[case.shop].seats[owned.seat].profile.id, owned.fence))
     }
 
+    /// Conversations that have no owner, offered ones included.
+    pub fn without_owner(&self) -> usize {
+        self.shops.iter().map(|shop| shop.waiting).sum::<usize>() + self.offers.len()
+    }
+
     /// How much there is of everything.
     pub fn totals(&self) -> Totals {
         let seats = self.shops.iter().flat_map(|shop| &shop.seats);
