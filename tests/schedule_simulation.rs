@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schedule_common::*;
 use shops::{LANGUAGES, REGIONS, Random, SKILLS, rosters};
 use tradewind::domain::{
-    ConversationId, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
+    ConversationId, Language, OfferId, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
     SkillId, Timestamp, TransferTarget,
 };
 use tradewind::schedule::{
@@ -39,6 +39,7 @@ struct Known {
 struct Model {
     seats: BTreeMap<(ShopId, SeatId), (SeatProfile, Option<SeatState>)>,
     fallbacks: BTreeMap<ShopId, Option<Language>>,
+    rules: BTreeMap<ShopId, Rules>,
     translations: BTreeMap<ShopId, Option<Translation>>,
     known: BTreeMap<ConversationId, Known>,
     fence: u64,
@@ -55,6 +56,7 @@ impl Model {
         Self {
             seats: seats.collect(),
             fallbacks: fallbacks.collect(),
+            rules: rosters.iter().map(|r| (r.shop.clone(), r.rules.clone())).collect(),
             translations: rosters.iter().map(|r| (r.shop.clone(), r.translation)).collect(),
             known: BTreeMap::new(),
             fence: 0,
@@ -64,7 +66,7 @@ impl Model {
 
     fn command(&mut self, command: &Command) {
         match command {
-            Command::Arrive(contact) => {
+            Command::Arrive(contact) | Command::Rejoin(contact) => {
                 let known = self.known.entry(contact.conversation).or_insert_with(|| Known {
                     contact: contact.clone(),
                     place: Place::Nowhere,
@@ -132,6 +134,9 @@ impl Model {
         match decision {
             Decision::Offered { offer, conversation, shop, seat, expires_at, why, .. } => {
                 self.count("offered");
+                if why.iter().any(|why| matches!(why, Why::Widened { .. })) {
+                    self.count("widened");
+                }
                 if why.contains(&Why::KnowsCustomer) {
                     self.count("known");
                     let known = &self.known[conversation].contact;
@@ -232,14 +237,23 @@ impl Model {
         assert_eq!(contact.shop, *shop, "no seat of another shop");
         assert_eq!(*state, Some(SeatState::Ready), "only who is ready is asked");
         assert!(profile.hours.is_open(now), "only who is on shift is asked");
-        let serves =
-            |region: &RegionId| profile.regions.is_empty() || profile.regions.contains(region);
-        assert!(contact.region.as_ref().is_none_or(serves), "regions are a hard filter");
+        let rules = &self.rules[shop];
+        let widened = why.iter().any(|why| matches!(why, Why::Widened { .. }));
+        let serves = |profile: &SeatProfile| match &contact.region {
+            None => true,
+            Some(region) if rules.resident.contains(region) => profile.regions.contains(region),
+            Some(region) => profile.regions.is_empty() || profile.regions.contains(region),
+        };
+        let resident = contact.region.as_ref().is_some_and(|r| rules.resident.contains(r));
+        assert!((widened && !resident) || serves(profile), "regions are a hard filter");
+        let needs = rules.queues.get(&contact.skill).map(|queue| queue.needs.level);
+        let able = |profile: &SeatProfile| profile.level(&contact.skill) >= needs.unwrap_or(1);
         if why[0] == Why::Chosen {
             assert!(contact.only.is_some() || self.known[&conversation].transferred);
             return;
         }
         assert!(profile.skills.contains(&contact.skill), "skills are a hard filter");
+        assert!(widened || able(profile), "levels are a hard filter until a step opens");
         let spoken = match &why[0] {
             Why::Speaks(language) => {
                 assert_eq!(*language, contact.language);
@@ -263,10 +277,8 @@ impl Model {
             let there = self.seats.iter().find(|((s, _), (profile, state))| {
                 s == shop
                     && profile.languages.contains(&wanted)
-                    && profile.skills.contains(&contact.skill)
-                    && contact.region.as_ref().is_none_or(|region| {
-                        profile.regions.is_empty() || profile.regions.contains(region)
-                    })
+                    && able(profile)
+                    && serves(profile)
                     && matches!(state, Some(SeatState::Ready | SeatState::WrapUp))
                     && profile.hours.is_open(now)
             });
@@ -522,6 +534,8 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "transferred",
         "escalated",
         "set away",
+        "widened",
+        "queue_full",
         "wrap-up",
         "known",
         "offer_expired",
@@ -604,7 +618,7 @@ fn after_a_restart_everyone_is_where_they_were() {
                     owners.insert(*conversation, (seat.clone(), fence));
                     Command::Restore { contact, seat: seat.clone(), fence, replied: true }
                 }
-                None => Command::Arrive(contact),
+                None => Command::Rejoin(contact),
             };
             new.apply(now, command);
             assert_eq!(new.audit(), Vec::<String>::new());

@@ -304,7 +304,8 @@ impl Shop {
         let speakers = lane.key.language.and_then(|language| self.index.speakers(language));
         let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
         let on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
-        if !on_shift(&lane.native) && !on_shift(&lane.fallback) && !helpers.is_some_and(on_shift) {
+        let wider = lane.steps.iter().map(|step| &step.seats).chain(helpers);
+        if ![&lane.native, &lane.fallback].into_iter().chain(wider).any(on_shift) {
             return WaitReason::Hours;
         }
         let fallback_is_busy =

@@ -182,7 +182,7 @@ impl Scheduler {
         for lane_no in self.shops[shop_no].refresh(seat_no) {
             let lane = &mut self.shops[shop_no].lanes[lane_no];
             lane.native_gone_at = self.now;
-            if !lane.is_empty() && !lane.fallback.is_empty() {
+            if !lane.is_empty() && !(lane.fallback.is_empty() && lane.steps.is_empty()) {
                 self.timers.set(Timer::LaneFallbackOpens(shop_no, lane_no), opens_at);
             }
         }

@@ -124,13 +124,14 @@ mod tests {
     use std::num::NonZeroU8;
 
     use super::*;
-    use crate::domain::{ConversationId, Hours, Priority, SeatId, ShopId, Timestamp};
+    use crate::domain::{ConversationId, Hours, Priority, Proficiency, SeatId, ShopId, Timestamp};
 
     fn seat(languages: &[&str], slots: u8) -> SeatProfile {
         SeatProfile {
             id: SeatId::from("seat"),
             languages: languages.iter().map(|code| code.parse().expect("a code")).collect(),
             skills: vec![SkillId::from("orders")],
+            proficiency: Proficiency::default(),
             regions: Vec::new(),
             slots: NonZeroU8::new(slots).expect("not zero"),
             hours: Hours::always(),

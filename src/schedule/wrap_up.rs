@@ -4,13 +4,14 @@ use super::decision::Decision;
 use super::scheduler::{Ownership, Scheduler};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
+use crate::domain::SkillId;
 
 impl Scheduler {
     /// The conversation of an owner has ended. Whoever has not written has nothing to wrap up.
-    pub(super) fn begin_wrap_up(&mut self, shop_no: ShopNo, owned: &Ownership) {
+    pub(super) fn begin_wrap_up(&mut self, shop_no: ShopNo, owned: &Ownership, skill: &SkillId) {
         let shop = &mut self.shops[shop_no];
         let seat = &mut shop.seats[owned.seat];
-        let lasts = shop.rules.wrap_up;
+        let lasts = shop.rules.wrap_up(skill);
         if lasts.is_zero() || !owned.replied || seat.state.is_none() {
             return;
         }
