@@ -52,9 +52,9 @@ pub async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
 
 /// How to sign in to the demo shop; nothing when it is not served.
 async fn demo(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Refused> {
-    let shop = gateway.shops.values().find(|shop| shop.demo);
+    let shop = gateway.shops().values().find(|shop| shop.demo).cloned();
     let shop = shop.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no demo shop here"))?;
-    Ok(Json(super::pages::demo_hints(shop)))
+    Ok(Json(super::pages::demo_hints(&shop)))
 }
 
 /// Queue and seats of the shop of a signed-in seat.
@@ -71,7 +71,8 @@ async fn queue(
         Some((shop, Holder::Seat(seat))) => (shop, seat),
         _ => return Err(refused()),
     };
-    let account = gateway.shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
+    let shops = gateway.shops();
+    let account = shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
     let is_supervisor = account.ok_or_else(refused)?.supervisor;
     let (reply, view) = tokio::sync::oneshot::channel();
     gateway.dispatcher.tell(Dispatch::View(shop, reply), std::time::Instant::now());

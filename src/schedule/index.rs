@@ -240,6 +240,13 @@ impl SeatIndex {
         there
     }
 
+    /// Takes over how long a seat of an old index has idled.
+    pub fn take_over(&mut self, seat: usize, old: &Self, old_seat: usize) {
+        self.idle[seat] = old.idle[old_seat];
+        self.turn[seat] = old.turn[old_seat];
+        self.turns = self.turns.max(old.turns);
+    }
+
     /// Remembers that a seat was given an offer now: among equals it is the last to get the next.
     pub fn mark_offered(&mut self, seat: usize, now: Timestamp) {
         self.idle[seat] = Idle::SinceOffer(now);

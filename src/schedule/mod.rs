@@ -50,6 +50,7 @@ mod owners;
 mod places;
 mod presence;
 mod prices;
+mod reload;
 mod rings;
 mod scheduler;
 mod settings;

@@ -92,7 +92,7 @@ impl Scheduler {
         }
     }
 
-    fn withdraw_all(
+    pub(super) fn withdraw_all(
         &mut self,
         shop: ShopNo,
         seat_no: SeatNo,
@@ -125,7 +125,7 @@ impl Scheduler {
         moving.into_iter().for_each(|conversation| self.place(conversation));
     }
 
-    fn sort_by_arrival(&self, conversations: &mut [ConversationId]) {
+    pub(super) fn sort_by_arrival(&self, conversations: &mut [ConversationId]) {
         conversations.sort_by_key(|conversation| {
             let case = self.case(*conversation);
             (case.contact.arrived_at, case.seq)
@@ -143,7 +143,7 @@ impl Scheduler {
     }
 
     /// Sets whether the seat is on shift, and the timer for the next change.
-    fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
+    pub(super) fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
         let seat = &mut self.shops[shop].seats[seat_no];
         let ends_at = seat.profile.hours.span_end(self.now);
         seat.on_shift = ends_at.is_some();
@@ -182,7 +182,8 @@ impl Scheduler {
         for lane_no in self.shops[shop_no].refresh(seat_no) {
             let lane = &mut self.shops[shop_no].lanes[lane_no];
             lane.native_gone_at = self.now;
-            if !lane.is_empty() && !(lane.fallback.is_empty() && lane.steps.is_empty()) {
+            let is_wider = !lane.fallback.is_empty() || !lane.steps.is_empty();
+            if is_wider && !lane.is_empty() {
                 self.timers.set(Timer::LaneFallbackOpens(shop_no, lane_no), opens_at);
             }
         }

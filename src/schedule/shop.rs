@@ -192,6 +192,12 @@ impl Shop {
         self.demand.count(contact, self.lanes[lane].key.language);
     }
 
+    /// Goes on counting where an old shop stopped.
+    pub fn take_over_demand(&mut self, old: &mut Self) {
+        self.demand = std::mem::take(&mut old.demand);
+        self.demand.keep_known(self.seats.iter().map(|seat| &seat.profile));
+    }
+
     /// Puts the seats in order by what is asked for now. Gives whether prices may still change
     /// without new conversations.
     pub fn reprice(&mut self) -> bool {

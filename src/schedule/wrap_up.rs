@@ -39,7 +39,7 @@ impl Scheduler {
         self.timers.clear(Timer::WrapUpEnds(shop_no, seat_no));
     }
 
-    fn set_wrap_up_timer(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
+    pub(super) fn set_wrap_up_timer(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
         let timer = Timer::WrapUpEnds(shop_no, seat_no);
         match self.shops[shop_no].seats[seat_no].wrapping.first() {
             Some(ends_at) => self.timers.set(timer, *ends_at),

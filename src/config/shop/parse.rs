@@ -274,6 +274,13 @@ struct Seats<'a> {
     seats: BTreeMap<SeatId, SeatAccount>,
 }
 
+/// What a seat may do beside looking.
+#[derive(Clone, Copy)]
+struct Rights {
+    replies: bool,
+    supervisor: bool,
+}
+
 impl Seats<'_> {
     fn seat(&mut self, mut section: Section<'_>) {
         let id = section.required_text("id", NAME);
@@ -305,7 +312,8 @@ impl Seats<'_> {
         };
         let password = self.password(&mut section);
         let supervisor = section.flag("supervisor");
-        self.add(&section, profile, password, supervisor);
+        let replies = !section.has("replies") || section.flag("replies");
+        self.add(&section, profile, password, Rights { replies, supervisor });
         section.finish();
     }
 
@@ -330,8 +338,9 @@ impl Seats<'_> {
             languages: weights.into_iter().collect(),
         };
         if let Some(password) = self.password(&mut section) {
+            let rights = Rights { replies: true, supervisor: false };
             for profile in crew.profiles() {
-                self.add(&section, profile, Some(password.clone()), false);
+                self.add(&section, profile, Some(password.clone()), rights);
             }
         }
         section.finish();
@@ -342,13 +351,15 @@ impl Seats<'_> {
         section: &Section<'_>,
         profile: SeatProfile,
         password: Option<Password>,
-        supervisor: bool,
+        rights: Rights,
     ) {
         let Some(password) = password else { return };
+        let Rights { replies, supervisor } = rights;
         if self.seats.contains_key(&profile.id) {
             section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
         }
-        self.seats.insert(profile.id.clone(), SeatAccount { profile, password, supervisor });
+        self.seats
+            .insert(profile.id.clone(), SeatAccount { profile, password, replies, supervisor });
     }
 
     /// The skills under `skills`, and the levels of those that say one; all of the shop when there
