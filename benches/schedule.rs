@@ -11,8 +11,8 @@ use std::num::NonZeroU8;
 use criterion::{Criterion, criterion_group, criterion_main};
 use scan::{Centre, Mix, Need, Random};
 use tradewind::domain::{
-    ConversationId, Hours, Language, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
-    Timestamp,
+    ConversationId, Hours, Language, Priority, Proficiency, Rules, SeatId, SeatProfile, SeatState,
+    ShopId, SkillId, Timestamp,
 };
 use tradewind::schedule::{ByPrice, Command, Contact, Decision, Roster, Scheduler, Settings};
 
@@ -125,13 +125,20 @@ impl Round {
                 id: SeatId::from(format!("seat-{n:03}")),
                 languages: vec![languages[n % 10], languages[(n * 7 + 3) % 10]],
                 skills: vec![SkillId::from("orders"), SkillId::from("refunds")],
+                proficiency: Proficiency::default(),
                 regions: Vec::new(),
                 slots: NonZeroU8::new(3).expect("not zero"),
                 hours: Hours::always(),
             })
             .collect();
         let shop = ShopId::from("demo");
-        let roster = Roster { shop: shop.clone(), seats: seats.clone(), fallback_language: None };
+        let roster = Roster {
+            shop: shop.clone(),
+            seats: seats.clone(),
+            fallback_language: None,
+            rules: Rules::default(),
+            translation: None,
+        };
         let settings = Settings {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),
             owner_silence: std::time::Duration::from_secs(1 << 40),
@@ -178,6 +185,7 @@ impl Round {
             arrived_at: Timestamp::from_millis(self.now_ms),
             hops: 0,
             only: None,
+            last_seat: None,
         };
         self.tell(Command::Arrive(contact));
     }

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use schedule_common::*;
 use shops::{LANGUAGES, REGIONS, Random, SKILLS, rosters};
 use tradewind::domain::{
-    ConversationId, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
+    ConversationId, Language, OfferId, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
     SkillId, Timestamp, TransferTarget,
 };
 use tradewind::schedule::{
-    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, Why,
+    AuditCursor, Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason,
+    Translation, Why,
 };
 
 /// Where a conversation is, as the decisions say.
@@ -38,6 +39,8 @@ struct Known {
 struct Model {
     seats: BTreeMap<(ShopId, SeatId), (SeatProfile, Option<SeatState>)>,
     fallbacks: BTreeMap<ShopId, Option<Language>>,
+    rules: BTreeMap<ShopId, Rules>,
+    translations: BTreeMap<ShopId, Option<Translation>>,
     known: BTreeMap<ConversationId, Known>,
     fence: u64,
     counts: BTreeMap<&'static str, u64>,
@@ -53,6 +56,8 @@ impl Model {
         Self {
             seats: seats.collect(),
             fallbacks: fallbacks.collect(),
+            rules: rosters.iter().map(|r| (r.shop.clone(), r.rules.clone())).collect(),
+            translations: rosters.iter().map(|r| (r.shop.clone(), r.translation)).collect(),
             known: BTreeMap::new(),
             fence: 0,
             counts: BTreeMap::new(),
@@ -61,7 +66,7 @@ impl Model {
 
     fn command(&mut self, command: &Command) {
         match command {
-            Command::Arrive(contact) => {
+            Command::Arrive(contact) | Command::Rejoin(contact) => {
                 let known = self.known.entry(contact.conversation).or_insert_with(|| Known {
                     contact: contact.clone(),
                     place: Place::Nowhere,
@@ -70,7 +75,8 @@ impl Model {
                 });
                 let same_shop = known.contact.shop == contact.shop;
                 if same_shop && !matches!(known.place, Place::Owned(_)) {
-                    known.contact = contact.clone();
+                    let arrived_at = known.contact.arrived_at.min(contact.arrived_at);
+                    known.contact = Contact { arrived_at, ..contact.clone() };
                 }
             }
             Command::Leave { conversation } | Command::Release { conversation } => {
@@ -128,6 +134,15 @@ impl Model {
         match decision {
             Decision::Offered { offer, conversation, shop, seat, expires_at, why, .. } => {
                 self.count("offered");
+                if why.iter().any(|why| matches!(why, Why::Widened { .. })) {
+                    self.count("widened");
+                }
+                if why.contains(&Why::KnowsCustomer) {
+                    self.count("known");
+                    let known = &self.known[conversation].contact;
+                    assert_eq!(known.last_seat.as_ref(), Some(seat));
+                    assert!(*expires_at <= now + std::time::Duration::from_secs(5));
+                }
                 assert!(!why.is_empty() && *expires_at > now);
                 self.may_be_offered(now, *conversation, (shop, seat), why);
                 let known = self.known.get_mut(conversation).expect("a known conversation");
@@ -145,9 +160,23 @@ impl Model {
                 self.count("assigned");
                 assert!(*fence > self.fence, "fences rise");
                 self.fence = *fence;
-                let known = self.known.get_mut(conversation).expect("a known conversation");
-                let offer = offer.expect("an offer comes before");
-                assert_eq!(known.place, Place::Offered(offer, seat.clone()));
+                let known = match (offer, command) {
+                    (Some(offer), _) => {
+                        let known = self.known.get_mut(conversation).expect("a known one");
+                        assert_eq!(known.place, Place::Offered(*offer, seat.clone()));
+                        known
+                    }
+                    (None, Some(Command::Assign { contact, to, .. })) => {
+                        assert_eq!((conversation, seat), (&contact.conversation, to));
+                        self.known.entry(*conversation).or_insert_with(|| Known {
+                            contact: contact.clone(),
+                            place: Place::Nowhere,
+                            told_at: None,
+                            transferred: false,
+                        })
+                    }
+                    (None, other) => panic!("assigned without an offer after {other:?}"),
+                };
                 known.place = Place::Owned(seat.clone());
                 known.told_at = None;
             }
@@ -188,6 +217,7 @@ impl Model {
                 let row = self.seats.get_mut(&(shop.clone(), seat.clone())).expect("a seat");
                 row.1 = Some(*state);
             }
+            Decision::SlotsChanged { .. } => self.count("wrap-up"),
             Decision::Refused { reason, .. } => {
                 self.count(reason.as_str());
                 assert!(command.is_some(), "only a command is refused");
@@ -196,25 +226,34 @@ impl Model {
     }
 
     fn may_be_offered(
-        &self,
+        &mut self,
         now: Timestamp,
         conversation: ConversationId,
         (shop, seat): (&ShopId, &SeatId),
         why: &[Why],
     ) {
-        let contact = &self.known[&conversation].contact;
-        let (profile, state) = &self.seats[&(shop.clone(), seat.clone())];
+        let contact = &self.known[&conversation].contact.clone();
+        let (profile, state) = &self.seats[&(shop.clone(), seat.clone())].clone();
         assert_eq!(contact.shop, *shop, "no seat of another shop");
         assert_eq!(*state, Some(SeatState::Ready), "only who is ready is asked");
         assert!(profile.hours.is_open(now), "only who is on shift is asked");
-        let serves =
-            |region: &RegionId| profile.regions.is_empty() || profile.regions.contains(region);
-        assert!(contact.region.as_ref().is_none_or(serves), "regions are a hard filter");
+        let rules = &self.rules[shop];
+        let widened = why.iter().any(|why| matches!(why, Why::Widened { .. }));
+        let serves = |profile: &SeatProfile| match &contact.region {
+            None => true,
+            Some(region) if rules.resident.contains(region) => profile.regions.contains(region),
+            Some(region) => profile.regions.is_empty() || profile.regions.contains(region),
+        };
+        let resident = contact.region.as_ref().is_some_and(|r| rules.resident.contains(r));
+        assert!((widened && !resident) || serves(profile), "regions are a hard filter");
+        let needs = rules.queues.get(&contact.skill).map(|queue| queue.needs.level);
+        let able = |profile: &SeatProfile| profile.level(&contact.skill) >= needs.unwrap_or(1);
         if why[0] == Why::Chosen {
             assert!(contact.only.is_some() || self.known[&conversation].transferred);
             return;
         }
         assert!(profile.skills.contains(&contact.skill), "skills are a hard filter");
+        assert!(widened || able(profile), "levels are a hard filter until a step opens");
         let spoken = match &why[0] {
             Why::Speaks(language) => {
                 assert_eq!(*language, contact.language);
@@ -225,6 +264,12 @@ impl Model {
                 assert_eq!(Some(*instead), self.fallbacks[shop]);
                 *instead
             }
+            Why::Translated { wanted, .. } => {
+                self.count_translated(now, contact, (shop, seat));
+                assert_eq!(*wanted, contact.language);
+                assert!(!profile.languages.contains(wanted), "who speaks it needs no translation");
+                return;
+            }
             other => panic!("a language comes first and not {other:?}"),
         };
         assert!(profile.languages.contains(&spoken), "languages are a hard filter");
@@ -232,15 +277,29 @@ impl Model {
             let there = self.seats.iter().find(|((s, _), (profile, state))| {
                 s == shop
                     && profile.languages.contains(&wanted)
-                    && profile.skills.contains(&contact.skill)
-                    && contact.region.as_ref().is_none_or(|region| {
-                        profile.regions.is_empty() || profile.regions.contains(region)
-                    })
+                    && able(profile)
+                    && serves(profile)
                     && matches!(state, Some(SeatState::Ready | SeatState::WrapUp))
                     && profile.hours.is_open(now)
             });
             assert!(there.is_none(), "{there:?} speaks {wanted}");
         }
+    }
+
+    /// Translation is a shop's choice, comes after a wait, and leaves slots free.
+    fn count_translated(&mut self, now: Timestamp, contact: &Contact, seat: (&ShopId, &SeatId)) {
+        self.count("translated");
+        let rule = self.translations[seat.0].expect("only a shop that wants it translates");
+        assert!(contact.arrived_at + rule.after <= now, "a speaker is looked for first");
+        let holds = |known: &&Known| match &known.place {
+            Place::Offered(_, holder) | Place::Owned(holder) => {
+                known.contact.shop == *seat.0 && holder == seat.1
+            }
+            Place::Waiting | Place::Nowhere => false,
+        };
+        let used = self.known.values().filter(holds).count();
+        let slots = usize::from(self.seats[&(seat.0.clone(), seat.1.clone())].0.slots.get());
+        assert!(used + 1 + usize::from(rule.slots_kept_free) <= slots, "slots are kept free");
     }
 
     fn count(&mut self, what: &'static str) {
@@ -307,7 +366,7 @@ impl World {
             1 => SeatState::WrapUp,
             _ => SeatState::Ready,
         };
-        match self.random.below(40) {
+        match self.random.below(42) {
             0..=7 => {
                 self.last += 1;
                 Command::Arrive(self.contact(now, &shop, &seat, self.last))
@@ -347,6 +406,11 @@ impl World {
                 let n = self.last.saturating_sub(self.random.below(20) as u64);
                 Command::Leave { conversation: conversation(n) }
             }
+            36..=37 => {
+                let n = self.last.saturating_sub(self.random.below(20) as u64);
+                let contact = self.contact(now, &shop, &seat, n);
+                Command::Assign { contact, by: seat.clone(), to: seat }
+            }
             _ => Command::Release { conversation: self.owned().2 },
         }
     }
@@ -366,6 +430,9 @@ impl World {
         }
         if random.one_in(30) {
             contact.only = Some(seat.clone());
+        }
+        if random.one_in(5) {
+            contact.last_seat = Some(seat.clone());
         }
         contact
     }
@@ -398,6 +465,13 @@ fn run(seed: u64, steps: usize) -> Run {
             all.extend(decisions);
         }
         now = then;
+        if world.random.one_in(100) {
+            let roster = world.rosters[world.random.below(3)].clone();
+            let decisions = scheduler.reload(now, roster);
+            check(&scheduler, &mut model, now, None, &decisions);
+            world.see(&decisions);
+            all.extend(decisions);
+        }
         let command = world.command(now);
         model.command(&command);
         let decisions = scheduler.apply(now, command.clone());
@@ -417,6 +491,11 @@ fn check(
     decisions: &[Decision],
 ) {
     assert_eq!(scheduler.audit(), Vec::<String>::new(), "after {command:?} at {now}");
+    if now.as_millis().is_multiple_of(16) {
+        let (looked_at, broken) = scheduler.audit_part(&mut AuditCursor::default(), usize::MAX);
+        assert!(looked_at >= model.seats.len(), "every seat is looked at");
+        assert_eq!(broken, Vec::<String>::new(), "after {command:?} at {now}");
+    }
     model.decisions(now, command, decisions);
     assert_eq!(scheduler.totals().waiting + scheduler.totals().offered, {
         let owned = |known: &&Known| !matches!(known.place, Place::Owned(_));
@@ -453,6 +532,7 @@ fn every_promise_holds_after_every_step_of_random_days() {
     for what in [
         "offered",
         "withdrawn",
+        "translated",
         "assigned",
         "told",
         "no_seat",
@@ -463,10 +543,19 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "transferred",
         "escalated",
         "set away",
+        "widened",
+        "queue_full",
+        "wrap-up",
+        "known",
         "offer_expired",
         "offer_taken",
         "not_found",
         "forbidden",
+        "supervisor",
+        "seat_full",
+        "seat_not_there",
+        "wrong_region",
+        "owned_already",
     ] {
         assert!(counts.get(what).is_some_and(|n| *n > 2), "{what} is rare in {counts:?}");
     }
@@ -538,7 +627,7 @@ fn after_a_restart_everyone_is_where_they_were() {
                     owners.insert(*conversation, (seat.clone(), fence));
                     Command::Restore { contact, seat: seat.clone(), fence, replied: true }
                 }
-                None => Command::Arrive(contact),
+                None => Command::Rejoin(contact),
             };
             new.apply(now, command);
             assert_eq!(new.audit(), Vec::<String>::new());

@@ -1,13 +1,14 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
+mod reload;
 mod settings;
 mod understand;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
@@ -15,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, OwnIntentSets};
+use crate::admin::{self, OwnIntentSets, ShopReloads};
 use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
@@ -73,7 +74,7 @@ pub enum StartError {
     Runtime(String),
 }
 
-/// Serves until Ctrl-C or SIGTERM; SIGHUP loads shops' own intents anew.
+/// Serves until Ctrl-C or SIGTERM; SIGHUP loads the shops and their own intents anew.
 ///
 /// # Errors
 /// When the router cannot start.
@@ -90,6 +91,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
         println!("  seats      http://{}/seat", app.address);
         println!("  management http://{}", app.admin_address);
         while let Signal::Reload = signals.recv().await {
+            // What came of it stands in the log.
+            let _ = app.shop_reloads.reload().await;
             app.own_intents.reload().await;
         }
         tracing::info!("stopping");
@@ -144,6 +147,8 @@ pub struct App {
     owners: JoinSet<()>,
     edges: JoinSet<()>,
     own_intents: OwnIntentSets,
+    shop_reloads: ShopReloads,
+    reloading: tokio::task::JoinHandle<()>,
     drain_max: Duration,
 }
 
@@ -184,7 +189,7 @@ impl App {
                 .keys()
                 .map(|id| (id.clone(), Arc::new(SharedBucket::new(shop_rate(&config)))))
                 .collect(),
-            shops: shops.clone(),
+            shops: RwLock::new(shops.clone()),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
             journal: journal.clone(),
@@ -235,7 +240,10 @@ impl App {
         let router = gateway::router(gateway.clone());
         edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
-        let router = admin::router(gateway.clone(), own_intents.clone());
+        let (shop_reloads, asked) = ShopReloads::new();
+        let drain_max = config.timers.drain;
+        let reloading = tokio::spawn(reload::serve(config, gateway.clone(), asked));
+        let router = admin::router(gateway.clone(), own_intents.clone(), shop_reloads.clone());
         edges.spawn(gateway::serve(
             gateway.clone(),
             admin_listener,
@@ -254,7 +262,9 @@ impl App {
             owners: tasks,
             edges,
             own_intents,
-            drain_max: config.timers.drain,
+            shop_reloads,
+            reloading,
+            drain_max,
         })
     }
 
@@ -263,6 +273,7 @@ impl App {
         let drain_max = self.drain_max;
         self.gateway.ready.store(false, Ordering::Relaxed);
         self.stop_accepting.cancel();
+        self.reloading.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_owners.cancel();

@@ -7,7 +7,7 @@ use crate::config::shop::Shop;
 use crate::config::{Config, Durability};
 use crate::flow::Shops;
 use crate::gateway::Limits;
-use crate::schedule::Roster;
+use crate::schedule::{Roster, Translation};
 use crate::{admission, dedup, flow, journal, schedule};
 
 /// Frames that are no messages may be ten times as many: pings, typing, receipts.
@@ -84,8 +84,18 @@ pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {
 pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
     let roster = |shop: &Arc<Shop>| Roster {
         shop: shop.id.clone(),
-        seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
+        seats: shop
+            .seats
+            .values()
+            .filter(|account| account.replies)
+            .map(|account| account.profile.clone())
+            .collect(),
         fallback_language: shop.fallback_language,
+        rules: shop.rules.clone(),
+        translation: shop.translation.map(|seats| Translation {
+            after: seats.after,
+            slots_kept_free: seats.slots_kept_free,
+        }),
     };
     let mut rosters: Vec<Roster> = shops.values().map(roster).collect();
     rosters.sort_by(|a, b| a.shop.cmp(&b.shop));
@@ -102,6 +112,7 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
         conversations_max: config.flow.conversations_live_max.get().div_ceil(count),
         messages_per_conversation_max: config.flow.messages_per_conversation_max.get(),
         resume_for: config.timers.resume_for,
+        greeting_wait: config.timers.greeting_wait,
         customer_silence_ask: config.timers.customer_silence_ask,
         customer_silence_close: config.timers.customer_silence_close,
         dedup: dedup::Settings {

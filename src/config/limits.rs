@@ -170,6 +170,9 @@ settings! {
         owner_silence_max: Length = "90s", "1s"..="1h";
         /// Owners that a conversation may lose before a supervisor gets it.
         hops_max: Count = "3", "1"..="20";
+        /// How long a customer who has only said hello may take to the question before being asked for
+        /// it. A greeting is not routed on.
+        greeting_wait: Length = "4s", "0ms"..="1min";
         /// Silence of a customer after which he is asked whether he is still there.
         customer_silence_ask: Length = "10min", "1s"..="24h";
         /// Silence of a customer after which the conversation closes and the slot is free.
@@ -251,6 +254,8 @@ impl Config {
                 "must be longer: a peer that pings in time is alive"),
             relation(timers.offer < timers.first_response_target, "timers.offer", "timers.first_response_target",
                 "must be shorter: a second seat has to be asked within the promise"),
+            relation(timers.greeting_wait < timers.first_response_target, "timers.greeting_wait", "timers.first_response_target",
+                "must be shorter: the question back is the first response"),
             relation(timers.customer_silence_ask < timers.customer_silence_close, "timers.customer_silence_close", "timers.customer_silence_ask",
                 "must be longer: the customer is asked before the conversation closes"),
             relation(timers.customer_silence_close <= timers.resume_for, "timers.resume_for", "timers.customer_silence_close",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 
@@ -14,6 +14,8 @@ use super::Timestamp;
 pub struct Hours {
     zone: TimeZone,
     spans: Vec<Span>,
+    /// Spans that come once, as instants.
+    once: Vec<(Timestamp, Timestamp)>,
 }
 
 /// One span of the week, for the days in `days` (bit 0 is Monday).
@@ -45,13 +47,28 @@ impl Hours {
         let zone = TimeZone::get(zone).map_err(|_| HoursError::Zone(zone.to_owned()))?;
         let spans =
             spans.iter().map(|text| Span::parse(text.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Self { zone, spans })
+        Ok(Self { zone, spans, once: Vec::new() })
     }
 
     /// Hours that never close, in UTC.
     pub fn always() -> Self {
         let spans = vec![Span { days: 0x7f, from: Time::midnight(), to: None }];
-        Self { zone: TimeZone::UTC, spans }
+        Self { zone: TimeZone::UTC, spans, once: Vec::new() }
+    }
+
+    /// Hours that are open on the given days only, each from and to a wall time in `zone`.
+    ///
+    /// # Errors
+    /// When the zone is unknown, or a wall time is before 1970 or beyond the year 9999.
+    pub fn on_dates(zone: &str, spans: &[(DateTime, DateTime)]) -> Result<Self, HoursError> {
+        let known = TimeZone::get(zone).map_err(|_| HoursError::Zone(zone.to_owned()))?;
+        let mut hours = Self { zone: known, spans: Vec::new(), once: Vec::new() };
+        for (from, to) in spans {
+            let instants = hours.instant(*from).zip(hours.instant(*to));
+            let error = || HoursError::Span(format!("{from} to {to}"));
+            hours.once.push(instants.ok_or_else(error)?);
+        }
+        Ok(hours)
     }
 
     /// The time zone that the spans are in.
@@ -93,18 +110,22 @@ impl Hours {
         Some(instant.to_zoned(self.zone.clone()))
     }
 
-    /// Every span that starts on the days around `date`, as instants.
+    /// Every span that comes once, and every weekly one that starts on the days around `date`, as
+    /// instants.
     fn around(
         &self,
         date: Date,
         days: std::ops::RangeInclusive<i32>,
     ) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
-        days.filter_map(move |offset| date.checked_add(offset.days()).ok()).flat_map(move |day| {
-            self.spans
-                .iter()
-                .filter(move |span| span.runs_on(day.weekday()))
-                .filter_map(move |span| self.instants(span, day))
-        })
+        let once = self.once.iter().copied();
+        once.chain(days.filter_map(move |offset| date.checked_add(offset.days()).ok()).flat_map(
+            move |day| {
+                self.spans
+                    .iter()
+                    .filter(move |span| span.runs_on(day.weekday()))
+                    .filter_map(move |span| self.instants(span, day))
+            },
+        ))
     }
 
     fn instants(&self, span: &Span, day: Date) -> Option<(Timestamp, Timestamp)> {
@@ -119,7 +140,7 @@ impl Hours {
 
     /// A wall time that the clock skips is taken as the instant after the gap; one that it repeats
     /// as its first occurrence.
-    fn instant(&self, local: jiff::civil::DateTime) -> Option<Timestamp> {
+    fn instant(&self, local: DateTime) -> Option<Timestamp> {
         let zoned = self.zone.to_zoned(local).ok()?;
         u64::try_from(zoned.timestamp().as_millisecond()).ok().map(Timestamp::from_millis)
     }
@@ -128,7 +149,11 @@ impl Hours {
 impl fmt::Debug for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let zone = self.zone.iana_name().unwrap_or("UTC");
-        f.debug_struct("Hours").field("zone", &zone).field("spans", &self.spans).finish()
+        f.debug_struct("Hours")
+            .field("zone", &zone)
+            .field("spans", &self.spans)
+            .field("once", &self.once)
+            .finish()
     }
 }
 
@@ -206,6 +231,18 @@ mod tests {
         let hours = Hours::parse("Europe/Berlin", &["Sun 02:30-10:00"]).expect("hours");
 
         assert_eq!(hours.next_open(at("2026-03-28T12:00:00Z")), Some(at("2026-03-29T01:30:00Z")));
+    }
+
+    #[test]
+    fn dated_spans_are_open_once_and_know_the_change_of_clocks() {
+        let wall = |text: &str| text.parse::<DateTime>().expect("a wall time");
+        let shift = (wall("2026-03-28T22:00"), wall("2026-03-29T06:00"));
+        let hours = Hours::on_dates("Europe/Berlin", &[shift]).expect("hours");
+
+        // Seven hours and not eight: the clocks go forward in that night.
+        assert_eq!(hours.next_open(at("2026-03-01T00:00:00Z")), Some(at("2026-03-28T21:00:00Z")));
+        assert_eq!(hours.span_end(at("2026-03-29T03:59:59Z")), Some(at("2026-03-29T04:00:00Z")));
+        assert_eq!(hours.next_open(at("2026-03-29T04:00:00Z")), None);
     }
 
     #[test]

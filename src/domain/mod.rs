@@ -3,16 +3,19 @@
 //! Nothing here reads a clock, draws a random number or touches a socket. Shapes that leave the
 //! process (wire frames, journal records) are built from these types in `protocol` and `journal`.
 
+mod customer;
 mod digits;
 mod event;
 mod hours;
 mod ids;
 mod language;
 mod priority;
+mod routing;
 mod seat;
 mod time;
 mod understanding;
 
+pub use customer::CustomerValue;
 pub use digits::ascii_digit;
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
 pub use hours::{Hours, HoursError};
@@ -21,7 +24,8 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use priority::Priority;
-pub use seat::{SeatProfile, SeatState};
+pub use routing::{LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step};
+pub use seat::{Proficiency, SeatProfile, SeatState};
 pub use time::Timestamp;
 pub use understanding::{
     Guess, Intent, IntentError, OwnIntent, PiiKind, PiiSpan, Sentiment, Tier, Understanding,

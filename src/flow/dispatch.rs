@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -15,12 +15,18 @@ use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, OfferAnswer};
 use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
-use crate::schedule::{Command, Decision, RefuseReason, Scheduler, SeatView, WaitingView};
+use crate::schedule::{
+    AuditCursor, Command, Decision, RefuseReason, Roster, Scheduler, SeatView, WaitingView,
+};
 
 use super::decided::refusal;
 use super::input::{Envelope, Input, Link, SeatRef};
 use super::task::Owners;
 
+/// The scheduler's promises are audited in small parts, this often and so many seats and lanes at
+/// a time: below a thousandth of a core, and 20,000 seats in two minutes.
+const AUDIT_INTERVAL: Duration = Duration::from_millis(250);
+const AUDIT_UNITS: usize = 50;
 /// Commands that one turn of the scheduler takes in.
 const BATCH_MAX: usize = 256;
 /// Conversations that the queue page shows.
@@ -48,6 +54,13 @@ pub enum Dispatch {
         frame: Option<Uuid>,
         /// What.
         command: Command,
+    },
+    /// The seats and rules of shops have changed.
+    Reload {
+        /// What they are now.
+        rosters: Vec<Roster>,
+        /// Seats that are no longer there: their sockets are closed.
+        gone: Vec<SeatRef>,
     },
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
@@ -89,8 +102,13 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         drain: CancellationToken,
     ) {
-        let mut driver = Driver { scheduler, owners, clock, metrics, lines: HashMap::new() };
+        let audited_up_to = AuditCursor::default();
+        let lines = HashMap::new();
+        let mut driver = Driver { scheduler, owners, clock, metrics, lines, audited_up_to };
         let mut batch = Vec::new();
+        let mut audit = tokio::time::interval(AUDIT_INTERVAL);
+        // A part that comes late is not made up for: the work goes first.
+        audit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let deadline = driver.scheduler.next_deadline().map(|at| clock.tokio_instant(at));
             tokio::select! {
@@ -98,12 +116,12 @@ impl Dispatcher {
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = sleep_until(deadline) => driver.on_timer(),
                 () = drain.cancelled() => return,
+                _ = audit.tick() => driver.audit(),
             }
             for (dispatch, caused_at) in batch.drain(..) {
                 driver.handle(dispatch, caused_at);
             }
-            let totals = driver.scheduler.totals();
-            driver.metrics.set(Gauge::Waiting, (totals.waiting + totals.offered) as f64);
+            driver.metrics.set(Gauge::Waiting, driver.scheduler.without_owner() as f64);
         }
     }
 }
@@ -128,12 +146,50 @@ struct Driver {
     clock: Clock,
     metrics: Arc<Metrics>,
     lines: HashMap<SeatRef, SmallVec<[Link; 1]>>,
+    audited_up_to: AuditCursor,
 }
 
 impl Driver {
     fn on_timer(&mut self) {
         let decisions = self.scheduler.on_timer(self.clock.now());
         self.carry_out(decisions, Instant::now(), None);
+    }
+
+    /// Takes new seats and rules. A seat that is gone has nothing more to hear.
+    fn reload(&mut self, rosters: Vec<Roster>, gone: &[SeatRef], caused_at: Instant) {
+        for roster in rosters {
+            let decisions = self.scheduler.reload(self.clock.now(), roster);
+            self.carry_out(decisions, caused_at, None);
+        }
+        self.audited_up_to = AuditCursor::default();
+        for seat in gone {
+            let links = self.lines.remove(seat).unwrap_or_default();
+            links.iter().for_each(|link| link.outbox.close(CloseCode::Unauthorized));
+        }
+        let connected: Vec<SeatRef> = self.lines.keys().cloned().collect();
+        for seat in connected {
+            self.sign_in_if_new(&seat, caused_at);
+            self.show_state(&seat);
+        }
+    }
+
+    /// Signs a connected seat in that has just become one that is given conversations.
+    fn sign_in_if_new(&mut self, seat: &SeatRef, caused_at: Instant) {
+        let view = self.scheduler.seat(&seat.shop, &seat.id);
+        if view.is_some_and(|view| view.state.is_none()) {
+            let (shop, id) = (seat.shop.clone(), seat.id.clone());
+            self.apply(Command::SignIn { shop, seat: id, state: SeatState::Away }, caused_at);
+        }
+    }
+
+    /// The next part of the audit that never ends. Its counter stays 0 unless the program has a
+    /// bug.
+    fn audit(&mut self) {
+        let (_, broken) = self.scheduler.audit_part(&mut self.audited_up_to, AUDIT_UNITS);
+        for promise in broken {
+            self.metrics.count(Counter::PromiseBroken);
+            tracing::error!(promise, "the scheduler has broken a promise");
+        }
     }
 
     fn handle(&mut self, dispatch: Dispatch, caused_at: Instant) {
@@ -144,6 +200,7 @@ impl Driver {
             Dispatch::FromSeat { line, frame, command } => {
                 self.wish(line, frame, command, caused_at);
             }
+            Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
                 // Nobody listens any more when the page was closed meanwhile.
@@ -164,8 +221,7 @@ impl Driver {
         links.retain(|open| open.session != link.session && !open.outbox.is_closed());
         links.push(link);
         if links.len() == 1 {
-            let (shop, id) = (seat.shop.clone(), seat.id.clone());
-            self.apply(Command::SignIn { shop, seat: id, state: SeatState::Away }, caused_at);
+            self.sign_in_if_new(&seat, caused_at);
         }
         self.show_state(&seat);
     }
@@ -182,6 +238,9 @@ impl Driver {
 
     fn wish(&mut self, line: SeatLine, frame: Option<Uuid>, command: Command, caused_at: Instant) {
         let is_state = matches!(command, Command::SetState { .. });
+        if is_state && !self.is_scheduled(&line.seat) {
+            return self.show_state(&line.seat);
+        }
         let is_decline = matches!(command, Command::Decline { .. });
         let decisions = self.scheduler.apply(self.clock.now(), command);
         let is_refused = decisions.iter().any(|d| matches!(d, Decision::Refused { .. }));
@@ -212,7 +271,7 @@ impl Driver {
                 continue;
             }
             match decision {
-                Decision::SeatState { shop, seat, .. } => {
+                Decision::SeatState { shop, seat, .. } | Decision::SlotsChanged { shop, seat } => {
                     self.show_state(&SeatRef { shop, id: seat });
                 }
                 Decision::Refused { shop, seat, reason, .. } => {
@@ -239,10 +298,21 @@ impl Driver {
         }
     }
 
+    /// Whether a seat is given conversations at all.
+    fn is_scheduled(&self, seat: &SeatRef) -> bool {
+        self.scheduler.seat(&seat.shop, &seat.id).is_some()
+    }
+
+    /// Tells a seat its state. One that only looks is away and has no slots.
     fn show_state(&self, seat: &SeatRef) {
-        let Some(view) = self.scheduler.seat(&seat.shop, &seat.id) else { return };
-        let Some(state) = view.state else { return };
-        let frame = ServerFrame::State { state, slots: view.slots, used: view.assigned };
+        let frame = match self.scheduler.seat(&seat.shop, &seat.id) {
+            None => ServerFrame::State { state: SeatState::Away, slots: 0, used: 0 },
+            Some(view) => {
+                let Some(state) = view.state else { return };
+                let used = view.assigned + view.wrapping_up;
+                ServerFrame::State { state, slots: view.slots, used }
+            }
+        };
         self.send(seat, encode(&frame).into());
     }
 

@@ -22,6 +22,7 @@ mod second_look;
 mod shard;
 mod silence;
 mod step;
+mod supervisor;
 mod task;
 mod turn;
 mod understood;

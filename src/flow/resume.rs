@@ -23,7 +23,7 @@ impl Shard {
             }
             match &conversation.stage {
                 Stage::Waiting(contact) => {
-                    turn.commands.push((Command::Arrive((**contact).clone()), caused_at));
+                    turn.commands.push((Command::Rejoin((**contact).clone()), caused_at));
                 }
                 Stage::Owned(owned) => {
                     let command = Command::Restore {
@@ -57,6 +57,11 @@ impl Shard {
                         caused_at,
                     });
                 }
+            }
+            if conversation.has_only_greeted() {
+                let greeted_at = conversation.events.last().map(|event| event.at);
+                let at = greeted_at.unwrap_or_default() + self.settings.greeting_wait;
+                self.set_alarm(&mut conversation, at);
             }
             turn.touched.push(id);
             self.conversations.insert(id, conversation);

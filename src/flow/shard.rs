@@ -41,6 +41,8 @@ pub struct Settings {
     pub messages_per_conversation_max: usize,
     /// How long a closed conversation can be resumed.
     pub resume_for: Duration,
+    /// How long a customer who has only said hello may take to the question before being asked.
+    pub greeting_wait: Duration,
     /// Silence of a customer after which the customer is asked.
     pub customer_silence_ask: Duration,
     /// Silence of a customer after which the conversation closes.
@@ -63,7 +65,8 @@ pub struct Shard {
     pub(super) conversations: AHashMap<ConversationId, Box<Conversation>>,
     pub(super) customers: AHashMap<CustomerRef, Customer>,
     pub(super) seats: AHashMap<SeatRef, SeatViews>,
-    /// When to look at a conversation again; one entry for each, looked at anew when it comes up.
+    /// When to look at a conversation again, looked at anew when it comes up. Of several entries of
+    /// one conversation only that at its `alarm_at` counts.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
     random: SmallRng,
@@ -123,6 +126,7 @@ impl Shard {
             Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
+            Input::Shops(shops) => self.shops = shops,
         }
     }
 
@@ -165,8 +169,16 @@ impl Shard {
                 self.conversations.remove(&entry.conversations.remove(oldest));
             }
         }
-        self.alarms.push(Reverse((opened.at + self.settings.customer_silence_ask, id)));
-        self.conversations.insert(id, Box::new(Conversation::new(id, opened)));
+        let at = opened.at + self.settings.customer_silence_ask;
+        let mut conversation = Box::new(Conversation::new(id, opened));
+        self.set_alarm(&mut conversation, at);
+        self.conversations.insert(id, conversation);
+    }
+
+    /// Has a conversation looked at then, and not at the instant set before.
+    pub(super) fn set_alarm(&mut self, conversation: &mut Conversation, at: Timestamp) {
+        conversation.alarm_at = at;
+        self.alarms.push(Reverse((at, conversation.id)));
     }
 
     /// Whether a conversation has no room for what clients add to it.

@@ -73,6 +73,13 @@ impl Owners {
         self.inboxes[owner].follow_up(envelope);
     }
 
+    /// Tells every owner something.
+    pub fn tell_all(&self, mut input: impl FnMut() -> Input) {
+        for inbox in self.inboxes.iter() {
+            inbox.follow_up(Envelope { caused_at: Instant::now(), input: input() });
+        }
+    }
+
     /// Whether every inbox is empty.
     pub fn are_idle(&self) -> bool {
         self.inboxes.iter().all(Inbox::is_empty)

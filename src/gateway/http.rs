@@ -52,9 +52,9 @@ pub async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
 
 /// How to sign in to the demo shop; nothing when it is not served.
 async fn demo(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Refused> {
-    let shop = gateway.shops.values().find(|shop| shop.demo);
+    let shop = gateway.shops().values().find(|shop| shop.demo).cloned();
     let shop = shop.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no demo shop here"))?;
-    Ok(Json(super::pages::demo_hints(shop)))
+    Ok(Json(super::pages::demo_hints(&shop)))
 }
 
 /// Queue and seats of the shop of a signed-in seat.
@@ -66,14 +66,21 @@ async fn queue(
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
-    let shop = match token {
-        Some(token) if matches!(token.holder, Holder::Seat(_)) => token.shop,
-        _ => return Err(Refused::new(ErrorCode::Unauthorized, "a seat's token is needed")),
+    let refused = || Refused::new(ErrorCode::Unauthorized, "a seat's token is needed");
+    let (shop, seat) = match token.map(|token| (token.shop, token.holder)) {
+        Some((shop, Holder::Seat(seat))) => (shop, seat),
+        _ => return Err(refused()),
     };
+    let shops = gateway.shops();
+    let account = shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
+    let is_supervisor = account.ok_or_else(refused)?.supervisor;
     let (reply, view) = tokio::sync::oneshot::channel();
     gateway.dispatcher.tell(Dispatch::View(shop, reply), std::time::Instant::now());
     let (waiting, seats) =
         view.await.map_err(|_| Refused::new(ErrorCode::Unavailable, "the router is stopping"))?;
-    let seats: Vec<_> = seats.into_iter().filter(|seat| seat.state.is_some()).collect();
+    let mut seats: Vec<_> = seats.into_iter().filter(|seat| seat.state.is_some()).collect();
+    if !is_supervisor {
+        seats.iter_mut().for_each(|seat| seat.conversations.clear());
+    }
     Ok(Json(json!({ "waiting": waiting, "seats": seats })))
 }

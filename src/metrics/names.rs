@@ -29,6 +29,25 @@ pub enum Counter {
     JournalFailed,
     /// Conversations that a supervisor must look at.
     Escalated,
+    /// Conversations that a supervisor gave to a seat.
+    AssignedBySupervisor,
+    /// Conversations taken from their owners, by the reason.
+    TakenBack(TakenFrom),
+    /// Conversations that ended while they waited.
+    LeftQueue,
+    /// Promises of the scheduler that its audit found broken.
+    PromiseBroken,
+    /// Attempts to load the shops anew.
+    ShopsReloaded(ShopsReload),
+}
+
+/// How loading the shops anew went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShopsReload {
+    /// They are in force.
+    Taken,
+    /// They have mistakes: the old ones stay.
+    Refused,
 }
 
 /// Who sent a message.
@@ -107,6 +126,19 @@ pub enum OfferAnswer {
     Expired,
     /// The conversation needed it no more.
     Cancelled,
+}
+
+/// Why an owner lost a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenFrom {
+    /// It lost its connection.
+    SeatGone,
+    /// It left the customer without an answer.
+    Silent,
+    /// It handed it on.
+    Transferred,
+    /// A supervisor took it.
+    Supervisor,
 }
 
 /// A histogram; all in seconds.
@@ -193,6 +225,15 @@ impl Counter {
             Self::OwnIntents(SetReload::Refused),
             Self::JournalFailed,
             Self::Escalated,
+            Self::AssignedBySupervisor,
+            Self::TakenBack(TakenFrom::SeatGone),
+            Self::TakenBack(TakenFrom::Silent),
+            Self::TakenBack(TakenFrom::Transferred),
+            Self::TakenBack(TakenFrom::Supervisor),
+            Self::LeftQueue,
+            Self::PromiseBroken,
+            Self::ShopsReloaded(ShopsReload::Taken),
+            Self::ShopsReloaded(ShopsReload::Refused),
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -286,6 +327,31 @@ impl Counter {
             ),
             Self::JournalFailed => ("tradewind_journal_failed_total", None),
             Self::Escalated => ("tradewind_schedule_escalated_total", None),
+            Self::AssignedBySupervisor => ("tradewind_schedule_assigned_by_supervisor_total", None),
+            Self::TakenBack(from) => (
+                "tradewind_schedule_taken_back_total",
+                Some((
+                    "reason",
+                    match from {
+                        TakenFrom::SeatGone => "seat_gone",
+                        TakenFrom::Silent => "silent",
+                        TakenFrom::Transferred => "transferred",
+                        TakenFrom::Supervisor => "supervisor",
+                    },
+                )),
+            ),
+            Self::LeftQueue => ("tradewind_schedule_left_queue_total", None),
+            Self::PromiseBroken => ("tradewind_schedule_promises_broken_total", None),
+            Self::ShopsReloaded(result) => (
+                "tradewind_config_shops_reloads_total",
+                Some((
+                    "result",
+                    match result {
+                        ShopsReload::Taken => "taken",
+                        ShopsReload::Refused => "refused",
+                    },
+                )),
+            ),
         }
     }
 }

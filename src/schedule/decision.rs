@@ -47,7 +47,7 @@ pub enum Decision {
     },
     /// A seat owns a conversation from now on.
     Assigned {
-        /// The offer that was accepted; `None` when no offer came before.
+        /// The offer that was accepted; `None` when a supervisor gave it to the seat.
         offer: Option<OfferId>,
         /// Which conversation.
         conversation: ConversationId,
@@ -107,6 +107,14 @@ pub enum Decision {
         /// Its state now.
         state: SeatState,
     },
+    /// Slots of a seat are in use or free though none of its conversations has changed: a
+    /// wrap-up has begun or ended.
+    SlotsChanged {
+        /// The seat's shop.
+        shop: ShopId,
+        /// Which seat.
+        seat: SeatId,
+    },
     /// A command of a seat was refused and changed nothing.
     Refused {
         /// The seat's shop.
@@ -158,6 +166,8 @@ pub enum TakeBackReason {
     Silent,
     /// The seat handed it on.
     Transferred,
+    /// A supervisor gave it to another seat.
+    Supervisor,
 }
 
 /// Why a command was refused.
@@ -172,6 +182,14 @@ pub enum RefuseReason {
     NotFound,
     /// It belongs to another seat.
     Forbidden,
+    /// The seat has it already.
+    OwnedAlready,
+    /// The seat is not at work.
+    SeatNotThere,
+    /// Every slot of the seat is in use.
+    SeatFull,
+    /// The seat does not serve the customer's region.
+    WrongRegion,
 }
 
 macro_rules! wire_names {
@@ -193,12 +211,21 @@ wire_names! {
         WaitedTooLong => "waited_too_long",
         QueueFull => "queue_full",
     }
-    TakeBackReason { SeatGone => "seat_gone", Silent => "silent", Transferred => "transferred" }
+    TakeBackReason {
+        SeatGone => "seat_gone",
+        Silent => "silent",
+        Transferred => "transferred",
+        Supervisor => "supervisor",
+    }
     RefuseReason {
         OfferExpired => "offer_expired",
         OfferTaken => "offer_taken",
         NotFound => "not_found",
         Forbidden => "forbidden",
+        OwnedAlready => "owned_already",
+        SeatNotThere => "seat_not_there",
+        SeatFull => "seat_full",
+        WrongRegion => "wrong_region",
     }
 }
 
@@ -225,6 +252,21 @@ pub enum Why {
         wanted: Language,
         /// The language used instead.
         instead: Language,
+    },
+    /// The customer spoke to this seat last.
+    KnowsCustomer,
+    /// Nobody who speaks the customer's language was free in time, so the seat answers through
+    /// translation.
+    Translated {
+        /// The customer's language.
+        wanted: Language,
+        /// What the seat reads and writes.
+        spoken: Option<Language>,
+    },
+    /// The seat is in a wider circle of the queue, which has opened by its rule; steps count from 1.
+    Widened {
+        /// Which step.
+        step: u8,
     },
     /// The seat has the skill.
     Skill(SkillId),
@@ -265,6 +307,14 @@ impl fmt::Display for Why {
             Self::NobodyThere { wanted, instead } => {
                 write!(f, "nobody for {wanted} is there, {instead} instead")
             }
+            Self::Widened { step } => write!(f, "step {step} of the queue is open"),
+            Self::KnowsCustomer => f.write_str("the customer spoke to it last"),
+            Self::Translated { wanted, spoken: Some(spoken) } => {
+                write!(f, "nobody for {wanted} is free, translated into {spoken}")
+            }
+            Self::Translated { wanted, spoken: None } => {
+                write!(f, "nobody for {wanted} is free, translated")
+            }
             Self::Skill(skill) => write!(f, "has the skill {skill}"),
             Self::Region(region) => write!(f, "serves {region}"),
             Self::Load { used, slots } => write!(f, "{used} of {slots} slots in use"),
@@ -293,7 +343,7 @@ impl Decision {
             | Self::Ticket { conversation, .. }
             | Self::TakenBack { conversation, .. }
             | Self::Escalated { conversation, .. } => Some(*conversation),
-            Self::SeatState { .. } | Self::Refused { .. } => None,
+            Self::SeatState { .. } | Self::SlotsChanged { .. } | Self::Refused { .. } => None,
         }
     }
 }

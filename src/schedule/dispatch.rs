@@ -3,31 +3,45 @@
 use std::time::Duration;
 
 use super::choice::Rank;
+use super::chosen::FirstWhy;
 use super::decision::{Decision, TicketReason, Why};
+use super::lane::{Entry, Lane};
 use super::offers::Offer;
-use super::scheduler::{Case, Scheduler, Station};
-use super::shop::{LaneNo, SeatNo, ShopNo};
+use super::rings::Ring;
+use super::scheduler::{Scheduler, Station};
+use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, Priority, SeatState};
+use crate::domain::{ConversationId, Priority, RegionId, SeatState};
 
 /// How often seats are put in order by what is asked for.
 const REPRICE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Which side looked for the other.
+/// Which side looked for the other, and in which ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     /// A person had chosen the seat.
     Chosen,
+    /// The customer spoke to the seat last.
+    Known,
     /// The conversation took the best of the free seats.
-    Seat,
+    Seat(Ring),
     /// The seat took the next of the waiting conversations.
-    Conversation,
+    Conversation(Ring),
+}
+
+impl From<FirstWhy> for Found {
+    fn from(why: FirstWhy) -> Self {
+        match why {
+            FirstWhy::Chosen => Self::Chosen,
+            FirstWhy::Known => Self::Known,
+        }
+    }
 }
 
 impl Scheduler {
     /// Finds a place for a conversation that has none: a seat, else a lane, else a ticket.
     pub(super) fn place(&mut self, conversation: ConversationId) {
-        if self.place_with_chosen_seat(conversation) {
+        if self.place_with_first_seat(conversation) {
             return;
         }
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
@@ -46,18 +60,30 @@ impl Scheduler {
         if let Err(opens_at) = shop.reach(lane_no, self.now + self.settings.promise) {
             return self.ticket(conversation, TicketReason::Hours, opens_at);
         }
-        if let Some(seat) = self.find_seat(case, lane_no) {
-            return self.offer(conversation, seat, Found::Seat);
+        if let Some((seat, ring)) = self.seat_for(conversation, lane_no) {
+            return self.offer(conversation, seat, Found::Seat(ring));
         }
         let gives_up_at = waits_since + self.settings.queue_wait_max;
         if gives_up_at <= self.now {
             return self.ticket(conversation, TicketReason::WaitedTooLong, None);
         }
-        if is_new && self.shops[shop_no].waiting >= self.settings.waiting_max {
+        if is_new && self.is_full(shop_no, lane_no) {
             return self.ticket(conversation, TicketReason::QueueFull, None);
         }
         self.line_up(conversation, lane_no);
         self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
+    }
+
+    /// Whether a shop, or the queue of a lane, has as many waiting conversations as it may.
+    fn is_full(&self, shop_no: ShopNo, lane_no: LaneNo) -> bool {
+        let shop = &self.shops[shop_no];
+        let skill = &shop.lanes[lane_no].key.skill;
+        let limit = shop.rules.queues.get(skill).and_then(|queue| queue.waiting_max);
+        let lined_up = || {
+            let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
+            lanes.filter(|lane| lane.key.skill == *skill).map(Lane::len).sum::<usize>()
+        };
+        shop.waiting >= self.settings.waiting_max || limit.is_some_and(|limit| lined_up() >= limit)
     }
 
     /// What is asked for has changed: the seats are put in order anew.
@@ -73,23 +99,12 @@ impl Scheduler {
         case.station = Station::Lane(lane_no);
         case.admitted = true;
         case.barred.retain(|(_, until)| *until > now);
-        let bar_ends = case.barred.iter().map(|(_, until)| *until).min();
         let (shop_no, entry, priority) = (case.shop, case.entry(), case.contact.priority);
         let shop = &mut self.shops[shop_no];
         shop.waiting += 1;
         shop.waiting_lanes.insert(lane_no);
         shop.lanes[lane_no].insert(priority, entry);
-        if let Some(at) = bar_ends {
-            self.timers.set(Timer::BarEnds(conversation), at);
-        }
-        let lane = &shop.lanes[lane_no];
-        let after = self.settings.fallback_after;
-        if let Some(at) = lane.fallback_opens_at(entry.arrived_at, after)
-            && at > now
-            && !lane.fallback.is_empty()
-        {
-            self.timers.set(Timer::FallbackOpens(conversation), at);
-        }
+        self.wake_up_later(conversation, lane_no);
         self.tell_place(conversation);
         let lane = &self.shops[shop_no].lanes[lane_no];
         let claim = entry.claim(priority);
@@ -97,83 +112,39 @@ impl Scheduler {
             // It has moved others back.
             self.mark_untold(shop_no, lane_no);
         }
-    }
-
-    /// Offers to the seat that a person chose, or keeps the conversation for it while it is there
-    /// and its time runs. Gives whether that settled it.
-    fn place_with_chosen_seat(&mut self, conversation: ConversationId) -> bool {
-        let now = self.now;
-        let case = self.case_mut(conversation);
-        let Some((seat_no, until)) = case.only else { return false };
-        let refused = case.last_refusal == Some(seat_no) && case.is_barred(seat_no, now);
-        let (shop_no, region) = (case.shop, case.contact.region.clone());
         let shop = &self.shops[shop_no];
-        let serves = shop.index.serves(seat_no, region.as_ref());
-        if refused || until <= now || !serves || !shop.seats[seat_no].is_present() {
-            self.case_mut(conversation).only = None;
-            return false;
+        if shop.has_just_opened(&shop.lanes[lane_no]) {
+            self.lane_opens(shop_no, lane_no);
         }
-        if shop.index.is_free(seat_no) {
-            self.offer(conversation, seat_no, Found::Chosen);
-            return true;
-        }
-        let case = self.case_mut(conversation);
-        case.station = Station::Kept(seat_no);
-        case.admitted = true;
-        let kept = (case.contact.priority, case.entry());
-        let shop = &mut self.shops[shop_no];
-        shop.seats[seat_no].kept.push(kept);
-        shop.waiting += 1;
-        self.timers.set(Timer::KeptEnds(conversation), until);
-        self.tell_place(conversation);
-        true
-    }
-
-    /// The chosen seat's time is over: whoever has the skill may take it.
-    pub(super) fn kept_ends(&mut self, conversation: ConversationId) {
-        self.leave_station(conversation);
-        self.case_mut(conversation).only = None;
-        self.place(conversation);
     }
 
     /// A rule that held a waiting conversation back has come to its end.
     pub(super) fn try_again(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         let Station::Lane(lane_no) = case.station else { return };
-        if let Some(seat) = self.find_seat(case, lane_no) {
+        if let Some((seat, ring)) = self.seat_for(conversation, lane_no) {
             self.leave_station(conversation);
-            return self.offer(conversation, seat, Found::Seat);
+            return self.offer(conversation, seat, Found::Seat(ring));
         }
-        let now = self.now;
-        let next = case.barred.iter().map(|(_, until)| *until).filter(|until| *until > now).min();
-        if let Some(at) = next {
-            self.timers.set(Timer::BarEnds(conversation), at);
+        if matches!(self.case(conversation).station, Station::Lane(_)) {
+            self.wake_up_later(conversation, lane_no);
         }
     }
 
-    /// The best free seat for a conversation of a lane. The last seat that did not keep it comes
-    /// only when there is no other.
-    fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<SeatNo> {
+    /// Sets the timers at which a waiting conversation may find a seat that it may not have now.
+    fn wake_up_later(&mut self, conversation: ConversationId, lane_no: LaneNo) {
+        let case = self.case(conversation);
         let shop = &self.shops[case.shop];
-        let lane = &shop.lanes[lane_no];
-        let opens_at =
-            lane.fallback_opens_at(case.contact.arrived_at, self.settings.fallback_after);
-        let ring = match opens_at {
-            None => &lane.native_by_price,
-            Some(at) if at <= self.now => &lane.fallback_by_price,
-            Some(_) => return None,
-        };
-        let mut passed_over: Vec<SeatNo> = case
-            .barred
-            .iter()
-            .filter(|(_, until)| *until > self.now)
-            .map(|(seat, _)| *seat)
-            .collect();
-        let barred = passed_over.len();
-        passed_over.extend(case.last_refusal);
-        shop.index
-            .choose(ring, &passed_over)
-            .or_else(|| shop.index.choose(ring, &passed_over[..barred]))
+        let bars = case.barred.iter().map(|(_, until)| *until);
+        let bar_ends_at = bars.filter(|until| *until > self.now).min();
+        let arrived_at = case.contact.arrived_at;
+        let ring_opens_at = self.next_ring_at(shop, &shop.lanes[lane_no], arrived_at);
+        if let Some(at) = bar_ends_at {
+            self.timers.set(Timer::BarEnds(conversation), at);
+        }
+        if let Some(at) = ring_opens_at {
+            self.timers.set(Timer::RingOpens(conversation), at);
+        }
     }
 
     /// Gives a seat all that it has room for.
@@ -185,67 +156,96 @@ impl Scheduler {
         }
     }
 
-    /// The conversation that a free seat should take: of the heads of its lanes and of what is
-    /// kept for it, the one with the lowest rank.
-    fn next_for(&self, shop_no: ShopNo, seat_no: SeatNo) -> Option<(ConversationId, Found)> {
+    /// The conversation that a free seat should take: what it could take in a language that it
+    /// speaks, else one that waits for translation.
+    fn next_for(&self, shop: ShopNo, seat: SeatNo) -> Option<(ConversationId, Found)> {
+        self.next_own(shop, seat).or_else(|| self.next_to_translate(shop, seat))
+    }
+
+    /// Of the heads of a seat's lanes and of what is kept for it, the one with the lowest rank.
+    pub(super) fn next_own(
+        &self,
+        shop_no: ShopNo,
+        seat_no: SeatNo,
+    ) -> Option<(ConversationId, Found)> {
         let shop = &self.shops[shop_no];
         let seat = &shop.seats[seat_no];
-        let mut best: Option<(Rank, ConversationId, Found)> = None;
-        let mut consider = |rank: Rank, conversation, found| {
-            if best.is_none_or(|(lowest, ..)| rank < lowest) {
-                best = Some((rank, conversation, found));
-            }
-        };
-        let age_bound = self.settings.age_bound;
-        for (priority, entry) in &seat.kept {
-            let rank = entry.claim(*priority).rank(self.now, age_bound);
-            consider(rank, entry.conversation, Found::Chosen);
+        let kept = seat.kept.iter().map(|(priority, entry)| {
+            let rank = entry.claim(*priority).rank(self.now, self.settings.age_bound);
+            let first = self.case(entry.conversation).first.expect("it waits for a first seat");
+            (rank, entry.conversation, Found::from(first.why))
+        });
+        let native = seat.native_lanes.iter_common(&shop.waiting_lanes, 0);
+        let native = native.filter_map(|lane| self.head(shop, lane, Ring::Native, seat_no));
+        let fallback = seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0);
+        let fallback = fallback.filter_map(|lane| self.head(shop, lane, Ring::Fallback, seat_no));
+        let steps = seat.step_lanes.iter_common(&shop.waiting_lanes, 0);
+        let steps = steps
+            .filter_map(|lane| self.head(shop, lane, shop.lanes[lane].step_of(seat_no)?, seat_no));
+        let all = kept.chain(native).chain(steps).chain(fallback);
+        let next = all.min_by_key(|(rank, ..)| *rank)?;
+        Some((next.1, next.2))
+    }
+
+    /// Of the lanes that a seat does not speak and may help out in, the head with the lowest rank.
+    fn next_to_translate(
+        &self,
+        shop_no: ShopNo,
+        seat_no: SeatNo,
+    ) -> Option<(ConversationId, Found)> {
+        let shop = &self.shops[shop_no];
+        if shop.translation.is_none() || !shop.has_room_to_translate(seat_no) {
+            return None;
         }
-        for lane_no in seat.native_lanes.iter_common(&shop.waiting_lanes, 0) {
-            for priority in Priority::ALL {
-                let mut queue = shop.lanes[lane_no].queue(priority).iter();
-                if let Some(head) = queue.find(|entry| self.may_take(entry.conversation, seat_no)) {
-                    let rank = head.claim(priority).rank(self.now, age_bound);
-                    consider(rank, head.conversation, Found::Conversation);
-                }
-            }
-        }
-        for lane_no in seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0) {
-            let lane = &shop.lanes[lane_no];
-            for priority in Priority::ALL {
-                let opened = lane.queue(priority).iter().take_while(|entry| {
-                    let after = self.settings.fallback_after;
-                    let opens_at = lane.fallback_opens_at(entry.arrived_at, after);
-                    opens_at.is_some_and(|at| at <= self.now)
-                });
-                let mut opened = opened.filter(|entry| self.may_take(entry.conversation, seat_no));
-                if let Some(head) = opened.next() {
-                    let rank = head.claim(priority).rank(self.now, age_bound);
-                    consider(rank, head.conversation, Found::Conversation);
-                }
-            }
-        }
-        best.map(|(_, conversation, found)| (conversation, found))
+        let lanes = shop.waiting_lanes.iter();
+        let next = lanes
+            .filter(|lane| shop.helps(&shop.lanes[*lane], seat_no))
+            .filter_map(|lane| self.head(shop, lane, Ring::Translated, seat_no))
+            .min_by_key(|(rank, ..)| *rank)?;
+        Some((next.1, next.2))
+    }
+
+    /// The first of a lane that a seat may take in a ring.
+    fn head(
+        &self,
+        shop: &Shop,
+        lane_no: LaneNo,
+        ring: Ring,
+        seat: SeatNo,
+    ) -> Option<(Rank, ConversationId, Found)> {
+        let lane = &shop.lanes[lane_no];
+        let heads = Priority::ALL.into_iter().filter_map(|priority| {
+            // Rings open in the order of arrival, so what comes after a closed one is closed too.
+            let open = |entry: &&Entry| self.is_open(shop, lane, ring, entry.arrived_at);
+            let mut queue = lane.queue(priority).iter().take_while(open);
+            let head = queue.find(|entry| self.may_take(entry.conversation, seat))?;
+            let rank = head.claim(priority).rank(self.now, self.settings.age_bound);
+            Some((rank, head.conversation, Found::Conversation(ring)))
+        });
+        heads.min_by_key(|(rank, ..)| *rank)
     }
 
     fn may_take(&self, conversation: ConversationId, seat: SeatNo) -> bool {
         !self.case(conversation).is_barred(seat, self.now)
     }
 
-    /// The last seat of a lane's own language has been gone for long enough: those who wait look
-    /// for a seat of the fallback, in their order.
-    pub(super) fn lane_fallback_opens(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
+    /// A ring of a lane has opened for more than one who waits: they look for a seat, in their
+    /// order, until there is none.
+    pub(super) fn lane_opens(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
         let lane = &self.shops[shop_no].lanes[lane_no];
         let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
         for conversation in order {
-            let shop = &self.shops[shop_no];
-            let lane = &shop.lanes[lane_no];
-            if lane.native_present > 0 || !shop.index.any_free(&lane.fallback_by_price) {
-                return;
+            if !matches!(self.case(conversation).station, Station::Lane(_)) {
+                continue;
             }
-            if let Some(seat) = self.find_seat(self.case(conversation), lane_no) {
-                self.leave_station(conversation);
-                self.offer(conversation, seat, Found::Seat);
+            match self.seat_for(conversation, lane_no) {
+                Some((seat, ring)) => {
+                    self.leave_station(conversation);
+                    self.offer(conversation, seat, Found::Seat(ring));
+                }
+                // Who is barred from the only free seat does not hold up those behind.
+                None if self.case(conversation).barred.is_empty() => return,
+                None => {}
             }
         }
     }
@@ -264,7 +264,7 @@ impl Scheduler {
     }
 
     /// Asks a free seat to take a conversation that has left its place.
-    fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
+    pub(super) fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
         let why = self.reasons(conversation, seat_no, found);
         let case = self.case(conversation);
         let shop_no = case.shop;
@@ -272,11 +272,19 @@ impl Scheduler {
             self.now.since(case.contact.arrived_at).as_millis() as u64,
             case.contact.arrived_at + self.settings.first_response_target,
         );
-        let expires_at = self.now + self.settings.offer_ttl;
+        let mut expires_at = self.now + self.settings.offer_ttl;
+        if let (Found::Known, Some(first)) = (found, case.first) {
+            expires_at = expires_at.min(first.until);
+        }
         let offer = self.offers.open(Offer {
             conversation,
             shop: shop_no,
             seat: seat_no,
+            ring: match found {
+                Found::Chosen => None,
+                Found::Known => Some(Ring::Native),
+                Found::Seat(ring) | Found::Conversation(ring) => Some(ring),
+            },
             made_at: self.now,
         });
         let case = self.case_mut(conversation);
@@ -309,11 +317,14 @@ impl Scheduler {
         debug_assert_eq!(seat.state, Some(SeatState::Ready), "only a ready seat is asked");
 
         let mut why = Vec::with_capacity(6);
+        let wanted = contact.language;
         if found == Found::Chosen {
             why.push(Why::Chosen);
         } else {
-            let wanted = contact.language;
-            why.push(if seat.profile.languages.contains(&wanted) {
+            let translated = [Found::Seat, Found::Conversation].map(|by| by(Ring::Translated));
+            why.push(if translated.contains(&found) {
+                Why::Translated { wanted, spoken: seat.profile.languages.first().copied() }
+            } else if seat.profile.languages.contains(&wanted) {
                 Why::Speaks(wanted)
             } else {
                 let instead = shop.fallback().expect("only the fallback replaces a language");
@@ -323,16 +334,24 @@ impl Scheduler {
                     Why::NobodySpeaks { wanted, instead }
                 }
             });
+            match found {
+                Found::Known => why.push(Why::KnowsCustomer),
+                Found::Seat(Ring::Step(no)) | Found::Conversation(Ring::Step(no)) => {
+                    why.push(Why::Widened { step: no as u8 + 1 });
+                }
+                _ => {}
+            }
             why.push(Why::Skill(contact.skill.clone()));
-            why.extend(contact.region.clone().map(Why::Region));
+            let serves = |region: &RegionId| shop.index.serves(seat_no, Some(region));
+            why.extend(contact.region.clone().filter(serves).map(Why::Region));
         }
         let (used, slots) = (seat.used() as u8, seat.profile.slots.get());
         why.push(Why::Load { used, slots });
-        if found == Found::Seat {
+        if matches!(found, Found::Seat(_)) {
             why.push(Why::MostSpecialised);
         } else if case.claim().is_aged(self.now, self.settings.age_bound) {
             why.push(Why::AgeBound);
-        } else if found == Found::Conversation {
+        } else if matches!(found, Found::Conversation(_)) {
             why.push(Why::NextInLine { priority: contact.priority });
         }
         if case.times_refused > 0 {

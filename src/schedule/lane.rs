@@ -6,13 +6,16 @@ use std::time::Duration;
 use super::bitset::Bitset;
 use super::choice::{Claim, Rank};
 use super::index::{ByPrice, SeatIndex};
-use crate::domain::{ConversationId, Language, Priority, RegionId, SkillId, Timestamp};
+use super::rings::Ring;
+use crate::domain::{ConversationId, Language, Priority, RegionId, Select, SkillId, Timestamp};
 
 /// What tells one lane from another. Bounded by the words of the roster: a language that nobody
-/// speaks is replaced by the fallback, and regions that no seat names share one key.
+/// speaks is replaced by the fallback, or by none where only translation helps, and regions that
+/// no seat names share one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
-    pub language: Language,
+    /// `None` stands for every language that no seat speaks.
+    pub language: Option<Language>,
     pub skill: SkillId,
     pub region: LaneRegion,
 }
@@ -69,6 +72,13 @@ impl Queue {
     }
 }
 
+/// The seats of one step.
+#[derive(Clone, Debug)]
+pub(super) struct Circle {
+    pub seats: Bitset,
+    pub by_price: ByPrice,
+}
+
 /// The waiting conversations of one key and the seats that can take them.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
@@ -79,6 +89,15 @@ pub(super) struct Lane {
     pub fallback: Bitset,
     pub native_by_price: ByPrice,
     pub fallback_by_price: ByPrice,
+    /// Those of `native` that have every skill that is preferred; empty where none is.
+    pub preferred_by_price: ByPrice,
+    preferred: Bitset,
+    /// The wider circles of seats of the lane's language, each without those before it.
+    pub steps: Vec<Circle>,
+    /// Which of several free seats is asked.
+    pub select: Select,
+    /// The seats that could help out through translation, where the shop allows it.
+    pub helpers: Option<usize>,
     /// How many of `native` are at work.
     pub native_present: usize,
     /// When the last of them left; they often come back within seconds.
@@ -91,6 +110,10 @@ pub(super) struct Lane {
 impl Lane {
     pub fn new(key: LaneKey, native: Bitset, fallback: Bitset, now: Timestamp) -> Self {
         Self {
+            preferred_by_price: ByPrice::default(),
+            preferred: Bitset::default(),
+            steps: Vec::new(),
+            select: Select::default(),
             native_present: 0,
             native_gone_at: now,
             key,
@@ -98,6 +121,7 @@ impl Lane {
             fallback,
             native_by_price: ByPrice::default(),
             fallback_by_price: ByPrice::default(),
+            helpers: None,
             slots_share: None,
             queues: Default::default(),
         }
@@ -107,6 +131,29 @@ impl Lane {
     pub fn set_order(&mut self, index: &SeatIndex) {
         self.native_by_price = index.by_price(&self.native);
         self.fallback_by_price = index.by_price(&self.fallback);
+        self.preferred_by_price = index.by_price(&self.preferred);
+        for step in &mut self.steps {
+            step.by_price = index.by_price(&step.seats);
+        }
+    }
+
+    /// Sets which of its seats come first, which of them is asked, and the wider circles.
+    pub fn set_rules(&mut self, select: Select, preferred: Bitset, steps: Vec<Bitset>) {
+        self.select = select;
+        self.preferred = preferred;
+        let circle = |seats| Circle { seats, by_price: ByPrice::default() };
+        self.steps = steps.into_iter().map(circle).collect();
+    }
+
+    /// The rings that it has, the narrowest first.
+    pub fn rings(&self) -> impl Iterator<Item = Ring> + use<> {
+        let steps = (0..self.steps.len()).map(Ring::Step);
+        std::iter::once(Ring::Native).chain(steps).chain([Ring::Fallback, Ring::Translated])
+    }
+
+    /// The first of the wider circles that a seat is in.
+    pub fn step_of(&self, seat: usize) -> Option<Ring> {
+        self.steps.iter().position(|step| step.seats.contains(seat)).map(Ring::Step)
     }
 
     /// Seats that work for the lane now: those of its language if one of them is there, else those
@@ -116,9 +163,10 @@ impl Lane {
     }
 
     /// When the fallback opens for one who has arrived then; `None` while a seat of the lane's
-    /// own language is at work.
+    /// own language is at work, and where there is no fallback.
     pub fn fallback_opens_at(&self, arrived_at: Timestamp, after: Duration) -> Option<Timestamp> {
-        (self.native_present == 0).then(|| arrived_at.max(self.native_gone_at) + after)
+        let stands_in = self.native_present == 0 && !self.fallback.is_empty();
+        stands_in.then(|| arrived_at.max(self.native_gone_at) + after)
     }
 
     pub fn len(&self) -> usize {
@@ -188,7 +236,7 @@ mod tests {
 
     fn lane_of(waiting: &[(Priority, u64)]) -> Lane {
         let key = LaneKey {
-            language: Language::ENGLISH,
+            language: Some(Language::ENGLISH),
             skill: SkillId::from("orders"),
             region: LaneRegion::Any,
         };

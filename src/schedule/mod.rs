@@ -9,10 +9,14 @@
 //! **Invariants**
 //! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
 //!   owned by one seat. Fences only rise.
-//! - Assigned and offered slots of a seat never exceed its slots.
+//! - Assigned, offered and wrapped-up slots of a seat never exceed its slots.
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
-//!   asked alone for two offer times, the fallback language opens after a stated wait.
+//!   asked alone for two offer times and one that the customer knows for at most 5 s, a slot is
+//!   wrapped up for a stated time, a step of a queue opens by its rule (a step may say none of its
+//!   own end: `longer_than` is open or shut by what waits), the fallback language opens after a
+//!   stated wait, and so does
+//!   translation, which a seat takes only while it keeps some slots free for its own languages.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
 //! - The same commands at the same instants give the same decisions, byte for byte.
@@ -34,6 +38,7 @@
 mod audit;
 mod bitset;
 mod choice;
+mod chosen;
 mod command;
 mod decision;
 mod dispatch;
@@ -45,17 +50,22 @@ mod owners;
 mod places;
 mod presence;
 mod prices;
+mod reload;
+mod rings;
 mod scheduler;
 mod settings;
 mod shop;
 mod timers;
 mod views;
+mod wrap_up;
 
+pub use audit::AuditCursor;
 pub use bitset::Bitset;
 pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
+pub use rings::Translation;
 pub use scheduler::Scheduler;
 pub use settings::{Roster, Settings};
 pub use views::{SeatView, Totals, WaitingView};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Decision, RefuseReason, WithdrawReason};
-use super::scheduler::{Ownership, Scheduler, Station};
+use super::rings::Ring;
+use super::scheduler::{Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, OfferId, SeatId, SeatState, ShopId, Timestamp};
@@ -17,6 +18,8 @@ pub(super) struct Offer {
     pub conversation: ConversationId,
     pub shop: ShopNo,
     pub seat: SeatNo,
+    /// The ring in which the seat was found; `None` when a person chose it.
+    pub ring: Option<Ring>,
     pub made_at: Timestamp,
 }
 
@@ -67,6 +70,21 @@ impl Offers {
         offer
     }
 
+    /// Writes the new numbers of a shop's seats. A closed offer of a seat that is gone is forgotten.
+    pub fn renumber(&mut self, shop: ShopNo, numbers: &[Option<SeatNo>]) {
+        for offer in self.open.values_mut().filter(|offer| offer.shop == shop) {
+            offer.seat = numbers[offer.seat].expect("a seat that is gone is asked nothing");
+        }
+        self.past.retain(|_, past| {
+            if past.offer.shop != shop {
+                return true;
+            }
+            let number = numbers[past.offer.seat];
+            past.offer.seat = number.unwrap_or(past.offer.seat);
+            number.is_some()
+        });
+    }
+
     /// Start time and a count, in a version 8 layout: the same commands give the same ids.
     fn next_id(&mut self) -> OfferId {
         self.count += 1;
@@ -97,30 +115,10 @@ impl Scheduler {
         let Some((shop_no, seat_no)) = self.answerable(&shop_id, &seat_id, id) else { return };
         let Offer { conversation, .. } = self.offers.close(id, true);
         self.timers.clear(Timer::OfferExpires(id));
-        self.last_fence += 1;
-        let owned =
-            Ownership { seat: seat_no, fence: self.last_fence, since: self.now, replied: false };
         let seat = &mut self.shops[shop_no].seats[seat_no];
         seat.unanswered = 0;
         seat.offers.remove(&id);
-        seat.owned.insert(conversation);
-        let case = self.case_mut(conversation);
-        case.station = Station::Owned(owned);
-        case.only = None;
-        case.barred.clear();
-        case.last_refusal = None;
-        case.times_refused = 0;
-        case.told = None;
-        // The customer still waits for the first word of this owner.
-        let silent_at = self.now + self.settings.owner_silence;
-        self.timers.set(Timer::OwnerSilent(conversation), silent_at);
-        self.decisions.push(Decision::Assigned {
-            offer: Some(id),
-            conversation,
-            shop: shop_id,
-            seat: seat_id,
-            fence: owned.fence,
-        });
+        self.own(conversation, seat_no, Some(id));
     }
 
     pub(super) fn decline(&mut self, shop_id: ShopId, seat_id: SeatId, id: OfferId) {
@@ -134,7 +132,7 @@ impl Scheduler {
 
     /// The seat did not answer. After some such offers in a row it is set away: nobody sits there.
     pub(super) fn offer_expires(&mut self, id: OfferId) {
-        let Offer { conversation, shop, seat: seat_no, made_at } =
+        let Offer { conversation, shop, seat: seat_no, made_at, .. } =
             *self.offers.get(id).expect("the timer of an offer ends with it");
         self.withdraw(id, WithdrawReason::Expired);
         self.was_refused(conversation, seat_no);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::bitset::Bitset;
 use super::decision::Decision;
 use super::expected_wait;
 use super::scheduler::{Case, Scheduler, Station};
-use super::shop::{LaneNo, Shop, ShopNo};
+use super::shop::{LaneNo, Seat, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
 use crate::domain::{ConversationId, SeatId, ShopId, Timestamp, WaitReason};
@@ -185,7 +186,7 @@ impl Scheduler {
         let lane_no = match case.station {
             Station::Lane(lane_no) => lane_no,
             Station::Kept(_) => {
-                let until = case.only.map_or(self.now, |(_, until)| until);
+                let until = case.first.map_or(self.now, |first| first.until);
                 return News::first(until.since(self.now).as_secs(), WaitReason::Capacity);
             }
             Station::Moving | Station::Offered(_) | Station::Owned(_) => {
@@ -248,7 +249,8 @@ impl Scheduler {
 
     /// One seat of a shop.
     pub fn seat(&self, shop: &ShopId, seat: &SeatId) -> Option<SeatView> {
-        self.seats(shop).into_iter().find(|view| view.seat == *seat)
+        let (shop, seat) = self.seat_numbers(shop, seat)?;
+        Some(self.shops[shop].seats[seat].view())
     }
 
     /// The seats of a shop by name.
@@ -256,19 +258,23 @@ impl Scheduler {
         let Some(shop) = self.shop_no(shop).map(|shop_no| &self.shops[shop_no]) else {
             return Vec::new();
         };
-        let view = |seat_no| {
-            let seat: &super::shop::Seat = &shop.seats[seat_no];
-            SeatView {
-                seat: seat.profile.id.clone(),
-                state: seat.state,
-                on_shift: seat.on_shift,
-                assigned: seat.owned.len() as u32,
-                offered: seat.offers.len() as u32,
-                slots: seat.slots() as u32,
-                languages: seat.profile.languages.clone(),
-            }
-        };
-        shop.seats_by_name().map(view).collect()
+        shop.seats_by_name().map(|seat_no| shop.seats[seat_no].view()).collect()
+    }
+}
+
+impl Seat {
+    fn view(&self) -> SeatView {
+        SeatView {
+            seat: self.profile.id.clone(),
+            state: self.state,
+            on_shift: self.on_shift,
+            assigned: (self.owned.len() * self.weight()) as u32,
+            conversations: self.owned.iter().copied().collect(),
+            offered: (self.offers.len() * self.weight()) as u32,
+            wrapping_up: (self.wrapping.len() * self.weight()) as u32,
+            slots: self.slots() as u32,
+            languages: self.profile.languages.clone(),
+        }
     }
 }
 
@@ -286,7 +292,8 @@ impl Shop {
         let waiting = lane.len().max(1);
         let slots = lane.ring().iter_common(&self.present, 0).map(|seat_no| {
             let all = self.lined_up[seat_no].max(waiting);
-            self.seats[seat_no].slots() as f64 * waiting as f64 / all as f64
+            let seat = &self.seats[seat_no];
+            (seat.slots() / seat.weight()) as f64 * waiting as f64 / all as f64
         });
         slots.sum()
     }
@@ -294,13 +301,17 @@ impl Shop {
     /// What the conversations of a lane wait for.
     fn wait_reason(&self, lane: LaneNo) -> WaitReason {
         let lane = &self.lanes[lane];
-        let speakers = self.index.speakers(lane.key.language);
-        if !lane.native.meets(&self.on_shift) && !lane.fallback.meets(&self.on_shift) {
+        let speakers = lane.key.language.and_then(|language| self.index.speakers(language));
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
+        let on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
+        let wider = lane.steps.iter().map(|step| &step.seats).chain(helpers);
+        if ![&lane.native, &lane.fallback].into_iter().chain(wider).any(on_shift) {
             return WaitReason::Hours;
         }
         let fallback_is_busy =
             lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback_by_price);
-        if lane.native_present > 0 || fallback_is_busy {
+        let could_translate = helpers.is_some_and(|seats| seats.meets(&self.present));
+        if lane.native_present > 0 || fallback_is_busy || could_translate {
             WaitReason::Capacity
         } else if speakers.is_some_and(|speakers| speakers.meets(&self.present)) {
             WaitReason::Skill

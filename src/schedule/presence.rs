@@ -16,6 +16,7 @@ impl Scheduler {
             for conversation in &seat.owned {
                 self.timers.clear(Timer::GraceEnds(*conversation));
             }
+            self.shops[shop].index.mark_signed_in(seat_no, self.now);
         }
         self.enter_state(shop, seat_no, state);
     }
@@ -33,6 +34,7 @@ impl Scheduler {
     fn enter_state(&mut self, shop: ShopNo, seat_no: SeatNo, state: SeatState) {
         if state == SeatState::Ready {
             self.shops[shop].seats[seat_no].unanswered = 0;
+            self.clear_wrap_up(shop, seat_no);
         }
         let freed = self.change_state(shop, seat_no, state);
         self.place_in_order(freed);
@@ -66,6 +68,7 @@ impl Scheduler {
         if self.shops[shop].seats[seat_no].state.take().is_none() {
             return;
         }
+        self.clear_wrap_up(shop, seat_no);
         self.seat_changed(shop, seat_no);
         let mut moving = self.withdraw_all(shop, seat_no, WithdrawReason::SeatGone);
         moving.extend(self.drop_kept(shop, seat_no));
@@ -89,7 +92,7 @@ impl Scheduler {
         }
     }
 
-    fn withdraw_all(
+    pub(super) fn withdraw_all(
         &mut self,
         shop: ShopNo,
         seat_no: SeatNo,
@@ -110,7 +113,7 @@ impl Scheduler {
         let kept: Vec<_> = kept.iter().map(|(_, entry)| entry.conversation).collect();
         for conversation in &kept {
             self.leave_station(*conversation);
-            self.case_mut(*conversation).only = None;
+            self.case_mut(*conversation).first = None;
         }
         kept
     }
@@ -122,7 +125,7 @@ impl Scheduler {
         moving.into_iter().for_each(|conversation| self.place(conversation));
     }
 
-    fn sort_by_arrival(&self, conversations: &mut [ConversationId]) {
+    pub(super) fn sort_by_arrival(&self, conversations: &mut [ConversationId]) {
         conversations.sort_by_key(|conversation| {
             let case = self.case(*conversation);
             (case.contact.arrived_at, case.seq)
@@ -140,7 +143,7 @@ impl Scheduler {
     }
 
     /// Sets whether the seat is on shift, and the timer for the next change.
-    fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
+    pub(super) fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
         let seat = &mut self.shops[shop].seats[seat_no];
         let ends_at = seat.profile.hours.span_end(self.now);
         seat.on_shift = ends_at.is_some();
@@ -179,7 +182,8 @@ impl Scheduler {
         for lane_no in self.shops[shop_no].refresh(seat_no) {
             let lane = &mut self.shops[shop_no].lanes[lane_no];
             lane.native_gone_at = self.now;
-            if !lane.is_empty() && !lane.fallback.is_empty() {
+            let is_wider = !lane.fallback.is_empty() || !lane.steps.is_empty();
+            if is_wider && !lane.is_empty() {
                 self.timers.set(Timer::LaneFallbackOpens(shop_no, lane_no), opens_at);
             }
         }

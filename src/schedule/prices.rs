@@ -30,13 +30,24 @@ const WINDOW_MS: u64 = 8 * 60_000;
 const HANDLING_MS: u64 = 240_000;
 
 impl Demand {
-    /// Counts a new conversation, in the language in which it will be answered.
-    pub fn count(&mut self, contact: &Contact, language: Language) {
-        *self.languages.entry(language).or_default() += ONE;
+    /// Counts a new conversation, in the language in which it will be answered; `None` when no
+    /// seat speaks it.
+    pub fn count(&mut self, contact: &Contact, language: Option<Language>) {
+        if let Some(language) = language {
+            *self.languages.entry(language).or_default() += ONE;
+        }
         *self.skills.entry(contact.skill.clone()).or_default() += ONE;
         if let Some(region) = &contact.region {
             *self.regions.entry(region.clone()).or_default() += ONE;
         }
+    }
+
+    /// Forgets what no seat has any more.
+    pub fn keep_known<'a>(&mut self, seats: impl Iterator<Item = &'a SeatProfile> + Clone) {
+        let supply = Supply::of(seats);
+        self.languages.retain(|language, _| supply.languages.contains_key(language));
+        self.skills.retain(|skill, _| supply.skills.contains_key(skill));
+        self.regions.retain(|region, _| supply.regions.contains_key(region));
     }
 
     /// Forgets an eighth, and what is nearly forgotten altogether. Gives whether anything is left.
@@ -121,13 +132,14 @@ mod tests {
     use std::num::NonZeroU8;
 
     use super::*;
-    use crate::domain::{ConversationId, Hours, Priority, SeatId, ShopId, Timestamp};
+    use crate::domain::{ConversationId, Hours, Priority, Proficiency, SeatId, ShopId, Timestamp};
 
     fn seat(languages: &[&str], slots: u8) -> SeatProfile {
         SeatProfile {
             id: SeatId::from("seat"),
             languages: languages.iter().map(|code| code.parse().expect("a code")).collect(),
             skills: vec![SkillId::from("orders")],
+            proficiency: Proficiency::default(),
             regions: Vec::new(),
             slots: NonZeroU8::new(slots).expect("not zero"),
             hours: Hours::always(),
@@ -145,8 +157,9 @@ mod tests {
             arrived_at: Timestamp::default(),
             hops: 0,
             only: None,
+            last_seat: None,
         };
-        (0..times).for_each(|_| demand.count(&contact, contact.language));
+        (0..times).for_each(|_| demand.count(&contact, Some(contact.language)));
     }
 
     #[test]

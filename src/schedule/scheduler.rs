@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use smallvec::SmallVec;
 
 use super::choice::Claim;
+use super::chosen::First;
 use super::command::{Command, Contact};
 use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
 use super::lane::Entry;
 use super::offers::Offers;
 use super::places::Told;
+use super::rings::Ring;
 use super::settings::{Roster, Settings};
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::{Timer, Timers};
@@ -49,8 +51,8 @@ pub(super) struct Case {
     pub admitted: bool,
     /// When it began to wait for its next owner.
     pub waits_since: Timestamp,
-    /// Until when the chosen seat is asked alone.
-    pub only: Option<(SeatNo, Timestamp)>,
+    /// The seat that is asked before all others.
+    pub first: Option<First>,
     /// Seats that may not be asked again yet, and until when.
     pub barred: SmallVec<[(SeatNo, Timestamp); 2]>,
     /// The last seat that did not keep it: asked again only when no other is free.
@@ -141,7 +143,8 @@ impl Scheduler {
     pub fn apply(&mut self, now: Timestamp, command: Command) -> Vec<Decision> {
         self.advance(now);
         match command {
-            Command::Arrive(contact) => self.arrive(contact),
+            Command::Arrive(contact) => self.arrive(contact, false),
+            Command::Rejoin(contact) => self.arrive(contact, true),
             Command::Leave { conversation } | Command::Release { conversation } => {
                 self.remove(conversation);
             }
@@ -155,6 +158,7 @@ impl Scheduler {
             Command::Transfer { shop, conversation, from, to } => {
                 self.transfer(conversation, (shop, from), to);
             }
+            Command::Assign { contact, to, by } => self.assign(contact, to, by),
             Command::Restore { contact, seat, fence, replied } => {
                 self.restore(contact, seat, fence, replied);
             }
@@ -180,6 +184,11 @@ impl Scheduler {
         Some((&self.shops[case.shop].seats[owned.seat].profile.id, owned.fence))
     }
 
+    /// Conversations that have no owner, offered ones included.
+    pub fn without_owner(&self) -> usize {
+        self.shops.iter().map(|shop| shop.waiting).sum::<usize>() + self.offers.len()
+    }
+
     /// How much there is of everything.
     pub fn totals(&self) -> Totals {
         let seats = self.shops.iter().flat_map(|shop| &shop.seats);
@@ -203,14 +212,15 @@ impl Scheduler {
         while let Some(timer) = self.timers.pop_due(self.now) {
             match timer {
                 Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
+                Timer::WrapUpEnds(shop, seat) => self.wrap_up_ends(shop, seat),
                 Timer::OfferExpires(offer) => self.offer_expires(offer),
                 Timer::GraceEnds(conversation) => self.grace_ends(conversation),
                 Timer::OwnerSilent(conversation) => self.owner_was_silent(conversation),
                 Timer::KeptEnds(conversation) => self.kept_ends(conversation),
-                Timer::BarEnds(conversation) | Timer::FallbackOpens(conversation) => {
+                Timer::BarEnds(conversation) | Timer::RingOpens(conversation) => {
                     self.try_again(conversation);
                 }
-                Timer::LaneFallbackOpens(shop, lane) => self.lane_fallback_opens(shop, lane),
+                Timer::LaneFallbackOpens(shop, lane) => self.lane_opens(shop, lane),
                 Timer::WaitedTooLong(conversation) => {
                     self.leave_station(conversation);
                     self.ticket(conversation, TicketReason::WaitedTooLong, None);
@@ -221,7 +231,9 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn arrive(&mut self, mut contact: Contact) {
+    /// A conversation needs a seat, or another one than before; `admitted` when it has had a place
+    /// already.
+    pub(super) fn arrive(&mut self, mut contact: Contact, admitted: bool) {
         contact.arrived_at = contact.arrived_at.min(self.now);
         let conversation = contact.conversation;
         if let Some(case) = self.cases.get(&conversation) {
@@ -241,9 +253,11 @@ impl Scheduler {
             self.decisions.push(Decision::Ticket { conversation, opens_at: None, reason });
             return;
         };
-        let only = self.only_seat(shop, &contact);
+        let first = self.first_seat(shop, &contact);
         self.open_case(shop, contact, Station::Moving);
-        self.case_mut(conversation).only = only;
+        let case = self.case_mut(conversation);
+        case.first = first;
+        case.admitted |= admitted;
         self.place(conversation);
     }
 
@@ -255,10 +269,10 @@ impl Scheduler {
             self.case_mut(conversation).contact = contact;
             return;
         }
-        let only = self.only_seat(self.case(conversation).shop, &contact);
+        let first = self.first_seat(self.case(conversation).shop, &contact);
         let asked = self.leave_station(conversation);
         let case = self.case_mut(conversation);
-        case.only = if contact.only == case.contact.only { case.only } else { only };
+        case.first = if contact.only == case.contact.only { case.first } else { first };
         case.contact = contact;
         let shop = case.shop;
         self.place(conversation);
@@ -274,15 +288,14 @@ impl Scheduler {
             return false;
         }
         let shop_no = case.shop;
-        let seat = self.offers.get(offer).expect("an offered conversation has its offer").seat;
+        let offer = *self.offers.get(offer).expect("an offered conversation has its offer");
         let shop = &mut self.shops[shop_no];
-        let lane = shop.lane_for(contact, self.now).map(|lane_no| &shop.lanes[lane_no]);
-        lane.is_some_and(|lane| lane.ring().contains(seat))
-    }
-
-    fn only_seat(&self, shop: ShopNo, contact: &Contact) -> Option<(SeatNo, Timestamp)> {
-        let seat = self.shops[shop].seat_no(contact.only.as_ref()?)?;
-        Some((seat, self.now + 2 * self.settings.offer_ttl))
+        let Some(lane_no) = shop.lane_for(contact, self.now) else { return false };
+        let lane = &shop.lanes[lane_no];
+        match offer.ring {
+            Some(Ring::Translated) => shop.helps(lane, offer.seat),
+            _ => lane.ring().contains(offer.seat),
+        }
     }
 
     pub(super) fn open_case(&mut self, shop: ShopNo, contact: Contact, station: Station) {
@@ -292,7 +305,7 @@ impl Scheduler {
             admitted: contact.hops > 0,
             station,
             waits_since: self.now,
-            only: None,
+            first: None,
             barred: SmallVec::new(),
             last_refusal: None,
             times_refused: 0,
@@ -309,12 +322,17 @@ impl Scheduler {
             return;
         }
         let shop = self.case(conversation).shop;
-        if let Station::Owned(owned) = &self.case(conversation).station {
-            let handled = self.now.since(owned.since);
-            self.shops[shop].handling.add(handled);
-        }
+        let owned = match &self.case(conversation).station {
+            Station::Owned(owned) => Some(*owned),
+            _ => None,
+        };
+        let skill = self.case(conversation).contact.skill.clone();
         let freed = self.leave_station(conversation);
         self.cases.remove(&conversation);
+        if let Some(owned) = owned {
+            self.shops[shop].handling.add(self.now.since(owned.since));
+            self.begin_wrap_up(shop, &owned, &skill);
+        }
         if let Some(seat) = freed {
             self.fill(shop, seat);
         }
@@ -329,7 +347,7 @@ impl Scheduler {
         for timer in [
             Timer::KeptEnds(conversation),
             Timer::BarEnds(conversation),
-            Timer::FallbackOpens(conversation),
+            Timer::RingOpens(conversation),
             Timer::WaitedTooLong(conversation),
             Timer::GraceEnds(conversation),
             Timer::OwnerSilent(conversation),
@@ -358,6 +376,7 @@ impl Scheduler {
             Station::Offered(offer) => Some(self.withdraw(offer, WithdrawReason::Cancelled)),
             Station::Owned(owned) => {
                 self.shops[shop].seats[owned.seat].owned.remove(&conversation);
+                self.shops[shop].seats[owned.seat].idle_since = self.now;
                 self.shops[shop].refresh(owned.seat);
                 Some(owned.seat)
             }

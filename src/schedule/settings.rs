@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::{Language, SeatProfile, ShopId};
+use super::rings::Translation;
+use crate::domain::{Language, Rules, SeatProfile, ShopId};
 
 /// One shop with its seats.
 #[derive(Clone, Debug)]
@@ -13,6 +14,10 @@ pub struct Roster {
     pub seats: Vec<SeatProfile>,
     /// Language that stands in where nobody speaks the customer's; `None` for no stand-in.
     pub fallback_language: Option<Language>,
+    /// The shop's own rules.
+    pub rules: Rules,
+    /// Answers through translation; `None` for none.
+    pub translation: Option<Translation>,
 }
 
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as

@@ -9,9 +9,11 @@ use super::expected_wait::HandlingTime;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
+use super::rings::{Helpers, Translation};
 use super::settings::Roster;
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
+    ConversationId, Language, Needs, OfferId, Priority, RegionId, Regions, Rules, SeatId,
+    SeatProfile, SeatState, ShopId, SkillId, Step, Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -32,8 +34,12 @@ pub(super) struct Seat {
     pub opens_at: Option<Timestamp>,
     pub owned: BTreeSet<ConversationId>,
     pub offers: BTreeSet<OfferId>,
-    /// Conversations that a person chose this seat for.
+    /// Conversations that wait for this seat alone.
     pub kept: Vec<(Priority, Entry)>,
+    /// When the slots in wrap-up come free, the next one first.
+    pub wrapping: Vec<Timestamp>,
+    /// Slots that a conversation uses.
+    weight: usize,
     /// Offers in a row that were not answered.
     pub unanswered: u8,
     /// When the last one that was counted expired.
@@ -41,10 +47,16 @@ pub(super) struct Seat {
     /// Lanes that it serves in their own language, and in the shop's fallback language.
     pub native_lanes: Bitset,
     pub fallback_lanes: Bitset,
+    /// Lanes that it serves in their own language from some step on.
+    pub step_lanes: Bitset,
+    /// When it last had a conversation.
+    pub idle_since: Timestamp,
 }
 
 impl Seat {
-    fn new(profile: SeatProfile) -> Self {
+    fn new(profile: SeatProfile, rules: &Rules) -> Self {
+        // A conversation that uses more slots than there are would fit nowhere.
+        let weight = rules.chat_slots.min(profile.slots);
         Self {
             profile,
             state: None,
@@ -53,10 +65,14 @@ impl Seat {
             owned: BTreeSet::new(),
             offers: BTreeSet::new(),
             kept: Vec::new(),
+            wrapping: Vec::new(),
+            weight: usize::from(weight.get()),
             unanswered: 0,
             unanswered_at: Timestamp::default(),
             native_lanes: Bitset::default(),
             fallback_lanes: Bitset::default(),
+            step_lanes: Bitset::default(),
+            idle_since: Timestamp::default(),
         }
     }
 
@@ -64,8 +80,23 @@ impl Seat {
         usize::from(self.profile.slots.get())
     }
 
+    /// Slots in use.
     pub fn used(&self) -> usize {
-        self.owned.len() + self.offers.len()
+        (self.owned.len() + self.offers.len() + self.wrapping.len()) * self.weight
+    }
+
+    /// Whether one more conversation fits beside so many slots in use.
+    pub fn fits(&self, used: usize) -> bool {
+        used + self.weight <= self.slots()
+    }
+
+    /// Slots that a conversation uses here.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    pub fn has_room_but_for_wrap_up(&self) -> bool {
+        self.fits(self.used() - self.wrapping.len() * self.weight)
     }
 
     /// At work: on shift and signed in, ready or about to be. A seat that is away may be so for
@@ -76,7 +107,7 @@ impl Seat {
 
     fn free_level(&self) -> Option<u8> {
         let open = self.on_shift && self.state == Some(SeatState::Ready);
-        (open && self.used() < self.slots()).then_some(self.used() as u8)
+        (open && self.fits(self.used())).then_some(self.used() as u8)
     }
 }
 
@@ -103,6 +134,12 @@ pub(super) struct Shop {
     pub lined_up: Vec<usize>,
     demand: Demand,
     fallback: Option<Language>,
+    pub rules: Rules,
+    pub translation: Option<Translation>,
+    /// Seats for each skill and region, shared by the lanes of all languages. Empty unless the
+    /// shop translates.
+    pub helpers: Vec<Helpers>,
+    helpers_of: BTreeMap<(SkillId, LaneRegion), usize>,
     by_name: BTreeMap<SeatId, SeatNo>,
     /// A key whose language has no seat with the skill leads to the lane of the fallback.
     lane_of: BTreeMap<LaneKey, Option<LaneNo>>,
@@ -113,12 +150,13 @@ impl Shop {
         let mut names = BTreeSet::new();
         let mut profiles = roster.seats;
         profiles.retain(|seat| names.insert(seat.id.clone()));
-        let (profiles, index) = SeatIndex::build(profiles);
+        let (profiles, mut index) = SeatIndex::build(profiles);
+        index.set_resident(roster.rules.resident.clone());
         let by_name = profiles.iter().enumerate().map(|(no, seat)| (seat.id.clone(), no)).collect();
         let len = profiles.len();
         Self {
             id: roster.shop,
-            seats: profiles.into_iter().map(Seat::new).collect(),
+            seats: profiles.into_iter().map(|seat| Seat::new(seat, &roster.rules)).collect(),
             index,
             lanes: Vec::new(),
             waiting_lanes: Bitset::default(),
@@ -132,6 +170,10 @@ impl Shop {
             lined_up: vec![0; len],
             demand: Demand::default(),
             fallback: roster.fallback_language,
+            rules: roster.rules,
+            translation: roster.translation,
+            helpers: Vec::new(),
+            helpers_of: BTreeMap::new(),
             by_name,
             lane_of: BTreeMap::new(),
         }
@@ -150,6 +192,12 @@ impl Shop {
         self.demand.count(contact, self.lanes[lane].key.language);
     }
 
+    /// Goes on counting where an old shop stopped.
+    pub fn take_over_demand(&mut self, old: &mut Self) {
+        self.demand = std::mem::take(&mut old.demand);
+        self.demand.keep_known(self.seats.iter().map(|seat| &seat.profile));
+    }
+
     /// Puts the seats in order by what is asked for now. Gives whether prices may still change
     /// without new conversations.
     pub fn reprice(&mut self) -> bool {
@@ -159,6 +207,7 @@ impl Shop {
         for lane in &mut self.lanes {
             lane.set_order(&self.index);
         }
+        self.helpers.iter_mut().for_each(|helpers| helpers.set_order(&self.index));
         goes_on
     }
 
@@ -170,12 +219,16 @@ impl Shop {
         let region = match &contact.region {
             None => LaneRegion::Any,
             Some(region) if self.index.names_region(region) => LaneRegion::Named(region.clone()),
+            Some(region) if self.index.is_resident(region) => return None,
             Some(_) => LaneRegion::Unnamed,
         };
         let language = match self.index.speaks(contact.language) {
-            true => contact.language,
-            false => self.fallback?,
+            true => Some(contact.language),
+            false => self.fallback,
         };
+        if language.is_none() && self.translation.is_none() {
+            return None;
+        }
         let key = LaneKey { language, skill: contact.skill.clone(), region };
         if let Some(known) = self.lane_of.get(&key) {
             return *known;
@@ -187,14 +240,22 @@ impl Shop {
 
     fn open_lane(&mut self, key: LaneKey, contact: &Contact, now: Timestamp) -> Option<LaneNo> {
         let region = contact.region.as_ref();
-        let native = self.index.eligible(key.language, &key.skill, region);
-        let stand_in = self.fallback.filter(|language| *language != key.language);
-        if native.is_empty() {
-            let language = stand_in?;
-            return self.lane_for(&Contact { language, ..contact.clone() }, now);
+        let rules = self.rules.queues.get(&key.skill).cloned().unwrap_or_default();
+        let native = self.fitting(&key, region, &rules.needs);
+        let steps = self.circles(&key, region, &native, &rules.steps);
+        let stand_in = self.fallback.filter(|language| Some(*language) != key.language);
+        let helpers = self.helpers_for(&key, region);
+        if native.is_empty() && steps.iter().all(Bitset::is_empty) {
+            if let Some(language) = stand_in {
+                return self.lane_for(&Contact { language, ..contact.clone() }, now);
+            }
+            helpers?;
         }
         let mut fallback = match stand_in {
-            Some(language) => self.index.eligible(language, &key.skill, region),
+            Some(language) => {
+                let key = LaneKey { language: Some(language), ..key.clone() };
+                self.fitting(&key, region, &rules.needs)
+            }
             None => Bitset::default(),
         };
         fallback.take_all(&native);
@@ -204,9 +265,87 @@ impl Shop {
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
         let mut opened = Lane::new(key, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
+        opened.helpers = helpers;
+        let mut preferred = Bitset::default();
+        if !rules.prefers.is_empty() {
+            let has_all = |seat: &SeatNo| {
+                let skills = &self.seats[*seat].profile.skills;
+                rules.prefers.iter().all(|skill| skills.contains(skill))
+            };
+            opened.native.iter().filter(has_all).for_each(|seat| preferred.insert(seat));
+        }
+        steps.iter().flat_map(Bitset::iter).for_each(|no| self.seats[no].step_lanes.insert(lane));
+        opened.set_rules(rules.select, preferred, steps);
         opened.set_order(&self.index);
         self.lanes.push(opened);
         Some(lane)
+    }
+
+    /// Seats of a lane's language and skill that have what is asked for.
+    fn fitting(&self, key: &LaneKey, region: Option<&RegionId>, needs: &Needs) -> Bitset {
+        let Some(language) = key.language else { return Bitset::default() };
+        let there = match (&needs.regions, region) {
+            // Where customers are resident, nothing opens their region to others.
+            (_, Some(region)) if self.index.is_resident(region) => Some(self.index.there(region)),
+            (_, None) | (Regions::Any, _) => None,
+            (Regions::Own, Some(region)) => Some(self.index.there(region)),
+            (Regions::Also(others), Some(region)) => {
+                let mut there = self.index.there(region);
+                others.iter().for_each(|other| there.add_all(&self.index.there(other)));
+                Some(there)
+            }
+        };
+        let mut seats = Bitset::default();
+        let able = self.index.eligible(language, &key.skill, None);
+        for no in able.iter().filter(|no| there.as_ref().is_none_or(|seats| seats.contains(*no))) {
+            let profile = &self.seats[no].profile;
+            let fits = profile.level(&key.skill) >= needs.level
+                && profile.fluency(language) >= needs.fluency;
+            if fits {
+                seats.insert(no);
+            }
+        }
+        seats
+    }
+
+    /// The seats of each step, without those of the narrower ones.
+    fn circles(
+        &self,
+        key: &LaneKey,
+        region: Option<&RegionId>,
+        native: &Bitset,
+        steps: &[Step],
+    ) -> Vec<Bitset> {
+        let mut within = native.clone();
+        let circle = |step: &Step| {
+            let mut seats = self.fitting(key, region, &step.needs);
+            seats.take_all(&within);
+            within.add_all(&seats);
+            seats
+        };
+        steps.iter().map(circle).collect()
+    }
+
+    /// The seats that could help out in a lane; `None` when there is none or the shop does not
+    /// translate.
+    fn helpers_for(&mut self, key: &LaneKey, region: Option<&RegionId>) -> Option<usize> {
+        self.translation?;
+        let shared = (key.skill.clone(), key.region.clone());
+        if let Some(known) = self.helpers_of.get(&shared) {
+            return Some(*known);
+        }
+        let least = self.rules.queues.get(&key.skill).map_or(1, |rules| rules.needs.level);
+        let mut seats = Bitset::default();
+        let skilled = self.index.skilled(&key.skill, region);
+        let is_able = |no: &SeatNo| self.seats[*no].profile.level(&key.skill) >= least;
+        skilled.iter().filter(is_able).for_each(|no| seats.insert(no));
+        if seats.is_empty() {
+            return None;
+        }
+        let no = self.helpers.len();
+        self.helpers.push(Helpers::new(seats, &self.index));
+        self.helpers_of.insert(shared, no);
+        Some(no)
     }
 
     /// Whether any seat has the contact's language and skill and serves its region.
@@ -220,15 +359,20 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Whether somebody of the lane's language and skill is on shift now or by `until`; if not, when
-    /// the next one is. The fallback does not count: it stands in for a colleague who is on shift
-    /// and not there, while a customer whose language is off shift is told when it is back.
+    /// Whether somebody of the lane's language and skill, or who could translate, is on shift now or
+    /// by `until`; if not, when the next one is. The fallback does not count: it stands in for a
+    /// colleague who is on shift and not there, while a customer whose language is off shift is
+    /// told when it is back.
     pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
         let lane = &self.lanes[lane];
-        if lane.native.meets(&self.on_shift) {
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
+        let steps = || lane.steps.iter().map(|step| &step.seats);
+        let takers = || std::iter::once(&lane.native).chain(steps()).chain(helpers);
+        if takers().any(|seats| seats.meets(&self.on_shift)) {
             return Ok(());
         }
-        match lane.native.iter().filter_map(|seat| self.seats[seat].opens_at).min() {
+        let next = takers().flat_map(Bitset::iter).filter_map(|seat| self.seats[seat].opens_at);
+        match next.min() {
             Some(opens_at) if opens_at <= until => Ok(()),
             opens_at => Err(opens_at),
         }
@@ -272,10 +416,18 @@ impl Shop {
         orphaned
     }
 
-    /// Lanes with waiting conversations that a seat could serve in either ring.
-    pub fn waiting_lanes_of(&self, seat: SeatNo) -> Vec<LaneNo> {
-        let seat = &self.seats[seat];
+    /// Lanes with waiting conversations that a seat could serve in any ring.
+    pub fn waiting_lanes_of(&self, no: SeatNo) -> Vec<LaneNo> {
+        let seat = &self.seats[no];
         let native = seat.native_lanes.iter_common(&self.waiting_lanes, 0);
-        native.chain(seat.fallback_lanes.iter_common(&self.waiting_lanes, 0)).collect()
+        let steps = seat.step_lanes.iter_common(&self.waiting_lanes, 0);
+        let fallback = seat.fallback_lanes.iter_common(&self.waiting_lanes, 0).chain(steps);
+        let translates = self.translation.map(|_| {
+            self.waiting_lanes.iter().filter(|lane| {
+                let lane = &self.lanes[*lane];
+                self.helps(lane, no) && !lane.fallback.contains(no)
+            })
+        });
+        native.chain(fallback).chain(translates.into_iter().flatten()).collect()
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Timer {
     Reprice(ShopNo),
     /// A shift of a seat begins or ends.
     Shift(ShopNo, SeatNo),
+    /// A slot of a seat has been wrapped up.
+    WrapUpEnds(ShopNo, SeatNo),
     /// An offer was not answered.
     OfferExpires(OfferId),
     /// A seat that lost its connection did not come back.
@@ -23,9 +25,9 @@ pub(super) enum Timer {
     KeptEnds(ConversationId),
     /// A seat that refused a conversation may be asked again.
     BarEnds(ConversationId),
-    /// The fallback language opens for a conversation.
-    FallbackOpens(ConversationId),
-    /// The fallback language opens for those who were in a lane when its last seat left.
+    /// A wider ring of seats opens for a conversation.
+    RingOpens(ConversationId),
+    /// Wider rings open for those who were in a lane when its last seat left.
     LaneFallbackOpens(ShopNo, LaneNo),
     /// A conversation has waited as long as it may.
     WaitedTooLong(ConversationId),

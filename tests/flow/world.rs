@@ -12,8 +12,8 @@ use tradewind::config::shop::Shop;
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
-    ConversationId, CustomerId, Guess, Intent, Language, MessageId, SeatId, SeatState, Sentiment,
-    ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Guess, Intent, Language, MessageId, SeatId,
+    SeatState, Sentiment, ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
@@ -58,6 +58,8 @@ pub struct World {
     pub says: Understanding,
     /// What was counted.
     pub counts: Vec<Counter>,
+    /// What seats have asked of the scheduler about conversations.
+    pub asked_by_seats: usize,
     next_id: u128,
 }
 
@@ -75,6 +77,7 @@ pub fn settings() -> Settings {
         conversations_max: 1_000,
         messages_per_conversation_max: 50,
         resume_for: Duration::from_secs(24 * 3600),
+        greeting_wait: Duration::from_secs(4),
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
@@ -87,18 +90,25 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
-        Self::seeded(settings, 7)
+        Self::seeded(settings, vec![Shop::embedded_demo()], 7)
     }
 
-    fn seeded(settings: Settings, seed: u64) -> Self {
-        let shop = Arc::new(Shop::embedded_demo());
-        let roster = Roster {
+    pub fn with_shops(shops: Vec<Shop>) -> Self {
+        Self::seeded(settings(), shops, 7)
+    }
+
+    fn seeded(settings: Settings, shops: Vec<Shop>, seed: u64) -> Self {
+        let roster = |shop: &Shop| Roster {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
+            rules: shop.rules.clone(),
+            translation: None,
         };
-        let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
-        let shops = Arc::new([(shop.id.clone(), shop)].into_iter().collect());
+        let rosters = shops.iter().map(roster).collect();
+        let scheduler = Scheduler::new(schedule::Settings::default(), rosters);
+        let shops = shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop)));
+        let shops = Arc::new(shops.collect());
         Self {
             now: Timestamp::from_millis(1_795_600_000_000),
             shard: Shard::new(settings, shops, seed),
@@ -112,6 +122,7 @@ impl World {
             on_the_way: VecDeque::new(),
             says: needs_person(),
             counts: Vec::new(),
+            asked_by_seats: 0,
             next_id: 1,
         }
     }
@@ -119,7 +130,8 @@ impl World {
     /// The same world after `kill -9`: only the journal is left.
     pub fn restarted(&self) -> Self {
         // Ids that the last run has made do not come again.
-        let mut next = Self::seeded(settings(), 8 + self.journal.len() as u64);
+        let shops = vec![Shop::embedded_demo()];
+        let mut next = Self::seeded(settings(), shops, 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;
@@ -240,6 +252,7 @@ impl World {
         }
         for (dispatch, _) in turn.from_seats {
             if let Dispatch::FromSeat { command, .. } = dispatch {
+                self.asked_by_seats += 1;
                 self.schedule(command);
             }
         }
@@ -253,9 +266,13 @@ impl World {
     }
 
     pub fn seat(&mut self, name: &str) -> Socket {
-        let seat = SeatRef { shop: shop(), id: SeatId::from(name) };
+        self.seat_of(shop(), name)
+    }
+
+    pub fn seat_of(&mut self, shop: ShopId, name: &str) -> Socket {
+        let seat = SeatRef { shop: shop.clone(), id: SeatId::from(name) };
         let socket = self.attach(Viewer::Seat(seat), Resume::default());
-        let (shop, seat) = (shop(), SeatId::from(name));
+        let seat = SeatId::from(name);
         self.schedule(Command::SignIn { shop, seat, state: SeatState::Ready });
         socket
     }
@@ -326,6 +343,7 @@ impl Socket {
                 locale: Some(Language::ENGLISH),
                 time_zone: Some("America/Mexico_City".into()),
                 region: None,
+                value: CustomerValue::Normal,
             }),
             link: self.link.clone(),
             frame: None,

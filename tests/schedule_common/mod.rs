@@ -5,8 +5,8 @@
 use std::num::NonZeroU8;
 
 use tradewind::domain::{
-    ConversationId, Hours, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
-    SkillId, Timestamp, WaitReason,
+    ConversationId, Hours, OfferId, Priority, Proficiency, RegionId, Rules, SeatId, SeatProfile,
+    SeatState, ShopId, SkillId, Timestamp, WaitReason,
 };
 use tradewind::schedule::{Command, Contact, Decision, Roster, Scheduler, Settings};
 
@@ -23,6 +23,7 @@ pub fn seat(id: &str, languages: &[&str], skills: &[&str]) -> SeatProfile {
         id: SeatId::from(id),
         languages: languages.iter().map(|code| code.parse().expect("a language")).collect(),
         skills: skills.iter().map(|skill| SkillId::from(*skill)).collect(),
+        proficiency: Proficiency::default(),
         regions: Vec::new(),
         slots: NonZeroU8::MIN,
         hours: Hours::always(),
@@ -52,6 +53,24 @@ impl SeatExt for SeatProfile {
     }
 }
 
+/// Levels of what a seat does; not named as what [`SeatProfile`] itself has.
+pub trait LevelExt {
+    fn at_level(self, skill: &str, level: u8) -> Self;
+    fn at_fluency(self, language: &str, level: u8) -> Self;
+}
+
+impl LevelExt for SeatProfile {
+    fn at_level(mut self, skill: &str, level: u8) -> Self {
+        self.proficiency.skills.insert(SkillId::from(skill), level);
+        self
+    }
+
+    fn at_fluency(mut self, language: &str, level: u8) -> Self {
+        self.proficiency.languages.insert(language.parse().expect("a language"), level);
+        self
+    }
+}
+
 pub fn conversation(n: u64) -> ConversationId {
     ConversationId::from_uuid(uuid::Uuid::from_u128(n.into()))
 }
@@ -68,6 +87,7 @@ pub fn contact(n: u64) -> Contact {
         arrived_at: Timestamp::from_millis(u64::MAX),
         hops: 0,
         only: None,
+        last_seat: None,
     }
 }
 
@@ -77,6 +97,7 @@ pub trait ContactExt {
     fn region(self, region: &str) -> Self;
     fn priority(self, priority: Priority) -> Self;
     fn only(self, seat: &str) -> Self;
+    fn last_seat(self, seat: &str) -> Self;
 }
 
 impl ContactExt for Contact {
@@ -104,6 +125,11 @@ impl ContactExt for Contact {
         self.only = Some(SeatId::from(seat));
         self
     }
+
+    fn last_seat(mut self, seat: &str) -> Self {
+        self.last_seat = Some(SeatId::from(seat));
+        self
+    }
 }
 
 /// A scheduler with a clock that only the test moves. After every step the scheduler's own audit
@@ -119,8 +145,12 @@ impl Centre {
     }
 
     pub fn with(settings: Settings, seats: Vec<SeatProfile>) -> Self {
+        Self::with_rules(settings, seats, Rules::default())
+    }
+
+    pub fn with_rules(settings: Settings, seats: Vec<SeatProfile>, rules: Rules) -> Self {
         let fallback_language = Some("en".parse().expect("a language"));
-        let roster = Roster { shop: shop(), seats, fallback_language };
+        let roster = Roster { shop: shop(), seats, fallback_language, rules, translation: None };
         Self { scheduler: Scheduler::new(settings, vec![roster]), now_ms: 0 }
     }
 

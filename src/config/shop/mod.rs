@@ -11,13 +11,15 @@ mod order;
 mod origin;
 mod parse;
 mod region;
+mod routing;
 mod section;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::domain::{
-    CustomerId, Hours, Intent, Language, RegionId, SeatId, Sentiment, ShopId, SkillId,
+    CustomerId, Hours, Intent, Language, RegionId, Rules, SeatId, Sentiment, ShopId, SkillId,
     Understanding,
 };
 
@@ -26,7 +28,7 @@ pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use load::ShopFiles;
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
-pub use region::Region;
+pub use region::{Evidence, Region};
 pub use section::{Mistake, ShopErrors};
 
 /// The skill that every shop has: what no other skill covers.
@@ -47,6 +49,8 @@ pub struct Shop {
     pub default_language: Language,
     /// Language of the seats that take a conversation in a language that no seat speaks.
     pub fallback_language: Option<Language>,
+    /// Seats that answer in languages they do not speak; `None`, unless the shop turns it on.
+    pub translation: Option<TranslatedSeats>,
     /// Business hours.
     pub hours: Hours,
     /// Sales regions.
@@ -57,6 +61,10 @@ pub struct Shop {
     pub own_intents: Option<OwnIntents>,
     /// What is more urgent than the rest.
     pub priorities: Priorities,
+    /// How conversations find their seats.
+    pub rules: Rules,
+    /// Headers of a proxy in front of the router that tell where a connection comes from.
+    pub trusted_headers: TrustedHeaders,
     /// When a machine may answer.
     pub answering: Answering,
     /// How order numbers look.
@@ -70,10 +78,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The region of a customer, told by the browser's locale and time zone; `None` when nothing
-    /// points to one.
-    pub fn region_for(&self, locale: &str, time_zone: &str) -> Option<RegionId> {
-        region::region_for(&self.regions, locale, time_zone)
+    /// The region of a customer; `None` when nothing points to one.
+    pub fn region_for(&self, evidence: &Evidence<'_>) -> Option<RegionId> {
+        region::region_for(&self.regions, evidence)
     }
 
     /// The label of the shop's own set that goes before the shipped intent of a message, with its
@@ -92,6 +99,15 @@ pub struct OwnIntents {
     pub folder: PathBuf,
     /// How sure the set must be of a label for it to go before the shipped intent.
     pub confidence: f32,
+}
+
+/// Headers that a proxy in front of the router sets on every request, whatever the client sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedHeaders {
+    /// Holds an ISO 3166 country code.
+    pub country: Option<String>,
+    /// Holds an IANA time zone.
+    pub time_zone: Option<String>,
 }
 
 /// The skill that each intent asks for.
@@ -147,6 +163,15 @@ pub struct Priorities {
     pub sentiment_confidence: f32,
     /// Verified user ids that go before others.
     pub vip_customers: Vec<CustomerId>,
+}
+
+/// When a seat is offered conversations in a language that it does not speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TranslatedSeats {
+    /// How long a customer waits for a seat that speaks the language.
+    pub after: Duration,
+    /// Slots that a seat keeps free for its own languages.
+    pub slots_kept_free: u8,
 }
 
 /// When a machine may answer without a person.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 
 use crate::domain::{
-    CustomerId, Hours, Intent, Language, RegionId, SeatId, SeatProfile, Sentiment, ShopId, SkillId,
+    CustomerId, Hours, Intent, Language, Proficiency, RegionId, SeatId, SeatProfile, Sentiment,
+    ShopId, SkillId,
 };
 
 use super::account::{IdentitySecret, Password, SeatAccount};
@@ -16,15 +18,19 @@ use super::load::ShopFiles;
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
 use super::region::Region;
+use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
-use super::{Answering, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap};
+use super::{
+    Answering, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap,
+    TranslatedSeats, TrustedHeaders,
+};
 
 const FILE: &str = "shop.toml";
 const LANGUAGE: &str = "a language code of two or three lower-case letters";
 const NAME: &str = "1 to 64 of a-z, 0-9, `-` and `_`";
 const ORDER_NUMBER: &str =
     "capital letters, 4 to 16 `#` for digits, and separators, as in TW-#####";
-const SLOTS_MAX: u32 = 20;
+pub(super) const SLOTS_MAX: u32 = 20;
 const CREW_SEATS_MAX: u32 = 2_000;
 /// Confidence means probability: from here on the label is likelier right than wrong.
 const OWN_INTENT_CONFIDENCE: f32 = 0.5;
@@ -68,7 +74,11 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let own_intents = has_own.then(|| read_own_intents(own_section));
     let skills = skill_map(root.section("intents"), own_intents.is_some());
     let priorities = priorities(root.section("priority"));
+    let known = routing::Known { skills: &skills.all(), regions: &regions };
+    let rules = routing::rules(root.section("routing"), &known);
+    let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
+    let translation = translation(root.section("translation"));
 
     let mut reader =
         Seats { demo, skills: skills.all(), regions: &regions, seats: BTreeMap::new() };
@@ -102,17 +112,36 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         origins: Origins::from_rules(origins),
         default_language,
         fallback_language,
+        translation,
         hours,
         regions,
         skills,
         own_intents,
         priorities,
+        rules,
+        trusted_headers,
         answering,
         order_number,
         seats,
         identity_secret,
         knowledge,
     })
+}
+
+fn trusted_headers(mut section: Section<'_>) -> TrustedHeaders {
+    let mut header = |key: &'static str| {
+        let name = section.text(key)?;
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !name.bytes().all(is_token) {
+            let accepted = "the name of a header, such as cf-ipcountry";
+            section.note(key, format!("`{name}` does not fit"), accepted);
+            return None;
+        }
+        Some(name.to_ascii_lowercase())
+    };
+    let headers = TrustedHeaders { country: header("country"), time_zone: header("time_zone") };
+    section.finish();
+    headers
 }
 
 fn language(section: &mut Section<'_>, key: &'static str) -> Option<Language> {
@@ -147,6 +176,7 @@ fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
             countries: section.texts("countries"),
             locales: section.texts("locales"),
             time_zones: section.texts("time_zones"),
+            resident: section.flag("resident"),
         };
         for code in &region.countries {
             if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -231,6 +261,16 @@ fn answering(mut section: Section<'_>) -> Answering {
     answering
 }
 
+fn translation(mut section: Section<'_>) -> Option<TranslatedSeats> {
+    let enabled = section.flag("enabled");
+    let seats = TranslatedSeats {
+        after: Duration::from_secs(section.whole("after_s", 0..=3_600, 5).into()),
+        slots_kept_free: section.whole("slots_kept_free", 0..=SLOTS_MAX, 1) as u8,
+    };
+    section.finish();
+    enabled.then_some(seats)
+}
+
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {
     let accepted: Vec<&str> =
         FAQ_INTENTS.iter().chain(&ORDER_INTENTS).map(|intent| intent.as_str()).collect();
@@ -254,11 +294,24 @@ struct Seats<'a> {
     seats: BTreeMap<SeatId, SeatAccount>,
 }
 
+/// What a seat may do beside looking.
+#[derive(Clone, Copy)]
+struct Rights {
+    replies: bool,
+    supervisor: bool,
+}
+
 impl Seats<'_> {
     fn seat(&mut self, mut section: Section<'_>) {
         let id = section.required_text("id", NAME);
         check_name(&section, "id", &id);
-        let languages = section.parsed_list("languages", LANGUAGE);
+        let texts = section.texts("languages");
+        let (names, spoken) = routing::levels(&section, "languages", texts);
+        let parsed = |name: &String| section.parse("languages", name, LANGUAGE);
+        let languages: Vec<Language> = names.iter().filter_map(parsed).collect();
+        let spoken =
+            spoken.into_iter().filter_map(|(name, level)| Some((name.parse().ok()?, level)));
+        let spoken = spoken.collect();
         if languages.is_empty() {
             section.note("languages", "is empty", "at least one language code");
         }
@@ -267,16 +320,20 @@ impl Seats<'_> {
         for id in regions.iter().filter(|id| !self.regions.iter().any(|known| known.id == **id)) {
             section.note("regions", format!("`{id}` is no region"), "ids of [[regions]]");
         }
+        let (skills, able) = self.skills_of(&mut section);
         let profile = SeatProfile {
             id: SeatId::from(id),
             languages,
-            skills: self.skills_of(&mut section),
+            skills,
+            proficiency: Proficiency { skills: able, languages: spoken },
             regions,
             slots: slots(&mut section),
             hours: hours(&mut section, "shifts", Hours::always),
         };
         let password = self.password(&mut section);
-        self.add(&section, profile, password);
+        let supervisor = section.flag("supervisor");
+        let replies = !section.has("replies") || section.flag("replies");
+        self.add(&section, profile, password, Rights { replies, supervisor });
         section.finish();
     }
 
@@ -297,33 +354,45 @@ impl Seats<'_> {
             seats: section.whole("seats", 1..=CREW_SEATS_MAX, 1),
             prefix,
             slots: slots(&mut section),
-            skills: self.skills_of(&mut section),
+            skills: self.skills_of(&mut section).0,
             languages: weights.into_iter().collect(),
         };
         if let Some(password) = self.password(&mut section) {
+            let rights = Rights { replies: true, supervisor: false };
             for profile in crew.profiles() {
-                self.add(&section, profile, Some(password.clone()));
+                self.add(&section, profile, Some(password.clone()), rights);
             }
         }
         section.finish();
     }
 
-    fn add(&mut self, section: &Section<'_>, profile: SeatProfile, password: Option<Password>) {
+    fn add(
+        &mut self,
+        section: &Section<'_>,
+        profile: SeatProfile,
+        password: Option<Password>,
+        rights: Rights,
+    ) {
         let Some(password) = password else { return };
+        let Rights { replies, supervisor } = rights;
         if self.seats.contains_key(&profile.id) {
             section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
         }
-        self.seats.insert(profile.id.clone(), SeatAccount { profile, password });
+        self.seats
+            .insert(profile.id.clone(), SeatAccount { profile, password, replies, supervisor });
     }
 
-    /// The skills under `skills`; all of the shop when there is no such key.
-    fn skills_of(&self, section: &mut Section<'_>) -> Vec<SkillId> {
+    /// The skills under `skills`, and the levels of those that say one; all of the shop when there
+    /// is no such key.
+    fn skills_of(&self, section: &mut Section<'_>) -> (Vec<SkillId>, BTreeMap<SkillId, u8>) {
         if !section.has("skills") {
             section.texts("skills");
-            return self.skills.clone();
+            return (self.skills.clone(), BTreeMap::new());
         }
-        let mut skills: Vec<SkillId> =
-            section.texts("skills").into_iter().map(SkillId::from).collect();
+        let texts = section.texts("skills");
+        let (names, levels) = routing::levels(section, "skills", texts);
+        let levels = levels.into_iter().map(|(name, level)| (SkillId::from(name), level)).collect();
+        let mut skills: Vec<SkillId> = names.into_iter().map(SkillId::from).collect();
         for skill in skills.iter().filter(|skill| !self.skills.contains(skill)) {
             let known: Vec<&str> = self.skills.iter().map(SkillId::as_str).collect();
             let accepted =
@@ -332,7 +401,7 @@ impl Seats<'_> {
         }
         skills.sort_unstable();
         skills.dedup();
-        skills
+        (skills, levels)
     }
 
     fn password(&self, section: &mut Section<'_>) -> Option<Password> {
