@@ -29,7 +29,7 @@
 //!
 //! How it chooses: a conversation takes, among the seats that pass the filters, the one with the
 //! lowest 0.4 × slots in use + 0.6 × price of its abilities, then the one that has idled longest
-//! ([`SeatIndex`]). The price of an ability is how busy the conversations of the last minutes
+//! ([`SeatIndex`]). The price of an ability is how busy the conversations of the last hour
 //! keep the slots that have it: so a seat that does many things that are asked for is spared, and
 //! the most specialised one goes first. A seat that frees takes the head of its lanes with the largest
 //! weight × (wait + 1 s), or the oldest one past the age bound. Nothing polls: whatever frees or

@@ -22,9 +22,10 @@ pub(super) struct Demand {
 type Count = u64;
 const ONE: Count = 256;
 
-/// With an eighth forgotten each minute, a count stands for the arrivals of eight minutes.
-const FORGOTTEN_EACH_TIME: u64 = 8;
-const WINDOW_MS: u64 = 8 * 60_000;
+/// With a sixtieth forgotten each minute, a count stands for the arrivals of an hour. A language
+/// that has one seat is asked for a few times an hour: over less, its price is mostly chance.
+const FORGOTTEN_EACH_TIME: u64 = 60;
+const WINDOW_MS: u64 = 60 * 60_000;
 /// How long a conversation keeps a slot, for prices. They only order seats against each other and
 /// against load, for which a round figure does.
 const HANDLING_MS: u64 = 240_000;
@@ -50,7 +51,7 @@ impl Demand {
         self.regions.retain(|region, _| supply.regions.contains_key(region));
     }
 
-    /// Forgets an eighth, and what is nearly forgotten altogether. Gives whether anything is left.
+    /// Forgets a sixtieth, and what is nearly forgotten altogether. Gives whether anything is left.
     pub fn fade(&mut self) -> bool {
         let fade = |count: &mut Count| {
             *count -= count.div_ceil(FORGOTTEN_EACH_TIME);
@@ -175,14 +176,14 @@ mod tests {
 
     #[test]
     fn a_full_load_for_the_slots_of_a_language_costs_one() {
-        // 12 slots of 240 s each are filled by 24 conversations in 8 minutes.
+        // 12 slots of 240 s each are filled by 180 conversations in an hour.
         let seats = [seat(&["th"], 12), seat(&[], 12)];
         let mut demand = Demand::default();
-        ask(&mut demand, "th", 23);
+        ask(&mut demand, "th", 179);
 
         let prices = demand.prices(seats.iter());
 
-        assert_eq!(prices[0] - prices[1], 958 + 42, "23 counted and one assumed");
+        assert_eq!(prices[0] - prices[1], 1_000, "179 counted and one assumed");
     }
 
     #[test]
@@ -194,7 +195,7 @@ mod tests {
 
         let times = (1..).find(|_| !demand.fade()).expect("an end");
 
-        assert!((60..120).contains(&times), "{times} minutes");
+        assert!((300..700).contains(&times), "{times} minutes");
         assert_eq!(demand.prices(seats.iter()), before);
     }
 }

@@ -14,11 +14,12 @@ use super::scenario::{Scenario, SeatEvent};
 /// Something that will happen unless something else comes before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    // At the same instant, in this order: what frees seats, what needs them, what gives up.
-    Done { seat: usize, version: u32 },
-    ShiftBegins(usize),
-    Seat { seat: usize, event: usize },
+    // At the same instant, in this order: who is there, what frees seats, what needs them, what
+    // gives up.
     ShiftEnds(usize),
+    ShiftBegins(usize),
+    Done { seat: usize, version: u32 },
+    Seat { seat: usize, event: usize },
     Arrives(usize),
     Replied { contact: usize, begun: u32 },
     GivesUp { contact: usize, wait: u32 },
@@ -203,7 +204,12 @@ impl<'a> Engine<'a> {
             _ => {
                 let Reverse((at, event)) = self.events.pop().expect("an event was seen");
                 self.now = at;
-                self.happen(policy, event);
+                match event {
+                    Event::ShiftBegins(_) | Event::ShiftEnds(_) => {
+                        self.change_shifts(policy, event)
+                    }
+                    other => self.happen(policy, other),
+                }
             }
         }
         if self.watch.is_thorough() {
@@ -233,19 +239,39 @@ impl<'a> Engine<'a> {
                 self.give_up(policy, contact);
             }
             Event::Done { .. } | Event::Replied { .. } | Event::GivesUp { .. } => {}
-            Event::ShiftBegins(seat) | Event::ShiftEnds(seat) => {
-                let begins = matches!(event, Event::ShiftBegins(_));
-                self.seats[seat].on_shift = begins;
-                self.plan_shift(seat);
-                let [starts, ends] = [Happening::ShiftBegins(seat), Happening::ShiftEnds(seat)];
-                self.tell(policy, if begins { starts } else { ends });
-            }
+            Event::ShiftBegins(_) | Event::ShiftEnds(_) => {}
             Event::Seat { seat, event } => self.seat_event(policy, seat, event),
             Event::Arrives(contact) => {
                 self.begin_to_wait(contact);
                 self.tell(policy, Happening::Arrives(contact));
             }
         }
+    }
+
+    /// Changes every shift that begins or ends now, and tells of them when all are changed: a
+    /// scheduler that knows the shifts changes them together.
+    fn change_shifts(&mut self, policy: &mut dyn Policy, first: Event) {
+        let mut changes = vec![first];
+        let is_shift = |event: &Event| matches!(event, Event::ShiftBegins(_) | Event::ShiftEnds(_));
+        while let Some(Reverse((at, event))) = self.events.peek()
+            && *at == self.now
+            && is_shift(event)
+        {
+            changes.extend(self.events.pop().map(|Reverse((_, event))| event));
+        }
+        let mut news = Vec::with_capacity(changes.len());
+        for event in changes {
+            let (seat, begins) = match event {
+                Event::ShiftBegins(seat) => (seat, true),
+                Event::ShiftEnds(seat) => (seat, false),
+                _ => continue,
+            };
+            self.seats[seat].on_shift = begins;
+            self.plan_shift(seat);
+            let [starts, ends] = [Happening::ShiftBegins(seat), Happening::ShiftEnds(seat)];
+            news.push(if begins { starts } else { ends });
+        }
+        news.into_iter().for_each(|happening| self.tell(policy, happening));
     }
 
     fn seat_event(&mut self, policy: &mut dyn Policy, seat: usize, event: usize) {

@@ -81,6 +81,13 @@ impl LanguageFigures {
     }
 }
 
+impl Samples {
+    /// Share of all counted contacts that had their first reply within 15 s.
+    pub fn first_responses_in_time(&self, contacts: usize) -> f64 {
+        share(self.first_responses_s.partition_point(|time| *time <= TARGET_S), contacts)
+    }
+}
+
 /// Works out the figures of an outcome.
 pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (Figures, Samples) {
     let counted: Vec<(usize, &Fate)> = outcome
@@ -89,11 +96,7 @@ pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (F
         .enumerate()
         .filter(|(no, _)| scenario.contacts[*no].at >= scenario.measure_from)
         .collect();
-    let end = outcome.fates.iter().filter_map(|fate| fate.closed_at).max().unwrap_or_default();
-    let wait_s = |no: usize, fate: &Fate| {
-        let until = fate.answered_at.or(fate.closed_at).unwrap_or(end);
-        (until - scenario.contacts[no].at).as_s().max(0.0)
-    };
+    let wait_s = |no: usize, fate: &Fate| wait_s(scenario, no, fate);
     let in_time =
         |no: usize, fate: &Fate| fate.answered_at.is_some() && wait_s(no, fate) <= TARGET_S;
 
@@ -157,6 +160,14 @@ pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (F
     };
     let vip = (mean(&vips), vips.len());
     (figures, Samples { waits_s, first_responses_s, vip, by_language, occupancy })
+}
+
+/// How long a contact waited: until it was answered or left. One that nobody could ever answer, and
+/// that has endless patience, counts as if it had left at once.
+pub(super) fn wait_s(scenario: &Scenario, no: usize, fate: &Fate) -> f64 {
+    let arrived_at = scenario.contacts[no].at;
+    let until = fate.answered_at.or(fate.closed_at).unwrap_or(arrived_at);
+    (until - arrived_at).as_s().max(0.0)
 }
 
 fn share(part: usize, all: usize) -> f64 {

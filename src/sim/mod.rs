@@ -17,14 +17,17 @@
 //! **Bounds**: seats, contacts and names of a scenario by constants in `parse`; memory in
 //! proportion to seats and contacts.
 
+mod cases;
 mod chats;
 mod check;
 mod engine;
+mod formulas;
 mod measure;
 mod moment;
 mod outcome;
 mod parse;
 mod policy;
+mod random;
 mod read;
 mod rival;
 mod scenario;
@@ -32,11 +35,14 @@ mod scheduled;
 
 use std::fmt::Write as _;
 
+pub use cases::{Comparison, Large, Mix, Published};
 pub use check::Checks;
+pub use formulas::{Queue, erlang_a, erlang_c};
 pub use measure::{Figures, LanguageFigures, Samples, TARGET_S, measure, percentile};
 pub use moment::Moment;
 pub use outcome::{Ending, Fate, Outcome};
 pub use policy::{PolicyName, Route};
+pub use random::Random;
 pub use read::ScenarioErrors;
 pub use scenario::{
     Interner, Names, Scenario, ScenarioSettings, ScenarioTranslation, SeatEvent, SimContact,
@@ -63,6 +69,29 @@ pub fn simulate(
             engine::run(scenario, &mut rival::Rival::new(scenario, rival), checks, progress)
         }
     }
+}
+
+/// What the scheduler itself had to do in a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stress {
+    /// Commands that it was told.
+    pub commands: u64,
+    /// Decisions that it made.
+    pub decisions: u64,
+    /// Different queues that contacts were in.
+    pub queues: usize,
+    /// Conversations that it held together at the most.
+    pub live_max: usize,
+}
+
+/// Runs a scenario under the product's scheduler and counts what it does.
+pub fn stress(scenario: &Scenario, checks: Checks, progress: &mut dyn FnMut(f64)) -> Stress {
+    let mut policy = scheduled::Scheduled::new(scenario);
+    engine::run(scenario, &mut policy, checks, progress);
+    let queue = |contact: &SimContact| (contact.language, contact.skill, contact.region);
+    let queues: std::collections::BTreeSet<_> = scenario.contacts.iter().map(queue).collect();
+    let (commands, decisions, live_max) = policy.counts();
+    Stress { commands, decisions, queues: queues.len(), live_max }
 }
 
 /// One JSON line for each contact: who answered it, when and how.

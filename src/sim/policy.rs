@@ -117,10 +117,13 @@ pub enum PolicyName {
     Worker5s,
     /// Everyone speaks everything: no scheduler can do better.
     PooledBound,
+    /// The oldest contact, to the first free seat in the order of the scenario; some published
+    /// cases ask for it.
+    InOrder,
 }
 
 impl PolicyName {
-    /// Every scheduler, the product's own first.
+    /// Every scheduler that is compared, the product's own first.
     pub const ALL: [Self; 7] = [
         Self::Default,
         Self::FifoRoundRobin,
@@ -141,6 +144,7 @@ impl PolicyName {
             Self::Job25s => "job-25s",
             Self::Worker5s => "worker-5s",
             Self::PooledBound => "pooled-bound",
+            Self::InOrder => "in-order",
         }
     }
 }

@@ -27,6 +27,8 @@ enum SeatRule {
     RoundRobin,
     /// The seat with the fewest chats, then the one that was given something longest ago.
     LeastLoaded,
+    /// The first seat.
+    InOrder,
     /// The seat in which nothing has begun or ended for longest.
     LongestIdle,
 }
@@ -54,6 +56,7 @@ impl Rule {
                 one_a_language: true,
                 ..least
             },
+            PolicyName::InOrder => Self { seat: SeatRule::InOrder, ..least },
             PolicyName::PooledBound => Self { pooled: true, ..least },
         }
     }
@@ -174,6 +177,7 @@ impl<'a> Rival<'a> {
                 SeatRule::RoundRobin => (0, run.given_at, *seat),
                 SeatRule::LeastLoaded => (chats, run.given_at, *seat),
                 SeatRule::LongestIdle => (0, run.idle_since, *seat),
+                SeatRule::InOrder => (0, Moment::START, *seat),
             }
         })
     }

@@ -28,6 +28,10 @@ pub(super) struct Scheduled<'a> {
     regions: Vec<RegionId>,
     seats: Vec<SeatId>,
     seat_of: HashMap<SeatId, usize, ahash::RandomState>,
+    commands: u64,
+    decisions: u64,
+    live: usize,
+    live_max: usize,
     /// Open offers by contact.
     offers: HashMap<usize, OfferId, ahash::RandomState>,
 }
@@ -52,6 +56,10 @@ impl<'a> Scheduled<'a> {
             seat_of: seats.iter().cloned().enumerate().map(|(no, id)| (id, no)).collect(),
             seats,
             shop: shop.clone(),
+            commands: 0,
+            decisions: 0,
+            live: 0,
+            live_max: 0,
             offers: HashMap::default(),
         };
         let profiles = scenario.seats.iter().map(|seat| this.profile(seat)).collect();
@@ -63,6 +71,21 @@ impl<'a> Scheduled<'a> {
         let roster = Roster { shop, seats: profiles, fallback_language: None, rules, translation };
         this.scheduler = Scheduler::new(settings(scenario), vec![roster]);
         this
+    }
+
+    /// Commands told, decisions made, and the most conversations held together.
+    pub fn counts(&self) -> (u64, u64, usize) {
+        (self.commands, self.decisions, self.live_max)
+    }
+
+    fn count(&mut self, happening: Happening) {
+        self.commands += 1;
+        match happening {
+            Happening::Arrives(_) => self.live += 1,
+            Happening::Leaves(_) | Happening::Closed(_) => self.live -= 1,
+            _ => {}
+        }
+        self.live_max = self.live_max.max(self.live);
     }
 
     fn profile(&self, seat: &SimSeat) -> SeatProfile {
@@ -118,6 +141,7 @@ impl<'a> Scheduled<'a> {
     }
 
     fn read(&mut self, decisions: Vec<Decision>, asks: &mut Vec<Ask>) {
+        self.decisions += decisions.len() as u64;
         for decision in decisions {
             match decision {
                 Decision::Offered { offer, conversation, seat, why, .. } => {
@@ -157,6 +181,7 @@ impl<'a> Scheduled<'a> {
 
 impl Policy for Scheduled<'_> {
     fn on(&mut self, now: Moment, happening: Happening, asks: &mut Vec<Ask>) {
+        self.count(happening);
         let now = self.scenario.wall(now);
         let decisions = match self.command(happening) {
             Some(command) => self.scheduler.apply(now, command),
