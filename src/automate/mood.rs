@@ -58,7 +58,11 @@ impl Mood {
         }
         self.heard = seq;
         if self.turns.len() == TURNS_MAX {
-            self.turns.remove(0);
+            // The calmer of the two oldest: what made a mood high must not be forgotten while what
+            // came after it still keeps it so.
+            let anger = |turn: &Turn| turn.feels(&[Sentiment::Negative]);
+            let calmer = usize::from(anger(&self.turns[1]) < anger(&self.turns[0]));
+            self.turns.remove(calmer);
         }
         self.turns.push(Turn { intent: *intent, sentiment: *sentiment });
     }
@@ -194,6 +198,14 @@ mod tests {
 
         assert_eq!(moods, [true, true, true, true, false, false]);
         assert_eq!(moved(&[calm(0.9), angry(0.7)]), [false, true]);
+    }
+
+    #[test]
+    fn a_mood_that_doubtful_messages_keep_up_outlasts_what_is_remembered() {
+        let mut messages = vec![angry(0.7)];
+        messages.extend(vec![angry(0.55); 2 * TURNS_MAX]);
+
+        assert!(moved(&messages).into_iter().all(|is_moved| is_moved));
     }
 
     #[test]
