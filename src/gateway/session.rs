@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use crate::config::shop::{Password, Shop};
-use crate::domain::{CustomerId, Language, RegionId, SeatId};
+use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 use crate::protocol::session::{Granted, Identity, SeatSession, WidgetSession};
@@ -172,7 +172,7 @@ fn whereabouts(shop: &Shop, asked: &WidgetSession) -> Result<Whereabouts, Refuse
     // A tag that names no language is as good as none: the first message will tell.
     let language = Language::from_locale(locale).ok();
     let zone = asked.time_zone.as_deref().unwrap_or_default();
-    if !zone.is_empty() && jiff::tz::TimeZone::get(zone).is_err() {
+    if !zone.is_empty() && time_zone(zone).is_none() {
         return Err(wrong("`time_zone` is not an IANA time zone".to_owned()));
     }
     let region = shop.region_for(locale, zone);

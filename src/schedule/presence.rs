@@ -142,7 +142,7 @@ impl Scheduler {
     /// Sets whether the seat is on shift, and the timer for the next change.
     fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
         let seat = &mut self.shops[shop].seats[seat_no];
-        let ends_at = seat.profile.hours.span_end(self.now);
+        let ends_at = seat.profile.hours.open_until(self.now);
         seat.on_shift = ends_at.is_some();
         seat.opens_at = match ends_at {
             Some(_) => None,

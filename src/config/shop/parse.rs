@@ -7,6 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 
 use crate::domain::{
     CustomerId, Hours, Intent, Language, RegionId, SeatId, SeatProfile, Sentiment, ShopId, SkillId,
+    time_zone,
 };
 
 use super::account::{IdentitySecret, Password, SeatAccount};
@@ -148,7 +149,7 @@ fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
             }
         }
         for zone in region.time_zones.iter().filter(|zone| !zone.ends_with("/*")) {
-            if jiff::tz::TimeZone::get(zone).is_err() {
+            if time_zone(zone).is_none() {
                 let accepted = "IANA zones such as Asia/Bangkok, or America/* for all below";
                 section.note("time_zones", format!("`{zone}` is no time zone"), accepted);
             }
