@@ -14,7 +14,9 @@ use tradewind::domain::{
     ConversationId, Hours, Language, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
     Timestamp,
 };
-use tradewind::schedule::{ByPrice, Command, Contact, Decision, Roster, Scheduler, Settings};
+use tradewind::schedule::{
+    ByPrice, Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings,
+};
 
 const SEATS: usize = 10_000;
 
@@ -131,7 +133,12 @@ impl Round {
             })
             .collect();
         let shop = ShopId::from("demo");
-        let roster = Roster { shop: shop.clone(), seats: seats.clone(), fallback_language: None };
+        let roster = Roster {
+            shop: shop.clone(),
+            seats: seats.clone(),
+            fallback_language: None,
+            hours: QueueHours::default(),
+        };
         let settings = Settings {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),
             owner_silence: std::time::Duration::from_secs(1 << 40),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use scan::Random;
 use schedule_common::*;
 use tradewind::domain::{ConversationId, Priority, SeatId, SeatState, Timestamp};
-use tradewind::schedule::{Command, Decision, Roster, Scheduler, Settings};
+use tradewind::schedule::{Command, Decision, QueueHours, Roster, Scheduler, Settings};
 
 const LANGUAGES: [&str; 5] = ["en", "es", "th", "vi", "pt"];
 
@@ -22,7 +22,12 @@ fn twenty_thousand_waiting_conversations_are_told_their_places_at_most_once_an_i
             .slots(3)
     });
     let settings = Settings { waiting_max: usize::MAX, ..Settings::default() };
-    let roster = Roster { shop: shop(), seats: seats.collect(), fallback_language: None };
+    let roster = Roster {
+        shop: shop(),
+        seats: seats.collect(),
+        fallback_language: None,
+        hours: QueueHours::default(),
+    };
     let mut scheduler = Scheduler::new(settings, vec![roster]);
     let mut now = Timestamp::from_millis(START_MS);
     for n in 0..500 {
@@ -106,7 +111,12 @@ impl Waits {
             owner_silence: Duration::from_secs(100_000),
             ..Settings::default()
         };
-        let roster = Roster { shop: shop(), seats: rows.collect(), fallback_language: None };
+        let roster = Roster {
+            shop: shop(),
+            seats: rows.collect(),
+            fallback_language: None,
+            hours: QueueHours::default(),
+        };
         let mut scheduler = Scheduler::new(settings, vec![roster]);
         let start = Timestamp::from_millis(START_MS);
         for n in 0..seats {

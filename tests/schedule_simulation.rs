@@ -14,7 +14,7 @@ use tradewind::domain::{
     SkillId, Timestamp, TransferTarget,
 };
 use tradewind::schedule::{
-    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, Why,
+    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, TicketReason, Why,
 };
 
 /// Where a conversation is, as the decisions say.
@@ -155,7 +155,7 @@ impl Model {
                 self.count("told");
                 assert!(*place >= 1 && wait_s.is_none_or(|(low, high)| low <= high));
                 let known = self.known.get_mut(conversation).expect("a known conversation");
-                let interval = Settings::default().place_update_interval;
+                let interval = settings().place_update_interval;
                 assert!(known.told_at.is_none_or(|at| at + interval <= now), "told too often");
                 known.told_at = Some(now);
                 if !matches!(known.place, Place::Offered(..)) {
@@ -206,7 +206,7 @@ impl Model {
         let (profile, state) = &self.seats[&(shop.clone(), seat.clone())];
         assert_eq!(contact.shop, *shop, "no seat of another shop");
         assert_eq!(*state, Some(SeatState::Ready), "only who is ready is asked");
-        assert!(profile.hours.is_open(now), "only who is on shift is asked");
+        assert!(takes_new(profile, now), "only who is on shift and stays is asked");
         let serves =
             |region: &RegionId| profile.regions.is_empty() || profile.regions.contains(region);
         assert!(contact.region.as_ref().is_none_or(serves), "regions are a hard filter");
@@ -237,7 +237,7 @@ impl Model {
                         profile.regions.is_empty() || profile.regions.contains(region)
                     })
                     && matches!(state, Some(SeatState::Ready | SeatState::WrapUp))
-                    && profile.hours.is_open(now)
+                    && takes_new(profile, now)
             });
             assert!(there.is_none(), "{there:?} speaks {wanted}");
         }
@@ -246,6 +246,19 @@ impl Model {
     fn count(&mut self, what: &'static str) {
         *self.counts.entry(what).or_default() += 1;
     }
+}
+
+/// The defaults with a shorter end of shifts: a random day is half an hour long.
+fn settings() -> Settings {
+    Settings { shift_drain: std::time::Duration::from_secs(120), ..Settings::default() }
+}
+
+/// Whether a seat is on shift and not about to go.
+fn takes_new(profile: &SeatProfile, now: Timestamp) -> bool {
+    profile
+        .hours
+        .stretch(now)
+        .is_some_and(|(start, end)| now + settings().shift_drain.min(end.since(start) / 4) < end)
 }
 
 /// What the random commands are made from.
@@ -257,17 +270,26 @@ struct World {
     owned: Vec<(ShopId, SeatId, ConversationId)>,
     /// Number of the last conversation.
     last: u64,
+    /// A day on which seats are often free, and the shift of every second one ends.
+    is_quiet: bool,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let rosters = rosters(&mut random);
-        Self { random, rosters, offers: Vec::new(), owned: Vec::new(), last: 0 }
+        let mut rosters = rosters(&mut random);
+        let is_quiet = seed % 4 == 3;
+        if is_quiet {
+            let seats = rosters.iter_mut().flat_map(|roster| &mut roster.seats);
+            seats
+                .step_by(2)
+                .for_each(|seat| *seat = seat.clone().hours("UTC", &["Wed 08:00-10:08"]));
+        }
+        Self { random, rosters, offers: Vec::new(), owned: Vec::new(), last: 0, is_quiet }
     }
 
     fn scheduler(&self) -> Scheduler {
-        Scheduler::new(Settings::default(), self.rosters.clone())
+        Scheduler::new(settings(), self.rosters.clone())
     }
 
     fn see(&mut self, decisions: &[Decision]) {
@@ -308,6 +330,13 @@ impl World {
             _ => SeatState::Ready,
         };
         match self.random.below(40) {
+            1..=5 if self.is_quiet => {
+                if self.random.one_in(2) {
+                    return Command::SeatSpoke { conversation: self.owned().2 };
+                }
+                Command::SignIn { shop, seat, state: SeatState::Ready }
+            }
+            33..=38 if self.is_quiet => Command::SeatSpoke { conversation: self.owned().2 },
             0..=7 => {
                 self.last += 1;
                 Command::Arrive(self.contact(now, &shop, &seat, self.last))
@@ -432,7 +461,7 @@ fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp
             scheduler.apply(now, Command::SignOut { shop, seat });
         }
     }
-    let settings = Settings::default();
+    let settings = settings();
     scheduler.on_timer(now + settings.seat_grace);
 
     scheduler.on_timer(now + settings.seat_grace + settings.queue_wait_max);
@@ -461,6 +490,7 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "seat_gone",
         "silent",
         "transferred",
+        "shift_ended",
         "escalated",
         "set away",
         "offer_expired",
@@ -531,6 +561,7 @@ fn after_a_restart_everyone_is_where_they_were() {
 
         let mut new = world.scheduler();
         let mut owners = BTreeMap::new();
+        let mut out_of_hours = 0;
         for (conversation, known) in &model.known {
             let contact = known.contact.clone();
             let command = match old.owner(*conversation) {
@@ -540,7 +571,11 @@ fn after_a_restart_everyone_is_where_they_were() {
                 }
                 None => Command::Arrive(contact),
             };
-            new.apply(now, command);
+            let decisions = new.apply(now, command);
+            // Who was being asked when the last seat went has nobody to wait for.
+            out_of_hours += usize::from(decisions.iter().any(|decision| {
+                matches!(decision, Decision::Ticket { reason: TicketReason::Hours, .. })
+            }));
             assert_eq!(new.audit(), Vec::<String>::new());
         }
         for ((shop, seat), (_, state)) in &model.seats {
@@ -559,6 +594,7 @@ fn after_a_restart_everyone_is_where_they_were() {
         }
         let (was, is) = (old.totals(), new.totals());
         assert_eq!(was.owned, is.owned);
-        assert_eq!(was.waiting + was.offered, is.waiting + is.offered);
+        assert_eq!(was.waiting + was.offered, is.waiting + is.offered + out_of_hours);
+        assert!(out_of_hours <= was.offered, "only what was on its way to a seat");
     }
 }

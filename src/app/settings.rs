@@ -7,7 +7,7 @@ use crate::config::shop::Shop;
 use crate::config::{Config, Durability};
 use crate::flow::Shops;
 use crate::gateway::Limits;
-use crate::schedule::Roster;
+use crate::schedule::{QueueHours, Roster};
 use crate::{admission, dedup, flow, journal, schedule};
 
 /// Frames that are no messages may be ten times as many: pings, typing, receipts.
@@ -76,6 +76,7 @@ pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {
         age_bound: config.schedule.age_bound,
         fallback_after: config.schedule.fallback_after,
         promise: config.schedule.shift_opens_within,
+        shift_drain: config.schedule.shift_drain,
         place_update_interval: config.schedule.place_update_interval,
         handling_start: config.schedule.handling_start,
     }
@@ -86,6 +87,7 @@ pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
         shop: shop.id.clone(),
         seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
         fallback_language: shop.fallback_language,
+        hours: QueueHours { shop: shop.hours.clone(), by_skill: shop.queue_hours.clone() },
     };
     let mut rosters: Vec<Roster> = shops.values().map(roster).collect();
     rosters.sort_by(|a, b| a.shop.cmp(&b.shop));

@@ -9,9 +9,10 @@ use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
 use crate::schedule::{Command, Decision, RefuseReason, TakeBackReason, WithdrawReason};
 
 use super::conversation::{Conversation, HandingOn, Stage};
-use super::fact::Fact;
+use super::fact::{Fact, Noted};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
+use super::summary::Summary;
 use super::turn::{Timing, Turn};
 use super::viewers::deliver;
 
@@ -188,6 +189,11 @@ impl Shard {
             step.event(EventKind::Transferred { to });
             // The old owner sees the end of its part before it stops being a viewer.
             self.pass_on_events(step.conversation, turn);
+        }
+        let has_room = step.conversation.notes.len() < self.settings.messages_per_conversation_max;
+        if reason == TakeBackReason::ShiftEnded && has_room {
+            let text = Summary::of(step.conversation).to_string().into();
+            step.fact(Fact::Noted(Noted { at: now, seat: seat.clone(), text }));
         }
         step.fact(Fact::Waits(contact));
         step.finish(turn);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lane::Lane;
 use super::scheduler::{Case, Scheduler, Station};
+use super::shifts::Shift;
 use super::shop::{SeatNo, Shop, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, SeatState};
@@ -37,8 +38,9 @@ impl Scheduler {
             if seat.used() > seat.slots() && !seat.offers.is_empty() {
                 broken.push(format!("{name} has {} of {} slots used", seat.used(), seat.slots()));
             }
-            let free =
-                seat.on_shift && seat.state == Some(SeatState::Ready) && seat.used() < seat.slots();
+            let free = seat.shift == Shift::On
+                && seat.state == Some(SeatState::Ready)
+                && seat.used() < seat.slots();
             if free != shop.index.is_free(seat_no) {
                 broken
                     .push(format!("{name} is indexed as free although it is not, or not as free"));
@@ -83,6 +85,18 @@ impl Scheduler {
         if kept + lined_up != shop.waiting {
             broken.push(format!("{} of {} are counted", shop.waiting, kept + lined_up));
         }
+        for ((.., conversation), (lane_no, owner)) in &shop.left_behind {
+            let owned =
+                |case: &&Case| matches!(&case.station, Station::Owned(o) if o.seat == *owner);
+            let off_shift = shop.seats[*owner].shift == Shift::Off;
+            if !off_shift || self.cases.get(conversation).filter(owned).is_none() {
+                broken.push(format!("{conversation} is not left behind by its owner"));
+            }
+            let lane = &shop.lanes[*lane_no];
+            if shop.is_open(*lane_no) && lane.native.iter().any(|seat| shop.index.is_free(seat)) {
+                broken.push(format!("{conversation} could be taken over and is not"));
+            }
+        }
         for (lane_no, lane) in shop.lanes.iter().enumerate() {
             let present = lane.native.iter_common(&shop.present, 0).count();
             if present != lane.native_present {
@@ -102,6 +116,7 @@ impl Scheduler {
                 }
                 let case = self.case(conversation);
                 let takers = lane.ring().iter().filter(|seat| shop.index.is_free(*seat));
+                let takers = takers.filter(|_| shop.is_open(lane_no));
                 for seat in takers.filter(|seat| self.must_take(case, *seat, lane)) {
                     let name = &shop.seats[seat].profile.id;
                     broken.push(format!("{name} idles while {conversation} waits"));

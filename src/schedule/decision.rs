@@ -158,6 +158,8 @@ pub enum TakeBackReason {
     Silent,
     /// The seat handed it on.
     Transferred,
+    /// The seat's shift has ended and a colleague is free.
+    ShiftEnded,
 }
 
 /// Why a command was refused.
@@ -193,7 +195,12 @@ wire_names! {
         WaitedTooLong => "waited_too_long",
         QueueFull => "queue_full",
     }
-    TakeBackReason { SeatGone => "seat_gone", Silent => "silent", Transferred => "transferred" }
+    TakeBackReason {
+        SeatGone => "seat_gone",
+        Silent => "silent",
+        Transferred => "transferred",
+        ShiftEnded => "shift_ended",
+    }
     RefuseReason {
         OfferExpired => "offer_expired",
         OfferTaken => "offer_taken",

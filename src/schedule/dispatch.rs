@@ -140,11 +140,10 @@ impl Scheduler {
     pub(super) fn try_again(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         let Station::Lane(lane_no) = case.station else { return };
-        if let Some(seat) = self.find_seat(case, lane_no) {
-            self.leave_station(conversation);
-            return self.offer(conversation, seat, Found::Seat);
+        if self.offer_if_free(conversation, lane_no) {
+            return;
         }
-        let now = self.now;
+        let (now, case) = (self.now, self.case(conversation));
         let next = case.barred.iter().map(|(_, until)| *until).filter(|until| *until > now).min();
         if let Some(at) = next {
             self.timers.set(Timer::BarEnds(conversation), at);
@@ -153,8 +152,11 @@ impl Scheduler {
 
     /// The best free seat for a conversation of a lane. The last seat that did not keep it comes
     /// only when there is no other.
-    fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<SeatNo> {
+    pub(super) fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<SeatNo> {
         let shop = &self.shops[case.shop];
+        if !shop.is_open(lane_no) {
+            return None;
+        }
         let lane = &shop.lanes[lane_no];
         let opens_at =
             lane.fallback_opens_at(case.contact.arrived_at, self.settings.fallback_after);
@@ -179,10 +181,19 @@ impl Scheduler {
     /// Gives a seat all that it has room for.
     pub(super) fn fill(&mut self, shop: ShopNo, seat: SeatNo) {
         while self.shops[shop].index.is_free(seat) {
-            let Some((conversation, found)) = self.next_for(shop, seat) else { return };
+            let Some((conversation, found)) = self.next_for(shop, seat) else { break };
             self.leave_station(conversation);
             self.offer(conversation, seat, found);
         }
+        self.relieve(shop, seat);
+    }
+
+    /// Offers a conversation of a lane to the best free seat, if there is one.
+    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) -> bool {
+        let Some(seat) = self.find_seat(self.case(conversation), lane) else { return false };
+        self.leave_station(conversation);
+        self.offer(conversation, seat, Found::Seat);
+        true
     }
 
     /// The conversation that a free seat should take: of the heads of its lanes and of what is
@@ -201,7 +212,8 @@ impl Scheduler {
             let rank = entry.claim(*priority).rank(self.now, age_bound);
             consider(rank, entry.conversation, Found::Chosen);
         }
-        for lane_no in seat.native_lanes.iter_common(&shop.waiting_lanes, 0) {
+        let is_open = |lane: &LaneNo| shop.is_open(*lane);
+        for lane_no in seat.native_lanes.iter_common(&shop.waiting_lanes, 0).filter(is_open) {
             for priority in Priority::ALL {
                 let mut queue = shop.lanes[lane_no].queue(priority).iter();
                 if let Some(head) = queue.find(|entry| self.may_take(entry.conversation, seat_no)) {
@@ -210,7 +222,7 @@ impl Scheduler {
                 }
             }
         }
-        for lane_no in seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0) {
+        for lane_no in seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0).filter(is_open) {
             let lane = &shop.lanes[lane_no];
             for priority in Priority::ALL {
                 let opened = lane.queue(priority).iter().take_while(|entry| {
@@ -243,10 +255,7 @@ impl Scheduler {
             if lane.native_present > 0 || !shop.index.any_free(&lane.fallback_by_price) {
                 return;
             }
-            if let Some(seat) = self.find_seat(self.case(conversation), lane_no) {
-                self.leave_station(conversation);
-                self.offer(conversation, seat, Found::Seat);
-            }
+            self.offer_if_free(conversation, lane_no);
         }
     }
 

@@ -146,5 +146,6 @@ impl Scheduler {
             let silent_at = self.now + self.settings.owner_silence;
             self.timers.set(Timer::OwnerSilent(conversation), silent_at);
         }
+        self.leave_behind(conversation);
     }
 }

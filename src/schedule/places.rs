@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::decision::Decision;
 use super::expected_wait;
 use super::scheduler::{Case, Scheduler, Station};
+use super::shifts::Shift;
 use super::shop::{LaneNo, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
@@ -261,7 +262,8 @@ impl Scheduler {
             SeatView {
                 seat: seat.profile.id.clone(),
                 state: seat.state,
-                on_shift: seat.on_shift,
+                on_shift: seat.shift != Shift::Off,
+                ending: seat.shift == Shift::Ending,
                 assigned: seat.owned.len() as u32,
                 offered: seat.offers.len() as u32,
                 slots: seat.slots() as u32,
@@ -292,9 +294,12 @@ impl Shop {
     }
 
     /// What the conversations of a lane wait for.
-    fn wait_reason(&self, lane: LaneNo) -> WaitReason {
-        let lane = &self.lanes[lane];
+    fn wait_reason(&self, lane_no: LaneNo) -> WaitReason {
+        let lane = &self.lanes[lane_no];
         let speakers = self.index.speakers(lane.key.language);
+        if !self.is_open(lane_no) {
+            return WaitReason::Hours;
+        }
         if !lane.native.meets(&self.on_shift) && !lane.fallback.meets(&self.on_shift) {
             return WaitReason::Hours;
         }

@@ -11,6 +11,7 @@ use super::lane::Entry;
 use super::offers::Offers;
 use super::places::Told;
 use super::settings::{Roster, Settings};
+use super::shifts::Order;
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::{Timer, Timers};
 use super::views::Totals;
@@ -86,6 +87,11 @@ impl Case {
             arrived_at: self.contact.arrived_at,
             seq: self.seq,
         }
+    }
+
+    /// The order in which conversations were first asked.
+    pub fn order(&self) -> Order {
+        (self.contact.arrived_at, self.seq, self.contact.conversation)
     }
 
     pub fn entry(&self) -> Entry {
@@ -198,10 +204,11 @@ impl Scheduler {
         if !self.started {
             self.started = true;
             self.offers.start(self.now);
-            self.start_shifts();
+            self.start_hours();
         }
         while let Some(timer) = self.timers.pop_due(self.now) {
             match timer {
+                Timer::Queue(shop, queue) => self.queue_changes(shop, queue),
                 Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
                 Timer::OfferExpires(offer) => self.offer_expires(offer),
                 Timer::GraceEnds(conversation) => self.grace_ends(conversation),
@@ -326,6 +333,7 @@ impl Scheduler {
         let case = self.case_mut(conversation);
         let station = std::mem::replace(&mut case.station, Station::Moving);
         let (shop, entry, priority) = (case.shop, case.entry(), case.contact.priority);
+        let order = case.order();
         for timer in [
             Timer::KeptEnds(conversation),
             Timer::BarEnds(conversation),
@@ -358,6 +366,7 @@ impl Scheduler {
             Station::Offered(offer) => Some(self.withdraw(offer, WithdrawReason::Cancelled)),
             Station::Owned(owned) => {
                 self.shops[shop].seats[owned.seat].owned.remove(&conversation);
+                self.shops[shop].left_behind.remove(&order);
                 self.shops[shop].refresh(owned.seat);
                 Some(owned.seat)
             }

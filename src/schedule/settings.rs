@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::queues::QueueHours;
 use crate::domain::{Language, SeatProfile, ShopId};
 
 /// One shop with its seats.
@@ -13,6 +14,8 @@ pub struct Roster {
     pub seats: Vec<SeatProfile>,
     /// Language that stands in where nobody speaks the customer's; `None` for no stand-in.
     pub fallback_language: Option<Language>,
+    /// Business hours.
+    pub hours: QueueHours,
 }
 
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as
@@ -41,6 +44,9 @@ pub struct Settings {
     pub fallback_after: Duration,
     /// How soon a shift must open for a conversation to wait for it.
     pub promise: Duration,
+    /// How long before the end of a shift nothing new comes to its seat, at most a quarter of the
+    /// shift.
+    pub shift_drain: Duration,
     /// Longest time in the queue; then a ticket.
     pub queue_wait_max: Duration,
     /// Conversations of one shop that may wait; a further one gets a ticket. One that comes back
@@ -70,6 +76,8 @@ impl Default for Settings {
             // A third of the target: leaves room for an offer and a first reply.
             fallback_after: Duration::from_secs(5),
             promise: Duration::from_secs(120),
+            // Three to four conversations of the usual length.
+            shift_drain: Duration::from_secs(900),
             queue_wait_max: Duration::from_secs(600),
             waiting_max: 20_000,
             place_update_interval: Duration::from_secs(5),

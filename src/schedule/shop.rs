@@ -9,9 +9,12 @@ use super::expected_wait::HandlingTime;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
+use super::queues::{Queue, QueueNo};
 use super::settings::Roster;
+use super::shifts::{Order, Shift};
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
+    ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
+    Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -27,8 +30,8 @@ pub(super) struct Seat {
     pub profile: SeatProfile,
     /// `None` while it is not signed in.
     pub state: Option<SeatState>,
-    pub on_shift: bool,
-    /// When the next shift begins; kept while off shift.
+    pub shift: Shift,
+    /// When it next takes new conversations, while it takes none.
     pub opens_at: Option<Timestamp>,
     pub owned: BTreeSet<ConversationId>,
     pub offers: BTreeSet<OfferId>,
@@ -48,7 +51,7 @@ impl Seat {
         Self {
             profile,
             state: None,
-            on_shift: false,
+            shift: Shift::Off,
             opens_at: None,
             owned: BTreeSet::new(),
             offers: BTreeSet::new(),
@@ -68,14 +71,14 @@ impl Seat {
         self.owned.len() + self.offers.len()
     }
 
-    /// At work: on shift and signed in, ready or about to be. A seat that is away may be so for
-    /// long, and nobody should wait for it.
+    /// At work for new conversations: on shift, not about to go, and signed in, ready or about to
+    /// be. A seat that is away may be so for long, and nobody should wait for it.
     pub fn is_present(&self) -> bool {
-        self.on_shift && matches!(self.state, Some(SeatState::Ready | SeatState::WrapUp))
+        self.shift == Shift::On && matches!(self.state, Some(SeatState::Ready | SeatState::WrapUp))
     }
 
     fn free_level(&self) -> Option<u8> {
-        let open = self.on_shift && self.state == Some(SeatState::Ready);
+        let open = self.shift == Shift::On && self.state == Some(SeatState::Ready);
         (open && self.used() < self.slots()).then_some(self.used() as u8)
     }
 }
@@ -94,11 +97,17 @@ pub(super) struct Shop {
     /// Lanes of the walk that is under way, and how far the first of them is told.
     pub telling: VecDeque<LaneNo>,
     pub told_up_to: usize,
+    /// Seats whose shift lets new conversations come.
     pub on_shift: Bitset,
     pub present: Bitset,
     /// Conversations in lanes or kept for a seat.
     pub waiting: usize,
     pub handling: HandlingTime,
+    pub queues: Vec<Queue>,
+    queue_of: BTreeMap<SkillId, QueueNo>,
+    /// Conversations whose owner is off shift and that no colleague could take yet, with their
+    /// lane and owner.
+    pub left_behind: BTreeMap<Order, (LaneNo, SeatNo)>,
     /// For each seat, the conversations in the lanes that it works for, at the last walk.
     pub lined_up: Vec<usize>,
     demand: Demand,
@@ -116,6 +125,7 @@ impl Shop {
         let (profiles, index) = SeatIndex::build(profiles);
         let by_name = profiles.iter().enumerate().map(|(no, seat)| (seat.id.clone(), no)).collect();
         let len = profiles.len();
+        let (queues, queue_of) = Queue::all(roster.hours);
         Self {
             id: roster.shop,
             seats: profiles.into_iter().map(Seat::new).collect(),
@@ -129,6 +139,9 @@ impl Shop {
             present: Bitset::with_room(len),
             waiting: 0,
             handling: HandlingTime::starting_at(handling_start),
+            queues,
+            queue_of,
+            left_behind: BTreeMap::new(),
             lined_up: vec![0; len],
             demand: Demand::default(),
             fallback: roster.fallback_language,
@@ -202,7 +215,8 @@ impl Shop {
         let lane = self.lanes.len();
         native.iter().for_each(|seat| self.seats[seat].native_lanes.insert(lane));
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
-        let mut opened = Lane::new(key, native, fallback, now);
+        let queue = self.queue_of.get(&key.skill).copied().unwrap_or_default();
+        let mut opened = Lane::new(key, queue, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
         opened.set_order(&self.index);
         self.lanes.push(opened);
@@ -220,15 +234,15 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Whether somebody of the lane's language and skill is on shift now or by `until`; if not, when
-    /// the next one is. The fallback does not count: it stands in for a colleague who is on shift
-    /// and not there, while a customer whose language is off shift is told when it is back.
+    /// Whether the lane's queue is open and somebody of its language and skill on shift, now or by
+    /// `until`; if not, when both are. The fallback does not count: it stands in for a colleague who
+    /// is on shift and not there, while a customer whose language is off shift is told when it is
+    /// back.
     pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
-        let lane = &self.lanes[lane];
-        if lane.native.meets(&self.on_shift) {
+        if self.is_open(lane) && self.lanes[lane].native.meets(&self.on_shift) {
             return Ok(());
         }
-        match lane.native.iter().filter_map(|seat| self.seats[seat].opens_at).min() {
+        match self.opens_at(lane) {
             Some(opens_at) if opens_at <= until => Ok(()),
             opens_at => Err(opens_at),
         }
@@ -240,7 +254,7 @@ impl Shop {
         let seat = &self.seats[no];
         self.index.set_load(no, seat.free_level());
         let present = seat.is_present();
-        if seat.on_shift {
+        if seat.shift == Shift::On {
             self.on_shift.insert(no);
         } else {
             self.on_shift.remove(no);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
-use tradewind::config::shop::Shop;
+use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
@@ -37,6 +37,7 @@ pub fn needs_person() -> Understanding {
 }
 
 pub struct World {
+    shop: Arc<Shop>,
     pub now: Timestamp,
     pub shard: Shard,
     pub scheduler: Scheduler,
@@ -78,19 +79,29 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
-        Self::seeded(settings, 7)
+        Self::seeded(settings, Arc::new(Shop::embedded_demo()), 7)
     }
 
-    fn seeded(settings: Settings, seed: u64) -> Self {
-        let shop = Arc::new(Shop::embedded_demo());
+    /// The demo shop with something put in place of something else in its `shop.toml`.
+    pub fn with_shop(from: &str, to: &str) -> Self {
+        let mut files = ShopFiles::demo();
+        let text = files.0.get_mut("shop.toml").expect("the demo shop");
+        assert!(text.contains(from), "{from} is not in the demo shop");
+        *text = text.replacen(from, to, 1);
+        Self::seeded(settings(), Arc::new(Shop::from_files(&files).expect("a shop")), 7)
+    }
+
+    fn seeded(settings: Settings, shop: Arc<Shop>, seed: u64) -> Self {
         let roster = Roster {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
+            hours: schedule::QueueHours::default(),
         };
         let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
-        let shops = Arc::new([(shop.id.clone(), shop)].into_iter().collect());
+        let shops = Arc::new([(shop.id.clone(), shop.clone())].into_iter().collect());
         Self {
+            shop,
             now: Timestamp::from_millis(1_795_600_000_000),
             shard: Shard::new(settings, shops, seed),
             scheduler,
@@ -107,7 +118,7 @@ impl World {
     /// The same world after `kill -9`: only the journal is left.
     pub fn restarted(&self) -> Self {
         // Ids that the last run has made do not come again.
-        let mut next = Self::seeded(settings(), 8 + self.journal.len() as u64);
+        let mut next = Self::seeded(settings(), self.shop.clone(), 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;

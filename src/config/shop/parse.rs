@@ -13,6 +13,7 @@ use crate::domain::{
 use super::account::{IdentitySecret, Password, SeatAccount};
 use super::answers::{AnswerBook, Answers, FAQ_INTENTS};
 use super::crew::Crew;
+use super::hours::HoursReader;
 use super::load::ShopFiles;
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
@@ -60,21 +61,33 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         }
         secret
     });
-    let hours = hours(&mut root.section("hours"), "open", Hours::always);
+    let reader = HoursReader::new(files, &mistakes);
+    let mut section = root.section("hours");
+    let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
+    section.finish();
     let regions = regions(root.sections("regions"));
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
     let answering = answering(root.section("answering"));
 
-    let mut reader =
-        Seats { demo, skills: skills.all(), regions: &regions, seats: BTreeMap::new() };
+    let queue_hours = reader.queues(&mut root, &skills.all());
+    let teams = reader.named(&mut root, ("teams", "id", "shifts"));
+
+    let mut seats = Seats {
+        demo,
+        skills: skills.all(),
+        regions: &regions,
+        hours: &reader,
+        teams,
+        seats: BTreeMap::new(),
+    };
     for section in root.sections("seats") {
-        reader.seat(section);
+        seats.seat(section);
     }
     if root.has("crew") {
-        reader.crew(root.section("crew"));
+        seats.crew(root.section("crew"));
     }
-    let seats = reader.seats;
+    let seats = seats.seats;
 
     if let Some(language) = fallback_language {
         let spoken = |account: &SeatAccount| account.profile.languages.contains(&language);
@@ -99,6 +112,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         default_language,
         fallback_language,
         hours,
+        queue_hours,
         regions,
         skills,
         priorities,
@@ -112,24 +126,6 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
 
 fn language(section: &mut Section<'_>, key: &'static str) -> Option<Language> {
     section.parsed(key, LANGUAGE)
-}
-
-/// Spans under `open_key` in the zone under `zone`; `default` when the section says neither.
-fn hours(section: &mut Section<'_>, open_key: &'static str, default: fn() -> Hours) -> Hours {
-    let zone = section.text("zone");
-    let spans = section.texts(open_key);
-    if zone.is_none() && spans.is_empty() {
-        return default();
-    }
-    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-    Hours::parse(&zone, &spans).unwrap_or_else(|error| {
-        section.note(
-            open_key,
-            error.to_string(),
-            "an IANA `zone` and spans such as `Mon-Fri 09:00-18:00` or `always`",
-        );
-        default()
-    })
 }
 
 fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
@@ -232,6 +228,8 @@ struct Seats<'a> {
     demo: bool,
     skills: Vec<SkillId>,
     regions: &'a [Region],
+    hours: &'a HoursReader<'a>,
+    teams: BTreeMap<String, Hours>,
     seats: BTreeMap<SeatId, SeatAccount>,
 }
 
@@ -254,11 +252,24 @@ impl Seats<'_> {
             skills: self.skills_of(&mut section),
             regions,
             slots: slots(&mut section),
-            hours: hours(&mut section, "shifts", Hours::always),
+            hours: self.shifts(&mut section),
         };
         let password = self.password(&mut section);
         self.add(&section, profile, password);
         section.finish();
+    }
+
+    /// The seat's own shifts, else those of its team.
+    fn shifts(&self, section: &mut Section<'_>) -> Hours {
+        let own = self.hours.read(section, "shifts");
+        let team = section.text("team").and_then(|name| {
+            let hours = self.teams.get(&name).cloned();
+            if hours.is_none() {
+                section.note("team", format!("`{name}` is no team"), "ids of [[teams]]");
+            }
+            hours
+        });
+        own.or(team).unwrap_or_else(Hours::always)
     }
 
     fn crew(&mut self, mut section: Section<'_>) {
