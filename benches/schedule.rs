@@ -138,6 +138,7 @@ impl Round {
             seats: seats.clone(),
             fallback_language: None,
             hours: QueueHours::default(),
+            translation: None,
         };
         let settings = Settings {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),

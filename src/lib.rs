@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
+pub mod sim;
 
 pub mod admission;
 pub mod automate;

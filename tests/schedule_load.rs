@@ -27,6 +27,7 @@ fn twenty_thousand_waiting_conversations_are_told_their_places_at_most_once_an_i
         seats: seats.collect(),
         fallback_language: None,
         hours: QueueHours::default(),
+        translation: None,
     };
     let mut scheduler = Scheduler::new(settings, vec![roster]);
     let mut now = Timestamp::from_millis(START_MS);
@@ -116,6 +117,7 @@ impl Waits {
             seats: rows.collect(),
             fallback_language: None,
             hours: QueueHours::default(),
+            translation: None,
         };
         let mut scheduler = Scheduler::new(settings, vec![roster]);
         let start = Timestamp::from_millis(START_MS);

@@ -172,6 +172,7 @@ fn two_queues() -> Centre {
         shop: shop(),
         seats: vec![seat("ann", &["en"], &["orders", "returns"]).slots(3)],
         fallback_language: None,
+        translation: None,
         hours: QueueHours {
             by_skill: BTreeMap::from([(SkillId::from("returns"), hours)]),
             ..QueueHours::default()
@@ -236,6 +237,7 @@ fn a_ticket_names_the_first_time_at_which_queue_and_seat_are_both_there() {
         shop: shop(),
         seats,
         fallback_language: None,
+        translation: None,
         hours: QueueHours { shop: hours(&["Thu-Fri 09:00-17:00"]), by_skill: BTreeMap::new() },
     };
     let mut centre = centre(&[]);

@@ -7,7 +7,7 @@ use crate::config::shop::Shop;
 use crate::config::{Config, Durability};
 use crate::flow::Shops;
 use crate::gateway::Limits;
-use crate::schedule::{QueueHours, Roster};
+use crate::schedule::{QueueHours, Roster, Translation};
 use crate::{admission, dedup, flow, journal, schedule};
 
 /// Frames that are no messages may be ten times as many: pings, typing, receipts.
@@ -88,6 +88,10 @@ pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
         seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
         fallback_language: shop.fallback_language,
         hours: QueueHours { shop: shop.hours.clone(), by_skill: shop.queue_hours.clone() },
+        translation: shop.translation.map(|seats| Translation {
+            after: seats.after,
+            slots_kept_free: seats.slots_kept_free,
+        }),
     };
     let mut rosters: Vec<Roster> = shops.values().map(roster).collect();
     rosters.sort_by(|a, b| a.shop.cmp(&b.shop));

@@ -14,6 +14,7 @@ mod model;
 mod seat;
 mod serve;
 mod settings;
+mod simulate;
 mod tenant;
 mod train;
 
@@ -68,6 +69,8 @@ enum Verb {
     Train(train::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
+    /// Simulates a contact centre in virtual time and compares schedulers.
+    Simulate(simulate::Args),
 }
 
 /// How the program ends.
@@ -109,6 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Model(args)) => model::run(&args),
         Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
+        Some(Verb::Simulate(args)) => simulate::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

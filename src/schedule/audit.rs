@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::lane::Lane;
+use super::rings::Ring;
 use super::scheduler::{Case, Scheduler, Station};
 use super::shifts::Shift;
 use super::shop::{SeatNo, Shop, ShopNo};
@@ -115,9 +116,8 @@ impl Scheduler {
                     broken.push(format!("{conversation} may wait for ever"));
                 }
                 let case = self.case(conversation);
-                let takers = lane.ring().iter().filter(|seat| shop.index.is_free(*seat));
-                let takers = takers.filter(|_| shop.is_open(lane_no));
-                for seat in takers.filter(|seat| self.must_take(case, *seat, lane)) {
+                let free = (0..shop.seats.len()).filter(|seat| shop.index.is_free(*seat));
+                for seat in free.filter(|seat| self.must_take(case, *seat, lane)) {
                     let name = &shop.seats[seat].profile.id;
                     broken.push(format!("{name} idles while {conversation} waits"));
                 }
@@ -127,9 +127,13 @@ impl Scheduler {
 
     /// Whether no rule with an end holds a free seat back from a conversation in its lane.
     fn must_take(&self, case: &Case, seat: SeatNo, lane: &Lane) -> bool {
-        let after = self.settings.fallback_after;
-        let opens_at = lane.fallback_opens_at(case.contact.arrived_at, after);
-        !case.is_barred(seat, self.now) && opens_at.is_none_or(|at| at <= self.now)
+        let shop = &self.shops[case.shop];
+        let takes = |ring: Ring| {
+            self.is_open(shop, lane, ring, case.contact.arrived_at)
+                && shop.is_in_ring(lane, ring, seat)
+                && (ring != Ring::Translated || self.may_translate(case.shop, lane, seat))
+        };
+        !case.is_barred(seat, self.now) && Ring::ALL.into_iter().any(takes)
     }
 
     fn audit_place(

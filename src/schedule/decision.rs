@@ -233,6 +233,14 @@ pub enum Why {
         /// The language used instead.
         instead: Language,
     },
+    /// Nobody who speaks the customer's language was free in time, so the seat answers through
+    /// translation.
+    Translated {
+        /// The customer's language.
+        wanted: Language,
+        /// What the seat reads and writes.
+        spoken: Option<Language>,
+    },
     /// The seat has the skill.
     Skill(SkillId),
     /// The seat serves the region.
@@ -271,6 +279,12 @@ impl fmt::Display for Why {
             }
             Self::NobodyThere { wanted, instead } => {
                 write!(f, "nobody for {wanted} is there, {instead} instead")
+            }
+            Self::Translated { wanted, spoken: Some(spoken) } => {
+                write!(f, "nobody for {wanted} is free, translated into {spoken}")
+            }
+            Self::Translated { wanted, spoken: None } => {
+                write!(f, "nobody for {wanted} is free, translated")
             }
             Self::Skill(skill) => write!(f, "has the skill {skill}"),
             Self::Region(region) => write!(f, "serves {region}"),

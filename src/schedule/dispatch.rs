@@ -4,24 +4,26 @@ use std::time::Duration;
 
 use super::choice::Rank;
 use super::decision::{Decision, TicketReason, Why};
+use super::lane::Entry;
 use super::offers::Offer;
-use super::scheduler::{Case, Scheduler, Station};
-use super::shop::{LaneNo, SeatNo, ShopNo};
+use super::rings::Ring;
+use super::scheduler::{Scheduler, Station};
+use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, Priority, SeatState};
 
 /// How often seats are put in order by what is asked for.
 const REPRICE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Which side looked for the other.
+/// Which side looked for the other, and in which ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     /// A person had chosen the seat.
     Chosen,
     /// The conversation took the best of the free seats.
-    Seat,
+    Seat(Ring),
     /// The seat took the next of the waiting conversations.
-    Conversation,
+    Conversation(Ring),
 }
 
 impl Scheduler {
@@ -46,8 +48,8 @@ impl Scheduler {
         if let Err(opens_at) = shop.reach(lane_no, self.now + self.settings.promise) {
             return self.ticket(conversation, TicketReason::Hours, opens_at);
         }
-        if let Some(seat) = self.find_seat(case, lane_no) {
-            return self.offer(conversation, seat, Found::Seat);
+        if let Some((seat, ring)) = self.seat_for(conversation, lane_no) {
+            return self.offer(conversation, seat, Found::Seat(ring));
         }
         let gives_up_at = waits_since + self.settings.queue_wait_max;
         if gives_up_at <= self.now {
@@ -73,23 +75,12 @@ impl Scheduler {
         case.station = Station::Lane(lane_no);
         case.admitted = true;
         case.barred.retain(|(_, until)| *until > now);
-        let bar_ends = case.barred.iter().map(|(_, until)| *until).min();
         let (shop_no, entry, priority) = (case.shop, case.entry(), case.contact.priority);
         let shop = &mut self.shops[shop_no];
         shop.waiting += 1;
         shop.waiting_lanes.insert(lane_no);
         shop.lanes[lane_no].insert(priority, entry);
-        if let Some(at) = bar_ends {
-            self.timers.set(Timer::BarEnds(conversation), at);
-        }
-        let lane = &shop.lanes[lane_no];
-        let after = self.settings.fallback_after;
-        if let Some(at) = lane.fallback_opens_at(entry.arrived_at, after)
-            && at > now
-            && !lane.fallback.is_empty()
-        {
-            self.timers.set(Timer::FallbackOpens(conversation), at);
-        }
+        self.wake_up_later(conversation, lane_no);
         self.tell_place(conversation);
         let lane = &self.shops[shop_no].lanes[lane_no];
         let claim = entry.claim(priority);
@@ -140,42 +131,26 @@ impl Scheduler {
     pub(super) fn try_again(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         let Station::Lane(lane_no) = case.station else { return };
-        if self.offer_if_free(conversation, lane_no) {
-            return;
-        }
-        let (now, case) = (self.now, self.case(conversation));
-        let next = case.barred.iter().map(|(_, until)| *until).filter(|until| *until > now).min();
-        if let Some(at) = next {
-            self.timers.set(Timer::BarEnds(conversation), at);
+        self.offer_if_free(conversation, lane_no);
+        if matches!(self.case(conversation).station, Station::Lane(_)) {
+            self.wake_up_later(conversation, lane_no);
         }
     }
 
-    /// The best free seat for a conversation of a lane. The last seat that did not keep it comes
-    /// only when there is no other.
-    pub(super) fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<SeatNo> {
+    /// Sets the timers at which a waiting conversation may find a seat that it may not have now.
+    fn wake_up_later(&mut self, conversation: ConversationId, lane_no: LaneNo) {
+        let case = self.case(conversation);
         let shop = &self.shops[case.shop];
-        if !shop.is_open(lane_no) {
-            return None;
+        let bars = case.barred.iter().map(|(_, until)| *until);
+        let bar_ends_at = bars.filter(|until| *until > self.now).min();
+        let arrived_at = case.contact.arrived_at;
+        let ring_opens_at = self.next_ring_at(shop, &shop.lanes[lane_no], arrived_at);
+        if let Some(at) = bar_ends_at {
+            self.timers.set(Timer::BarEnds(conversation), at);
         }
-        let lane = &shop.lanes[lane_no];
-        let opens_at =
-            lane.fallback_opens_at(case.contact.arrived_at, self.settings.fallback_after);
-        let ring = match opens_at {
-            None => &lane.native_by_price,
-            Some(at) if at <= self.now => &lane.fallback_by_price,
-            Some(_) => return None,
-        };
-        let mut passed_over: Vec<SeatNo> = case
-            .barred
-            .iter()
-            .filter(|(_, until)| *until > self.now)
-            .map(|(seat, _)| *seat)
-            .collect();
-        let barred = passed_over.len();
-        passed_over.extend(case.last_refusal);
-        shop.index
-            .choose(ring, &passed_over)
-            .or_else(|| shop.index.choose(ring, &passed_over[..barred]))
+        if let Some(at) = ring_opens_at {
+            self.timers.set(Timer::RingOpens(conversation), at);
+        }
     }
 
     /// Gives a seat all that it has room for.
@@ -188,56 +163,76 @@ impl Scheduler {
         self.relieve(shop, seat);
     }
 
-    /// Offers a conversation of a lane to the best free seat, if there is one.
-    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) -> bool {
-        let Some(seat) = self.find_seat(self.case(conversation), lane) else { return false };
-        self.leave_station(conversation);
-        self.offer(conversation, seat, Found::Seat);
-        true
+    /// Offers a waiting conversation to the best free seat, if there is one.
+    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) {
+        if let Some((seat, ring)) = self.seat_for(conversation, lane) {
+            self.leave_station(conversation);
+            self.offer(conversation, seat, Found::Seat(ring));
+        }
     }
 
-    /// The conversation that a free seat should take: of the heads of its lanes and of what is
-    /// kept for it, the one with the lowest rank.
-    fn next_for(&self, shop_no: ShopNo, seat_no: SeatNo) -> Option<(ConversationId, Found)> {
+    /// The conversation that a free seat should take: what it could take in a language that it
+    /// speaks, else one that waits for translation.
+    fn next_for(&self, shop: ShopNo, seat: SeatNo) -> Option<(ConversationId, Found)> {
+        self.next_own(shop, seat).or_else(|| self.next_to_translate(shop, seat))
+    }
+
+    /// Of the heads of a seat's lanes and of what is kept for it, the one with the lowest rank.
+    pub(super) fn next_own(
+        &self,
+        shop_no: ShopNo,
+        seat_no: SeatNo,
+    ) -> Option<(ConversationId, Found)> {
         let shop = &self.shops[shop_no];
         let seat = &shop.seats[seat_no];
-        let mut best: Option<(Rank, ConversationId, Found)> = None;
-        let mut consider = |rank: Rank, conversation, found| {
-            if best.is_none_or(|(lowest, ..)| rank < lowest) {
-                best = Some((rank, conversation, found));
-            }
-        };
-        let age_bound = self.settings.age_bound;
-        for (priority, entry) in &seat.kept {
-            let rank = entry.claim(*priority).rank(self.now, age_bound);
-            consider(rank, entry.conversation, Found::Chosen);
+        let kept = seat.kept.iter().map(|(priority, entry)| {
+            let rank = entry.claim(*priority).rank(self.now, self.settings.age_bound);
+            (rank, entry.conversation, Found::Chosen)
+        });
+        let native = seat.native_lanes.iter_common(&shop.waiting_lanes, 0);
+        let native = native.filter_map(|lane| self.head(shop, lane, Ring::Native, seat_no));
+        let fallback = seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0);
+        let fallback = fallback.filter_map(|lane| self.head(shop, lane, Ring::Fallback, seat_no));
+        let next = kept.chain(native).chain(fallback).min_by_key(|(rank, ..)| *rank)?;
+        Some((next.1, next.2))
+    }
+
+    /// Of the lanes that a seat does not speak and may help out in, the head with the lowest rank.
+    fn next_to_translate(
+        &self,
+        shop_no: ShopNo,
+        seat_no: SeatNo,
+    ) -> Option<(ConversationId, Found)> {
+        let shop = &self.shops[shop_no];
+        if shop.translation.is_none() || !shop.has_room_to_translate(seat_no) {
+            return None;
         }
-        let is_open = |lane: &LaneNo| shop.is_open(*lane);
-        for lane_no in seat.native_lanes.iter_common(&shop.waiting_lanes, 0).filter(is_open) {
-            for priority in Priority::ALL {
-                let mut queue = shop.lanes[lane_no].queue(priority).iter();
-                if let Some(head) = queue.find(|entry| self.may_take(entry.conversation, seat_no)) {
-                    let rank = head.claim(priority).rank(self.now, age_bound);
-                    consider(rank, head.conversation, Found::Conversation);
-                }
-            }
-        }
-        for lane_no in seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0).filter(is_open) {
-            let lane = &shop.lanes[lane_no];
-            for priority in Priority::ALL {
-                let opened = lane.queue(priority).iter().take_while(|entry| {
-                    let after = self.settings.fallback_after;
-                    let opens_at = lane.fallback_opens_at(entry.arrived_at, after);
-                    opens_at.is_some_and(|at| at <= self.now)
-                });
-                let mut opened = opened.filter(|entry| self.may_take(entry.conversation, seat_no));
-                if let Some(head) = opened.next() {
-                    let rank = head.claim(priority).rank(self.now, age_bound);
-                    consider(rank, head.conversation, Found::Conversation);
-                }
-            }
-        }
-        best.map(|(_, conversation, found)| (conversation, found))
+        let lanes = shop.waiting_lanes.iter();
+        let next = lanes
+            .filter(|lane| shop.helps(&shop.lanes[*lane], seat_no))
+            .filter_map(|lane| self.head(shop, lane, Ring::Translated, seat_no))
+            .min_by_key(|(rank, ..)| *rank)?;
+        Some((next.1, next.2))
+    }
+
+    /// The first of a lane that a seat may take in a ring.
+    fn head(
+        &self,
+        shop: &Shop,
+        lane_no: LaneNo,
+        ring: Ring,
+        seat: SeatNo,
+    ) -> Option<(Rank, ConversationId, Found)> {
+        let lane = &shop.lanes[lane_no];
+        let heads = Priority::ALL.into_iter().filter_map(|priority| {
+            // Rings open in the order of arrival, so what comes after a closed one is closed too.
+            let open = |entry: &&Entry| self.is_open(shop, lane, ring, entry.arrived_at);
+            let mut queue = lane.queue(priority).iter().take_while(open);
+            let head = queue.find(|entry| self.may_take(entry.conversation, seat))?;
+            let rank = head.claim(priority).rank(self.now, self.settings.age_bound);
+            Some((rank, head.conversation, Found::Conversation(ring)))
+        });
+        heads.min_by_key(|(rank, ..)| *rank)
     }
 
     fn may_take(&self, conversation: ConversationId, seat: SeatNo) -> bool {
@@ -255,7 +250,9 @@ impl Scheduler {
             if lane.native_present > 0 || !shop.index.any_free(&lane.fallback_by_price) {
                 return;
             }
-            self.offer_if_free(conversation, lane_no);
+            if matches!(self.case(conversation).station, Station::Lane(_)) {
+                self.offer_if_free(conversation, lane_no);
+            }
         }
     }
 
@@ -286,6 +283,10 @@ impl Scheduler {
             conversation,
             shop: shop_no,
             seat: seat_no,
+            ring: match found {
+                Found::Chosen => None,
+                Found::Seat(ring) | Found::Conversation(ring) => Some(ring),
+            },
             made_at: self.now,
         });
         let case = self.case_mut(conversation);
@@ -318,11 +319,14 @@ impl Scheduler {
         debug_assert_eq!(seat.state, Some(SeatState::Ready), "only a ready seat is asked");
 
         let mut why = Vec::with_capacity(6);
+        let wanted = contact.language;
         if found == Found::Chosen {
             why.push(Why::Chosen);
         } else {
-            let wanted = contact.language;
-            why.push(if seat.profile.languages.contains(&wanted) {
+            let translated = [Found::Seat, Found::Conversation].map(|by| by(Ring::Translated));
+            why.push(if translated.contains(&found) {
+                Why::Translated { wanted, spoken: seat.profile.languages.first().copied() }
+            } else if seat.profile.languages.contains(&wanted) {
                 Why::Speaks(wanted)
             } else {
                 let instead = shop.fallback().expect("only the fallback replaces a language");
@@ -337,11 +341,11 @@ impl Scheduler {
         }
         let (used, slots) = (seat.used() as u8, seat.profile.slots.get());
         why.push(Why::Load { used, slots });
-        if found == Found::Seat {
+        if matches!(found, Found::Seat(_)) {
             why.push(Why::MostSpecialised);
         } else if case.claim().is_aged(self.now, self.settings.age_bound) {
             why.push(Why::AgeBound);
-        } else if found == Found::Conversation {
+        } else if matches!(found, Found::Conversation(_)) {
             why.push(Why::NextInLine { priority: contact.priority });
         }
         if case.times_refused > 0 {

@@ -25,12 +25,19 @@ pub struct SeatIndex {
     /// Seats in the order of their price, and the place of each in that order.
     order: Vec<usize>,
     place_of: Vec<usize>,
-    last_offer: Vec<Timestamp>,
+    idle: Vec<Idle>,
 }
 
 /// A set of seats as [`SeatIndex::choose`] wants it. Good until prices change.
 #[derive(Clone, Debug, Default)]
 pub struct ByPrice(Bitset);
+
+/// Since when a seat has been given nothing new; whoever never had an offer goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Idle {
+    SinceSignIn(Timestamp),
+    SinceOffer(Timestamp),
+}
 
 #[derive(Clone, Debug, Default)]
 struct Level {
@@ -60,7 +67,7 @@ impl SeatIndex {
             prices: Vec::new(),
             order: Vec::new(),
             place_of: vec![0; len],
-            last_offer: vec![Timestamp::default(); len],
+            idle: vec![Idle::SinceSignIn(Timestamp::default()); len],
         };
         seats.iter().enumerate().for_each(|(no, seat)| index.add(no, seat, len));
         index.set_prices(Demand::default().prices(seats.iter()));
@@ -155,20 +162,9 @@ impl SeatIndex {
         skill: &SkillId,
         region: Option<&RegionId>,
     ) -> Bitset {
-        let (Some(speakers), Some(skilled)) =
-            (self.languages.get(&language), self.skills.get(skill))
-        else {
-            return Bitset::default();
-        };
-        let mut seats = speakers.clone();
-        seats.keep_only(skilled);
-        if let Some(region) = region {
-            let mut there = self.everywhere.clone();
-            if let Some(named) = self.regions.get(region) {
-                there.add_all(named);
-            }
-            seats.keep_only(&there);
-        }
+        let Some(speakers) = self.languages.get(&language) else { return Bitset::default() };
+        let mut seats = self.skilled(skill, region);
+        seats.keep_only(speakers);
         seats
     }
 
@@ -198,9 +194,29 @@ impl SeatIndex {
         self.level_of[seat].is_some()
     }
 
+    /// Remembers that a seat has signed in: one that was never given an offer has idled since.
+    pub fn mark_signed_in(&mut self, seat: usize, now: Timestamp) {
+        if matches!(self.idle[seat], Idle::SinceSignIn(_)) {
+            self.idle[seat] = Idle::SinceSignIn(now);
+        }
+    }
+
+    /// Seats that have a skill and serve a region, whatever they speak.
+    pub fn skilled(&self, skill: &SkillId, region: Option<&RegionId>) -> Bitset {
+        let mut seats = self.skills.get(skill).cloned().unwrap_or_default();
+        if let Some(region) = region {
+            let mut there = self.everywhere.clone();
+            if let Some(named) = self.regions.get(region) {
+                there.add_all(named);
+            }
+            seats.keep_only(&there);
+        }
+        seats
+    }
+
     /// Remembers that a seat was given an offer now: among equals it is the last to get the next.
     pub fn mark_offered(&mut self, seat: usize, now: Timestamp) {
-        self.last_offer[seat] = now;
+        self.idle[seat] = Idle::SinceOffer(now);
     }
 
     /// Whether any of a set can take an offer.
@@ -212,7 +228,12 @@ impl SeatIndex {
     /// slots in use, then the one whose last offer is longest ago. Seats in `barred` are passed
     /// over.
     pub fn choose(&self, seats: &ByPrice, barred: &[usize]) -> Option<usize> {
-        let is_open = |place: &usize| !barred.contains(&self.order[*place]);
+        self.choose_where(seats, |seat| !barred.contains(&seat))
+    }
+
+    /// As [`Self::choose`], among the seats for which `may` holds.
+    pub fn choose_where(&self, seats: &ByPrice, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let is_open = |place: &usize| may(self.order[*place]);
         let heads = self.levels.iter().enumerate().filter_map(|(used, level)| {
             if level.len == 0 {
                 return None;
@@ -232,6 +253,6 @@ impl SeatIndex {
             .take_while(|place| self.prices[self.order[*place]] == price)
             .filter(is_open)
             .map(|place| self.order[place])
-            .min_by_key(|seat| (self.last_offer[*seat], *seat))
+            .min_by_key(|seat| (self.idle[*seat], *seat))
     }
 }

@@ -10,10 +10,12 @@ use super::queues::QueueNo;
 use crate::domain::{ConversationId, Language, Priority, RegionId, SkillId, Timestamp};
 
 /// What tells one lane from another. Bounded by the words of the roster: a language that nobody
-/// speaks is replaced by the fallback, and regions that no seat names share one key.
+/// speaks is replaced by the fallback, or by none where only translation helps, and regions that
+/// no seat names share one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneKey {
-    pub language: Language,
+    /// `None` stands for every language that no seat speaks.
+    pub language: Option<Language>,
     pub skill: SkillId,
     pub region: LaneRegion,
 }
@@ -82,6 +84,8 @@ pub(super) struct Lane {
     pub fallback: Bitset,
     pub native_by_price: ByPrice,
     pub fallback_by_price: ByPrice,
+    /// The seats that could help out through translation, where the shop allows it.
+    pub helpers: Option<usize>,
     /// How many of `native` are at work.
     pub native_present: usize,
     /// When the last of them left; they often come back within seconds.
@@ -108,6 +112,7 @@ impl Lane {
             fallback,
             native_by_price: ByPrice::default(),
             fallback_by_price: ByPrice::default(),
+            helpers: None,
             slots_share: None,
             queues: Default::default(),
         }
@@ -126,9 +131,10 @@ impl Lane {
     }
 
     /// When the fallback opens for one who has arrived then; `None` while a seat of the lane's
-    /// own language is at work.
+    /// own language is at work, and where there is no fallback.
     pub fn fallback_opens_at(&self, arrived_at: Timestamp, after: Duration) -> Option<Timestamp> {
-        (self.native_present == 0).then(|| arrived_at.max(self.native_gone_at) + after)
+        let stands_in = self.native_present == 0 && !self.fallback.is_empty();
+        stands_in.then(|| arrived_at.max(self.native_gone_at) + after)
     }
 
     pub fn len(&self) -> usize {
@@ -198,7 +204,7 @@ mod tests {
 
     fn lane_of(waiting: &[(Priority, u64)]) -> Lane {
         let key = LaneKey {
-            language: Language::ENGLISH,
+            language: Some(Language::ENGLISH),
             skill: SkillId::from("orders"),
             region: LaneRegion::Any,
         };

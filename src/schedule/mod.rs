@@ -12,7 +12,8 @@
 //! - Assigned and offered slots of a seat never exceed its slots.
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
-//!   asked alone for two offer times, the fallback language opens after a stated wait.
+//!   asked alone for two offer times, the fallback language opens after a stated wait, and so does
+//!   translation, which a seat takes only while it keeps some slots free for its own languages.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
 //! - The same commands at the same instants give the same decisions, byte for byte.
@@ -46,6 +47,7 @@ mod places;
 mod presence;
 mod prices;
 mod queues;
+mod rings;
 mod scheduler;
 mod settings;
 mod shifts;
@@ -59,6 +61,7 @@ pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, Wi
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
 pub use queues::QueueHours;
+pub use rings::Translation;
 pub use scheduler::Scheduler;
 pub use settings::{Roster, Settings};
 pub use views::{SeatView, Totals, WaitingView};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Decision, RefuseReason, WithdrawReason};
+use super::rings::Ring;
 use super::scheduler::{Ownership, Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
@@ -17,6 +18,8 @@ pub(super) struct Offer {
     pub conversation: ConversationId,
     pub shop: ShopNo,
     pub seat: SeatNo,
+    /// The ring in which the seat was found; `None` when a person chose it.
+    pub ring: Option<Ring>,
     pub made_at: Timestamp,
 }
 
@@ -134,7 +137,7 @@ impl Scheduler {
 
     /// The seat did not answer. After some such offers in a row it is set away: nobody sits there.
     pub(super) fn offer_expires(&mut self, id: OfferId) {
-        let Offer { conversation, shop, seat: seat_no, made_at } =
+        let Offer { conversation, shop, seat: seat_no, made_at, .. } =
             *self.offers.get(id).expect("the timer of an offer ends with it");
         self.withdraw(id, WithdrawReason::Expired);
         self.was_refused(conversation, seat_no);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::bitset::Bitset;
 use super::decision::Decision;
 use super::expected_wait;
 use super::scheduler::{Case, Scheduler, Station};
@@ -296,16 +297,17 @@ impl Shop {
     /// What the conversations of a lane wait for.
     fn wait_reason(&self, lane_no: LaneNo) -> WaitReason {
         let lane = &self.lanes[lane_no];
-        let speakers = self.index.speakers(lane.key.language);
-        if !self.is_open(lane_no) {
-            return WaitReason::Hours;
-        }
-        if !lane.native.meets(&self.on_shift) && !lane.fallback.meets(&self.on_shift) {
+        let speakers = lane.key.language.and_then(|language| self.index.speakers(language));
+        let on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
+        let nobody_is_on_shift = !on_shift(&lane.fallback) && !self.takers(lane).any(on_shift);
+        if !self.is_open(lane_no) || nobody_is_on_shift {
             return WaitReason::Hours;
         }
         let fallback_is_busy =
             lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback_by_price);
-        if lane.native_present > 0 || fallback_is_busy {
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
+        let could_translate = helpers.is_some_and(|seats| seats.meets(&self.present));
+        if lane.native_present > 0 || fallback_is_busy || could_translate {
             WaitReason::Capacity
         } else if speakers.is_some_and(|speakers| speakers.meets(&self.present)) {
             WaitReason::Skill

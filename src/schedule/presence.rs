@@ -16,6 +16,7 @@ impl Scheduler {
             for conversation in &seat.owned {
                 self.timers.clear(Timer::GraceEnds(*conversation));
             }
+            self.shops[shop].index.mark_signed_in(seat_no, self.now);
         }
         self.enter_state(shop, seat_no, state);
     }

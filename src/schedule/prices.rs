@@ -30,9 +30,12 @@ const WINDOW_MS: u64 = 8 * 60_000;
 const HANDLING_MS: u64 = 240_000;
 
 impl Demand {
-    /// Counts a new conversation, in the language in which it will be answered.
-    pub fn count(&mut self, contact: &Contact, language: Language) {
-        *self.languages.entry(language).or_default() += ONE;
+    /// Counts a new conversation, in the language in which it will be answered; `None` when no
+    /// seat speaks it.
+    pub fn count(&mut self, contact: &Contact, language: Option<Language>) {
+        if let Some(language) = language {
+            *self.languages.entry(language).or_default() += ONE;
+        }
         *self.skills.entry(contact.skill.clone()).or_default() += ONE;
         if let Some(region) = &contact.region {
             *self.regions.entry(region.clone()).or_default() += ONE;
@@ -146,7 +149,7 @@ mod tests {
             hops: 0,
             only: None,
         };
-        (0..times).for_each(|_| demand.count(&contact, contact.language));
+        (0..times).for_each(|_| demand.count(&contact, Some(contact.language)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::scheduler::Scheduler;
+use super::bitset::Bitset;
+use super::scheduler::{Scheduler, Station};
 use super::shop::{LaneNo, Shop, ShopNo};
 use super::timers::Timer;
 use crate::domain::{Hours, SkillId, Timestamp};
@@ -33,7 +34,7 @@ impl Default for QueueHours {
 #[derive(Debug)]
 pub(super) struct Queue {
     hours: Hours,
-    is_open: bool,
+    pub is_open: bool,
     /// When it opens next; `None` while it is open.
     opens_at: Option<Timestamp>,
 }
@@ -99,8 +100,8 @@ impl Scheduler {
         let lane = &self.shops[shop_no].lanes[lane_no];
         let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
         for conversation in order {
-            if !self.offer_if_free(conversation, lane_no) {
-                return;
+            if matches!(self.case(conversation).station, Station::Lane(_)) {
+                self.offer_if_free(conversation, lane_no);
             }
         }
     }
@@ -117,7 +118,7 @@ impl Shop {
     pub fn opens_at(&self, lane: LaneNo) -> Option<Timestamp> {
         let lane = &self.lanes[lane];
         let queue = &self.queues[lane.queue];
-        let seats = || lane.native.iter().map(|seat| &self.seats[seat]);
+        let seats = || self.takers(lane).flat_map(Bitset::iter).map(|seat| &self.seats[seat]);
         if queue.hours.never_close() {
             return seats().filter_map(|seat| seat.opens_at).min();
         }

@@ -10,6 +10,7 @@ use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
 use super::lane::Entry;
 use super::offers::Offers;
 use super::places::Told;
+use super::rings::Ring;
 use super::settings::{Roster, Settings};
 use super::shifts::Order;
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
@@ -214,7 +215,7 @@ impl Scheduler {
                 Timer::GraceEnds(conversation) => self.grace_ends(conversation),
                 Timer::OwnerSilent(conversation) => self.owner_was_silent(conversation),
                 Timer::KeptEnds(conversation) => self.kept_ends(conversation),
-                Timer::BarEnds(conversation) | Timer::FallbackOpens(conversation) => {
+                Timer::BarEnds(conversation) | Timer::RingOpens(conversation) => {
                     self.try_again(conversation);
                 }
                 Timer::LaneFallbackOpens(shop, lane) => self.lane_fallback_opens(shop, lane),
@@ -281,10 +282,14 @@ impl Scheduler {
             return false;
         }
         let shop_no = case.shop;
-        let seat = self.offers.get(offer).expect("an offered conversation has its offer").seat;
+        let offer = *self.offers.get(offer).expect("an offered conversation has its offer");
         let shop = &mut self.shops[shop_no];
-        let lane = shop.lane_for(contact, self.now).map(|lane_no| &shop.lanes[lane_no]);
-        lane.is_some_and(|lane| lane.ring().contains(seat))
+        let Some(lane_no) = shop.lane_for(contact, self.now) else { return false };
+        let lane = &shop.lanes[lane_no];
+        match offer.ring {
+            Some(Ring::Translated) => shop.helps(lane, offer.seat),
+            _ => lane.ring().contains(offer.seat),
+        }
     }
 
     fn only_seat(&self, shop: ShopNo, contact: &Contact) -> Option<(SeatNo, Timestamp)> {
@@ -337,7 +342,7 @@ impl Scheduler {
         for timer in [
             Timer::KeptEnds(conversation),
             Timer::BarEnds(conversation),
-            Timer::FallbackOpens(conversation),
+            Timer::RingOpens(conversation),
             Timer::WaitedTooLong(conversation),
             Timer::GraceEnds(conversation),
             Timer::OwnerSilent(conversation),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::queues::QueueHours;
+use super::rings::Translation;
 use crate::domain::{Language, SeatProfile, ShopId};
 
 /// One shop with its seats.
@@ -16,6 +17,8 @@ pub struct Roster {
     pub fallback_language: Option<Language>,
     /// Business hours.
     pub hours: QueueHours,
+    /// Answers through translation; `None` for none.
+    pub translation: Option<Translation>,
 }
 
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as

@@ -5,6 +5,7 @@
 //! one is. Until then it stays where it is.
 
 use super::decision::TakeBackReason;
+use super::rings::Ring;
 use super::scheduler::{Scheduler, Station};
 use super::shop::{LaneNo, SeatNo, ShopNo};
 use super::timers::Timer;
@@ -130,8 +131,8 @@ impl Scheduler {
     /// A free seat of the lane's own language.
     fn find_colleague(&self, conversation: ConversationId, lane: LaneNo) -> Option<SeatNo> {
         let case = self.case(conversation);
-        let is_there = self.shops[case.shop].lanes[lane].native_present > 0;
-        is_there.then(|| self.find_seat(case, lane)).flatten()
+        let (seat, ring) = self.find_seat(case, lane)?;
+        (ring == Ring::Native).then_some(seat)
     }
 }
 

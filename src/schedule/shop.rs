@@ -10,11 +10,12 @@ use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
 use super::queues::{Queue, QueueNo};
+use super::rings::{Helpers, Translation};
 use super::settings::Roster;
 use super::shifts::{Order, Shift};
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
-    Timestamp,
+    ConversationId, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
+    SkillId, Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -112,6 +113,11 @@ pub(super) struct Shop {
     pub lined_up: Vec<usize>,
     demand: Demand,
     fallback: Option<Language>,
+    pub translation: Option<Translation>,
+    /// Seats for each skill and region, shared by the lanes of all languages. Empty unless the
+    /// shop translates.
+    pub helpers: Vec<Helpers>,
+    helpers_of: BTreeMap<(SkillId, LaneRegion), usize>,
     by_name: BTreeMap<SeatId, SeatNo>,
     /// A key whose language has no seat with the skill leads to the lane of the fallback.
     lane_of: BTreeMap<LaneKey, Option<LaneNo>>,
@@ -145,6 +151,9 @@ impl Shop {
             lined_up: vec![0; len],
             demand: Demand::default(),
             fallback: roster.fallback_language,
+            translation: roster.translation,
+            helpers: Vec::new(),
+            helpers_of: BTreeMap::new(),
             by_name,
             lane_of: BTreeMap::new(),
         }
@@ -172,6 +181,7 @@ impl Shop {
         for lane in &mut self.lanes {
             lane.set_order(&self.index);
         }
+        self.helpers.iter_mut().for_each(|helpers| helpers.set_order(&self.index));
         goes_on
     }
 
@@ -186,9 +196,12 @@ impl Shop {
             Some(_) => LaneRegion::Unnamed,
         };
         let language = match self.index.speaks(contact.language) {
-            true => contact.language,
-            false => self.fallback?,
+            true => Some(contact.language),
+            false => self.fallback,
         };
+        if language.is_none() && self.translation.is_none() {
+            return None;
+        }
         let key = LaneKey { language, skill: contact.skill.clone(), region };
         if let Some(known) = self.lane_of.get(&key) {
             return *known;
@@ -200,11 +213,15 @@ impl Shop {
 
     fn open_lane(&mut self, key: LaneKey, contact: &Contact, now: Timestamp) -> Option<LaneNo> {
         let region = contact.region.as_ref();
-        let native = self.index.eligible(key.language, &key.skill, region);
-        let stand_in = self.fallback.filter(|language| *language != key.language);
+        let native = key.language.map(|spoken| self.index.eligible(spoken, &key.skill, region));
+        let native = native.unwrap_or_default();
+        let stand_in = self.fallback.filter(|language| Some(*language) != key.language);
+        let helpers = self.helpers_for(&key, region);
         if native.is_empty() {
-            let language = stand_in?;
-            return self.lane_for(&Contact { language, ..contact.clone() }, now);
+            if let Some(language) = stand_in {
+                return self.lane_for(&Contact { language, ..contact.clone() }, now);
+            }
+            helpers?;
         }
         let mut fallback = match stand_in {
             Some(language) => self.index.eligible(language, &key.skill, region),
@@ -218,9 +235,28 @@ impl Shop {
         let queue = self.queue_of.get(&key.skill).copied().unwrap_or_default();
         let mut opened = Lane::new(key, queue, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
+        opened.helpers = helpers;
         opened.set_order(&self.index);
         self.lanes.push(opened);
         Some(lane)
+    }
+
+    /// The seats that could help out in a lane; `None` when there is none or the shop does not
+    /// translate.
+    fn helpers_for(&mut self, key: &LaneKey, region: Option<&RegionId>) -> Option<usize> {
+        self.translation?;
+        let shared = (key.skill.clone(), key.region.clone());
+        if let Some(known) = self.helpers_of.get(&shared) {
+            return Some(*known);
+        }
+        let seats = self.index.skilled(&key.skill, region);
+        if seats.is_empty() {
+            return None;
+        }
+        let no = self.helpers.len();
+        self.helpers.push(Helpers::new(seats, &self.index));
+        self.helpers_of.insert(shared, no);
+        Some(no)
     }
 
     /// Whether any seat has the contact's language and skill and serves its region.
@@ -234,15 +270,21 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Whether the lane's queue is open and somebody of its language and skill on shift, now or by
-    /// `until`; if not, when both are. The fallback does not count: it stands in for a colleague who
-    /// is on shift and not there, while a customer whose language is off shift is told when it is
-    /// back.
-    pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
-        if self.is_open(lane) && self.lanes[lane].native.meets(&self.on_shift) {
+    /// Seats that are there for a lane: those of its language, and those who could translate. The
+    /// fallback does not count: it stands in for a colleague who is on shift and not there, while
+    /// a customer whose language is off shift is told when it is back.
+    pub fn takers<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Bitset> {
+        std::iter::once(&lane.native).chain(lane.helpers.map(|no| &self.helpers[no].seats))
+    }
+
+    /// Whether the lane's queue is open and somebody who is there for it on shift, now or by
+    /// `until`; if not, when both are.
+    pub fn reach(&self, lane_no: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
+        let is_on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
+        if self.is_open(lane_no) && self.takers(&self.lanes[lane_no]).any(is_on_shift) {
             return Ok(());
         }
-        match self.opens_at(lane) {
+        match self.opens_at(lane_no) {
             Some(opens_at) if opens_at <= until => Ok(()),
             opens_at => Err(opens_at),
         }
@@ -286,10 +328,17 @@ impl Shop {
         orphaned
     }
 
-    /// Lanes with waiting conversations that a seat could serve in either ring.
-    pub fn waiting_lanes_of(&self, seat: SeatNo) -> Vec<LaneNo> {
-        let seat = &self.seats[seat];
+    /// Lanes with waiting conversations that a seat could serve in any ring.
+    pub fn waiting_lanes_of(&self, no: SeatNo) -> Vec<LaneNo> {
+        let seat = &self.seats[no];
         let native = seat.native_lanes.iter_common(&self.waiting_lanes, 0);
-        native.chain(seat.fallback_lanes.iter_common(&self.waiting_lanes, 0)).collect()
+        let fallback = seat.fallback_lanes.iter_common(&self.waiting_lanes, 0);
+        let translates = self.translation.map(|_| {
+            self.waiting_lanes.iter().filter(|lane| {
+                let lane = &self.lanes[*lane];
+                self.helps(lane, no) && !lane.fallback.contains(no)
+            })
+        });
+        native.chain(fallback).chain(translates.into_iter().flatten()).collect()
     }
 }

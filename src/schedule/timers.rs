@@ -26,8 +26,8 @@ pub(super) enum Timer {
     KeptEnds(ConversationId),
     /// A seat that refused a conversation may be asked again.
     BarEnds(ConversationId),
-    /// The fallback language opens for a conversation.
-    FallbackOpens(ConversationId),
+    /// A wider ring of seats opens for a conversation.
+    RingOpens(ConversationId),
     /// The fallback language opens for those who were in a lane when its last seat left.
     LaneFallbackOpens(ShopNo, LaneNo),
     /// A conversation has waited as long as it may.

@@ -97,6 +97,7 @@ impl World {
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
             hours: schedule::QueueHours::default(),
+            translation: None,
         };
         let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
         let shops = Arc::new([(shop.id.clone(), shop.clone())].into_iter().collect());

@@ -122,8 +122,8 @@ impl Centre {
 
     pub fn with(settings: Settings, seats: Vec<SeatProfile>) -> Self {
         let fallback_language = Some("en".parse().expect("a language"));
-        let roster =
-            Roster { shop: shop(), seats, fallback_language, hours: QueueHours::default() };
+        let hours = QueueHours::default();
+        let roster = Roster { shop: shop(), seats, fallback_language, hours, translation: None };
         Self { scheduler: Scheduler::new(settings, vec![roster]), now_ms: 0 }
     }
 

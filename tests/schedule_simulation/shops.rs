@@ -1,7 +1,7 @@
 //! Shops drawn by chance, the same for the same seed.
 
 use tradewind::domain::{Hours, ShopId, SkillId};
-use tradewind::schedule::{QueueHours, Roster};
+use tradewind::schedule::{QueueHours, Roster, Translation};
 
 use super::schedule_common::*;
 
@@ -67,6 +67,10 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
                 seats: seats.collect(),
                 hours: queue_hours(random),
                 fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
+                translation: (shop > 0).then(|| Translation {
+                    after: std::time::Duration::from_secs(5),
+                    slots_kept_free: shop as u8 - 1,
+                }),
             }
         })
         .collect()

@@ -16,6 +16,7 @@ mod region;
 mod section;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::domain::{
     CustomerId, Hours, Intent, Language, RegionId, SeatId, Sentiment, ShopId, SkillId,
@@ -47,6 +48,8 @@ pub struct Shop {
     pub default_language: Language,
     /// Language of the seats that take a conversation in a language that no seat speaks.
     pub fallback_language: Option<Language>,
+    /// Seats that answer in languages they do not speak; `None`, unless the shop turns it on.
+    pub translation: Option<TranslatedSeats>,
     /// Business hours.
     pub hours: Hours,
     /// Business hours of single skills, in place of the shop's.
@@ -115,6 +118,15 @@ pub struct Priorities {
     pub sentiment_confidence: f32,
     /// Verified user ids that go before others.
     pub vip_customers: Vec<CustomerId>,
+}
+
+/// When a seat is offered conversations in a language that it does not speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TranslatedSeats {
+    /// How long a customer waits for a seat that speaks the language.
+    pub after: Duration,
+    /// Slots that a seat keeps free for its own languages.
+    pub slots_kept_free: u8,
 }
 
 /// When a machine may answer without a person.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 
@@ -19,7 +20,7 @@ use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
 use super::region::Region;
 use super::section::{Mistakes, Section, ShopErrors};
-use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap};
+use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap, TranslatedSeats};
 
 const FILE: &str = "shop.toml";
 const LANGUAGE: &str = "a language code of two or three lower-case letters";
@@ -69,6 +70,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
     let answering = answering(root.section("answering"));
+    let translation = translation(root.section("translation"));
 
     let queue_hours = reader.queues(&mut root, &skills.all());
     let teams = reader.named(&mut root, ("teams", "id", "shifts"));
@@ -111,6 +113,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         origins: Origins::from_rules(origins),
         default_language,
         fallback_language,
+        translation,
         hours,
         queue_hours,
         regions,
@@ -206,6 +209,16 @@ fn answering(mut section: Section<'_>) -> Answering {
     };
     section.finish();
     answering
+}
+
+fn translation(mut section: Section<'_>) -> Option<TranslatedSeats> {
+    let enabled = section.flag("enabled");
+    let seats = TranslatedSeats {
+        after: Duration::from_secs(section.whole("after_s", 0..=3_600, 5).into()),
+        slots_kept_free: section.whole("slots_kept_free", 0..=SLOTS_MAX, 1) as u8,
+    };
+    section.finish();
+    enabled.then_some(seats)
 }
 
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {

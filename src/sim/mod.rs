@@ -1,0 +1,85 @@
+//! A contact centre in virtual time.
+//!
+//! **In**: a [`Scenario`], read from a file or drawn by a parametric case, and the name of a policy:
+//! the product's own [`Scheduler`](crate::schedule::Scheduler), or one modelled on another router.
+//!
+//! **Out**: an [`Outcome`], one fate for each contact, and its [`Figures`].
+//!
+//! **Invariants**
+//! - Time and chance come from the scenario and its seed alone: the same scenario gives the same
+//!   outcome, byte for byte.
+//! - The product's scheduler is driven through its commands and decisions, as a server drives it;
+//!   nothing of it is written anew here.
+//! - Every policy meets the same contacts, seats and rules of work. What it asks for is checked
+//!   against them from outside ([`Checks`]).
+//! - Each contact ends in exactly one way.
+//!
+//! **Bounds**: seats, contacts and names of a scenario by constants in `parse`; memory in
+//! proportion to seats and contacts.
+
+mod chats;
+mod check;
+mod engine;
+mod measure;
+mod moment;
+mod outcome;
+mod parse;
+mod policy;
+mod read;
+mod rival;
+mod scenario;
+mod scheduled;
+
+use std::fmt::Write as _;
+
+pub use check::Checks;
+pub use measure::{Figures, LanguageFigures, Samples, TARGET_S, measure, percentile};
+pub use moment::Moment;
+pub use outcome::{Ending, Fate, Outcome};
+pub use policy::{PolicyName, Route};
+pub use read::ScenarioErrors;
+pub use scenario::{
+    Interner, Names, Scenario, ScenarioSettings, ScenarioTranslation, SeatEvent, SimContact,
+    SimSeat,
+};
+
+/// Runs a scenario under a policy to its end. `progress` is told the share of contacts that are
+/// done, now and then.
+pub fn simulate(
+    scenario: &Scenario,
+    name: PolicyName,
+    checks: Checks,
+    progress: &mut dyn FnMut(f64),
+) -> Outcome {
+    match name {
+        PolicyName::Default => {
+            engine::run(scenario, &mut scheduled::Scheduled::new(scenario), checks, progress)
+        }
+        rival => {
+            let checks = match rival {
+                PolicyName::PooledBound => Checks::Pooled,
+                _ => checks,
+            };
+            engine::run(scenario, &mut rival::Rival::new(scenario, rival), checks, progress)
+        }
+    }
+}
+
+/// One JSON line for each contact: who answered it, when and how.
+pub fn assignments(scenario: &Scenario, outcome: &Outcome) -> String {
+    let mut out = String::with_capacity(outcome.fates.len() * 160);
+    for (contact, fate) in scenario.contacts.iter().zip(&outcome.fates) {
+        let line = outcome::Line {
+            contact: &contact.id,
+            seat: fate.seat.map(|seat| scenario.seats[seat].id.as_str()),
+            offered_at_s: fate.offered_at,
+            answered_at_s: fate.answered_at,
+            closed_at_s: fate.closed_at,
+            route: fate.route,
+            outcome: fate.ending,
+        };
+        let line = serde_json::to_string(&line).expect("a line of plain values is JSON");
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
