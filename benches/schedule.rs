@@ -11,8 +11,8 @@ use std::num::NonZeroU8;
 use criterion::{Criterion, criterion_group, criterion_main};
 use scan::{Centre, Mix, Need, Random};
 use tradewind::domain::{
-    ConversationId, Hours, Language, Priority, SeatId, SeatProfile, SeatState, ShopId, SkillId,
-    Timestamp,
+    ConversationId, Hours, Language, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
+    SkillId, Timestamp,
 };
 use tradewind::schedule::{
     ByPrice, Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings,
@@ -138,6 +138,7 @@ impl Round {
             seats: seats.clone(),
             fallback_language: None,
             hours: QueueHours::default(),
+            rules: Rules::default(),
             translation: None,
         };
         let settings = Settings {
@@ -186,6 +187,7 @@ impl Round {
             arrived_at: Timestamp::from_millis(self.now_ms),
             hops: 0,
             only: None,
+            last_seat: None,
         };
         self.tell(Command::Arrive(contact));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tradewind::config::shop::{FAQ_INTENTS, OrderStatus, Phrase, Shop, ShopFiles};
+use tradewind::config::shop::{Evidence, FAQ_INTENTS, OrderStatus, Phrase, Shop, ShopFiles};
 use tradewind::domain::{Intent, Language, Timestamp};
 
 /// The languages that the shop answers in.
@@ -158,7 +158,10 @@ fn demo_seats_sign_in_with_the_demo_password_only() {
 #[test]
 fn customers_are_placed_by_where_they_are() {
     let shop = Shop::embedded_demo();
-    let region = |locale, zone| shop.region_for(locale, zone).map(|region| region.to_string());
+    let region = |locale, widget_zone| {
+        let evidence = Evidence { locale, widget_zone, ..Evidence::default() };
+        shop.region_for(&evidence).map(|region| region.to_string())
+    };
 
     for (locale, zone, expected) in [
         ("es-MX", "America/Mexico_City", "latam"),
@@ -203,13 +206,19 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
     edit(&mut files, "answers/es.toml", "{tracking}", "{traking}");
     edit(&mut files, "answers/th.toml", "still_there", "still_their");
 
-    let errors = Shop::from_files(&files).expect_err("eight mistakes");
+    edit(&mut files, "shop.toml", "wrap_up = \"0s\"", "wrap_up = \"2h\"");
+    edit(&mut files, "shop.toml", "chat = 1", "chat = 0\nfax = 1");
+
+    let errors = Shop::from_files(&files).expect_err("eleven mistakes");
 
     let places: Vec<String> =
         errors.0.iter().map(|mistake| format!("{} {}", mistake.file, mistake.key)).collect();
     for place in [
         "shop.toml origins",
         "shop.toml intents.refnd_status",
+        "shop.toml routing.wrap_up",
+        "shop.toml routing.slots_of.chat",
+        "shop.toml routing.slots_of.fax",
         "shop.toml seats[0].slots",
         "shop.toml seats[0].shifts",
         "shop.toml answering.intents.complaint",

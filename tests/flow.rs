@@ -5,13 +5,15 @@
 mod bounds;
 #[path = "flow/restart.rs"]
 mod restart;
+#[path = "flow/supervisors.rs"]
+mod supervisors;
 #[path = "flow/world.rs"]
 mod world;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tradewind::domain::{Guess, Intent, SeatId, TransferTarget};
+use tradewind::domain::{Guess, Intent, Priority, SeatId, Sentiment, TransferTarget};
 use tradewind::flow::{CustomerAct, SeatAct, Settings};
 use tradewind::protocol::{CloseCode, Resume};
 use tradewind::schedule::Command;
@@ -155,6 +157,148 @@ fn a_message_that_nobody_understands_is_asked_about_once_and_the_next_one_gets_a
 
     world.say(&ana, "eso mismo");
     assert_eq!(kinds(&ana.frames()), ["ack", "queued"]);
+}
+
+#[test]
+fn a_customer_who_comes_back_within_the_day_gets_the_seat_of_before() {
+    let mut world = World::new();
+    let demo = tradewind::config::shop::Shop::embedded_demo();
+    let spanish = "es".parse().expect("a language");
+    let mut speakers =
+        demo.seats.values().filter(|account| account.profile.languages.contains(&spanish));
+    let mut speaker = || speakers.next().expect("two speakers").profile.id.clone();
+    let seats = [world.seat(speaker().as_str()), world.seat(speaker().as_str())];
+    let eva = world.customer("eva");
+    world.say(&eva, "quiero mi dinero de vuelta");
+    let (first, offer) = seats
+        .iter()
+        .find_map(|seat| Some((seat, seat.frames().into_iter().find(|f| f["type"] == "offer")?)))
+        .expect("an offer");
+    let other = if std::ptr::eq(first, &seats[0]) { &seats[1] } else { &seats[0] };
+    let conversation = conversation_of(&offer);
+    // The other seat is the one that the choice would fall on by itself.
+    let offer = text(&offer, "offer").parse().expect("an id");
+    world.schedule(Command::Decline { shop: shop(), seat: first.seat_ref().id, offer });
+    let offer = text(&other.last("offer"), "offer").parse().expect("an id");
+    world.schedule(Command::Accept { shop: shop(), seat: other.seat_ref().id, offer });
+    world.reply(other, conversation, "Hola");
+    world.act(&eva, CustomerAct::Close(conversation));
+
+    world.pass(MINUTE);
+    world.say(&eva, "todavía no llegó el dinero");
+
+    let why = other.last("offer")["why"].to_string();
+    assert!(why.contains("the customer spoke to it last"), "{why}");
+}
+
+fn greets(world: &mut World) {
+    world.says.intent = Guess { label: Intent::Greeting, confidence: 0.99 };
+}
+
+#[test]
+fn a_bare_greeting_waits_for_the_question_and_is_then_asked_and_not_routed_on() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    greets(&mut world);
+    world.say(&ana, "hola");
+    assert_eq!(kinds(&ana.frames()), ["ack"]);
+
+    world.pass(Duration::from_millis(3_999));
+    assert_eq!(kinds(&ana.frames()), [""; 0]);
+    world.pass(Duration::from_millis(1));
+    let asked = ana.frames();
+    assert_eq!(kinds(&asked), ["message"]);
+    assert_eq!((text(&asked[0], "from"), text(&asked[0], "language")), ("machine", "es"));
+    assert_eq!(kinds(&seat.frames()), [""; 0], "nobody was offered a greeting");
+
+    world.pass(MINUTE);
+    assert_eq!(kinds(&ana.frames()), [""; 0], "asked once");
+    world.say(&ana, "hola?");
+    assert_eq!(seat.last("offer")["intent"], "greeting", "somebody looks at a second one");
+}
+
+#[test]
+fn the_question_that_follows_a_greeting_is_what_is_routed_on() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    greets(&mut world);
+    world.say(&ana, "hola");
+    world.pass(Duration::from_secs(2));
+    world.says.intent = Guess { label: Intent::RequestRefund, confidence: 0.99 };
+    world.say(&ana, "quiero mi dinero de vuelta");
+
+    let offer = seat.last("offer");
+    assert_eq!(offer["intent"], "request_refund");
+    assert_eq!(offer["waiting_ms"], 2_000, "the greeting began the wait");
+    world.pass(Duration::from_secs(3));
+    assert!(ana.frames().iter().all(|frame| frame["from"] != "machine"), "nothing is asked");
+}
+
+#[test]
+fn a_greeting_from_before_a_restart_is_asked_after_it() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    greets(&mut world);
+    world.say(&ana, "hola");
+
+    let mut restarted = world.restarted();
+    let ana = restarted.customer("ana");
+    restarted.pass(Duration::from_secs(4));
+
+    assert_eq!(ana.last("event")["from"], "machine");
+}
+
+#[test]
+fn a_later_turn_that_changes_intent_or_language_re_routes_and_keeps_the_place() {
+    let mut world = World::new();
+    let (ana, eva) = (world.customer("ana"), world.customer("eva"));
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let first = world.now;
+    world.pass(Duration::from_secs(5));
+    world.says.intent.label = Intent::DamagedItem;
+    world.say(&eva, "me llegó roto");
+    world.pass(Duration::from_secs(5));
+
+    // A word of thanks and what the model is unsure of change nothing.
+    for (label, confidence) in [(Intent::ThanksBye, 0.99), (Intent::TrackOrder, 0.2)] {
+        world.says.intent = Guess { label, confidence };
+        world.say(&ana, &format!("otra cosa {label}"));
+        let waiting = world.scheduler.queue(&shop(), 10);
+        assert_eq!(waiting[0].skill.as_str(), "returns", "{label}");
+    }
+    world.says.intent = Guess { label: Intent::PaymentFailed, confidence: 0.9 };
+    world.says.language.label = "pt".parse().expect("a language");
+    world.say(&ana, "na verdade o pagamento falhou");
+
+    let lucia = world.seat("lucia");
+    let offers: Vec<_> = lucia.frames().into_iter().filter(|f| f["type"] == "offer").collect();
+    assert_eq!(offers[0]["language"], "pt");
+    assert_eq!(offers[0]["waiting_ms"], world.now.since(first).as_millis() as u64);
+    assert!(offers[0]["why"].to_string().contains("payments"), "{}", offers[0]["why"]);
+    let restarted = world.restarted();
+    let waiting = restarted.scheduler.queue(&shop(), 10);
+    let mut skills: Vec<_> = waiting.iter().map(|view| view.skill.as_str()).collect();
+    skills.sort_unstable();
+    assert_eq!(skills, ["payments", "returns"], "the journal knows it too");
+}
+
+#[test]
+fn a_customer_who_gets_angry_while_waiting_gains_priority_and_keeps_it() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let priority = |world: &World| world.scheduler.queue(&shop(), 1)[0].priority;
+    assert_eq!(priority(&world), Priority::Normal);
+
+    world.says.sentiment = Guess { label: Sentiment::Negative, confidence: 0.95 };
+    world.say(&ana, "esto es una vergüenza");
+    assert_eq!(priority(&world), Priority::Raised);
+    world.says.sentiment = Guess { label: Sentiment::Neutral, confidence: 0.95 };
+    world.say(&ana, "gracias por mirar");
+
+    assert_eq!(priority(&world), Priority::Raised);
 }
 
 #[test]

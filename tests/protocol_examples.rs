@@ -64,8 +64,21 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         }
     }
     for kind in [
-        "hello", "ping", "send", "received", "typing", "close", "person", "rate", "state",
-        "accept", "decline", "note", "transfer",
+        "hello",
+        "ping",
+        "send",
+        "received",
+        "typing",
+        "close",
+        "person",
+        "rate",
+        "state",
+        "accept",
+        "decline",
+        "note",
+        "transfer",
+        "assign",
+        "take_over",
     ] {
         assert!(types.contains(kind), "no example of `{kind}` on the page");
     }
@@ -164,7 +177,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
         }),
         ServerFrame::Withdrawn { offer, reason: "expired" },
         ServerFrame::Accepted {
-            offer,
+            offer: Some(offer),
             conversation,
             epoch: 1,
             fence: 1,
@@ -172,6 +185,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
             notes: vec![note()],
         },
         ServerFrame::TakenBack { conversation, reason: "silent" },
+        ServerFrame::Escalated { conversation, hops: 3 },
         ServerFrame::Note(note()),
     ]);
     frames

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use scan::Random;
 use schedule_common::*;
-use tradewind::domain::{ConversationId, Priority, SeatId, SeatState, Timestamp};
+use tradewind::domain::{ConversationId, Priority, Rules, SeatId, SeatState, Timestamp};
 use tradewind::schedule::{Command, Decision, QueueHours, Roster, Scheduler, Settings};
 
 const LANGUAGES: [&str; 5] = ["en", "es", "th", "vi", "pt"];
@@ -27,6 +27,7 @@ fn twenty_thousand_waiting_conversations_are_told_their_places_at_most_once_an_i
         seats: seats.collect(),
         fallback_language: None,
         hours: QueueHours::default(),
+        rules: Rules::default(),
         translation: None,
     };
     let mut scheduler = Scheduler::new(settings, vec![roster]);
@@ -117,6 +118,7 @@ impl Waits {
             seats: rows.collect(),
             fallback_language: None,
             hours: QueueHours::default(),
+            rules: Rules::default(),
             translation: None,
         };
         let mut scheduler = Scheduler::new(settings, vec![roster]);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schedule_common::*;
-use tradewind::domain::{Hours, SkillId, Timestamp, WaitReason};
+use tradewind::domain::{Hours, Rules, SkillId, Timestamp, WaitReason};
 use tradewind::schedule::{
     Decision, QueueHours, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
 };
@@ -172,6 +172,7 @@ fn two_queues() -> Centre {
         shop: shop(),
         seats: vec![seat("ann", &["en"], &["orders", "returns"]).slots(3)],
         fallback_language: None,
+        rules: Rules::default(),
         translation: None,
         hours: QueueHours {
             by_skill: BTreeMap::from([(SkillId::from("returns"), hours)]),
@@ -237,6 +238,7 @@ fn a_ticket_names_the_first_time_at_which_queue_and_seat_are_both_there() {
         shop: shop(),
         seats,
         fallback_language: None,
+        rules: Rules::default(),
         translation: None,
         hours: QueueHours { shop: hours(&["Thu-Fri 09:00-17:00"]), by_skill: BTreeMap::new() },
     };

@@ -4,19 +4,21 @@
 mod schedule_common;
 #[path = "schedule_simulation/shops.rs"]
 mod shops;
+#[path = "schedule_simulation/world.rs"]
+mod world;
 
 use std::collections::BTreeMap;
 
 use schedule_common::*;
-use shops::{LANGUAGES, REGIONS, Random, SKILLS, rosters};
 use tradewind::domain::{
-    ConversationId, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
-    SkillId, Timestamp, TransferTarget,
+    ConversationId, Language, OfferId, RegionId, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
+    TransferTarget,
 };
 use tradewind::schedule::{
-    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
-    Translation, Why,
+    AuditCursor, Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason,
+    TicketReason, Translation, Why,
 };
+use world::{QUIET_DAYS, World};
 
 /// Where a conversation is, as the decisions say.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,6 +134,12 @@ impl Model {
         match decision {
             Decision::Offered { offer, conversation, shop, seat, expires_at, why, .. } => {
                 self.count("offered");
+                if why.contains(&Why::KnowsCustomer) {
+                    self.count("known");
+                    let known = &self.known[conversation].contact;
+                    assert_eq!(known.last_seat.as_ref(), Some(seat));
+                    assert!(*expires_at <= now + std::time::Duration::from_secs(5));
+                }
                 assert!(!why.is_empty() && *expires_at > now);
                 self.may_be_offered(now, *conversation, (shop, seat), why);
                 let known = self.known.get_mut(conversation).expect("a known conversation");
@@ -149,9 +157,23 @@ impl Model {
                 self.count("assigned");
                 assert!(*fence > self.fence, "fences rise");
                 self.fence = *fence;
-                let known = self.known.get_mut(conversation).expect("a known conversation");
-                let offer = offer.expect("an offer comes before");
-                assert_eq!(known.place, Place::Offered(offer, seat.clone()));
+                let known = match (offer, command) {
+                    (Some(offer), _) => {
+                        let known = self.known.get_mut(conversation).expect("a known one");
+                        assert_eq!(known.place, Place::Offered(*offer, seat.clone()));
+                        known
+                    }
+                    (None, Some(Command::Assign { contact, to, .. })) => {
+                        assert_eq!((conversation, seat), (&contact.conversation, to));
+                        self.known.entry(*conversation).or_insert_with(|| Known {
+                            contact: contact.clone(),
+                            place: Place::Nowhere,
+                            told_at: None,
+                            transferred: false,
+                        })
+                    }
+                    (None, other) => panic!("assigned without an offer after {other:?}"),
+                };
                 known.place = Place::Owned(seat.clone());
                 known.told_at = None;
             }
@@ -192,6 +214,7 @@ impl Model {
                 let row = self.seats.get_mut(&(shop.clone(), seat.clone())).expect("a seat");
                 row.1 = Some(*state);
             }
+            Decision::SlotsChanged { .. } => self.count("wrap-up"),
             Decision::Refused { reason, .. } => {
                 self.count(reason.as_str());
                 assert!(command.is_some(), "only a command is refused");
@@ -287,145 +310,6 @@ fn takes_new(profile: &SeatProfile, now: Timestamp) -> bool {
         .is_some_and(|(start, end)| now + settings().shift_drain.min(end.since(start) / 4) < end)
 }
 
-/// What the random commands are made from.
-struct World {
-    random: Random,
-    rosters: Vec<Roster>,
-    /// Offers and assignments that came up so far, the latest last.
-    offers: Vec<(ShopId, SeatId, OfferId)>,
-    owned: Vec<(ShopId, SeatId, ConversationId)>,
-    /// Number of the last conversation.
-    last: u64,
-    /// A day on which seats are often free, and the shift of every second one ends.
-    is_quiet: bool,
-}
-
-impl World {
-    fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
-        let mut rosters = rosters(&mut random);
-        let is_quiet = seed % 2 == 1;
-        if is_quiet {
-            let seats = rosters.iter_mut().flat_map(|roster| &mut roster.seats);
-            seats
-                .step_by(2)
-                .for_each(|seat| *seat = seat.clone().hours("UTC", &["Wed 08:00-10:08"]));
-        }
-        Self { random, rosters, offers: Vec::new(), owned: Vec::new(), last: 0, is_quiet }
-    }
-
-    fn scheduler(&self) -> Scheduler {
-        Scheduler::new(settings(), self.rosters.clone())
-    }
-
-    fn see(&mut self, decisions: &[Decision]) {
-        for decision in decisions {
-            match decision {
-                Decision::Offered { offer, shop, seat, .. } => {
-                    self.offers.push((shop.clone(), seat.clone(), *offer));
-                }
-                Decision::Assigned { conversation, shop, seat, .. } => {
-                    self.owned.push((shop.clone(), seat.clone(), *conversation));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn seat(&mut self) -> (ShopId, SeatId) {
-        let roster = &self.rosters[self.random.below(self.rosters.len())];
-        let seat = &roster.seats[self.random.below(roster.seats.len())];
-        (roster.shop.clone(), seat.id.clone())
-    }
-
-    /// An owned conversation, mostly; sometimes one that is no longer, or never was.
-    fn owned(&mut self) -> (ShopId, SeatId, ConversationId) {
-        if self.owned.is_empty() || self.random.one_in(10) {
-            let (shop, seat) = self.seat();
-            return (shop, seat, conversation(self.last));
-        }
-        let at = self.owned.len() - 1 - self.random.below(self.owned.len().min(20));
-        self.owned[at].clone()
-    }
-
-    fn command(&mut self, now: Timestamp) -> Command {
-        let (shop, seat) = self.seat();
-        let state = match self.random.below(8) {
-            0 => SeatState::Away,
-            1 => SeatState::WrapUp,
-            _ => SeatState::Ready,
-        };
-        match self.random.below(40) {
-            1..=5 if self.is_quiet => {
-                if self.random.one_in(2) {
-                    return Command::SeatSpoke { conversation: self.owned().2 };
-                }
-                Command::SignIn { shop, seat, state: SeatState::Ready }
-            }
-            33..=38 if self.is_quiet => Command::SeatSpoke { conversation: self.owned().2 },
-            0..=7 => {
-                self.last += 1;
-                Command::Arrive(self.contact(now, &shop, &seat, self.last))
-            }
-            8 => {
-                let n = self.last.saturating_sub(self.random.below(20) as u64);
-                Command::Arrive(self.contact(now, &shop, &seat, n))
-            }
-            9..=12 => Command::SignIn { shop, seat, state },
-            13 => Command::SignOut { shop, seat },
-            14 => Command::SetState { shop, seat, state },
-            15..=27 if !self.offers.is_empty() => {
-                let at = self.offers.len() - 1 - self.random.below(self.offers.len().min(4));
-                let (shop, asked, offer) = self.offers[at].clone();
-                match self.random.below(12) {
-                    0..=1 => Command::Decline { shop, seat: asked, offer },
-                    2 => {
-                        let seats = &self.rosters.iter().find(|r| r.shop == shop);
-                        let seat = seats.expect("a shop").seats[0].id.clone();
-                        Command::Accept { shop, seat, offer }
-                    }
-                    _ => Command::Accept { shop, seat: asked, offer },
-                }
-            }
-            28..=30 => Command::SeatSpoke { conversation: self.owned().2 },
-            31..=32 => Command::CustomerSpoke { conversation: self.owned().2 },
-            33..=34 => {
-                let to = if self.random.one_in(2) {
-                    TransferTarget::Seat(seat)
-                } else {
-                    TransferTarget::Skill(SkillId::from(self.random.pick(&SKILLS)))
-                };
-                let (shop, from, conversation) = self.owned();
-                Command::Transfer { shop, conversation, from, to }
-            }
-            35 => {
-                let n = self.last.saturating_sub(self.random.below(20) as u64);
-                Command::Leave { conversation: conversation(n) }
-            }
-            _ => Command::Release { conversation: self.owned().2 },
-        }
-    }
-
-    fn contact(&mut self, now: Timestamp, shop: &ShopId, seat: &SeatId, n: u64) -> Contact {
-        let random = &mut self.random;
-        let mut contact =
-            contact(n).language(random.pick(&LANGUAGES)).skill(random.pick(&SKILLS[..3]));
-        contact.shop = shop.clone();
-        contact.arrived_at = now;
-        contact.priority = Priority::ALL[random.below(3)];
-        if random.one_in(3) {
-            contact = contact.region(random.pick(&REGIONS));
-        }
-        if random.one_in(100) {
-            contact = contact.skill("alchemy");
-        }
-        if random.one_in(30) {
-            contact.only = Some(seat.clone());
-        }
-        contact
-    }
-}
-
 struct Run {
     decisions: Vec<Decision>,
     counts: BTreeMap<&'static str, u64>,
@@ -472,6 +356,9 @@ fn check(
     decisions: &[Decision],
 ) {
     assert_eq!(scheduler.audit(), Vec::<String>::new(), "after {command:?} at {now}");
+    let (looked_at, broken) = scheduler.audit_part(&mut AuditCursor::default(), usize::MAX);
+    assert!(looked_at >= model.seats.len(), "every seat is looked at");
+    assert_eq!(broken, Vec::<String>::new(), "after {command:?} at {now}");
     model.decisions(now, command, decisions);
     assert_eq!(scheduler.totals().waiting + scheduler.totals().offered, {
         let owned = |known: &&Known| !matches!(known.place, Place::Owned(_));
@@ -499,7 +386,7 @@ fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp
 #[test]
 fn every_promise_holds_after_every_step_of_random_days() {
     let mut counts = BTreeMap::new();
-    for seed in 0..16 {
+    for seed in 0..QUIET_DAYS.end {
         for (what, n) in run(seed, 2_000).counts {
             *counts.entry(what).or_insert(0) += n;
         }
@@ -520,10 +407,17 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "shift_ended",
         "escalated",
         "set away",
+        "wrap-up",
+        "known",
         "offer_expired",
         "offer_taken",
         "not_found",
         "forbidden",
+        "supervisor",
+        "seat_full",
+        "seat_not_there",
+        "wrong_region",
+        "owned_already",
     ] {
         assert!(counts.get(what).is_some_and(|n| *n > 2), "{what} is rare in {counts:?}");
     }

@@ -77,6 +77,7 @@ pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {
         fallback_after: config.schedule.fallback_after,
         promise: config.schedule.shift_opens_within,
         shift_drain: config.schedule.shift_drain,
+        records_max: config.schedule.records_max.get(),
         place_update_interval: config.schedule.place_update_interval,
         handling_start: config.schedule.handling_start,
     }
@@ -88,6 +89,7 @@ pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
         seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
         fallback_language: shop.fallback_language,
         hours: QueueHours { shop: shop.hours.clone(), by_skill: shop.queue_hours.clone() },
+        rules: shop.rules.clone(),
         translation: shop.translation.map(|seats| Translation {
             after: seats.after,
             slots_kept_free: seats.slots_kept_free,
@@ -108,6 +110,7 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
         conversations_max: config.flow.conversations_live_max.get().div_ceil(count),
         messages_per_conversation_max: config.flow.messages_per_conversation_max.get(),
         resume_for: config.timers.resume_for,
+        greeting_wait: config.timers.greeting_wait,
         customer_silence_ask: config.timers.customer_silence_ask,
         customer_silence_close: config.timers.customer_silence_close,
         dedup: dedup::Settings {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::config::shop::{Answers, FAQ_INTENTS, Shop};
-use crate::domain::{CustomerId, Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
+use crate::domain::{Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
 use super::mood::Mood;
-use super::needs::needs;
+use super::needs::{KnownCustomer, needs};
 use super::order::order_status;
 use super::texts::{clarify, person_hint};
+
+/// Greetings in a row that are waited out; whoever goes on is after something else.
+const GREETINGS_MAX: u32 = 2;
 
 /// A customer's message on its way to an answer.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +22,14 @@ pub struct AutomateInput<'a> {
     pub understanding: &'a Understanding,
     /// How the customer has felt in the conversation, this message included.
     pub mood: &'a Mood,
-    /// The customer's user id, when the shop's own server signed it.
-    pub verified: Option<&'a CustomerId>,
+    /// The customer, as far as the shop's own server has signed it.
+    pub customer: KnownCustomer<'a>,
     /// Whether the customer asked for a person, now or before in the conversation.
     pub asked_for_person: bool,
     /// Messages of the customer in the conversation, this one included.
     pub customer_turns: u32,
+    /// Whether the machine has said anything in the conversation.
+    pub machine_spoke: bool,
     /// Sources that the machine answered from in the conversation.
     pub answered_from: &'a [Arc<str>],
 }
@@ -46,6 +51,8 @@ pub enum Automated {
         /// The whole question, in the customer's language.
         text: String,
     },
+    /// Only a greeting so far: the question will come, or is asked for in a while.
+    Greeted,
     /// A person must answer.
     NeedsSeat {
         /// The skill that the seat must have.
@@ -122,10 +129,11 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
     if is_thanks_for_an_answer(input, shop) {
         return Automated::NoReply;
     }
+    if is_bare_greeting(input, shop) {
+        return Automated::Greeted;
+    }
     if is_unclear(input, shop) {
-        let language = input.understanding.language.label;
-        let (question, hint) = (clarify(shop, language), person_hint(shop, language));
-        return Automated::Asks { text: format!("{question}\n\n{hint}") };
+        return Automated::Asks { text: question(shop, input.understanding.language.label) };
     }
     match answer(input, shop, now) {
         Ok(Found { text, source }) => {
@@ -139,7 +147,7 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
         }
         Err(why) => {
             let (mut skill, priority) =
-                needs(input.understanding, input.mood, input.verified, shop);
+                needs(input.understanding, input.mood, input.customer, shop);
             if shop.knowledge.answers.is_person_word(input.text) {
                 // Out of a single word the model reads any intent.
                 skill = shop.skills.skill_for(Intent::TalkToHuman).clone();
@@ -161,6 +169,25 @@ fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
         && intent.confidence >= shop.answering.threshold(intent.label)
         && !input.asked_for_person
         && !input.answered_from.is_empty()
+}
+
+/// What the machine asks when it does not know what a conversation is about.
+pub fn question(shop: &Shop, language: Language) -> String {
+    format!("{}\n\n{}", clarify(shop, language), person_hint(shop, language))
+}
+
+/// Whether the customer has said hello and nothing else. Once the machine has spoken, a greeting
+/// goes to a person like anything that it does not answer.
+fn is_bare_greeting(input: &AutomateInput<'_>, shop: &Shop) -> bool {
+    let intent = input.understanding.intent;
+    intent.label == Intent::Greeting
+        && intent.confidence >= shop.answering.threshold(intent.label)
+        && input.customer_turns <= GREETINGS_MAX
+        && !input.machine_spoke
+        && !input.asked_for_person
+        && input.understanding.pii.is_empty()
+        && shop.order_number.find_in(input.text).is_empty()
+        && !shop.knowledge.answers.is_person_word(input.text)
 }
 
 /// Whether the first message says too little to be sent to anybody. Asked once: what the customer

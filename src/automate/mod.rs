@@ -22,7 +22,7 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AutomateInput, Automated, WhySeat, decide};
+pub use answer::{AutomateInput, Automated, WhySeat, decide, question};
 pub use mood::{Mood, Urgency};
-pub use needs::needs;
+pub use needs::{KnownCustomer, needs};
 pub use texts::{closed_by_silence, person_hint, still_there, ticket};

@@ -1,29 +1,42 @@
 //! Which seat a message asks for, and how soon.
 
 use crate::config::shop::Shop;
-use crate::domain::{CustomerId, Priority, SkillId, Understanding};
+use crate::domain::{CustomerId, CustomerValue, Priority, SkillId, Understanding};
 
 use super::mood::Mood;
 
-/// The skill and the priority that a message asks for. `mood` includes the message, `verified` is the customer's user id as the
-/// shop's own server signed it.
+/// The customer as the shop's own server has signed it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KnownCustomer<'a> {
+    /// The shop's user id.
+    pub id: Option<&'a CustomerId>,
+    /// How much the customer is worth.
+    pub value: CustomerValue,
+}
+
+/// The skill and the priority that a message asks for. `mood` includes the message.
+///
+/// What is pressing and what the customer is worth each raise the priority by one class; how much
+/// a class weighs, and that nobody starves by it, is the scheduler's.
 pub fn needs(
     understanding: &Understanding,
     mood: &Mood,
-    verified: Option<&CustomerId>,
+    customer: KnownCustomer<'_>,
     shop: &Shop,
 ) -> (SkillId, Priority) {
     let intent = understanding.intent.label;
     let rules = &shop.priorities;
     let urgency = mood.urgency(rules);
     let presses = urgency.is_moved || urgency.complains || urgency.may_leave;
+    let is_urgent = presses || rules.raised_intents.contains(&intent);
+    let is_vip = customer.value == CustomerValue::Vip
+        || customer.id.is_some_and(|id| rules.vip_customers.contains(id));
 
-    let priority = if verified.is_some_and(|id| rules.vip_customers.contains(id)) {
-        Priority::Vip
-    } else if presses || rules.raised_intents.contains(&intent) {
-        Priority::Raised
-    } else {
-        Priority::Normal
+    let priority = match (is_urgent, customer.value) {
+        _ if is_vip => Priority::Vip,
+        (true, CustomerValue::High) => Priority::Vip,
+        (true, _) | (_, CustomerValue::High) => Priority::Raised,
+        (false, _) => Priority::Normal,
     };
     (shop.skills.skill_for(intent).clone(), priority)
 }
@@ -53,7 +66,7 @@ mod tests {
         let shop = Shop::embedded_demo();
         let priority = |confidence| {
             let understood = understood(Intent::Invoice, Sentiment::Negative, confidence);
-            needs(&understood, &mood_of(&understood), None, &shop).1
+            needs(&understood, &mood_of(&understood), KnownCustomer::default(), &shop).1
         };
 
         assert_eq!(priority(0.9), Priority::Raised);
@@ -69,7 +82,26 @@ mod tests {
 
         let mood = mood_of(&calm);
 
-        assert_eq!(needs(&calm, &mood, None, &shop), (SkillId::from("care"), Priority::Raised));
-        assert_eq!(needs(&calm, &mood, Some(&important), &shop).1, Priority::Vip);
+        let nobody = KnownCustomer::default();
+        let known = KnownCustomer { id: Some(&important), ..nobody };
+        assert_eq!(needs(&calm, &mood, nobody, &shop), (SkillId::from("care"), Priority::Raised));
+        assert_eq!(needs(&calm, &mood, known, &shop).1, Priority::Vip);
+    }
+
+    #[test]
+    fn worth_and_mood_each_raise_the_priority_by_one_class() {
+        let shop = Shop::embedded_demo();
+        let priority = |sentiment, value| {
+            let understood = understood(Intent::Invoice, sentiment, 0.9);
+            let customer = KnownCustomer { id: None, value };
+            needs(&understood, &mood_of(&understood), customer, &shop).1
+        };
+        let (calm, angry) = (Sentiment::Neutral, Sentiment::Negative);
+
+        assert_eq!(priority(calm, CustomerValue::Normal), Priority::Normal);
+        assert_eq!(priority(calm, CustomerValue::High), Priority::Raised);
+        assert_eq!(priority(angry, CustomerValue::Normal), Priority::Raised);
+        assert_eq!(priority(angry, CustomerValue::High), Priority::Vip);
+        assert_eq!(priority(calm, CustomerValue::Vip), Priority::Vip);
     }
 }

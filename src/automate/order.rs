@@ -17,7 +17,7 @@ pub(super) fn order_status(
     now: Timestamp,
 ) -> Result<Found, WhySeat> {
     let order = shop.knowledge.orders.get(number).ok_or(WhySeat::UnknownOrder)?;
-    if order.customer.is_some() && order.customer.as_ref() != input.verified {
+    if order.customer.is_some() && order.customer.as_ref() != input.customer.id {
         return Err(WhySeat::NotTheirOrder);
     }
     let today = today(shop, now).ok_or(WhySeat::MissingFact)?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{AutomateInput, Automated, Mood, WhySeat, decide};
+use super::{AutomateInput, Automated, KnownCustomer, Mood, WhySeat, decide};
 use crate::config::shop::{Shop, ShopFiles};
 use crate::domain::{
     CustomerId, Guess, Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding,
@@ -30,7 +30,8 @@ fn first<'a>(text: &'a str, understanding: &'a Understanding) -> AutomateInput<'
         text,
         understanding,
         mood: &CALM,
-        verified: None,
+        customer: KnownCustomer::default(),
+        machine_spoke: false,
         asked_for_person: false,
         customer_turns: 1,
         answered_from: &[],
@@ -129,6 +130,32 @@ fn people_answer_what_machines_must_not() {
         let answer = ask("order TW-10482", "en", intent);
         assert_eq!(why(answer), Some(WhySeat::NotForMachines), "{intent}");
     }
+}
+
+#[test]
+fn a_bare_greeting_waits_for_the_question_and_is_routed_once_the_machine_has_asked() {
+    let greeting = sure("en", Intent::Greeting);
+    let shop = Shop::embedded_demo();
+    let hello = first("hello", &greeting);
+    let reason = |input: AutomateInput<'_>| why(decide(&input, &shop, NOW));
+
+    assert_eq!(decide(&hello, &shop, NOW), Automated::Greeted);
+    assert_eq!(
+        reason(AutomateInput { machine_spoke: true, customer_turns: 2, ..hello }),
+        Some(WhySeat::NotForMachines)
+    );
+    assert_eq!(
+        reason(AutomateInput { asked_for_person: true, ..hello }),
+        Some(WhySeat::AskedForPerson)
+    );
+    // With an order number it is a question, and with the third one somebody should look.
+    assert!(reason(AutomateInput { text: "hello TW-10482", ..hello }).is_some());
+    assert!(reason(AutomateInput { customer_turns: 3, ..hello }).is_some());
+    let unsure = Understanding {
+        intent: Guess { label: Intent::Greeting, confidence: 0.5 },
+        ..sure("en", Intent::Greeting)
+    };
+    assert_ne!(decide(&first("hello", &unsure), &shop, NOW), Automated::Greeted);
 }
 
 #[test]
@@ -270,7 +297,8 @@ fn an_order_that_belongs_to_somebody_is_told_to_that_customer_only() {
     let understood = sure("en", Intent::TrackOrder);
     let (owner, other) = (CustomerId::from("u-1"), CustomerId::from("u-2"));
     let told_to = |verified| {
-        let input = AutomateInput { verified, ..first("where is TW-10482", &understood) };
+        let customer = KnownCustomer { id: verified, ..KnownCustomer::default() };
+        let input = AutomateInput { customer, ..first("where is TW-10482", &understood) };
         why(decide(&input, &shop, NOW))
     };
 

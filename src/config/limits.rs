@@ -97,6 +97,9 @@ settings! {
         /// How long before the end of a shift nothing new comes to its seat: three to four conversations
         /// of the usual length. At most a quarter of the shift. What is open stays until the end.
         shift_drain: Length = "15min", "0ms"..="4h";
+        /// Past decisions that are remembered to be explained, some 400 bytes each; the latest 32 of one
+        /// conversation.
+        records_max: Count = "100_000", "1_000"..="10_000_000";
         /// Least time between two tellings of its place to one conversation.
         place_update_interval: Length = "5s", "100ms"..="10min";
         /// Mean handling time that is assumed before any was measured.
@@ -164,6 +167,9 @@ settings! {
         owner_silence_max: Length = "90s", "1s"..="1h";
         /// Owners that a conversation may lose before a supervisor gets it.
         hops_max: Count = "3", "1"..="20";
+        /// How long a customer who has only said hello may take to the question before being asked for
+        /// it. A greeting is not routed on.
+        greeting_wait: Length = "4s", "0ms"..="1min";
         /// Silence of a customer after which he is asked whether he is still there.
         customer_silence_ask: Length = "10min", "1s"..="24h";
         /// Silence of a customer after which the conversation closes and the slot is free.
@@ -243,6 +249,8 @@ impl Config {
                 "must be longer: a peer that pings in time is alive"),
             relation(timers.offer < timers.first_response_target, "timers.offer", "timers.first_response_target",
                 "must be shorter: a second seat has to be asked within the promise"),
+            relation(timers.greeting_wait < timers.first_response_target, "timers.greeting_wait", "timers.first_response_target",
+                "must be shorter: the question back is the first response"),
             relation(timers.customer_silence_ask < timers.customer_silence_close, "timers.customer_silence_close", "timers.customer_silence_ask",
                 "must be longer: the customer is asked before the conversation closes"),
             relation(timers.customer_silence_close <= timers.resume_for, "timers.resume_for", "timers.customer_silence_close",

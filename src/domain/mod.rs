@@ -3,16 +3,19 @@
 //! Nothing here reads a clock, draws a random number or touches a socket. Shapes that leave the
 //! process (wire frames, journal records) are built from these types in `protocol` and `journal`.
 
+mod customer;
 mod digits;
 mod event;
 mod hours;
 mod ids;
 mod language;
 mod priority;
+mod routing;
 mod seat;
 mod time;
 mod understanding;
 
+pub use customer::CustomerValue;
 pub use digits::ascii_digit;
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
 pub use hours::{Hours, HoursError, time_zone};
@@ -21,6 +24,7 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use priority::Priority;
+pub use routing::Rules;
 pub use seat::{SeatProfile, SeatState};
 pub use time::Timestamp;
 pub use understanding::{Guess, Intent, IntentError, PiiKind, PiiSpan, Sentiment, Understanding};

@@ -9,12 +9,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use crate::automate::Mood;
+use crate::automate::{KnownCustomer, Mood};
 use crate::dedup::{self, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
-    ConversationId, Event, EventKind, Language, MessageId, OfferId, SeatId, Sender, Timestamp,
-    TransferTarget, Understanding,
+    ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, Sender,
+    Timestamp, TransferTarget, Understanding,
 };
 use crate::protocol::Held;
 use crate::schedule::Contact;
@@ -57,8 +57,8 @@ pub struct Conversation {
     pub seat_viewer: Option<SeatId>,
     /// The number of the assignment: the seat got everything up to it as history.
     pub seat_sees_after: u64,
-    /// The offer that the seat accepted, until it is told.
-    pub accepting: Option<OfferId>,
+    /// How the seat came to own it, until it is told.
+    pub taken_by: Option<TakenBy>,
     /// The fence of the last assignment.
     pub last_fence: u64,
     /// What the owner asked to hand it on, until the scheduler has decided.
@@ -75,6 +75,8 @@ pub struct Conversation {
     typing_passed_on_at: [Timestamp; 2],
     /// The journal segment in which it began.
     pub first_segment: u64,
+    /// When it is next looked at.
+    pub alarm_at: Timestamp,
 }
 
 /// Where a conversation stands.
@@ -106,6 +108,15 @@ pub struct Owned {
     pub contact: Contact,
     /// Whether the owner has written.
     pub replied: bool,
+}
+
+/// How a seat came to own a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenBy {
+    /// It accepted an offer.
+    Accepting(OfferId),
+    /// A supervisor gave it.
+    Supervisor,
 }
 
 /// A transfer that is asked for.
@@ -171,7 +182,7 @@ impl Conversation {
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
-            accepting: None,
+            taken_by: None,
             last_fence: 0,
             handing_on: None,
             seen: Seen::default(),
@@ -180,6 +191,7 @@ impl Conversation {
             passed_on: 0,
             typing_passed_on_at: [Timestamp::default(); 2],
             first_segment: 0,
+            alarm_at: Timestamp::default(),
         }
     }
 
@@ -201,6 +213,29 @@ impl Conversation {
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         matches!(self.stage, Stage::Closed { .. })
+    }
+
+    /// Whether the customer has said hello and nobody has said anything since.
+    pub fn has_only_greeted(&self) -> bool {
+        let is_theirs =
+            |event: &Event| matches!(event.kind, EventKind::Message { from: Sender::Customer, .. });
+        let greeted = |latest: &Understanding| latest.intent.label == Intent::Greeting;
+        matches!(self.stage, Stage::Open)
+            && self.latest.as_ref().is_some_and(greeted)
+            && self.events.last().is_some_and(is_theirs)
+            && self.in_flight.iter().all(|message| message.understood)
+    }
+
+    /// Whether a machine has said anything in it.
+    pub fn machine_spoke(&self) -> bool {
+        let by_machine =
+            |event: &Event| matches!(event.kind, EventKind::Message { from: Sender::Machine, .. });
+        self.events.iter().any(by_machine)
+    }
+
+    /// The customer, as far as the shop has signed it.
+    pub fn known_customer(&self) -> KnownCustomer<'_> {
+        KnownCustomer { id: self.opened.verified.as_ref(), value: self.opened.value }
     }
 
     /// Whether `seat` owns it.

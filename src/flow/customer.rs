@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::automate;
-use crate::config::shop::GENERAL_SKILL;
+use crate::config::shop::{GENERAL_SKILL, Shop};
 use crate::dedup::Delivery as Redelivery;
 use crate::domain::{
-    By, ConversationId, EventKind, MessageId, Priority, Sender, SkillId, Timestamp,
+    By, ConversationId, EventKind, MessageId, Priority, SeatId, Sender, SkillId, Timestamp,
 };
 use crate::metrics::names::{Counter, From, Outcome, Repeat};
 use crate::protocol::{ErrorCode, ServerFrame, encode};
@@ -14,7 +14,7 @@ use crate::schedule::{Command, Contact};
 
 use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Opened};
-use super::input::{CustomerAct, FromCustomer};
+use super::input::{CustomerAct, CustomerRef, FromCustomer};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::turn::{ToUnderstand, Turn};
@@ -212,6 +212,7 @@ impl Shard {
             locale: profile.locale,
             time_zone: profile.time_zone.clone(),
             region: profile.region.clone(),
+            value: profile.value,
         });
         turn.opened.push(id);
         Ok(id)
@@ -230,18 +231,69 @@ impl Shard {
         let Some(shop) = self.shop(&step.conversation.opened.shop).filter(|_| !is_in_care) else {
             return step.finish(turn);
         };
-        let conversation = &*step.conversation;
-        let (skill, priority) = match &conversation.latest {
-            Some(latest) => {
-                let verified = conversation.opened.verified.as_ref();
-                automate::needs(latest, &conversation.mood, verified, &shop)
-            }
-            None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
-        };
-        let contact = contact(cause.now, conversation, skill, priority);
+        let (skill, priority) = needs(step.conversation, &shop);
+        let contact = self.contact(cause.now, step.conversation, skill, priority);
         step.fact(Fact::Waits(contact.clone()));
         step.finish(turn);
         turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// What the scheduler needs to know of a conversation that waits from the time of its first
+    /// unanswered message.
+    pub(super) fn contact(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+        skill: SkillId,
+        priority: Priority,
+    ) -> Contact {
+        let asked_at = conversation.events.iter().find_map(|event| match event.kind {
+            EventKind::Message { from: Sender::Customer, .. } => Some(event.at),
+            _ => None,
+        });
+        Contact {
+            conversation: conversation.id,
+            shop: conversation.opened.shop.clone(),
+            language: conversation.language(),
+            skill,
+            region: conversation.opened.region.clone(),
+            priority,
+            arrived_at: conversation.unanswered_since.or(asked_at).unwrap_or(now),
+            hops: 0,
+            only: None,
+            last_seat: self.last_seat(now, conversation),
+        }
+    }
+
+    /// The seat that the customer spoke to last, in this conversation or in one that ended not
+    /// too long ago.
+    fn last_seat(&self, now: Timestamp, conversation: &Conversation) -> Option<SeatId> {
+        let Opened { shop, customer, .. } = &conversation.opened;
+        let sticky_for = self.shops.get(shop)?.rules.sticky_for;
+        let customer = CustomerRef { shop: shop.clone(), id: customer.clone() };
+        let earlier = self.customers.get(&customer).into_iter().flat_map(|c| &c.conversations);
+        let earlier = earlier.rev().filter_map(|id| self.conversations.get(id));
+        let spoke = |conversation: &Conversation| {
+            let ended_at = conversation.events.last()?.at;
+            let seat = conversation.seat_viewer.clone()?;
+            (ended_at + sticky_for > now).then_some(seat)
+        };
+        spoke(conversation).or_else(|| earlier.map(Box::as_ref).find_map(spoke))
+    }
+
+    /// What a conversation would wait as now, whatever has been said in it so far.
+    pub(super) fn contact_of(&self, now: Timestamp, conversation: &Conversation) -> Contact {
+        if let Stage::Waiting(contact) = &conversation.stage {
+            return (**contact).clone();
+        }
+        if let Stage::Owned(owned) = &conversation.stage {
+            return owned.contact.clone();
+        }
+        let (skill, priority) = match self.shop(&conversation.opened.shop) {
+            Some(shop) => needs(conversation, &shop),
+            None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
+        };
+        self.contact(now, conversation, skill, priority)
     }
 
     /// Ends a conversation: out of the queue, or its slot free.
@@ -255,7 +307,10 @@ impl Shard {
         let id = conversation.id;
         let command = match &conversation.stage {
             Stage::Closed { .. } => return,
-            Stage::Waiting(_) => Some(Command::Leave { conversation: id }),
+            Stage::Waiting(_) => {
+                turn.counts.push(Counter::LeftQueue);
+                Some(Command::Leave { conversation: id })
+            }
             Stage::Owned(owned) => {
                 let seat = owned.seat.clone();
                 self.disown(conversation, &seat);
@@ -288,28 +343,14 @@ impl Shard {
     }
 }
 
-/// What the scheduler needs to know of a conversation that waits from the time of its first
-/// unanswered message.
-pub(super) fn contact(
-    now: Timestamp,
-    conversation: &Conversation,
-    skill: SkillId,
-    priority: Priority,
-) -> Contact {
-    let asked_at = conversation.events.iter().find_map(|event| match event.kind {
-        EventKind::Message { from: Sender::Customer, .. } => Some(event.at),
-        _ => None,
-    });
-    Contact {
-        conversation: conversation.id,
-        shop: conversation.opened.shop.clone(),
-        language: conversation.language(),
-        skill,
-        region: conversation.opened.region.clone(),
-        priority,
-        arrived_at: conversation.unanswered_since.or(asked_at).unwrap_or(now),
-        hops: 0,
-        only: None,
+/// The skill and the priority that a conversation asks for, by what was understood of it so far.
+fn needs(conversation: &Conversation, shop: &Shop) -> (SkillId, Priority) {
+    match &conversation.latest {
+        Some(latest) => {
+            let customer = conversation.known_customer();
+            automate::needs(latest, &conversation.mood, customer, shop)
+        }
+        None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
     }
 }
 
@@ -328,6 +369,7 @@ mod tests {
             conversations_max: 1,
             messages_per_conversation_max: 1,
             resume_for: Duration::ZERO,
+            greeting_wait: Duration::ZERO,
             customer_silence_ask: Duration::ZERO,
             customer_silence_close: Duration::ZERO,
             dedup: crate::dedup::Settings::default(),
@@ -342,6 +384,7 @@ mod tests {
                 locale: None,
                 time_zone: None,
                 region: None,
+                value: crate::domain::CustomerValue::Normal,
             }),
             link: Link {
                 outbox: Arc::new(crate::deliver::Outbox::new(1)),

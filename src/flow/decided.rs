@@ -4,11 +4,11 @@ use crate::automate;
 use crate::domain::{
     ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget,
 };
-use crate::metrics::names::{Counter, OfferAnswer, Outcome};
+use crate::metrics::names::{Counter, OfferAnswer, Outcome, TakenFrom};
 use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
 use crate::schedule::{Command, Decision, RefuseReason, TakeBackReason, WithdrawReason};
 
-use super::conversation::{Conversation, HandingOn, Stage};
+use super::conversation::{Conversation, HandingOn, Stage, TakenBy};
 use super::fact::{Fact, Noted};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
@@ -47,8 +47,12 @@ impl Shard {
             Decision::Escalated { hops, .. } => {
                 turn.counts.push(Counter::Escalated);
                 tracing::warn!(conversation = %id, hops, "a supervisor must look");
+                let frame = ServerFrame::Escalated { conversation: id, hops };
+                self.tell_supervisors(&conversation.opened.shop, &frame, turn);
             }
-            Decision::SeatState { .. } | Decision::Refused { .. } => {}
+            Decision::SeatState { .. }
+            | Decision::SlotsChanged { .. }
+            | Decision::Refused { .. } => {}
         }
         self.conversations.insert(id, conversation);
     }
@@ -115,7 +119,8 @@ impl Shard {
         (offer, seat, fence): (Option<OfferId>, SeatId, u64),
         turn: &mut Turn,
     ) {
-        if !matches!(conversation.stage, Stage::Waiting(_)) {
+        let is_given = offer.is_none() && !conversation.is_closed();
+        if !is_given && !matches!(conversation.stage, Stage::Waiting(_)) {
             // It ended while the seat was accepting.
             if let Some(offer) = offer {
                 self.withdrawn(conversation, offer, &seat, WithdrawReason::Cancelled, turn);
@@ -124,13 +129,20 @@ impl Shard {
             turn.commands.push((command, cause.at));
             return;
         }
-        turn.counts.push(Counter::Offer(OfferAnswer::Accepted));
+        turn.counts.push(match offer {
+            Some(_) => Counter::Offer(OfferAnswer::Accepted),
+            None => Counter::AssignedBySupervisor,
+        });
         turn.counts.push(Counter::Outcome(Outcome::Seat));
-        conversation.accepting = offer;
+        conversation.taken_by = Some(offer.map_or(TakenBy::Supervisor, TakenBy::Accepting));
         // A scheduler that has restarted counts from the conversations that have an owner; this one
         // may have had a higher fence before it began to wait.
         let fence = fence.max(conversation.last_fence + 1);
+        let stood = self.contact_of(cause.now, conversation);
         let mut step = Step::new(conversation, cause.now);
+        if !matches!(step.conversation.stage, Stage::Waiting(_)) {
+            step.fact(Fact::Waits(stood));
+        }
         step.event(EventKind::Assigned { seat: seat.clone() });
         step.fact(Fact::Owned { seat, fence });
         step.finish(turn);
@@ -174,8 +186,15 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let Stage::Owned(owned) = &conversation.stage else { return };
+        turn.counts.push(Counter::TakenBack(match reason {
+            TakeBackReason::SeatGone => TakenFrom::SeatGone,
+            TakeBackReason::Silent => TakenFrom::Silent,
+            TakeBackReason::Transferred => TakenFrom::Transferred,
+            TakeBackReason::Supervisor => TakenFrom::Supervisor,
+            TakeBackReason::ShiftEnded => TakenFrom::ShiftEnded,
+        }));
         let mut contact = owned.contact.clone();
-        contact.hops = contact.hops.saturating_add(1);
+        contact.hops = contact.hops.saturating_add(u8::from(reason.counts_as_hop()));
         contact.only = None;
         self.disown(conversation, seat);
         let mut step = Step::new(conversation, now);
@@ -211,6 +230,12 @@ pub(super) const fn refusal(reason: RefuseReason) -> (ErrorCode, &'static str) {
         RefuseReason::OfferTaken => (ErrorCode::OfferTaken, "another seat took it"),
         RefuseReason::NotFound => (ErrorCode::NotFound, "no such offer, seat or skill"),
         RefuseReason::Forbidden => (ErrorCode::Forbidden, "it belongs to another seat"),
+        RefuseReason::OwnedAlready => (ErrorCode::Conflict, "the seat has it already"),
+        RefuseReason::SeatNotThere => (ErrorCode::Conflict, "the seat is not at work"),
+        RefuseReason::SeatFull => (ErrorCode::Conflict, "every slot of the seat is in use"),
+        RefuseReason::WrongRegion => {
+            (ErrorCode::Conflict, "the seat does not serve the customer's region")
+        }
     }
 }
 

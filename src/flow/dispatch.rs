@@ -3,24 +3,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::domain::{SeatState, ShopId};
+use crate::domain::{ConversationId, SeatState, ShopId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, OfferAnswer};
 use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
-use crate::schedule::{Command, Decision, RefuseReason, Scheduler, SeatView, WaitingView};
+use crate::schedule::{
+    AuditCursor, Command, Decision, Explanation, RefuseReason, Scheduler, SeatView, WaitingView,
+};
 
 use super::decided::refusal;
 use super::input::{Envelope, Input, Link, SeatRef};
 use super::task::Owners;
 
+/// The scheduler's promises are audited in small parts, this often and so many seats and lanes at
+/// a time: below a thousandth of a core, and 20,000 seats in two minutes.
+const AUDIT_INTERVAL: Duration = Duration::from_millis(250);
+const AUDIT_UNITS: usize = 50;
 /// Commands that one turn of the scheduler takes in.
 const BATCH_MAX: usize = 256;
 /// Conversations that the queue page shows.
@@ -49,6 +55,8 @@ pub enum Dispatch {
         /// What.
         command: Command,
     },
+    /// Somebody asks why a conversation is where it is.
+    Explain(ConversationId, oneshot::Sender<Option<Box<Explanation>>>),
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
 }
@@ -89,8 +97,13 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         drain: CancellationToken,
     ) {
-        let mut driver = Driver { scheduler, owners, clock, metrics, lines: HashMap::new() };
+        let audited_up_to = AuditCursor::default();
+        let lines = HashMap::new();
+        let mut driver = Driver { scheduler, owners, clock, metrics, lines, audited_up_to };
         let mut batch = Vec::new();
+        let mut audit = tokio::time::interval(AUDIT_INTERVAL);
+        // A part that comes late is not made up for: the work goes first.
+        audit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let deadline = driver.scheduler.next_deadline().map(|at| clock.tokio_instant(at));
             tokio::select! {
@@ -98,12 +111,12 @@ impl Dispatcher {
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = sleep_until(deadline) => driver.on_timer(),
                 () = drain.cancelled() => return,
+                _ = audit.tick() => driver.audit(),
             }
             for (dispatch, caused_at) in batch.drain(..) {
                 driver.handle(dispatch, caused_at);
             }
-            let totals = driver.scheduler.totals();
-            driver.metrics.set(Gauge::Waiting, (totals.waiting + totals.offered) as f64);
+            driver.metrics.set(Gauge::Waiting, driver.scheduler.without_owner() as f64);
         }
     }
 }
@@ -128,12 +141,23 @@ struct Driver {
     clock: Clock,
     metrics: Arc<Metrics>,
     lines: HashMap<SeatRef, SmallVec<[Link; 1]>>,
+    audited_up_to: AuditCursor,
 }
 
 impl Driver {
     fn on_timer(&mut self) {
         let decisions = self.scheduler.on_timer(self.clock.now());
         self.carry_out(decisions, Instant::now(), None);
+    }
+
+    /// The next part of the audit that never ends. Its counter stays 0 unless the program has a
+    /// bug.
+    fn audit(&mut self) {
+        let (_, broken) = self.scheduler.audit_part(&mut self.audited_up_to, AUDIT_UNITS);
+        for promise in broken {
+            self.metrics.count(Counter::PromiseBroken);
+            tracing::error!(promise, "the scheduler has broken a promise");
+        }
     }
 
     fn handle(&mut self, dispatch: Dispatch, caused_at: Instant) {
@@ -143,6 +167,10 @@ impl Driver {
             Dispatch::SeatClosed { seat, session } => self.closed(&seat, session, caused_at),
             Dispatch::FromSeat { line, frame, command } => {
                 self.wish(line, frame, command, caused_at);
+            }
+            Dispatch::Explain(conversation, reply) => {
+                // Nobody listens any more when the one who asked has left.
+                let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
             }
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
@@ -212,7 +240,7 @@ impl Driver {
                 continue;
             }
             match decision {
-                Decision::SeatState { shop, seat, .. } => {
+                Decision::SeatState { shop, seat, .. } | Decision::SlotsChanged { shop, seat } => {
                     self.show_state(&SeatRef { shop, id: seat });
                 }
                 Decision::Refused { shop, seat, reason, .. } => {
@@ -242,7 +270,8 @@ impl Driver {
     fn show_state(&self, seat: &SeatRef) {
         let Some(view) = self.scheduler.seat(&seat.shop, &seat.id) else { return };
         let Some(state) = view.state else { return };
-        let frame = ServerFrame::State { state, slots: view.slots, used: view.assigned };
+        let frame =
+            ServerFrame::State { state, slots: view.slots, used: view.assigned + view.wrapping_up };
         self.send(seat, encode(&frame).into());
     }
 

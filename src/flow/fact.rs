@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, CustomerId, Event, Language, RegionId, SeatId, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Event, Language, RegionId, SeatId, ShopId,
+    Timestamp, Understanding,
 };
 use crate::schedule::Contact;
 
@@ -70,8 +71,11 @@ pub struct Opened {
     pub locale: Option<Language>,
     /// The customer's IANA time zone.
     pub time_zone: Option<Arc<str>>,
-    /// The sales region that follows from them.
+    /// The sales region.
     pub region: Option<RegionId>,
+    /// How much the customer is worth to the shop, by its signed word.
+    #[serde(default)]
+    pub value: CustomerValue,
 }
 
 /// A note of a seat.
@@ -130,6 +134,7 @@ mod tests {
                     locale: "es".parse().ok(),
                     time_zone: Some("America/Mexico_City".into()),
                     region: None,
+                    value: CustomerValue::Normal,
                 }),
                 Fact::Event(Event {
                     seq: 1,

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::deliver::{Frame, Outbox};
 use crate::domain::{
-    ConversationId, CustomerId, Language, MessageId, RegionId, SeatId, ShopId, TransferTarget,
+    ConversationId, CustomerId, CustomerValue, Language, MessageId, RegionId, SeatId, ShopId,
+    TransferTarget,
 };
 use crate::protocol::{Held, Resume};
 use crate::schedule::Decision;
@@ -113,8 +114,10 @@ pub struct Profile {
     pub locale: Option<Language>,
     /// The IANA time zone of the page.
     pub time_zone: Option<Arc<str>>,
-    /// The sales region that follows from them.
+    /// The sales region.
     pub region: Option<RegionId>,
+    /// How much the customer is worth to the shop, by its signed word.
+    pub value: CustomerValue,
 }
 
 /// A frame of a customer.
@@ -170,7 +173,7 @@ pub struct FromSeat {
 }
 
 /// What a seat does in a conversation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum SeatAct {
     /// Says something.
     Send {
@@ -183,7 +186,9 @@ pub enum SeatAct {
     Note(Arc<str>),
     /// Hands the conversation on.
     Transfer(TransferTarget),
-    /// Ends it.
+    /// As a supervisor, gives the conversation to a seat, whoever owns it.
+    Assign(SeatId),
+    /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.
     Typing,

@@ -22,6 +22,7 @@ mod shard;
 mod silence;
 mod step;
 mod summary;
+mod supervisor;
 mod task;
 mod turn;
 mod understood;

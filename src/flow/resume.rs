@@ -56,6 +56,11 @@ impl Shard {
                     });
                 }
             }
+            if conversation.has_only_greeted() {
+                let greeted_at = conversation.events.last().map(|event| event.at);
+                let at = greeted_at.unwrap_or_default() + self.settings.greeting_wait;
+                self.set_alarm(&mut conversation, at);
+            }
             turn.touched.push(id);
             self.conversations.insert(id, conversation);
         }

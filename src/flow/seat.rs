@@ -54,8 +54,9 @@ impl Shard {
                 _ => Err((ErrorCode::Conflict, "the conversation is closed")),
             };
         }
-        if !conversation.is_owned_by(&frame.seat.id) {
-            return Err((ErrorCode::Forbidden, "another seat owns the conversation, or none"));
+        let is_owner = conversation.is_owned_by(&frame.seat.id);
+        if !is_owner || matches!(frame.act, SeatAct::Assign(_)) {
+            return self.supervisor_acts(cause, frame, conversation, turn);
         }
         let from = Sender::Seat;
         match &frame.act {
@@ -84,10 +85,9 @@ impl Shard {
                     from: frame.seat.id.clone(),
                     to: to.clone(),
                 };
-                let line = SeatLine { seat: (*frame.seat).clone(), link: frame.link.clone() };
-                let dispatch = Dispatch::FromSeat { line, frame: frame.frame, command };
-                turn.from_seats.push((dispatch, cause.at));
+                ask_scheduler(cause, frame, command, turn);
             }
+            SeatAct::Assign(_) => {}
             SeatAct::Typing => {
                 if conversation.passes_on_typing(from, cause.now) {
                     let typing = ServerFrame::Typing { conversation: conversation.id, from };
@@ -211,4 +211,11 @@ impl Shard {
             .get(&id)
             .is_some_and(|c| c.opened.shop == seat.shop && c.is_owned_by(&seat.id))
     }
+}
+
+/// Passes on what a seat asks of the scheduler; a refusal goes back to the frame that asked.
+pub(super) fn ask_scheduler(cause: Cause, frame: &FromSeat, command: Command, turn: &mut Turn) {
+    let line = SeatLine { seat: (*frame.seat).clone(), link: frame.link.clone() };
+    let dispatch = Dispatch::FromSeat { line, frame: frame.frame, command };
+    turn.from_seats.push((dispatch, cause.at));
 }

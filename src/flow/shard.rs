@@ -40,6 +40,8 @@ pub struct Settings {
     pub messages_per_conversation_max: usize,
     /// How long a closed conversation can be resumed.
     pub resume_for: Duration,
+    /// How long a customer who has only said hello may take to the question before being asked.
+    pub greeting_wait: Duration,
     /// Silence of a customer after which the customer is asked.
     pub customer_silence_ask: Duration,
     /// Silence of a customer after which the conversation closes.
@@ -62,7 +64,8 @@ pub struct Shard {
     pub(super) conversations: AHashMap<ConversationId, Box<Conversation>>,
     pub(super) customers: AHashMap<CustomerRef, Customer>,
     pub(super) seats: AHashMap<SeatRef, SeatViews>,
-    /// When to look at a conversation again; one entry for each, looked at anew when it comes up.
+    /// When to look at a conversation again, looked at anew when it comes up. Of several entries of
+    /// one conversation only that at its `alarm_at` counts.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     random: SmallRng,
 }
@@ -161,8 +164,16 @@ impl Shard {
                 self.conversations.remove(&entry.conversations.remove(oldest));
             }
         }
-        self.alarms.push(Reverse((opened.at + self.settings.customer_silence_ask, id)));
-        self.conversations.insert(id, Box::new(Conversation::new(id, opened)));
+        let at = opened.at + self.settings.customer_silence_ask;
+        let mut conversation = Box::new(Conversation::new(id, opened));
+        self.set_alarm(&mut conversation, at);
+        self.conversations.insert(id, conversation);
+    }
+
+    /// Has a conversation looked at then, and not at the instant set before.
+    pub(super) fn set_alarm(&mut self, conversation: &mut Conversation, at: Timestamp) {
+        conversation.alarm_at = at;
+        self.alarms.push(Reverse((at, conversation.id)));
     }
 
     /// Whether a conversation has no room for what clients add to it.

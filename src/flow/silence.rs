@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::automate;
 use crate::domain::{By, EventKind, Sender, Timestamp};
+use crate::metrics::names::{Counter, Outcome};
 
 use super::conversation::{Conversation, Stage};
 use super::input::CustomerRef;
@@ -15,6 +16,8 @@ use super::turn::Turn;
 
 /// What is due for a conversation, and when.
 enum Due {
+    /// The question after a greeting.
+    Question(Timestamp),
     Ask(Timestamp),
     Close(Timestamp),
     Forget(Timestamp),
@@ -36,6 +39,10 @@ impl Shard {
             }
             self.alarms.pop();
             let Some(mut conversation) = self.conversations.remove(&id) else { continue };
+            if conversation.alarm_at != at {
+                self.conversations.insert(id, conversation);
+                continue;
+            }
             match self.due(&conversation, now) {
                 Due::Forget(at) if at <= now => {
                     self.forget(&conversation);
@@ -45,7 +52,10 @@ impl Shard {
                     self.close_silent(Cause { now, at: caused_at }, &mut conversation, turn);
                 }
                 Due::Ask(at) if at <= now => self.ask_if_there(now, &mut conversation, turn),
-                Due::Ask(_) | Due::Close(_) | Due::Forget(_) | Due::Look(_) => {}
+                Due::Question(at) if at <= now => {
+                    self.ask_for_question(now, &mut conversation, turn);
+                }
+                Due::Question(_) | Due::Ask(_) | Due::Close(_) | Due::Forget(_) | Due::Look(_) => {}
             }
             let due = self.due(&conversation, now);
             let soonest = now + Duration::from_millis(1);
@@ -54,12 +64,16 @@ impl Shard {
                 Due::Forget(at) => at,
                 // Never later than one silence from now: whatever is said meanwhile, its own alarm
                 // then cannot be missed.
-                Due::Ask(_) | Due::Close(_) | Due::Look(_) => {
+                Due::Question(_) | Due::Ask(_) | Due::Close(_) | Due::Look(_) => {
                     now + self.settings.customer_silence_ask
                 }
             };
-            let (Due::Ask(at) | Due::Close(at) | Due::Forget(at) | Due::Look(at)) = due;
-            self.alarms.push(Reverse((at.clamp(soonest, latest.max(soonest)), id)));
+            let (Due::Question(at)
+            | Due::Ask(at)
+            | Due::Close(at)
+            | Due::Forget(at)
+            | Due::Look(at)) = due;
+            self.set_alarm(&mut conversation, at.clamp(soonest, latest.max(soonest)));
             self.conversations.insert(id, conversation);
         }
     }
@@ -70,6 +84,9 @@ impl Shard {
         match &conversation.stage {
             Stage::Closed { at } => Due::Forget(*at + settings.resume_for),
             Stage::Ticketed => Due::Close(last + settings.resume_for),
+            Stage::Open if conversation.has_only_greeted() => {
+                Due::Question(last + settings.greeting_wait)
+            }
             Stage::Open => Due::Close(last + settings.customer_silence_close),
             Stage::Owned(_) if conversation.unanswered_since.is_none() => {
                 if conversation.asked_if_there {
@@ -95,6 +112,26 @@ impl Shard {
         let mut step = Step::new(conversation, now);
         let from = Sender::Machine;
         step.event(EventKind::Message { from, id, text, language: Some(language) });
+        step.finish(turn);
+    }
+
+    /// The question has not come by itself: the machine asks for it.
+    fn ask_for_question(
+        &mut self,
+        now: Timestamp,
+        conversation: &mut Conversation,
+        turn: &mut Turn,
+    ) {
+        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
+        let unsure = conversation
+            .latest
+            .as_ref()
+            .is_none_or(|latest| latest.language.confidence < shop.answering.language_confidence);
+        let locale = conversation.opened.locale.filter(|_| unsure);
+        let language = locale.unwrap_or_else(|| conversation.language());
+        turn.counts.push(Counter::Outcome(Outcome::Asked));
+        let mut step = Step::new(conversation, now);
+        self.say(now, automate::question(&shop, language).into(), language, &mut step, turn);
         step.finish(turn);
     }
 

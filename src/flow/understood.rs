@@ -9,10 +9,9 @@ use crate::domain::{
     ConversationId, EventKind, Guess, Intent, Language, Sender, Sentiment, Timestamp, Understanding,
 };
 use crate::metrics::names::{Counter, Outcome, Repeat};
-use crate::schedule::Command;
+use crate::schedule::{Command, Contact};
 
-use super::conversation::Stage;
-use super::customer::contact;
+use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
 use super::shard::Shard;
 use super::step::Step;
@@ -78,6 +77,10 @@ impl Shard {
                     .push((Command::CustomerSpoke { conversation: id }, message.caused_at));
                 return;
             }
+            Stage::Waiting(contact) if !said_again => {
+                let changed = self.changed_need(conversation, contact, message);
+                return wait_for(changed, step, message, turn);
+            }
             Stage::Waiting(_) | Stage::Closed { .. } => return step.finish(turn),
             // What a customer says again after a ticket is on the ticket already.
             Stage::Ticketed if said_again => return step.finish(turn),
@@ -93,9 +96,10 @@ impl Shard {
             text,
             understanding: &understanding,
             mood: &conversation.mood,
-            verified: conversation.opened.verified.as_ref(),
+            customer: conversation.known_customer(),
             asked_for_person: conversation.asked_for_person,
             customer_turns: u32::try_from(customer_turns.count()).unwrap_or(u32::MAX),
+            machine_spoke: conversation.machine_spoke(),
             answered_from: &conversation.machine_sources,
         };
         match automate::decide(&input, &shop, now) {
@@ -114,17 +118,50 @@ impl Shard {
                 if why == WhySeat::AskedForPerson && !step.conversation.asked_for_person {
                     step.fact(Fact::AskedForPerson);
                 }
-                let contact = contact(now, step.conversation, skill, priority);
+                let contact = self.contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), message.caused_at));
+            }
+            Automated::Greeted => {
+                self.set_alarm(step.conversation, now + self.settings.greeting_wait);
+                step.finish(turn);
             }
             Automated::NoReply => step.finish(turn),
         }
     }
 
+    /// What a conversation waits for from now on, when a later message of the customer has changed
+    /// it. Only what the model is sure of counts, and a mood only ever raises the priority: nobody
+    /// loses the place by a word of thanks.
+    fn changed_need(
+        &self,
+        conversation: &Conversation,
+        contact: &Contact,
+        message: &Understood,
+    ) -> Option<Contact> {
+        let understanding = message.understanding.as_ref()?;
+        let shop = self.shop(&conversation.opened.shop)?;
+        let Understanding { language, intent, .. } = understanding;
+        let customer = conversation.known_customer();
+        let (skill, priority) = automate::needs(understanding, &conversation.mood, customer, &shop);
+        let mut changed = contact.clone();
+        let is_topic = !matches!(
+            intent.label,
+            Intent::Greeting | Intent::ThanksBye | Intent::TalkToHuman | Intent::Other
+        );
+        if is_topic && intent.confidence >= shop.answering.threshold(intent.label) {
+            changed.skill = skill;
+        }
+        if language.confidence >= shop.answering.language_confidence {
+            changed.language = language.label;
+        }
+        changed.priority = changed.priority.max(priority);
+        (changed != *contact).then_some(changed)
+    }
+
     /// Lets the machine say something to the customer.
-    fn say(
+    pub(super) fn say(
         &mut self,
         now: Timestamp,
         text: Arc<str>,
@@ -142,6 +179,14 @@ impl Shard {
         let id = self.message_id(now);
         step.event(EventKind::Message { from, id, text, language: Some(language) });
     }
+}
+
+/// Ends a step, after which the conversation waits for something else if that has changed.
+fn wait_for(changed: Option<Contact>, mut step: Step<'_>, message: &Understood, turn: &mut Turn) {
+    let Some(contact) = changed else { return step.finish(turn) };
+    step.fact(Fact::Waits(contact.clone()));
+    step.finish(turn);
+    turn.commands.push((Command::Arrive(contact), message.caused_at));
 }
 
 /// What stands in for the model when it failed: sure of nothing, so that a person answers.

@@ -10,11 +10,11 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::deliver::{Frame, Outbox};
-use crate::domain::{ConversationId, Event, EventKind, MessageId, OfferId};
+use crate::domain::{ConversationId, Event, EventKind, MessageId};
 use crate::metrics::names::{Counter, From};
 use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
 
-use super::conversation::{Conversation, InFlight, Origin};
+use super::conversation::{Conversation, InFlight, Origin, TakenBy};
 use super::fact::Noted;
 use super::input::{Attach, Attached, Link, Viewer};
 use super::shard::Shard;
@@ -67,9 +67,9 @@ impl Shard {
         };
         // Of several assignments on their way, the last is the viewer's.
         if event.seq == conversation.seat_sees_after
-            && let Some(offer) = conversation.accepting.take()
+            && let Some(taken_by) = conversation.taken_by.take()
         {
-            deliver(seats, None, &accepted(conversation, offer), turn);
+            deliver(seats, None, &accepted(conversation, taken_by), turn);
         }
         // The history in `accepted` holds everything up to the assignment.
         let seats = if event.seq > conversation.seat_sees_after { seats } else { &[] };
@@ -131,12 +131,15 @@ impl Shard {
 }
 
 /// The `accepted` frame for the seat that a conversation was assigned to; it may have ended since.
-fn accepted(conversation: &Conversation, offer: OfferId) -> Frame {
+fn accepted(conversation: &Conversation, taken_by: TakenBy) -> Frame {
     let zone = conversation.opened.time_zone.as_deref();
     let passed_on = usize::try_from(conversation.passed_on).unwrap_or(usize::MAX);
     let history = conversation.events.iter().take(passed_on);
     let frame = ServerFrame::Accepted {
-        offer,
+        offer: match taken_by {
+            TakenBy::Accepting(offer) => Some(offer),
+            TakenBy::Supervisor => None,
+        },
         conversation: conversation.id,
         epoch: conversation.epoch,
         fence: conversation.last_fence,

@@ -74,6 +74,7 @@ pub async fn identify(
             locale: customer.locale,
             time_zone: customer.time_zone,
             region: customer.region,
+            value: customer.value,
         })),
         (Role::Seat, Holder::Seat(id)) => {
             let known = gateway.shops.get(&token.shop).is_some_and(|s| s.seats.contains_key(&id));

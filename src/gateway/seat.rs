@@ -51,6 +51,8 @@ impl Connection {
                 };
                 (conversation, SeatAct::Transfer(to))
             }
+            ClientFrame::Assign { conversation, seat } => (conversation, SeatAct::Assign(seat)),
+            ClientFrame::TakeOver { conversation } => (conversation, SeatAct::Assign(id)),
             ClientFrame::Close { conversation } => (conversation, SeatAct::Close),
             ClientFrame::Typing { conversation } => (conversation, SeatAct::Typing),
             ClientFrame::Received { conversation, seq } => (conversation, SeatAct::Received(seq)),

@@ -8,11 +8,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use crate::config::shop::{Password, Shop};
+use crate::config::shop::{Evidence, Password, Shop};
 use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
-use crate::protocol::session::{Granted, Identity, SeatSession, WidgetSession};
+use crate::protocol::session::{CustomerProfile, Granted, Identity, SeatSession, WidgetSession};
 
 use super::Gateway;
 use super::problem::Refused;
@@ -53,20 +53,21 @@ async fn widget_session(
     let asked: WidgetSession = read(gateway, body).await?;
     let shop = find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
-    let (id, verified, visitor) = match &asked.identity {
+    let (id, verified, visitor, profile) = match &asked.identity {
         Some(identity) => {
-            let user_id = verify(shop, identity)?;
+            let (user_id, profile) = verify(shop, identity)?;
             let customer = Secret::verified_customer(&user_id);
             let visitor = customer.to_string();
-            (customer, Some(CustomerId::from(user_id)), visitor)
+            (customer, Some(CustomerId::from(user_id)), visitor, profile)
         }
         None => {
             let (customer, visitor) = visitor(gateway, shop, asked.visitor.as_deref())?;
-            (customer, None, visitor)
+            (customer, None, visitor, CustomerProfile::default())
         }
     };
-    let (locale, time_zone, region) = whereabouts(shop, &asked)?;
-    let customer = Customer { id, verified, locale, time_zone, region };
+    let (locale, time_zone, region) = whereabouts(shop, &asked, &profile, headers)?;
+    let value = profile.value;
+    let customer = Customer { id, verified, locale, time_zone, region, value };
     let mut granted = grant(gateway, shop, origin, Holder::Widget(customer));
     granted.visitor = Some(visitor);
     Ok(granted)
@@ -128,17 +129,18 @@ fn allowed_origin(shop: &Shop, headers: &HeaderMap) -> Result<Option<String>, Re
     }
 }
 
-fn verify(shop: &Shop, identity: &Identity) -> Result<String, Refused> {
+fn verify(shop: &Shop, identity: &Identity) -> Result<(String, CustomerProfile), Refused> {
     let unproved = |text: &str| Refused::new(ErrorCode::Unauthorized, text);
     match (identity, &shop.identity_secret) {
         (Identity::Jwt { .. }, _) => Err(unproved("this shop has no keys for signed tokens")),
         (Identity::Hmac { .. }, None) => Err(unproved("this shop has no identity secret")),
-        (Identity::Hmac { user_id, hmac }, Some(secret)) => {
-            if proves_user(secret.as_bytes(), user_id, hmac) {
-                Ok(user_id.clone())
-            } else {
-                Err(unproved("the identity does not verify"))
+        (Identity::Hmac { user_id, hmac, profile }, Some(secret)) => {
+            if !proves_user(secret.as_bytes(), user_id, profile.as_deref(), hmac) {
+                return Err(unproved("the identity does not verify"));
             }
+            let profile = serde_json::from_str(profile.as_deref().unwrap_or("{}"));
+            let wrong = |error| Refused::new(ErrorCode::BadFrame, format!("`profile`: {error}"));
+            Ok((user_id.clone(), profile.map_err(wrong)?))
         }
     }
 }
@@ -163,7 +165,12 @@ fn visitor(
 
 type Whereabouts = (Option<Language>, Option<Arc<str>>, Option<RegionId>);
 
-fn whereabouts(shop: &Shop, asked: &WidgetSession) -> Result<Whereabouts, Refused> {
+fn whereabouts(
+    shop: &Shop,
+    asked: &WidgetSession,
+    profile: &CustomerProfile,
+    headers: &HeaderMap,
+) -> Result<Whereabouts, Refused> {
     let wrong = |text: String| Refused::new(ErrorCode::BadFrame, text);
     let locale = asked.locale.as_deref().unwrap_or_default();
     if locale.len() > LOCALE_BYTES_MAX {
@@ -171,12 +178,33 @@ fn whereabouts(shop: &Shop, asked: &WidgetSession) -> Result<Whereabouts, Refuse
     }
     // A tag that names no language is as good as none: the first message will tell.
     let language = Language::from_locale(locale).ok();
-    let zone = asked.time_zone.as_deref().unwrap_or_default();
-    if !zone.is_empty() && time_zone(zone).is_none() {
-        return Err(wrong("`time_zone` is not an IANA time zone".to_owned()));
+    let widget_zone = asked.time_zone.as_deref().unwrap_or_default();
+    let profile_zone = profile.time_zone.as_deref().unwrap_or_default();
+    for (name, zone) in [("time_zone", widget_zone), ("profile.time_zone", profile_zone)] {
+        if !zone.is_empty() && !is_time_zone(zone) {
+            return Err(wrong(format!("`{name}` is not an IANA time zone")));
+        }
     }
-    let region = shop.region_for(locale, zone);
+    let header = |name: &Option<String>| {
+        name.as_ref().and_then(|name| headers.get(name)?.to_str().ok()).unwrap_or_default()
+    };
+    let header_zone = header(&shop.trusted_headers.time_zone);
+    let evidence = Evidence {
+        widget_zone,
+        profile_zone,
+        profile_country: profile.country.as_deref().unwrap_or_default(),
+        // A proxy that does not know writes what it likes.
+        header_zone: if is_time_zone(header_zone) { header_zone } else { "" },
+        header_country: header(&shop.trusted_headers.country),
+        locale,
+    };
+    let zone = evidence.time_zone();
+    let region = shop.region_for(&evidence);
     Ok((language, (!zone.is_empty()).then(|| zone.into()), region))
+}
+
+fn is_time_zone(name: &str) -> bool {
+    time_zone(name).is_some()
 }
 
 fn grant(gateway: &Gateway, shop: &Shop, origin: Option<String>, holder: Holder) -> Granted {
@@ -203,5 +231,40 @@ mod tests {
 
         let (password, known) = password_to_check(&shop, &SeatId::from("mai"));
         assert!(password.is_some_and(|password| password.verify("demo")) && known);
+    }
+
+    #[test]
+    fn where_a_customer_is_follows_the_widget_then_the_profile_then_the_trusted_proxy() {
+        let mut shop = Shop::embedded_demo();
+        shop.trusted_headers.country = Some("x-country".to_owned());
+        let mut headers = HeaderMap::new();
+        headers.insert("x-country", "MX".parse().expect("a value"));
+        let asked = |zone: &str| WidgetSession {
+            shop: "demo".to_owned(),
+            visitor: None,
+            locale: Some("en-US".to_owned()),
+            time_zone: (!zone.is_empty()).then(|| zone.to_owned()),
+            identity: None,
+        };
+        let thai = CustomerProfile {
+            time_zone: Some("Asia/Bangkok".to_owned()),
+            ..CustomerProfile::default()
+        };
+        let unknown = CustomerProfile::default();
+        let place = |zone, profile, headers| {
+            let (_, zone, region) =
+                whereabouts(&shop, &asked(zone), profile, headers).unwrap_or_default();
+            (zone.map(|zone| zone.to_string()), region.map(|region| region.to_string()))
+        };
+        let told =
+            |zone: Option<&str>, region: &str| (zone.map(str::to_owned), Some(region.to_owned()));
+
+        assert_eq!(place("Europe/Paris", &thai, &headers), told(Some("Europe/Paris"), "europe"));
+        assert_eq!(place("", &thai, &headers), told(Some("Asia/Bangkok"), "sea"));
+        assert_eq!(place("", &unknown, &headers), told(None, "latam"));
+        // Without the shop's word a header is worth nothing.
+        shop.trusted_headers.country = None;
+        let (_, _, region) = whereabouts(&shop, &asked(""), &unknown, &headers).unwrap_or_default();
+        assert_eq!(region.map(|region| region.to_string()).as_deref(), Some("north_america"));
     }
 }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{CustomerId, Language, RegionId, SeatId, ShopId, Timestamp};
+use crate::domain::{CustomerId, CustomerValue, Language, RegionId, SeatId, ShopId, Timestamp};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -64,8 +64,11 @@ pub struct Customer {
     pub locale: Option<Language>,
     /// The IANA time zone of the page.
     pub time_zone: Option<Arc<str>>,
-    /// The sales region that follows from them.
+    /// The sales region.
     pub region: Option<RegionId>,
+    /// How much the customer is worth to the shop.
+    #[serde(default)]
+    pub value: CustomerValue,
 }
 
 impl Secret {
@@ -154,10 +157,19 @@ impl Secret {
     }
 }
 
-/// Whether `proof` is the lower-case hex HMAC-SHA-256 of `user_id` under `key`.
-pub fn proves_user(key: &[u8], user_id: &str, proof: &str) -> bool {
+/// Whether `proof` is the lower-case hex HMAC-SHA-256 under `key` of `user_id`, or, where there is
+/// one, of `user_id`, a line feed and `profile`. An id with a control character proves nothing: it
+/// could be read as an id with a profile.
+pub fn proves_user(key: &[u8], user_id: &str, profile: Option<&str>, proof: &str) -> bool {
+    if user_id.chars().any(char::is_control) {
+        return false;
+    }
     let mut mac = HmacSha256::new_from_slice(key).expect("HMAC takes any key length");
     mac.update(user_id.as_bytes());
+    if let Some(profile) = profile {
+        mac.update(b"\n");
+        mac.update(profile.as_bytes());
+    }
     from_hex(proof).is_some_and(|tag| mac.verify_slice(&tag).is_ok())
 }
 
@@ -246,14 +258,22 @@ mod tests {
     fn a_user_is_proved_by_the_hmac_of_the_id() {
         // Computed with `printf user-7 | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef`.
         let key = b"0123456789abcdef0123456789abcdef";
-        let mut mac = HmacSha256::new_from_slice(key).expect("a key");
-        mac.update(b"user-7");
-        let proof: String =
-            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hmac = |text: &str| -> String {
+            let mut mac = HmacSha256::new_from_slice(key).expect("a key");
+            mac.update(text.as_bytes());
+            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let proof = hmac("user-7");
 
-        assert!(proves_user(key, "user-7", &proof));
-        assert!(!proves_user(key, "user-8", &proof));
-        assert!(!proves_user(key, "user-7", &proof.to_uppercase()));
-        assert!(!proves_user(key, "user-7", "é"));
+        assert!(proves_user(key, "user-7", None, &proof));
+        assert!(!proves_user(key, "user-8", None, &proof));
+        assert!(!proves_user(key, "user-7", None, &proof.to_uppercase()));
+        assert!(!proves_user(key, "user-7", None, "é"));
+
+        let profile = r#"{"value":"vip"}"#;
+        let signed = format!("user-7\n{profile}");
+        assert!(proves_user(key, "user-7", Some(profile), &hmac(&signed)));
+        assert!(!proves_user(key, "user-7", Some(profile), &proof), "a profile of one's own");
+        assert!(!proves_user(key, &signed, None, &hmac(&signed)), "an id that looks like both");
     }
 }

@@ -21,6 +21,14 @@ pub enum Counter {
     JournalFailed,
     /// Conversations that a supervisor must look at.
     Escalated,
+    /// Conversations that a supervisor gave to a seat.
+    AssignedBySupervisor,
+    /// Conversations taken from their owners, by the reason.
+    TakenBack(TakenFrom),
+    /// Conversations that ended while they waited.
+    LeftQueue,
+    /// Promises of the scheduler that its audit found broken.
+    PromiseBroken,
 }
 
 /// Who sent a message.
@@ -77,6 +85,21 @@ pub enum OfferAnswer {
     Expired,
     /// The conversation needed it no more.
     Cancelled,
+}
+
+/// Why an owner lost a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenFrom {
+    /// It lost its connection.
+    SeatGone,
+    /// It left the customer without an answer.
+    Silent,
+    /// It handed it on.
+    Transferred,
+    /// A supervisor took it.
+    Supervisor,
+    /// Its shift has ended and a colleague was free.
+    ShiftEnded,
 }
 
 /// A histogram; all in seconds.
@@ -147,6 +170,14 @@ impl Counter {
             Self::NotUnderstood,
             Self::JournalFailed,
             Self::Escalated,
+            Self::AssignedBySupervisor,
+            Self::TakenBack(TakenFrom::SeatGone),
+            Self::TakenBack(TakenFrom::Silent),
+            Self::TakenBack(TakenFrom::Transferred),
+            Self::TakenBack(TakenFrom::Supervisor),
+            Self::TakenBack(TakenFrom::ShiftEnded),
+            Self::LeftQueue,
+            Self::PromiseBroken,
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -215,6 +246,22 @@ impl Counter {
             Self::NotUnderstood => ("tradewind_understand_failed_total", None),
             Self::JournalFailed => ("tradewind_journal_failed_total", None),
             Self::Escalated => ("tradewind_schedule_escalated_total", None),
+            Self::AssignedBySupervisor => ("tradewind_schedule_assigned_by_supervisor_total", None),
+            Self::TakenBack(from) => (
+                "tradewind_schedule_taken_back_total",
+                Some((
+                    "reason",
+                    match from {
+                        TakenFrom::SeatGone => "seat_gone",
+                        TakenFrom::Silent => "silent",
+                        TakenFrom::Transferred => "transferred",
+                        TakenFrom::Supervisor => "supervisor",
+                        TakenFrom::ShiftEnded => "shift_ended",
+                    },
+                )),
+            ),
+            Self::LeftQueue => ("tradewind_schedule_left_queue_total", None),
+            Self::PromiseBroken => ("tradewind_schedule_promises_broken_total", None),
         }
     }
 }

@@ -109,6 +109,18 @@ pub enum ClientFrame<'a> {
         /// To whom.
         to: Target,
     },
+    /// Supervisor: gives a conversation of the shop to a seat.
+    Assign {
+        /// Which.
+        conversation: ConversationId,
+        /// The owner to be.
+        seat: SeatId,
+    },
+    /// Supervisor: becomes the owner of a conversation of the shop.
+    TakeOver {
+        /// Which.
+        conversation: ConversationId,
+    },
 }
 
 /// Why a text is no frame.
@@ -146,6 +158,7 @@ struct Raw<'a> {
     state: Option<SeatState>,
     offer: Option<OfferId>,
     to: Option<Target>,
+    seat: Option<SeatId>,
 }
 
 impl<'a> ClientFrame<'a> {
@@ -200,6 +213,11 @@ impl<'a> ClientFrame<'a> {
                 conversation: conversation?,
                 to: raw.to.ok_or(FrameError::Missing("to"))?,
             },
+            "assign" => Self::Assign {
+                conversation: conversation?,
+                seat: raw.seat.ok_or(FrameError::Missing("seat"))?,
+            },
+            "take_over" => Self::TakeOver { conversation: conversation? },
             other => return Err(FrameError::UnknownType(other.chars().take(40).collect())),
         })
     }

@@ -66,7 +66,7 @@ pub enum ServerFrame<'a> {
         reason: &'a str,
     },
     Accepted {
-        offer: OfferId,
+        offer: Option<OfferId>,
         conversation: ConversationId,
         epoch: u32,
         fence: u64,
@@ -76,6 +76,10 @@ pub enum ServerFrame<'a> {
     TakenBack {
         conversation: ConversationId,
         reason: &'a str,
+    },
+    Escalated {
+        conversation: ConversationId,
+        hops: u8,
     },
     Note(Note<'a>),
 }

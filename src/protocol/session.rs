@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ErrorCode;
+use crate::domain::CustomerValue;
 
 /// Body of `POST /v1/widget/session`.
 #[derive(Debug, Deserialize)]
@@ -27,18 +28,36 @@ pub struct WidgetSession {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Identity {
-    /// HMAC-SHA-256 of the user id under the shop's secret, in lower-case hex.
+    /// HMAC-SHA-256 under the shop's secret, in lower-case hex: of the user id, or, with a profile,
+    /// of the user id, a line feed, and the profile.
     Hmac {
         /// The shop's id of the customer.
         user_id: String,
         /// The proof.
         hmac: String,
+        /// What the shop says of the customer: the JSON text of a [`CustomerProfile`].
+        #[serde(default)]
+        profile: Option<String>,
     },
     /// A signed token.
     Jwt {
         /// The token.
         jwt: String,
     },
+}
+
+/// What a shop's own server says of a customer.
+#[derive(Debug, Default, Deserialize)]
+pub struct CustomerProfile {
+    /// ISO 3166 country code.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// IANA time zone.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// How much the customer is worth.
+    #[serde(default)]
+    pub value: CustomerValue,
 }
 
 /// Body of `POST /v1/seat/session`.

@@ -29,6 +29,10 @@ pub struct Contact {
     /// The seat that a person chose for it: asked first and alone for two offer times, whatever
     /// its languages and skills.
     pub only: Option<SeatId>,
+    /// The seat that the customer spoke to last: asked first for at most 5 s, when it can take it
+    /// and has a part of its shift left.
+    #[serde(default)]
+    pub last_seat: Option<SeatId>,
 }
 
 /// One thing that happened, for [`Scheduler::apply`](super::Scheduler::apply).
@@ -106,6 +110,17 @@ pub enum Command {
         from: SeatId,
         /// To whom.
         to: TransferTarget,
+    },
+    /// A supervisor gives a conversation to a seat, wherever it is now: at once and without an
+    /// offer, whatever the seat's languages and skills. Region and capacity still hold, and for
+    /// another seat than the supervisor's own also that it is at work.
+    Assign {
+        /// What the conversation needs, for one that the scheduler does not look after yet.
+        contact: Contact,
+        /// The owner to be.
+        to: SeatId,
+        /// The supervisor, who is told of a refusal.
+        by: SeatId,
     },
     /// The conversation is closed: its slot is free.
     Release {

@@ -47,7 +47,7 @@ pub enum Decision {
     },
     /// A seat owns a conversation from now on.
     Assigned {
-        /// The offer that was accepted; `None` when no offer came before.
+        /// The offer that was accepted; `None` when a supervisor gave it to the seat.
         offer: Option<OfferId>,
         /// Which conversation.
         conversation: ConversationId,
@@ -107,6 +107,14 @@ pub enum Decision {
         /// Its state now.
         state: SeatState,
     },
+    /// Slots of a seat are in use or free though none of its conversations has changed: a
+    /// wrap-up has begun or ended.
+    SlotsChanged {
+        /// The seat's shop.
+        shop: ShopId,
+        /// Which seat.
+        seat: SeatId,
+    },
     /// A command of a seat was refused and changed nothing.
     Refused {
         /// The seat's shop.
@@ -160,6 +168,16 @@ pub enum TakeBackReason {
     Transferred,
     /// The seat's shift has ended and a colleague is free.
     ShiftEnded,
+    /// A supervisor gave it to another seat.
+    Supervisor,
+}
+
+impl TakeBackReason {
+    /// Whether the move is one of those that are bounded: what a supervisor or the end of a shift
+    /// moves is nobody's failing.
+    pub const fn counts_as_hop(self) -> bool {
+        !matches!(self, Self::Supervisor | Self::ShiftEnded)
+    }
 }
 
 /// Why a command was refused.
@@ -174,6 +192,14 @@ pub enum RefuseReason {
     NotFound,
     /// It belongs to another seat.
     Forbidden,
+    /// The seat has it already.
+    OwnedAlready,
+    /// The seat is not at work.
+    SeatNotThere,
+    /// Every slot of the seat is in use.
+    SeatFull,
+    /// The seat does not serve the customer's region.
+    WrongRegion,
 }
 
 macro_rules! wire_names {
@@ -200,12 +226,17 @@ wire_names! {
         Silent => "silent",
         Transferred => "transferred",
         ShiftEnded => "shift_ended",
+        Supervisor => "supervisor",
     }
     RefuseReason {
         OfferExpired => "offer_expired",
         OfferTaken => "offer_taken",
         NotFound => "not_found",
         Forbidden => "forbidden",
+        OwnedAlready => "owned_already",
+        SeatNotThere => "seat_not_there",
+        SeatFull => "seat_full",
+        WrongRegion => "wrong_region",
     }
 }
 
@@ -233,6 +264,8 @@ pub enum Why {
         /// The language used instead.
         instead: Language,
     },
+    /// The customer spoke to this seat last.
+    KnowsCustomer,
     /// Nobody who speaks the customer's language was free in time, so the seat answers through
     /// translation.
     Translated {
@@ -280,6 +313,7 @@ impl fmt::Display for Why {
             Self::NobodyThere { wanted, instead } => {
                 write!(f, "nobody for {wanted} is there, {instead} instead")
             }
+            Self::KnowsCustomer => f.write_str("the customer spoke to it last"),
             Self::Translated { wanted, spoken: Some(spoken) } => {
                 write!(f, "nobody for {wanted} is free, translated into {spoken}")
             }
@@ -314,7 +348,7 @@ impl Decision {
             | Self::Ticket { conversation, .. }
             | Self::TakenBack { conversation, .. }
             | Self::Escalated { conversation, .. } => Some(*conversation),
-            Self::SeatState { .. } | Self::Refused { .. } => None,
+            Self::SeatState { .. } | Self::SlotsChanged { .. } | Self::Refused { .. } => None,
         }
     }
 }

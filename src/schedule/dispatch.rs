@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::choice::Rank;
+use super::chosen::FirstWhy;
 use super::decision::{Decision, TicketReason, Why};
 use super::lane::Entry;
 use super::offers::Offer;
@@ -20,16 +21,37 @@ const REPRICE_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) enum Found {
     /// A person had chosen the seat.
     Chosen,
+    /// The customer spoke to the seat last.
+    Known,
     /// The conversation took the best of the free seats.
     Seat(Ring),
     /// The seat took the next of the waiting conversations.
     Conversation(Ring),
 }
 
+impl Found {
+    fn ring(self) -> Option<Ring> {
+        match self {
+            Self::Chosen => None,
+            Self::Known => Some(Ring::Native),
+            Self::Seat(ring) | Self::Conversation(ring) => Some(ring),
+        }
+    }
+}
+
+impl From<FirstWhy> for Found {
+    fn from(why: FirstWhy) -> Self {
+        match why {
+            FirstWhy::Chosen => Self::Chosen,
+            FirstWhy::Known => Self::Known,
+        }
+    }
+}
+
 impl Scheduler {
     /// Finds a place for a conversation that has none: a seat, else a lane, else a ticket.
     pub(super) fn place(&mut self, conversation: ConversationId) {
-        if self.place_with_chosen_seat(conversation) {
+        if self.place_with_first_seat(conversation) {
             return;
         }
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
@@ -81,6 +103,7 @@ impl Scheduler {
         shop.waiting_lanes.insert(lane_no);
         shop.lanes[lane_no].insert(priority, entry);
         self.wake_up_later(conversation, lane_no);
+        self.remember_wait(conversation, lane_no);
         self.tell_place(conversation);
         let lane = &self.shops[shop_no].lanes[lane_no];
         let claim = entry.claim(priority);
@@ -88,43 +111,6 @@ impl Scheduler {
             // It has moved others back.
             self.mark_untold(shop_no, lane_no);
         }
-    }
-
-    /// Offers to the seat that a person chose, or keeps the conversation for it while it is there
-    /// and its time runs. Gives whether that settled it.
-    fn place_with_chosen_seat(&mut self, conversation: ConversationId) -> bool {
-        let now = self.now;
-        let case = self.case_mut(conversation);
-        let Some((seat_no, until)) = case.only else { return false };
-        let refused = case.last_refusal == Some(seat_no) && case.is_barred(seat_no, now);
-        let (shop_no, region) = (case.shop, case.contact.region.clone());
-        let shop = &self.shops[shop_no];
-        let serves = shop.index.serves(seat_no, region.as_ref());
-        if refused || until <= now || !serves || !shop.seats[seat_no].is_present() {
-            self.case_mut(conversation).only = None;
-            return false;
-        }
-        if shop.index.is_free(seat_no) {
-            self.offer(conversation, seat_no, Found::Chosen);
-            return true;
-        }
-        let case = self.case_mut(conversation);
-        case.station = Station::Kept(seat_no);
-        case.admitted = true;
-        let kept = (case.contact.priority, case.entry());
-        let shop = &mut self.shops[shop_no];
-        shop.seats[seat_no].kept.push(kept);
-        shop.waiting += 1;
-        self.timers.set(Timer::KeptEnds(conversation), until);
-        self.tell_place(conversation);
-        true
-    }
-
-    /// The chosen seat's time is over: whoever has the skill may take it.
-    pub(super) fn kept_ends(&mut self, conversation: ConversationId) {
-        self.leave_station(conversation);
-        self.case_mut(conversation).only = None;
-        self.place(conversation);
     }
 
     /// A rule that held a waiting conversation back has come to its end.
@@ -187,7 +173,8 @@ impl Scheduler {
         let seat = &shop.seats[seat_no];
         let kept = seat.kept.iter().map(|(priority, entry)| {
             let rank = entry.claim(*priority).rank(self.now, self.settings.age_bound);
-            (rank, entry.conversation, Found::Chosen)
+            let first = self.case(entry.conversation).first.expect("it waits for a first seat");
+            (rank, entry.conversation, Found::from(first.why))
         });
         let native = seat.native_lanes.iter_common(&shop.waiting_lanes, 0);
         let native = native.filter_map(|lane| self.head(shop, lane, Ring::Native, seat_no));
@@ -270,23 +257,25 @@ impl Scheduler {
     }
 
     /// Asks a free seat to take a conversation that has left its place.
-    fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
+    pub(super) fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
         let why = self.reasons(conversation, seat_no, found);
+        let ring = found.ring();
+        let search = self.search_that_found(conversation, seat_no, ring);
         let case = self.case(conversation);
         let shop_no = case.shop;
         let (waiting_ms, deadline) = (
             self.now.since(case.contact.arrived_at).as_millis() as u64,
             case.contact.arrived_at + self.settings.first_response_target,
         );
-        let expires_at = self.now + self.settings.offer_ttl;
+        let mut expires_at = self.now + self.settings.offer_ttl;
+        if let (Found::Known, Some(first)) = (found, case.first) {
+            expires_at = expires_at.min(first.until);
+        }
         let offer = self.offers.open(Offer {
             conversation,
             shop: shop_no,
             seat: seat_no,
-            ring: match found {
-                Found::Chosen => None,
-                Found::Seat(ring) | Found::Conversation(ring) => Some(ring),
-            },
+            ring,
             made_at: self.now,
         });
         let case = self.case_mut(conversation);
@@ -298,7 +287,7 @@ impl Scheduler {
         shop.seats[seat_no].offers.insert(offer);
         shop.index.mark_offered(seat_no, self.now);
         shop.refresh(seat_no);
-        self.decisions.push(Decision::Offered {
+        let decision = Decision::Offered {
             offer,
             conversation,
             shop: shop.id.clone(),
@@ -307,7 +296,8 @@ impl Scheduler {
             waiting_ms,
             deadline,
             why,
-        });
+        };
+        self.decide_after(search, decision);
         self.tell_offered(conversation);
     }
 
@@ -336,6 +326,9 @@ impl Scheduler {
                     Why::NobodySpeaks { wanted, instead }
                 }
             });
+            if found == Found::Known {
+                why.push(Why::KnowsCustomer);
+            }
             why.push(Why::Skill(contact.skill.clone()));
             why.extend(contact.region.clone().map(Why::Region));
         }

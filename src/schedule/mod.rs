@@ -9,10 +9,11 @@
 //! **Invariants**
 //! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
 //!   owned by one seat. Fences only rise.
-//! - Assigned and offered slots of a seat never exceed its slots.
+//! - Assigned, offered and wrapped-up slots of a seat never exceed its slots.
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
-//!   asked alone for two offer times, the fallback language opens after a stated wait, and so does
+//!   asked alone for two offer times and one that the customer knows for at most 5 s, a slot is
+//!   wrapped up for a stated time, the fallback language opens after a stated wait, and so does
 //!   translation, which a seat takes only while it keeps some slots free for its own languages.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
@@ -35,10 +36,13 @@
 mod audit;
 mod bitset;
 mod choice;
+mod chosen;
 mod command;
 mod decision;
 mod dispatch;
 mod expected_wait;
+mod explain;
+mod explain_text;
 mod index;
 mod lane;
 mod offers;
@@ -47,21 +51,28 @@ mod places;
 mod presence;
 mod prices;
 mod queues;
+mod records;
 mod rings;
 mod scheduler;
+mod search;
 mod settings;
 mod shifts;
 mod shop;
 mod timers;
 mod views;
+mod wrap_up;
 
+pub use audit::AuditCursor;
 pub use bitset::Bitset;
 pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
+pub use explain::{Explanation, RecordView, Standing};
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
 pub use queues::QueueHours;
+pub use records::Step;
 pub use rings::Translation;
 pub use scheduler::Scheduler;
+pub use search::{FilterView, ScoredView, SearchView};
 pub use settings::{Roster, Settings};
 pub use views::{SeatView, Totals, WaitingView};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::decision::{Decision, RefuseReason, WithdrawReason};
 use super::rings::Ring;
-use super::scheduler::{Ownership, Scheduler, Station};
+use super::scheduler::{Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, OfferId, SeatId, SeatState, ShopId, Timestamp};
@@ -100,30 +100,10 @@ impl Scheduler {
         let Some((shop_no, seat_no)) = self.answerable(&shop_id, &seat_id, id) else { return };
         let Offer { conversation, .. } = self.offers.close(id, true);
         self.timers.clear(Timer::OfferExpires(id));
-        self.last_fence += 1;
-        let owned =
-            Ownership { seat: seat_no, fence: self.last_fence, since: self.now, replied: false };
         let seat = &mut self.shops[shop_no].seats[seat_no];
         seat.unanswered = 0;
         seat.offers.remove(&id);
-        seat.owned.insert(conversation);
-        let case = self.case_mut(conversation);
-        case.station = Station::Owned(owned);
-        case.only = None;
-        case.barred.clear();
-        case.last_refusal = None;
-        case.times_refused = 0;
-        case.told = None;
-        // The customer still waits for the first word of this owner.
-        let silent_at = self.now + self.settings.owner_silence;
-        self.timers.set(Timer::OwnerSilent(conversation), silent_at);
-        self.decisions.push(Decision::Assigned {
-            offer: Some(id),
-            conversation,
-            shop: shop_id,
-            seat: seat_id,
-            fence: owned.fence,
-        });
+        self.own(conversation, seat_no, Some(id));
     }
 
     pub(super) fn decline(&mut self, shop_id: ShopId, seat_id: SeatId, id: OfferId) {
@@ -150,7 +130,7 @@ impl Scheduler {
         if seat.unanswered >= self.settings.unanswered_max && seat.state == Some(SeatState::Ready) {
             let (shop_id, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat_no));
             let state = SeatState::Away;
-            self.decisions.push(Decision::SeatState { shop: shop_id, seat: seat_id, state });
+            self.decide(Decision::SeatState { shop: shop_id, seat: seat_id, state });
             let freed = self.change_state(shop, seat_no, state);
             self.place_in_order(std::iter::once(conversation).chain(freed));
         } else {
@@ -192,13 +172,7 @@ impl Scheduler {
             *self.offers.get(id).expect("only an open offer is withdrawn");
         self.close_offer(id);
         let (shop, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat));
-        self.decisions.push(Decision::Withdrawn {
-            offer: id,
-            conversation,
-            shop,
-            seat: seat_id,
-            reason,
-        });
+        self.decide(Decision::Withdrawn { offer: id, conversation, shop, seat: seat_id, reason });
         seat
     }
 

@@ -1,12 +1,104 @@
 //! Conversations that have an owner: who must answer, and how they change hands.
 
+use super::chosen::{First, FirstWhy};
 use super::command::Contact;
 use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
+use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, SeatId, ShopId, TransferTarget};
+use crate::domain::{ConversationId, OfferId, SeatId, ShopId, TransferTarget};
 
 impl Scheduler {
+    /// Makes a seat the owner of a conversation that has left its place.
+    pub(super) fn own(
+        &mut self,
+        conversation: ConversationId,
+        seat: SeatNo,
+        offer: Option<OfferId>,
+    ) {
+        self.last_fence += 1;
+        let fence = self.last_fence;
+        let owned = Ownership { seat, fence, since: self.now, replied: false };
+        let case = self.case_mut(conversation);
+        case.station = Station::Owned(owned);
+        case.first = None;
+        case.barred.clear();
+        case.last_refusal = None;
+        case.times_refused = 0;
+        case.told = None;
+        let shop_no = case.shop;
+        let shop = &mut self.shops[shop_no];
+        shop.seats[seat].owned.insert(conversation);
+        shop.refresh(seat);
+        let (shop, seat) = (shop.id.clone(), shop.seats[seat].profile.id.clone());
+        // The customer still waits for the first word of this owner.
+        let silent_at = self.now + self.settings.owner_silence;
+        self.timers.set(Timer::OwnerSilent(conversation), silent_at);
+        self.decide(Decision::Assigned { offer, conversation, shop, seat, fence });
+    }
+
+    /// A supervisor gives a conversation to a seat. It is no move that the conversation is to
+    /// blame for, so it does not count as one.
+    pub(super) fn assign(&mut self, contact: Contact, to: SeatId, by: SeatId) {
+        let conversation = contact.conversation;
+        let (shop, seat) = match self.assignable(&contact, &to, &by) {
+            Ok(numbers) => numbers,
+            Err(reason) => return self.refuse((contact.shop, by), None, None, reason),
+        };
+        let mut left = None;
+        if let Some(case) = self.cases.get(&conversation) {
+            let was_owned = matches!(case.station, Station::Owned(_));
+            left = self.leave_station(conversation);
+            if let Some(seat) = left.filter(|_| was_owned) {
+                let (seat, reason) = (self.seat_id(shop, seat), TakeBackReason::Supervisor);
+                self.decide(Decision::TakenBack { conversation, seat, reason });
+            }
+        } else {
+            self.open_case(shop, contact, Station::Moving);
+        }
+        self.case_mut(conversation).admitted = true;
+        self.own(conversation, seat, None);
+        if let Some(left) = left {
+            self.fill(shop, left);
+        }
+    }
+
+    /// The numbers of a seat that a supervisor may give a conversation to.
+    fn assignable(
+        &self,
+        contact: &Contact,
+        to: &SeatId,
+        by: &SeatId,
+    ) -> Result<(ShopNo, SeatNo), RefuseReason> {
+        let (shop_no, seat_no) =
+            self.seat_numbers(&contact.shop, to).ok_or(RefuseReason::NotFound)?;
+        let shop = &self.shops[shop_no];
+        let seat = &shop.seats[seat_no];
+        let case = self.cases.get(&contact.conversation);
+        if case.is_some_and(|case| case.shop != shop_no) {
+            return Err(RefuseReason::NotFound);
+        }
+        let is_asked = match case.map(|case| &case.station) {
+            Some(Station::Owned(owned)) if owned.seat == seat_no => {
+                return Err(RefuseReason::OwnedAlready);
+            }
+            Some(Station::Offered(offer)) => seat.offers.contains(offer),
+            _ => false,
+        };
+        let is_there = if to == by { seat.state.is_some() } else { seat.is_present() };
+        let used = seat.used() - usize::from(is_asked) * seat.weight();
+        let region = case.map_or(contact, |case| &case.contact).region.as_ref();
+        if !is_there {
+            Err(RefuseReason::SeatNotThere)
+        } else if !shop.index.serves(seat_no, region) {
+            Err(RefuseReason::WrongRegion)
+        } else if !seat.fits(used) {
+            Err(RefuseReason::SeatFull)
+        } else {
+            Ok((shop_no, seat_no))
+        }
+    }
+
     pub(super) fn seat_spoke(&mut self, conversation: ConversationId) {
         if let Some(owned) = self.owned_mut(conversation) {
             owned.replied = true;
@@ -40,7 +132,7 @@ impl Scheduler {
         if hops < self.settings.hops_max {
             self.take_back(conversation, TakeBackReason::Silent);
         } else {
-            self.decisions.push(Decision::Escalated { conversation, hops });
+            self.decide(Decision::Escalated { conversation, hops });
         }
     }
 
@@ -50,7 +142,8 @@ impl Scheduler {
         let seat_no = freed.expect("only an owned conversation is taken back");
         let (now, pause) = (self.now, self.settings.same_seat_pause);
         let case = self.case_mut(conversation);
-        case.contact.hops = case.contact.hops.saturating_add(1);
+        let hop = u8::from(reason.counts_as_hop());
+        case.contact.hops = case.contact.hops.saturating_add(hop);
         case.waits_since = now;
         if reason == TakeBackReason::SeatGone {
             // Not its fault: it may have it back as soon as it is there again.
@@ -60,9 +153,9 @@ impl Scheduler {
         }
         let (shop, hops) = (case.shop, case.contact.hops);
         let seat = self.seat_id(shop, seat_no);
-        self.decisions.push(Decision::TakenBack { conversation, seat, reason });
-        if hops > self.settings.hops_max {
-            self.decisions.push(Decision::Escalated { conversation, hops });
+        self.decide(Decision::TakenBack { conversation, seat, reason });
+        if reason.counts_as_hop() && hops > self.settings.hops_max {
+            self.decide(Decision::Escalated { conversation, hops });
         }
         self.place(conversation);
         self.fill(shop, seat_no);
@@ -104,7 +197,8 @@ impl Scheduler {
                 if seat_no == owned.seat {
                     return Err(RefuseReason::Forbidden);
                 }
-                case.only = Some((seat_no, kept_until));
+                let why = FirstWhy::Chosen;
+                case.first = Some(First { seat: seat_no, until: kept_until, why });
                 case.contact.only = Some(seat);
             }
             TransferTarget::Skill(skill) => {
@@ -128,7 +222,7 @@ impl Scheduler {
         let Some((shop, seat_no)) = self.seat_numbers(&contact.shop, &seat_id) else {
             // The seat is no longer in the roster.
             let (seat, reason) = (seat_id, TakeBackReason::SeatGone);
-            self.decisions.push(Decision::TakenBack { conversation, seat, reason });
+            self.decide(Decision::TakenBack { conversation, seat, reason });
             let hops = contact.hops.saturating_add(1);
             return self.arrive(Contact { hops, ..contact });
         };

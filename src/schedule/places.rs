@@ -5,9 +5,11 @@ use std::time::Duration;
 use super::bitset::Bitset;
 use super::decision::Decision;
 use super::expected_wait;
+use super::records::Step;
+use super::rings::Ring;
 use super::scheduler::{Case, Scheduler, Station};
 use super::shifts::Shift;
-use super::shop::{LaneNo, Shop, ShopNo};
+use super::shop::{LaneNo, Seat, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
 use crate::domain::{ConversationId, SeatId, ShopId, Timestamp, WaitReason};
@@ -63,6 +65,15 @@ impl Scheduler {
         self.tell(conversation, news);
     }
 
+    /// Remembers that a conversation has lined up, and why nobody was found.
+    pub(super) fn remember_wait(&mut self, conversation: ConversationId, lane: LaneNo) {
+        let case = self.case(conversation);
+        self.measure_share(case.shop, lane);
+        let News { place, wait_s, reason } = self.news(self.case(conversation));
+        let search = self.search(conversation, (lane, Ring::Native), None);
+        self.remember(conversation, Step::Waits { reason, place, wait_s }, Some(search));
+    }
+
     pub(super) fn tell_offered(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         if !case.told.is_some_and(|told| self.is_recent(told)) {
@@ -83,7 +94,7 @@ impl Scheduler {
         }
         case.told = Some(Told { at, news });
         let News { place, wait_s, reason } = news;
-        self.decisions.push(Decision::Waiting { conversation, place, wait_s, reason });
+        self.decide(Decision::Waiting { conversation, place, wait_s, reason });
     }
 
     /// Places in a lane have changed: they are told together, not sooner than the interval.
@@ -187,7 +198,7 @@ impl Scheduler {
         let lane_no = match case.station {
             Station::Lane(lane_no) => lane_no,
             Station::Kept(_) => {
-                let until = case.only.map_or(self.now, |(_, until)| until);
+                let until = case.first.map_or(self.now, |first| first.until);
                 return News::first(until.since(self.now).as_secs(), WaitReason::Capacity);
             }
             Station::Moving | Station::Offered(_) | Station::Owned(_) => {
@@ -225,7 +236,7 @@ impl Scheduler {
             .collect()
     }
 
-    fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
+    pub(super) fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
         let News { place, wait_s, reason } = self.news(case);
         let seat = match case.station {
             Station::Offered(offer) => self.offers.get(offer).map(|offer| offer.seat),
@@ -250,7 +261,8 @@ impl Scheduler {
 
     /// One seat of a shop.
     pub fn seat(&self, shop: &ShopId, seat: &SeatId) -> Option<SeatView> {
-        self.seats(shop).into_iter().find(|view| view.seat == *seat)
+        let (shop, seat) = self.seat_numbers(shop, seat)?;
+        Some(self.shops[shop].seats[seat].view())
     }
 
     /// The seats of a shop by name.
@@ -258,20 +270,24 @@ impl Scheduler {
         let Some(shop) = self.shop_no(shop).map(|shop_no| &self.shops[shop_no]) else {
             return Vec::new();
         };
-        let view = |seat_no| {
-            let seat: &super::shop::Seat = &shop.seats[seat_no];
-            SeatView {
-                seat: seat.profile.id.clone(),
-                state: seat.state,
-                on_shift: seat.shift != Shift::Off,
-                ending: seat.shift == Shift::Ending,
-                assigned: seat.owned.len() as u32,
-                offered: seat.offers.len() as u32,
-                slots: seat.slots() as u32,
-                languages: seat.profile.languages.clone(),
-            }
-        };
-        shop.seats_by_name().map(view).collect()
+        shop.seats_by_name().map(|seat_no| shop.seats[seat_no].view()).collect()
+    }
+}
+
+impl Seat {
+    fn view(&self) -> SeatView {
+        SeatView {
+            seat: self.profile.id.clone(),
+            state: self.state,
+            on_shift: self.shift != Shift::Off,
+            ending: self.shift == Shift::Ending,
+            assigned: (self.owned.len() * self.weight()) as u32,
+            conversations: self.owned.iter().copied().collect(),
+            offered: (self.offers.len() * self.weight()) as u32,
+            wrapping_up: (self.wrapping.len() * self.weight()) as u32,
+            slots: self.slots() as u32,
+            languages: self.profile.languages.clone(),
+        }
     }
 }
 
@@ -289,7 +305,8 @@ impl Shop {
         let waiting = lane.len().max(1);
         let slots = lane.ring().iter_common(&self.present, 0).map(|seat_no| {
             let all = self.lined_up[seat_no].max(waiting);
-            self.seats[seat_no].slots() as f64 * waiting as f64 / all as f64
+            let seat = &self.seats[seat_no];
+            (seat.slots() / seat.weight()) as f64 * waiting as f64 / all as f64
         });
         slots.sum()
     }

@@ -34,6 +34,7 @@ impl Scheduler {
     fn enter_state(&mut self, shop: ShopNo, seat_no: SeatNo, state: SeatState) {
         if state == SeatState::Ready {
             self.shops[shop].seats[seat_no].unanswered = 0;
+            self.clear_wrap_up(shop, seat_no);
         }
         let freed = self.change_state(shop, seat_no, state);
         self.place_in_order(freed);
@@ -67,6 +68,7 @@ impl Scheduler {
         if self.shops[shop].seats[seat_no].state.take().is_none() {
             return;
         }
+        self.clear_wrap_up(shop, seat_no);
         self.seat_changed(shop, seat_no);
         let mut moving = self.withdraw_all(shop, seat_no, WithdrawReason::SeatGone);
         moving.extend(self.drop_kept(shop, seat_no));
@@ -111,7 +113,7 @@ impl Scheduler {
         let kept: Vec<_> = kept.iter().map(|(_, entry)| entry.conversation).collect();
         for conversation in &kept {
             self.leave_station(*conversation);
-            self.case_mut(*conversation).only = None;
+            self.case_mut(*conversation).first = None;
         }
         kept
     }

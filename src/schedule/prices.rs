@@ -148,6 +148,7 @@ mod tests {
             arrived_at: Timestamp::default(),
             hops: 0,
             only: None,
+            last_seat: None,
         };
         (0..times).for_each(|_| demand.count(&contact, Some(contact.language)));
     }

@@ -113,6 +113,11 @@ impl Shop {
         self.queues[self.lanes[lane].queue].is_open
     }
 
+    /// Whether conversations of a skill are given to seats now.
+    pub fn is_open_for(&self, skill: &SkillId) -> bool {
+        self.queues[self.queue_no(skill)].is_open
+    }
+
     /// When somebody works for a lane that nobody works for now: the queue is open, and a seat of
     /// its language and skill on shift.
     pub fn opens_at(&self, lane: LaneNo) -> Option<Timestamp> {

@@ -27,6 +27,17 @@ impl Ring {
     pub const ALL: [Self; 3] = [Self::Native, Self::Fallback, Self::Translated];
 }
 
+impl Ring {
+    /// Its name in explanations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Fallback => "fallback",
+            Self::Translated => "translated",
+        }
+    }
+}
+
 /// How a shop answers in languages that a seat does not speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Translation {
@@ -58,6 +69,15 @@ impl Helpers {
 }
 
 impl Shop {
+    /// The seats of a ring of a lane, and the same in the order of their prices.
+    pub fn ring<'a>(&'a self, lane: &'a Lane, ring: Ring) -> (&'a Bitset, &'a ByPrice) {
+        match (ring, lane.helpers) {
+            (Ring::Fallback, _) => (&lane.fallback, &lane.fallback_by_price),
+            (Ring::Translated, Some(no)) => (&self.helpers[no].seats, &self.helpers[no].by_price),
+            (Ring::Native | Ring::Translated, _) => (&lane.native, &lane.native_by_price),
+        }
+    }
+
     /// Whether a seat of a lane is in a ring.
     pub fn is_in_ring(&self, lane: &Lane, ring: Ring, seat: SeatNo) -> bool {
         match ring {
@@ -78,7 +98,7 @@ impl Shop {
     pub fn has_room_to_translate(&self, seat: SeatNo) -> bool {
         let kept = self.translation.map_or(0, |rule| usize::from(rule.slots_kept_free));
         let seat = &self.seats[seat];
-        seat.used() + 1 + kept <= seat.slots()
+        seat.used() + seat.weight() + kept <= seat.slots()
     }
 }
 

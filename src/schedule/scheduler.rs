@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use smallvec::SmallVec;
 
 use super::choice::Claim;
+use super::chosen::First;
 use super::command::{Command, Contact};
 use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
 use super::lane::Entry;
 use super::offers::Offers;
 use super::places::Told;
+use super::records::Records;
 use super::rings::Ring;
 use super::settings::{Roster, Settings};
 use super::shifts::Order;
@@ -32,6 +34,7 @@ pub struct Scheduler {
     pub(super) cases: HashMap<ConversationId, Case, ahash::RandomState>,
     pub(super) offers: Offers,
     pub(super) timers: Timers,
+    pub(super) records: Records,
     pub(super) now: Timestamp,
     started: bool,
     pub(super) last_fence: u64,
@@ -51,8 +54,8 @@ pub(super) struct Case {
     pub admitted: bool,
     /// When it began to wait for its next owner.
     pub waits_since: Timestamp,
-    /// Until when the chosen seat is asked alone.
-    pub only: Option<(SeatNo, Timestamp)>,
+    /// The seat that is asked before all others.
+    pub first: Option<First>,
     /// Seats that may not be asked again yet, and until when.
     pub barred: SmallVec<[(SeatNo, Timestamp); 2]>,
     /// The last seat that did not keep it: asked again only when no other is free.
@@ -119,6 +122,7 @@ impl Scheduler {
     /// A scheduler of the given shops in which nobody is signed in and nobody waits.
     pub fn new(settings: Settings, rosters: Vec<Roster>) -> Self {
         let settings = settings.sane();
+        let records_max = settings.records_max;
         let mut shops: Vec<Shop> = Vec::new();
         let mut shop_of = BTreeMap::new();
         for roster in rosters {
@@ -126,7 +130,7 @@ impl Scheduler {
                 shop_of.entry(roster.shop.clone())
             {
                 free.insert(shops.len());
-                shops.push(Shop::new(roster, settings.handling_start));
+                shops.push(Shop::new(roster, &settings));
             }
         }
         Self {
@@ -136,6 +140,7 @@ impl Scheduler {
             cases: HashMap::default(),
             offers: Offers::default(),
             timers: Timers::default(),
+            records: Records::new(records_max),
             now: Timestamp::default(),
             started: false,
             last_fence: 0,
@@ -162,6 +167,7 @@ impl Scheduler {
             Command::Transfer { shop, conversation, from, to } => {
                 self.transfer(conversation, (shop, from), to);
             }
+            Command::Assign { contact, to, by } => self.assign(contact, to, by),
             Command::Restore { contact, seat, fence, replied } => {
                 self.restore(contact, seat, fence, replied);
             }
@@ -185,6 +191,11 @@ impl Scheduler {
         let case = self.cases.get(&conversation)?;
         let Station::Owned(owned) = &case.station else { return None };
         Some((&self.shops[case.shop].seats[owned.seat].profile.id, owned.fence))
+    }
+
+    /// Conversations that have no owner, offered ones included.
+    pub fn without_owner(&self) -> usize {
+        self.shops.iter().map(|shop| shop.waiting).sum::<usize>() + self.offers.len()
     }
 
     /// How much there is of everything.
@@ -211,6 +222,7 @@ impl Scheduler {
             match timer {
                 Timer::Queue(shop, queue) => self.queue_changes(shop, queue),
                 Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
+                Timer::WrapUpEnds(shop, seat) => self.wrap_up_ends(shop, seat),
                 Timer::OfferExpires(offer) => self.offer_expires(offer),
                 Timer::GraceEnds(conversation) => self.grace_ends(conversation),
                 Timer::OwnerSilent(conversation) => self.owner_was_silent(conversation),
@@ -246,12 +258,12 @@ impl Scheduler {
         }
         let Some(shop) = self.shop_no(&contact.shop) else {
             let reason = TicketReason::NoSeat;
-            self.decisions.push(Decision::Ticket { conversation, opens_at: None, reason });
+            self.decide(Decision::Ticket { conversation, opens_at: None, reason });
             return;
         };
-        let only = self.only_seat(shop, &contact);
+        let first = self.first_seat(shop, &contact);
         self.open_case(shop, contact, Station::Moving);
-        self.case_mut(conversation).only = only;
+        self.case_mut(conversation).first = first;
         self.place(conversation);
     }
 
@@ -263,10 +275,10 @@ impl Scheduler {
             self.case_mut(conversation).contact = contact;
             return;
         }
-        let only = self.only_seat(self.case(conversation).shop, &contact);
+        let first = self.first_seat(self.case(conversation).shop, &contact);
         let asked = self.leave_station(conversation);
         let case = self.case_mut(conversation);
-        case.only = if contact.only == case.contact.only { case.only } else { only };
+        case.first = if contact.only == case.contact.only { case.first } else { first };
         case.contact = contact;
         let shop = case.shop;
         self.place(conversation);
@@ -292,11 +304,6 @@ impl Scheduler {
         }
     }
 
-    fn only_seat(&self, shop: ShopNo, contact: &Contact) -> Option<(SeatNo, Timestamp)> {
-        let seat = self.shops[shop].seat_no(contact.only.as_ref()?)?;
-        Some((seat, self.now + 2 * self.settings.offer_ttl))
-    }
-
     pub(super) fn open_case(&mut self, shop: ShopNo, contact: Contact, station: Station) {
         let case = Case {
             shop,
@@ -304,7 +311,7 @@ impl Scheduler {
             admitted: contact.hops > 0,
             station,
             waits_since: self.now,
-            only: None,
+            first: None,
             barred: SmallVec::new(),
             last_refusal: None,
             times_refused: 0,
@@ -321,12 +328,16 @@ impl Scheduler {
             return;
         }
         let shop = self.case(conversation).shop;
-        if let Station::Owned(owned) = &self.case(conversation).station {
-            let handled = self.now.since(owned.since);
-            self.shops[shop].handling.add(handled);
-        }
+        let owned = match &self.case(conversation).station {
+            Station::Owned(owned) => Some(*owned),
+            _ => None,
+        };
         let freed = self.leave_station(conversation);
         self.cases.remove(&conversation);
+        if let Some(owned) = owned {
+            self.shops[shop].handling.add(self.now.since(owned.since));
+            self.begin_wrap_up(shop, &owned);
+        }
         if let Some(seat) = freed {
             self.fill(shop, seat);
         }
@@ -384,8 +395,9 @@ impl Scheduler {
         reason: TicketReason,
         opens_at: Option<Timestamp>,
     ) {
+        let search = self.search_in_vain(conversation);
+        self.decide_after(search, Decision::Ticket { conversation, opens_at, reason });
         self.cases.remove(&conversation);
-        self.decisions.push(Decision::Ticket { conversation, opens_at, reason });
     }
 
     pub(super) fn refuse(
@@ -395,7 +407,7 @@ impl Scheduler {
         conversation: Option<ConversationId>,
         reason: RefuseReason,
     ) {
-        self.decisions.push(Decision::Refused { shop, seat, offer, conversation, reason });
+        self.decide(Decision::Refused { shop, seat, offer, conversation, reason });
     }
 
     pub(super) fn shop_no(&self, shop: &ShopId) -> Option<ShopNo> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::queues::QueueHours;
 use super::rings::Translation;
-use crate::domain::{Language, SeatProfile, ShopId};
+use crate::domain::{Language, Rules, SeatProfile, ShopId};
 
 /// One shop with its seats.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Roster {
     pub fallback_language: Option<Language>,
     /// Business hours.
     pub hours: QueueHours,
+    /// The shop's own rules.
+    pub rules: Rules,
     /// Answers through translation; `None` for none.
     pub translation: Option<Translation>,
 }
@@ -57,6 +59,8 @@ pub struct Settings {
     pub waiting_max: usize,
     /// Least time between two tellings of its place to one conversation.
     pub place_update_interval: Duration,
+    /// Past decisions that are remembered, of all conversations together.
+    pub records_max: usize,
     /// Mean handling time that is assumed before any was measured.
     pub handling_start: Duration,
 }
@@ -84,6 +88,7 @@ impl Default for Settings {
             queue_wait_max: Duration::from_secs(600),
             waiting_max: 20_000,
             place_update_interval: Duration::from_secs(5),
+            records_max: 100_000,
             handling_start: Duration::from_secs(240),
         }
     }

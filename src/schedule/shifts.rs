@@ -7,7 +7,7 @@
 use super::decision::TakeBackReason;
 use super::rings::Ring;
 use super::scheduler::{Scheduler, Station};
-use super::shop::{LaneNo, SeatNo, ShopNo};
+use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, Timestamp};
 
@@ -133,6 +133,14 @@ impl Scheduler {
         let case = self.case(conversation);
         let (seat, ring) = self.find_seat(case, lane)?;
         (ring == Ring::Native).then_some(seat)
+    }
+}
+
+impl Shop {
+    /// The first conversation of a lane whose owner is off shift.
+    pub fn left_behind_in(&self, lane_no: LaneNo) -> Option<Order> {
+        let found = self.left_behind.iter().find(|(_, (lane, _))| *lane == lane_no);
+        found.map(|(order, _)| *order)
     }
 }
 

@@ -1,21 +1,21 @@
 //! The state of one shop: its seats, lanes and what was measured.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use super::bitset::Bitset;
 use super::command::Contact;
 use super::expected_wait::HandlingTime;
+use super::explain::rules_version;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
 use super::queues::{Queue, QueueNo};
 use super::rings::{Helpers, Translation};
-use super::settings::Roster;
+use super::settings::{Roster, Settings};
 use super::shifts::{Order, Shift};
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
-    SkillId, Timestamp,
+    ConversationId, Language, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile, SeatState,
+    ShopId, SkillId, Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -36,8 +36,12 @@ pub(super) struct Seat {
     pub opens_at: Option<Timestamp>,
     pub owned: BTreeSet<ConversationId>,
     pub offers: BTreeSet<OfferId>,
-    /// Conversations that a person chose this seat for.
+    /// Conversations that wait for this seat alone.
     pub kept: Vec<(Priority, Entry)>,
+    /// When the slots in wrap-up come free, the next one first.
+    pub wrapping: Vec<Timestamp>,
+    /// Slots that a conversation uses.
+    weight: usize,
     /// Offers in a row that were not answered.
     pub unanswered: u8,
     /// When the last one that was counted expired.
@@ -48,7 +52,9 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    fn new(profile: SeatProfile) -> Self {
+    fn new(profile: SeatProfile, rules: &Rules) -> Self {
+        // A conversation that uses more slots than there are would fit nowhere.
+        let weight = rules.chat_slots.min(profile.slots);
         Self {
             profile,
             state: None,
@@ -57,6 +63,8 @@ impl Seat {
             owned: BTreeSet::new(),
             offers: BTreeSet::new(),
             kept: Vec::new(),
+            wrapping: Vec::new(),
+            weight: usize::from(weight.get()),
             unanswered: 0,
             unanswered_at: Timestamp::default(),
             native_lanes: Bitset::default(),
@@ -68,8 +76,23 @@ impl Seat {
         usize::from(self.profile.slots.get())
     }
 
+    /// Slots in use.
     pub fn used(&self) -> usize {
-        self.owned.len() + self.offers.len()
+        (self.owned.len() + self.offers.len() + self.wrapping.len()) * self.weight
+    }
+
+    /// Whether one more conversation fits beside so many slots in use.
+    pub fn fits(&self, used: usize) -> bool {
+        used + self.weight <= self.slots()
+    }
+
+    /// Slots that a conversation uses here.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    pub fn has_room_but_for_wrap_up(&self) -> bool {
+        self.fits(self.used() - self.wrapping.len() * self.weight)
     }
 
     /// At work for new conversations: on shift, not about to go, and signed in, ready or about to
@@ -80,7 +103,7 @@ impl Seat {
 
     fn free_level(&self) -> Option<u8> {
         let open = self.shift == Shift::On && self.state == Some(SeatState::Ready);
-        (open && self.used() < self.slots()).then_some(self.used() as u8)
+        (open && self.fits(self.used())).then_some(self.used() as u8)
     }
 }
 
@@ -88,6 +111,8 @@ impl Seat {
 #[derive(Debug)]
 pub(super) struct Shop {
     pub id: ShopId,
+    /// Names its configuration.
+    pub rules_version: String,
     pub seats: Vec<Seat>,
     pub index: SeatIndex,
     pub lanes: Vec<Lane>,
@@ -113,6 +138,7 @@ pub(super) struct Shop {
     pub lined_up: Vec<usize>,
     demand: Demand,
     fallback: Option<Language>,
+    pub rules: Rules,
     pub translation: Option<Translation>,
     /// Seats for each skill and region, shared by the lanes of all languages. Empty unless the
     /// shop translates.
@@ -124,7 +150,8 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    pub fn new(roster: Roster, handling_start: Duration) -> Self {
+    pub fn new(roster: Roster, settings: &Settings) -> Self {
+        let rules_version = rules_version(settings, &roster);
         let mut names = BTreeSet::new();
         let mut profiles = roster.seats;
         profiles.retain(|seat| names.insert(seat.id.clone()));
@@ -134,7 +161,8 @@ impl Shop {
         let (queues, queue_of) = Queue::all(roster.hours);
         Self {
             id: roster.shop,
-            seats: profiles.into_iter().map(Seat::new).collect(),
+            rules_version,
+            seats: profiles.into_iter().map(|seat| Seat::new(seat, &roster.rules)).collect(),
             index,
             lanes: Vec::new(),
             waiting_lanes: Bitset::default(),
@@ -144,13 +172,14 @@ impl Shop {
             on_shift: Bitset::with_room(len),
             present: Bitset::with_room(len),
             waiting: 0,
-            handling: HandlingTime::starting_at(handling_start),
+            handling: HandlingTime::starting_at(settings.handling_start),
             queues,
             queue_of,
             left_behind: BTreeMap::new(),
             lined_up: vec![0; len],
             demand: Demand::default(),
             fallback: roster.fallback_language,
+            rules: roster.rules,
             translation: roster.translation,
             helpers: Vec::new(),
             helpers_of: BTreeMap::new(),
@@ -161,6 +190,10 @@ impl Shop {
 
     pub fn seat_no(&self, seat: &SeatId) -> Option<SeatNo> {
         self.by_name.get(seat).copied()
+    }
+
+    pub fn queue_no(&self, skill: &SkillId) -> QueueNo {
+        self.queue_of.get(skill).copied().unwrap_or_default()
     }
 
     pub fn fallback(&self) -> Option<Language> {
@@ -232,7 +265,7 @@ impl Shop {
         let lane = self.lanes.len();
         native.iter().for_each(|seat| self.seats[seat].native_lanes.insert(lane));
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
-        let queue = self.queue_of.get(&key.skill).copied().unwrap_or_default();
+        let queue = self.queue_no(&key.skill);
         let mut opened = Lane::new(key, queue, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
         opened.helpers = helpers;

@@ -16,6 +16,8 @@ pub(super) enum Timer {
     Queue(ShopNo, QueueNo),
     /// A shift of a seat begins, is about to end, or ends.
     Shift(ShopNo, SeatNo),
+    /// A slot of a seat has been wrapped up.
+    WrapUpEnds(ShopNo, SeatNo),
     /// An offer was not answered.
     OfferExpires(OfferId),
     /// A seat that lost its connection did not come back.

@@ -46,8 +46,12 @@ pub struct SeatView {
     pub ending: bool,
     /// Slots with a conversation.
     pub assigned: u32,
+    /// The conversations that it owns.
+    pub conversations: Vec<ConversationId>,
     /// Slots held by an offer that is not answered yet.
     pub offered: u32,
+    /// Slots whose conversation has ended and is being wrapped up.
+    pub wrapping_up: u32,
     /// Slots in all.
     pub slots: u32,
     /// Languages it answers in, best first.

@@ -8,8 +8,8 @@ use super::moment::Moment;
 use super::policy::{Ask, Happening, Policy, Route};
 use super::scenario::{Scenario, SimContact, SimSeat};
 use crate::domain::{
-    ConversationId, Hours, Language, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState,
-    ShopId, SkillId,
+    ConversationId, Hours, Language, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile,
+    SeatState, ShopId, SkillId,
 };
 use crate::schedule::{
     Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, Translation, Why,
@@ -66,6 +66,7 @@ impl<'a> Scheduled<'a> {
             seats: profiles,
             fallback_language: None,
             hours: QueueHours::default(),
+            rules: Rules::default(),
             translation,
         };
         this.scheduler = Scheduler::new(settings(scenario), vec![roster]);
@@ -97,6 +98,7 @@ impl<'a> Scheduled<'a> {
             arrived_at: self.scenario.wall(row.at),
             hops: 0,
             only: None,
+            last_seat: None,
         }
     }
 
@@ -151,6 +153,7 @@ impl<'a> Scheduled<'a> {
                 // A ticket means that no seat will ever do: the contact waits until it gives up.
                 Decision::Ticket { .. }
                 | Decision::SeatState { .. }
+                | Decision::SlotsChanged { .. }
                 | Decision::Waiting { .. }
                 | Decision::Escalated { .. }
                 | Decision::Refused { .. } => {}

@@ -12,8 +12,8 @@ use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
-    ConversationId, CustomerId, Guess, Intent, Language, MessageId, SeatId, SeatState, Sentiment,
-    ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Guess, Intent, Language, MessageId, SeatId,
+    SeatState, Sentiment, ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
@@ -37,7 +37,6 @@ pub fn needs_person() -> Understanding {
 }
 
 pub struct World {
-    shop: Arc<Shop>,
     pub now: Timestamp,
     pub shard: Shard,
     pub scheduler: Scheduler,
@@ -50,6 +49,8 @@ pub struct World {
     pub scheduler_waits: bool,
     on_the_way: VecDeque<Command>,
     pub says: Understanding,
+    /// What seats have asked of the scheduler about conversations.
+    pub asked_by_seats: usize,
     next_id: u128,
 }
 
@@ -67,6 +68,7 @@ pub fn settings() -> Settings {
         conversations_max: 1_000,
         messages_per_conversation_max: 50,
         resume_for: Duration::from_secs(24 * 3600),
+        greeting_wait: Duration::from_secs(4),
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
@@ -79,7 +81,7 @@ impl World {
     }
 
     pub fn with(settings: Settings) -> Self {
-        Self::seeded(settings, Arc::new(Shop::embedded_demo()), 7)
+        Self::seeded(settings, vec![Shop::embedded_demo()], 7)
     }
 
     /// The demo shop with something put in place of something else in its `shop.toml`.
@@ -88,21 +90,27 @@ impl World {
         let text = files.0.get_mut("shop.toml").expect("the demo shop");
         assert!(text.contains(from), "{from} is not in the demo shop");
         *text = text.replacen(from, to, 1);
-        Self::seeded(settings(), Arc::new(Shop::from_files(&files).expect("a shop")), 7)
+        Self::with_shops(vec![Shop::from_files(&files).expect("a shop")])
     }
 
-    fn seeded(settings: Settings, shop: Arc<Shop>, seed: u64) -> Self {
-        let roster = Roster {
+    pub fn with_shops(shops: Vec<Shop>) -> Self {
+        Self::seeded(settings(), shops, 7)
+    }
+
+    fn seeded(settings: Settings, shops: Vec<Shop>, seed: u64) -> Self {
+        let roster = |shop: &Shop| Roster {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
             hours: schedule::QueueHours::default(),
+            rules: shop.rules.clone(),
             translation: None,
         };
-        let scheduler = Scheduler::new(schedule::Settings::default(), vec![roster]);
-        let shops = Arc::new([(shop.id.clone(), shop.clone())].into_iter().collect());
+        let rosters = shops.iter().map(roster).collect();
+        let scheduler = Scheduler::new(schedule::Settings::default(), rosters);
+        let shops = shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop)));
+        let shops = Arc::new(shops.collect());
         Self {
-            shop,
             now: Timestamp::from_millis(1_795_600_000_000),
             shard: Shard::new(settings, shops, seed),
             scheduler,
@@ -112,6 +120,7 @@ impl World {
             scheduler_waits: false,
             on_the_way: VecDeque::new(),
             says: needs_person(),
+            asked_by_seats: 0,
             next_id: 1,
         }
     }
@@ -119,7 +128,8 @@ impl World {
     /// The same world after `kill -9`: only the journal is left.
     pub fn restarted(&self) -> Self {
         // Ids that the last run has made do not come again.
-        let mut next = Self::seeded(settings(), self.shop.clone(), 8 + self.journal.len() as u64);
+        let shops = vec![Shop::embedded_demo()];
+        let mut next = Self::seeded(settings(), shops, 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;
@@ -223,6 +233,7 @@ impl World {
         }
         for (dispatch, _) in turn.from_seats {
             if let Dispatch::FromSeat { command, .. } = dispatch {
+                self.asked_by_seats += 1;
                 self.schedule(command);
             }
         }
@@ -236,9 +247,13 @@ impl World {
     }
 
     pub fn seat(&mut self, name: &str) -> Socket {
-        let seat = SeatRef { shop: shop(), id: SeatId::from(name) };
+        self.seat_of(shop(), name)
+    }
+
+    pub fn seat_of(&mut self, shop: ShopId, name: &str) -> Socket {
+        let seat = SeatRef { shop: shop.clone(), id: SeatId::from(name) };
         let socket = self.attach(Viewer::Seat(seat), Resume::default());
-        let (shop, seat) = (shop(), SeatId::from(name));
+        let seat = SeatId::from(name);
         self.schedule(Command::SignIn { shop, seat, state: SeatState::Ready });
         socket
     }
@@ -309,6 +324,7 @@ impl Socket {
                 locale: Some(Language::ENGLISH),
                 time_zone: Some("America/Mexico_City".into()),
                 region: None,
+                value: CustomerValue::Normal,
             }),
             link: self.link.clone(),
             frame: None,

@@ -265,6 +265,58 @@ class Strangers(Talk):
         self.assertEqual(error["code"], "forbidden")
 
 
+class Supervised(Talk):
+    """Wei is a supervisor of the demo shop."""
+
+    async def test_a_supervisor_takes_over_assigns_and_closes(self) -> None:
+        customer, lucia, conversation = await self.in_conversation(Customer(self.server.url))
+        wei, mai = await self.seat("wei"), await self.seat("mai")
+
+        await wei.say({"type": "take_over", "conversation": conversation})
+        await lucia.expect("taken_back", conversation=conversation, reason="supervisor")
+        taken = await wei.expect("accepted", conversation=conversation)
+        await wei.send(conversation, "Habla Wei.")
+        away = await wei.refused({"type": "assign", "conversation": conversation, "seat": "mai"})
+        await make_ready(mai)
+        await wei.say({"type": "assign", "conversation": conversation, "seat": "mai"})
+        given = await mai.expect("accepted", conversation=conversation)
+        await wei.say({"type": "close", "conversation": conversation})
+
+        self.assertIsNone(taken["offer"])
+        self.assertEqual(away["code"], "conflict", "mai was not ready")
+        self.assertGreater(given["fence"], taken["fence"])
+        await customer.expect("event", text="Habla Wei.")
+        await customer.expect("event", kind="closed", by="supervisor")
+        await mai.expect("event", kind="closed", by="supervisor")
+
+    async def test_who_is_no_supervisor_is_refused(self) -> None:
+        customer, _, conversation = await self.in_conversation(Customer(self.server.url))
+        mai = await self.seat("mai")
+
+        for frame in ({"type": "take_over"}, {"type": "assign", "seat": "mai"}, {"type": "close"}):
+            error = await mai.refused(frame | {"conversation": conversation})
+            self.assertEqual(error["code"], "forbidden", frame)
+
+        await self.end(customer, conversation)
+
+    async def test_a_seat_that_is_connected_twice_is_one_seat(self) -> None:
+        first, second = await self.seat("lucia"), await self.seat("lucia")
+        await make_ready(first)
+        state = await second.expect("state", state="ready")
+        customer = await self.customer(Customer(self.server.url))
+        conversation = await self.ask_for_a_person(customer)
+        await first.expect("offer", conversation=conversation)
+        await accept(second, conversation)
+        await first.expect("accepted", conversation=conversation)
+
+        first.drop()
+        await second.send(conversation, "Sigo aquí.")
+
+        self.assertEqual(state["slots"], 3)
+        await customer.expect("event", text="Sigo aquí.")
+        await self.end(customer, conversation)
+
+
 class HandedOver(Talk):
     """Two seats that both speak English, and a customer who writes English."""
 

@@ -6,8 +6,8 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use tradewind::domain::{
-    ConversationId, Hours, OfferId, Priority, RegionId, SeatId, SeatProfile, SeatState, ShopId,
-    SkillId, Timestamp, WaitReason,
+    ConversationId, Hours, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile, SeatState,
+    ShopId, SkillId, Timestamp, WaitReason,
 };
 use tradewind::schedule::{Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings};
 
@@ -69,6 +69,7 @@ pub fn contact(n: u64) -> Contact {
         arrived_at: Timestamp::from_millis(u64::MAX),
         hops: 0,
         only: None,
+        last_seat: None,
     }
 }
 
@@ -78,6 +79,7 @@ pub trait ContactExt {
     fn region(self, region: &str) -> Self;
     fn priority(self, priority: Priority) -> Self;
     fn only(self, seat: &str) -> Self;
+    fn last_seat(self, seat: &str) -> Self;
 }
 
 impl ContactExt for Contact {
@@ -105,6 +107,11 @@ impl ContactExt for Contact {
         self.only = Some(SeatId::from(seat));
         self
     }
+
+    fn last_seat(mut self, seat: &str) -> Self {
+        self.last_seat = Some(SeatId::from(seat));
+        self
+    }
 }
 
 /// A scheduler with a clock that only the test moves. After every step the scheduler's own audit
@@ -121,9 +128,14 @@ impl Centre {
     }
 
     pub fn with(settings: Settings, seats: Vec<SeatProfile>) -> Self {
+        Self::with_rules(settings, seats, Rules::default())
+    }
+
+    pub fn with_rules(settings: Settings, seats: Vec<SeatProfile>, rules: Rules) -> Self {
         let fallback_language = Some("en".parse().expect("a language"));
         let hours = QueueHours::default();
-        let roster = Roster { shop: shop(), seats, fallback_language, hours, translation: None };
+        let translation = None;
+        let roster = Roster { shop: shop(), seats, fallback_language, hours, rules, translation };
         Self { scheduler: Scheduler::new(settings, vec![roster]), now_ms: 0 }
     }
 

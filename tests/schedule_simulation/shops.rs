@@ -1,6 +1,8 @@
 //! Shops drawn by chance, the same for the same seed.
 
-use tradewind::domain::{Hours, ShopId, SkillId};
+use std::time::Duration;
+
+use tradewind::domain::{Hours, Rules, ShopId, SkillId};
 use tradewind::schedule::{QueueHours, Roster, Translation};
 
 use super::schedule_common::*;
@@ -66,6 +68,7 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
                 shop: ShopId::from(format!("shop-{shop}")),
                 seats: seats.collect(),
                 hours: queue_hours(random),
+                rules: if shop == 2 { busy_rules() } else { Rules::default() },
                 fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
                 translation: (shop > 0).then(|| Translation {
                     after: std::time::Duration::from_secs(5),
@@ -90,4 +93,9 @@ fn queue_hours(random: &mut Random) -> QueueHours {
         hours.by_skill.insert(SkillId::from(random.pick(&SKILLS)), drawn(random));
     }
     hours
+}
+
+/// What a shop may ask for beside the defaults.
+fn busy_rules() -> Rules {
+    Rules { wrap_up: Duration::from_secs(20), ..Rules::default() }
 }

@@ -16,6 +16,8 @@ pub struct SeatAccount {
     pub profile: SeatProfile,
     /// What its owner types.
     pub password: Password,
+    /// Whether it may assign, take over and close every conversation of the shop.
+    pub supervisor: bool,
 }
 
 /// How a password is kept.

@@ -13,13 +13,14 @@ mod order;
 mod origin;
 mod parse;
 mod region;
+mod routing;
 mod section;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::{
-    CustomerId, Hours, Intent, Language, RegionId, SeatId, Sentiment, ShopId, SkillId,
+    CustomerId, Hours, Intent, Language, RegionId, Rules, SeatId, Sentiment, ShopId, SkillId,
 };
 
 pub use account::{IdentitySecret, Password, SeatAccount};
@@ -27,7 +28,7 @@ pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use load::ShopFiles;
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
-pub use region::Region;
+pub use region::{Evidence, Region};
 pub use section::{Mistake, ShopErrors};
 
 /// The skill that every shop has: what no other skill covers.
@@ -60,6 +61,10 @@ pub struct Shop {
     pub skills: SkillMap,
     /// What is more urgent than the rest.
     pub priorities: Priorities,
+    /// How conversations find their seats.
+    pub rules: Rules,
+    /// Headers of a proxy in front of the router that tell where a connection comes from.
+    pub trusted_headers: TrustedHeaders,
     /// When a machine may answer.
     pub answering: Answering,
     /// How order numbers look.
@@ -73,11 +78,19 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The region of a customer, told by the browser's locale and time zone; `None` when nothing
-    /// points to one.
-    pub fn region_for(&self, locale: &str, time_zone: &str) -> Option<RegionId> {
-        region::region_for(&self.regions, locale, time_zone)
+    /// The region of a customer; `None` when nothing points to one.
+    pub fn region_for(&self, evidence: &Evidence<'_>) -> Option<RegionId> {
+        region::region_for(&self.regions, evidence)
     }
+}
+
+/// Headers that a proxy in front of the router sets on every request, whatever the client sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedHeaders {
+    /// Holds an ISO 3166 country code.
+    pub country: Option<String>,
+    /// Holds an IANA time zone.
+    pub time_zone: Option<String>,
 }
 
 /// The skill that each intent asks for.

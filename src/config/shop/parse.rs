@@ -19,15 +19,19 @@ use super::load::ShopFiles;
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
 use super::region::Region;
+use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
-use super::{Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap, TranslatedSeats};
+use super::{
+    Answering, GENERAL_SKILL, Priorities, Shop, ShopKnowledge, SkillMap, TranslatedSeats,
+    TrustedHeaders,
+};
 
 const FILE: &str = "shop.toml";
 const LANGUAGE: &str = "a language code of two or three lower-case letters";
 const NAME: &str = "1 to 64 of a-z, 0-9, `-` and `_`";
 const ORDER_NUMBER: &str =
     "capital letters, 4 to 16 `#` for digits, and separators, as in TW-#####";
-const SLOTS_MAX: u32 = 20;
+pub(super) const SLOTS_MAX: u32 = 20;
 const CREW_SEATS_MAX: u32 = 2_000;
 /// Intents about an order that its status may answer.
 const ORDER_INTENTS: [Intent; 2] = [Intent::TrackOrder, Intent::NotReceived];
@@ -69,6 +73,8 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let regions = regions(root.sections("regions"));
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
+    let rules = routing::rules(root.section("routing"));
+    let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
     let translation = translation(root.section("translation"));
 
@@ -119,12 +125,30 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         regions,
         skills,
         priorities,
+        rules,
+        trusted_headers,
         answering,
         order_number,
         seats,
         identity_secret,
         knowledge,
     })
+}
+
+fn trusted_headers(mut section: Section<'_>) -> TrustedHeaders {
+    let mut header = |key: &'static str| {
+        let name = section.text(key)?;
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !name.bytes().all(is_token) {
+            let accepted = "the name of a header, such as cf-ipcountry";
+            section.note(key, format!("`{name}` does not fit"), accepted);
+            return None;
+        }
+        Some(name.to_ascii_lowercase())
+    };
+    let headers = TrustedHeaders { country: header("country"), time_zone: header("time_zone") };
+    section.finish();
+    headers
 }
 
 fn language(section: &mut Section<'_>, key: &'static str) -> Option<Language> {
@@ -268,7 +292,8 @@ impl Seats<'_> {
             hours: self.shifts(&mut section),
         };
         let password = self.password(&mut section);
-        self.add(&section, profile, password);
+        let supervisor = section.flag("supervisor");
+        self.add(&section, profile, password, supervisor);
         section.finish();
     }
 
@@ -307,18 +332,24 @@ impl Seats<'_> {
         };
         if let Some(password) = self.password(&mut section) {
             for profile in crew.profiles() {
-                self.add(&section, profile, Some(password.clone()));
+                self.add(&section, profile, Some(password.clone()), false);
             }
         }
         section.finish();
     }
 
-    fn add(&mut self, section: &Section<'_>, profile: SeatProfile, password: Option<Password>) {
+    fn add(
+        &mut self,
+        section: &Section<'_>,
+        profile: SeatProfile,
+        password: Option<Password>,
+        supervisor: bool,
+    ) {
         let Some(password) = password else { return };
         if self.seats.contains_key(&profile.id) {
             section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
         }
-        self.seats.insert(profile.id.clone(), SeatAccount { profile, password });
+        self.seats.insert(profile.id.clone(), SeatAccount { profile, password, supervisor });
     }
 
     /// The skills under `skills`; all of the shop when there is no such key.

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use toml::{Table, Value};
+
+use crate::config::kinds::{Kind, Length};
 
 /// One thing that is wrong in the files of a shop.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,6 +189,16 @@ impl<'a> Section<'a> {
                 self.refuse(key, &value, &accepted).unwrap_or(default)
             }
         }
+    }
+
+    /// The length of time under `key`, at most `longest`; `default` when there is none.
+    pub fn length(&mut self, key: &'static str, longest: Duration, default: Duration) -> Duration {
+        let Some(value) = self.take(key) else { return default };
+        let length = value.as_str().and_then(Length::parse);
+        length.filter(|length| *length <= longest).unwrap_or_else(|| {
+            let accepted = format!("{}, at most {}", Length::EXPECTED, Length::write(&longest));
+            self.refuse(key, &value, &accepted).unwrap_or(default)
+        })
     }
 
     /// The probability under `key`; `default` when there is none.

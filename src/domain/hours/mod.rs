@@ -253,7 +253,7 @@ impl fmt::Debug for Hours {
             .field("zone", &self.zone.iana_name().unwrap_or("UTC"))
             .field("week", &self.week)
             .field("ramadan", &self.ramadan)
-            .field("dated", &self.dated.len())
+            .field("dated", &self.dated)
             .finish()
     }
 }
