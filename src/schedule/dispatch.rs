@@ -258,6 +258,7 @@ impl Scheduler {
 
     /// Asks a free seat to take a conversation that has left its place.
     pub(super) fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
+        self.learn_from_offer(conversation);
         let why = self.reasons(conversation, seat_no, found);
         let ring = found.ring();
         let search = self.search_that_found(conversation, seat_no, ring);

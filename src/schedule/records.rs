@@ -91,11 +91,16 @@ struct Remembered {
 }
 
 impl Records {
-    /// At most `total_max` records, and never fewer than one conversation may have.
+    /// At most `total_max` records, and never fewer than one conversation may have; none for 0.
     pub fn new(total_max: usize) -> Self {
-        let total_max = total_max.max(PER_CONVERSATION_MAX);
+        let total_max = if total_max == 0 { 0 } else { total_max.max(PER_CONVERSATION_MAX) };
         let (by_conversation, order) = (HashMap::default(), VecDeque::new());
         Self { by_conversation, order, total: 0, total_max }
+    }
+
+    /// Whether anything is remembered.
+    pub fn is_on(&self) -> bool {
+        self.total_max > 0
     }
 
     pub fn push(&mut self, conversation: ConversationId, shop: ShopNo, record: Record) {

@@ -62,6 +62,8 @@ pub(super) struct Case {
     pub last_refusal: Option<SeatNo>,
     pub times_refused: u32,
     pub told: Option<Told>,
+    /// The expected wait that it was told when it lined up, and when, until it is offered.
+    pub promise: Option<(Timestamp, (u32, u32))>,
 }
 
 /// The one place where a conversation is.
@@ -316,6 +318,7 @@ impl Scheduler {
             last_refusal: None,
             times_refused: 0,
             told: None,
+            promise: None,
             contact,
         };
         self.next_seq += 1;
@@ -332,6 +335,7 @@ impl Scheduler {
             Station::Owned(owned) => Some(*owned),
             _ => None,
         };
+        self.learn_from_leaving(conversation);
         let freed = self.leave_station(conversation);
         self.cases.remove(&conversation);
         if let Some(owned) = owned {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::bitset::Bitset;
 use super::command::Contact;
-use super::expected_wait::HandlingTime;
+use super::expected_wait::{HandlingTime, TrackRecord};
 use super::explain::rules_version;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
@@ -129,6 +129,7 @@ pub(super) struct Shop {
     /// Conversations in lanes or kept for a seat.
     pub waiting: usize,
     pub handling: HandlingTime,
+    pub told_waits: TrackRecord,
     pub queues: Vec<Queue>,
     queue_of: BTreeMap<SkillId, QueueNo>,
     /// Conversations whose owner is off shift and that no colleague could take yet, with their
@@ -173,6 +174,7 @@ impl Shop {
             present: Bitset::with_room(len),
             waiting: 0,
             handling: HandlingTime::starting_at(settings.handling_start),
+            told_waits: TrackRecord::default(),
             queues,
             queue_of,
             left_behind: BTreeMap::new(),
