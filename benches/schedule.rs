@@ -11,8 +11,8 @@ use std::num::NonZeroU8;
 use criterion::{Criterion, criterion_group, criterion_main};
 use scan::{Centre, Mix, Need, Random};
 use tradewind::domain::{
-    ConversationId, Hours, Language, Priority, Rules, SeatId, SeatProfile, SeatState, ShopId,
-    SkillId, Timestamp,
+    ConversationId, Hours, Language, Priority, Proficiency, Rules, SeatId, SeatProfile, SeatState,
+    ShopId, SkillId, Timestamp,
 };
 use tradewind::schedule::{
     ByPrice, Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings,
@@ -130,6 +130,7 @@ impl Round {
                 id: SeatId::from(format!("seat-{n:03}")),
                 languages: vec![languages[n % 10], languages[(n * 7 + 3) % 10]],
                 skills: vec![SkillId::from("orders"), SkillId::from("refunds")],
+                proficiency: Proficiency::default(),
                 regions: Vec::new(),
                 slots: NonZeroU8::new(3).expect("not zero"),
                 hours: Hours::always(),

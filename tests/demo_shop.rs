@@ -1,9 +1,12 @@
 //! The demo shop: what a newcomer meets first, and the example that owners copy.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tradewind::config::shop::{Evidence, FAQ_INTENTS, OrderStatus, Phrase, Shop, ShopFiles};
-use tradewind::domain::{Intent, Language, Timestamp};
+use tradewind::domain::{
+    Intent, Language, Needs, QueueRules, Regions, SeatId, Select, Step, Timestamp,
+};
 
 /// The languages that the shop answers in.
 const LANGUAGES: &str = "ar bn de en es fr he hi id it ja ko ms nl pl pt ru sv th tl tr uk vi zh";
@@ -189,14 +192,15 @@ fn every_status_has_an_order_to_try() {
     assert_eq!(statuses.len(), OrderStatus::ALL.len());
 }
 
+fn edit(files: &mut ShopFiles, file: &str, from: &str, to: &str) {
+    let text = files.0.get_mut(file).expect("a file of the demo shop");
+    assert!(text.contains(from), "{file} has no {from}");
+    *text = text.replacen(from, to, 1);
+}
+
 #[test]
 fn all_mistakes_of_a_shop_are_reported_at_once() {
     let mut files = ShopFiles::demo();
-    let edit = |files: &mut ShopFiles, file: &str, from: &str, to: &str| {
-        let text = files.0.get_mut(file).expect("a file of the demo shop");
-        assert!(text.contains(from), "{file} has no {from}");
-        *text = text.replacen(from, to, 1);
-    };
     edit(&mut files, "shop.toml", "origins = [\"loopback\"]", "origins = [\"*\"]");
     edit(&mut files, "shop.toml", "refund_status = \"returns\"", "refnd_status = \"returns\"");
     edit(&mut files, "shop.toml", "slots = 3", "slots = 0");
@@ -207,9 +211,12 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
     edit(&mut files, "answers/th.toml", "still_there", "still_their");
 
     edit(&mut files, "shop.toml", "wrap_up = \"0s\"", "wrap_up = \"2h\"");
-    edit(&mut files, "shop.toml", "chat = 1", "chat = 0\nfax = 1");
+    let queue = "[[routing.queues]]\nskill = \"alchemy\"\nlevel = 7\nselect = \"best\"\n\
+        [[routing.queues.steps]]\nregions = [\"moon\"]\n";
+    edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 0\nfax = 1\n{queue}"));
+    edit(&mut files, "shop.toml", "[\"es\", \"pt\", \"en\"]", "[\"es\", \"pt:9\", \"en:2\"]");
 
-    let errors = Shop::from_files(&files).expect_err("eleven mistakes");
+    let errors = Shop::from_files(&files).expect_err("many mistakes");
 
     let places: Vec<String> =
         errors.0.iter().map(|mistake| format!("{} {}", mistake.file, mistake.key)).collect();
@@ -219,6 +226,12 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
         "shop.toml routing.wrap_up",
         "shop.toml routing.slots_of.chat",
         "shop.toml routing.slots_of.fax",
+        "shop.toml routing.queues[0].skill",
+        "shop.toml routing.queues[0].level",
+        "shop.toml routing.queues[0].select",
+        "shop.toml routing.queues[0].steps[0].after",
+        "shop.toml routing.queues[0].steps[0].regions",
+        "shop.toml seats[1].languages",
         "shop.toml seats[0].slots",
         "shop.toml seats[0].shifts",
         "shop.toml answering.intents.complaint",
@@ -306,6 +319,45 @@ fn mistakes_in_hours_are_named() {
     ] {
         assert!(errors.contains(part), "{part} is not in\n{errors}");
     }
+}
+
+#[test]
+fn queues_steps_and_levels_are_read_as_they_are_written() {
+    let mut files = ShopFiles::demo();
+    let queue = "[[routing.queues]]\nskill = \"returns\"\nlevel = 4\nfluency = 3\n\
+        prefers = [\"care\"]\nselect = \"longest_idle\"\nwaiting_max = 20\nwrap_up = \"30s\"\n\
+        [[routing.queues.steps]]\nafter = \"10s\"\nlevel = 2\n\
+        [[routing.queues.steps]]\nlonger_than = 5\nif_nobody_there = true\nregions = [\"any\"]\n";
+    edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 2\n{queue}"));
+    edit(&mut files, "shop.toml", "[\"es\", \"pt\", \"en\"]", "[\"es\", \"pt\", \"en:2\"]");
+    edit(&mut files, "shop.toml", "id = \"sea\"", "id = \"sea\"\nresident = true");
+
+    let shop = Shop::from_files(&files).expect("a shop");
+
+    let lucia = &shop.seats[&SeatId::from("lucia")].profile;
+    assert_eq!((lucia.fluency(language("es")), lucia.fluency(language("en"))), (5, 2));
+    assert_eq!(lucia.fluency(language("ja")), 0);
+    assert_eq!(shop.rules.chat_slots.get(), 2);
+    assert!(shop.rules.resident.contains(&"sea".into()));
+    let needs = |level, regions| Needs { level, fluency: 3, regions };
+    let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
+    let expected = QueueRules {
+        needs: needs(4, Regions::Own),
+        prefers: vec!["care".into()],
+        select: Select::LongestIdle,
+        waiting_max: Some(20),
+        wrap_up: Some(thirty),
+        steps: vec![
+            Step { needs: needs(2, Regions::Own), after: Some(ten), ..Step::default() },
+            Step {
+                needs: needs(4, Regions::Any),
+                longer_than: Some(5),
+                if_nobody_there: true,
+                ..Step::default()
+            },
+        ],
+    };
+    assert_eq!(shop.rules.queues[&"returns".into()], expected);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #[path = "flow/bounds.rs"]
 mod bounds;
+#[path = "flow/regressions.rs"]
+mod regressions;
 #[path = "flow/restart.rs"]
 mod restart;
 #[path = "flow/supervisors.rs"]

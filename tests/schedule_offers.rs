@@ -378,6 +378,29 @@ fn load_counts_open_only() {
 }
 
 #[test]
+fn backlog_flush_fair() {
+    let mut centre = Centre::new(vec![
+        seat("ann", &["en"], &["orders"]).slots(3),
+        seat("bob", &["en"], &["orders"]).slots(3),
+    ]);
+    // An outage: sixty wait and nobody is there.
+    for n in 0..60 {
+        centre.until(n * 100);
+        centre.arrive(contact(n));
+    }
+
+    let given = |decisions: &[Decision]| -> Vec<u64> {
+        offers(decisions).into_iter().map(|(_, _, n)| n).collect()
+    };
+    let first = given(&centre.ready("ann"));
+    let second = given(&centre.ready("bob"));
+
+    assert_eq!(first, [0, 1, 2], "the first one back gets what it has slots for, not everything");
+    assert_eq!(second, [3, 4, 5]);
+    assert_eq!(centre.scheduler.totals().waiting, 54);
+}
+
+#[test]
 fn a_region_that_a_seat_does_not_serve_is_a_hard_filter() {
     let mut centre = Centre::new(vec![
         seat("asia", &["en"], &["orders"]).regions(&["sea"]).slots(5),

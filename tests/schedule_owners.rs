@@ -257,7 +257,7 @@ fn a_transfer_that_cannot_be_leaves_the_conversation_with_its_owner() {
 }
 
 #[test]
-fn no_forward_to_offline() {
+fn a_chosen_seat_that_is_not_at_work_is_passed_over() {
     // The chosen seat is off shift, then away, then signed out.
     let mut centre = Centre::new(vec![
         seat("old", &["en"], &["orders"]).hours("UTC", &["Mon 08:00-09:00"]),

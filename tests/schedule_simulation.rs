@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use schedule_common::*;
 use tradewind::domain::{
-    ConversationId, Language, OfferId, RegionId, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
+    ConversationId, Language, OfferId, Rules, SeatId, SeatProfile, SeatState, ShopId, Timestamp,
     TransferTarget,
 };
 use tradewind::schedule::{
@@ -41,6 +41,7 @@ struct Known {
 struct Model {
     seats: BTreeMap<(ShopId, SeatId), (SeatProfile, Option<SeatState>)>,
     fallbacks: BTreeMap<ShopId, Option<Language>>,
+    rules: BTreeMap<ShopId, Rules>,
     translations: BTreeMap<ShopId, Option<Translation>>,
     known: BTreeMap<ConversationId, Known>,
     fence: u64,
@@ -57,6 +58,7 @@ impl Model {
         Self {
             seats: seats.collect(),
             fallbacks: fallbacks.collect(),
+            rules: rosters.iter().map(|r| (r.shop.clone(), r.rules.clone())).collect(),
             translations: rosters.iter().map(|r| (r.shop.clone(), r.translation)).collect(),
             known: BTreeMap::new(),
             fence: 0,
@@ -66,7 +68,7 @@ impl Model {
 
     fn command(&mut self, command: &Command) {
         match command {
-            Command::Arrive(contact) => {
+            Command::Arrive(contact) | Command::Rejoin(contact) => {
                 let known = self.known.entry(contact.conversation).or_insert_with(|| Known {
                     contact: contact.clone(),
                     place: Place::Nowhere,
@@ -134,6 +136,9 @@ impl Model {
         match decision {
             Decision::Offered { offer, conversation, shop, seat, expires_at, why, .. } => {
                 self.count("offered");
+                if why.iter().any(|why| matches!(why, Why::Widened { .. })) {
+                    self.count("widened");
+                }
                 if why.contains(&Why::KnowsCustomer) {
                     self.count("known");
                     let known = &self.known[conversation].contact;
@@ -234,14 +239,23 @@ impl Model {
         assert_eq!(contact.shop, *shop, "no seat of another shop");
         assert_eq!(*state, Some(SeatState::Ready), "only who is ready is asked");
         assert!(takes_new(profile, now), "only who is on shift and stays is asked");
-        let serves =
-            |region: &RegionId| profile.regions.is_empty() || profile.regions.contains(region);
-        assert!(contact.region.as_ref().is_none_or(serves), "regions are a hard filter");
+        let rules = &self.rules[shop];
+        let widened = why.iter().any(|why| matches!(why, Why::Widened { .. }));
+        let serves = |profile: &SeatProfile| match &contact.region {
+            None => true,
+            Some(region) if rules.resident.contains(region) => profile.regions.contains(region),
+            Some(region) => profile.regions.is_empty() || profile.regions.contains(region),
+        };
+        let resident = contact.region.as_ref().is_some_and(|r| rules.resident.contains(r));
+        assert!((widened && !resident) || serves(profile), "regions are a hard filter");
+        let needs = rules.queues.get(&contact.skill).map(|queue| queue.needs.level);
+        let able = |profile: &SeatProfile| profile.level(&contact.skill) >= needs.unwrap_or(1);
         if why[0] == Why::Chosen {
             assert!(contact.only.is_some() || self.known[&conversation].transferred);
             return;
         }
         assert!(profile.skills.contains(&contact.skill), "skills are a hard filter");
+        assert!(widened || able(profile), "levels are a hard filter until a step opens");
         let spoken = match &why[0] {
             Why::Speaks(language) => {
                 assert_eq!(*language, contact.language);
@@ -265,10 +279,8 @@ impl Model {
             let there = self.seats.iter().find(|((s, _), (profile, state))| {
                 s == shop
                     && profile.languages.contains(&wanted)
-                    && profile.skills.contains(&contact.skill)
-                    && contact.region.as_ref().is_none_or(|region| {
-                        profile.regions.is_empty() || profile.regions.contains(region)
-                    })
+                    && able(profile)
+                    && serves(profile)
                     && matches!(state, Some(SeatState::Ready | SeatState::WrapUp))
                     && takes_new(profile, now)
             });
@@ -337,6 +349,13 @@ fn run(seed: u64, steps: usize) -> Run {
             all.extend(decisions);
         }
         now = then;
+        if world.random.one_in(100) {
+            let roster = world.rosters[world.random.below(3)].clone();
+            let decisions = scheduler.reload(now, roster);
+            check(&scheduler, &mut model, now, None, &decisions);
+            world.see(&decisions);
+            all.extend(decisions);
+        }
         let command = world.command(now);
         model.command(&command);
         let decisions = scheduler.apply(now, command.clone());
@@ -356,9 +375,11 @@ fn check(
     decisions: &[Decision],
 ) {
     assert_eq!(scheduler.audit(), Vec::<String>::new(), "after {command:?} at {now}");
-    let (looked_at, broken) = scheduler.audit_part(&mut AuditCursor::default(), usize::MAX);
-    assert!(looked_at >= model.seats.len(), "every seat is looked at");
-    assert_eq!(broken, Vec::<String>::new(), "after {command:?} at {now}");
+    if now.as_millis().is_multiple_of(16) {
+        let (looked_at, broken) = scheduler.audit_part(&mut AuditCursor::default(), usize::MAX);
+        assert!(looked_at >= model.seats.len(), "every seat is looked at");
+        assert_eq!(broken, Vec::<String>::new(), "after {command:?} at {now}");
+    }
     model.decisions(now, command, decisions);
     assert_eq!(scheduler.totals().waiting + scheduler.totals().offered, {
         let owned = |known: &&Known| !matches!(known.place, Place::Owned(_));
@@ -407,6 +428,8 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "shift_ended",
         "escalated",
         "set away",
+        "widened",
+        "queue_full",
         "wrap-up",
         "known",
         "offer_expired",
@@ -482,7 +505,7 @@ fn after_a_restart_everyone_is_where_they_were() {
 
         let mut new = world.scheduler();
         let mut owners = BTreeMap::new();
-        let mut out_of_hours = 0;
+        let (mut out_of_hours, mut taken_over) = (0, 0);
         for (conversation, known) in &model.known {
             let contact = known.contact.clone();
             let command = match old.owner(*conversation) {
@@ -490,7 +513,7 @@ fn after_a_restart_everyone_is_where_they_were() {
                     owners.insert(*conversation, (seat.clone(), fence));
                     Command::Restore { contact, seat: seat.clone(), fence, replied: true }
                 }
-                None => Command::Arrive(contact),
+                None => Command::Rejoin(contact),
             };
             let decisions = new.apply(now, command);
             // Who was being asked when the last seat went has nobody to wait for.
@@ -503,7 +526,13 @@ fn after_a_restart_everyone_is_where_they_were() {
             let (shop, seat) = (shop.clone(), seat.clone());
             if let Some(state) = *state {
                 for decision in new.apply(now, Command::SignIn { shop, seat, state }) {
-                    assert!(!matches!(decision, Decision::TakenBack { .. }), "{decision:?}");
+                    let Decision::TakenBack { conversation, reason, .. } = decision else {
+                        continue;
+                    };
+                    // Who is free now may take over from a colleague whose shift is over.
+                    assert_eq!(reason, TakeBackReason::ShiftEnded);
+                    assert!(owners.remove(&conversation).is_some(), "it had an owner");
+                    taken_over += 1;
                 }
             }
             assert_eq!(new.audit(), Vec::<String>::new());
@@ -514,8 +543,8 @@ fn after_a_restart_everyone_is_where_they_were() {
             assert_eq!(new.owner(conversation).map(|(s, f)| (s.clone(), f)), Some(owner));
         }
         let (was, is) = (old.totals(), new.totals());
-        assert_eq!(was.owned, is.owned);
-        assert_eq!(was.waiting + was.offered, is.waiting + is.offered + out_of_hours);
+        assert_eq!(was.owned, is.owned + taken_over);
+        assert_eq!(was.waiting + was.offered + taken_over, is.waiting + is.offered + out_of_hours);
         assert!(out_of_hours <= was.offered, "only what was on its way to a seat");
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! **In**: requests on the admin address, loopback by default.
 //! **Out**: plain JSON and text.
-//! **Invariants**: nothing here changes a conversation.
+//! **Invariants**: nothing here changes a conversation; shops with mistakes are never taken.
 //! **Bounds**: a view shows at most 200 waiting conversations of one shop.
+
+mod shops;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,20 +21,23 @@ use crate::domain::{ConversationId, ShopId};
 use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
 
+pub use shops::{ShopReload, ShopReloads};
+
 /// Every route of the admin address.
-pub fn router(gateway: Arc<Gateway>) -> Router {
+pub fn router(gateway: Arc<Gateway>, reloads: ShopReloads) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(gateway::metrics))
-        .route("/v1/shops", get(shops))
+        .route("/v1/shops", get(list))
         .route("/v1/shops/{shop}/queue", get(queue))
         .route("/v1/conversations/{conversation}/explanation", get(explanation))
         .with_state(gateway)
+        .merge(shops::router(reloads))
 }
 
-async fn shops(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
+async fn list(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
     let mut shops: Vec<Value> = gateway
-        .shops
+        .shops()
         .values()
         .map(|shop| json!({ "shop": shop.id, "name": shop.name, "demo": shop.demo, "seats": shop.seats.len() }))
         .collect();

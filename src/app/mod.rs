@@ -1,12 +1,13 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
+mod reload;
 mod settings;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
@@ -14,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin;
+use crate::admin::{self, ShopReloads};
 use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
@@ -67,7 +68,7 @@ pub enum StartError {
     Runtime(String),
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM; SIGHUP loads the shops anew.
 ///
 /// # Errors
 /// When the router cannot start.
@@ -77,39 +78,51 @@ pub fn run(config: Config) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::Runtime(error.to_string()))?;
     runtime.block_on(async {
-        let mut stop = pin_stop_signal()?;
+        let mut signals = Signals::listen()?;
         let app = App::start(config).await?;
         println!("listening on http://{}", app.address);
         println!("  customers  http://{}/widget", app.address);
         println!("  seats      http://{}/seat", app.address);
         println!("  management http://{}", app.admin_address);
-        stop.recv().await;
+        while let Signal::Reload = signals.recv().await {
+            // What came of it stands in the log.
+            let _ = app.shop_reloads.reload().await;
+        }
         tracing::info!("stopping");
         app.stop().await;
         Ok(())
     })
 }
 
-/// Signals that ask for a stop.
-struct StopSignal {
+/// What the operating system may ask for.
+enum Signal {
+    Stop,
+    Reload,
+}
+
+/// Signals that are listened to.
+struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
-fn pin_stop_signal() -> Result<StopSignal, StartError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
-    Ok(StopSignal {
-        interrupt: listen(SignalKind::interrupt())?,
-        terminate: listen(SignalKind::terminate())?,
-    })
-}
+impl Signals {
+    fn listen() -> Result<Self, StartError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|error| StartError::Runtime(error.to_string()));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
 
-impl StopSignal {
-    async fn recv(&mut self) {
+    async fn recv(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hang_up.recv() => Signal::Reload,
         }
     }
 }
@@ -126,6 +139,8 @@ pub struct App {
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
+    shop_reloads: ShopReloads,
+    reloading: tokio::task::JoinHandle<()>,
     drain_max: Duration,
 }
 
@@ -173,7 +188,7 @@ impl App {
                 .keys()
                 .map(|id| (id.clone(), Arc::new(SharedBucket::new(shop_rate(&config)))))
                 .collect(),
-            shops: shops.clone(),
+            shops: RwLock::new(shops.clone()),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
             journal: journal.clone(),
@@ -223,7 +238,10 @@ impl App {
         let mut edges = JoinSet::new();
         let router = gateway::router(gateway.clone());
         edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
-        let router = admin::router(gateway.clone());
+        let (shop_reloads, asked) = ShopReloads::new();
+        let drain_max = config.timers.drain;
+        let reloading = tokio::spawn(reload::serve(config, gateway.clone(), asked));
+        let router = admin::router(gateway.clone(), shop_reloads.clone());
         edges.spawn(gateway::serve(
             gateway.clone(),
             admin_listener,
@@ -241,7 +259,9 @@ impl App {
             stop_owners,
             owners: tasks,
             edges,
-            drain_max: config.timers.drain,
+            shop_reloads,
+            reloading,
+            drain_max,
         })
     }
 
@@ -250,6 +270,7 @@ impl App {
         let drain_max = self.drain_max;
         self.gateway.ready.store(false, Ordering::Relaxed);
         self.stop_accepting.cancel();
+        self.reloading.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_owners.cancel();

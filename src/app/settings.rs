@@ -86,7 +86,12 @@ pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {
 pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
     let roster = |shop: &Arc<Shop>| Roster {
         shop: shop.id.clone(),
-        seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
+        seats: shop
+            .seats
+            .values()
+            .filter(|account| account.replies)
+            .map(|account| account.profile.clone())
+            .collect(),
         fallback_language: shop.fallback_language,
         hours: QueueHours { shop: shop.hours.clone(), by_skill: shop.queue_hours.clone() },
         rules: shop.rules.clone(),

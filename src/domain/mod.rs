@@ -24,7 +24,7 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use priority::Priority;
-pub use routing::Rules;
-pub use seat::{SeatProfile, SeatState};
+pub use routing::{LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step};
+pub use seat::{Proficiency, SeatProfile, SeatState};
 pub use time::Timestamp;
 pub use understanding::{Guess, Intent, IntentError, PiiKind, PiiSpan, Sentiment, Understanding};

@@ -16,7 +16,8 @@ use crate::metrics::names::{Counter, Gauge, OfferAnswer};
 use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
 use crate::schedule::{
-    AuditCursor, Command, Decision, Explanation, RefuseReason, Scheduler, SeatView, WaitingView,
+    AuditCursor, Command, Decision, Explanation, RefuseReason, Roster, Scheduler, SeatView,
+    WaitingView,
 };
 
 use super::decided::refusal;
@@ -57,6 +58,13 @@ pub enum Dispatch {
     },
     /// Somebody asks why a conversation is where it is.
     Explain(ConversationId, oneshot::Sender<Option<Box<Explanation>>>),
+    /// The seats and rules of shops have changed.
+    Reload {
+        /// What they are now.
+        rosters: Vec<Roster>,
+        /// Seats that are no longer there: their sockets are closed.
+        gone: Vec<SeatRef>,
+    },
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
 }
@@ -150,6 +158,33 @@ impl Driver {
         self.carry_out(decisions, Instant::now(), None);
     }
 
+    /// Takes new seats and rules. A seat that is gone has nothing more to hear.
+    fn reload(&mut self, rosters: Vec<Roster>, gone: &[SeatRef], caused_at: Instant) {
+        for roster in rosters {
+            let decisions = self.scheduler.reload(self.clock.now(), roster);
+            self.carry_out(decisions, caused_at, None);
+        }
+        self.audited_up_to = AuditCursor::default();
+        for seat in gone {
+            let links = self.lines.remove(seat).unwrap_or_default();
+            links.iter().for_each(|link| link.outbox.close(CloseCode::Unauthorized));
+        }
+        let connected: Vec<SeatRef> = self.lines.keys().cloned().collect();
+        for seat in connected {
+            self.sign_in_if_new(&seat, caused_at);
+            self.show_state(&seat);
+        }
+    }
+
+    /// Signs a connected seat in that has just become one that is given conversations.
+    fn sign_in_if_new(&mut self, seat: &SeatRef, caused_at: Instant) {
+        let view = self.scheduler.seat(&seat.shop, &seat.id);
+        if view.is_some_and(|view| view.state.is_none()) {
+            let (shop, id) = (seat.shop.clone(), seat.id.clone());
+            self.apply(Command::SignIn { shop, seat: id, state: SeatState::Away }, caused_at);
+        }
+    }
+
     /// The next part of the audit that never ends. Its counter stays 0 unless the program has a
     /// bug.
     fn audit(&mut self) {
@@ -172,6 +207,7 @@ impl Driver {
                 // Nobody listens any more when the one who asked has left.
                 let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
             }
+            Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
                 // Nobody listens any more when the page was closed meanwhile.
@@ -192,8 +228,7 @@ impl Driver {
         links.retain(|open| open.session != link.session && !open.outbox.is_closed());
         links.push(link);
         if links.len() == 1 {
-            let (shop, id) = (seat.shop.clone(), seat.id.clone());
-            self.apply(Command::SignIn { shop, seat: id, state: SeatState::Away }, caused_at);
+            self.sign_in_if_new(&seat, caused_at);
         }
         self.show_state(&seat);
     }
@@ -210,6 +245,9 @@ impl Driver {
 
     fn wish(&mut self, line: SeatLine, frame: Option<Uuid>, command: Command, caused_at: Instant) {
         let is_state = matches!(command, Command::SetState { .. });
+        if is_state && !self.is_scheduled(&line.seat) {
+            return self.show_state(&line.seat);
+        }
         let is_decline = matches!(command, Command::Decline { .. });
         let decisions = self.scheduler.apply(self.clock.now(), command);
         let is_refused = decisions.iter().any(|d| matches!(d, Decision::Refused { .. }));
@@ -267,11 +305,21 @@ impl Driver {
         }
     }
 
+    /// Whether a seat is given conversations at all.
+    fn is_scheduled(&self, seat: &SeatRef) -> bool {
+        self.scheduler.seat(&seat.shop, &seat.id).is_some()
+    }
+
+    /// Tells a seat its state. One that only looks is away and has no slots.
     fn show_state(&self, seat: &SeatRef) {
-        let Some(view) = self.scheduler.seat(&seat.shop, &seat.id) else { return };
-        let Some(state) = view.state else { return };
-        let frame =
-            ServerFrame::State { state, slots: view.slots, used: view.assigned + view.wrapping_up };
+        let frame = match self.scheduler.seat(&seat.shop, &seat.id) {
+            None => ServerFrame::State { state: SeatState::Away, slots: 0, used: 0 },
+            Some(view) => {
+                let Some(state) = view.state else { return };
+                let used = view.assigned + view.wrapping_up;
+                ServerFrame::State { state, slots: view.slots, used }
+            }
+        };
         self.send(seat, encode(&frame).into());
     }
 

@@ -14,6 +14,8 @@ use crate::domain::{
 use crate::protocol::{Held, Resume};
 use crate::schedule::Decision;
 
+use super::shard::Shops;
+
 /// One input with the moment its cause came in, from which latencies are counted.
 #[derive(Debug)]
 pub struct Envelope {
@@ -41,6 +43,8 @@ pub enum Input {
     Seat(FromSeat),
     /// The scheduler decided something about a conversation of this shard.
     Decided(Decision),
+    /// The shops have changed.
+    Shops(Shops),
 }
 
 /// A socket that begins to view.

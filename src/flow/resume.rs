@@ -23,7 +23,7 @@ impl Shard {
             }
             match &conversation.stage {
                 Stage::Waiting(contact) => {
-                    turn.commands.push((Command::Arrive((**contact).clone()), caused_at));
+                    turn.commands.push((Command::Rejoin((**contact).clone()), caused_at));
                 }
                 Stage::Owned(owned) => {
                     let command = Command::Restore {

@@ -122,6 +122,7 @@ impl Shard {
             Input::Customer(frame) => self.customer_frame(cause, frame, turn),
             Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
+            Input::Shops(shops) => self.shops = shops,
         }
     }
 

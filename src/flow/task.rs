@@ -16,7 +16,7 @@ use crate::understand::{Hint, Job, Outcome, Understanders};
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
 use super::fact::Record;
-use super::input::{CustomerRef, Envelope};
+use super::input::{CustomerRef, Envelope, Input};
 use super::shard::Shard;
 use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
@@ -69,6 +69,13 @@ impl Owners {
     /// Hands in a consequence of work that was taken in before.
     pub fn follow_up(&self, owner: usize, envelope: Envelope) {
         self.inboxes[owner].follow_up(envelope);
+    }
+
+    /// Tells every owner something.
+    pub fn tell_all(&self, mut input: impl FnMut() -> Input) {
+        for inbox in self.inboxes.iter() {
+            inbox.follow_up(Envelope { caused_at: Instant::now(), input: input() });
+        }
     }
 
     /// Whether every inbox is empty.

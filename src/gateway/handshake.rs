@@ -85,7 +85,7 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 fn origin(gateway: &Gateway, headers: &HeaderMap) -> Result<Option<String>, Refused> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(None) };
     let text = origin.to_str().unwrap_or_default();
-    if gateway.shops.values().any(|shop| shop.origins.allow(text)) {
+    if gateway.shops().values().any(|shop| shop.origins.allow(text)) {
         return Ok(Some(text.to_owned()));
     }
     Err(Refused::new(ErrorCode::Forbidden, "this origin is not on any shop's list"))

@@ -65,7 +65,7 @@ pub async fn identify(
     let token = gateway.secret.open(&hello.token, gateway.clock.now());
     let token = token
         .filter(|token| token.origin.as_deref() == origin)
-        .filter(|token| gateway.shops.contains_key(&token.shop))
+        .filter(|token| gateway.shops().contains_key(&token.shop))
         .ok_or(Some(CloseCode::Unauthorized))?;
     let who = match (role, token.holder) {
         (Role::Widget, Holder::Widget(customer)) => Who::Customer(Arc::new(Profile {
@@ -77,7 +77,7 @@ pub async fn identify(
             value: customer.value,
         })),
         (Role::Seat, Holder::Seat(id)) => {
-            let known = gateway.shops.get(&token.shop).is_some_and(|s| s.seats.contains_key(&id));
+            let known = gateway.shops().get(&token.shop).is_some_and(|s| s.seats.contains_key(&id));
             if !known {
                 return Err(Some(CloseCode::Unauthorized));
             }

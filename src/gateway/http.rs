@@ -55,9 +55,9 @@ pub async fn metrics(State(gateway): State<Arc<Gateway>>) -> Response {
 
 /// How to sign in to the demo shop; nothing when it is not served.
 async fn demo(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, Refused> {
-    let shop = gateway.shops.values().find(|shop| shop.demo);
+    let shop = gateway.shops().values().find(|shop| shop.demo).cloned();
     let shop = shop.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no demo shop here"))?;
-    Ok(Json(super::pages::demo_hints(shop)))
+    Ok(Json(super::pages::demo_hints(&shop)))
 }
 
 /// Queue and seats of the shop of a signed-in seat.
@@ -66,7 +66,8 @@ async fn queue(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refused> {
     let (shop, seat) = signed_in(&gateway, &headers)?;
-    let account = gateway.shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
+    let shops = gateway.shops();
+    let account = shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
     let is_supervisor = account.is_some_and(|account| account.supervisor);
     let (reply, view) = tokio::sync::oneshot::channel();
     gateway.dispatcher.tell(Dispatch::View(shop, reply), std::time::Instant::now());
@@ -109,7 +110,7 @@ fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<(ShopId, SeatId),
         _ => None,
     });
     let known = known.filter(|(shop, seat)| {
-        gateway.shops.get(shop).is_some_and(|shop| shop.seats.contains_key(seat))
+        gateway.shops().get(shop).is_some_and(|shop| shop.seats.contains_key(seat))
     });
     known.ok_or_else(|| Refused::new(ErrorCode::Unauthorized, "a seat's token is needed"))
 }

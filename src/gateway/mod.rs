@@ -21,8 +21,8 @@ mod token;
 mod widget;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -72,8 +72,8 @@ pub struct Limits {
 pub struct Gateway {
     /// Bounds.
     pub limits: Limits,
-    /// The shops.
-    pub shops: Shops,
+    /// The shops, as they were last loaded.
+    pub shops: RwLock<Shops>,
     /// The message allowance of each shop.
     pub shop_buckets: BTreeMap<ShopId, Arc<SharedBucket>>,
     /// The owners of conversations.
@@ -99,9 +99,19 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// The shops now.
+    pub fn shops(&self) -> Shops {
+        self.shops.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts new shops in the place of the old ones.
+    pub fn set_shops(&self, shops: Shops) {
+        *self.shops.write().unwrap_or_else(PoisonError::into_inner) = shops;
+    }
+
     /// A shop by its id.
-    pub fn shop(&self, id: &str) -> Option<&Arc<Shop>> {
-        self.shops.get(&ShopId::from(id))
+    pub fn shop(&self, id: &str) -> Option<Arc<Shop>> {
+        self.shops().get(&ShopId::from(id)).cloned()
     }
 
     /// Whether the router takes work: started, not draining, and the journal can write.

@@ -51,7 +51,7 @@ async fn widget_session(
     body: Body,
 ) -> Result<Granted, Refused> {
     let asked: WidgetSession = read(gateway, body).await?;
-    let shop = find_shop(gateway, &asked.shop)?;
+    let shop = &find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
     let (id, verified, visitor, profile) = match &asked.identity {
         Some(identity) => {
@@ -79,7 +79,7 @@ async fn seat_session(
     body: Body,
 ) -> Result<Granted, Refused> {
     let asked: SeatSession = read(gateway, body).await?;
-    let shop = find_shop(gateway, &asked.shop)?;
+    let shop = &find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
     let Ok(_permit) = gateway.password_checks.try_acquire() else {
         let text = "too many sign-ins at once";
@@ -116,7 +116,7 @@ async fn read<T: DeserializeOwned>(gateway: &Gateway, body: Body) -> Result<T, R
         .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
 }
 
-fn find_shop<'a>(gateway: &'a Gateway, id: &str) -> Result<&'a Arc<Shop>, Refused> {
+fn find_shop(gateway: &Gateway, id: &str) -> Result<Arc<Shop>, Refused> {
     gateway.shop(id).ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such shop"))
 }
 

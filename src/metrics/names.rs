@@ -29,6 +29,17 @@ pub enum Counter {
     LeftQueue,
     /// Promises of the scheduler that its audit found broken.
     PromiseBroken,
+    /// Attempts to load the shops anew.
+    ShopsReloaded(ShopsReload),
+}
+
+/// How loading the shops anew went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShopsReload {
+    /// They are in force.
+    Taken,
+    /// They have mistakes: the old ones stay.
+    Refused,
 }
 
 /// Who sent a message.
@@ -178,6 +189,8 @@ impl Counter {
             Self::TakenBack(TakenFrom::ShiftEnded),
             Self::LeftQueue,
             Self::PromiseBroken,
+            Self::ShopsReloaded(ShopsReload::Taken),
+            Self::ShopsReloaded(ShopsReload::Refused),
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -262,6 +275,16 @@ impl Counter {
             ),
             Self::LeftQueue => ("tradewind_schedule_left_queue_total", None),
             Self::PromiseBroken => ("tradewind_schedule_promises_broken_total", None),
+            Self::ShopsReloaded(result) => (
+                "tradewind_config_shops_reloads_total",
+                Some((
+                    "result",
+                    match result {
+                        ShopsReload::Taken => "taken",
+                        ShopsReload::Refused => "refused",
+                    },
+                )),
+            ),
         }
     }
 }

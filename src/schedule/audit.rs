@@ -184,7 +184,7 @@ impl Scheduler {
                 && shop.is_in_ring(lane, ring, seat)
                 && (ring != Ring::Translated || self.may_translate(case.shop, lane, seat))
         };
-        !case.is_barred(seat, self.now) && Ring::ALL.into_iter().any(takes)
+        !case.is_barred(seat, self.now) && lane.rings().any(takes)
     }
 
     fn audit_place(
@@ -211,7 +211,9 @@ mod tests {
     use std::num::NonZeroU8;
 
     use super::*;
-    use crate::domain::{Hours, Language, Rules, SeatId, SeatProfile, ShopId, SkillId};
+    use crate::domain::{
+        Hours, Language, Proficiency, Rules, SeatId, SeatProfile, ShopId, SkillId,
+    };
     use crate::schedule::{Roster, Settings};
 
     #[test]
@@ -220,6 +222,7 @@ mod tests {
             id: SeatId::from(format!("seat-{n}")),
             languages: vec![Language::ENGLISH],
             skills: vec![SkillId::from("orders")],
+            proficiency: Proficiency::default(),
             regions: Vec::new(),
             slots: NonZeroU8::MIN,
             hours: Hours::always(),

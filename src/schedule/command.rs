@@ -42,6 +42,8 @@ pub enum Command {
     /// A conversation needs a seat. For one that waits already, this changes what it waits for
     /// and keeps its place; for one that has an owner it means nothing.
     Arrive(Contact),
+    /// After a restart: a conversation that waited. No full queue turns it away.
+    Rejoin(Contact),
     /// The customer is gone or was answered: out of the queue, a running offer is withdrawn.
     Leave {
         /// Which conversation.

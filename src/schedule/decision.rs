@@ -274,6 +274,11 @@ pub enum Why {
         /// What the seat reads and writes.
         spoken: Option<Language>,
     },
+    /// The seat is in a wider circle of the queue, which has opened by its rule; steps count from 1.
+    Widened {
+        /// Which step.
+        step: u8,
+    },
     /// The seat has the skill.
     Skill(SkillId),
     /// The seat serves the region.
@@ -313,6 +318,7 @@ impl fmt::Display for Why {
             Self::NobodyThere { wanted, instead } => {
                 write!(f, "nobody for {wanted} is there, {instead} instead")
             }
+            Self::Widened { step } => write!(f, "step {step} of the queue is open"),
             Self::KnowsCustomer => f.write_str("the customer spoke to it last"),
             Self::Translated { wanted, spoken: Some(spoken) } => {
                 write!(f, "nobody for {wanted} is free, translated into {spoken}")

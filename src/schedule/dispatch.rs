@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::choice::Rank;
 use super::chosen::FirstWhy;
 use super::decision::{Decision, TicketReason, Why};
-use super::lane::Entry;
+use super::lane::{Entry, Lane};
 use super::offers::Offer;
 use super::rings::Ring;
 use super::scheduler::{Scheduler, Station};
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, Priority, SeatState};
+use crate::domain::{ConversationId, Priority, RegionId, SeatState};
 
 /// How often seats are put in order by what is asked for.
 const REPRICE_INTERVAL: Duration = Duration::from_secs(60);
@@ -77,11 +77,23 @@ impl Scheduler {
         if gives_up_at <= self.now {
             return self.ticket(conversation, TicketReason::WaitedTooLong, None);
         }
-        if is_new && self.shops[shop_no].waiting >= self.settings.waiting_max {
+        if is_new && self.is_full(shop_no, lane_no) {
             return self.ticket(conversation, TicketReason::QueueFull, None);
         }
         self.line_up(conversation, lane_no);
         self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
+    }
+
+    /// Whether a shop, or the queue of a lane, has as many waiting conversations as it may.
+    fn is_full(&self, shop_no: ShopNo, lane_no: LaneNo) -> bool {
+        let shop = &self.shops[shop_no];
+        let skill = &shop.lanes[lane_no].key.skill;
+        let limit = shop.rules.queues.get(skill).and_then(|queue| queue.waiting_max);
+        let lined_up = || {
+            let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
+            lanes.filter(|lane| lane.key.skill == *skill).map(Lane::len).sum::<usize>()
+        };
+        shop.waiting >= self.settings.waiting_max || limit.is_some_and(|limit| lined_up() >= limit)
     }
 
     /// What is asked for has changed: the seats are put in order anew.
@@ -110,6 +122,10 @@ impl Scheduler {
         if lane.place(&claim, now, self.settings.age_bound) < lane.len() {
             // It has moved others back.
             self.mark_untold(shop_no, lane_no);
+        }
+        let shop = &self.shops[shop_no];
+        if shop.has_just_opened(&shop.lanes[lane_no]) {
+            self.lane_opens(shop_no, lane_no);
         }
     }
 
@@ -150,11 +166,14 @@ impl Scheduler {
     }
 
     /// Offers a waiting conversation to the best free seat, if there is one.
-    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) {
-        if let Some((seat, ring)) = self.seat_for(conversation, lane) {
+    /// Gives whether there was one.
+    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) -> bool {
+        let found = self.seat_for(conversation, lane);
+        if let Some((seat, ring)) = found {
             self.leave_station(conversation);
             self.offer(conversation, seat, Found::Seat(ring));
         }
+        found.is_some()
     }
 
     /// The conversation that a free seat should take: what it could take in a language that it
@@ -180,7 +199,11 @@ impl Scheduler {
         let native = native.filter_map(|lane| self.head(shop, lane, Ring::Native, seat_no));
         let fallback = seat.fallback_lanes.iter_common(&shop.waiting_lanes, 0);
         let fallback = fallback.filter_map(|lane| self.head(shop, lane, Ring::Fallback, seat_no));
-        let next = kept.chain(native).chain(fallback).min_by_key(|(rank, ..)| *rank)?;
+        let steps = seat.step_lanes.iter_common(&shop.waiting_lanes, 0);
+        let steps = steps
+            .filter_map(|lane| self.head(shop, lane, shop.lanes[lane].step_of(seat_no)?, seat_no));
+        let all = kept.chain(native).chain(steps).chain(fallback);
+        let next = all.min_by_key(|(rank, ..)| *rank)?;
         Some((next.1, next.2))
     }
 
@@ -226,19 +249,20 @@ impl Scheduler {
         !self.case(conversation).is_barred(seat, self.now)
     }
 
-    /// The last seat of a lane's own language has been gone for long enough: those who wait look
-    /// for a seat of the fallback, in their order.
-    pub(super) fn lane_fallback_opens(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
+    /// A ring of a lane has opened for more than one who waits: they look for a seat, in their
+    /// order, until there is none.
+    pub(super) fn lane_opens(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
         let lane = &self.shops[shop_no].lanes[lane_no];
         let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
         for conversation in order {
-            let shop = &self.shops[shop_no];
-            let lane = &shop.lanes[lane_no];
-            if lane.native_present > 0 || !shop.index.any_free(&lane.fallback_by_price) {
-                return;
+            if !matches!(self.case(conversation).station, Station::Lane(_)) {
+                continue;
             }
-            if matches!(self.case(conversation).station, Station::Lane(_)) {
-                self.offer_if_free(conversation, lane_no);
+            if !self.offer_if_free(conversation, lane_no)
+                // Who is barred from the only free seat does not hold up those behind.
+                && self.case(conversation).barred.is_empty()
+            {
+                return;
             }
         }
     }
@@ -327,11 +351,16 @@ impl Scheduler {
                     Why::NobodySpeaks { wanted, instead }
                 }
             });
-            if found == Found::Known {
-                why.push(Why::KnowsCustomer);
+            match found {
+                Found::Known => why.push(Why::KnowsCustomer),
+                Found::Seat(Ring::Step(no)) | Found::Conversation(Ring::Step(no)) => {
+                    why.push(Why::Widened { step: no as u8 + 1 });
+                }
+                _ => {}
             }
             why.push(Why::Skill(contact.skill.clone()));
-            why.extend(contact.region.clone().map(Why::Region));
+            let serves = |region: &RegionId| shop.index.serves(seat_no, Some(region));
+            why.extend(contact.region.clone().filter(serves).map(Why::Region));
         }
         let (used, slots) = (seat.used() as u8, seat.profile.slots.get());
         why.push(Why::Load { used, slots });

@@ -83,7 +83,7 @@ impl Scheduler {
         let view = |record: &Record| RecordView {
             at: record.at,
             step: record.step.clone(),
-            search: record.search.as_ref().map(|search| search.view(shop)),
+            search: record.search.as_ref().map(|search| search.view()),
         };
         let now = match case {
             None => Standing::Gone,

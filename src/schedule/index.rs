@@ -1,6 +1,6 @@
 //! Which seat: hard filters and load as bitsets, with the seats in the order of their price.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bitset::Bitset;
 use super::prices::{Demand, Price};
@@ -17,6 +17,8 @@ pub struct SeatIndex {
     regions: BTreeMap<RegionId, Bitset>,
     /// Seats that serve every region.
     everywhere: Bitset,
+    /// Regions that only the seats that name them serve.
+    resident: BTreeSet<RegionId>,
     /// `levels[n]`: seats that can take an offer and have `n` slots in use.
     levels: Vec<Level>,
     /// The level that each seat is in, if any.
@@ -26,6 +28,9 @@ pub struct SeatIndex {
     order: Vec<usize>,
     place_of: Vec<usize>,
     idle: Vec<Idle>,
+    /// The number of each seat's last offer among all of them.
+    turn: Vec<u64>,
+    turns: u64,
 }
 
 /// A set of seats as [`SeatIndex::choose`] wants it. Good until prices change.
@@ -75,12 +80,15 @@ impl SeatIndex {
             skills: BTreeMap::new(),
             regions: BTreeMap::new(),
             everywhere: Bitset::with_room(len),
+            resident: BTreeSet::new(),
             levels: Vec::new(),
             level_of: vec![None; len],
             prices: Vec::new(),
             order: Vec::new(),
             place_of: vec![0; len],
             idle: vec![Idle::SinceSignIn(Timestamp::default()); len],
+            turn: vec![0; len],
+            turns: 0,
         };
         seats.iter().enumerate().for_each(|(no, seat)| index.add(no, seat, len));
         index.set_prices(Demand::default().prices(seats.iter()));
@@ -161,10 +169,20 @@ impl SeatIndex {
         self.regions.contains_key(region)
     }
 
+    /// Leaves the customers of some regions to the seats that name the region.
+    pub fn set_resident(&mut self, regions: BTreeSet<RegionId>) {
+        self.resident = regions;
+    }
+
+    /// Whether only seats that name the region serve it.
+    pub fn is_resident(&self, region: &RegionId) -> bool {
+        self.resident.contains(region)
+    }
+
     /// Whether a seat may take customers of the region.
     pub fn serves(&self, seat: usize, region: Option<&RegionId>) -> bool {
         let Some(region) = region else { return true };
-        self.everywhere.contains(seat)
+        (self.everywhere.contains(seat) && !self.is_resident(region))
             || self.regions.get(region).is_some_and(|seats| seats.contains(seat))
     }
 
@@ -218,18 +236,40 @@ impl SeatIndex {
     pub fn skilled(&self, skill: &SkillId, region: Option<&RegionId>) -> Bitset {
         let mut seats = self.skills.get(skill).cloned().unwrap_or_default();
         if let Some(region) = region {
-            let mut there = self.everywhere.clone();
-            if let Some(named) = self.regions.get(region) {
-                there.add_all(named);
-            }
-            seats.keep_only(&there);
+            seats.keep_only(&self.there(region));
         }
         seats
+    }
+
+    /// Seats that serve a region.
+    pub fn there(&self, region: &RegionId) -> Bitset {
+        let mut there = match self.is_resident(region) {
+            true => Bitset::default(),
+            false => self.everywhere.clone(),
+        };
+        if let Some(named) = self.regions.get(region) {
+            there.add_all(named);
+        }
+        there
+    }
+
+    /// Takes over how long a seat of an old index has idled.
+    pub fn take_over(&mut self, seat: usize, old: &Self, old_seat: usize) {
+        self.idle[seat] = old.idle[old_seat];
+        self.turn[seat] = old.turn[old_seat];
+        self.turns = self.turns.max(old.turns);
     }
 
     /// Remembers that a seat was given an offer now: among equals it is the last to get the next.
     pub fn mark_offered(&mut self, seat: usize, now: Timestamp) {
         self.idle[seat] = Idle::SinceOffer(now);
+        self.turns += 1;
+        self.turn[seat] = self.turns;
+    }
+
+    /// When a seat last had an offer, counted in offers; 0 for never.
+    pub fn turn(&self, seat: usize) -> u64 {
+        self.turn[seat]
     }
 
     /// Whether any of a set can take an offer.
@@ -293,5 +333,24 @@ impl SeatIndex {
         best.sort_unstable_by_key(|scored| (scored.score, scored.used, scored.seat));
         best.truncate(count);
         best
+    }
+
+    /// Of the free seats of a set for which `may` holds, the one with the least key of its number
+    /// and the slots it has in use; among equals the one that has idled longest. Looks at every
+    /// free seat of the set, which [`Self::choose`] does not.
+    pub fn choose_least<K: Ord>(
+        &self,
+        seats: &ByPrice,
+        may: impl Fn(usize) -> bool,
+        key: impl Fn(usize, usize) -> K,
+    ) -> Option<usize> {
+        let levels = self.levels.iter().enumerate().filter(|(_, level)| level.len > 0);
+        let free = levels.flat_map(|(used, level)| {
+            seats.0.iter_common(&level.places, 0).map(move |place| (self.order[place], used))
+        });
+        let chosen = free
+            .filter(|(seat, _)| may(*seat))
+            .min_by_key(|(seat, used)| (key(*seat, *used), self.idle[*seat], *seat))?;
+        Some(chosen.0)
     }
 }

@@ -7,7 +7,8 @@ use super::bitset::Bitset;
 use super::choice::{Claim, Rank};
 use super::index::{ByPrice, SeatIndex};
 use super::queues::QueueNo;
-use crate::domain::{ConversationId, Language, Priority, RegionId, SkillId, Timestamp};
+use super::rings::Ring;
+use crate::domain::{ConversationId, Language, Priority, RegionId, Select, SkillId, Timestamp};
 
 /// What tells one lane from another. Bounded by the words of the roster: a language that nobody
 /// speaks is replaced by the fallback, or by none where only translation helps, and regions that
@@ -72,18 +73,35 @@ impl Queue {
     }
 }
 
+/// The seats of one step.
+#[derive(Clone, Debug)]
+pub(super) struct Circle {
+    pub seats: Bitset,
+    pub by_price: ByPrice,
+}
+
 /// The waiting conversations of one key and the seats that can take them.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     pub key: LaneKey,
     /// Whose business hours it has.
     pub queue: QueueNo,
+    /// Seats that have the skill; of these, those that speak the lane's language, and those that
+    /// speak the fallback language.
+    pub able: [u32; 3],
     /// Seats that speak the lane's language.
     pub native: Bitset,
     /// Other seats that speak the shop's fallback language; empty when that is the lane's own.
     pub fallback: Bitset,
     pub native_by_price: ByPrice,
     pub fallback_by_price: ByPrice,
+    /// Those of `native` that have every skill that is preferred; empty where none is.
+    pub preferred_by_price: ByPrice,
+    preferred: Bitset,
+    /// The wider circles of seats of the lane's language, each without those before it.
+    pub steps: Vec<Circle>,
+    /// Which of several free seats is asked.
+    pub select: Select,
     /// The seats that could help out through translation, where the shop allows it.
     pub helpers: Option<usize>,
     /// How many of `native` are at work.
@@ -104,10 +122,15 @@ impl Lane {
         now: Timestamp,
     ) -> Self {
         Self {
+            preferred_by_price: ByPrice::default(),
+            preferred: Bitset::default(),
+            steps: Vec::new(),
+            select: Select::default(),
             native_present: 0,
             native_gone_at: now,
             key,
             queue,
+            able: [0; 3],
             native,
             fallback,
             native_by_price: ByPrice::default(),
@@ -122,6 +145,29 @@ impl Lane {
     pub fn set_order(&mut self, index: &SeatIndex) {
         self.native_by_price = index.by_price(&self.native);
         self.fallback_by_price = index.by_price(&self.fallback);
+        self.preferred_by_price = index.by_price(&self.preferred);
+        for step in &mut self.steps {
+            step.by_price = index.by_price(&step.seats);
+        }
+    }
+
+    /// Sets which of its seats come first, which of them is asked, and the wider circles.
+    pub fn set_rules(&mut self, select: Select, preferred: Bitset, steps: Vec<Bitset>) {
+        self.select = select;
+        self.preferred = preferred;
+        let circle = |seats| Circle { seats, by_price: ByPrice::default() };
+        self.steps = steps.into_iter().map(circle).collect();
+    }
+
+    /// The rings that it has, the narrowest first.
+    pub fn rings(&self) -> impl Iterator<Item = Ring> + use<> {
+        let steps = (0..self.steps.len()).map(Ring::Step);
+        std::iter::once(Ring::Native).chain(steps).chain([Ring::Fallback, Ring::Translated])
+    }
+
+    /// The first of the wider circles that a seat is in.
+    pub fn step_of(&self, seat: usize) -> Option<Ring> {
+        self.steps.iter().position(|step| step.seats.contains(seat)).map(Ring::Step)
     }
 
     /// Seats that work for the lane now: those of its language if one of them is there, else those

@@ -14,7 +14,9 @@
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
 //!   asked alone for two offer times and one that the customer knows for at most 5 s, a slot is
-//!   wrapped up for a stated time, the fallback language opens after a stated wait, and so does
+//!   wrapped up for a stated time, a step of a queue opens by its rule (a step may say none of its
+//!   own end: `longer_than` is open or shut by what waits), the fallback language opens after a
+//!   stated wait, and so does
 //!   translation, which a seat takes only while it keeps some slots free for its own languages.
 //!   A queue that is closed waits for its hours, and a shift takes nothing new in its last minutes.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
@@ -54,6 +56,7 @@ mod presence;
 mod prices;
 mod queues;
 mod records;
+mod reload;
 mod rings;
 mod scheduler;
 mod search;

@@ -70,6 +70,21 @@ impl Offers {
         offer
     }
 
+    /// Writes the new numbers of a shop's seats. A closed offer of a seat that is gone is forgotten.
+    pub fn renumber(&mut self, shop: ShopNo, numbers: &[Option<SeatNo>]) {
+        for offer in self.open.values_mut().filter(|offer| offer.shop == shop) {
+            offer.seat = numbers[offer.seat].expect("a seat that is gone is asked nothing");
+        }
+        self.past.retain(|_, past| {
+            if past.offer.shop != shop {
+                return true;
+            }
+            let number = numbers[past.offer.seat];
+            past.offer.seat = number.unwrap_or(past.offer.seat);
+            number.is_some()
+        });
+    }
+
     /// Start time and a count, in a version 8 layout: the same commands give the same ids.
     fn next_id(&mut self) -> OfferId {
         self.count += 1;

@@ -224,7 +224,7 @@ impl Scheduler {
             let (seat, reason) = (seat_id, TakeBackReason::SeatGone);
             self.decide(Decision::TakenBack { conversation, seat, reason });
             let hops = contact.hops.saturating_add(1);
-            return self.arrive(Contact { hops, ..contact });
+            return self.arrive(Contact { hops, ..contact }, true);
         };
         let owned = Ownership { seat: seat_no, fence, since: self.now, replied };
         self.open_case(shop, contact, Station::Owned(owned));

@@ -92,7 +92,7 @@ impl Scheduler {
         }
     }
 
-    fn withdraw_all(
+    pub(super) fn withdraw_all(
         &mut self,
         shop: ShopNo,
         seat_no: SeatNo,
@@ -135,7 +135,8 @@ impl Scheduler {
         for lane_no in self.shops[shop_no].refresh(seat_no) {
             let lane = &mut self.shops[shop_no].lanes[lane_no];
             lane.native_gone_at = self.now;
-            if !lane.is_empty() && !lane.fallback.is_empty() {
+            let is_wider = !lane.fallback.is_empty() || !lane.steps.is_empty();
+            if is_wider && !lane.is_empty() {
                 self.timers.set(Timer::LaneFallbackOpens(shop_no, lane_no), opens_at);
             }
         }

@@ -42,6 +42,14 @@ impl Demand {
         }
     }
 
+    /// Forgets what no seat has any more.
+    pub fn keep_known<'a>(&mut self, seats: impl Iterator<Item = &'a SeatProfile> + Clone) {
+        let supply = Supply::of(seats);
+        self.languages.retain(|language, _| supply.languages.contains_key(language));
+        self.skills.retain(|skill, _| supply.skills.contains_key(skill));
+        self.regions.retain(|region, _| supply.regions.contains_key(region));
+    }
+
     /// Forgets an eighth, and what is nearly forgotten altogether. Gives whether anything is left.
     pub fn fade(&mut self) -> bool {
         let fade = |count: &mut Count| {
@@ -124,13 +132,14 @@ mod tests {
     use std::num::NonZeroU8;
 
     use super::*;
-    use crate::domain::{ConversationId, Hours, Priority, SeatId, ShopId, Timestamp};
+    use crate::domain::{ConversationId, Hours, Priority, Proficiency, SeatId, ShopId, Timestamp};
 
     fn seat(languages: &[&str], slots: u8) -> SeatProfile {
         SeatProfile {
             id: SeatId::from("seat"),
             languages: languages.iter().map(|code| code.parse().expect("a code")).collect(),
             skills: vec![SkillId::from("orders")],
+            proficiency: Proficiency::default(),
             regions: Vec::new(),
             slots: NonZeroU8::new(slots).expect("not zero"),
             hours: Hours::always(),

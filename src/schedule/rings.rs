@@ -7,14 +7,16 @@ use super::index::{ByPrice, SeatIndex};
 use super::lane::Lane;
 use super::scheduler::{Case, Scheduler, Station};
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
-use crate::domain::{ConversationId, Timestamp};
+use crate::domain::{ConversationId, Select, Step, Timestamp};
 
 /// Which seats of a lane. A wider ring opens later and is asked only when no seat of a narrower
 /// one is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ring {
-    /// Seats that speak the customer's language.
+    /// Seats that speak the customer's language and have all that the queue asks for at first.
     Native,
+    /// A wider circle of seats that speak it, by a rule of the queue.
+    Step(usize),
     /// Seats that speak the shop's fallback language, while nobody of the native ones is there.
     Fallback,
     /// Any seat with the skill, through translation. Such a seat has to have nothing else to do
@@ -23,15 +25,11 @@ pub(super) enum Ring {
 }
 
 impl Ring {
-    /// All of them, the narrowest first.
-    pub const ALL: [Self; 3] = [Self::Native, Self::Fallback, Self::Translated];
-}
-
-impl Ring {
     /// Its name in explanations.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::Step(_) => "step",
             Self::Fallback => "fallback",
             Self::Translated => "translated",
         }
@@ -74,6 +72,7 @@ impl Shop {
         match (ring, lane.helpers) {
             (Ring::Fallback, _) => (&lane.fallback, &lane.fallback_by_price),
             (Ring::Translated, Some(no)) => (&self.helpers[no].seats, &self.helpers[no].by_price),
+            (Ring::Step(no), _) => (&lane.steps[no].seats, &lane.steps[no].by_price),
             (Ring::Native | Ring::Translated, _) => (&lane.native, &lane.native_by_price),
         }
     }
@@ -82,6 +81,7 @@ impl Shop {
     pub fn is_in_ring(&self, lane: &Lane, ring: Ring, seat: SeatNo) -> bool {
         match ring {
             Ring::Native => lane.native.contains(seat),
+            Ring::Step(no) => lane.steps.get(no).is_some_and(|step| step.seats.contains(seat)),
             Ring::Fallback => lane.fallback.contains(seat),
             Ring::Translated => self.helps(lane, seat),
         }
@@ -90,7 +90,39 @@ impl Shop {
     /// Whether a seat could take conversations of a lane through translation, and in no other way.
     pub fn helps(&self, lane: &Lane, seat: SeatNo) -> bool {
         let helpers = lane.helpers.is_some_and(|no| self.helpers[no].seats.contains(seat));
-        helpers && !lane.native.contains(seat)
+        helpers && !lane.native.contains(seat) && lane.step_of(seat).is_none()
+    }
+
+    /// The free seat of a set that is asked next, by the rule of the lane's queue.
+    fn select(&self, lane: &Lane, seats: &ByPrice, passed_over: &[SeatNo]) -> Option<SeatNo> {
+        let may = |seat: SeatNo| !passed_over.contains(&seat);
+        match lane.select {
+            Select::Balanced => self.index.choose(seats, passed_over),
+            Select::RoundRobin => {
+                self.index.choose_least(seats, may, |seat, _| self.index.turn(seat))
+            }
+            Select::LeastLoaded => self.index.choose_least(seats, may, |_, used| used),
+            Select::LongestIdle => self
+                .index
+                .choose_least(seats, may, |seat, used| (used > 0, self.seats[seat].idle_since)),
+        }
+    }
+
+    /// The rule of a step of a lane.
+    fn step(&self, lane: &Lane, no: usize) -> Option<&Step> {
+        self.rules.queues.get(&lane.key.skill)?.steps.get(no)
+    }
+
+    /// Whether a step is open because of what waits in its lane.
+    fn is_pressed_open(&self, lane: &Lane, step: usize) -> bool {
+        let limit = self.step(lane, step).and_then(|step| step.longer_than);
+        limit.is_some_and(|limit| lane.len() > limit)
+    }
+
+    /// Whether one more conversation in a lane has just opened a step.
+    pub fn has_just_opened(&self, lane: &Lane) -> bool {
+        let rules = self.rules.queues.get(&lane.key.skill).into_iter();
+        rules.flat_map(|rules| &rules.steps).any(|s| s.longer_than == Some(lane.len() - 1))
     }
 
     /// Whether a seat that takes one more conversation still keeps the slots free that it must
@@ -113,6 +145,14 @@ impl Scheduler {
     ) -> Option<Timestamp> {
         match ring {
             Ring::Native => Some(arrived_at),
+            Ring::Step(no) => {
+                let rule = shop.step(lane, no)?;
+                let after = rule.after.map(|after| arrived_at + after);
+                let gone = rule.if_nobody_there && lane.native_present == 0;
+                let gone = gone
+                    .then(|| arrived_at.max(lane.native_gone_at) + self.settings.fallback_after);
+                after.into_iter().chain(gone).min()
+            }
             Ring::Fallback => lane.fallback_opens_at(arrived_at, self.settings.fallback_after),
             Ring::Translated => {
                 lane.helpers.and(shop.translation).map(|rule| arrived_at + rule.after)
@@ -127,8 +167,10 @@ impl Scheduler {
         ring: Ring,
         arrived_at: Timestamp,
     ) -> bool {
+        let pressed = matches!(ring, Ring::Step(no) if shop.is_pressed_open(lane, no));
         shop.queues[lane.queue].is_open
-            && self.opens_at(shop, lane, ring, arrived_at).is_some_and(|at| at <= self.now)
+            && (pressed
+                || self.opens_at(shop, lane, ring, arrived_at).is_some_and(|at| at <= self.now))
     }
 
     /// When the next ring opens for one who waits in a lane.
@@ -138,8 +180,7 @@ impl Scheduler {
         lane: &Lane,
         arrived_at: Timestamp,
     ) -> Option<Timestamp> {
-        Ring::ALL
-            .into_iter()
+        lane.rings()
             .filter_map(|ring| self.opens_at(shop, lane, ring, arrived_at))
             .filter(|at| *at > self.now)
             .min()
@@ -181,7 +222,7 @@ impl Scheduler {
         passed_over.extend(case.last_refusal);
         let arrived_at = case.contact.arrived_at;
         let open = |ring: &Ring| self.is_open(shop, lane, *ring, arrived_at);
-        Ring::ALL.into_iter().filter(open).find_map(|ring| {
+        lane.rings().filter(open).find_map(|ring| {
             let seat = self
                 .best_seat(case, lane, ring, &passed_over)
                 .or_else(|| self.best_seat(case, lane, ring, &passed_over[..barred]))?;
@@ -197,9 +238,13 @@ impl Scheduler {
         passed_over: &[SeatNo],
     ) -> Option<SeatNo> {
         let shop = &self.shops[case.shop];
+        let select = |seats: &ByPrice| shop.select(lane, seats, passed_over);
         match ring {
-            Ring::Native => shop.index.choose(&lane.native_by_price, passed_over),
-            Ring::Fallback => shop.index.choose(&lane.fallback_by_price, passed_over),
+            Ring::Native => {
+                select(&lane.preferred_by_price).or_else(|| select(&lane.native_by_price))
+            }
+            Ring::Step(no) => select(&lane.steps[no].by_price),
+            Ring::Fallback => select(&lane.fallback_by_price),
             Ring::Translated => {
                 let helpers = &shop.helpers[lane.helpers?].by_price;
                 shop.index.choose_where(helpers, |seat| {

@@ -155,7 +155,8 @@ impl Scheduler {
     pub fn apply(&mut self, now: Timestamp, command: Command) -> Vec<Decision> {
         self.advance(now);
         match command {
-            Command::Arrive(contact) => self.arrive(contact),
+            Command::Arrive(contact) => self.arrive(contact, false),
+            Command::Rejoin(contact) => self.arrive(contact, true),
             Command::Leave { conversation } | Command::Release { conversation } => {
                 self.remove(conversation);
             }
@@ -232,7 +233,7 @@ impl Scheduler {
                 Timer::BarEnds(conversation) | Timer::RingOpens(conversation) => {
                     self.try_again(conversation);
                 }
-                Timer::LaneFallbackOpens(shop, lane) => self.lane_fallback_opens(shop, lane),
+                Timer::LaneFallbackOpens(shop, lane) => self.lane_opens(shop, lane),
                 Timer::WaitedTooLong(conversation) => {
                     self.leave_station(conversation);
                     self.ticket(conversation, TicketReason::WaitedTooLong, None);
@@ -243,7 +244,9 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn arrive(&mut self, mut contact: Contact) {
+    /// A conversation needs a seat, or another one than before; `admitted` when it has had a place
+    /// already.
+    pub(super) fn arrive(&mut self, mut contact: Contact, admitted: bool) {
         contact.arrived_at = contact.arrived_at.min(self.now);
         let conversation = contact.conversation;
         if let Some(case) = self.cases.get(&conversation) {
@@ -265,7 +268,9 @@ impl Scheduler {
         };
         let first = self.first_seat(shop, &contact);
         self.open_case(shop, contact, Station::Moving);
-        self.case_mut(conversation).first = first;
+        let case = self.case_mut(conversation);
+        case.first = first;
+        case.admitted |= admitted;
         self.place(conversation);
     }
 
@@ -336,11 +341,12 @@ impl Scheduler {
             _ => None,
         };
         self.learn_from_leaving(conversation);
+        let skill = self.case(conversation).contact.skill.clone();
         let freed = self.leave_station(conversation);
         self.cases.remove(&conversation);
         if let Some(owned) = owned {
             self.shops[shop].handling.add(self.now.since(owned.since));
-            self.begin_wrap_up(shop, &owned);
+            self.begin_wrap_up(shop, &owned, &skill);
         }
         if let Some(seat) = freed {
             self.fill(shop, seat);
@@ -387,6 +393,7 @@ impl Scheduler {
             Station::Owned(owned) => {
                 self.shops[shop].seats[owned.seat].owned.remove(&conversation);
                 self.shops[shop].left_behind.remove(&order);
+                self.shops[shop].seats[owned.seat].idle_since = self.now;
                 self.shops[shop].refresh(owned.seat);
                 Some(owned.seat)
             }

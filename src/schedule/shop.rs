@@ -14,8 +14,8 @@ use super::rings::{Helpers, Translation};
 use super::settings::{Roster, Settings};
 use super::shifts::{Order, Shift};
 use crate::domain::{
-    ConversationId, Language, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile, SeatState,
-    ShopId, SkillId, Timestamp,
+    ConversationId, Language, Needs, OfferId, Priority, RegionId, Regions, Rules, SeatId,
+    SeatProfile, SeatState, ShopId, SkillId, Step, Timestamp,
 };
 
 /// Place of a shop in the scheduler.
@@ -49,6 +49,10 @@ pub(super) struct Seat {
     /// Lanes that it serves in their own language, and in the shop's fallback language.
     pub native_lanes: Bitset,
     pub fallback_lanes: Bitset,
+    /// Lanes that it serves in their own language from some step on.
+    pub step_lanes: Bitset,
+    /// When it last had a conversation.
+    pub idle_since: Timestamp,
 }
 
 impl Seat {
@@ -69,6 +73,8 @@ impl Seat {
             unanswered_at: Timestamp::default(),
             native_lanes: Bitset::default(),
             fallback_lanes: Bitset::default(),
+            step_lanes: Bitset::default(),
+            idle_since: Timestamp::default(),
         }
     }
 
@@ -156,7 +162,8 @@ impl Shop {
         let mut names = BTreeSet::new();
         let mut profiles = roster.seats;
         profiles.retain(|seat| names.insert(seat.id.clone()));
-        let (profiles, index) = SeatIndex::build(profiles);
+        let (profiles, mut index) = SeatIndex::build(profiles);
+        index.set_resident(roster.rules.resident.clone());
         let by_name = profiles.iter().enumerate().map(|(no, seat)| (seat.id.clone(), no)).collect();
         let len = profiles.len();
         let (queues, queue_of) = Queue::all(roster.hours);
@@ -207,6 +214,12 @@ impl Shop {
         self.demand.count(contact, self.lanes[lane].key.language);
     }
 
+    /// Goes on counting where an old shop stopped.
+    pub fn take_over_demand(&mut self, old: &mut Self) {
+        self.demand = std::mem::take(&mut old.demand);
+        self.demand.keep_known(self.seats.iter().map(|seat| &seat.profile));
+    }
+
     /// Puts the seats in order by what is asked for now. Gives whether prices may still change
     /// without new conversations.
     pub fn reprice(&mut self) -> bool {
@@ -228,6 +241,7 @@ impl Shop {
         let region = match &contact.region {
             None => LaneRegion::Any,
             Some(region) if self.index.names_region(region) => LaneRegion::Named(region.clone()),
+            Some(region) if self.index.is_resident(region) => return None,
             Some(_) => LaneRegion::Unnamed,
         };
         let language = match self.index.speaks(contact.language) {
@@ -248,18 +262,22 @@ impl Shop {
 
     fn open_lane(&mut self, key: LaneKey, contact: &Contact, now: Timestamp) -> Option<LaneNo> {
         let region = contact.region.as_ref();
-        let native = key.language.map(|spoken| self.index.eligible(spoken, &key.skill, region));
-        let native = native.unwrap_or_default();
+        let rules = self.rules.queues.get(&key.skill).cloned().unwrap_or_default();
+        let native = self.fitting(&key, region, &rules.needs);
+        let steps = self.circles(&key, region, &native, &rules.steps);
         let stand_in = self.fallback.filter(|language| Some(*language) != key.language);
         let helpers = self.helpers_for(&key, region);
-        if native.is_empty() {
+        if native.is_empty() && steps.iter().all(Bitset::is_empty) {
             if let Some(language) = stand_in {
                 return self.lane_for(&Contact { language, ..contact.clone() }, now);
             }
             helpers?;
         }
         let mut fallback = match stand_in {
-            Some(language) => self.index.eligible(language, &key.skill, region),
+            Some(language) => {
+                let key = LaneKey { language: Some(language), ..key.clone() };
+                self.fitting(&key, region, &rules.needs)
+            }
             None => Bitset::default(),
         };
         fallback.take_all(&native);
@@ -271,9 +289,76 @@ impl Shop {
         let mut opened = Lane::new(key, queue, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
         opened.helpers = helpers;
+        let mut preferred = Bitset::default();
+        if !rules.prefers.is_empty() {
+            let has_all = |seat: &SeatNo| {
+                let skills = &self.seats[*seat].profile.skills;
+                rules.prefers.iter().all(|skill| skills.contains(skill))
+            };
+            opened.native.iter().filter(has_all).for_each(|seat| preferred.insert(seat));
+        }
+        steps.iter().flat_map(Bitset::iter).for_each(|no| self.seats[no].step_lanes.insert(lane));
+        opened.set_rules(rules.select, preferred, steps);
+        opened.able = self.able(&opened.key);
         opened.set_order(&self.index);
         self.lanes.push(opened);
         Some(lane)
+    }
+
+    /// How many seats have a lane's skill, and of these how many speak its language and how many the
+    /// fallback.
+    fn able(&self, key: &LaneKey) -> [u32; 3] {
+        let speaking = |language: Option<Language>| match language {
+            Some(language) => self.index.eligible(language, &key.skill, None).len() as u32,
+            None => 0,
+        };
+        let skilled = self.index.skilled(&key.skill, None).len() as u32;
+        [skilled, speaking(key.language), speaking(self.fallback)]
+    }
+
+    /// Seats of a lane's language and skill that have what is asked for.
+    fn fitting(&self, key: &LaneKey, region: Option<&RegionId>, needs: &Needs) -> Bitset {
+        let Some(language) = key.language else { return Bitset::default() };
+        let there = match (&needs.regions, region) {
+            // Where customers are resident, nothing opens their region to others.
+            (_, Some(region)) if self.index.is_resident(region) => Some(self.index.there(region)),
+            (_, None) | (Regions::Any, _) => None,
+            (Regions::Own, Some(region)) => Some(self.index.there(region)),
+            (Regions::Also(others), Some(region)) => {
+                let mut there = self.index.there(region);
+                others.iter().for_each(|other| there.add_all(&self.index.there(other)));
+                Some(there)
+            }
+        };
+        let mut seats = Bitset::default();
+        let able = self.index.eligible(language, &key.skill, None);
+        for no in able.iter().filter(|no| there.as_ref().is_none_or(|seats| seats.contains(*no))) {
+            let profile = &self.seats[no].profile;
+            let fits = profile.level(&key.skill) >= needs.level
+                && profile.fluency(language) >= needs.fluency;
+            if fits {
+                seats.insert(no);
+            }
+        }
+        seats
+    }
+
+    /// The seats of each step, without those of the narrower ones.
+    fn circles(
+        &self,
+        key: &LaneKey,
+        region: Option<&RegionId>,
+        native: &Bitset,
+        steps: &[Step],
+    ) -> Vec<Bitset> {
+        let mut within = native.clone();
+        let circle = |step: &Step| {
+            let mut seats = self.fitting(key, region, &step.needs);
+            seats.take_all(&within);
+            within.add_all(&seats);
+            seats
+        };
+        steps.iter().map(circle).collect()
     }
 
     /// The seats that could help out in a lane; `None` when there is none or the shop does not
@@ -284,7 +369,11 @@ impl Shop {
         if let Some(known) = self.helpers_of.get(&shared) {
             return Some(*known);
         }
-        let seats = self.index.skilled(&key.skill, region);
+        let least = self.rules.queues.get(&key.skill).map_or(1, |rules| rules.needs.level);
+        let mut seats = Bitset::default();
+        let skilled = self.index.skilled(&key.skill, region);
+        let is_able = |no: &SeatNo| self.seats[*no].profile.level(&key.skill) >= least;
+        skilled.iter().filter(is_able).for_each(|no| seats.insert(no));
         if seats.is_empty() {
             return None;
         }
@@ -305,11 +394,14 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Seats that are there for a lane: those of its language, and those who could translate. The
+    /// Seats that are there for a lane: those of its language, by whatever step, and those who
+    /// could translate. The
     /// fallback does not count: it stands in for a colleague who is on shift and not there, while
     /// a customer whose language is off shift is told when it is back.
     pub fn takers<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Bitset> {
-        std::iter::once(&lane.native).chain(lane.helpers.map(|no| &self.helpers[no].seats))
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
+        let steps = lane.steps.iter().map(|step| &step.seats);
+        std::iter::once(&lane.native).chain(steps).chain(helpers)
     }
 
     /// Whether the lane's queue is open and somebody who is there for it on shift, now or by
@@ -367,7 +459,8 @@ impl Shop {
     pub fn waiting_lanes_of(&self, no: SeatNo) -> Vec<LaneNo> {
         let seat = &self.seats[no];
         let native = seat.native_lanes.iter_common(&self.waiting_lanes, 0);
-        let fallback = seat.fallback_lanes.iter_common(&self.waiting_lanes, 0);
+        let steps = seat.step_lanes.iter_common(&self.waiting_lanes, 0);
+        let fallback = seat.fallback_lanes.iter_common(&self.waiting_lanes, 0).chain(steps);
         let translates = self.translation.map(|_| {
             self.waiting_lanes.iter().filter(|lane| {
                 let lane = &self.lanes[*lane];

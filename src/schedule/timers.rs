@@ -30,7 +30,7 @@ pub(super) enum Timer {
     BarEnds(ConversationId),
     /// A wider ring of seats opens for a conversation.
     RingOpens(ConversationId),
-    /// The fallback language opens for those who were in a lane when its last seat left.
+    /// Wider rings open for those who were in a lane when its last seat left.
     LaneFallbackOpens(ShopNo, LaneNo),
     /// A conversation has waited as long as it may.
     WaitedTooLong(ConversationId),

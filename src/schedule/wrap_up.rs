@@ -4,13 +4,14 @@ use super::decision::Decision;
 use super::scheduler::{Ownership, Scheduler};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
+use crate::domain::SkillId;
 
 impl Scheduler {
     /// The conversation of an owner has ended. Whoever has not written has nothing to wrap up.
-    pub(super) fn begin_wrap_up(&mut self, shop_no: ShopNo, owned: &Ownership) {
+    pub(super) fn begin_wrap_up(&mut self, shop_no: ShopNo, owned: &Ownership, skill: &SkillId) {
         let shop = &mut self.shops[shop_no];
         let seat = &mut shop.seats[owned.seat];
-        let lasts = shop.rules.wrap_up;
+        let lasts = shop.rules.wrap_up(skill);
         if lasts.is_zero() || !owned.replied || seat.state.is_none() {
             return;
         }
@@ -38,7 +39,7 @@ impl Scheduler {
         self.timers.clear(Timer::WrapUpEnds(shop_no, seat_no));
     }
 
-    fn set_wrap_up_timer(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
+    pub(super) fn set_wrap_up_timer(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
         let timer = Timer::WrapUpEnds(shop_no, seat_no);
         match self.shops[shop_no].seats[seat_no].wrapping.first() {
             Some(ends_at) => self.timers.set(timer, *ends_at),

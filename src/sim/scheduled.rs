@@ -8,8 +8,8 @@ use super::moment::Moment;
 use super::policy::{Ask, Happening, Policy, Route};
 use super::scenario::{Scenario, SimContact, SimSeat};
 use crate::domain::{
-    ConversationId, Hours, Language, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile,
-    SeatState, ShopId, SkillId,
+    ConversationId, Hours, Language, OfferId, Priority, Proficiency, RegionId, Rules, SeatId,
+    SeatProfile, SeatState, ShopId, SkillId,
 };
 use crate::schedule::{
     Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, Translation, Why,
@@ -80,6 +80,7 @@ impl<'a> Scheduled<'a> {
             id: SeatId::from(seat.id.as_str()),
             languages: seat.languages.iter().map(|language| self.languages[*language]).collect(),
             skills,
+            proficiency: Proficiency::default(),
             regions: seat.regions.iter().map(|region| self.regions[*region].clone()).collect(),
             slots: NonZeroU8::new(seat.slots).unwrap_or(NonZeroU8::MIN),
             hours: seat.hours.clone().unwrap_or_else(Hours::always),

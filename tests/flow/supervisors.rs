@@ -19,7 +19,8 @@ fn a_supervisor_takes_over_and_the_customer_sees_who_answers_now() {
     let ana = world.customer("ana");
     let conversation = world.owned(&ana, &seat);
     world.reply(&seat, conversation, "Hola");
-    (seat.frames(), ana.frames());
+    seat.frames();
+    ana.frames();
 
     world.seat_acts(&wei, conversation, assign("wei"));
 

@@ -6,8 +6,8 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use tradewind::domain::{
-    ConversationId, Hours, OfferId, Priority, RegionId, Rules, SeatId, SeatProfile, SeatState,
-    ShopId, SkillId, Timestamp, WaitReason,
+    ConversationId, Hours, OfferId, Priority, Proficiency, RegionId, Rules, SeatId, SeatProfile,
+    SeatState, ShopId, SkillId, Timestamp, WaitReason,
 };
 use tradewind::schedule::{Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings};
 
@@ -24,6 +24,7 @@ pub fn seat(id: &str, languages: &[&str], skills: &[&str]) -> SeatProfile {
         id: SeatId::from(id),
         languages: languages.iter().map(|code| code.parse().expect("a language")).collect(),
         skills: skills.iter().map(|skill| SkillId::from(*skill)).collect(),
+        proficiency: Proficiency::default(),
         regions: Vec::new(),
         slots: NonZeroU8::MIN,
         hours: Hours::always(),
@@ -49,6 +50,24 @@ impl SeatExt for SeatProfile {
 
     fn hours(mut self, zone: &str, spans: &[&str]) -> Self {
         self.hours = Hours::parse(zone, spans).expect("hours");
+        self
+    }
+}
+
+/// Levels of what a seat does; not named as what [`SeatProfile`] itself has.
+pub trait LevelExt {
+    fn at_level(self, skill: &str, level: u8) -> Self;
+    fn at_fluency(self, language: &str, level: u8) -> Self;
+}
+
+impl LevelExt for SeatProfile {
+    fn at_level(mut self, skill: &str, level: u8) -> Self {
+        self.proficiency.skills.insert(SkillId::from(skill), level);
+        self
+    }
+
+    fn at_fluency(mut self, language: &str, level: u8) -> Self {
+        self.proficiency.languages.insert(language.parse().expect("a language"), level);
         self
     }
 }

@@ -4,7 +4,9 @@
 
 use std::num::NonZeroU8;
 
-use tradewind::domain::{Hours, Language, RegionId, SeatId, SeatProfile, SkillId, Timestamp};
+use tradewind::domain::{
+    Hours, Language, Proficiency, RegionId, SeatId, SeatProfile, SkillId, Timestamp,
+};
 use tradewind::schedule::{ByPrice, Price, SeatIndex};
 
 /// Splitmix64: the same numbers on every machine and with every version of every crate.
@@ -71,6 +73,7 @@ impl Centre {
             id: SeatId::from(format!("seat-{n}")),
             languages: some(random, 3, |r| languages[skewed(r, mix.languages)]),
             skills: some(random, 3, |r| skill(r.below(mix.skills))),
+            proficiency: Proficiency::default(),
             regions: if random.below(4) == 0 {
                 Vec::new()
             } else {

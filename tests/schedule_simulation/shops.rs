@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{Hours, Rules, ShopId, SkillId};
+use tradewind::domain::{
+    Hours, Needs, QueueRules, RegionId, Regions, Rules, Select, ShopId, SkillId, Step,
+};
 use tradewind::schedule::{QueueHours, Roster, Translation};
 
 use super::schedule_common::*;
@@ -42,6 +44,10 @@ impl Random {
     }
 }
 
+fn level(random: &mut Random) -> u8 {
+    1 + random.below(5) as u8
+}
+
 pub fn rosters(random: &mut Random) -> Vec<Roster> {
     (0..3)
         .map(|shop| {
@@ -59,10 +65,13 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
                 let regions =
                     if random.one_in(3) { vec![random.pick(&REGIONS[..2])] } else { vec![] };
                 let spans = if random.one_in(2) { "always" } else { random.pick(&SPANS) };
-                seat(&format!("seat-{n}"), &languages, &skills)
+                let mut seat = seat(&format!("seat-{n}"), &languages, &skills)
                     .slots(1 + random.below(3) as u8)
                     .regions(&regions)
-                    .hours(random.pick(&ZONES), &[spans])
+                    .hours(random.pick(&ZONES), &[spans]);
+                let levels = skills.iter().map(|skill| (SkillId::from(*skill), level(random)));
+                seat.proficiency.skills = levels.collect();
+                seat
             });
             Roster {
                 shop: ShopId::from(format!("shop-{shop}")),
@@ -97,5 +106,35 @@ fn queue_hours(random: &mut Random) -> QueueHours {
 
 /// What a shop may ask for beside the defaults.
 fn busy_rules() -> Rules {
-    Rules { wrap_up: Duration::from_secs(20), ..Rules::default() }
+    let seconds = Duration::from_secs;
+    let needs = |level, regions| Needs { level, fluency: 1, regions };
+    let step = |needs| Step { needs, ..Step::default() };
+    let orders = QueueRules {
+        needs: needs(3, Regions::Own),
+        select: Select::RoundRobin,
+        steps: vec![
+            Step { after: Some(seconds(10)), ..step(needs(1, Regions::Own)) },
+            Step { longer_than: Some(1), ..step(needs(1, Regions::Any)) },
+        ],
+        ..QueueRules::default()
+    };
+    let refunds = QueueRules {
+        prefers: vec!["orders".into()],
+        select: Select::LongestIdle,
+        waiting_max: Some(3),
+        wrap_up: Some(seconds(5)),
+        ..QueueRules::default()
+    };
+    let returns = QueueRules {
+        select: Select::LeastLoaded,
+        steps: vec![Step { if_nobody_there: true, ..step(needs(1, Regions::Any)) }],
+        ..QueueRules::default()
+    };
+    let queues = [("orders", orders), ("refunds", refunds), ("returns", returns)];
+    Rules {
+        wrap_up: seconds(20),
+        resident: [RegionId::from("latam")].into(),
+        queues: queues.map(|(skill, rules)| (SkillId::from(skill), rules)).into(),
+        ..Rules::default()
+    }
 }

@@ -16,6 +16,9 @@ pub struct SeatAccount {
     pub profile: SeatProfile,
     /// What its owner types.
     pub password: Password,
+    /// Whether it may be given conversations. One that may not only looks, and acts as a supervisor
+    /// where it is one.
+    pub replies: bool,
     /// Whether it may assign, take over and close every conversation of the shop.
     pub supervisor: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU8;
 
-use crate::domain::{Hours, Language, SeatId, SeatProfile, SkillId};
+use crate::domain::{Hours, Language, Proficiency, SeatId, SeatProfile, SkillId};
 
 /// Seats of every language of the crew, however rare.
 pub const SEATS_PER_LANGUAGE_MIN: u32 = 3;
@@ -39,6 +39,7 @@ impl Crew {
                 id: SeatId::from(format!("{}{:03}", self.prefix, at + 1)),
                 languages,
                 skills: self.skills.clone(),
+                proficiency: Proficiency::default(),
                 regions: Vec::new(),
                 slots: self.slots,
                 hours: Hours::always(),

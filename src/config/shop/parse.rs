@@ -7,8 +7,8 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash;
 
 use crate::domain::{
-    CustomerId, Hours, Intent, Language, RegionId, SeatId, SeatProfile, Sentiment, ShopId, SkillId,
-    time_zone,
+    CustomerId, Hours, Intent, Language, Proficiency, RegionId, SeatId, SeatProfile, Sentiment,
+    ShopId, SkillId, time_zone,
 };
 
 use super::account::{IdentitySecret, Password, SeatAccount};
@@ -73,7 +73,8 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let regions = regions(root.sections("regions"));
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
-    let rules = routing::rules(root.section("routing"));
+    let known = routing::Known { skills: &skills.all(), regions: &regions };
+    let rules = routing::rules(root.section("routing"), &known);
     let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
     let translation = translation(root.section("translation"));
@@ -165,6 +166,7 @@ fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
             countries: section.texts("countries"),
             locales: section.texts("locales"),
             time_zones: section.texts("time_zones"),
+            resident: section.flag("resident"),
         };
         for code in &region.countries {
             if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -270,11 +272,24 @@ struct Seats<'a> {
     seats: BTreeMap<SeatId, SeatAccount>,
 }
 
+/// What a seat may do beside looking.
+#[derive(Clone, Copy)]
+struct Rights {
+    replies: bool,
+    supervisor: bool,
+}
+
 impl Seats<'_> {
     fn seat(&mut self, mut section: Section<'_>) {
         let id = section.required_text("id", NAME);
         check_name(&section, "id", &id);
-        let languages = section.parsed_list("languages", LANGUAGE);
+        let texts = section.texts("languages");
+        let (names, spoken) = routing::levels(&section, "languages", texts);
+        let parsed = |name: &String| section.parse("languages", name, LANGUAGE);
+        let languages: Vec<Language> = names.iter().filter_map(parsed).collect();
+        let spoken =
+            spoken.into_iter().filter_map(|(name, level)| Some((name.parse().ok()?, level)));
+        let spoken = spoken.collect();
         if languages.is_empty() {
             section.note("languages", "is empty", "at least one language code");
         }
@@ -283,17 +298,20 @@ impl Seats<'_> {
         for id in regions.iter().filter(|id| !self.regions.iter().any(|known| known.id == **id)) {
             section.note("regions", format!("`{id}` is no region"), "ids of [[regions]]");
         }
+        let (skills, able) = self.skills_of(&mut section);
         let profile = SeatProfile {
             id: SeatId::from(id),
             languages,
-            skills: self.skills_of(&mut section),
+            skills,
+            proficiency: Proficiency { skills: able, languages: spoken },
             regions,
             slots: slots(&mut section),
             hours: self.shifts(&mut section),
         };
         let password = self.password(&mut section);
         let supervisor = section.flag("supervisor");
-        self.add(&section, profile, password, supervisor);
+        let replies = !section.has("replies") || section.flag("replies");
+        self.add(&section, profile, password, Rights { replies, supervisor });
         section.finish();
     }
 
@@ -327,12 +345,13 @@ impl Seats<'_> {
             seats: section.whole("seats", 1..=CREW_SEATS_MAX, 1),
             prefix,
             slots: slots(&mut section),
-            skills: self.skills_of(&mut section),
+            skills: self.skills_of(&mut section).0,
             languages: weights.into_iter().collect(),
         };
         if let Some(password) = self.password(&mut section) {
+            let rights = Rights { replies: true, supervisor: false };
             for profile in crew.profiles() {
-                self.add(&section, profile, Some(password.clone()), false);
+                self.add(&section, profile, Some(password.clone()), rights);
             }
         }
         section.finish();
@@ -343,23 +362,28 @@ impl Seats<'_> {
         section: &Section<'_>,
         profile: SeatProfile,
         password: Option<Password>,
-        supervisor: bool,
+        rights: Rights,
     ) {
         let Some(password) = password else { return };
+        let Rights { replies, supervisor } = rights;
         if self.seats.contains_key(&profile.id) {
             section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
         }
-        self.seats.insert(profile.id.clone(), SeatAccount { profile, password, supervisor });
+        self.seats
+            .insert(profile.id.clone(), SeatAccount { profile, password, replies, supervisor });
     }
 
-    /// The skills under `skills`; all of the shop when there is no such key.
-    fn skills_of(&self, section: &mut Section<'_>) -> Vec<SkillId> {
+    /// The skills under `skills`, and the levels of those that say one; all of the shop when there
+    /// is no such key.
+    fn skills_of(&self, section: &mut Section<'_>) -> (Vec<SkillId>, BTreeMap<SkillId, u8>) {
         if !section.has("skills") {
             section.texts("skills");
-            return self.skills.clone();
+            return (self.skills.clone(), BTreeMap::new());
         }
-        let mut skills: Vec<SkillId> =
-            section.texts("skills").into_iter().map(SkillId::from).collect();
+        let texts = section.texts("skills");
+        let (names, levels) = routing::levels(section, "skills", texts);
+        let levels = levels.into_iter().map(|(name, level)| (SkillId::from(name), level)).collect();
+        let mut skills: Vec<SkillId> = names.into_iter().map(SkillId::from).collect();
         for skill in skills.iter().filter(|skill| !self.skills.contains(skill)) {
             let known: Vec<&str> = self.skills.iter().map(SkillId::as_str).collect();
             let accepted =
@@ -368,7 +392,7 @@ impl Seats<'_> {
         }
         skills.sort_unstable();
         skills.dedup();
-        skills
+        (skills, levels)
     }
 
     fn password(&self, section: &mut Section<'_>) -> Option<Password> {

@@ -13,6 +13,8 @@ pub struct Region {
     pub locales: Vec<String>,
     /// IANA time zones; a trailing `/*` stands for all below it.
     pub time_zones: Vec<String>,
+    /// Whether only seats that name the region may see its customers, as some laws ask.
+    pub resident: bool,
 }
 
 /// What speaks for where a customer is, each part empty when it is not known.
@@ -98,6 +100,7 @@ mod tests {
             countries: countries.iter().map(ToString::to_string).collect(),
             locales: locales.iter().map(ToString::to_string).collect(),
             time_zones: zones.iter().map(ToString::to_string).collect(),
+            resident: false,
         };
         vec![
             region("sea", &["TH", "ID"], &["th"], &["Asia/Bangkok"]),

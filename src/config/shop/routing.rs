@@ -1,23 +1,42 @@
 //! Reads the rules by which conversations find their seats.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use crate::domain::Rules;
+use crate::domain::{
+    LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select, SkillId, Step,
+};
 
 use super::parse::SLOTS_MAX;
+use super::region::Region;
 use super::section::Section;
 
 const WRAP_UP_MAX: Duration = Duration::from_secs(30 * 60);
 const STICKY_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
 const SHIFT_LEFT_MAX: Duration = Duration::from_secs(8 * 3_600);
+const STEP_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
+const WAITING_MAX: u32 = 1_000_000;
+const STEPS_MAX: usize = 8;
+const LEVEL: &str = "1 to 5 behind a colon, as in `returns:3`";
+
+/// What the rules may speak of.
+pub(super) struct Known<'a> {
+    pub skills: &'a [SkillId],
+    pub regions: &'a [Region],
+}
 
 /// The rules under `[routing]`.
-pub(super) fn rules(mut section: Section<'_>) -> Rules {
+pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
     let default = Rules::default();
     let mut channels = section.section("slots_of");
     let chat = channels.whole("chat", 1..=SLOTS_MAX, u32::from(default.chat_slots.get()));
     channels.finish();
+    let mut queues = BTreeMap::new();
+    for queue in section.sections("queues") {
+        known.queue(queue, &mut queues);
+    }
+    let resident = known.regions.iter().filter(|region| region.resident);
     let rules = Rules {
         chat_slots: u8::try_from(chat).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN),
         wrap_up: section.length("wrap_up", WRAP_UP_MAX, default.wrap_up),
@@ -27,7 +46,123 @@ pub(super) fn rules(mut section: Section<'_>) -> Rules {
             SHIFT_LEFT_MAX,
             default.sticky_shift_left,
         ),
+        resident: resident.map(|region| region.id.clone()).collect::<BTreeSet<_>>(),
+        queues,
     };
     section.finish();
     rules
+}
+
+impl Known<'_> {
+    fn queue(&self, mut section: Section<'_>, queues: &mut BTreeMap<SkillId, QueueRules>) {
+        let skill = SkillId::from(section.required_text("skill", "a skill of [intents]"));
+        self.check_skill(&section, "skill", &skill);
+        let needs = self.needs(&mut section, &Needs::default());
+        let prefers: Vec<_> = section.texts("prefers").into_iter().map(SkillId::from).collect();
+        prefers.iter().for_each(|skill| self.check_skill(&section, "prefers", skill));
+        let select = select(&mut section);
+        let waiting_max = section.has("waiting_max").then(|| {
+            let most = section.whole("waiting_max", 0..=WAITING_MAX, WAITING_MAX);
+            usize::try_from(most).unwrap_or(usize::MAX)
+        });
+        let wrap_up =
+            section.has("wrap_up").then(|| section.length("wrap_up", WRAP_UP_MAX, Duration::ZERO));
+        let sections = section.sections("steps");
+        if sections.len() > STEPS_MAX {
+            section.note("steps", "are too many", format!("at most {STEPS_MAX}"));
+        }
+        let steps = sections.into_iter().map(|step| self.step(step, &needs)).collect();
+        if queues.contains_key(&skill) {
+            section.note("skill", format!("`{skill}` stands twice"), "a skill of its own");
+        }
+        section.finish();
+        queues.insert(skill, QueueRules { needs, prefers, select, waiting_max, wrap_up, steps });
+    }
+
+    fn step(&self, mut section: Section<'_>, at_first: &Needs) -> Step {
+        let after =
+            section.has("after").then(|| section.length("after", STEP_AFTER_MAX, Duration::ZERO));
+        let longer_than = section.has("longer_than").then(|| {
+            let most = section.whole("longer_than", 0..=WAITING_MAX, WAITING_MAX);
+            usize::try_from(most).unwrap_or(usize::MAX)
+        });
+        let if_nobody_there = section.flag("if_nobody_there");
+        if after.is_none() && longer_than.is_none() && !if_nobody_there {
+            let accepted = "`after`, `longer_than` or `if_nobody_there = true`";
+            section.note("after", "the step never opens", accepted);
+        }
+        let needs = self.needs(&mut section, at_first);
+        section.finish();
+        Step { needs, after, longer_than, if_nobody_there }
+    }
+
+    /// What is asked of a seat; what the section does not say is as in `unless_said`.
+    fn needs(&self, section: &mut Section<'_>, unless_said: &Needs) -> Needs {
+        let level = |section: &mut Section<'_>, key, default: u8| {
+            let level = section.whole(key, 1..=u32::from(LEVEL_MAX), u32::from(default));
+            u8::try_from(level).unwrap_or(default)
+        };
+        let level_needed = level(section, "level", unless_said.level);
+        let fluency = level(section, "fluency", unless_said.fluency);
+        let said = section.has("regions");
+        let texts = section.texts("regions");
+        let regions = match texts.as_slice() {
+            _ if !said => unless_said.regions.clone(),
+            [] => Regions::Own,
+            [any] if any == "any" => Regions::Any,
+            names => {
+                let is_known =
+                    |name: &str| self.regions.iter().any(|region| region.id.as_str() == name);
+                for name in names.iter().filter(|name| !is_known(name)) {
+                    let accepted = "ids of [[regions]], or \"any\" alone";
+                    section.note("regions", format!("`{name}` is no region"), accepted);
+                }
+                Regions::Also(names.iter().map(|name| RegionId::from(name.as_str())).collect())
+            }
+        };
+        Needs { level: level_needed, fluency, regions }
+    }
+
+    fn check_skill(&self, section: &Section<'_>, key: &str, skill: &SkillId) {
+        if !skill.as_str().is_empty() && !self.skills.contains(skill) {
+            let known: Vec<&str> = self.skills.iter().map(SkillId::as_str).collect();
+            let accepted = format!("one of {}", known.join(", "));
+            section.note(key, format!("no intent asks for `{skill}`"), accepted);
+        }
+    }
+}
+
+fn select(section: &mut Section<'_>) -> Select {
+    const ACCEPTED: &str = "balanced, round_robin, least_loaded or longest_idle";
+    match section.text("select").as_deref() {
+        None | Some("balanced") => Select::Balanced,
+        Some("round_robin") => Select::RoundRobin,
+        Some("least_loaded") => Select::LeastLoaded,
+        Some("longest_idle") => Select::LongestIdle,
+        Some(other) => {
+            section.note("select", format!("`{other}` does not fit"), ACCEPTED);
+            Select::Balanced
+        }
+    }
+}
+
+/// Takes the level off the end of each name, such as 3 off `returns:3`. Gives the names, and those
+/// that say a level with it.
+pub(super) fn levels(
+    section: &Section<'_>,
+    key: &str,
+    texts: Vec<String>,
+) -> (Vec<String>, BTreeMap<String, u8>) {
+    let mut levels = BTreeMap::new();
+    let names = texts.into_iter().map(|text| {
+        let Some((name, level)) = text.split_once(':') else { return text };
+        match level.trim().parse::<u8>().ok().filter(|level| (1..=LEVEL_MAX).contains(level)) {
+            Some(level) => {
+                levels.insert(name.to_owned(), level);
+            }
+            None => section.note(key, format!("`{text}` has no such level"), LEVEL),
+        }
+        name.to_owned()
+    });
+    (names.collect(), levels)
 }
