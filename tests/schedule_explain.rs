@@ -83,7 +83,9 @@ fn an_offer_says_what_each_filter_removed_and_what_the_best_seats_scored() {
 fn the_chosen_seat_stands_first_and_its_rivals_follow_by_their_score() {
     let seats = ["ann", "bea", "cy", "dee"].map(|name| seat(name, &["en"], &["orders"]).slots(3));
     let mut centre = Centre::new(seats.into());
-    ["ann", "bea", "cy", "dee"].map(|name| centre.ready(name));
+    for name in ["ann", "bea", "cy", "dee"] {
+        centre.ready(name);
+    }
     centre.arrive_and_accept(contact(1));
 
     centre.arrive(contact(2));
