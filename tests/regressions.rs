@@ -60,6 +60,7 @@ fn cap_never_exceeded_multi_node() {
         shop: shop.id.clone(),
         seats,
         fallback_language: None,
+        hours: tradewind::schedule::QueueHours::default(),
         rules: shop.rules.clone(),
         translation: None,
     };

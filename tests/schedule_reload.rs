@@ -18,7 +18,8 @@ use tradewind::schedule::{
 
 fn roster(seats: Vec<SeatProfile>, rules: Rules) -> Roster {
     let fallback_language = Some("en".parse().expect("a language"));
-    Roster { shop: shop(), seats, fallback_language, rules, translation: None }
+    let hours = tradewind::schedule::QueueHours::default();
+    Roster { shop: shop(), seats, fallback_language, hours, rules, translation: None }
 }
 
 fn reload(centre: &mut Centre, seats: Vec<SeatProfile>, rules: Rules) -> Vec<Decision> {

@@ -10,13 +10,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::domain::{SeatState, ShopId};
+use crate::domain::{ConversationId, SeatState, ShopId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, OfferAnswer};
 use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
 use crate::schedule::{
-    AuditCursor, Command, Decision, RefuseReason, Roster, Scheduler, SeatView, WaitingView,
+    AuditCursor, Command, Decision, Explanation, RefuseReason, Roster, Scheduler, SeatView,
+    WaitingView,
 };
 
 use super::decided::refusal;
@@ -55,6 +56,8 @@ pub enum Dispatch {
         /// What.
         command: Command,
     },
+    /// Somebody asks why a conversation is where it is.
+    Explain(ConversationId, oneshot::Sender<Option<Box<Explanation>>>),
     /// The seats and rules of shops have changed.
     Reload {
         /// What they are now.
@@ -199,6 +202,10 @@ impl Driver {
             Dispatch::SeatClosed { seat, session } => self.closed(&seat, session, caused_at),
             Dispatch::FromSeat { line, frame, command } => {
                 self.wish(line, frame, command, caused_at);
+            }
+            Dispatch::Explain(conversation, reply) => {
+                // Nobody listens any more when the one who asked has left.
+                let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
             }
             Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
             Dispatch::View(shop, reply) => {

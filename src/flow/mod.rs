@@ -22,6 +22,7 @@ mod second_look;
 mod shard;
 mod silence;
 mod step;
+mod summary;
 mod supervisor;
 mod task;
 mod turn;

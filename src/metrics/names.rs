@@ -139,6 +139,8 @@ pub enum TakenFrom {
     Transferred,
     /// A supervisor took it.
     Supervisor,
+    /// Its shift has ended and a colleague was free.
+    ShiftEnded,
 }
 
 /// A histogram; all in seconds.
@@ -230,6 +232,7 @@ impl Counter {
             Self::TakenBack(TakenFrom::Silent),
             Self::TakenBack(TakenFrom::Transferred),
             Self::TakenBack(TakenFrom::Supervisor),
+            Self::TakenBack(TakenFrom::ShiftEnded),
             Self::LeftQueue,
             Self::PromiseBroken,
             Self::ShopsReloaded(ShopsReload::Taken),
@@ -337,6 +340,7 @@ impl Counter {
                         TakenFrom::Silent => "silent",
                         TakenFrom::Transferred => "transferred",
                         TakenFrom::Supervisor => "supervisor",
+                        TakenFrom::ShiftEnded => "shift_ended",
                     },
                 )),
             ),

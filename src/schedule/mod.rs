@@ -4,7 +4,8 @@
 //! seats that come and go, answers to offers, what owners and customers do.
 //!
 //! **Out**: [`Decision`]s as values, in the order in which they must be carried out. A page for
-//! supervisors reads [`Scheduler::queue`] and [`Scheduler::seats`].
+//! supervisors reads [`Scheduler::queue`] and [`Scheduler::seats`], whoever wants to know why reads
+//! [`Scheduler::explain`].
 //!
 //! **Invariants**
 //! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
@@ -17,6 +18,7 @@
 //!   own end: `longer_than` is open or shut by what waits), the fallback language opens after a
 //!   stated wait, and so does
 //!   translation, which a seat takes only while it keeps some slots free for its own languages.
+//!   A queue that is closed waits for its hours, and a shift takes nothing new in its last minutes.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
 //! - The same commands at the same instants give the same decisions, byte for byte.
@@ -24,7 +26,7 @@
 //!
 //! **Bounds**: waiting conversations by `waiting_max` a shop (beyond: a ticket) and
 //! `queue_wait_max`; lanes by the languages, skills and regions of the roster; remembered offers
-//! by a constant. A command costs the logarithm of what waits plus the lanes of one seat; places
+//! by a constant, remembered decisions by `records_max`. A command costs the logarithm of what waits plus the lanes of one seat; places
 //! are told by a rate-limited walk and not by every command.
 //!
 //! How it chooses: a conversation takes, among the seats that pass the filters, the one with the
@@ -43,6 +45,8 @@ mod command;
 mod decision;
 mod dispatch;
 mod expected_wait;
+mod explain;
+mod explain_text;
 mod index;
 mod lane;
 mod offers;
@@ -50,10 +54,14 @@ mod owners;
 mod places;
 mod presence;
 mod prices;
+mod queues;
+mod records;
 mod reload;
 mod rings;
 mod scheduler;
+mod search;
 mod settings;
+mod shifts;
 mod shop;
 mod timers;
 mod views;
@@ -63,9 +71,13 @@ pub use audit::AuditCursor;
 pub use bitset::Bitset;
 pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
+pub use explain::{Explanation, RecordView, Standing};
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
+pub use queues::QueueHours;
+pub use records::Step;
 pub use rings::Translation;
 pub use scheduler::Scheduler;
+pub use search::{FilterView, ScoredView, SearchView};
 pub use settings::{Roster, Settings};
 pub use views::{SeatView, Totals, WaitingView};

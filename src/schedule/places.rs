@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::bitset::Bitset;
 use super::decision::Decision;
 use super::expected_wait;
+use super::records::Step;
+use super::rings::Ring;
 use super::scheduler::{Case, Scheduler, Station};
+use super::shifts::Shift;
 use super::shop::{LaneNo, Seat, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
@@ -62,6 +65,18 @@ impl Scheduler {
         self.tell(conversation, news);
     }
 
+    /// Remembers that a conversation has lined up, and why nobody was found.
+    pub(super) fn remember_wait(&mut self, conversation: ConversationId, lane: LaneNo) {
+        if !self.records.is_on() {
+            return;
+        }
+        let case = self.case(conversation);
+        self.measure_share(case.shop, lane);
+        let News { place, wait_s, reason } = self.news(self.case(conversation));
+        let search = self.search(conversation, (lane, Ring::Native), None);
+        self.remember(conversation, Step::Waits { reason, place, wait_s }, Some(search));
+    }
+
     pub(super) fn tell_offered(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         if !case.told.is_some_and(|told| self.is_recent(told)) {
@@ -81,8 +96,29 @@ impl Scheduler {
             return;
         }
         case.told = Some(Told { at, news });
+        if case.promise.is_none() && matches!(case.station, Station::Lane(_)) {
+            case.promise = news.wait_s.map(|ends| (at, ends));
+        }
         let News { place, wait_s, reason } = news;
-        self.decisions.push(Decision::Waiting { conversation, place, wait_s, reason });
+        self.decide(Decision::Waiting { conversation, place, wait_s, reason });
+    }
+
+    /// Learns from a wait that ends by an offer.
+    pub(super) fn learn_from_offer(&mut self, conversation: ConversationId) {
+        let (now, case) = (self.now, self.case_mut(conversation));
+        let (shop, promise) = (case.shop, case.promise.take());
+        if let Some((at, told)) = promise {
+            self.shops[shop].told_waits.served_after(now.since(at), told);
+        }
+    }
+
+    /// Learns from a wait that ends by the customer's leaving.
+    pub(super) fn learn_from_leaving(&mut self, conversation: ConversationId) {
+        let (now, case) = (self.now, self.case_mut(conversation));
+        let (shop, promise) = (case.shop, case.promise.take());
+        if let Some((at, told)) = promise {
+            self.shops[shop].told_waits.gave_up_after(now.since(at), told);
+        }
     }
 
     /// Places in a lane have changed: they are told together, not sooner than the interval.
@@ -130,6 +166,7 @@ impl Scheduler {
 
         let shop = &self.shops[shop_no];
         let (reason, handling) = (shop.wait_reason(lane_no), shop.handling);
+        let track_record = shop.told_waits;
         let ahead = shop.told_up_to;
         let lane = &shop.lanes[lane_no];
         let in_order = lane.in_order(self.now, self.settings.age_bound);
@@ -142,6 +179,7 @@ impl Scheduler {
                 continue;
             }
             let wait_s = expected_wait::interval(place, share, handling);
+            let wait_s = wait_s.map(|ends| track_record.correct(ends));
             self.tell(conversation, News { place: place as u32, wait_s, reason });
         }
 
@@ -197,9 +235,10 @@ impl Scheduler {
         let place = lane.place(&case.claim(), self.now, self.settings.age_bound);
         let share = lane.slots_share.map(|(_, share)| share);
         let share = share.unwrap_or_else(|| shop.slots_share(lane_no));
+        let wait_s = expected_wait::interval(place, share, shop.handling);
         News {
             place: place as u32,
-            wait_s: expected_wait::interval(place, share, shop.handling),
+            wait_s: wait_s.map(|ends| shop.told_waits.correct(ends)),
             reason: shop.wait_reason(lane_no),
         }
     }
@@ -224,7 +263,7 @@ impl Scheduler {
             .collect()
     }
 
-    fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
+    pub(super) fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
         let News { place, wait_s, reason } = self.news(case);
         let seat = match case.station {
             Station::Offered(offer) => self.offers.get(offer).map(|offer| offer.seat),
@@ -267,7 +306,8 @@ impl Seat {
         SeatView {
             seat: self.profile.id.clone(),
             state: self.state,
-            on_shift: self.on_shift,
+            on_shift: self.shift != Shift::Off,
+            ending: self.shift == Shift::Ending,
             assigned: (self.owned.len() * self.weight()) as u32,
             conversations: self.owned.iter().copied().collect(),
             offered: (self.offers.len() * self.weight()) as u32,
@@ -299,17 +339,17 @@ impl Shop {
     }
 
     /// What the conversations of a lane wait for.
-    fn wait_reason(&self, lane: LaneNo) -> WaitReason {
-        let lane = &self.lanes[lane];
+    fn wait_reason(&self, lane_no: LaneNo) -> WaitReason {
+        let lane = &self.lanes[lane_no];
         let speakers = lane.key.language.and_then(|language| self.index.speakers(language));
-        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
         let on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
-        let wider = lane.steps.iter().map(|step| &step.seats).chain(helpers);
-        if ![&lane.native, &lane.fallback].into_iter().chain(wider).any(on_shift) {
+        let nobody_is_on_shift = !on_shift(&lane.fallback) && !self.takers(lane).any(on_shift);
+        if !self.is_open(lane_no) || nobody_is_on_shift {
             return WaitReason::Hours;
         }
         let fallback_is_busy =
             lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback_by_price);
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
         let could_translate = helpers.is_some_and(|seats| seats.meets(&self.present));
         if lane.native_present > 0 || fallback_is_busy || could_translate {
             WaitReason::Capacity
