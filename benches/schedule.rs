@@ -14,7 +14,9 @@ use tradewind::domain::{
     ConversationId, Hours, Language, Priority, Proficiency, Rules, SeatId, SeatProfile, SeatState,
     ShopId, SkillId, Timestamp,
 };
-use tradewind::schedule::{ByPrice, Command, Contact, Decision, Roster, Scheduler, Settings};
+use tradewind::schedule::{
+    ByPrice, Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings,
+};
 
 const SEATS: usize = 10_000;
 
@@ -136,6 +138,7 @@ impl Round {
             shop: shop.clone(),
             seats: seats.clone(),
             fallback_language: None,
+            hours: QueueHours::default(),
             rules: Rules::default(),
             translation: None,
         };

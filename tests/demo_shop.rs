@@ -285,6 +285,82 @@ fn queues_steps_and_levels_are_read_as_they_are_written() {
 }
 
 #[test]
+fn hours_of_shop_skills_teams_and_seats_are_read_with_their_holidays_and_dates() {
+    let mut files = ShopFiles::demo();
+    let text = files.0.get_mut("shop.toml").expect("the demo shop");
+    *text = text.replace("zone = \"UTC\"\nopen = [\"always\"]", HOURS);
+    let team = "languages = [\"th\", \"en\"]\nteam = \"bangkok\"\n";
+    let own = "languages = [\"th\", \"en\"]\nzone = \"Asia/Bangkok\"\nshifts = [\"always\"]\n";
+    *text = text.replace(own, team);
+    files.0.insert("holidays/ours.toml".to_owned(), "[days]\n2026-05-04 = \"Ours\"\n".to_owned());
+
+    let shop = Shop::from_files(&files).expect("a shop");
+
+    let at = |text: &str| {
+        let instant: jiff::Timestamp = text.parse().expect("an instant");
+        Timestamp::from_millis(u64::try_from(instant.as_millisecond()).expect("after 1970"))
+    };
+    let open = |text: &str| shop.hours.is_open(at(text));
+    // Berlin: an ordinary Monday, Easter Monday, the shop's own day, and Christmas Eve until two.
+    assert!(open("2026-03-30T08:00:00Z") && !open("2026-03-30T17:00:00Z"));
+    assert!(!open("2026-04-06T08:00:00Z") && !open("2026-05-04T08:00:00Z"));
+    assert!(open("2026-12-24T12:59:00Z") && !open("2026-12-24T13:00:00Z"));
+    // Returns have hours of their own, and shorter ones in Ramadan.
+    let returns = &shop.queue_hours[&"returns".into()];
+    assert!(returns.is_open(at("2026-02-16T13:00:00Z")));
+    assert!(!returns.is_open(at("2026-02-18T13:00:00Z")));
+    // A seat without shifts of its own has those of its team.
+    let mai = &shop.seats[&"mai".into()].profile.hours;
+    assert!(mai.is_open(at("2026-04-10T02:00:00Z")) && !mai.is_open(at("2026-04-13T02:00:00Z")));
+}
+
+const HOURS: &str = r#"zone = "Europe/Berlin"
+open = ["Mon-Fri 09:00-18:00"]
+holidays = ["DE", "ours"]
+[[hours.dates]]
+name = "Christmas Eve"
+from = 2026-12-24
+open = ["09:00-14:00"]
+
+[[queues]]
+skill = "returns"
+zone = "Asia/Riyadh"
+open = ["Sun-Thu 09:00-18:00"]
+ramadan = ["Sun-Thu 10:00-15:00"]
+
+[[teams]]
+id = "bangkok"
+zone = "Asia/Bangkok"
+shifts = ["Mon-Fri 08:00-17:00"]
+holidays = ["TH"]
+"#;
+
+#[test]
+fn mistakes_in_hours_are_named() {
+    let mut files = ShopFiles::demo();
+    let text = files.0.get_mut("shop.toml").expect("the demo shop");
+    let wrong = HOURS
+        .replace("\"ours\"", "\"Atlantis\"")
+        .replace("\"Sun-Thu 10:00-15:00\"", "\"Sun-Thu\"")
+        .replace("2026-12-24", "\"2026-02-30\"")
+        .replace("\"returns\"", "\"alchemy\"")
+        .replace("Asia/Bangkok", "Mars/Base");
+    *text = text.replace("zone = \"UTC\"\nopen = [\"always\"]", &wrong);
+
+    let errors = Shop::from_files(&files).expect_err("mistakes").to_string();
+
+    for part in [
+        "hours.holidays: `Atlantis` is not known",
+        "hours.dates[0].from: `\"2026-02-30\"` does not fit",
+        "queues[0].ramadan: `Sun-Thu` is not a span",
+        "queues: no intent asks for `alchemy`",
+        "teams[0].zone: `Mars/Base` is not an IANA time zone",
+    ] {
+        assert!(errors.contains(part), "{part} is not in\n{errors}");
+    }
+}
+
+#[test]
 fn a_plain_password_outside_a_demo_is_a_mistake_that_does_not_show_it() {
     let mut files = ShopFiles::demo();
     let text = files.0.get_mut("shop.toml").expect("the demo shop");

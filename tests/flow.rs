@@ -495,6 +495,45 @@ fn a_transfer_keeps_the_arrival_time_and_tells_both_sides() {
 }
 
 #[test]
+fn at_the_end_of_a_shift_a_colleague_takes_over_with_a_summary() {
+    // It is Wednesday 09:46:40 in UTC.
+    let day = "zone = \"America/Mexico_City\"\nshifts = [\"always\"]\nslots = 3";
+    let ends = "shifts = [\"Wed 08:00-10:15\"]\n\n[[seats]]\nid = \"ines\"\n\
+                demo_password = \"demo\"\nlanguages = [\"es\"]\nslots = 1";
+    let mut world = World::with_shop(day, ends);
+    let lucia = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &lucia);
+    world.reply(&lucia, conversation, "Se lo devuelvo mañana a las 9");
+    let ines = world.seat("ines");
+
+    world.pass(Duration::from_secs(28 * 60 + 19));
+    assert_eq!(kinds(&ines.frames()), Vec::<String>::new(), "a minute too early");
+    world.pass(Duration::from_secs(1));
+
+    assert_eq!(lucia.last("taken_back")["reason"], "shift_ended");
+    let offer = ines.last("offer");
+    assert_eq!(conversation_of(&offer), conversation);
+    let command = Command::Accept {
+        shop: shop(),
+        seat: "ines".into(),
+        offer: text(&offer, "offer").parse().expect("an id"),
+    };
+    world.schedule(command);
+    let accepted = ines.last("accepted");
+    let summary = text(&accepted["notes"][0], "text");
+    for part in [
+        "Language: es.",
+        "Wants: request_refund",
+        "Asked: “quiero mi dinero de vuelta”",
+        "Was told last: “Se lo devuelvo mañana a las 9”",
+        "Was with: lucia.",
+    ] {
+        assert!(summary.contains(part), "{part} is not in:\n{summary}");
+    }
+}
+
+#[test]
 fn a_note_is_seen_by_the_seat_and_makes_no_gap() {
     let mut world = World::new();
     let seat = world.seat("lucia");

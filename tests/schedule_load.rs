@@ -10,7 +10,7 @@ use std::time::Duration;
 use scan::Random;
 use schedule_common::*;
 use tradewind::domain::{ConversationId, Priority, Rules, SeatId, SeatState, Timestamp};
-use tradewind::schedule::{Command, Decision, Roster, Scheduler, Settings};
+use tradewind::schedule::{Command, Decision, QueueHours, Roster, Scheduler, Settings};
 
 const LANGUAGES: [&str; 5] = ["en", "es", "th", "vi", "pt"];
 
@@ -26,6 +26,7 @@ fn twenty_thousand_waiting_conversations_are_told_their_places_at_most_once_an_i
         shop: shop(),
         seats: seats.collect(),
         fallback_language: None,
+        hours: QueueHours::default(),
         rules: Rules::default(),
         translation: None,
     };
@@ -116,6 +117,7 @@ impl Waits {
             shop: shop(),
             seats: rows.collect(),
             fallback_language: None,
+            hours: QueueHours::default(),
             rules: Rules::default(),
             translation: None,
         };

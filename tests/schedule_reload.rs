@@ -13,12 +13,19 @@ use tradewind::domain::{
     Needs, QueueRules, Rules, SeatId, SeatProfile, SeatState, SkillId, Timestamp,
 };
 use tradewind::schedule::{
-    Command, Decision, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
+    Command, Decision, QueueHours, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
 };
 
 fn roster(seats: Vec<SeatProfile>, rules: Rules) -> Roster {
     let fallback_language = Some("en".parse().expect("a language"));
-    Roster { shop: shop(), seats, fallback_language, rules, translation: None }
+    Roster {
+        shop: shop(),
+        seats,
+        fallback_language,
+        rules,
+        translation: None,
+        hours: QueueHours::default(),
+    }
 }
 
 fn reload(centre: &mut Centre, seats: Vec<SeatProfile>, rules: Rules) -> Vec<Decision> {

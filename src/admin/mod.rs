@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::domain::ShopId;
+use crate::domain::{ConversationId, ShopId};
 use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
 
@@ -29,6 +30,7 @@ pub fn router(gateway: Arc<Gateway>, reloads: ShopReloads) -> Router {
         .route("/metrics", get(gateway::metrics))
         .route("/v1/shops", get(list))
         .route("/v1/shops/{shop}/queue", get(queue))
+        .route("/v1/conversations/{conversation}/explanation", get(explanation))
         .with_state(gateway)
         .merge(shops::router(reloads))
 }
@@ -55,4 +57,21 @@ async fn queue(
     gateway.dispatcher.tell(dispatch, Instant::now());
     let (waiting, seats) = view.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok(Json(json!({ "waiting": waiting, "seats": seats })))
+}
+
+/// As JSON, or as text for a client that accepts `text/plain`.
+async fn explanation(
+    State(gateway): State<Arc<Gateway>>,
+    Path(conversation): Path<ConversationId>,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    let (reply, explained) = tokio::sync::oneshot::channel();
+    gateway.dispatcher.tell(Dispatch::Explain(conversation, reply), Instant::now());
+    let explained = explained.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let explained = explained.ok_or(StatusCode::NOT_FOUND)?;
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    Ok(match accepted {
+        Some(kind) if kind.starts_with("text/plain") => explained.to_string().into_response(),
+        _ => Json(&*explained).into_response(),
+    })
 }

@@ -7,7 +7,7 @@ use crate::config::shop::Shop;
 use crate::config::{Config, Durability};
 use crate::flow::Shops;
 use crate::gateway::Limits;
-use crate::schedule::{Roster, Translation};
+use crate::schedule::{QueueHours, Roster, Translation};
 use crate::{admission, dedup, flow, journal, schedule};
 
 /// Frames that are no messages may be ten times as many: pings, typing, receipts.
@@ -76,6 +76,8 @@ pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {
         age_bound: config.schedule.age_bound,
         fallback_after: config.schedule.fallback_after,
         promise: config.schedule.shift_opens_within,
+        shift_drain: config.schedule.shift_drain,
+        records_max: config.schedule.records_max.get(),
         place_update_interval: config.schedule.place_update_interval,
         handling_start: config.schedule.handling_start,
     }
@@ -91,6 +93,7 @@ pub(super) fn rosters(shops: &Shops) -> Vec<Roster> {
             .map(|account| account.profile.clone())
             .collect(),
         fallback_language: shop.fallback_language,
+        hours: QueueHours { shop: shop.hours.clone(), by_skill: shop.queue_hours.clone() },
         rules: shop.rules.clone(),
         translation: shop.translation.map(|seats| Translation {
             after: seats.after,

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
 use crate::config::shop::{Answers, Phrase, Shop};
-use crate::domain::{Language, Timestamp};
+use crate::domain::{Language, Timestamp, time_zone as zone_named};
 
 /// The way to a person, which ends every answer of the machine.
 pub fn person_hint(shop: &Shop, language: Language) -> &str {
@@ -83,7 +81,7 @@ fn answers(shop: &Shop, language: Language) -> (Language, &Answers) {
 fn wall_time(shop: &Shop, answers: &Answers, at: Timestamp, time_zone: &str) -> Option<String> {
     let millis = i64::try_from(at.as_millis()).ok()?;
     let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
-    let zone = TimeZone::get(time_zone).unwrap_or_else(|_| shop.hours.zone().clone());
+    let zone = zone_named(time_zone).unwrap_or_else(|| shop.hours.zone().clone());
     let local = instant.to_zoned(zone);
     let moment = answers.days().moment(local.datetime());
     Some(format!("{moment} ({})", utc_offset(local.offset().seconds())))

@@ -10,6 +10,7 @@ mod classify;
 mod config;
 mod doctor;
 mod evaluate;
+mod explain;
 mod model;
 mod seat;
 mod serve;
@@ -69,6 +70,8 @@ enum Verb {
     Train(train::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
+    /// Explains the decisions about a conversation.
+    Explain(explain::Args),
     /// Simulates a contact centre in virtual time and compares schedulers.
     Simulate(simulate::Args),
 }
@@ -112,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Model(args)) => model::run(&args),
         Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
+        Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Simulate(args)) => simulate::run(&args),
     };
     outcome.unwrap_or_else(|error| {

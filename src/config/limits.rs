@@ -94,6 +94,12 @@ settings! {
         fallback_after: Length = "5s", "0ms"..="1h";
         /// How soon a shift must open for a conversation to wait for it instead of becoming a ticket.
         shift_opens_within: Length = "120s", "0ms"..="24h";
+        /// How long before the end of a shift nothing new comes to its seat: three to four conversations
+        /// of the usual length. At most a quarter of the shift. What is open stays until the end.
+        shift_drain: Length = "15min", "0ms"..="4h";
+        /// Past decisions that are remembered to be explained, some 400 bytes each; the latest 32 of one
+        /// conversation.
+        records_max: Count = "100_000", "1_000"..="10_000_000";
         /// Least time between two tellings of its place to one conversation.
         place_update_interval: Length = "5s", "100ms"..="10min";
         /// Mean handling time that is assumed before any was measured.

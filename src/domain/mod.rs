@@ -18,7 +18,7 @@ mod understanding;
 pub use customer::CustomerValue;
 pub use digits::ascii_digit;
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
-pub use hours::{Hours, HoursError};
+pub use hours::{Hours, HoursError, time_zone};
 pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
 };

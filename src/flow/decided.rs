@@ -9,9 +9,10 @@ use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
 use crate::schedule::{Command, Decision, RefuseReason, TakeBackReason, WithdrawReason};
 
 use super::conversation::{Conversation, HandingOn, Stage, TakenBy};
-use super::fact::Fact;
+use super::fact::{Fact, Noted};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
+use super::summary::Summary;
 use super::turn::{Timing, Turn};
 use super::viewers::deliver;
 
@@ -190,9 +191,10 @@ impl Shard {
             TakeBackReason::Silent => TakenFrom::Silent,
             TakeBackReason::Transferred => TakenFrom::Transferred,
             TakeBackReason::Supervisor => TakenFrom::Supervisor,
+            TakeBackReason::ShiftEnded => TakenFrom::ShiftEnded,
         }));
         let mut contact = owned.contact.clone();
-        contact.hops += u8::from(reason != TakeBackReason::Supervisor && contact.hops < u8::MAX);
+        contact.hops = contact.hops.saturating_add(u8::from(reason.counts_as_hop()));
         contact.only = None;
         self.disown(conversation, seat);
         let mut step = Step::new(conversation, now);
@@ -206,6 +208,11 @@ impl Shard {
             step.event(EventKind::Transferred { to });
             // The old owner sees the end of its part before it stops being a viewer.
             self.pass_on_events(step.conversation, turn);
+        }
+        let has_room = step.conversation.notes.len() < self.settings.messages_per_conversation_max;
+        if reason == TakeBackReason::ShiftEnded && has_room {
+            let text = Summary::of(step.conversation).to_string().into();
+            step.fact(Fact::Noted(Noted { at: now, seat: seat.clone(), text }));
         }
         step.fact(Fact::Waits(contact));
         step.finish(turn);

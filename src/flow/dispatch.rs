@@ -10,13 +10,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::domain::{SeatState, ShopId};
+use crate::domain::{ConversationId, SeatState, ShopId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, OfferAnswer};
 use crate::protocol::{CloseCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
 use crate::schedule::{
-    AuditCursor, Command, Decision, RefuseReason, Roster, Scheduler, SeatView, WaitingView,
+    AuditCursor, Command, Decision, Explanation, RefuseReason, Roster, Scheduler, SeatView,
+    WaitingView,
 };
 
 use super::decided::refusal;
@@ -62,6 +63,8 @@ pub enum Dispatch {
         /// Seats that are no longer there: their sockets are closed.
         gone: Vec<SeatRef>,
     },
+    /// Somebody asks why a conversation is where it is.
+    Explain(ConversationId, oneshot::Sender<Option<Box<Explanation>>>),
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
 }
@@ -201,6 +204,10 @@ impl Driver {
                 self.wish(line, frame, command, caused_at);
             }
             Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
+            Dispatch::Explain(conversation, reply) => {
+                // Nobody listens any more when the one who asked has left.
+                let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
+            }
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
                 // Nobody listens any more when the page was closed meanwhile.

@@ -21,6 +21,7 @@ mod seat;
 mod shard;
 mod silence;
 mod step;
+mod summary;
 mod supervisor;
 mod task;
 mod turn;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
+use crate::domain::{ConversationId, SeatId, ShopId};
 use crate::flow::Dispatch;
 use crate::protocol::ErrorCode;
+use crate::schedule::Explanation;
 
 use super::problem::Refused;
 use super::token::Holder;
@@ -25,6 +27,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/widget", get(handshake::widget))
         .route("/v1/seat", get(handshake::seat))
         .route("/v1/seat/queue", get(queue))
+        .route("/v1/seat/conversations/{conversation}/explanation", get(explanation))
         .route("/v1/demo", get(demo))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -62,18 +65,10 @@ async fn queue(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refused> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
-    let refused = || Refused::new(ErrorCode::Unauthorized, "a seat's token is needed");
-    let (shop, seat) = match token.map(|token| (token.shop, token.holder)) {
-        Some((shop, Holder::Seat(seat))) => (shop, seat),
-        _ => return Err(refused()),
-    };
+    let (shop, seat) = signed_in(&gateway, &headers)?;
     let shops = gateway.shops();
     let account = shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
-    let is_supervisor = account.ok_or_else(refused)?.supervisor;
+    let is_supervisor = account.is_some_and(|account| account.supervisor);
     let (reply, view) = tokio::sync::oneshot::channel();
     gateway.dispatcher.tell(Dispatch::View(shop, reply), std::time::Instant::now());
     let (waiting, seats) =
@@ -83,4 +78,39 @@ async fn queue(
         seats.iter_mut().for_each(|seat| seat.conversations.clear());
     }
     Ok(Json(json!({ "waiting": waiting, "seats": seats })))
+}
+
+/// Why a conversation of the seat's shop is where it is.
+async fn explanation(
+    State(gateway): State<Arc<Gateway>>,
+    Path(conversation): Path<ConversationId>,
+    headers: HeaderMap,
+) -> Result<Json<Explanation>, Refused> {
+    let (shop, _) = signed_in(&gateway, &headers)?;
+    let (reply, explained) = tokio::sync::oneshot::channel();
+    let dispatch = Dispatch::Explain(conversation, reply);
+    gateway.dispatcher.tell(dispatch, std::time::Instant::now());
+    let explained = explained
+        .await
+        .map_err(|_| Refused::new(ErrorCode::Unavailable, "the router is stopping"))?;
+    // One of another shop looks like none.
+    let own = explained.filter(|explained| explained.shop == shop);
+    let own = own.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such conversation"))?;
+    Ok(Json(*own))
+}
+
+/// The seat whose token a request carries, and its shop.
+fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<(ShopId, SeatId), Refused> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
+    let known = token.and_then(|token| match token.holder {
+        Holder::Seat(seat) => Some((token.shop, seat)),
+        _ => None,
+    });
+    let known = known.filter(|(shop, seat)| {
+        gateway.shops().get(shop).is_some_and(|shop| shop.seats.contains_key(seat))
+    });
+    known.ok_or_else(|| Refused::new(ErrorCode::Unauthorized, "a seat's token is needed"))
 }

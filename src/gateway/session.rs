@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use crate::config::shop::{Evidence, Password, Shop};
-use crate::domain::{CustomerId, Language, RegionId, SeatId};
+use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 use crate::protocol::session::{CustomerProfile, Granted, Identity, SeatSession, WidgetSession};
@@ -204,7 +204,7 @@ fn whereabouts(
 }
 
 fn is_time_zone(name: &str) -> bool {
-    jiff::tz::TimeZone::get(name).is_ok()
+    time_zone(name).is_some()
 }
 
 fn grant(gateway: &Gateway, shop: &Shop, origin: Option<String>, holder: Holder) -> Granted {

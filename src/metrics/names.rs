@@ -109,6 +109,8 @@ pub enum TakenFrom {
     Transferred,
     /// A supervisor took it.
     Supervisor,
+    /// Its shift has ended and a colleague was free.
+    ShiftEnded,
 }
 
 /// A histogram; all in seconds.
@@ -184,6 +186,7 @@ impl Counter {
             Self::TakenBack(TakenFrom::Silent),
             Self::TakenBack(TakenFrom::Transferred),
             Self::TakenBack(TakenFrom::Supervisor),
+            Self::TakenBack(TakenFrom::ShiftEnded),
             Self::LeftQueue,
             Self::PromiseBroken,
             Self::ShopsReloaded(ShopsReload::Taken),
@@ -266,6 +269,7 @@ impl Counter {
                         TakenFrom::Silent => "silent",
                         TakenFrom::Transferred => "transferred",
                         TakenFrom::Supervisor => "supervisor",
+                        TakenFrom::ShiftEnded => "shift_ended",
                     },
                 )),
             ),

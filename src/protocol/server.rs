@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::ErrorCode;
 use crate::domain::{
     By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, SeatState,
-    Sender, Sentiment, Timestamp, TransferTarget, WaitReason,
+    Sender, Sentiment, Timestamp, TransferTarget, WaitReason, time_zone,
 };
 
 /// A conversation that the server holds, as `welcome` lists it.
@@ -209,7 +209,7 @@ impl<'a> EventFrame<'a> {
 /// `at` in the wall time of an IANA zone, such as `2026-11-23 09:00 +07:00`.
 pub fn local_time(at: Timestamp, zone: &str) -> Option<String> {
     let instant = jiff::Timestamp::from_millisecond(i64::try_from(at.as_millis()).ok()?).ok()?;
-    Some(instant.in_tz(zone).ok()?.strftime("%Y-%m-%d %H:%M %:z").to_string())
+    Some(instant.to_zoned(time_zone(zone)?).strftime("%Y-%m-%d %H:%M %:z").to_string())
 }
 
 /// The frame as one line of JSON.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::lane::Lane;
 use super::rings::Ring;
 use super::scheduler::{Case, Scheduler, Station};
+use super::shifts::{Order, Shift};
 use super::shop::{LaneNo, SeatNo, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, SeatState};
@@ -88,13 +89,24 @@ impl Scheduler {
         if seat.used() > seat.slots() && !seat.offers.is_empty() {
             broken.push(format!("{name} has {} of {} slots used", seat.used(), seat.slots()));
         }
-        let free = seat.on_shift && seat.state == Some(SeatState::Ready) && seat.fits(seat.used());
+        let free = seat.shift == Shift::On
+            && seat.state == Some(SeatState::Ready)
+            && seat.fits(seat.used());
         if free != shop.index.is_free(seat_no) {
             broken.push(format!("{name} is indexed as free although it is not, or not as free"));
         }
         let wrap_up = Timer::WrapUpEnds(shop_no, seat_no);
         if seat.wrapping.is_empty() == self.timers.is_set(wrap_up) {
             broken.push(format!("{name} wraps up for ever, or a timer runs for nothing"));
+        }
+        let owned = |owner: SeatNo, (.., conversation): &Order| {
+            let owner = &shop.seats[owner];
+            owner.shift == Shift::Off && owner.owned.contains(conversation)
+        };
+        for (order, (_, owner)) in &shop.left_behind {
+            if *owner == seat_no && !owned(*owner, order) {
+                broken.push(format!("{name} has not left {} behind", order.2));
+            }
         }
         for conversation in &seat.owned {
             let owns =
@@ -134,6 +146,14 @@ impl Scheduler {
         let present = lane.native.iter_common(&shop.present, 0).count();
         if present != lane.native_present {
             broken.push(format!("a lane counts {} of {present} seats", lane.native_present));
+        }
+        let colleague = || lane.native.iter().find(|seat| shop.index.is_free(*seat));
+        if shop.is_open(lane_no)
+            && let Some((.., conversation)) = shop.left_behind_in(lane_no)
+            && let Some(seat) = colleague()
+        {
+            let name = &shop.seats[seat].profile.id;
+            broken.push(format!("{name} idles while {conversation} was left behind"));
         }
         if lane.is_empty() == shop.waiting_lanes.contains(lane_no) {
             broken.push("a lane is marked as waiting and empty, or not".to_owned());
@@ -211,6 +231,7 @@ mod tests {
             shop: ShopId::from(shop),
             seats: (0..7).map(seat).collect(),
             fallback_language: None,
+            hours: crate::schedule::QueueHours::default(),
             rules: Rules::default(),
             translation: None,
         };

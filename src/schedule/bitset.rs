@@ -75,6 +75,12 @@ impl Bitset {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
     }
 
+    /// How many numbers both have in common.
+    pub fn common_len(&self, other: &Self) -> usize {
+        let both = self.words.iter().zip(&other.words).map(|(a, b)| a & b);
+        both.map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The lowest number from `from` on that is in both.
     ///
     /// This is the inner loop of every match. Most words have nothing in common, so they are

@@ -85,10 +85,11 @@ impl Scheduler {
             FirstWhy::Known => {
                 let needs = shop.rules.queues.get(&contact.skill).map(|queue| &queue.needs);
                 let needs = needs.cloned().unwrap_or_default();
-                let stays_until = seat.profile.hours.span_end(self.now);
+                let stays_until = seat.profile.hours.open_until(self.now);
                 let leaves_at = self.now + shop.rules.sticky_shift_left;
                 // A seat that is full of conversations may stay so for long: nobody waits for it.
-                seat.has_room_but_for_wrap_up()
+                shop.is_open_for(&contact.skill)
+                    && seat.has_room_but_for_wrap_up()
                     && stays_until.is_some_and(|end| end >= leaves_at)
                     && seat.profile.fluency(contact.language) >= needs.fluency
                     && seat.profile.level(&contact.skill) >= needs.level

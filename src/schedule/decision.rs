@@ -166,8 +166,18 @@ pub enum TakeBackReason {
     Silent,
     /// The seat handed it on.
     Transferred,
+    /// The seat's shift has ended and a colleague is free.
+    ShiftEnded,
     /// A supervisor gave it to another seat.
     Supervisor,
+}
+
+impl TakeBackReason {
+    /// Whether the move is one of those that are bounded: what a supervisor or the end of a shift
+    /// moves is nobody's failing.
+    pub const fn counts_as_hop(self) -> bool {
+        !matches!(self, Self::Supervisor | Self::ShiftEnded)
+    }
 }
 
 /// Why a command was refused.
@@ -215,6 +225,7 @@ wire_names! {
         SeatGone => "seat_gone",
         Silent => "silent",
         Transferred => "transferred",
+        ShiftEnded => "shift_ended",
         Supervisor => "supervisor",
     }
     RefuseReason {

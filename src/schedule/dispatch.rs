@@ -29,6 +29,16 @@ pub(super) enum Found {
     Conversation(Ring),
 }
 
+impl Found {
+    fn ring(self) -> Option<Ring> {
+        match self {
+            Self::Chosen => None,
+            Self::Known => Some(Ring::Native),
+            Self::Seat(ring) | Self::Conversation(ring) => Some(ring),
+        }
+    }
+}
+
 impl From<FirstWhy> for Found {
     fn from(why: FirstWhy) -> Self {
         match why {
@@ -105,6 +115,7 @@ impl Scheduler {
         shop.waiting_lanes.insert(lane_no);
         shop.lanes[lane_no].insert(priority, entry);
         self.wake_up_later(conversation, lane_no);
+        self.remember_wait(conversation, lane_no);
         self.tell_place(conversation);
         let lane = &self.shops[shop_no].lanes[lane_no];
         let claim = entry.claim(priority);
@@ -122,10 +133,7 @@ impl Scheduler {
     pub(super) fn try_again(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         let Station::Lane(lane_no) = case.station else { return };
-        if let Some((seat, ring)) = self.seat_for(conversation, lane_no) {
-            self.leave_station(conversation);
-            return self.offer(conversation, seat, Found::Seat(ring));
-        }
+        self.offer_if_free(conversation, lane_no);
         if matches!(self.case(conversation).station, Station::Lane(_)) {
             self.wake_up_later(conversation, lane_no);
         }
@@ -150,9 +158,18 @@ impl Scheduler {
     /// Gives a seat all that it has room for.
     pub(super) fn fill(&mut self, shop: ShopNo, seat: SeatNo) {
         while self.shops[shop].index.is_free(seat) {
-            let Some((conversation, found)) = self.next_for(shop, seat) else { return };
+            let Some((conversation, found)) = self.next_for(shop, seat) else { break };
             self.leave_station(conversation);
             self.offer(conversation, seat, found);
+        }
+        self.relieve(shop, seat);
+    }
+
+    /// Offers a waiting conversation to the best free seat, if there is one.
+    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) {
+        if let Some((seat, ring)) = self.seat_for(conversation, lane) {
+            self.leave_station(conversation);
+            self.offer(conversation, seat, Found::Seat(ring));
         }
     }
 
@@ -266,6 +283,8 @@ impl Scheduler {
     /// Asks a free seat to take a conversation that has left its place.
     pub(super) fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
         let why = self.reasons(conversation, seat_no, found);
+        let ring = found.ring();
+        let search = self.search_that_found(conversation, seat_no, ring);
         let case = self.case(conversation);
         let shop_no = case.shop;
         let (waiting_ms, deadline) = (
@@ -280,11 +299,7 @@ impl Scheduler {
             conversation,
             shop: shop_no,
             seat: seat_no,
-            ring: match found {
-                Found::Chosen => None,
-                Found::Known => Some(Ring::Native),
-                Found::Seat(ring) | Found::Conversation(ring) => Some(ring),
-            },
+            ring,
             made_at: self.now,
         });
         let case = self.case_mut(conversation);
@@ -296,7 +311,7 @@ impl Scheduler {
         shop.seats[seat_no].offers.insert(offer);
         shop.index.mark_offered(seat_no, self.now);
         shop.refresh(seat_no);
-        self.decisions.push(Decision::Offered {
+        let decision = Decision::Offered {
             offer,
             conversation,
             shop: shop.id.clone(),
@@ -305,7 +320,8 @@ impl Scheduler {
             waiting_ms,
             deadline,
             why,
-        });
+        };
+        self.decide_after(search, decision);
         self.tell_offered(conversation);
     }
 

@@ -44,6 +44,19 @@ enum Idle {
     SinceOffer(Timestamp),
 }
 
+/// A seat and what speaks for it: the lowest score goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// Which seat, by number.
+    pub seat: usize,
+    /// Slots in use.
+    pub used: u8,
+    /// What its abilities are worth elsewhere.
+    pub price: Price,
+    /// 0.4 × slots in use + 0.6 × price, in ten-thousandths.
+    pub score: u64,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Level {
     /// By place in the order of prices.
@@ -313,5 +326,31 @@ impl SeatIndex {
             .filter(|(seat, _)| may(*seat))
             .min_by_key(|(seat, used)| (key(*seat, *used), self.idle[*seat], *seat))?;
         Some(chosen.0)
+    }
+
+    /// How many of a set can take an offer.
+    pub fn count_free(&self, seats: &ByPrice) -> usize {
+        let levels = self.levels.iter().filter(|level| level.len > 0);
+        levels.map(|level| level.places.common_len(&seats.0)).sum()
+    }
+
+    /// A seat with its score at so many slots in use.
+    pub fn scored(&self, seat: usize, used: u8) -> Scored {
+        let price = self.prices[seat];
+        let score = LOAD_WEIGHT * u64::from(used) + PRICE_WEIGHT * price;
+        Scored { seat, used, price, score }
+    }
+
+    /// The free seats of a set for which `may` holds that score best, at most `count`.
+    pub fn best(&self, seats: &ByPrice, count: usize, may: impl Fn(usize) -> bool) -> Vec<Scored> {
+        let mut best = Vec::with_capacity(count * self.levels.len());
+        for (used, level) in self.levels.iter().enumerate().filter(|(_, level)| level.len > 0) {
+            let places = seats.0.iter_common(&level.places, 0).map(|place| self.order[place]);
+            let of_level = places.filter(|seat| may(*seat)).take(count);
+            best.extend(of_level.map(|seat| self.scored(seat, used as u8)));
+        }
+        best.sort_unstable_by_key(|scored| (scored.score, scored.used, scored.seat));
+        best.truncate(count);
+        best
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::bitset::Bitset;
 use super::choice::{Claim, Rank};
 use super::index::{ByPrice, SeatIndex};
+use super::queues::QueueNo;
 use super::rings::Ring;
 use crate::domain::{ConversationId, Language, Priority, RegionId, Select, SkillId, Timestamp};
 
@@ -83,6 +84,8 @@ pub(super) struct Circle {
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     pub key: LaneKey,
+    /// Whose business hours it has.
+    pub queue: QueueNo,
     /// Seats that speak the lane's language.
     pub native: Bitset,
     /// Other seats that speak the shop's fallback language; empty when that is the lane's own.
@@ -108,7 +111,13 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub fn new(key: LaneKey, native: Bitset, fallback: Bitset, now: Timestamp) -> Self {
+    pub fn new(
+        key: LaneKey,
+        queue: QueueNo,
+        native: Bitset,
+        fallback: Bitset,
+        now: Timestamp,
+    ) -> Self {
         Self {
             preferred_by_price: ByPrice::default(),
             preferred: Bitset::default(),
@@ -117,6 +126,7 @@ impl Lane {
             native_present: 0,
             native_gone_at: now,
             key,
+            queue,
             native,
             fallback,
             native_by_price: ByPrice::default(),
@@ -241,7 +251,7 @@ mod tests {
             region: LaneRegion::Any,
         };
         let (nobody, start) = (Bitset::default(), Timestamp::default());
-        let mut lane = Lane::new(key, nobody.clone(), nobody, start);
+        let mut lane = Lane::new(key, 0, nobody.clone(), nobody, start);
         for (seq, (priority, arrived_s)) in waiting.iter().enumerate() {
             lane.insert(*priority, entry(seq as u64, *arrived_s));
         }

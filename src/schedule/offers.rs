@@ -145,7 +145,7 @@ impl Scheduler {
         if seat.unanswered >= self.settings.unanswered_max && seat.state == Some(SeatState::Ready) {
             let (shop_id, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat_no));
             let state = SeatState::Away;
-            self.decisions.push(Decision::SeatState { shop: shop_id, seat: seat_id, state });
+            self.decide(Decision::SeatState { shop: shop_id, seat: seat_id, state });
             let freed = self.change_state(shop, seat_no, state);
             self.place_in_order(std::iter::once(conversation).chain(freed));
         } else {
@@ -187,13 +187,7 @@ impl Scheduler {
             *self.offers.get(id).expect("only an open offer is withdrawn");
         self.close_offer(id);
         let (shop, seat_id) = (self.shops[shop].id.clone(), self.seat_id(shop, seat));
-        self.decisions.push(Decision::Withdrawn {
-            offer: id,
-            conversation,
-            shop,
-            seat: seat_id,
-            reason,
-        });
+        self.decide(Decision::Withdrawn { offer: id, conversation, shop, seat: seat_id, reason });
         seat
     }
 

@@ -34,7 +34,7 @@ impl Scheduler {
         // The customer still waits for the first word of this owner.
         let silent_at = self.now + self.settings.owner_silence;
         self.timers.set(Timer::OwnerSilent(conversation), silent_at);
-        self.decisions.push(Decision::Assigned { offer, conversation, shop, seat, fence });
+        self.decide(Decision::Assigned { offer, conversation, shop, seat, fence });
     }
 
     /// A supervisor gives a conversation to a seat. It is no move that the conversation is to
@@ -51,7 +51,7 @@ impl Scheduler {
             left = self.leave_station(conversation);
             if let Some(seat) = left.filter(|_| was_owned) {
                 let (seat, reason) = (self.seat_id(shop, seat), TakeBackReason::Supervisor);
-                self.decisions.push(Decision::TakenBack { conversation, seat, reason });
+                self.decide(Decision::TakenBack { conversation, seat, reason });
             }
         } else {
             self.open_case(shop, contact, Station::Moving);
@@ -132,7 +132,7 @@ impl Scheduler {
         if hops < self.settings.hops_max {
             self.take_back(conversation, TakeBackReason::Silent);
         } else {
-            self.decisions.push(Decision::Escalated { conversation, hops });
+            self.decide(Decision::Escalated { conversation, hops });
         }
     }
 
@@ -142,7 +142,8 @@ impl Scheduler {
         let seat_no = freed.expect("only an owned conversation is taken back");
         let (now, pause) = (self.now, self.settings.same_seat_pause);
         let case = self.case_mut(conversation);
-        case.contact.hops = case.contact.hops.saturating_add(1);
+        let hop = u8::from(reason.counts_as_hop());
+        case.contact.hops = case.contact.hops.saturating_add(hop);
         case.waits_since = now;
         if reason == TakeBackReason::SeatGone {
             // Not its fault: it may have it back as soon as it is there again.
@@ -152,9 +153,9 @@ impl Scheduler {
         }
         let (shop, hops) = (case.shop, case.contact.hops);
         let seat = self.seat_id(shop, seat_no);
-        self.decisions.push(Decision::TakenBack { conversation, seat, reason });
-        if hops > self.settings.hops_max {
-            self.decisions.push(Decision::Escalated { conversation, hops });
+        self.decide(Decision::TakenBack { conversation, seat, reason });
+        if reason.counts_as_hop() && hops > self.settings.hops_max {
+            self.decide(Decision::Escalated { conversation, hops });
         }
         self.place(conversation);
         self.fill(shop, seat_no);
@@ -221,7 +222,7 @@ impl Scheduler {
         let Some((shop, seat_no)) = self.seat_numbers(&contact.shop, &seat_id) else {
             // The seat is no longer in the roster.
             let (seat, reason) = (seat_id, TakeBackReason::SeatGone);
-            self.decisions.push(Decision::TakenBack { conversation, seat, reason });
+            self.decide(Decision::TakenBack { conversation, seat, reason });
             let hops = contact.hops.saturating_add(1);
             return self.arrive(Contact { hops, ..contact }, true);
         };
@@ -239,5 +240,6 @@ impl Scheduler {
             let silent_at = self.now + self.settings.owner_silence;
             self.timers.set(Timer::OwnerSilent(conversation), silent_at);
         }
+        self.leave_behind(conversation);
     }
 }

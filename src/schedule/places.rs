@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::bitset::Bitset;
 use super::decision::Decision;
 use super::expected_wait;
+use super::records::Step;
+use super::rings::Ring;
 use super::scheduler::{Case, Scheduler, Station};
+use super::shifts::Shift;
 use super::shop::{LaneNo, Seat, Shop, ShopNo};
 use super::timers::Timer;
 use super::views::{SeatView, WaitingView};
@@ -62,6 +65,15 @@ impl Scheduler {
         self.tell(conversation, news);
     }
 
+    /// Remembers that a conversation has lined up, and why nobody was found.
+    pub(super) fn remember_wait(&mut self, conversation: ConversationId, lane: LaneNo) {
+        let case = self.case(conversation);
+        self.measure_share(case.shop, lane);
+        let News { place, wait_s, reason } = self.news(self.case(conversation));
+        let search = self.search(conversation, (lane, Ring::Native), None);
+        self.remember(conversation, Step::Waits { reason, place, wait_s }, Some(search));
+    }
+
     pub(super) fn tell_offered(&mut self, conversation: ConversationId) {
         let case = self.case(conversation);
         if !case.told.is_some_and(|told| self.is_recent(told)) {
@@ -82,7 +94,7 @@ impl Scheduler {
         }
         case.told = Some(Told { at, news });
         let News { place, wait_s, reason } = news;
-        self.decisions.push(Decision::Waiting { conversation, place, wait_s, reason });
+        self.decide(Decision::Waiting { conversation, place, wait_s, reason });
     }
 
     /// Places in a lane have changed: they are told together, not sooner than the interval.
@@ -224,7 +236,7 @@ impl Scheduler {
             .collect()
     }
 
-    fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
+    pub(super) fn waiting_view(&self, shop: &Shop, case: &Case) -> WaitingView {
         let News { place, wait_s, reason } = self.news(case);
         let seat = match case.station {
             Station::Offered(offer) => self.offers.get(offer).map(|offer| offer.seat),
@@ -267,7 +279,8 @@ impl Seat {
         SeatView {
             seat: self.profile.id.clone(),
             state: self.state,
-            on_shift: self.on_shift,
+            on_shift: self.shift != Shift::Off,
+            ending: self.shift == Shift::Ending,
             assigned: (self.owned.len() * self.weight()) as u32,
             conversations: self.owned.iter().copied().collect(),
             offered: (self.offers.len() * self.weight()) as u32,
@@ -299,17 +312,17 @@ impl Shop {
     }
 
     /// What the conversations of a lane wait for.
-    fn wait_reason(&self, lane: LaneNo) -> WaitReason {
-        let lane = &self.lanes[lane];
+    fn wait_reason(&self, lane_no: LaneNo) -> WaitReason {
+        let lane = &self.lanes[lane_no];
         let speakers = lane.key.language.and_then(|language| self.index.speakers(language));
-        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
         let on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
-        let wider = lane.steps.iter().map(|step| &step.seats).chain(helpers);
-        if ![&lane.native, &lane.fallback].into_iter().chain(wider).any(on_shift) {
+        let nobody_is_on_shift = !on_shift(&lane.fallback) && !self.takers(lane).any(on_shift);
+        if !self.is_open(lane_no) || nobody_is_on_shift {
             return WaitReason::Hours;
         }
         let fallback_is_busy =
             lane.fallback.meets(&self.present) && !self.index.any_free(&lane.fallback_by_price);
+        let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
         let could_translate = helpers.is_some_and(|seats| seats.meets(&self.present));
         if lane.native_present > 0 || fallback_is_busy || could_translate {
             WaitReason::Capacity

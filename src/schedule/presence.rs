@@ -1,4 +1,4 @@
-//! Seats that come, go and change their state, and their shifts.
+//! Seats that come, go and change their state.
 
 use super::decision::{RefuseReason, TakeBackReason, WithdrawReason};
 use super::scheduler::{Scheduler, Station};
@@ -108,7 +108,7 @@ impl Scheduler {
     }
 
     /// Conversations kept for a seat that is no longer there are for everyone.
-    fn drop_kept(&mut self, shop: ShopNo, seat_no: SeatNo) -> Vec<ConversationId> {
+    pub(super) fn drop_kept(&mut self, shop: ShopNo, seat_no: SeatNo) -> Vec<ConversationId> {
         let kept = &self.shops[shop].seats[seat_no].kept;
         let kept: Vec<_> = kept.iter().map(|(_, entry)| entry.conversation).collect();
         for conversation in &kept {
@@ -126,58 +126,11 @@ impl Scheduler {
     }
 
     pub(super) fn sort_by_arrival(&self, conversations: &mut [ConversationId]) {
-        conversations.sort_by_key(|conversation| {
-            let case = self.case(*conversation);
-            (case.contact.arrived_at, case.seq)
-        });
-    }
-
-    /// Works out the shifts of every seat, at the first instant that the scheduler learns of.
-    pub(super) fn start_shifts(&mut self) {
-        for shop in 0..self.shops.len() {
-            for seat in 0..self.shops[shop].seats.len() {
-                self.read_hours(shop, seat);
-                self.shops[shop].refresh(seat);
-            }
-        }
-    }
-
-    /// Sets whether the seat is on shift, and the timer for the next change.
-    pub(super) fn read_hours(&mut self, shop: ShopNo, seat_no: SeatNo) {
-        let seat = &mut self.shops[shop].seats[seat_no];
-        let ends_at = seat.profile.hours.span_end(self.now);
-        seat.on_shift = ends_at.is_some();
-        seat.opens_at = match ends_at {
-            Some(_) => None,
-            None => seat.profile.hours.next_open(self.now),
-        };
-        if let Some(at) = ends_at.or(seat.opens_at) {
-            self.timers.set(Timer::Shift(shop, seat_no), at);
-        }
-    }
-
-    /// A shift begins or ends. A seat whose shift has ended keeps its conversations and may still
-    /// answer a running offer.
-    pub(super) fn shift_changes(&mut self, shop: ShopNo, seat_no: SeatNo) {
-        let was_on_shift = self.shops[shop].seats[seat_no].on_shift;
-        self.read_hours(shop, seat_no);
-        let on_shift = self.shops[shop].seats[seat_no].on_shift;
-        if on_shift == was_on_shift {
-            return;
-        }
-        self.seat_changed(shop, seat_no);
-        if on_shift {
-            return self.fill(shop, seat_no);
-        }
-        let kept = self.drop_kept(shop, seat_no);
-        self.place_in_order(kept);
-        for lane in self.shops[shop].waiting_lanes_of(seat_no) {
-            self.close_lane_if_out_of_reach(shop, lane);
-        }
+        conversations.sort_by_key(|conversation| self.case(*conversation).order());
     }
 
     /// Brings everything that depends on a seat up to date.
-    fn seat_changed(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
+    pub(super) fn seat_changed(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
         let opens_at = self.now + self.settings.fallback_after;
         for lane_no in self.shops[shop_no].refresh(seat_no) {
             let lane = &mut self.shops[shop_no].lanes[lane_no];

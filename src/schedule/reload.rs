@@ -24,7 +24,7 @@ impl Scheduler {
     }
 
     fn replace(&mut self, shop_no: ShopNo, roster: Roster) {
-        let mut new = Shop::new(roster, self.settings.handling_start);
+        let mut new = Shop::new(roster, &self.settings);
         let old = &self.shops[shop_no];
         let number_of = |seat: &super::shop::Seat| new.seat_no(&seat.profile.id);
         let numbers: Vec<Option<SeatNo>> = old.seats.iter().map(number_of).collect();
@@ -38,8 +38,11 @@ impl Scheduler {
         self.shops[shop_no] = new;
         self.renumber(shop_no, &numbers);
 
+        for queue in 0..self.shops[shop_no].queues.len() {
+            self.read_queue(shop_no, queue);
+        }
         for seat in 0..self.shops[shop_no].seats.len() {
-            self.read_hours(shop_no, seat);
+            self.read_shift(shop_no, seat);
             self.set_wrap_up_timer(shop_no, seat);
             self.shops[shop_no].refresh(seat);
         }
@@ -59,6 +62,10 @@ impl Scheduler {
         for seat in 0..self.shops[shop_no].seats.len() {
             self.fill(shop_no, seat);
         }
+        let owned = self.shops[shop_no].seats.iter().flat_map(|seat| &seat.owned);
+        let mut owned: Vec<_> = owned.copied().collect();
+        self.sort_by_arrival(&mut owned);
+        owned.into_iter().for_each(|conversation| self.leave_behind(conversation));
     }
 
     /// Takes every conversation that waits out of its place.
@@ -86,7 +93,7 @@ impl Scheduler {
             case.contact.hops = case.contact.hops.saturating_add(1);
             case.waits_since = now;
             let (seat, reason) = (seat.clone(), TakeBackReason::SeatGone);
-            self.decisions.push(Decision::TakenBack { conversation, seat, reason });
+            self.decide(Decision::TakenBack { conversation, seat, reason });
             moving.push(conversation);
         }
         moving
@@ -97,6 +104,9 @@ impl Scheduler {
         for seat in 0..self.shops[shop_no].seats.len() {
             self.timers.clear(Timer::Shift(shop_no, seat));
             self.timers.clear(Timer::WrapUpEnds(shop_no, seat));
+        }
+        for queue in 0..self.shops[shop_no].queues.len() {
+            self.timers.clear(Timer::Queue(shop_no, queue));
         }
         for lane in 0..self.shops[shop_no].lanes.len() {
             self.timers.clear(Timer::LaneFallbackOpens(shop_no, lane));
@@ -120,6 +130,7 @@ impl Scheduler {
             case.last_refusal = case.last_refusal.and_then(|seat| numbers[seat]);
         }
         self.offers.renumber(shop_no, numbers);
+        self.records.renumber(shop_no, numbers);
     }
 }
 

@@ -24,6 +24,18 @@ pub(super) enum Ring {
     Translated,
 }
 
+impl Ring {
+    /// Its name in explanations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Step(_) => "step",
+            Self::Fallback => "fallback",
+            Self::Translated => "translated",
+        }
+    }
+}
+
 /// How a shop answers in languages that a seat does not speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Translation {
@@ -55,6 +67,19 @@ impl Helpers {
 }
 
 impl Shop {
+    /// The seats of a ring of a lane, and the same in the order of their prices.
+    pub fn ring<'a>(&'a self, lane: &'a Lane, ring: Ring) -> (&'a Bitset, &'a ByPrice) {
+        match (ring, lane.helpers) {
+            (Ring::Fallback, _) => (&lane.fallback, &lane.fallback_by_price),
+            (Ring::Translated, Some(no)) => (&self.helpers[no].seats, &self.helpers[no].by_price),
+            (Ring::Step(no), _) => match lane.steps.get(no) {
+                Some(step) => (&step.seats, &step.by_price),
+                None => (&lane.native, &lane.native_by_price),
+            },
+            (Ring::Native | Ring::Translated, _) => (&lane.native, &lane.native_by_price),
+        }
+    }
+
     /// Whether a seat of a lane is in a ring.
     pub fn is_in_ring(&self, lane: &Lane, ring: Ring, seat: SeatNo) -> bool {
         match ring {
@@ -146,7 +171,8 @@ impl Scheduler {
         arrived_at: Timestamp,
     ) -> bool {
         let pressed = matches!(ring, Ring::Step(no) if shop.is_pressed_open(lane, no));
-        pressed || self.opens_at(shop, lane, ring, arrived_at).is_some_and(|at| at <= self.now)
+        let opens_at = || self.opens_at(shop, lane, ring, arrived_at);
+        shop.queues[lane.queue].is_open && (pressed || opens_at().is_some_and(|at| at <= self.now))
     }
 
     /// When the next ring opens for one who waits in a lane.
@@ -185,7 +211,7 @@ impl Scheduler {
 
     /// The best free seat for a conversation of a lane, in the narrowest open ring that has one.
     /// Inside a ring the last seat that did not keep it comes only when there is no other.
-    fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<(SeatNo, Ring)> {
+    pub(super) fn find_seat(&self, case: &Case, lane_no: LaneNo) -> Option<(SeatNo, Ring)> {
         let shop = &self.shops[case.shop];
         let lane = &shop.lanes[lane_no];
         let mut passed_over: Vec<SeatNo> = case

@@ -11,8 +11,10 @@ use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
 use super::lane::Entry;
 use super::offers::Offers;
 use super::places::Told;
+use super::records::Records;
 use super::rings::Ring;
 use super::settings::{Roster, Settings};
+use super::shifts::Order;
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::{Timer, Timers};
 use super::views::Totals;
@@ -32,6 +34,7 @@ pub struct Scheduler {
     pub(super) cases: HashMap<ConversationId, Case, ahash::RandomState>,
     pub(super) offers: Offers,
     pub(super) timers: Timers,
+    pub(super) records: Records,
     pub(super) now: Timestamp,
     started: bool,
     pub(super) last_fence: u64,
@@ -90,6 +93,11 @@ impl Case {
         }
     }
 
+    /// The order in which conversations were first asked.
+    pub fn order(&self) -> Order {
+        (self.contact.arrived_at, self.seq, self.contact.conversation)
+    }
+
     pub fn entry(&self) -> Entry {
         Entry {
             arrived_at: self.contact.arrived_at,
@@ -114,6 +122,7 @@ impl Scheduler {
     /// A scheduler of the given shops in which nobody is signed in and nobody waits.
     pub fn new(settings: Settings, rosters: Vec<Roster>) -> Self {
         let settings = settings.sane();
+        let records_max = settings.records_max;
         let mut shops: Vec<Shop> = Vec::new();
         let mut shop_of = BTreeMap::new();
         for roster in rosters {
@@ -121,7 +130,7 @@ impl Scheduler {
                 shop_of.entry(roster.shop.clone())
             {
                 free.insert(shops.len());
-                shops.push(Shop::new(roster, settings.handling_start));
+                shops.push(Shop::new(roster, &settings));
             }
         }
         Self {
@@ -131,6 +140,7 @@ impl Scheduler {
             cases: HashMap::default(),
             offers: Offers::default(),
             timers: Timers::default(),
+            records: Records::new(records_max),
             now: Timestamp::default(),
             started: false,
             last_fence: 0,
@@ -207,10 +217,11 @@ impl Scheduler {
         if !self.started {
             self.started = true;
             self.offers.start(self.now);
-            self.start_shifts();
+            self.start_hours();
         }
         while let Some(timer) = self.timers.pop_due(self.now) {
             match timer {
+                Timer::Queue(shop, queue) => self.queue_changes(shop, queue),
                 Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
                 Timer::WrapUpEnds(shop, seat) => self.wrap_up_ends(shop, seat),
                 Timer::OfferExpires(offer) => self.offer_expires(offer),
@@ -250,7 +261,7 @@ impl Scheduler {
         }
         let Some(shop) = self.shop_no(&contact.shop) else {
             let reason = TicketReason::NoSeat;
-            self.decisions.push(Decision::Ticket { conversation, opens_at: None, reason });
+            self.decide(Decision::Ticket { conversation, opens_at: None, reason });
             return;
         };
         let first = self.first_seat(shop, &contact);
@@ -344,6 +355,7 @@ impl Scheduler {
         let case = self.case_mut(conversation);
         let station = std::mem::replace(&mut case.station, Station::Moving);
         let (shop, entry, priority) = (case.shop, case.entry(), case.contact.priority);
+        let order = case.order();
         for timer in [
             Timer::KeptEnds(conversation),
             Timer::BarEnds(conversation),
@@ -377,6 +389,7 @@ impl Scheduler {
             Station::Owned(owned) => {
                 self.shops[shop].seats[owned.seat].owned.remove(&conversation);
                 self.shops[shop].seats[owned.seat].idle_since = self.now;
+                self.shops[shop].left_behind.remove(&order);
                 self.shops[shop].refresh(owned.seat);
                 Some(owned.seat)
             }
@@ -389,8 +402,9 @@ impl Scheduler {
         reason: TicketReason,
         opens_at: Option<Timestamp>,
     ) {
+        let search = self.search_in_vain(conversation);
+        self.decide_after(search, Decision::Ticket { conversation, opens_at, reason });
         self.cases.remove(&conversation);
-        self.decisions.push(Decision::Ticket { conversation, opens_at, reason });
     }
 
     pub(super) fn refuse(
@@ -400,7 +414,7 @@ impl Scheduler {
         conversation: Option<ConversationId>,
         reason: RefuseReason,
     ) {
-        self.decisions.push(Decision::Refused { shop, seat, offer, conversation, reason });
+        self.decide(Decision::Refused { shop, seat, offer, conversation, reason });
     }
 
     pub(super) fn shop_no(&self, shop: &ShopId) -> Option<ShopNo> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::queues::QueueHours;
 use super::rings::Translation;
 use crate::domain::{Language, Rules, SeatProfile, ShopId};
 
@@ -14,6 +15,8 @@ pub struct Roster {
     pub seats: Vec<SeatProfile>,
     /// Language that stands in where nobody speaks the customer's; `None` for no stand-in.
     pub fallback_language: Option<Language>,
+    /// Business hours.
+    pub hours: QueueHours,
     /// The shop's own rules.
     pub rules: Rules,
     /// Answers through translation; `None` for none.
@@ -46,6 +49,9 @@ pub struct Settings {
     pub fallback_after: Duration,
     /// How soon a shift must open for a conversation to wait for it.
     pub promise: Duration,
+    /// How long before the end of a shift nothing new comes to its seat, at most a quarter of the
+    /// shift.
+    pub shift_drain: Duration,
     /// Longest time in the queue; then a ticket.
     pub queue_wait_max: Duration,
     /// Conversations of one shop that may wait; a further one gets a ticket. One that comes back
@@ -53,6 +59,8 @@ pub struct Settings {
     pub waiting_max: usize,
     /// Least time between two tellings of its place to one conversation.
     pub place_update_interval: Duration,
+    /// Past decisions that are remembered, of all conversations together.
+    pub records_max: usize,
     /// Mean handling time that is assumed before any was measured.
     pub handling_start: Duration,
 }
@@ -75,9 +83,12 @@ impl Default for Settings {
             // A third of the target: leaves room for an offer and a first reply.
             fallback_after: Duration::from_secs(5),
             promise: Duration::from_secs(120),
+            // Three to four conversations of the usual length.
+            shift_drain: Duration::from_secs(900),
             queue_wait_max: Duration::from_secs(600),
             waiting_max: 20_000,
             place_update_interval: Duration::from_secs(5),
+            records_max: 100_000,
             handling_start: Duration::from_secs(240),
         }
     }

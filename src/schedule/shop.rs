@@ -1,16 +1,18 @@
 //! The state of one shop: its seats, lanes and what was measured.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use super::bitset::Bitset;
 use super::command::Contact;
 use super::expected_wait::HandlingTime;
+use super::explain::rules_version;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
 use super::prices::Demand;
+use super::queues::{Queue, QueueNo};
 use super::rings::{Helpers, Translation};
-use super::settings::Roster;
+use super::settings::{Roster, Settings};
+use super::shifts::{Order, Shift};
 use crate::domain::{
     ConversationId, Language, Needs, OfferId, Priority, RegionId, Regions, Rules, SeatId,
     SeatProfile, SeatState, ShopId, SkillId, Step, Timestamp,
@@ -29,8 +31,8 @@ pub(super) struct Seat {
     pub profile: SeatProfile,
     /// `None` while it is not signed in.
     pub state: Option<SeatState>,
-    pub on_shift: bool,
-    /// When the next shift begins; kept while off shift.
+    pub shift: Shift,
+    /// When it next takes new conversations, while it takes none.
     pub opens_at: Option<Timestamp>,
     pub owned: BTreeSet<ConversationId>,
     pub offers: BTreeSet<OfferId>,
@@ -60,7 +62,7 @@ impl Seat {
         Self {
             profile,
             state: None,
-            on_shift: false,
+            shift: Shift::Off,
             opens_at: None,
             owned: BTreeSet::new(),
             offers: BTreeSet::new(),
@@ -99,14 +101,14 @@ impl Seat {
         self.fits(self.used() - self.wrapping.len() * self.weight)
     }
 
-    /// At work: on shift and signed in, ready or about to be. A seat that is away may be so for
-    /// long, and nobody should wait for it.
+    /// At work for new conversations: on shift, not about to go, and signed in, ready or about to
+    /// be. A seat that is away may be so for long, and nobody should wait for it.
     pub fn is_present(&self) -> bool {
-        self.on_shift && matches!(self.state, Some(SeatState::Ready | SeatState::WrapUp))
+        self.shift == Shift::On && matches!(self.state, Some(SeatState::Ready | SeatState::WrapUp))
     }
 
     fn free_level(&self) -> Option<u8> {
-        let open = self.on_shift && self.state == Some(SeatState::Ready);
+        let open = self.shift == Shift::On && self.state == Some(SeatState::Ready);
         (open && self.fits(self.used())).then_some(self.used() as u8)
     }
 }
@@ -115,6 +117,8 @@ impl Seat {
 #[derive(Debug)]
 pub(super) struct Shop {
     pub id: ShopId,
+    /// Names its configuration.
+    pub rules_version: String,
     pub seats: Vec<Seat>,
     pub index: SeatIndex,
     pub lanes: Vec<Lane>,
@@ -125,11 +129,17 @@ pub(super) struct Shop {
     /// Lanes of the walk that is under way, and how far the first of them is told.
     pub telling: VecDeque<LaneNo>,
     pub told_up_to: usize,
+    /// Seats whose shift lets new conversations come.
     pub on_shift: Bitset,
     pub present: Bitset,
     /// Conversations in lanes or kept for a seat.
     pub waiting: usize,
     pub handling: HandlingTime,
+    pub queues: Vec<Queue>,
+    queue_of: BTreeMap<SkillId, QueueNo>,
+    /// Conversations whose owner is off shift and that no colleague could take yet, with their
+    /// lane and owner.
+    pub left_behind: BTreeMap<Order, (LaneNo, SeatNo)>,
     /// For each seat, the conversations in the lanes that it works for, at the last walk.
     pub lined_up: Vec<usize>,
     demand: Demand,
@@ -146,7 +156,8 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    pub fn new(roster: Roster, handling_start: Duration) -> Self {
+    pub fn new(roster: Roster, settings: &Settings) -> Self {
+        let rules_version = rules_version(settings, &roster);
         let mut names = BTreeSet::new();
         let mut profiles = roster.seats;
         profiles.retain(|seat| names.insert(seat.id.clone()));
@@ -154,8 +165,10 @@ impl Shop {
         index.set_resident(roster.rules.resident.clone());
         let by_name = profiles.iter().enumerate().map(|(no, seat)| (seat.id.clone(), no)).collect();
         let len = profiles.len();
+        let (queues, queue_of) = Queue::all(roster.hours);
         Self {
             id: roster.shop,
+            rules_version,
             seats: profiles.into_iter().map(|seat| Seat::new(seat, &roster.rules)).collect(),
             index,
             lanes: Vec::new(),
@@ -166,7 +179,10 @@ impl Shop {
             on_shift: Bitset::with_room(len),
             present: Bitset::with_room(len),
             waiting: 0,
-            handling: HandlingTime::starting_at(handling_start),
+            handling: HandlingTime::starting_at(settings.handling_start),
+            queues,
+            queue_of,
+            left_behind: BTreeMap::new(),
             lined_up: vec![0; len],
             demand: Demand::default(),
             fallback: roster.fallback_language,
@@ -181,6 +197,10 @@ impl Shop {
 
     pub fn seat_no(&self, seat: &SeatId) -> Option<SeatNo> {
         self.by_name.get(seat).copied()
+    }
+
+    pub fn queue_no(&self, skill: &SkillId) -> QueueNo {
+        self.queue_of.get(skill).copied().unwrap_or_default()
     }
 
     pub fn fallback(&self) -> Option<Language> {
@@ -263,7 +283,8 @@ impl Shop {
         let lane = self.lanes.len();
         native.iter().for_each(|seat| self.seats[seat].native_lanes.insert(lane));
         fallback.iter().for_each(|seat| self.seats[seat].fallback_lanes.insert(lane));
-        let mut opened = Lane::new(key, native, fallback, now);
+        let queue = self.queue_no(&key.skill);
+        let mut opened = Lane::new(key, queue, native, fallback, now);
         opened.native_present = opened.native.iter_common(&self.present, 0).count();
         opened.helpers = helpers;
         let mut preferred = Bitset::default();
@@ -359,20 +380,23 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Whether somebody of the lane's language and skill, or who could translate, is on shift now or
-    /// by `until`; if not, when the next one is. The fallback does not count: it stands in for a
-    /// colleague who is on shift and not there, while a customer whose language is off shift is
-    /// told when it is back.
-    pub fn reach(&self, lane: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
-        let lane = &self.lanes[lane];
+    /// Seats that are there for a lane: those of its language, and those who could translate. The
+    /// fallback does not count: it stands in for a colleague who is on shift and not there, while
+    /// a customer whose language is off shift is told when it is back.
+    pub fn takers<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Bitset> {
+        let steps = lane.steps.iter().map(|step| &step.seats);
         let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
-        let steps = || lane.steps.iter().map(|step| &step.seats);
-        let takers = || std::iter::once(&lane.native).chain(steps()).chain(helpers);
-        if takers().any(|seats| seats.meets(&self.on_shift)) {
+        std::iter::once(&lane.native).chain(steps).chain(helpers)
+    }
+
+    /// Whether the lane's queue is open and somebody who is there for it on shift, now or by
+    /// `until`; if not, when both are.
+    pub fn reach(&self, lane_no: LaneNo, until: Timestamp) -> Result<(), Option<Timestamp>> {
+        let is_on_shift = |seats: &Bitset| seats.meets(&self.on_shift);
+        if self.is_open(lane_no) && self.takers(&self.lanes[lane_no]).any(is_on_shift) {
             return Ok(());
         }
-        let next = takers().flat_map(Bitset::iter).filter_map(|seat| self.seats[seat].opens_at);
-        match next.min() {
+        match self.opens_at(lane_no) {
             Some(opens_at) if opens_at <= until => Ok(()),
             opens_at => Err(opens_at),
         }
@@ -384,7 +408,7 @@ impl Shop {
         let seat = &self.seats[no];
         self.index.set_load(no, seat.free_level());
         let present = seat.is_present();
-        if seat.on_shift {
+        if seat.shift == Shift::On {
             self.on_shift.insert(no);
         } else {
             self.on_shift.remove(no);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
+use super::queues::QueueNo;
 use super::shop::{LaneNo, SeatNo, ShopNo};
 use crate::domain::{ConversationId, OfferId, Timestamp};
 
@@ -11,7 +12,9 @@ use crate::domain::{ConversationId, OfferId, Timestamp};
 pub(super) enum Timer {
     /// The seats of a shop are put in order by what is asked for.
     Reprice(ShopNo),
-    /// A shift of a seat begins or ends.
+    /// A queue opens or closes.
+    Queue(ShopNo, QueueNo),
+    /// A shift of a seat begins, is about to end, or ends.
     Shift(ShopNo, SeatNo),
     /// A slot of a seat has been wrapped up.
     WrapUpEnds(ShopNo, SeatNo),

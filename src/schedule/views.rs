@@ -42,6 +42,8 @@ pub struct SeatView {
     pub state: Option<SeatState>,
     /// Whether its shift is running.
     pub on_shift: bool,
+    /// Whether the shift ends soon, so that nothing new comes.
+    pub ending: bool,
     /// Slots with a conversation.
     pub assigned: u32,
     /// The conversations that it owns.

@@ -49,6 +49,6 @@ impl Scheduler {
 
     fn tell_slots(&mut self, shop_no: ShopNo, seat_no: SeatNo) {
         let (shop, seat) = (self.shops[shop_no].id.clone(), self.seat_id(shop_no, seat_no));
-        self.decisions.push(Decision::SlotsChanged { shop, seat });
+        self.decide(Decision::SlotsChanged { shop, seat });
     }
 }

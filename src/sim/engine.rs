@@ -180,7 +180,7 @@ impl<'a> Engine<'a> {
     fn plan_shift(&mut self, seat: usize) {
         let Some(hours) = &self.scenario.seats[seat].hours else { return };
         let wall = self.scenario.wall(self.now);
-        let (at, event) = match hours.span_end(wall) {
+        let (at, event) = match hours.open_until(wall) {
             Some(end) => (Some(end), Event::ShiftEnds(seat)),
             None => (hours.next_open(wall), Event::ShiftBegins(seat)),
         };

@@ -11,7 +11,9 @@ use crate::domain::{
     ConversationId, Hours, Language, OfferId, Priority, Proficiency, RegionId, Rules, SeatId,
     SeatProfile, SeatState, ShopId, SkillId,
 };
-use crate::schedule::{Command, Contact, Decision, Roster, Scheduler, Settings, Translation, Why};
+use crate::schedule::{
+    Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, Translation, Why,
+};
 
 /// Longer than any scenario: rules that the format does not know never take effect.
 const NEVER: Duration = Duration::from_secs(1 << 36);
@@ -59,8 +61,14 @@ impl<'a> Scheduled<'a> {
             .settings
             .translation
             .map(|rule| Translation { after: rule.after, slots_kept_free: rule.slots_kept_free });
-        let rules = Rules::default();
-        let roster = Roster { shop, seats: profiles, fallback_language: None, rules, translation };
+        let roster = Roster {
+            shop,
+            seats: profiles,
+            fallback_language: None,
+            hours: QueueHours::default(),
+            rules: Rules::default(),
+            translation,
+        };
         this.scheduler = Scheduler::new(settings(scenario), vec![roster]);
         this
     }
@@ -194,6 +202,8 @@ fn settings(scenario: &Scenario) -> Settings {
         owner_silence: NEVER,
         hops_max: u8::MAX,
         promise: NEVER,
+        // Whoever wrote the shifts of a scenario meant all of them.
+        shift_drain: Duration::ZERO,
         queue_wait_max: NEVER,
         waiting_max: usize::MAX,
         place_update_interval: NEVER,

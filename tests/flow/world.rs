@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
-use tradewind::config::shop::Shop;
+use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
@@ -84,6 +84,15 @@ impl World {
         Self::seeded(settings, vec![Shop::embedded_demo()], 7)
     }
 
+    /// The demo shop with something put in place of something else in its `shop.toml`.
+    pub fn with_shop(from: &str, to: &str) -> Self {
+        let mut files = ShopFiles::demo();
+        let text = files.0.get_mut("shop.toml").expect("the demo shop");
+        assert!(text.contains(from), "{from} is not in the demo shop");
+        *text = text.replacen(from, to, 1);
+        Self::with_shops(vec![Shop::from_files(&files).expect("a shop")])
+    }
+
     pub fn with_shops(shops: Vec<Shop>) -> Self {
         Self::seeded(settings(), shops, 7)
     }
@@ -93,6 +102,7 @@ impl World {
             shop: shop.id.clone(),
             seats: shop.seats.values().map(|account| account.profile.clone()).collect(),
             fallback_language: shop.fallback_language,
+            hours: schedule::QueueHours::default(),
             rules: shop.rules.clone(),
             translation: None,
         };

@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
 use std::num::NonZeroU8;
+use std::time::Duration;
 
 use tradewind::domain::{
     ConversationId, Hours, OfferId, Priority, Proficiency, RegionId, Rules, SeatId, SeatProfile,
     SeatState, ShopId, SkillId, Timestamp, WaitReason,
 };
-use tradewind::schedule::{Command, Contact, Decision, Roster, Scheduler, Settings};
+use tradewind::schedule::{Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings};
 
 /// 2026-11-25T10:00:00Z, a Wednesday.
 pub const START_MS: u64 = 1_795_600_800_000;
@@ -140,8 +141,9 @@ pub struct Centre {
 }
 
 impl Centre {
+    /// With the default settings, but that shifts end without a drain.
     pub fn new(seats: Vec<SeatProfile>) -> Self {
-        Self::with(Settings::default(), seats)
+        Self::with(Settings { shift_drain: Duration::ZERO, ..Settings::default() }, seats)
     }
 
     pub fn with(settings: Settings, seats: Vec<SeatProfile>) -> Self {
@@ -150,7 +152,9 @@ impl Centre {
 
     pub fn with_rules(settings: Settings, seats: Vec<SeatProfile>, rules: Rules) -> Self {
         let fallback_language = Some("en".parse().expect("a language"));
-        let roster = Roster { shop: shop(), seats, fallback_language, rules, translation: None };
+        let hours = QueueHours::default();
+        let translation = None;
+        let roster = Roster { shop: shop(), seats, fallback_language, hours, rules, translation };
         Self { scheduler: Scheduler::new(settings, vec![roster]), now_ms: 0 }
     }
 

@@ -3,18 +3,25 @@
 use std::time::Duration;
 
 use tradewind::domain::{
-    Needs, QueueRules, RegionId, Regions, Rules, Select, ShopId, SkillId, Step,
+    Hours, Needs, QueueRules, RegionId, Regions, Rules, Select, ShopId, SkillId, Step,
 };
-use tradewind::schedule::{Roster, Translation};
+use tradewind::schedule::{QueueHours, Roster, Translation};
 
 use super::schedule_common::*;
 
 pub const LANGUAGES: [&str; 6] = ["en", "es", "th", "vi", "pt", "sw"];
 pub const SKILLS: [&str; 4] = ["orders", "refunds", "returns", "alchemy"];
 pub const REGIONS: [&str; 3] = ["sea", "latam", "nowhere"];
-const SPANS: [&str; 5] =
-    ["always", "Mon-Fri 09:00-17:00", "Wed 10:20-10:50", "Wed-Thu 22:00-10:40", "Sun 00:00-24:00"];
-const ZONES: [&str; 4] = ["UTC", "Asia/Bangkok", "America/Sao_Paulo", "Europe/Berlin"];
+const SPANS: [&str; 6] = [
+    "always",
+    "Mon-Fri 09:00-17:00",
+    "Wed 08:00-10:08",
+    "Wed 10:04-10:50",
+    "Wed-Thu 22:00-10:12",
+    "Sun 00:00-24:00",
+];
+const ZONES: [&str; 6] =
+    ["UTC", "UTC", "UTC", "Asia/Bangkok", "America/Sao_Paulo", "Europe/Berlin"];
 
 /// Splitmix64: the same numbers on every machine and with every version of every crate.
 pub struct Random(pub u64);
@@ -69,6 +76,7 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
             Roster {
                 shop: ShopId::from(format!("shop-{shop}")),
                 seats: seats.collect(),
+                hours: queue_hours(random),
                 rules: if shop == 2 { busy_rules() } else { Rules::default() },
                 fallback_language: (shop != 1).then(|| "en".parse().expect("a language")),
                 translation: (shop > 0).then(|| Translation {
@@ -78,6 +86,22 @@ pub fn rosters(random: &mut Random) -> Vec<Roster> {
             }
         })
         .collect()
+}
+
+/// Mostly open; sometimes the shop or one of its skills has hours of its own.
+fn queue_hours(random: &mut Random) -> QueueHours {
+    let mut hours = QueueHours::default();
+    let drawn = |random: &mut Random| {
+        let (zone, spans) = (random.pick(&ZONES), random.pick(&SPANS));
+        Hours::parse(zone, &[spans]).expect("hours")
+    };
+    if random.one_in(8) {
+        hours.shop = drawn(random);
+    }
+    if random.one_in(3) {
+        hours.by_skill.insert(SkillId::from(random.pick(&SKILLS)), drawn(random));
+    }
+    hours
 }
 
 /// What a shop may ask for beside the defaults.

@@ -6,6 +6,8 @@
 mod account;
 mod answers;
 mod crew;
+mod holidays;
+mod hours;
 mod load;
 mod order;
 mod origin;
@@ -51,6 +53,8 @@ pub struct Shop {
     pub translation: Option<TranslatedSeats>,
     /// Business hours.
     pub hours: Hours,
+    /// Business hours of single skills, in place of the shop's.
+    pub queue_hours: BTreeMap<SkillId, Hours>,
     /// Sales regions.
     pub regions: Vec<Region>,
     /// Which skill an intent asks for.

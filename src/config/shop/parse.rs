@@ -8,12 +8,13 @@ use argon2::password_hash::phc::PasswordHash;
 
 use crate::domain::{
     CustomerId, Hours, Intent, Language, Proficiency, RegionId, SeatId, SeatProfile, Sentiment,
-    ShopId, SkillId,
+    ShopId, SkillId, time_zone,
 };
 
 use super::account::{IdentitySecret, Password, SeatAccount};
 use super::answers::{AnswerBook, Answers, FAQ_INTENTS};
 use super::crew::Crew;
+use super::hours::HoursReader;
 use super::load::ShopFiles;
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
@@ -65,7 +66,10 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         }
         secret
     });
-    let hours = hours(&mut root.section("hours"), "open", Hours::always);
+    let reader = HoursReader::new(files, &mistakes);
+    let mut section = root.section("hours");
+    let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
+    section.finish();
     let regions = regions(root.sections("regions"));
     let skills = skill_map(root.section("intents"));
     let priorities = priorities(root.section("priority"));
@@ -75,15 +79,24 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let answering = answering(root.section("answering"));
     let translation = translation(root.section("translation"));
 
-    let mut reader =
-        Seats { demo, skills: skills.all(), regions: &regions, seats: BTreeMap::new() };
+    let queue_hours = reader.queues(&mut root, &skills.all());
+    let teams = reader.named(&mut root, ("teams", "id", "shifts"));
+
+    let mut seats = Seats {
+        demo,
+        skills: skills.all(),
+        regions: &regions,
+        hours: &reader,
+        teams,
+        seats: BTreeMap::new(),
+    };
     for section in root.sections("seats") {
-        reader.seat(section);
+        seats.seat(section);
     }
     if root.has("crew") {
-        reader.crew(root.section("crew"));
+        seats.crew(root.section("crew"));
     }
-    let seats = reader.seats;
+    let seats = seats.seats;
 
     if let Some(language) = fallback_language {
         let spoken = |account: &SeatAccount| account.profile.languages.contains(&language);
@@ -109,6 +122,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         fallback_language,
         translation,
         hours,
+        queue_hours,
         regions,
         skills,
         priorities,
@@ -142,24 +156,6 @@ fn language(section: &mut Section<'_>, key: &'static str) -> Option<Language> {
     section.parsed(key, LANGUAGE)
 }
 
-/// Spans under `open_key` in the zone under `zone`; `default` when the section says neither.
-fn hours(section: &mut Section<'_>, open_key: &'static str, default: fn() -> Hours) -> Hours {
-    let zone = section.text("zone");
-    let spans = section.texts(open_key);
-    if zone.is_none() && spans.is_empty() {
-        return default();
-    }
-    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-    Hours::parse(&zone, &spans).unwrap_or_else(|error| {
-        section.note(
-            open_key,
-            error.to_string(),
-            "an IANA `zone` and spans such as `Mon-Fri 09:00-18:00` or `always`",
-        );
-        default()
-    })
-}
-
 fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
     let mut regions: Vec<Region> = Vec::new();
     for mut section in sections {
@@ -178,7 +174,7 @@ fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
             }
         }
         for zone in region.time_zones.iter().filter(|zone| !zone.ends_with("/*")) {
-            if jiff::tz::TimeZone::get(zone).is_err() {
+            if time_zone(zone).is_none() {
                 let accepted = "IANA zones such as Asia/Bangkok, or America/* for all below";
                 section.note("time_zones", format!("`{zone}` is no time zone"), accepted);
             }
@@ -271,6 +267,8 @@ struct Seats<'a> {
     demo: bool,
     skills: Vec<SkillId>,
     regions: &'a [Region],
+    hours: &'a HoursReader<'a>,
+    teams: BTreeMap<String, Hours>,
     seats: BTreeMap<SeatId, SeatAccount>,
 }
 
@@ -308,13 +306,26 @@ impl Seats<'_> {
             proficiency: Proficiency { skills: able, languages: spoken },
             regions,
             slots: slots(&mut section),
-            hours: hours(&mut section, "shifts", Hours::always),
+            hours: self.shifts(&mut section),
         };
         let password = self.password(&mut section);
         let supervisor = section.flag("supervisor");
         let replies = !section.has("replies") || section.flag("replies");
         self.add(&section, profile, password, Rights { replies, supervisor });
         section.finish();
+    }
+
+    /// The seat's own shifts, else those of its team.
+    fn shifts(&self, section: &mut Section<'_>) -> Hours {
+        let own = self.hours.read(section, "shifts");
+        let team = section.text("team").and_then(|name| {
+            let hours = self.teams.get(&name).cloned();
+            if hours.is_none() {
+                section.note("team", format!("`{name}` is no team"), "ids of [[teams]]");
+            }
+            hours
+        });
+        own.or(team).unwrap_or_else(Hours::always)
     }
 
     fn crew(&mut self, mut section: Section<'_>) {

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use toml::{Table, Value};
 
 use crate::config::kinds::{Kind, Length};
@@ -164,6 +165,17 @@ impl<'a> Section<'a> {
             Some(Value::Boolean(flag)) => flag,
             Some(other) => self.refuse(key, &other, "true or false").unwrap_or_default(),
         }
+    }
+
+    /// The date under `key`, with or without quotes, if any.
+    pub fn date(&mut self, key: &'static str) -> Option<Date> {
+        let value = self.take(key)?;
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            Value::Datetime(moment) => moment.to_string(),
+            _ => String::new(),
+        };
+        text.parse().ok().or_else(|| self.refuse(key, &value, "a date such as 2026-12-24"))
     }
 
     /// The whole number under `key`, inside `range`; `default` when there is none.

@@ -1,0 +1,184 @@
+//! What is remembered of past decisions, in a bounded space.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::Serialize;
+
+use super::decision::{TakeBackReason, TicketReason, WithdrawReason};
+use super::search::Search;
+use super::shop::{SeatNo, ShopNo};
+use crate::domain::{ConversationId, SeatId, Timestamp, WaitReason};
+
+/// Decisions that are remembered of one conversation, the latest ones.
+const PER_CONVERSATION_MAX: usize = 32;
+
+/// One decision about a conversation.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub at: Timestamp,
+    pub step: Step,
+    pub search: Option<Box<Search>>,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// No seat was free: it lined up, or what it waits for has changed.
+    Waits {
+        /// What it waits for.
+        reason: WaitReason,
+        /// Place in its lane, from 1.
+        place: u32,
+        /// Expected wait in whole seconds, lower and upper end.
+        wait_s: Option<(u32, u32)>,
+    },
+    /// A seat was asked.
+    Offered {
+        /// Which seat.
+        seat: SeatId,
+        /// Why, in words.
+        why: Vec<String>,
+    },
+    /// The offer was void.
+    Withdrawn {
+        /// Who had it.
+        seat: SeatId,
+        /// Why.
+        reason: WithdrawReason,
+    },
+    /// A seat took it, or was given it.
+    Assigned {
+        /// The owner.
+        seat: SeatId,
+    },
+    /// The owner lost it.
+    TakenBack {
+        /// The owner until then.
+        seat: SeatId,
+        /// Why.
+        reason: TakeBackReason,
+    },
+    /// It got a ticket instead of a place.
+    Ticket {
+        /// Why.
+        reason: TicketReason,
+        /// When somebody will be there, in milliseconds since the Unix epoch.
+        opens_at: Option<Timestamp>,
+    },
+    /// A supervisor was called.
+    Escalated {
+        /// How often it has moved.
+        hops: u8,
+    },
+}
+
+/// The records of the conversations that were decided on last.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// Only looked up, never walked.
+    by_conversation: HashMap<ConversationId, Remembered, ahash::RandomState>,
+    /// The conversations in the order of their first record.
+    order: VecDeque<ConversationId>,
+    total: usize,
+    total_max: usize,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    shop: ShopNo,
+    records: VecDeque<Record>,
+}
+
+impl Records {
+    /// Writes the new numbers of a shop's seats; scores of a seat that is gone are forgotten.
+    pub fn renumber(&mut self, shop: ShopNo, numbers: &[Option<SeatNo>]) {
+        let of_shop = self.by_conversation.values_mut().filter(|of| of.shop == shop);
+        for record in of_shop.flat_map(|of| &mut of.records) {
+            if let Some(search) = &mut record.search {
+                search.renumber(numbers);
+            }
+        }
+    }
+
+    /// At most `total_max` records, and never fewer than one conversation may have.
+    pub fn new(total_max: usize) -> Self {
+        let total_max = total_max.max(PER_CONVERSATION_MAX);
+        let (by_conversation, order) = (HashMap::default(), VecDeque::new());
+        Self { by_conversation, order, total: 0, total_max }
+    }
+
+    pub fn push(&mut self, conversation: ConversationId, shop: ShopNo, record: Record) {
+        let order = &mut self.order;
+        let remembered = self.by_conversation.entry(conversation).or_insert_with(|| {
+            order.push_back(conversation);
+            Remembered { shop, records: VecDeque::new() }
+        });
+        if remembered.records.len() == PER_CONVERSATION_MAX {
+            remembered.records.pop_front();
+        } else {
+            self.total += 1;
+        }
+        remembered.records.push_back(record);
+        while self.total > self.total_max {
+            let oldest = self.order.pop_front().expect("records belong to conversations");
+            let forgotten = self.by_conversation.remove(&oldest);
+            self.total -= forgotten.map_or(0, |remembered| remembered.records.len());
+        }
+    }
+
+    /// The shop of a conversation and what is remembered of it.
+    pub fn of(
+        &self,
+        conversation: ConversationId,
+    ) -> Option<(ShopNo, impl DoubleEndedIterator<Item = &Record>)> {
+        let remembered = self.by_conversation.get(&conversation)?;
+        Some((remembered.shop, remembered.records.iter()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversation(n: usize) -> ConversationId {
+        ConversationId::from_uuid(uuid::Uuid::from_u128(n as u128))
+    }
+
+    fn record(at: usize) -> Record {
+        let at = Timestamp::from_millis(at as u64);
+        Record { at, step: Step::Escalated { hops: 1 }, search: None }
+    }
+
+    fn times(records: &Records, n: usize) -> Vec<u64> {
+        let of = records.of(conversation(n)).into_iter();
+        of.flat_map(|(_, records)| records.map(|record| record.at.as_millis())).collect()
+    }
+
+    #[test]
+    fn a_conversation_keeps_its_latest_records() {
+        let mut records = Records::new(100);
+
+        (0..40).for_each(|at| records.push(conversation(1), 0, record(at)));
+
+        assert_eq!(times(&records, 1), (8..40).collect::<Vec<_>>());
+        assert_eq!(records.total, 32);
+    }
+
+    #[test]
+    fn the_conversations_that_came_first_are_forgotten_first() {
+        let mut records = Records::new(100);
+
+        for n in 0..60 {
+            records.push(conversation(n), 0, record(n));
+            records.push(conversation(n), 0, record(n + 1));
+        }
+
+        assert!(times(&records, 9).is_empty());
+        assert_eq!(times(&records, 10), [10, 11]);
+        assert_eq!(
+            (records.total, records.by_conversation.len(), records.order.len()),
+            (100, 50, 50)
+        );
+    }
+}

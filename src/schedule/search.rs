@@ -1,0 +1,201 @@
+//! How a seat was looked for: what each filter left, and what the best ones scored.
+//!
+//! Counts that follow from the roster alone are worked out when somebody asks; what changes by the
+//! minute is kept with the decision.
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use super::index::Scored;
+use super::rings::Ring;
+use super::scheduler::Scheduler;
+use super::shop::{LaneNo, SeatNo, Shop};
+use crate::domain::{ConversationId, Language, Priority, RegionId, SeatId, SkillId};
+
+/// Seats of one search that are kept with their score, the chosen one included.
+pub(super) const BEST_MAX: usize = 3;
+
+/// One search for a seat.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    language: Language,
+    /// The language that its lane is served in; `None` for translation alone.
+    served_in: Option<Language>,
+    skill: SkillId,
+    region: Option<RegionId>,
+    priority: Priority,
+    waited_ms: u64,
+    /// Conversations of the shop that waited, in any lane.
+    waiting: u32,
+    ring: Ring,
+    /// Seats of the ring.
+    able: u32,
+    on_shift: u32,
+    at_work: u32,
+    free: u32,
+    barred: u32,
+    best: SmallVec<[Scored; BEST_MAX]>,
+}
+
+/// One search for a seat, to be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SearchView {
+    /// The customer's language.
+    pub language: Language,
+    /// What the seat must be able to do.
+    pub skill: SkillId,
+    /// Where the customer is.
+    pub region: Option<RegionId>,
+    /// How much the conversation weighs.
+    pub priority: Priority,
+    /// How long the customer had waited.
+    pub waited_ms: u64,
+    /// Conversations of the shop that waited then.
+    pub waiting: u32,
+    /// Which seats were asked: those of the language (`native`), a wider circle of them by a step
+    /// of the queue (`step`), of the shop's fallback language
+    /// (`fallback`), or any through translation (`translated`).
+    pub ring: &'static str,
+    /// What each filter left of the seats, in their order.
+    pub filters: Vec<FilterView>,
+    /// The chosen seat, if any, and the next best ones.
+    pub seats: Vec<ScoredView>,
+}
+
+/// What one filter did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FilterView {
+    /// Which filter; the first one lets every seat of the shop pass.
+    pub filter: &'static str,
+    /// Seats that it removed.
+    pub removed: u32,
+    /// Seats that it left.
+    pub left: u32,
+}
+
+/// A seat and what it scored; the lowest score goes first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScoredView {
+    /// Which seat.
+    pub seat: SeatId,
+    /// Slots in use.
+    pub used: u8,
+    /// Slots of the seat.
+    pub slots: u8,
+    /// How busy what else it can do keeps such seats.
+    pub price: f64,
+    /// 0.4 × slots in use + 0.6 × price.
+    pub score: f64,
+}
+
+impl Scheduler {
+    /// The search for a seat in a ring of a lane, before the chosen seat takes the slot.
+    pub(super) fn search(
+        &self,
+        conversation: ConversationId,
+        (lane_no, ring): (LaneNo, Ring),
+        chosen: Option<SeatNo>,
+    ) -> Search {
+        let case = self.case(conversation);
+        let (shop, contact) = (&self.shops[case.shop], &case.contact);
+        let lane = &shop.lanes[lane_no];
+        let (seats, by_price) = shop.ring(lane, ring);
+        let is_barred = |seat: SeatNo| case.is_barred(seat, self.now);
+        let barred = case.barred.iter().filter(|(seat, until)| {
+            *until > self.now && seats.contains(*seat) && shop.index.is_free(*seat)
+        });
+        let others = shop.index.best(by_price, BEST_MAX, |seat| {
+            !is_barred(seat) && chosen != Some(seat) && shop.is_in_ring(lane, ring, seat)
+        });
+        let best = chosen.map(|seat| shop.index.scored(seat, shop.seats[seat].used() as u8));
+        Search {
+            language: contact.language,
+            served_in: lane.key.language,
+            skill: contact.skill.clone(),
+            region: contact.region.clone(),
+            priority: contact.priority,
+            waited_ms: self.now.since(contact.arrived_at).as_millis() as u64,
+            waiting: shop.waiting as u32,
+            ring,
+            able: seats.len() as u32,
+            on_shift: seats.common_len(&shop.on_shift) as u32,
+            at_work: seats.common_len(&shop.present) as u32,
+            free: shop.index.count_free(by_price) as u32,
+            barred: barred.count() as u32,
+            best: best.into_iter().chain(others).take(BEST_MAX).collect(),
+        }
+    }
+}
+
+impl Search {
+    /// Writes the new numbers of seats; the score of one that is gone is forgotten.
+    pub fn renumber(&mut self, numbers: &[Option<SeatNo>]) {
+        self.best.retain(|scored| {
+            let number = numbers.get(scored.seat).copied().flatten();
+            scored.seat = number.unwrap_or(scored.seat);
+            number.is_some()
+        });
+    }
+
+    pub fn view(&self, shop: &Shop) -> SearchView {
+        let seat = |scored: &Scored| {
+            let profile = &shop.seats[scored.seat].profile;
+            ScoredView {
+                seat: profile.id.clone(),
+                used: scored.used,
+                slots: profile.slots.get(),
+                price: scored.price as f64 / 1_000.0,
+                score: scored.score as f64 / 10_000.0,
+            }
+        };
+        SearchView {
+            language: self.language,
+            skill: self.skill.clone(),
+            region: self.region.clone(),
+            priority: self.priority,
+            waited_ms: self.waited_ms,
+            waiting: self.waiting,
+            ring: self.ring.as_str(),
+            filters: self.filters(shop),
+            seats: self.best.iter().map(seat).collect(),
+        }
+    }
+
+    fn filters(&self, shop: &Shop) -> Vec<FilterView> {
+        let count = |language: Option<Language>, region: Option<&RegionId>| match language {
+            Some(language) => shop.index.eligible(language, &self.skill, region).len(),
+            None => shop.index.skilled(&self.skill, region).len(),
+        };
+        let (language, name) = match self.ring {
+            Ring::Native | Ring::Step(_) => (self.served_in, "language"),
+            Ring::Fallback => (shop.fallback(), "fallback language"),
+            Ring::Translated => (None, "any language, translated"),
+        };
+        // A step may open other regions; how many it lets in is told with what it asks for.
+        let region = self.region.as_ref().filter(|_| !matches!(self.ring, Ring::Step(_)));
+        let has_rules = shop.rules.queues.contains_key(&self.skill);
+        let mut steps = vec![
+            ("seats of the shop", shop.seats.len() as u32),
+            ("skill", count(None, None) as u32),
+            (name, count(language, None) as u32),
+            ("region", count(language, region) as u32),
+        ];
+        if has_rules {
+            steps.push(("levels and step of the queue", self.able));
+        }
+        steps.extend([
+            ("on shift", self.on_shift),
+            ("at work", self.at_work),
+            ("free slot", self.free),
+            ("has not just refused it", self.free.saturating_sub(self.barred)),
+        ]);
+        let mut before = steps[0].1;
+        let filter = |(filter, left): (&'static str, u32)| {
+            // Seats of the first ring are not asked again in the second.
+            let left = left.min(before);
+            let removed = std::mem::replace(&mut before, left) - left;
+            FilterView { filter, removed, left }
+        };
+        steps.into_iter().map(filter).collect()
+    }
+}
