@@ -95,14 +95,17 @@ fn print_percentiles(
     }
 }
 
-/// Arrive, offer, accept, reply, close, with `waiting` others in the queue all the time.
+/// Arrive, offer, accept, reply, close, with `waiting` others in the queue all the time; with what is
+/// remembered to explain each decision, and without.
 fn whole_round(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("round/500-seats");
     for waiting in [0, 1_000, 20_000] {
-        let mut round = Round::new(waiting);
-        group.bench_function(format!("{waiting}-waiting"), |bencher| {
-            bencher.iter(|| round.turn());
-        });
+        for (name, records_max) in [("", 100_000), ("-unexplained", 0)] {
+            let mut round = Round::new(waiting, records_max);
+            group.bench_function(format!("{waiting}-waiting{name}"), |bencher| {
+                bencher.iter(|| round.turn());
+            });
+        }
     }
     group.finish();
 }
@@ -117,7 +120,7 @@ struct Round {
 }
 
 impl Round {
-    fn new(waiting: usize) -> Self {
+    fn new(waiting: usize, records_max: usize) -> Self {
         let languages: Vec<Language> = ["en", "es", "pt", "fr", "de", "th", "vi", "id", "ar", "ru"]
             .iter()
             .map(|code| code.parse().expect("a language"))
@@ -146,6 +149,7 @@ impl Round {
             queue_wait_max: std::time::Duration::from_secs(1 << 40),
             owner_silence: std::time::Duration::from_secs(1 << 40),
             waiting_max: usize::MAX,
+            records_max,
             ..Settings::default()
         };
         let mut round = Self {

@@ -246,45 +246,6 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
 }
 
 #[test]
-fn queues_steps_and_levels_are_read_as_they_are_written() {
-    let mut files = ShopFiles::demo();
-    let queue = "[[routing.queues]]\nskill = \"returns\"\nlevel = 4\nfluency = 3\n\
-        prefers = [\"care\"]\nselect = \"longest_idle\"\nwaiting_max = 20\nwrap_up = \"30s\"\n\
-        [[routing.queues.steps]]\nafter = \"10s\"\nlevel = 2\n\
-        [[routing.queues.steps]]\nlonger_than = 5\nif_nobody_there = true\nregions = [\"any\"]\n";
-    edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 2\n{queue}"));
-    edit(&mut files, "shop.toml", "[\"es\", \"pt\", \"en\"]", "[\"es\", \"pt\", \"en:2\"]");
-    edit(&mut files, "shop.toml", "id = \"sea\"", "id = \"sea\"\nresident = true");
-
-    let shop = Shop::from_files(&files).expect("a shop");
-
-    let lucia = &shop.seats[&SeatId::from("lucia")].profile;
-    assert_eq!((lucia.fluency(language("es")), lucia.fluency(language("en"))), (5, 2));
-    assert_eq!(lucia.fluency(language("ja")), 0);
-    assert_eq!(shop.rules.chat_slots.get(), 2);
-    assert!(shop.rules.resident.contains(&"sea".into()));
-    let needs = |level, regions| Needs { level, fluency: 3, regions };
-    let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
-    let expected = QueueRules {
-        needs: needs(4, Regions::Own),
-        prefers: vec!["care".into()],
-        select: Select::LongestIdle,
-        waiting_max: Some(20),
-        wrap_up: Some(thirty),
-        steps: vec![
-            Step { needs: needs(2, Regions::Own), after: Some(ten), ..Step::default() },
-            Step {
-                needs: needs(4, Regions::Any),
-                longer_than: Some(5),
-                if_nobody_there: true,
-                ..Step::default()
-            },
-        ],
-    };
-    assert_eq!(shop.rules.queues[&"returns".into()], expected);
-}
-
-#[test]
 fn hours_of_shop_skills_teams_and_seats_are_read_with_their_holidays_and_dates() {
     let mut files = ShopFiles::demo();
     let text = files.0.get_mut("shop.toml").expect("the demo shop");
@@ -358,6 +319,45 @@ fn mistakes_in_hours_are_named() {
     ] {
         assert!(errors.contains(part), "{part} is not in\n{errors}");
     }
+}
+
+#[test]
+fn queues_steps_and_levels_are_read_as_they_are_written() {
+    let mut files = ShopFiles::demo();
+    let queue = "[[routing.queues]]\nskill = \"returns\"\nlevel = 4\nfluency = 3\n\
+        prefers = [\"care\"]\nselect = \"longest_idle\"\nwaiting_max = 20\nwrap_up = \"30s\"\n\
+        [[routing.queues.steps]]\nafter = \"10s\"\nlevel = 2\n\
+        [[routing.queues.steps]]\nlonger_than = 5\nif_nobody_there = true\nregions = [\"any\"]\n";
+    edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 2\n{queue}"));
+    edit(&mut files, "shop.toml", "[\"es\", \"pt\", \"en\"]", "[\"es\", \"pt\", \"en:2\"]");
+    edit(&mut files, "shop.toml", "id = \"sea\"", "id = \"sea\"\nresident = true");
+
+    let shop = Shop::from_files(&files).expect("a shop");
+
+    let lucia = &shop.seats[&SeatId::from("lucia")].profile;
+    assert_eq!((lucia.fluency(language("es")), lucia.fluency(language("en"))), (5, 2));
+    assert_eq!(lucia.fluency(language("ja")), 0);
+    assert_eq!(shop.rules.chat_slots.get(), 2);
+    assert!(shop.rules.resident.contains(&"sea".into()));
+    let needs = |level, regions| Needs { level, fluency: 3, regions };
+    let (ten, thirty) = (Duration::from_secs(10), Duration::from_secs(30));
+    let expected = QueueRules {
+        needs: needs(4, Regions::Own),
+        prefers: vec!["care".into()],
+        select: Select::LongestIdle,
+        waiting_max: Some(20),
+        wrap_up: Some(thirty),
+        steps: vec![
+            Step { needs: needs(2, Regions::Own), after: Some(ten), ..Step::default() },
+            Step {
+                needs: needs(4, Regions::Any),
+                longer_than: Some(5),
+                if_nobody_there: true,
+                ..Step::default()
+            },
+        ],
+    };
+    assert_eq!(shop.rules.queues[&"returns".into()], expected);
 }
 
 #[test]

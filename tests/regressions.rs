@@ -14,7 +14,7 @@ use tradewind::domain::{ConversationId, Priority, SeatId, SeatState, SkillId, Ti
 use tradewind::flow::{Dispatch, Dispatcher, Owners};
 use tradewind::metrics::Metrics;
 use tradewind::runtime::Clock;
-use tradewind::schedule::{Command, Contact, QueueHours, Roster, Scheduler, SeatView, Settings};
+use tradewind::schedule::{Command, Contact, Roster, Scheduler, SeatView, Settings};
 
 /// A seat that may not reply to customers is never given one.
 #[test]
@@ -60,9 +60,9 @@ fn cap_never_exceeded_multi_node() {
         shop: shop.id.clone(),
         seats,
         fallback_language: None,
+        hours: tradewind::schedule::QueueHours::default(),
         rules: shop.rules.clone(),
         translation: None,
-        hours: QueueHours::default(),
     };
     let scheduler = Scheduler::new(Settings::default(), vec![roster]);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

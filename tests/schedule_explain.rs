@@ -64,7 +64,7 @@ fn an_offer_says_what_each_filter_removed_and_what_the_best_seats_scored() {
         ("seats of the shop", 0, 6),
         ("skill", 1, 5),
         ("language", 1, 4),
-        ("region", 1, 3),
+        ("region and level", 1, 3),
         ("on shift", 1, 2),
         ("at work", 1, 1),
         ("free slot", 0, 1),
@@ -157,7 +157,7 @@ now: with f-right since 2026-11-25T10:00:00.000Z
 2026-11-25T10:00:00.000Z  offered to f-right: speaks es; has the skill orders; serves latam; \
 0 of 2 slots in use; least busy and most specialised of the free seats
     asked for es, orders, latam; had waited 0.0 s, beside 0 in the shop
-    seats of the shop 6 > skill 5 > language 4 > region 3 > on shift 2 > at work 1 > free slot 1 \
+    seats of the shop 6 > skill 5 > language 4 > region and level 3 > on shift 2 > at work 1 > free slot 1 \
 > has not just refused it 1
     f-right 0.14 = 0.4 x 0 of 2 slots + 0.6 x price 0.24
 

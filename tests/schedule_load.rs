@@ -1,5 +1,7 @@
 //! Many who wait: what customers are told is bounded and comes true.
 
+#[path = "schedule_common/chance.rs"]
+mod chance;
 #[path = "schedule_common/scan.rs"]
 mod scan;
 mod schedule_common;
@@ -7,6 +9,7 @@ mod schedule_common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chance::{exponential, seconds, varied};
 use scan::Random;
 use schedule_common::*;
 use tradewind::domain::{ConversationId, Priority, Rules, SeatId, SeatState, Timestamp};
@@ -178,25 +181,4 @@ impl Waits {
         }
         waits
     }
-}
-
-fn seconds(s: f64) -> Duration {
-    Duration::from_millis((s * 1_000.0) as u64)
-}
-
-/// Uniform in (0, 1].
-fn uniform(random: &mut Random) -> f64 {
-    (random.below(1 << 30) + 1) as f64 / (1u64 << 30) as f64
-}
-
-fn exponential(random: &mut Random) -> f64 {
-    -uniform(random).ln()
-}
-
-/// Log-normal with mean 1 and coefficient of variation 1.17, as measured on real calls.
-fn varied(random: &mut Random) -> f64 {
-    const SIGMA: f64 = 0.93;
-    let normal =
-        (-2.0 * uniform(random).ln()).sqrt() * (std::f64::consts::TAU * uniform(random)).cos();
-    (SIGMA * normal - SIGMA * SIGMA / 2.0).exp()
 }

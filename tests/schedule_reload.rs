@@ -13,19 +13,13 @@ use tradewind::domain::{
     Needs, QueueRules, Rules, SeatId, SeatProfile, SeatState, SkillId, Timestamp,
 };
 use tradewind::schedule::{
-    Command, Decision, QueueHours, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
+    Command, Decision, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
 };
 
 fn roster(seats: Vec<SeatProfile>, rules: Rules) -> Roster {
     let fallback_language = Some("en".parse().expect("a language"));
-    Roster {
-        shop: shop(),
-        seats,
-        fallback_language,
-        rules,
-        translation: None,
-        hours: QueueHours::default(),
-    }
+    let hours = tradewind::schedule::QueueHours::default();
+    Roster { shop: shop(), seats, fallback_language, hours, rules, translation: None }
 }
 
 fn reload(centre: &mut Centre, seats: Vec<SeatProfile>, rules: Rules) -> Vec<Decision> {

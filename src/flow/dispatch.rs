@@ -56,6 +56,8 @@ pub enum Dispatch {
         /// What.
         command: Command,
     },
+    /// Somebody asks why a conversation is where it is.
+    Explain(ConversationId, oneshot::Sender<Option<Box<Explanation>>>),
     /// The seats and rules of shops have changed.
     Reload {
         /// What they are now.
@@ -63,8 +65,6 @@ pub enum Dispatch {
         /// Seats that are no longer there: their sockets are closed.
         gone: Vec<SeatRef>,
     },
-    /// Somebody asks why a conversation is where it is.
-    Explain(ConversationId, oneshot::Sender<Option<Box<Explanation>>>),
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
 }
@@ -203,11 +203,11 @@ impl Driver {
             Dispatch::FromSeat { line, frame, command } => {
                 self.wish(line, frame, command, caused_at);
             }
-            Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
             Dispatch::Explain(conversation, reply) => {
                 // Nobody listens any more when the one who asked has left.
                 let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
             }
+            Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
                 // Nobody listens any more when the page was closed meanwhile.

@@ -166,11 +166,14 @@ impl Scheduler {
     }
 
     /// Offers a waiting conversation to the best free seat, if there is one.
-    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) {
-        if let Some((seat, ring)) = self.seat_for(conversation, lane) {
+    /// Gives whether there was one.
+    pub(super) fn offer_if_free(&mut self, conversation: ConversationId, lane: LaneNo) -> bool {
+        let found = self.seat_for(conversation, lane);
+        if let Some((seat, ring)) = found {
             self.leave_station(conversation);
             self.offer(conversation, seat, Found::Seat(ring));
         }
+        found.is_some()
     }
 
     /// The conversation that a free seat should take: what it could take in a language that it
@@ -255,14 +258,11 @@ impl Scheduler {
             if !matches!(self.case(conversation).station, Station::Lane(_)) {
                 continue;
             }
-            match self.seat_for(conversation, lane_no) {
-                Some((seat, ring)) => {
-                    self.leave_station(conversation);
-                    self.offer(conversation, seat, Found::Seat(ring));
-                }
+            if !self.offer_if_free(conversation, lane_no)
                 // Who is barred from the only free seat does not hold up those behind.
-                None if self.case(conversation).barred.is_empty() => return,
-                None => {}
+                && self.case(conversation).barred.is_empty()
+            {
+                return;
             }
         }
     }
@@ -282,6 +282,7 @@ impl Scheduler {
 
     /// Asks a free seat to take a conversation that has left its place.
     pub(super) fn offer(&mut self, conversation: ConversationId, seat_no: SeatNo, found: Found) {
+        self.learn_from_offer(conversation);
         let why = self.reasons(conversation, seat_no, found);
         let ring = found.ring();
         let search = self.search_that_found(conversation, seat_no, ring);

@@ -70,6 +70,58 @@ pub(super) fn interval(place: usize, slots: f64, handling: HandlingTime) -> Opti
     Some((point(LOW).floor() as u32, point(HIGH).ceil() as u32))
 }
 
+/// How the intervals of a shop came true, as factors for the ends of the next ones.
+///
+/// [`interval`] knows neither of customers who give up nor of how seats are shared between lanes, so
+/// it is right for no shop exactly. Each outcome moves an end a little: a miss far, a hit back by
+/// so little that both hold each other in balance at the aimed share of misses, whatever the shop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrackRecord {
+    low: f64,
+    high: f64,
+}
+
+/// What a miss does to an end, and what a hit takes back: in balance at 6 % of misses of the upper
+/// end and at 10 % of the lower one. Larger steps swing: hundreds wait on what was told before the
+/// first of them is known.
+const MISS: f64 = 1.02;
+const HIT_HIGH: f64 = 0.998_74;
+const HIT_LOW: f64 = 0.997_80;
+
+impl Default for TrackRecord {
+    fn default() -> Self {
+        Self { low: 1.0, high: 1.0 }
+    }
+}
+
+impl TrackRecord {
+    /// Takes in that somebody was served after a wait for which an interval was told.
+    pub fn served_after(&mut self, waited: Duration, (low, high): (u32, u32)) {
+        let waited_s = waited.as_secs_f64();
+        if high > low {
+            let is_early = waited_s < f64::from(low);
+            self.low =
+                (self.low * if is_early { 1.0 / MISS } else { 1.0 / HIT_LOW }).clamp(0.1, 1.5);
+        }
+        let is_late = waited_s > f64::from(high);
+        self.high = (self.high * if is_late { MISS } else { HIT_HIGH }).clamp(0.3, 5.0);
+    }
+
+    /// Takes in that somebody gave up: a miss if the upper end was past.
+    pub fn gave_up_after(&mut self, waited: Duration, told: (u32, u32)) {
+        if waited.as_secs_f64() > f64::from(told.1) {
+            self.served_after(waited, told);
+        }
+    }
+
+    /// The interval as it should be told.
+    pub fn correct(self, (low, high): (u32, u32)) -> (u32, u32) {
+        let high = (f64::from(high) * self.high).ceil() as u32;
+        let low = (f64::from(low) * self.low).floor() as u32;
+        (low.min(high), high)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +162,35 @@ mod tests {
 
         assert!((10_000..12_000).contains(&settled_ms), "{settled_ms}");
         assert!(handling.mean_ms < settled_ms + 4 * 3_600_000 / MEMORY + 1);
+    }
+
+    #[test]
+    fn ends_that_are_missed_too_often_move_out_and_those_that_are_never_missed_move_in() {
+        let told = (10, 100);
+        let seconds = Duration::from_secs;
+        let mut record = TrackRecord::default();
+
+        (0..600).for_each(|_| record.served_after(seconds(50), told));
+        let (low, high) = record.correct(told);
+        assert!(low > 10 && high < 50, "{low}..{high}");
+
+        (0..200).for_each(|_| record.gave_up_after(seconds(150), told));
+        (0..200).for_each(|_| record.gave_up_after(seconds(20), told));
+        assert!(record.correct(told).1 > 300);
+    }
+
+    #[test]
+    fn the_ends_rest_where_six_in_a_hundred_are_later_than_told() {
+        let mut record = TrackRecord::default();
+
+        for n in 0..2_000u64 {
+            // Waits from 0 to 99 s, one after the other in an order that repeats.
+            let told = record.correct((10, 100));
+            record.served_after(Duration::from_secs(n * 37 % 100), told);
+        }
+
+        let (low, high) = record.correct((10, 100));
+        assert!((87..=102).contains(&high), "{high}");
+        assert!((5..=15).contains(&low), "{low}");
     }
 }

@@ -83,7 +83,7 @@ impl Scheduler {
         let view = |record: &Record| RecordView {
             at: record.at,
             step: record.step.clone(),
-            search: record.search.as_ref().map(|search| search.view(shop)),
+            search: record.search.as_ref().map(|search| search.view()),
         };
         let now = match case {
             None => Standing::Gone,
@@ -111,7 +111,9 @@ impl Scheduler {
 
     /// Decides after a search for a seat, and remembers both.
     pub(super) fn decide_after(&mut self, search: Option<Search>, decision: Decision) {
-        if let (Some(conversation), Some(step)) = (decision.conversation(), self.step_of(&decision))
+        if self.records.is_on()
+            && let (Some(conversation), Some(step)) =
+                (decision.conversation(), self.step_of(&decision))
         {
             self.remember(conversation, step, search);
         }
@@ -174,17 +176,21 @@ impl Scheduler {
         seat: SeatNo,
         ring: Option<Ring>,
     ) -> Option<Search> {
-        let lane = self.lane_of(conversation)?;
+        let lane = self.searched_lane(conversation)?;
         Some(self.search(conversation, (lane, ring?), Some(seat)))
     }
 
     /// The search of one who found nobody.
     pub(super) fn search_in_vain(&mut self, conversation: ConversationId) -> Option<Search> {
-        let lane = self.lane_of(conversation)?;
+        let lane = self.searched_lane(conversation)?;
         Some(self.search(conversation, (lane, Ring::Native), None))
     }
 
-    fn lane_of(&mut self, conversation: ConversationId) -> Option<LaneNo> {
+    /// The lane of a conversation; `None` also when nothing is remembered anyway.
+    fn searched_lane(&mut self, conversation: ConversationId) -> Option<LaneNo> {
+        if !self.records.is_on() {
+            return None;
+        }
         let case = self.cases.get(&conversation)?;
         self.shops[case.shop].lane_for(&case.contact, self.now)
     }

@@ -309,25 +309,6 @@ impl SeatIndex {
             .min_by_key(|seat| (self.idle[*seat], *seat))
     }
 
-    /// Of the free seats of a set for which `may` holds, the one with the least key of its number
-    /// and the slots it has in use; among equals the one that has idled longest. Looks at every
-    /// free seat of the set, which [`Self::choose`] does not.
-    pub fn choose_least<K: Ord>(
-        &self,
-        seats: &ByPrice,
-        may: impl Fn(usize) -> bool,
-        key: impl Fn(usize, usize) -> K,
-    ) -> Option<usize> {
-        let levels = self.levels.iter().enumerate().filter(|(_, level)| level.len > 0);
-        let free = levels.flat_map(|(used, level)| {
-            seats.0.iter_common(&level.places, 0).map(move |place| (self.order[place], used))
-        });
-        let chosen = free
-            .filter(|(seat, _)| may(*seat))
-            .min_by_key(|(seat, used)| (key(*seat, *used), self.idle[*seat], *seat))?;
-        Some(chosen.0)
-    }
-
     /// How many of a set can take an offer.
     pub fn count_free(&self, seats: &ByPrice) -> usize {
         let levels = self.levels.iter().filter(|level| level.len > 0);
@@ -352,5 +333,24 @@ impl SeatIndex {
         best.sort_unstable_by_key(|scored| (scored.score, scored.used, scored.seat));
         best.truncate(count);
         best
+    }
+
+    /// Of the free seats of a set for which `may` holds, the one with the least key of its number
+    /// and the slots it has in use; among equals the one that has idled longest. Looks at every
+    /// free seat of the set, which [`Self::choose`] does not.
+    pub fn choose_least<K: Ord>(
+        &self,
+        seats: &ByPrice,
+        may: impl Fn(usize) -> bool,
+        key: impl Fn(usize, usize) -> K,
+    ) -> Option<usize> {
+        let levels = self.levels.iter().enumerate().filter(|(_, level)| level.len > 0);
+        let free = levels.flat_map(|(used, level)| {
+            seats.0.iter_common(&level.places, 0).map(move |place| (self.order[place], used))
+        });
+        let chosen = free
+            .filter(|(seat, _)| may(*seat))
+            .min_by_key(|(seat, used)| (key(*seat, *used), self.idle[*seat], *seat))?;
+        Some(chosen.0)
     }
 }

@@ -86,6 +86,9 @@ pub(super) struct Lane {
     pub key: LaneKey,
     /// Whose business hours it has.
     pub queue: QueueNo,
+    /// Seats that have the skill; of these, those that speak the lane's language, and those that
+    /// speak the fallback language.
+    pub able: [u32; 3],
     /// Seats that speak the lane's language.
     pub native: Bitset,
     /// Other seats that speak the shop's fallback language; empty when that is the lane's own.
@@ -127,6 +130,7 @@ impl Lane {
             native_gone_at: now,
             key,
             queue,
+            able: [0; 3],
             native,
             fallback,
             native_by_price: ByPrice::default(),

@@ -4,7 +4,8 @@
 //! seats that come and go, answers to offers, what owners and customers do.
 //!
 //! **Out**: [`Decision`]s as values, in the order in which they must be carried out. A page for
-//! supervisors reads [`Scheduler::queue`] and [`Scheduler::seats`].
+//! supervisors reads [`Scheduler::queue`] and [`Scheduler::seats`], whoever wants to know why reads
+//! [`Scheduler::explain`].
 //!
 //! **Invariants**
 //! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
@@ -17,6 +18,7 @@
 //!   own end: `longer_than` is open or shut by what waits), the fallback language opens after a
 //!   stated wait, and so does
 //!   translation, which a seat takes only while it keeps some slots free for its own languages.
+//!   A queue that is closed waits for its hours, and a shift takes nothing new in its last minutes.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
 //! - The same commands at the same instants give the same decisions, byte for byte.
@@ -24,7 +26,7 @@
 //!
 //! **Bounds**: waiting conversations by `waiting_max` a shop (beyond: a ticket) and
 //! `queue_wait_max`; lanes by the languages, skills and regions of the roster; remembered offers
-//! by a constant. A command costs the logarithm of what waits plus the lanes of one seat; places
+//! by a constant, remembered decisions by `records_max`. A command costs the logarithm of what waits plus the lanes of one seat; places
 //! are told by a rate-limited walk and not by every command.
 //!
 //! How it chooses: a conversation takes, among the seats that pass the filters, the one with the

@@ -67,6 +67,9 @@ impl Scheduler {
 
     /// Remembers that a conversation has lined up, and why nobody was found.
     pub(super) fn remember_wait(&mut self, conversation: ConversationId, lane: LaneNo) {
+        if !self.records.is_on() {
+            return;
+        }
         let case = self.case(conversation);
         self.measure_share(case.shop, lane);
         let News { place, wait_s, reason } = self.news(self.case(conversation));
@@ -93,8 +96,29 @@ impl Scheduler {
             return;
         }
         case.told = Some(Told { at, news });
+        if case.promise.is_none() && matches!(case.station, Station::Lane(_)) {
+            case.promise = news.wait_s.map(|ends| (at, ends));
+        }
         let News { place, wait_s, reason } = news;
         self.decide(Decision::Waiting { conversation, place, wait_s, reason });
+    }
+
+    /// Learns from a wait that ends by an offer.
+    pub(super) fn learn_from_offer(&mut self, conversation: ConversationId) {
+        let (now, case) = (self.now, self.case_mut(conversation));
+        let (shop, promise) = (case.shop, case.promise.take());
+        if let Some((at, told)) = promise {
+            self.shops[shop].told_waits.served_after(now.since(at), told);
+        }
+    }
+
+    /// Learns from a wait that ends by the customer's leaving.
+    pub(super) fn learn_from_leaving(&mut self, conversation: ConversationId) {
+        let (now, case) = (self.now, self.case_mut(conversation));
+        let (shop, promise) = (case.shop, case.promise.take());
+        if let Some((at, told)) = promise {
+            self.shops[shop].told_waits.gave_up_after(now.since(at), told);
+        }
     }
 
     /// Places in a lane have changed: they are told together, not sooner than the interval.
@@ -142,6 +166,7 @@ impl Scheduler {
 
         let shop = &self.shops[shop_no];
         let (reason, handling) = (shop.wait_reason(lane_no), shop.handling);
+        let track_record = shop.told_waits;
         let ahead = shop.told_up_to;
         let lane = &shop.lanes[lane_no];
         let in_order = lane.in_order(self.now, self.settings.age_bound);
@@ -154,6 +179,7 @@ impl Scheduler {
                 continue;
             }
             let wait_s = expected_wait::interval(place, share, handling);
+            let wait_s = wait_s.map(|ends| track_record.correct(ends));
             self.tell(conversation, News { place: place as u32, wait_s, reason });
         }
 
@@ -209,9 +235,10 @@ impl Scheduler {
         let place = lane.place(&case.claim(), self.now, self.settings.age_bound);
         let share = lane.slots_share.map(|(_, share)| share);
         let share = share.unwrap_or_else(|| shop.slots_share(lane_no));
+        let wait_s = expected_wait::interval(place, share, shop.handling);
         News {
             place: place as u32,
-            wait_s: expected_wait::interval(place, share, shop.handling),
+            wait_s: wait_s.map(|ends| shop.told_waits.correct(ends)),
             reason: shop.wait_reason(lane_no),
         }
     }

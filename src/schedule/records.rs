@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::decision::{TakeBackReason, TicketReason, WithdrawReason};
 use super::search::Search;
-use super::shop::{SeatNo, ShopNo};
+use super::shop::ShopNo;
 use crate::domain::{ConversationId, SeatId, Timestamp, WaitReason};
 
 /// Decisions that are remembered of one conversation, the latest ones.
@@ -91,21 +91,16 @@ struct Remembered {
 }
 
 impl Records {
-    /// Writes the new numbers of a shop's seats; scores of a seat that is gone are forgotten.
-    pub fn renumber(&mut self, shop: ShopNo, numbers: &[Option<SeatNo>]) {
-        let of_shop = self.by_conversation.values_mut().filter(|of| of.shop == shop);
-        for record in of_shop.flat_map(|of| &mut of.records) {
-            if let Some(search) = &mut record.search {
-                search.renumber(numbers);
-            }
-        }
-    }
-
-    /// At most `total_max` records, and never fewer than one conversation may have.
+    /// At most `total_max` records, and never fewer than one conversation may have; none for 0.
     pub fn new(total_max: usize) -> Self {
-        let total_max = total_max.max(PER_CONVERSATION_MAX);
+        let total_max = if total_max == 0 { 0 } else { total_max.max(PER_CONVERSATION_MAX) };
         let (by_conversation, order) = (HashMap::default(), VecDeque::new());
         Self { by_conversation, order, total: 0, total_max }
+    }
+
+    /// Whether anything is remembered.
+    pub fn is_on(&self) -> bool {
+        self.total_max > 0
     }
 
     pub fn push(&mut self, conversation: ConversationId, shop: ShopNo, record: Record) {

@@ -62,10 +62,7 @@ impl Scheduler {
         for seat in 0..self.shops[shop_no].seats.len() {
             self.fill(shop_no, seat);
         }
-        let owned = self.shops[shop_no].seats.iter().flat_map(|seat| &seat.owned);
-        let mut owned: Vec<_> = owned.copied().collect();
-        self.sort_by_arrival(&mut owned);
-        owned.into_iter().for_each(|conversation| self.leave_behind(conversation));
+        self.find_left_behind(shop_no);
     }
 
     /// Takes every conversation that waits out of its place.
@@ -130,7 +127,6 @@ impl Scheduler {
             case.last_refusal = case.last_refusal.and_then(|seat| numbers[seat]);
         }
         self.offers.renumber(shop_no, numbers);
-        self.records.renumber(shop_no, numbers);
     }
 }
 
@@ -150,6 +146,7 @@ impl Shop {
             self.index.take_over(new_no, &old.index, old_no);
         }
         self.handling = old.handling;
+        self.told_waits = old.told_waits;
         self.take_over_demand(old);
     }
 }

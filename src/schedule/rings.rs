@@ -72,10 +72,7 @@ impl Shop {
         match (ring, lane.helpers) {
             (Ring::Fallback, _) => (&lane.fallback, &lane.fallback_by_price),
             (Ring::Translated, Some(no)) => (&self.helpers[no].seats, &self.helpers[no].by_price),
-            (Ring::Step(no), _) => match lane.steps.get(no) {
-                Some(step) => (&step.seats, &step.by_price),
-                None => (&lane.native, &lane.native_by_price),
-            },
+            (Ring::Step(no), _) => (&lane.steps[no].seats, &lane.steps[no].by_price),
             (Ring::Native | Ring::Translated, _) => (&lane.native, &lane.native_by_price),
         }
     }
@@ -171,8 +168,9 @@ impl Scheduler {
         arrived_at: Timestamp,
     ) -> bool {
         let pressed = matches!(ring, Ring::Step(no) if shop.is_pressed_open(lane, no));
-        let opens_at = || self.opens_at(shop, lane, ring, arrived_at);
-        shop.queues[lane.queue].is_open && (pressed || opens_at().is_some_and(|at| at <= self.now))
+        shop.queues[lane.queue].is_open
+            && (pressed
+                || self.opens_at(shop, lane, ring, arrived_at).is_some_and(|at| at <= self.now))
     }
 
     /// When the next ring opens for one who waits in a lane.

@@ -62,6 +62,8 @@ pub(super) struct Case {
     pub last_refusal: Option<SeatNo>,
     pub times_refused: u32,
     pub told: Option<Told>,
+    /// The expected wait that it was told when it lined up, and when, until it is offered.
+    pub promise: Option<(Timestamp, (u32, u32))>,
 }
 
 /// The one place where a conversation is.
@@ -321,6 +323,7 @@ impl Scheduler {
             last_refusal: None,
             times_refused: 0,
             told: None,
+            promise: None,
             contact,
         };
         self.next_seq += 1;
@@ -337,6 +340,7 @@ impl Scheduler {
             Station::Owned(owned) => Some(*owned),
             _ => None,
         };
+        self.learn_from_leaving(conversation);
         let skill = self.case(conversation).contact.skill.clone();
         let freed = self.leave_station(conversation);
         self.cases.remove(&conversation);
@@ -388,8 +392,8 @@ impl Scheduler {
             Station::Offered(offer) => Some(self.withdraw(offer, WithdrawReason::Cancelled)),
             Station::Owned(owned) => {
                 self.shops[shop].seats[owned.seat].owned.remove(&conversation);
-                self.shops[shop].seats[owned.seat].idle_since = self.now;
                 self.shops[shop].left_behind.remove(&order);
+                self.shops[shop].seats[owned.seat].idle_since = self.now;
                 self.shops[shop].refresh(owned.seat);
                 Some(owned.seat)
             }

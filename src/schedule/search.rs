@@ -7,6 +7,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::index::Scored;
+use super::lane::Lane;
 use super::rings::Ring;
 use super::scheduler::Scheduler;
 use super::shop::{LaneNo, SeatNo, Shop};
@@ -19,8 +20,6 @@ pub(super) const BEST_MAX: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Search {
     language: Language,
-    /// The language that its lane is served in; `None` for translation alone.
-    served_in: Option<Language>,
     skill: SkillId,
     region: Option<RegionId>,
     priority: Priority,
@@ -28,13 +27,21 @@ pub(super) struct Search {
     /// Conversations of the shop that waited, in any lane.
     waiting: u32,
     ring: Ring,
-    /// Seats of the ring.
-    able: u32,
     on_shift: u32,
     at_work: u32,
     free: u32,
     barred: u32,
-    best: SmallVec<[Scored; BEST_MAX]>,
+    /// Seats of the shop, those with the skill, those that also speak the language, and those of
+    /// the ring.
+    roster: [u32; 4],
+    best: SmallVec<[ScoredSeat; BEST_MAX]>,
+}
+
+#[derive(Clone, Debug)]
+struct ScoredSeat {
+    seat: SeatId,
+    slots: u8,
+    scored: Scored,
 }
 
 /// One search for a seat, to be read.
@@ -52,8 +59,7 @@ pub struct SearchView {
     pub waited_ms: u64,
     /// Conversations of the shop that waited then.
     pub waiting: u32,
-    /// Which seats were asked: those of the language (`native`), a wider circle of them by a step
-    /// of the queue (`step`), of the shop's fallback language
+    /// Which seats were asked: those of the language (`native`), of the shop's fallback language
     /// (`fallback`), or any through translation (`translated`).
     pub ring: &'static str,
     /// What each filter left of the seats, in their order.
@@ -107,46 +113,37 @@ impl Scheduler {
         let others = shop.index.best(by_price, BEST_MAX, |seat| {
             !is_barred(seat) && chosen != Some(seat) && shop.is_in_ring(lane, ring, seat)
         });
+        let named = |scored: Scored| {
+            let profile = &shop.seats[scored.seat].profile;
+            ScoredSeat { seat: profile.id.clone(), slots: profile.slots.get(), scored }
+        };
         let best = chosen.map(|seat| shop.index.scored(seat, shop.seats[seat].used() as u8));
         Search {
             language: contact.language,
-            served_in: lane.key.language,
+            roster: shop.roster_counts(lane, ring),
             skill: contact.skill.clone(),
             region: contact.region.clone(),
             priority: contact.priority,
             waited_ms: self.now.since(contact.arrived_at).as_millis() as u64,
             waiting: shop.waiting as u32,
             ring,
-            able: seats.len() as u32,
             on_shift: seats.common_len(&shop.on_shift) as u32,
             at_work: seats.common_len(&shop.present) as u32,
             free: shop.index.count_free(by_price) as u32,
             barred: barred.count() as u32,
-            best: best.into_iter().chain(others).take(BEST_MAX).collect(),
+            best: best.into_iter().chain(others).take(BEST_MAX).map(named).collect(),
         }
     }
 }
 
 impl Search {
-    /// Writes the new numbers of seats; the score of one that is gone is forgotten.
-    pub fn renumber(&mut self, numbers: &[Option<SeatNo>]) {
-        self.best.retain(|scored| {
-            let number = numbers.get(scored.seat).copied().flatten();
-            scored.seat = number.unwrap_or(scored.seat);
-            number.is_some()
-        });
-    }
-
-    pub fn view(&self, shop: &Shop) -> SearchView {
-        let seat = |scored: &Scored| {
-            let profile = &shop.seats[scored.seat].profile;
-            ScoredView {
-                seat: profile.id.clone(),
-                used: scored.used,
-                slots: profile.slots.get(),
-                price: scored.price as f64 / 1_000.0,
-                score: scored.score as f64 / 10_000.0,
-            }
+    pub fn view(&self) -> SearchView {
+        let seat = |ScoredSeat { seat, slots, scored }: &ScoredSeat| ScoredView {
+            seat: seat.clone(),
+            used: scored.used,
+            slots: *slots,
+            price: scored.price as f64 / 1_000.0,
+            score: scored.score as f64 / 10_000.0,
         };
         SearchView {
             language: self.language,
@@ -156,46 +153,48 @@ impl Search {
             waited_ms: self.waited_ms,
             waiting: self.waiting,
             ring: self.ring.as_str(),
-            filters: self.filters(shop),
+            filters: self.filters(),
             seats: self.best.iter().map(seat).collect(),
         }
     }
 
-    fn filters(&self, shop: &Shop) -> Vec<FilterView> {
-        let count = |language: Option<Language>, region: Option<&RegionId>| match language {
-            Some(language) => shop.index.eligible(language, &self.skill, region).len(),
-            None => shop.index.skilled(&self.skill, region).len(),
+    fn filters(&self) -> Vec<FilterView> {
+        let language = match self.ring {
+            Ring::Native | Ring::Step(_) => "language",
+            Ring::Fallback => "fallback language",
+            Ring::Translated => "any language, translated",
         };
-        let (language, name) = match self.ring {
-            Ring::Native | Ring::Step(_) => (self.served_in, "language"),
-            Ring::Fallback => (shop.fallback(), "fallback language"),
-            Ring::Translated => (None, "any language, translated"),
-        };
-        // A step may open other regions; how many it lets in is told with what it asks for.
-        let region = self.region.as_ref().filter(|_| !matches!(self.ring, Ring::Step(_)));
-        let has_rules = shop.rules.queues.contains_key(&self.skill);
-        let mut steps = vec![
-            ("seats of the shop", shop.seats.len() as u32),
-            ("skill", count(None, None) as u32),
-            (name, count(language, None) as u32),
-            ("region", count(language, region) as u32),
-        ];
-        if has_rules {
-            steps.push(("levels and step of the queue", self.able));
-        }
-        steps.extend([
+        let [seats, skilled, speaking, in_ring] = self.roster;
+        let steps = [
+            ("seats of the shop", seats),
+            ("skill", skilled),
+            (language, speaking),
+            ("region and level", in_ring),
             ("on shift", self.on_shift),
             ("at work", self.at_work),
             ("free slot", self.free),
             ("has not just refused it", self.free.saturating_sub(self.barred)),
-        ]);
-        let mut before = steps[0].1;
+        ];
+        let mut before = seats;
         let filter = |(filter, left): (&'static str, u32)| {
-            // Seats of the first ring are not asked again in the second.
             let left = left.min(before);
             let removed = std::mem::replace(&mut before, left) - left;
             FilterView { filter, removed, left }
         };
         steps.into_iter().map(filter).collect()
+    }
+}
+
+impl Shop {
+    /// Seats of the shop, those with a lane's skill, those that also speak the language of a ring,
+    /// and those of the ring. Those of an inner ring are not asked again in a wider one.
+    fn roster_counts(&self, lane: &Lane, ring: Ring) -> [u32; 4] {
+        let [skilled, native, fallback] = lane.able;
+        let speaking = match ring {
+            Ring::Native | Ring::Step(_) => native,
+            Ring::Fallback => fallback,
+            Ring::Translated => skilled,
+        };
+        [self.seats.len() as u32, skilled, speaking, self.ring(lane, ring).0.len() as u32]
     }
 }

@@ -59,7 +59,7 @@ pub struct Settings {
     pub waiting_max: usize,
     /// Least time between two tellings of its place to one conversation.
     pub place_update_interval: Duration,
-    /// Past decisions that are remembered, of all conversations together.
+    /// Past decisions that are remembered, of all conversations together; 0 for none.
     pub records_max: usize,
     /// Mean handling time that is assumed before any was measured.
     pub handling_start: Duration,

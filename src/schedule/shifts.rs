@@ -90,13 +90,21 @@ impl Scheduler {
             }
         }
         if is == Shift::Off {
-            let owned = self.shops[shop].seats[seat_no].owned.iter();
-            let mut owned: Vec<_> = owned.copied().collect();
-            self.sort_by_arrival(&mut owned);
-            for conversation in owned {
-                self.leave_behind(conversation);
-            }
+            let owned = self.shops[shop].seats[seat_no].owned.iter().copied().collect();
+            self.leave_all_behind(owned);
         }
+    }
+
+    fn leave_all_behind(&mut self, mut owned: Vec<ConversationId>) {
+        self.sort_by_arrival(&mut owned);
+        owned.into_iter().for_each(|conversation| self.leave_behind(conversation));
+    }
+
+    /// Looks anew for what the seats of a shop have left behind.
+    pub(super) fn find_left_behind(&mut self, shop: ShopNo) {
+        let off_shift = self.shops[shop].seats.iter().filter(|seat| seat.shift == Shift::Off);
+        let owned = off_shift.flat_map(|seat| seat.owned.iter().copied()).collect();
+        self.leave_all_behind(owned);
     }
 
     /// Hands an owned conversation on if its owner is off shift: now when somebody is free, else
@@ -132,7 +140,7 @@ impl Scheduler {
     fn find_colleague(&self, conversation: ConversationId, lane: LaneNo) -> Option<SeatNo> {
         let case = self.case(conversation);
         let (seat, ring) = self.find_seat(case, lane)?;
-        (ring == Ring::Native).then_some(seat)
+        matches!(ring, Ring::Native | Ring::Step(_)).then_some(seat)
     }
 }
 

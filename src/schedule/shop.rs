@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::bitset::Bitset;
 use super::command::Contact;
-use super::expected_wait::HandlingTime;
+use super::expected_wait::{HandlingTime, TrackRecord};
 use super::explain::rules_version;
 use super::index::SeatIndex;
 use super::lane::{Entry, Lane, LaneKey, LaneRegion};
@@ -135,6 +135,7 @@ pub(super) struct Shop {
     /// Conversations in lanes or kept for a seat.
     pub waiting: usize,
     pub handling: HandlingTime,
+    pub told_waits: TrackRecord,
     pub queues: Vec<Queue>,
     queue_of: BTreeMap<SkillId, QueueNo>,
     /// Conversations whose owner is off shift and that no colleague could take yet, with their
@@ -180,6 +181,7 @@ impl Shop {
             present: Bitset::with_room(len),
             waiting: 0,
             handling: HandlingTime::starting_at(settings.handling_start),
+            told_waits: TrackRecord::default(),
             queues,
             queue_of,
             left_behind: BTreeMap::new(),
@@ -297,9 +299,21 @@ impl Shop {
         }
         steps.iter().flat_map(Bitset::iter).for_each(|no| self.seats[no].step_lanes.insert(lane));
         opened.set_rules(rules.select, preferred, steps);
+        opened.able = self.able(&opened.key);
         opened.set_order(&self.index);
         self.lanes.push(opened);
         Some(lane)
+    }
+
+    /// How many seats have a lane's skill, and of these how many speak its language and how many the
+    /// fallback.
+    fn able(&self, key: &LaneKey) -> [u32; 3] {
+        let speaking = |language: Option<Language>| match language {
+            Some(language) => self.index.eligible(language, &key.skill, None).len() as u32,
+            None => 0,
+        };
+        let skilled = self.index.skilled(&key.skill, None).len() as u32;
+        [skilled, speaking(key.language), speaking(self.fallback)]
     }
 
     /// Seats of a lane's language and skill that have what is asked for.
@@ -380,12 +394,13 @@ impl Shop {
         self.by_name.values().copied()
     }
 
-    /// Seats that are there for a lane: those of its language, and those who could translate. The
+    /// Seats that are there for a lane: those of its language, by whatever step, and those who
+    /// could translate. The
     /// fallback does not count: it stands in for a colleague who is on shift and not there, while
     /// a customer whose language is off shift is told when it is back.
     pub fn takers<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Bitset> {
-        let steps = lane.steps.iter().map(|step| &step.seats);
         let helpers = lane.helpers.map(|no| &self.helpers[no].seats);
+        let steps = lane.steps.iter().map(|step| &step.seats);
         std::iter::once(&lane.native).chain(steps).chain(helpers)
     }
 

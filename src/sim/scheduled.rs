@@ -207,6 +207,7 @@ fn settings(scenario: &Scenario) -> Settings {
         queue_wait_max: NEVER,
         waiting_max: usize::MAX,
         place_update_interval: NEVER,
+        records_max: 0,
         ..default
     }
 }
