@@ -9,6 +9,13 @@ use super::shop::{SeatNo, Shop, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, SeatState};
 
+/// A seat that could take something.
+struct Free {
+    seat: SeatNo,
+    /// Whether it may do so through translation.
+    translates: bool,
+}
+
 impl Scheduler {
     /// Every promise that does not hold, in words; empty unless the scheduler has a bug. Takes
     /// time in proportion to all that it holds.
@@ -84,6 +91,12 @@ impl Scheduler {
         if kept + lined_up != shop.waiting {
             broken.push(format!("{} of {} are counted", shop.waiting, kept + lined_up));
         }
+        let free = (0..shop.seats.len()).filter(|seat| shop.index.is_free(*seat));
+        let free = free.map(|seat| Free {
+            seat,
+            translates: shop.has_room_to_translate(seat) && self.next_own(shop_no, seat).is_none(),
+        });
+        let free: Vec<Free> = free.collect();
         for (lane_no, lane) in shop.lanes.iter().enumerate() {
             let present = lane.native.iter_common(&shop.present, 0).count();
             if present != lane.native_present {
@@ -102,9 +115,8 @@ impl Scheduler {
                     broken.push(format!("{conversation} may wait for ever"));
                 }
                 let case = self.case(conversation);
-                let free = (0..shop.seats.len()).filter(|seat| shop.index.is_free(*seat));
-                for seat in free.filter(|seat| self.must_take(case, *seat, lane)) {
-                    let name = &shop.seats[seat].profile.id;
+                for free in free.iter().filter(|free| self.must_take(case, free, lane)) {
+                    let name = &shop.seats[free.seat].profile.id;
                     broken.push(format!("{name} idles while {conversation} waits"));
                 }
             }
@@ -112,14 +124,14 @@ impl Scheduler {
     }
 
     /// Whether no rule with an end holds a free seat back from a conversation in its lane.
-    fn must_take(&self, case: &Case, seat: SeatNo, lane: &Lane) -> bool {
+    fn must_take(&self, case: &Case, free: &Free, lane: &Lane) -> bool {
         let shop = &self.shops[case.shop];
         let takes = |ring: Ring| {
-            self.is_open(shop, lane, ring, case.contact.arrived_at)
-                && shop.is_in_ring(lane, ring, seat)
-                && (ring != Ring::Translated || self.may_translate(case.shop, lane, seat))
+            shop.is_in_ring(lane, ring, free.seat)
+                && (ring != Ring::Translated || free.translates)
+                && self.is_open(shop, lane, ring, case.contact.arrived_at)
         };
-        !case.is_barred(seat, self.now) && Ring::ALL.into_iter().any(takes)
+        !case.is_barred(free.seat, self.now) && Ring::ALL.into_iter().any(takes)
     }
 
     fn audit_place(
