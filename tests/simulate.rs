@@ -12,7 +12,7 @@ use tradewind::sim::{
 };
 
 /// Scenarios of the normal run; `TRADEWIND_SIM_SEEDS=5000` for a long one.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 40;
 
 fn parse(scenario: &Value) -> Scenario {
     Scenario::parse(&scenario.to_string()).expect("a scenario")

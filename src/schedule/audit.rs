@@ -21,6 +21,13 @@ pub struct AuditCursor {
     unit: usize,
 }
 
+/// A seat that could take something.
+struct Free {
+    seat: SeatNo,
+    /// Whether it may do so through translation.
+    translates: bool,
+}
+
 impl Scheduler {
     /// Every promise that does not hold, in words; empty unless the scheduler has a bug. Takes
     /// time in proportion to all that it holds.
@@ -161,6 +168,7 @@ impl Scheduler {
         if !lane.is_empty() && shop.reach(lane_no, self.now + self.settings.promise).is_err() {
             broken.push("a lane waits for nobody".to_owned());
         }
+        let free: Vec<Free> = if lane.is_empty() { Vec::new() } else { self.free(shop_no) };
         for conversation in lane.in_order(self.now, self.settings.age_bound).take(head) {
             let waits = |case: &Case| matches!(case.station, Station::Lane(l) if l == lane_no);
             self.audit_place(shop_no, conversation, waits, placed, broken);
@@ -168,23 +176,32 @@ impl Scheduler {
                 broken.push(format!("{conversation} may wait for ever"));
             }
             let Some(case) = self.cases.get(&conversation) else { continue };
-            let free = (0..shop.seats.len()).filter(|seat| shop.index.is_free(*seat));
-            for seat in free.filter(|seat| self.must_take(case, *seat, lane)) {
-                let name = &shop.seats[seat].profile.id;
+            for free in free.iter().filter(|free| self.must_take(case, free, lane)) {
+                let name = &shop.seats[free.seat].profile.id;
                 broken.push(format!("{name} idles while {conversation} waits"));
             }
         }
     }
 
+    fn free(&self, shop_no: ShopNo) -> Vec<Free> {
+        let shop = &self.shops[shop_no];
+        let seats = (0..shop.seats.len()).filter(|seat| shop.index.is_free(*seat));
+        let free = seats.map(|seat| Free {
+            seat,
+            translates: shop.has_room_to_translate(seat) && self.next_own(shop_no, seat).is_none(),
+        });
+        free.collect()
+    }
+
     /// Whether no rule with an end holds a free seat back from a conversation in its lane.
-    fn must_take(&self, case: &Case, seat: SeatNo, lane: &Lane) -> bool {
+    fn must_take(&self, case: &Case, free: &Free, lane: &Lane) -> bool {
         let shop = &self.shops[case.shop];
         let takes = |ring: Ring| {
-            self.is_open(shop, lane, ring, case.contact.arrived_at)
-                && shop.is_in_ring(lane, ring, seat)
-                && (ring != Ring::Translated || self.may_translate(case.shop, lane, seat))
+            shop.is_in_ring(lane, ring, free.seat)
+                && (ring != Ring::Translated || free.translates)
+                && self.is_open(shop, lane, ring, case.contact.arrived_at)
         };
-        !case.is_barred(seat, self.now) && lane.rings().any(takes)
+        !case.is_barred(free.seat, self.now) && lane.rings().any(takes)
     }
 
     fn audit_place(

@@ -6,7 +6,7 @@ use super::bitset::Bitset;
 use super::index::{ByPrice, SeatIndex};
 use super::lane::Lane;
 use super::scheduler::{Case, Scheduler, Station};
-use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
+use super::shop::{LaneNo, SeatNo, Shop};
 use crate::domain::{ConversationId, Select, Step, Timestamp};
 
 /// Which seats of a lane. A wider ring opens later and is asked only when no seat of a narrower
@@ -254,14 +254,5 @@ impl Scheduler {
                 })
             }
         }
-    }
-
-    /// Whether a free seat may take a conversation of a lane through translation: nothing that it
-    /// could take in a language it speaks waits, and enough of its slots stay free.
-    pub(super) fn may_translate(&self, shop_no: ShopNo, lane: &Lane, seat: SeatNo) -> bool {
-        let shop = &self.shops[shop_no];
-        shop.helps(lane, seat)
-            && shop.has_room_to_translate(seat)
-            && self.next_own(shop_no, seat).is_none()
     }
 }
