@@ -10,6 +10,7 @@ use anyhow::Context;
 
 use super::Exit;
 use crate::understand::Model;
+use crate::understand::labelled::Lengths;
 
 /// Measures the model on messages with known labels.
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,7 @@ Examples:
   tradewind evaluate --data es.jsonl th.jsonl --json --report report.html
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
+  tradewind evaluate --language sets/*.tsv --fragments 20..80
   tradewind evaluate --intents train.tsv --test test.tsv --json
 
 --data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
@@ -38,6 +40,10 @@ pub(super) struct Args {
     /// Tab-separated files with the column `text` and perhaps `kind`, named after their language.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     language: Vec<PathBuf>,
+    /// Reads two fragments of so many characters of each text instead of the whole, cut at places
+    /// that are the same every time.
+    #[arg(long, value_name = "FROM..TO", requires = "language")]
+    fragments: Option<Lengths>,
     #[command(flatten)]
     tenant: super::tenant::TenantArgs,
     /// Writes one JSON object.
@@ -66,7 +72,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if !args.sentiment.is_empty() {
         sets::sentiment(&model, &args.sentiment, args.json)?;
     } else if !args.language.is_empty() {
-        sets::language(&model, &args.language, args.json)?;
+        sets::language(&model, &args.language, args.fragments.as_ref(), args.json)?;
     } else {
         shop::run(&model, &args.data, args.report.as_deref(), args.json)?;
     }
