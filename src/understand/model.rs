@@ -30,6 +30,17 @@ const LOCALE_PRIOR: f32 = 1.0;
 /// Log-odds that the message before adds: people seldom change languages in a conversation.
 const PREVIOUS_PRIOR: f32 = 1.5;
 
+/// Characters of a script without spaces from which a message counts as written in it.
+const DENSE_CHARS_MIN: usize = 4;
+/// Log-odds that they add to the languages of such scripts: everybody writes brands in Latin letters,
+/// and nobody whose language has those letters writes a clause in others.
+const DENSE_PRIOR: f32 = 2.0;
+/// The languages of scripts without spaces.
+const DENSE_LANGUAGES: [&str; 3] = ["ja", "th", "zh"];
+
+/// Label of the topic head for a text that is no shop message.
+const OTHER: usize = 1;
+
 /// Features of a message that is so short that hints count double.
 const SHORT_FEATURES: f32 = 20.0;
 /// Most that hints count for the shortest messages.
@@ -46,6 +57,8 @@ pub struct Scratch {
     languages: Vec<f32>,
     intents: Vec<f32>,
     sentiments: Vec<f32>,
+    moods: Vec<f32>,
+    topics: Vec<f32>,
 }
 
 impl Scratch {
@@ -194,11 +207,12 @@ impl Model {
     #[inline(always)]
     fn read_out(&self, hint: &Hint, scratch: &mut Scratch) {
         let temperatures = self.parts.header.temperatures;
-        let [language, intent, sentiment] = &self.parts.heads;
+        let [language, intent, sentiment, mood, topic] = &self.parts.heads;
         let pooled = &scratch.pooled;
         language.logits(pooled, temperatures.language, &mut scratch.languages);
         let evidence = scratch.features.len();
         self.lean(hint, evidence, &mut scratch.languages);
+        self.lean_by_script(&scratch.chars, &mut scratch.languages);
         softmax(&mut scratch.languages);
         intent.logits(pooled, temperatures.intent, &mut scratch.intents);
         softmax(&mut scratch.intents);
@@ -211,6 +225,14 @@ impl Model {
             }
         }
         softmax(&mut scratch.sentiments);
+        mood.logits(pooled, temperatures.mood, &mut scratch.moods);
+        softmax(&mut scratch.moods);
+        topic.logits(pooled, 1.0, &mut scratch.topics);
+        softmax(&mut scratch.topics);
+        let other = scratch.topics[OTHER];
+        for (sentiment, mood) in scratch.sentiments.iter_mut().zip(&scratch.moods) {
+            *sentiment += other * (mood - *sentiment);
+        }
     }
 
     /// Finds the features of `text`.
@@ -276,8 +298,8 @@ impl Model {
         }
     }
 
-    /// Raw outputs of the heads for language, intent and sentiment, for calibration.
-    pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 3] {
+    /// Raw outputs of the heads in their order, for calibration.
+    pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 5] {
         self.gather(text, scratch);
         self.pool_rows(scratch);
         self.parts.heads.each_ref().map(|head| {
@@ -292,6 +314,18 @@ impl Model {
         let header = &self.parts.header;
         let at = header.intents.iter().position(|label| *label == intent.label);
         at.is_some_and(|at| intent.confidence >= header.accept[at])
+    }
+
+    fn lean_by_script(&self, chars: &[char], logits: &mut [f32]) {
+        let dense = chars.iter().filter(|c| text::class_of(**c) == text::Class::Dense);
+        if dense.take(DENSE_CHARS_MIN).count() < DENSE_CHARS_MIN {
+            return;
+        }
+        for (language, logit) in self.parts.header.languages.iter().zip(logits) {
+            if DENSE_LANGUAGES.contains(&language.as_str()) {
+                *logit += DENSE_PRIOR;
+            }
+        }
     }
 
     fn lean(&self, hint: &Hint, evidence: usize, logits: &mut [f32]) {
