@@ -21,6 +21,7 @@ use tradewind::domain::{Guess, Intent, Priority, SeatId, Sentiment, TransferTarg
 use tradewind::flow::{CustomerAct, SeatAct, Settings};
 use tradewind::protocol::{CloseCode, Resume};
 use tradewind::schedule::Command;
+use tradewind::understand::{Hint, Model, Scratch};
 
 use world::{MINUTE, World, conversation_of, customer, kinds, numbers, settings, shop, text};
 
@@ -59,6 +60,33 @@ fn an_acknowledgement_does_not_wait_for_the_model_and_events_do() {
     let seen = other.frames();
     assert_eq!(seen[0]["kind"], "message");
     assert_eq!(seen[0]["language"], "es");
+}
+
+#[test]
+fn the_browser_and_the_message_before_lean_a_message_that_two_languages_share() {
+    let model = Model::embedded().expect("the shipped model");
+    let mut scratch = Scratch::default();
+    let mut read = |first: &str, browser: &str| {
+        let mut world = World::new();
+        let customer = world.customer("ana");
+        world.model_waits = true;
+        let mut languages = Vec::new();
+        for text in [first, "ok"] {
+            world.say_with_browser(&customer, text, browser.parse().expect("a language"));
+            let waiting = world.unread.front().expect("it waits for the model");
+            let hint = Hint { locale: waiting.locale, previous: waiting.previous };
+            world.says = model.understand(&waiting.text, &hint, &mut scratch);
+            languages.push(world.says.language.label.to_string());
+            world.understand();
+        }
+        languages
+    };
+
+    assert_eq!(read("belum sampai", "ms"), ["ms", "ms"]);
+    assert_eq!(read("belum sampai", "id"), ["id", "id"]);
+    // A clear sentence outweighs the browser.
+    assert_eq!(read("bila barang saya nak sampai? dah lama tunggu ni", "en")[0], "ms");
+    assert_eq!(read("kapan barang saya sampai? udah lama banget nunggu", "en")[0], "id");
 }
 
 #[test]

@@ -105,8 +105,17 @@ fn a_hint_decides_a_message_that_two_languages_share() {
         model.understand(text, &hint, &mut scratch).language.label.to_string()
     };
 
-    assert_eq!(read("ok", "ms"), "ms");
-    assert_eq!(read("ok", "id"), "id");
+    for (text, pair) in [
+        ("ok", ["ms", "id"]),
+        ("belum sampai", ["ms", "id"]),
+        ("hei, kan du sende", ["nb", "da"]),
+        ("kan jeg ringe i morgen", ["nb", "da"]),
+        ("dobar dan", ["hr", "sl"]),
+    ] {
+        for code in pair {
+            assert_eq!(read(text, code), code, "{text}");
+        }
+    }
     // A script or a sentence of another language outweighs the hint.
     assert_eq!(read("谢谢", "en"), "zh");
     assert_eq!(read("¿dónde está mi pedido?", "en"), "es");

@@ -11,6 +11,7 @@ use anyhow::Context;
 use super::Exit;
 use super::model::second_tier;
 use crate::understand::Model;
+use crate::understand::labelled::Lengths;
 use crate::understand::tiers::TieredReader;
 
 /// Measures the model on messages with known labels.
@@ -24,6 +25,7 @@ Examples:
   tradewind evaluate --data messages.jsonl --encoder data/models/encoder
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
+  tradewind evaluate --language sets/*.tsv --fragments 20..80
   tradewind evaluate --intents train.tsv --test test.tsv --json
   tradewind evaluate --pairs duplicates.tsv --encoder data/models/encoder
 
@@ -42,6 +44,10 @@ pub(super) struct Args {
     /// Tab-separated files with the column `text` and perhaps `kind`, named after their language.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     language: Vec<PathBuf>,
+    /// Reads two fragments of so many characters of each text instead of the whole, cut at places
+    /// that are the same every time.
+    #[arg(long, value_name = "FROM..TO", requires = "language")]
+    fragments: Option<Lengths>,
     /// Tab-separated files with the columns `a`, `b` and `dup`: 1 where both texts say the same.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     pairs: Vec<PathBuf>,
@@ -77,7 +83,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if !args.sentiment.is_empty() {
         sets::sentiment(&model, &args.sentiment, args.json)?;
     } else if !args.language.is_empty() {
-        sets::language(&model, &args.language, args.json)?;
+        sets::language(&model, &args.language, args.fragments.as_ref(), args.json)?;
     } else if !args.pairs.is_empty() {
         sets::pairs(&model, args.encoder.as_deref(), &args.pairs, args.json)?;
     } else {

@@ -19,7 +19,7 @@ use crate::domain::{Intent, Language, Sentiment};
 
 const MAGIC: &[u8; 8] = b"TWMODEL\x01";
 /// Version of the meaning of header and features; the features are part of the model.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Records start on a cache line.
 const ALIGN: usize = 64;
 /// Bytes of a record before its values.
@@ -119,6 +119,8 @@ pub struct Temperatures {
     pub intent: f32,
     /// Of the sentiment head.
     pub sentiment: f32,
+    /// Of the mood head.
+    pub mood: f32,
 }
 
 /// One linear layer.
@@ -139,9 +141,20 @@ pub struct Parts {
     pub records: Bytes,
     /// The owner of each row.
     pub tags: Vec<u16>,
-    /// Language, intent, sentiment.
-    pub heads: [Linear; 3],
+    /// See [`Layers`].
+    pub heads: Layers,
 }
+
+/// The layers of a model, in this order: language, intent, sentiment of a shop message, mood of any
+/// other text, and topic: whether a text is a shop message or another. Who writes about a match or
+/// a film is pleased or cross by other words than a customer is.
+pub type Layers = [Linear; LAYERS];
+
+/// How many layers a model has.
+pub const LAYERS: usize = 5;
+
+/// Labels of the topic head: a shop message, another text.
+const TOPICS: usize = 2;
 
 impl Header {
     /// Bytes of one record.
@@ -149,15 +162,13 @@ impl Header {
         RECORD_HEAD + self.dims / 2
     }
 
-    fn classes(&self) -> [usize; 3] {
-        [self.languages.len(), self.intents.len(), self.sentiments.len()]
+    fn classes(&self) -> [usize; LAYERS] {
+        let moods = self.sentiments.len();
+        [self.languages.len(), self.intents.len(), moods, moods, TOPICS]
     }
 
     fn check(&self) -> Result<(), ModelError> {
         let wrong = |what: &str| Err(ModelError::Header(what.to_owned()));
-        if self.version != VERSION {
-            return Err(ModelError::Version { found: self.version });
-        }
         if !(DIMS_STEP..=1_024).contains(&self.dims) || !self.dims.is_multiple_of(DIMS_STEP) {
             return wrong("dims must be a multiple of 32, 32 to 1024");
         }
@@ -177,8 +188,8 @@ impl Header {
         {
             return wrong("thresholds must be 0 to 1 and leanings finite");
         }
-        let Temperatures { language, intent, sentiment } = self.temperatures;
-        if [language, intent, sentiment].iter().any(|t| !(0.01..=100.0).contains(t)) {
+        let Temperatures { language, intent, sentiment, mood } = self.temperatures;
+        if [language, intent, sentiment, mood].iter().any(|t| !(0.01..=100.0).contains(t)) {
             return wrong("temperatures must be 0.01 to 100");
         }
         Ok(())
@@ -204,6 +215,12 @@ pub fn encode(parts: &Parts) -> Vec<u8> {
     out
 }
 
+/// What the headers of all versions have.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// The pieces of a model file.
 ///
 /// # Errors
@@ -222,8 +239,13 @@ pub fn decode(file: &Bytes) -> Result<Parts, ModelError> {
         return Err(ModelError::Damaged);
     }
     let header = body.get(start..start.saturating_add(len)).ok_or_else(too_short)?;
-    let header: Header =
-        serde_json::from_slice(header).map_err(|error| ModelError::Header(error.to_string()))?;
+    let wrong = |error: serde_json::Error| ModelError::Header(error.to_string());
+    // The version first: a header of another one may lack fields of this.
+    let Versioned { version } = serde_json::from_slice(header).map_err(wrong)?;
+    if version != VERSION {
+        return Err(ModelError::Version { found: version });
+    }
+    let header: Header = serde_json::from_slice(header).map_err(wrong)?;
     header.check()?;
 
     let records_at = (start + len).next_multiple_of(ALIGN);
@@ -270,16 +292,19 @@ mod tests {
             languages: vec![Language::ENGLISH],
             intents: vec![Intent::Other],
             sentiments: Sentiment::ALL.to_vec(),
-            temperatures: Temperatures { language: 1.0, intent: 1.5, sentiment: 2.0 },
+            temperatures: Temperatures { language: 1.0, intent: 1.5, sentiment: 2.0, mood: 1.0 },
             sentiment_by_intent: vec![[0.5, 0.0, -0.5]],
             accept: vec![0.6],
         };
         let head = Linear { weights: vec![0.5; DIMS_STEP], bias: vec![1.0] };
-        let sentiment = Linear { weights: vec![-0.5; 3 * DIMS_STEP], bias: vec![1.0; 3] };
+        let of = |count: usize| Linear {
+            weights: vec![-0.5; count * DIMS_STEP],
+            bias: vec![1.0; count],
+        };
         Parts {
             records: Bytes::from(vec![7; 4 * header.record_bytes()]),
             tags: vec![1, 2, 3, 4],
-            heads: [head.clone(), head, sentiment],
+            heads: [head.clone(), head, of(3), of(3), of(2)],
             header,
         }
     }
@@ -315,7 +340,7 @@ mod tests {
 
         let error = decode(&Bytes::from(encode(&parts))).expect_err("another version");
 
-        assert_eq!(error.to_string(), "model version 3, this router reads version 2");
+        assert_eq!(error.to_string(), "model version 4, this router reads version 3");
     }
 
     #[test]

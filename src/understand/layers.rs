@@ -1,6 +1,6 @@
 //! The layers behind the sum of rows: linear heads and what makes probabilities of their outputs.
 
-use super::format::Linear;
+use super::format::{LAYERS, Layers};
 
 /// All heads as one layer, turned so that a value of the vector meets all labels side by side.
 pub struct Heads {
@@ -9,7 +9,7 @@ pub struct Heads {
     /// `width`, of which the last ones may belong to no label.
     bias: Vec<f32>,
     /// Labels of each head.
-    labels: [usize; 3],
+    labels: [usize; LAYERS],
 }
 
 /// Labels whose sums stay in registers.
@@ -17,7 +17,7 @@ const LABELS_AT_ONCE: usize = 32;
 
 impl Heads {
     /// The heads over vectors of `dims` values.
-    pub fn new(heads: &[Linear; 3], dims: usize) -> Self {
+    pub fn new(heads: &Layers, dims: usize) -> Self {
         let labels = heads.each_ref().map(|head| head.bias.len());
         let width = labels.iter().sum::<usize>().next_multiple_of(LABELS_AT_ONCE);
         let mut bias: Vec<f32> = heads.iter().flat_map(|head| &head.bias).copied().collect();
@@ -52,11 +52,14 @@ impl Heads {
     }
 
     /// Each head's share of the outputs.
-    pub fn of<'a>(&self, logits: &'a [f32]) -> [&'a [f32]; 3] {
-        let [language, intent, sentiment] = self.labels;
-        let (languages, rest) = logits.split_at(language);
-        let (intents, rest) = rest.split_at(intent);
-        [languages, intents, &rest[..sentiment]]
+    #[inline(always)]
+    pub fn of<'a>(&self, logits: &'a [f32]) -> [&'a [f32]; LAYERS] {
+        let mut rest = logits;
+        self.labels.map(|labels| {
+            let (share, later) = rest.split_at(labels);
+            rest = later;
+            share
+        })
     }
 }
 

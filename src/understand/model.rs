@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::evaluate::Bin;
 use super::features;
-use super::format::{self, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
+use super::format::{self, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
 use super::layers::{Heads, divide, dot, softmax};
 use super::pii;
@@ -33,6 +33,17 @@ const LOCALE_PRIOR: f32 = 1.0;
 /// Log-odds that the message before adds: people seldom change languages in a conversation.
 const PREVIOUS_PRIOR: f32 = 1.5;
 
+/// Characters of a script without spaces from which a message counts as written in it.
+const DENSE_CHARS_MIN: usize = 4;
+/// Log-odds that they add to the languages of such scripts: everybody writes brands in Latin letters,
+/// and nobody whose language has those letters writes a clause in others.
+const DENSE_PRIOR: f32 = 2.0;
+/// The languages of scripts without spaces.
+const DENSE_LANGUAGES: [&str; 3] = ["ja", "th", "zh"];
+
+/// Label of the topic head for a text that is no shop message.
+const OTHER: usize = 1;
+
 /// Features of a message that is so short that hints count double.
 const SHORT_FEATURES: f32 = 20.0;
 /// Most that hints count for the shortest messages.
@@ -51,6 +62,8 @@ pub struct Scratch {
     languages: Vec<f32>,
     intents: Vec<f32>,
     sentiments: Vec<f32>,
+    moods: Vec<f32>,
+    topics: Vec<f32>,
 }
 
 impl Scratch {
@@ -200,8 +213,8 @@ impl Model {
         }
     }
 
-    /// Raw outputs of the heads for language, intent and sentiment, for calibration.
-    pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; 3] {
+    /// Raw outputs of the heads in their order, for calibration.
+    pub(super) fn raw_logits(&self, text: &str, scratch: &mut Scratch) -> [Vec<f32>; LAYERS] {
         self.tokenise(text, scratch);
         self.read(None, scratch);
         self.heads.of(&scratch.logits).map(<[f32]>::to_vec)
@@ -240,10 +253,11 @@ impl Model {
     #[inline(always)]
     fn read_out(&self, hint: &Hint, scratch: &mut Scratch) {
         let temperatures = self.parts.header.temperatures;
-        let Scratch { logits, languages, intents, sentiments, features, .. } = scratch;
-        let [language, intent, sentiment] = self.heads.of(logits);
+        let Scratch { logits, languages, intents, sentiments, moods, topics, .. } = scratch;
+        let [language, intent, sentiment, mood, topic] = self.heads.of(logits);
         divide(language, temperatures.language, languages);
-        self.lean(hint, features.len(), languages);
+        self.lean(hint, scratch.features.len(), languages);
+        self.lean_by_script(&scratch.chars, languages);
         softmax(languages);
         divide(intent, temperatures.intent, intents);
         softmax(intents);
@@ -254,6 +268,14 @@ impl Model {
             }
         }
         softmax(sentiments);
+        divide(mood, temperatures.mood, moods);
+        softmax(moods);
+        divide(topic, 1.0, topics);
+        softmax(topics);
+        let other = topics[OTHER];
+        for (sentiment, mood) in sentiments.iter_mut().zip(moods) {
+            *sentiment += other * (*mood - *sentiment);
+        }
     }
 
     /// The weighted sum of the rows of the features, see [`pooling_scale`]. What the rows count is
@@ -315,6 +337,18 @@ impl Model {
         let header = &self.parts.header;
         let at = header.intents.iter().position(|label| *label == intent.label);
         at.is_some_and(|at| intent.confidence >= header.accept[at])
+    }
+
+    fn lean_by_script(&self, chars: &[char], logits: &mut [f32]) {
+        let dense = chars.iter().filter(|c| text::class_of(**c) == text::Class::Dense);
+        if dense.take(DENSE_CHARS_MIN).count() < DENSE_CHARS_MIN {
+            return;
+        }
+        for (language, logit) in self.parts.header.languages.iter().zip(logits) {
+            if DENSE_LANGUAGES.contains(&language.as_str()) {
+                *logit += DENSE_PRIOR;
+            }
+        }
     }
 
     fn lean(&self, hint: &Hint, evidence: usize, logits: &mut [f32]) {

@@ -48,7 +48,7 @@ pub struct World {
     pub journal: Vec<Vec<u8>>,
     /// Messages that the model has not looked at, when `model_waits`.
     pub model_waits: bool,
-    unread: VecDeque<tradewind::flow::ToUnderstand>,
+    pub unread: VecDeque<tradewind::flow::ToUnderstand>,
     /// Whether the encoder is asked about what the model looks at.
     pub model_is_unsure: bool,
     asked: VecDeque<(ConversationId, u64)>,
@@ -311,6 +311,14 @@ impl World {
         id
     }
 
+    /// The same from a customer whose browser speaks `locale`.
+    pub fn say_with_browser(&mut self, socket: &Socket, text: &str, locale: Language) {
+        let id = self.message_id();
+        let act = CustomerAct::Send { id, conversation: None, text: text.into() };
+        let input = socket.input_from_browser(act, locale);
+        self.input(input);
+    }
+
     pub fn seat_acts(&mut self, socket: &Socket, conversation: ConversationId, act: SeatAct) {
         let input = socket.seat_input(conversation, act);
         self.input(input);
@@ -345,12 +353,16 @@ impl World {
 
 impl Socket {
     pub fn customer_input(&self, act: CustomerAct) -> Input {
+        self.input_from_browser(act, Language::ENGLISH)
+    }
+
+    fn input_from_browser(&self, act: CustomerAct, locale: Language) -> Input {
         let Viewer::Customer(customer) = &self.viewer else { panic!("not a customer") };
         Input::Customer(FromCustomer {
             profile: Arc::new(Profile {
                 customer: customer.clone(),
                 verified: None,
-                locale: Some(Language::ENGLISH),
+                locale: Some(locale),
                 time_zone: Some("America/Mexico_City".into()),
                 region: None,
                 value: CustomerValue::Normal,

@@ -12,7 +12,7 @@ use tradewind::understand::train::{Options, train};
     cargo xtask train-model --extra ../public-sets\n  \
     cargo xtask train-model --models /tmp/models --seed 11")]
 pub struct Args {
-    /// Folder with `corpus/`, which the model is written into.
+    /// Folder with `corpus/` and perhaps `language/`, which the model is written into.
     #[arg(long, default_value = "models")]
     models: PathBuf,
     /// Folder of public sets, laid out as `models/README.md` names them; without it the model knows

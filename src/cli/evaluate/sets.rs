@@ -7,8 +7,8 @@ use anyhow::Context;
 use crate::understand::Model;
 use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderFiles};
 use crate::understand::labelled::{
-    LanguageReport, MoodReport, PairReport, language_of_stem, languages_of, moods_of, pairs_of,
-    parse_languages, parse_moods, parse_pairs,
+    LanguageReport, Lengths, MoodReport, PairReport, fragments, language_of_stem, languages_of,
+    moods_of, pairs_of, parse_languages, parse_moods, parse_pairs,
 };
 
 use super::{percent, read};
@@ -35,11 +35,16 @@ pub(super) fn sentiment(model: &Model, paths: &[PathBuf], json: bool) -> anyhow:
     }
 }
 
-/// Evaluates the language of texts; each file is named after its language.
+/// Evaluates the language of texts, or of fragments of them; each file is named after its language.
 ///
 /// # Errors
 /// When a file cannot be read, has no texts, or its name is no language.
-pub(super) fn language(model: &Model, paths: &[PathBuf], json: bool) -> anyhow::Result<()> {
+pub(super) fn language(
+    model: &Model,
+    paths: &[PathBuf],
+    cut_to: Option<&Lengths>,
+    json: bool,
+) -> anyhow::Result<()> {
     let mut files = Vec::new();
     for path in paths {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -51,7 +56,12 @@ pub(super) fn language(model: &Model, paths: &[PathBuf], json: bool) -> anyhow::
                 name(path)
             );
         }
-        files.push((language, parse_languages(&read(path)?).with_context(|| name(path))?));
+        let texts = parse_languages(&read(path)?).with_context(|| name(path))?;
+        let texts = match cut_to {
+            Some(lengths) => fragments(&texts, lengths),
+            None => texts,
+        };
+        files.push((language, texts));
     }
     let report = languages_of(model, &files);
     if json {
@@ -118,6 +128,10 @@ fn sentiment_table(report: &MoodReport) -> String {
             percent(tally.sentiment_accuracy),
             percent(tally.sentiment_macro_f1),
         );
+    }
+    if report.per_file.len() > 1 {
+        let mean = percent(report.mean_macro_f1);
+        table += &format!("                    {mean:>8}  mean of the files\n");
     }
     table
 }

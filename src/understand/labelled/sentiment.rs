@@ -35,6 +35,9 @@ pub struct MoodReport {
     /// All texts together.
     #[serde(flatten)]
     pub all: MoodTally,
+    /// Mean of the macro F1 of the files, each counting alike: the figure of sets that come in one
+    /// file a language.
+    pub mean_macro_f1: Option<f64>,
     /// By the name of the file.
     pub per_file: BTreeMap<String, MoodTally>,
 }
@@ -101,7 +104,9 @@ pub fn moods_of(model: &Model, files: &[(String, Vec<MoodText>)]) -> MoodReport 
         per_file.insert(name.clone(), tally(&pairs));
         all.extend(pairs);
     }
-    MoodReport { all: tally(&all), per_file }
+    let figures = per_file.values().filter_map(|tally: &MoodTally| tally.sentiment_macro_f1);
+    let mean_macro_f1 = mean(&figures.collect::<Vec<f64>>());
+    MoodReport { all: tally(&all), mean_macro_f1, per_file }
 }
 
 /// From pairs of what is right and what was read.
@@ -122,7 +127,11 @@ fn macro_f1(pairs: &[(Sentiment, Sentiment)]) -> Option<f64> {
         (wanted > 0).then(|| 2.0 * both as f64 / (wanted + read) as f64)
     };
     let all: Vec<f64> = Sentiment::ALL.into_iter().filter_map(f1).collect();
-    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+    mean(&all)
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 #[cfg(test)]

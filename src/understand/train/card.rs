@@ -27,7 +27,9 @@ fn compose(
          `{}` reads the language ({} of them), the intent ({}) and the sentiment (3) of a short \
          shop message. Hashed words, word pairs and character n-grams find rows of a table \
          ({} rows of {} values, four bits each); a weighted sum of the rows goes through one linear \
-         layer for each question. It runs in the process, on one core, without a network.\n\n\
+         layer for each question. Sentiment has two layers, one for shop messages and one for other \
+         texts; a third tells how much of each a text is. It runs in the process, on one core, \
+         without a network.\n\n\
          - size: {} bytes, sha256 `{}`\n\
          - licence: {}\n\
          - seed {}: the same texts give the same file\n",
@@ -56,8 +58,8 @@ fn data(card: &mut String, manifest: &Manifest) -> std::fmt::Result {
         writeln!(card, "| {name} | {rows} | {teaches} | {} | {} |", set.licence, set.source)?;
     }
     card.push_str(
-        "\nOnly `models/corpus` is in this repository. **It is synthetic**: written for this \
-         project, message by message, by few hands; no customer wrote any of it.\n\n",
+        "\nOnly `models/corpus` and `models/language` are in this repository. **They are synthetic**: \
+         written for this project, line by line, by few hands; no customer wrote any of it.\n\n",
     );
     Ok(())
 }
@@ -77,7 +79,8 @@ fn figures(card: &mut String, header: &Header, held_out: &Report) -> std::fmt::R
          | {} | {} | {} | {} | {} | {} | {:.3} |\n\n\
          Confidence is a probability: logits are divided by a temperature (language {:.2}, intent \
          {:.2}, sentiment {:.2}) that was fitted on rows of the corpus which the models that \
-         answered had not seen, again scene by scene.\n",
+         answered had not seen, again scene by scene; that of the sentiment of other texts ({:.2}) \
+         on texts of the public sets, held back likewise.\n",
         held_out.messages,
         percent(held_out.language_accuracy),
         percent(held_out.intent_accuracy),
@@ -89,6 +92,7 @@ fn figures(card: &mut String, header: &Header, held_out: &Report) -> std::fmt::R
         temperatures.language,
         temperatures.intent,
         temperatures.sentiment,
+        temperatures.mood,
     )?;
     let row = |card: &mut String, name: &str, tally: &Tally| {
         writeln!(
@@ -148,6 +152,8 @@ const LIMITS: &str = "\
 - One language a message: of a mixed message the stronger one is named.
 - Words, not meaning: a paraphrase without any word of the corpus is not understood, and irony is
   not noticed.
+- Malay has little clean public text: most of what calls itself so is Indonesian. What teaches it
+  was written for this project.
 - Look-alike languages (Indonesian and Malay, Norwegian and Danish, Croatian, Serbian and Slovene)
   need a hint from the browser or from the message before when a message is short.
 ";

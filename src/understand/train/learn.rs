@@ -10,29 +10,42 @@ use super::corpus::Row;
 use super::net::{Chance, Net, Rivals, Target};
 use super::vocabulary::Counts;
 
-/// Heads of the net, in this order. The last is not shipped: moods of tweets and reviews are
-/// labelled by other rules than those of shop messages, but their words are the same.
+/// Heads of the net, in the order of [`Heads`](crate::understand::format::Heads).
 const LANGUAGE: usize = 0;
 const INTENT: usize = 1;
 const SENTIMENT: usize = 2;
 const MOOD: usize = 3;
+const TOPIC: usize = 4;
+
+/// Labels of the topic head.
+const SHOP: usize = 0;
+const OTHER: usize = 1;
 
 /// Share of the looks at a shop message that see it without accents.
 const PLAIN_SHARE: f32 = 0.25;
+/// Share of the looks at a text for languages that see a piece of it: messages are shorter than the
+/// sentences of a newspaper.
+const CUT_SHARE: f32 = 0.8;
+/// Features of the shortest such piece, about two words.
+const CUT_FEATURES_MIN: usize = 40;
 /// The last pass learns at this share of the first rate.
 const LAST_RATE: f32 = 0.1;
 
 /// How much the tasks count beside the intent of a shop message.
 const SHOP_LANGUAGE_WEIGHT: f32 = 0.7;
+const PROSE_WEIGHT: f32 = 0.6;
 const LANGUAGE_WEIGHT: f32 = 0.3;
 const SENTIMENT_WEIGHT: f32 = 0.5;
-const MOOD_WEIGHT: f32 = 0.3;
+const MOOD_WEIGHT: f32 = 0.2;
+const TOPIC_WEIGHT: f32 = 0.05;
 
 /// All that a net is trained on.
 #[derive(Clone, Debug, Default)]
 pub struct Texts {
     /// Shop messages with all labels.
     pub shop: Vec<Row>,
+    /// Lines of any content that were written to teach their language; every pass looks at all.
+    pub prose: Vec<(String, Language)>,
     /// Texts of which the language is known.
     pub language: Vec<(String, Language)>,
     /// Texts of which the mood is known.
@@ -43,8 +56,8 @@ impl Texts {
     /// Every language there is, sorted.
     pub fn languages(&self) -> Vec<Language> {
         let shop = self.shop.iter().filter_map(|row| row.language);
-        let mut all: Vec<Language> =
-            shop.chain(self.language.iter().map(|(_, language)| *language)).collect();
+        let others = self.prose.iter().chain(&self.language).map(|(_, language)| *language);
+        let mut all: Vec<Language> = shop.chain(others).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -54,7 +67,7 @@ impl Texts {
     pub fn tags(&self, rows: usize) -> Vec<u16> {
         let mut counts = Counts::default();
         self.shop.iter().for_each(|row| counts.shop(&row.text));
-        self.language.iter().for_each(|(text, _)| counts.other(text));
+        self.prose.iter().chain(&self.language).for_each(|(text, _)| counts.other(text));
         self.mood.iter().for_each(|(text, _)| counts.other(text));
         counts.tags(rows)
     }
@@ -64,6 +77,7 @@ impl Texts {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lesson {
     Shop,
+    Prose,
     Language,
     Mood,
 }
@@ -74,6 +88,26 @@ struct Example {
     /// Without accents; empty when there are none.
     plain_rows: Vec<u32>,
     targets: Vec<Target>,
+}
+
+impl Example {
+    /// The rows that one look at the text sees.
+    fn look(&self, chance: &mut Chance) -> &[u32] {
+        let rows = &self.rows;
+        match self.lesson {
+            Lesson::Shop if !self.plain_rows.is_empty() && chance.unit() < PLAIN_SHARE => {
+                &self.plain_rows
+            }
+            Lesson::Prose | Lesson::Language
+                if rows.len() > CUT_FEATURES_MIN && chance.unit() < CUT_SHARE =>
+            {
+                let len = CUT_FEATURES_MIN + chance.below(rows.len() - CUT_FEATURES_MIN + 1);
+                let start = chance.below(rows.len() - len + 1);
+                &rows[start..start + len]
+            }
+            _ => rows,
+        }
+    }
 }
 
 /// Turns texts into rows of a table.
@@ -115,14 +149,15 @@ pub fn learn(
     progress: &mut dyn FnMut(&str),
 ) -> Net {
     let examples = examples(texts, tags, languages);
-    let classes = [languages.len(), Intent::ALL.len(), Sentiment::ALL.len(), Sentiment::ALL.len()];
+    let moods = Sentiment::ALL.len();
+    let classes = [languages.len(), Intent::ALL.len(), moods, moods, 2];
     let mut net = Net::new(tags.len(), options.dims, &classes, options.learning, options.seed);
     let mut chance = Chance::new(options.seed ^ 0x7472_6169_6e00);
     for epoch in 0..options.epochs {
         let done = epoch as f32 / options.epochs as f32;
         net.set_rate(options.learning.rate * (1.0 - (1.0 - LAST_RATE) * done));
         let share = |lesson: Lesson| match lesson {
-            Lesson::Shop => 1.0,
+            Lesson::Shop | Lesson::Prose => 1.0,
             Lesson::Language => options.language_share,
             Lesson::Mood => options.mood_share,
         };
@@ -132,8 +167,7 @@ pub fn learn(
         let mut loss = 0.0;
         for &at in &order {
             let example = &examples[at];
-            let plain = !example.plain_rows.is_empty() && chance.unit() < PLAIN_SHARE;
-            let rows = if plain { &example.plain_rows } else { &example.rows };
+            let rows = example.look(&mut chance);
             if !rows.is_empty() {
                 loss += f64::from(net.learn(rows, &example.targets, &mut chance));
             }
@@ -155,15 +189,18 @@ fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example>
             row.language.and_then(|label| language(label, SHOP_LANGUAGE_WEIGHT)),
             row.intent.map(|label| target(INTENT, label as usize, 1.0)),
             row.sentiment.map(|label| target(SENTIMENT, label as usize, SENTIMENT_WEIGHT)),
+            Some(target(TOPIC, SHOP, TOPIC_WEIGHT)),
         ];
         (Lesson::Shop, row.text.as_str(), targets.into_iter().flatten().collect())
     });
-    let tongues = texts.language.iter().map(|(text, label)| {
-        let targets = language(*label, LANGUAGE_WEIGHT).into_iter().collect();
-        (Lesson::Language, text.as_str(), targets)
+    let prose = texts.prose.iter().map(|row| (Lesson::Prose, PROSE_WEIGHT, row));
+    let tongues = texts.language.iter().map(|row| (Lesson::Language, LANGUAGE_WEIGHT, row));
+    let tongues = prose.chain(tongues).map(|(lesson, weight, (text, label))| {
+        (lesson, text.as_str(), language(*label, weight).into_iter().collect())
     });
     let moods = texts.mood.iter().map(|(text, label)| {
-        (Lesson::Mood, text.as_str(), vec![target(MOOD, *label as usize, MOOD_WEIGHT)])
+        let mood = target(MOOD, *label as usize, MOOD_WEIGHT);
+        (Lesson::Mood, text.as_str(), vec![mood, target(TOPIC, OTHER, TOPIC_WEIGHT)])
     });
     shop.chain(tongues)
         .chain(moods)

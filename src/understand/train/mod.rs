@@ -45,10 +45,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             dims: 96,
-            rows: 400_000,
+            rows: 420_000,
             epochs: 26,
             language_share: 0.3,
-            mood_share: 0.05,
+            mood_share: 0.3,
             calibration_folds: 1,
             learning: Learning::default(),
             seed: 7,

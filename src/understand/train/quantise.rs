@@ -19,7 +19,7 @@ pub fn quantise(net: &Net, tags: Vec<u16>, languages: Vec<Language>) -> Parts {
         languages,
         intents: Intent::ALL.to_vec(),
         sentiments: Sentiment::ALL.to_vec(),
-        temperatures: Temperatures { language: 1.0, intent: 1.0, sentiment: 1.0 },
+        temperatures: Temperatures { language: 1.0, intent: 1.0, sentiment: 1.0, mood: 1.0 },
         sentiment_by_intent: vec![[0.0; SENTIMENTS]; Intent::ALL.len()],
         accept: vec![1.0; Intent::ALL.len()],
     };
@@ -32,11 +32,11 @@ pub fn quantise(net: &Net, tags: Vec<u16>, languages: Vec<Language>) -> Parts {
         let values = &net.rows[row * net.dims..(row + 1) * net.dims];
         push_record(&mut records, values, net.attention[row].exp());
     }
-    let head = |at: usize| Linear {
+    let heads = std::array::from_fn(|at| Linear {
         weights: net.heads[at].weights.clone(),
         bias: net.heads[at].bias.clone(),
-    };
-    Parts { header, records: Bytes::from(records), tags, heads: [head(0), head(1), head(2)] }
+    });
+    Parts { header, records: Bytes::from(records), tags, heads }
 }
 
 fn push_record(records: &mut Vec<u8>, values: &[f32], weight: f32) {

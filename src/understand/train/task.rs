@@ -38,6 +38,12 @@ pub enum TrainError {
         /// Which line.
         reason: RowError,
     },
+    /// A file of lines that teach a language is not named after one.
+    #[error("{path}: the name of the file is no language code")]
+    Name {
+        /// Which file.
+        path: PathBuf,
+    },
     /// There is nothing to learn from.
     #[error("no messages in {path}")]
     Empty {
@@ -83,7 +89,11 @@ pub fn train(
         }
     }
     let trained_on = texts.shop.len();
+    texts.prose = read_prose(&models.join("language"))?;
     let mut data = vec![own_credit(trained_on)];
+    if !texts.prose.is_empty() {
+        data.push(prose_credit(texts.prose.len()));
+    }
     for set in extra.iter().flat_map(|_| &SETS) {
         let folder = extra.expect("sets are read when there is a folder").join(set.folder);
         data.push(set.credit(read_set(set, &folder, &mut texts)?));
@@ -91,7 +101,7 @@ pub fn train(
     progress(&format!(
         "{trained_on} shop messages to train on, {} held out, {} texts for language, {} for mood",
         held_out.len(),
-        texts.language.len(),
+        texts.prose.len() + texts.language.len(),
         texts.mood.len()
     ));
 
@@ -156,7 +166,7 @@ fn calibrated(
     options: &Options,
     progress: &mut dyn FnMut(&str),
 ) -> Calibration {
-    let mut answers = Vec::new();
+    let (mut answers, mut mood_outcomes) = (Vec::new(), Vec::new());
     let fold_of = folds(&texts.shop, FOLDS);
     for fold in 0..options.calibration_folds.min(FOLDS) {
         progress(&format!("calibration {} of {}", fold + 1, options.calibration_folds));
@@ -164,23 +174,34 @@ fn calibrated(
             let rows = texts.shop.iter().zip(&fold_of);
             rows.filter(move |(_, of)| (**of == fold) == asked).map(|(row, _)| row.clone())
         };
-        let part = Texts { shop: side(false).collect(), ..texts.clone() };
+        let moods = |asked: bool| {
+            let rows = texts.mood.iter().enumerate();
+            rows.filter(move |(at, _)| (at % FOLDS == fold) == asked).map(|(_, row)| row.clone())
+        };
+        let shop = side(false).collect();
+        let part = Texts { shop, mood: moods(false).collect(), ..texts.clone() };
         let model = Model::from_parts(fitted(&part, languages, options, progress));
         let mut scratch = Scratch::default();
         answers.extend(side(true).map(|row| (model.raw_logits(&row.text, &mut scratch), row)));
+        mood_outcomes.extend(moods(true).map(|(text, label)| {
+            let [_, _, _, logits, _] = model.raw_logits(&text, &mut scratch);
+            Outcome { logits, label: label as usize }
+        }));
     }
-    let calibration = calibration(&answers, languages);
-    let Temperatures { language, intent, sentiment } = calibration.temperatures;
+    let mut calibration = calibration(&answers, languages);
+    calibration.temperatures.mood = calibrate::temperature(&mood_outcomes);
+    let Temperatures { language, intent, sentiment, mood } = calibration.temperatures;
     progress(&format!(
-        "{} answers: temperatures {language:.2}, {intent:.2}, {sentiment:.2}",
-        answers.len()
+        "{} and {} answers: temperatures {language:.2}, {intent:.2}, {sentiment:.2}, {mood:.2}",
+        answers.len(),
+        mood_outcomes.len()
     ));
     calibration
 }
 
-fn calibration(answers: &[([Vec<f32>; 3], Row)], languages: &[Language]) -> Calibration {
+fn calibration(answers: &[([Vec<f32>; 5], Row)], languages: &[Language]) -> Calibration {
     let (mut language, mut intent) = (Vec::new(), Vec::new());
-    for ([languages_said, intents_said, _], row) in answers {
+    for ([languages_said, intents_said, ..], row) in answers {
         let known = row.language.and_then(|code| languages.binary_search(&code).ok());
         language.extend(known.map(|label| Outcome { logits: languages_said.clone(), label }));
         let known = row.intent.map(|intent| intent as usize);
@@ -188,7 +209,7 @@ fn calibration(answers: &[([Vec<f32>; 3], Row)], languages: &[Language]) -> Cali
     }
     let (language, intent) = (calibrate::temperature(&language), calibrate::temperature(&intent));
     let (mut moods, mut readings) = (Vec::new(), Vec::new());
-    for ([_, intents_said, moods_said], row) in answers {
+    for ([_, intents_said, moods_said, ..], row) in answers {
         let mut intents: Vec<f32> = intents_said.iter().map(|logit| logit / intent).collect();
         softmax(&mut intents);
         if let Some(wanted) = row.intent {
@@ -200,7 +221,7 @@ fn calibration(answers: &[([Vec<f32>; 3], Row)], languages: &[Language]) -> Cali
     }
     let mood = calibrate::mood(&moods, Intent::ALL.len());
     Calibration {
-        temperatures: Temperatures { language, intent, sentiment: mood.temperature },
+        temperatures: Temperatures { language, intent, sentiment: mood.temperature, mood: 1.0 },
         mood,
         accept: calibrate::accept(&readings, Intent::ALL.len(), ACCEPTED_PRECISION),
     }
@@ -224,6 +245,16 @@ fn own_credit(rows: usize) -> DataSource {
     }
 }
 
+fn prose_credit(rows: usize) -> DataSource {
+    DataSource {
+        name: "models/language".to_owned(),
+        source: "written for this project, about anything but shops".to_owned(),
+        licence: "Apache-2.0 OR MIT".to_owned(),
+        rows,
+        teaches: "language".to_owned(),
+    }
+}
+
 fn read_corpus(folder: &Path) -> Result<Vec<Row>, TrainError> {
     let mut rows = Vec::new();
     for path in files(folder, ".jsonl")? {
@@ -236,6 +267,22 @@ fn read_corpus(folder: &Path) -> Result<Vec<Row>, TrainError> {
     Ok(rows)
 }
 
+/// The lines of `<folder>/<language>.txt`; none when there is no such folder.
+fn read_prose(folder: &Path) -> Result<Vec<(String, Language)>, TrainError> {
+    let mut lines = Vec::new();
+    if !folder.exists() {
+        return Ok(lines);
+    }
+    for path in files(folder, ".txt")? {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let language = stem.parse().map_err(|_| TrainError::Name { path: path.clone() })?;
+        let text = read(&path)?;
+        let filled = text.lines().filter(|line| !line.trim().is_empty());
+        lines.extend(filled.map(|line| (line.to_owned(), language)));
+    }
+    Ok(lines)
+}
+
 /// Adds the texts of a set and returns how many.
 fn read_set(set: &Set, folder: &Path, texts: &mut Texts) -> Result<usize, TrainError> {
     let before = texts.language.len() + texts.mood.len();
@@ -246,18 +293,24 @@ fn read_set(set: &Set, folder: &Path, texts: &mut Texts) -> Result<usize, TrainE
             continue;
         }
         let text = read(&path)?;
+        let mut moods = 0;
         for (text, label) in extra::columns(&text) {
             match set.teaches {
-                Teaches::Language { name_part, rows_max } => {
+                Teaches::Language { name_part, rows_max, mistaken } => {
                     let Some(language) = extra::language_of(&name, name_part) else { break };
+                    if mistaken.contains(&language.as_str()) {
+                        break;
+                    }
                     let rows = rows_of.entry(language).or_default();
                     if *rows < rows_max && text.len() >= extra::LANGUAGE_CHARS_MIN {
                         *rows += 1;
                         texts.language.push((text.to_owned(), language));
                     }
                 }
-                Teaches::Mood => {
-                    texts.mood.extend(extra::mood_of(label).map(|mood| (text.to_owned(), mood)));
+                Teaches::Mood { rows_max } => {
+                    let mood = extra::mood_of(label).filter(|_| moods < rows_max);
+                    moods += usize::from(mood.is_some());
+                    texts.mood.extend(mood.map(|mood| (text.to_owned(), mood)));
                 }
             }
         }

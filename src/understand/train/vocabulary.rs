@@ -85,7 +85,7 @@ fn most_useful(mut ranked: Vec<(u32, u64)>, count: usize) -> Vec<u64> {
 
 /// Share of the table for features that occur in no shop message. Without a share of their own they
 /// would find no place beside a large corpus, and languages outside it would be told by nothing.
-const OTHER_SHARE: f64 = 0.28;
+const OTHER_SHARE: f64 = 0.32;
 
 /// Share of the rows that are taken: beyond it too many features find both buckets full.
 const FILL: f64 = 0.93;
