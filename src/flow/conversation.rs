@@ -35,6 +35,8 @@ pub struct Conversation {
     pub epoch: u32,
     /// What it waits for or who owns it.
     pub stage: Stage,
+    /// How often what it waits for has changed since it began to wait.
+    pub need_changes: u8,
     /// Every numbered event; number `n` stands at `n - 1`.
     pub events: Vec<Event>,
     /// Notes of seats.
@@ -171,6 +173,7 @@ impl Conversation {
             epoch: opened.epoch,
             opened,
             stage: Stage::Open,
+            need_changes: 0,
             events: Vec::new(),
             notes: Vec::new(),
             latest: None,
@@ -307,6 +310,8 @@ impl Conversation {
             Fact::Epoch(epoch) => self.epoch = *epoch,
             Fact::AskedForPerson => self.asked_for_person = true,
             Fact::Waits(contact) => {
+                let waited = matches!(self.stage, Stage::Waiting(_));
+                self.need_changes = if waited { self.need_changes.saturating_add(1) } else { 0 };
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;
             }

@@ -17,6 +17,10 @@ use super::shard::Shard;
 use super::step::Step;
 use super::turn::{FirstResponse, Turn};
 
+/// How often a waiting conversation finds another place by what its customer says: each time costs
+/// the scheduler a search, and one customer must not cost it more than others.
+const NEED_CHANGES_MAX: u8 = 8;
+
 /// A message that came back from the model.
 #[derive(Debug)]
 pub struct Understood {
@@ -142,13 +146,17 @@ impl Shard {
 
     /// What a conversation waits for from now on, when a later message of the customer has changed
     /// it. Only what the model is sure of counts, and a mood only ever raises the priority: nobody
-    /// loses the place by a word of thanks.
+    /// loses the place by a word of thanks. Who changes the subject again and again stays where the
+    /// last change led: [`NEED_CHANGES_MAX`].
     fn changed_need(
         &self,
         conversation: &Conversation,
         contact: &Contact,
         message: &Understood,
     ) -> Option<Contact> {
+        if conversation.need_changes >= NEED_CHANGES_MAX {
+            return None;
+        }
         let understanding = message.understanding.as_ref()?;
         let shop = self.shop(&conversation.opened.shop)?;
         let Understanding { language, intent, .. } = understanding;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{OfferId, SeatId, TransferTarget};
+use tradewind::domain::{Guess, Intent, OfferId, SeatId, TransferTarget};
 use tradewind::flow::{CustomerAct, Input, SeatAct, Settings};
 use tradewind::schedule::Command;
 
@@ -157,4 +157,20 @@ fn a_refused_transfer_is_answered_by_its_id_and_does_not_name_the_next_one() {
     assert_eq!(errors[1]["id"], frame.to_string());
     world.seat_acts(&seat, conversation, skill("orders"));
     assert_eq!(kinds(&seat.frames())[..2], ["transferred", "taken_back"]);
+}
+
+#[test]
+fn who_changes_the_subject_again_and_again_moves_in_the_queue_a_bounded_number_of_times() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    let mut skills = Vec::new();
+    for turn in 0..40 {
+        let label = if turn % 2 == 0 { Intent::RequestRefund } else { Intent::PaymentFailed };
+        world.says.intent = Guess { label, confidence: 0.9 };
+        world.say(&ana, &format!("ahora otra cosa {turn}"));
+        skills.push(world.scheduler.queue(&shop(), 1)[0].skill.clone());
+    }
+
+    let moves = skills.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert_eq!(moves, 8);
 }
