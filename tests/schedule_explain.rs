@@ -161,7 +161,7 @@ now: with f-right since 2026-11-25T10:00:00.000Z
     asked for es, orders, latam; had waited 0.0 s, beside 0 in the shop
     seats of the shop 6 > skill 5 > language 4 > region and level 3 > on shift 2 > at work 1 > free slot 1 \
 > has not just refused it 1
-    f-right 0.14 = 0.4 x 0 of 2 slots + 0.6 x price 0.24
+    f-right 0.02 = 0.4 x 0 of 2 slots + 0.6 x price 0.03
 
 2026-11-25T10:00:00.000Z  f-right owns it
 "

@@ -12,7 +12,7 @@ use tradewind::sim::{
 };
 
 /// Scenarios of the normal run; `TRADEWIND_SIM_SEEDS=5000` for a long one.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 300;
 
 fn parse(scenario: &Value) -> Scenario {
     Scenario::parse(&scenario.to_string()).expect("a scenario")
@@ -235,10 +235,10 @@ fn translation_shortens_waits_and_helps_rare_languages() {
 #[test]
 fn published_cases_and_closed_forms_are_met() {
     for (case, days) in [
-        (Published::Mmc, 16),
-        (Published::MmcAb, 16),
-        (Published::Skills3x2, 16),
-        (Published::ErlangA, 4),
+        (Published::Mmc, 40),
+        (Published::MmcAb, 40),
+        (Published::Skills3x2, 40),
+        (Published::ErlangA, 8),
     ] {
         let figures: Vec<Vec<f64>> = (1..=days)
             .map(|day| {

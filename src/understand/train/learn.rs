@@ -10,7 +10,7 @@ use super::corpus::Row;
 use super::net::{Chance, Net, Rivals, Target};
 use super::vocabulary::Counts;
 
-/// Heads of the net, in the order of [`Heads`](crate::understand::format::Heads).
+/// Heads of the net, in the order of [`Layers`](crate::understand::format::Layers).
 const LANGUAGE: usize = 0;
 const INTENT: usize = 1;
 const SENTIMENT: usize = 2;

@@ -99,8 +99,8 @@ mod tests {
     }
 
     /// Two messages under a wrong label, so that there is a confusion to show.
-    const LINES: &str = r#"{"text":"where is my order <script>alert(1)</script> & \"more\"","language":"en","intent":"newsletter","sentiment":"neutral"}
-{"text":"أين طلبي رقم 10482؟","language":"ar","intent":"newsletter","sentiment":"neutral"}
+    const LINES: &str = r#"{"text":"where is my order <script>alert(1)</script> & \"more\"","language":"en","intent":"customs_duties","sentiment":"neutral"}
+{"text":"أين طلبي رقم 10482؟","language":"ar","intent":"customs_duties","sentiment":"neutral"}
 {"text":"¿dónde está mi pedido?","language":"es","intent":"track_order","sentiment":"neutral"}"#;
 
     #[test]
