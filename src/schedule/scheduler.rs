@@ -224,7 +224,13 @@ impl Scheduler {
         while let Some(timer) = self.timers.pop_due(self.now) {
             match timer {
                 Timer::Queue(shop, queue) => self.queue_changes(shop, queue),
-                Timer::Shift(shop, seat) => self.shift_changes(shop, seat),
+                Timer::Shift(shop, seat) => {
+                    let mut seats = vec![(shop, seat)];
+                    while let Some(next) = self.timers.pop_due_shift(self.now) {
+                        seats.push(next);
+                    }
+                    self.shifts_change(&seats);
+                }
                 Timer::WrapUpEnds(shop, seat) => self.wrap_up_ends(shop, seat),
                 Timer::OfferExpires(offer) => self.offer_expires(offer),
                 Timer::GraceEnds(conversation) => self.grace_ends(conversation),

@@ -69,15 +69,26 @@ impl Scheduler {
         }
     }
 
-    /// A shift begins, is about to end, or ends. The seat may still answer a running offer.
-    pub(super) fn shift_changes(&mut self, shop: ShopNo, seat_no: SeatNo) {
-        let was = self.shops[shop].seats[seat_no].shift;
-        self.read_shift(shop, seat_no);
+    /// Shifts begin, are about to end, or end at one instant. All are noted before anything follows
+    /// from one: what a seat leaves must not be offered to another that leaves with it.
+    pub(super) fn shifts_change(&mut self, seats: &[(ShopNo, SeatNo)]) {
+        let before: Vec<Shift> =
+            seats.iter().map(|&(shop, seat)| self.shops[shop].seats[seat].shift).collect();
+        for &(shop, seat) in seats {
+            self.read_shift(shop, seat);
+            self.seat_changed(shop, seat);
+        }
+        for (&(shop, seat), was) in seats.iter().zip(before) {
+            self.shift_changed(shop, seat, was);
+        }
+    }
+
+    /// What follows from a shift that was another before. The seat may still answer a running offer.
+    fn shift_changed(&mut self, shop: ShopNo, seat_no: SeatNo, was: Shift) {
         let is = self.shops[shop].seats[seat_no].shift;
         if is == was {
             return;
         }
-        self.seat_changed(shop, seat_no);
         if is == Shift::On {
             self.shops[shop].left_behind.retain(|_, (_, owner)| *owner != seat_no);
             return self.fill(shop, seat_no);

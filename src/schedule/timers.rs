@@ -69,6 +69,12 @@ impl Timers {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// As [`Self::pop_due`], if the next one is that of a shift.
+    pub fn pop_due_shift(&mut self, now: Timestamp) -> Option<(ShopNo, SeatNo)> {
+        let (_, Timer::Shift(shop, seat)) = *self.due.first()? else { return None };
+        self.pop_due(now).map(|_| (shop, seat))
+    }
+
     /// Takes the earliest timer that is due.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {
         let (at, timer) = *self.due.first()?;
