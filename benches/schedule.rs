@@ -33,30 +33,47 @@ fn match_among_many(criterion: &mut Criterion) {
         let needs: Vec<Need> = (0..4_096).map(|_| centre.need(&mut random)).collect();
         let lanes: Vec<ByPrice> = needs.iter().map(|need| centre.lane(need)).collect();
 
-        print_percentiles(&mut centre, &mut random, &needs, &lanes, full);
+        let mut clock = Clock::default();
+        print_percentiles(&mut centre, &mut random, &needs, &lanes, (full, &mut clock));
         let mut group = criterion.benchmark_group(format!("match/10000-seats/{full}-full"));
         let mut at = 0;
         group.bench_function("lane", |bencher| {
             bencher.iter(|| {
                 at = (at + 1) % needs.len();
                 let seat = centre.index.choose(black_box(&lanes[at]), &[]);
-                settle(&mut centre, &mut random, seat, full);
+                settle(&mut centre, &mut random, seat, (full, &mut clock));
             });
         });
         group.bench_function("scan", |bencher| {
             bencher.iter(|| {
                 at = (at + 1) % needs.len();
                 let seat = centre.scan(black_box(&needs[at]), &[]);
-                settle(&mut centre, &mut random, seat, full);
+                settle(&mut centre, &mut random, seat, (full, &mut clock));
             });
         });
         group.finish();
     }
 }
 
-fn settle(centre: &mut Centre, random: &mut Random, seat: Option<usize>, full: usize) {
+/// Time that only goes forward, with several matches at one instant now and then.
+#[derive(Default)]
+struct Clock(u64);
+
+impl Clock {
+    fn next(&mut self) -> Timestamp {
+        self.0 += 1;
+        Timestamp::from_millis(1 + self.0 / 3)
+    }
+}
+
+fn settle(
+    centre: &mut Centre,
+    random: &mut Random,
+    seat: Option<usize>,
+    (full, clock): (usize, &mut Clock),
+) {
     if let Some(seat) = black_box(seat) {
-        centre.take_slot(seat, Timestamp::from_millis(random.0 % 1_000));
+        centre.take_slot(seat, clock.next());
     }
     let other = random.below(centre.seats());
     centre.set_random_load(random, other, full);
@@ -68,7 +85,7 @@ fn print_percentiles(
     random: &mut Random,
     needs: &[Need],
     lanes: &[ByPrice],
-    full: usize,
+    (full, clock): (usize, &mut Clock),
 ) {
     let mut histograms = [(); 2].map(|()| {
         hdrhistogram::Histogram::<u64>::new_with_max(1_000_000_000, 3).expect("three digits")
@@ -83,7 +100,7 @@ fn print_percentiles(
             histograms[1].saturating_record(started.elapsed().as_nanos() as u64);
             assert_eq!(same, seat, "the index and the scan agree");
         }
-        settle(centre, random, seat, full);
+        settle(centre, random, seat, (full, clock));
     }
     for (name, histogram) in ["lane", "scan"].iter().zip(&histograms) {
         println!(

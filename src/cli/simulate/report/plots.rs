@@ -23,7 +23,7 @@ pub(super) fn waits_by_policy(out: &mut String, runs: &[Run]) {
     let height = runs.len() as f64 * ROW + 30.0;
     let p95 = |run: &Run| percentile(&run.samples.first_responses_s, 0.95);
     let most = runs.iter().map(p95).fold(TARGET_S * 1.2, f64::max);
-    let x_of = |seconds: f64| NAMES + (LENGTH - NAMES - 60.0) * seconds / most;
+    let x_of = |seconds: f64| NAMES + (LENGTH - NAMES - 110.0) * seconds / most;
     out.push_str("<h2>Time to the first reply</h2><p class=dim>blue: mean; grey: 95 in 100 are below; green: the goal of 15 s</p>");
     let _ = write!(out, "<svg viewBox='0 0 {LENGTH} {height}' role=img>");
     for (at, run) in runs.iter().enumerate() {
