@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod evaluate;
 mod explain;
+mod html;
 mod model;
 mod seat;
 mod serve;

@@ -1,19 +1,6 @@
 //! The head of the page and the escaping of texts.
 
-/// For text and quoted attributes.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
+pub(super) use crate::cli::html::escape;
 
 /// Everything before the first heading.
 pub(super) const HEAD: &str = r#"<!doctype html>
