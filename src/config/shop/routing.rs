@@ -5,9 +5,10 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use crate::domain::{
-    LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select, SkillId, Step,
+    Hours, LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select, SkillId, Step,
 };
 
+use super::hours::HoursReader;
 use super::parse::SLOTS_MAX;
 use super::region::Region;
 use super::section::Section;
@@ -32,9 +33,10 @@ pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
     let mut channels = section.section("slots_of");
     let chat = channels.whole("chat", 1..=SLOTS_MAX, u32::from(default.chat_slots.get()));
     channels.finish();
-    let mut queues = BTreeMap::new();
-    for queue in section.sections("queues") {
-        known.queue(queue, &mut queues);
+    if section.has("queues") {
+        let accepted = "[[queues]] with the same keys, beside the hours of the skill, and its steps under [[queues.steps]]";
+        section.note("queues", "has another place", accepted);
+        section.forget("queues");
     }
     let resident = known.regions.iter().filter(|region| region.resident);
     let rules = Rules {
@@ -47,16 +49,38 @@ pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
             default.sticky_shift_left,
         ),
         resident: resident.map(|region| region.id.clone()).collect::<BTreeSet<_>>(),
-        queues,
+        queues: BTreeMap::new(),
     };
     section.finish();
     rules
 }
 
-impl Known<'_> {
-    fn queue(&self, mut section: Section<'_>, queues: &mut BTreeMap<SkillId, QueueRules>) {
+/// The tables of single skills: their rules go to `queues`. Gives the hours of those that have some
+/// of their own.
+pub(super) fn queues(
+    sections: Vec<Section<'_>>,
+    known: &Known<'_>,
+    hours: &HoursReader<'_>,
+    queues: &mut BTreeMap<SkillId, QueueRules>,
+) -> BTreeMap<SkillId, Hours> {
+    let mut own_hours = BTreeMap::new();
+    for mut section in sections {
         let skill = SkillId::from(section.required_text("skill", "a skill of [intents]"));
-        self.check_skill(&section, "skill", &skill);
+        known.check_skill(&section, "skill", &skill);
+        if queues.contains_key(&skill) {
+            section.note("skill", format!("`{skill}` stands twice"), "one table for each skill");
+        }
+        if let Some(hours) = hours.read(&mut section, "open") {
+            own_hours.insert(skill.clone(), hours);
+        }
+        queues.insert(skill, known.queue(section));
+    }
+    own_hours
+}
+
+impl Known<'_> {
+    /// The rules of a queue whose skill and hours were read.
+    fn queue(&self, mut section: Section<'_>) -> QueueRules {
         let needs = self.needs(&mut section, &Needs::default());
         let prefers: Vec<_> = section.texts("prefers").into_iter().map(SkillId::from).collect();
         prefers.iter().for_each(|skill| self.check_skill(&section, "prefers", skill));
@@ -72,11 +96,8 @@ impl Known<'_> {
             section.note("steps", "are too many", format!("at most {STEPS_MAX}"));
         }
         let steps = sections.into_iter().map(|step| self.step(step, &needs)).collect();
-        if queues.contains_key(&skill) {
-            section.note("skill", format!("`{skill}` stands twice"), "a skill of its own");
-        }
         section.finish();
-        queues.insert(skill, QueueRules { needs, prefers, select, waiting_max, wrap_up, steps });
+        QueueRules { needs, prefers, select, waiting_max, wrap_up, steps }
     }
 
     fn step(&self, mut section: Section<'_>, at_first: &Needs) -> Step {
