@@ -3,25 +3,13 @@
 #[path = "router/mod.rs"]
 mod router;
 
-use std::path::Path;
-
-use router::{Router, config, post};
+use router::{Router, config, post, write_shop};
 use serde_json::json;
-use tradewind::config::shop::ShopFiles;
-
-fn write_shop(folder: &Path, edit: impl Fn(&str) -> String) {
-    for (file, text) in &ShopFiles::demo().0 {
-        let path = folder.join("shops/demo").join(file);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        let text = if file == "shop.toml" { edit(text) } else { text.clone() };
-        std::fs::write(path, text).expect("a file");
-    }
-}
 
 #[test]
 fn a_reload_takes_new_seats_and_rules_and_drops_no_conversation() {
     let folder = tempfile::tempdir().expect("a folder");
-    write_shop(folder.path(), str::to_owned);
+    write_shop(folder.path(), "demo", str::to_owned);
     let router = Router::start(config(folder.path(), "")).expect("a router");
     let sign_in = |user: &str| {
         let asked = json!({"shop": "demo", "user": user, "password": "demo"});
@@ -35,7 +23,7 @@ fn a_reload_takes_new_seats_and_rules_and_drops_no_conversation() {
     let conversation = lucia.next("accepted")["conversation"].clone();
     assert_eq!(sign_in("nova"), 401);
 
-    write_shop(folder.path(), |text| {
+    write_shop(folder.path(), "demo", |text| {
         text.replace("id = \"yuki\"", "id = \"nova\"").replace("slots = 4", "slots = 5")
     });
     let (status, answer) = post(router.admin_address, "/v1/shops/reload", &json!({}));
@@ -60,10 +48,10 @@ fn a_reload_takes_new_seats_and_rules_and_drops_no_conversation() {
 #[test]
 fn shops_with_mistakes_are_refused_with_all_of_them_and_the_old_ones_stay() {
     let folder = tempfile::tempdir().expect("a folder");
-    write_shop(folder.path(), str::to_owned);
+    write_shop(folder.path(), "demo", str::to_owned);
     let router = Router::start(config(folder.path(), "")).expect("a router");
 
-    write_shop(folder.path(), |text| {
+    write_shop(folder.path(), "demo", |text| {
         text.replace("wrap_up = \"0s\"", "wrap_up = \"9h\"").replace("id = \"kofi\"", "id = \"\"")
     });
     let (status, answer) = post(router.admin_address, "/v1/shops/reload", &json!({}));
@@ -72,7 +60,7 @@ fn shops_with_mistakes_are_refused_with_all_of_them_and_the_old_ones_stay() {
     let mistakes = answer["mistakes"].to_string();
     assert!(mistakes.contains("routing.wrap_up") && mistakes.contains("seats[2].id"), "{mistakes}");
     router.seat("demo", "kofi");
-    write_shop(folder.path(), |text| text.replace("id = \"demo\"", "id = \"other\""));
+    write_shop(folder.path(), "demo", |text| text.replace("id = \"demo\"", "id = \"other\""));
     let (status, answer) = post(router.admin_address, "/v1/shops/reload", &json!({}));
     assert_eq!(status, 422);
     assert_eq!(
@@ -88,7 +76,7 @@ fn shops_with_mistakes_are_refused_with_all_of_them_and_the_old_ones_stay() {
 #[test]
 fn a_seat_that_is_gone_is_cut_off_and_its_conversation_goes_on_with_another() {
     let folder = tempfile::tempdir().expect("a folder");
-    write_shop(folder.path(), str::to_owned);
+    write_shop(folder.path(), "demo", str::to_owned);
     let router = Router::start(config(folder.path(), "")).expect("a router");
     let mut lucia = router.seat("demo", "lucia");
     let mut customer = router.customer("demo");
@@ -98,7 +86,7 @@ fn a_seat_that_is_gone_is_cut_off_and_its_conversation_goes_on_with_another() {
     lucia.next("accepted");
     let mut other = router.seat("demo", "seat-005");
 
-    write_shop(folder.path(), |text| {
+    write_shop(folder.path(), "demo", |text| {
         text.replace("id = \"lucia\"", "id = \"nova\"")
             .replace("en = 30\n", "es = 30\n")
             .replace("\nes = 7\n", "\nen = 7\n")

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -72,9 +72,5 @@ async fn explanation(
     gateway.dispatcher.tell(Dispatch::Explain(conversation, reply), Instant::now());
     let explained = explained.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let explained = explained.ok_or(StatusCode::NOT_FOUND)?;
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    Ok(match accepted {
-        Some(kind) if kind.starts_with("text/plain") => explained.to_string().into_response(),
-        _ => Json(&*explained).into_response(),
-    })
+    Ok(gateway::explained_to(&headers, &explained))
 }

@@ -1,5 +1,6 @@
 //! Loading the shops anew while the router works.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,6 +8,8 @@ use tokio::sync::mpsc;
 
 use crate::admin::ShopReload;
 use crate::config::Config;
+use crate::config::shop::Shop;
+use crate::domain::SeatId;
 use crate::flow::{Dispatch, Input, SeatRef, Shops};
 use crate::gateway::Gateway;
 use crate::metrics::names::{Counter, ShopsReload};
@@ -46,10 +49,20 @@ async fn reload(config: &Config, gateway: &Gateway) -> Result<Vec<String>, Strin
     // Owners and scheduler first: a seat that signs in meanwhile is known to them then.
     gateway.owners.tell_all(|| Input::Shops(new.clone()));
     let gone = seats_gone(&gateway.shops(), &new);
-    let dispatch = Dispatch::Reload { rosters: rosters(&new), gone };
+    let supervisors = supervisors(&new);
+    let dispatch = Dispatch::Reload { rosters: rosters(&new), gone, supervisors };
     gateway.dispatcher.tell(dispatch, Instant::now());
     gateway.set_shops(new);
     Ok(names)
+}
+
+fn supervisors(shops: &Shops) -> BTreeSet<SeatRef> {
+    let of_shop = |shop: &Arc<Shop>| {
+        let supervisors = shop.seats.iter().filter(|(_, account)| account.supervisor);
+        let seat = |(id, _): (&SeatId, _)| SeatRef { shop: shop.id.clone(), id: id.clone() };
+        supervisors.map(seat).collect::<Vec<_>>()
+    };
+    shops.values().flat_map(of_shop).collect()
 }
 
 /// Seats of the old shops that the new ones do not have.

@@ -15,6 +15,7 @@ mod customer;
 mod decided;
 mod dispatch;
 mod fact;
+mod floor;
 mod input;
 mod resume;
 mod seat;

@@ -33,13 +33,13 @@ use crate::admission::{self, SharedBucket};
 use crate::config::shop::Shop;
 use crate::deliver::Outbox;
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, Shops};
+use crate::flow::{Dispatcher, Owners, SeatRef, Shops};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
-pub use http::{metrics, router};
+pub use http::{explained_to, metrics, router};
 pub use listener::serve;
 pub use token::Secret;
 
@@ -112,6 +112,13 @@ impl Gateway {
     /// A shop by its id.
     pub fn shop(&self, id: &str) -> Option<Arc<Shop>> {
         self.shops().get(&ShopId::from(id)).cloned()
+    }
+
+    /// Whether a seat is a supervisor's.
+    pub fn is_supervisor(&self, seat: &SeatRef) -> bool {
+        let shops = self.shops();
+        let account = shops.get(&seat.shop).and_then(|shop| shop.seats.get(&seat.id));
+        account.is_some_and(|account| account.supervisor)
     }
 
     /// Whether the router takes work: started, not draining, and the journal can write.

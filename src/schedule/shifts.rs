@@ -49,7 +49,8 @@ impl Scheduler {
             seat.shift = Shift::On;
             return;
         }
-        let (shift, next_change, opens_at) = match hours.stretch(now) {
+        let stretch = hours.stretch(now);
+        let (shift, next_change, opens_at) = match stretch {
             None => {
                 let opens_at = hours.next_open(now);
                 (Shift::Off, opens_at, opens_at)
@@ -63,6 +64,7 @@ impl Scheduler {
             }
         };
         seat.shift = shift;
+        seat.shift_ends_at = stretch.map(|(_, end)| end);
         seat.opens_at = opens_at;
         if let Some(at) = next_change {
             self.timers.set(Timer::Shift(shop, seat_no), at);

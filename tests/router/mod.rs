@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tradewind::app::{App, StartError};
+use tradewind::config::shop::ShopFiles;
 use tradewind::config::{Config, Sources};
 use tungstenite::{Message, WebSocket};
 
@@ -31,6 +32,17 @@ pub fn config(folder: &Path, lines: &str) -> Config {
     );
     let file = Some((PathBuf::from("test.toml"), text));
     Config::resolve(&Sources { file, ..Sources::default() }).expect("settings").config
+}
+
+/// Writes a shop called `name`, which is the demo shop with `edit` done to its `shop.toml`.
+pub fn write_shop(folder: &Path, name: &str, edit: impl Fn(&str) -> String) {
+    for (file, text) in &ShopFiles::demo().0 {
+        let path = folder.join("shops").join(name).join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        let own_name = |text: &str| text.replace("id = \"demo\"", &format!("id = \"{name}\""));
+        let text = if file == "shop.toml" { edit(&own_name(text)) } else { text.clone() };
+        std::fs::write(path, text).expect("a file");
+    }
 }
 
 impl Router {
@@ -100,16 +112,30 @@ impl Client {
 
     /// The next frame of this type, or event of this kind; what comes before it is passed over.
     pub fn next(&mut self, name: &str) -> Value {
+        self.next_of_any(&[name])
+    }
+
+    /// The next frame of any of these types, or event of these kinds.
+    pub fn next_of_any(&mut self, names: &[&str]) -> Value {
         loop {
             let text = match self.socket.read().expect("a frame in time") {
                 Message::Text(text) => text,
                 _ => continue,
             };
             let frame: Value = serde_json::from_str(&text).expect("JSON");
-            if frame["type"] == name || frame["kind"] == name {
+            if names.iter().any(|name| frame["type"] == *name || frame["kind"] == *name) {
                 return frame;
             }
             assert!(frame["type"] != "error", "{frame}");
+        }
+    }
+
+    /// The code with which the router closes the socket; what comes before it is passed over.
+    pub fn close_code(&mut self) -> u16 {
+        loop {
+            if let Message::Close(Some(close)) = self.socket.read().expect("a close in time") {
+                return close.code.into();
+            }
         }
     }
 }
