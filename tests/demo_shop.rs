@@ -243,6 +243,8 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
         assert!(places.iter().any(|known| known == place), "{place} is not in {places:#?}");
     }
     assert!(errors.to_string().contains("accepted: a whole number from 1 to 20"), "{errors}");
+    let fax = "slots_of.fax: is no channel; accepted: `chat`: conversations come by no other";
+    assert!(errors.to_string().contains(fax), "{errors}");
 }
 
 #[test]

@@ -30,9 +30,7 @@ pub(super) struct Known<'a> {
 /// The rules under `[routing]`.
 pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
     let default = Rules::default();
-    let mut channels = section.section("slots_of");
-    let chat = channels.whole("chat", 1..=SLOTS_MAX, u32::from(default.chat_slots.get()));
-    channels.finish();
+    let chat_slots = chat_slots(section.section("slots_of")).unwrap_or(default.chat_slots);
     if section.has("queues") {
         let accepted = "[[queues]] with the same keys, beside the hours of the skill, and its steps under [[queues.steps]]";
         section.note("queues", "has another place", accepted);
@@ -40,7 +38,7 @@ pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
     }
     let resident = known.regions.iter().filter(|region| region.resident);
     let rules = Rules {
-        chat_slots: u8::try_from(chat).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN),
+        chat_slots,
         wrap_up: section.length("wrap_up", WRAP_UP_MAX, default.wrap_up),
         sticky_for: section.length("sticky_for", STICKY_MAX, default.sticky_for),
         sticky_shift_left: section.length(
@@ -53,6 +51,24 @@ pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
     };
     section.finish();
     rules
+}
+
+/// The slots that a conversation of each channel uses. There is one channel so far: what is said of
+/// another would have no effect.
+fn chat_slots(section: Section<'_>) -> Option<NonZeroU8> {
+    const CHANNEL: &str = "chat";
+    let slots = section.map::<String, _>(CHANNEL, |section, key, value| {
+        if key != CHANNEL {
+            let accepted = "`chat`: conversations come by no other channel yet";
+            section.note(key, "is no channel", accepted);
+            return None;
+        }
+        let slots = value.as_integer().and_then(|slots| u8::try_from(slots).ok());
+        let slots = slots.filter(|slots| u32::from(*slots) <= SLOTS_MAX).and_then(NonZeroU8::new);
+        let accepted = format!("a whole number from 1 to {SLOTS_MAX}");
+        slots.or_else(|| section.refuse(key, &value, &accepted))
+    });
+    slots.get(CHANNEL).copied()
 }
 
 /// The tables of single skills: their rules go to `queues`. Gives the hours of those that have some
