@@ -23,7 +23,7 @@ use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
 
 pub use own_intents::OwnIntentSets;
-pub use shops::{ShopReload, ShopReloads};
+pub use shops::{ReloadedShops, ShopReload, ShopReloads};
 
 /// Every route of the admin address.
 pub fn router(gateway: Arc<Gateway>, own_intents: OwnIntentSets, reloads: ShopReloads) -> Router {

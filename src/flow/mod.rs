@@ -21,6 +21,7 @@ mod resume;
 mod seat;
 mod second_look;
 mod shard;
+mod shops;
 mod silence;
 mod step;
 mod summary;

@@ -122,6 +122,8 @@ pub enum Outcome {
     ClosedBySilence,
     /// A supervisor ended it.
     ClosedBySupervisor,
+    /// Its shop is no longer served.
+    ClosedWithShop,
 }
 
 /// What a seat did with an offer.
@@ -222,6 +224,7 @@ impl Counter {
             Self::Outcome(Outcome::ClosedBySeat),
             Self::Outcome(Outcome::ClosedBySilence),
             Self::Outcome(Outcome::ClosedBySupervisor),
+            Self::Outcome(Outcome::ClosedWithShop),
             Self::Offer(OfferAnswer::Made),
             Self::Offer(OfferAnswer::Accepted),
             Self::Offer(OfferAnswer::Declined),
@@ -299,6 +302,7 @@ impl Counter {
                         Outcome::ClosedBySeat => "closed_by_seat",
                         Outcome::ClosedBySilence => "closed_by_silence",
                         Outcome::ClosedBySupervisor => "closed_by_supervisor",
+                        Outcome::ClosedWithShop => "closed_with_shop",
                     },
                 )),
             ),

@@ -29,14 +29,17 @@ impl Scheduler {
     /// Works out the shifts of every seat and the hours of every queue, at the first instant that
     /// the scheduler learns of.
     pub(super) fn start_hours(&mut self) {
-        for shop in 0..self.shops.len() {
-            for queue in 0..self.shops[shop].queues.len() {
-                self.read_queue(shop, queue);
-            }
-            for seat in 0..self.shops[shop].seats.len() {
-                self.read_shift(shop, seat);
-                self.shops[shop].refresh(seat);
-            }
+        (0..self.shops.len()).for_each(|shop| self.start_hours_of(shop));
+    }
+
+    /// The same for one shop.
+    pub(super) fn start_hours_of(&mut self, shop: ShopNo) {
+        for queue in 0..self.shops[shop].queues.len() {
+            self.read_queue(shop, queue);
+        }
+        for seat in 0..self.shops[shop].seats.len() {
+            self.read_shift(shop, seat);
+            self.shops[shop].refresh(seat);
         }
     }
 

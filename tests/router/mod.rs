@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tradewind::app::{App, StartError};
+use tradewind::app::{App, ReadSettings, StartError};
 use tradewind::config::shop::ShopFiles;
-use tradewind::config::{Config, Sources};
+use tradewind::config::{Config, Mistakes, Sources};
 use tungstenite::{Message, WebSocket};
 
 /// Longest that a client waits for a frame before the test fails.
@@ -24,6 +24,11 @@ pub struct Router {
 
 /// Settings of a test: `lines` beside free addresses and folders below `folder`.
 pub fn config(folder: &Path, lines: &str) -> Config {
+    try_config(folder, lines).expect("settings")
+}
+
+/// The same with what is wrong in `lines`.
+pub fn try_config(folder: &Path, lines: &str) -> Result<Config, Mistakes> {
     let text = format!(
         "data = {:?}\nshops = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n\
          admin_listen = \"127.0.0.1:0\"\n{lines}",
@@ -31,7 +36,7 @@ pub fn config(folder: &Path, lines: &str) -> Config {
         folder.join("shops"),
     );
     let file = Some((PathBuf::from("test.toml"), text));
-    Config::resolve(&Sources { file, ..Sources::default() }).expect("settings").config
+    Config::resolve(&Sources { file, ..Sources::default() }).map(|loaded| loaded.config)
 }
 
 /// Writes a shop called `name`, which is the demo shop with `edit` done to its `shop.toml`.
@@ -47,8 +52,14 @@ pub fn write_shop(folder: &Path, name: &str, edit: impl Fn(&str) -> String) {
 
 impl Router {
     pub fn start(config: Config) -> Result<Self, StartError> {
+        let same = config.clone();
+        Self::start_from(config, Box::new(move || Ok(same.clone())))
+    }
+
+    /// One that may find other settings later.
+    pub fn start_from(config: Config, read_again: ReadSettings) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let app = runtime.block_on(App::start(config))?;
+        let app = runtime.block_on(App::start_from(config, read_again))?;
         let (address, admin_address) = (app.address, app.admin_address);
         Ok(Self { app: Some(app), address, admin_address, runtime })
     }
