@@ -333,7 +333,10 @@ export class FloorView {
 /** Names of the shop's own keep their direction. */
 const name = (text: string): HTMLElement => el("bdi", {}, text);
 
+/** Signs that need no translation, for what goes before others. */
+const PRIORITIES: Record<string, string> = { raised: "↑", vip: "VIP" };
+
 function need(row: Contact): HTMLElement {
-  const parts = [row.skill, row.region, row.priority === "normal" ? null : row.priority];
+  const parts = [row.skill, row.region, PRIORITIES[row.priority] ?? null];
   return name(parts.filter((part) => part !== null).join(" · "));
 }
