@@ -235,7 +235,7 @@ export class FloorView {
       "span",
       {},
       el("span", { class: "age", "data-since": String(Date.parse(row.arrived_at)) }),
-      " ",
+      " · ",
       el("span", { class: "timer", "data-deadline": String(Date.parse(row.deadline)) }),
     );
   }
@@ -318,7 +318,7 @@ export class FloorView {
     const { words } = this;
     const waits = this.reason({ reason, seat: null } as WaitingRow);
     const phrases: Record<string, string> = {
-      waits: `${words.wasWaiting} – ${words.reason}: ${waits}`,
+      waits: `${words.wasWaiting}: ${waits}`,
       offered: words.wasOffered,
       withdrawn: words.wasWithdrawn,
       assigned: words.wasAssigned,

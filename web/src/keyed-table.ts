@@ -26,7 +26,8 @@ export class KeyedTable<Row> {
   ) {
     this.heading.id = `floor-${id}-title`;
     const head = columns.map(({ title }) => (title === "" ? el("td", {}) : el("th", { scope: "col" }, title)));
-    this.table = el("table", {}, el("thead", {}, el("tr", {}, ...head)), this.body);
+    // On a phone the rows are laid out as cards; the roles keep them a table for those who listen.
+    this.table = el("table", { role: "table" }, el("thead", {}, el("tr", { role: "row" }, ...head)), this.body);
     this.nothing = el("p", { class: "soft" }, whenEmpty);
     this.box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": this.heading.id }, this.nothing, this.table);
     this.node = el("section", { id: `floor-${id}` }, this.heading, this.note, this.box);
@@ -61,8 +62,12 @@ export class KeyedTable<Row> {
     const content = JSON.stringify(row);
     const known = this.shown.get(key);
     if (known?.content === content) return known.node;
-    const node = known?.node ?? el("tr", { "data-key": key });
-    node.replaceChildren(...this.columns.map(({ isHead, cell }) => (isHead ? el("th", { scope: "row" }, cell(row)) : el("td", {}, cell(row)))));
+    const node = known?.node ?? el("tr", { role: "row", "data-key": key });
+    node.replaceChildren(
+      ...this.columns.map(({ title, isHead, cell }) =>
+        isHead ? el("th", { role: "rowheader", scope: "row" }, cell(row)) : el("td", { role: "cell", "data-title": title || null }, cell(row)),
+      ),
+    );
     this.shown.set(key, { content, node });
     return node;
   }

@@ -136,6 +136,8 @@ function onFrame(frame: Frame): void {
     case "state":
       wanted = String(frame["state"]);
       slots = Number(frame["slots"]);
+      // A supervisor who only looks has no slot to take a conversation over.
+      byId("desk").classList.toggle("no-slots", slots === 0);
       renderSlots();
       for (const input of document.querySelectorAll<HTMLInputElement>('input[name="state"]')) input.checked = input.value === wanted;
       return;
