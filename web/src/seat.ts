@@ -4,7 +4,7 @@ import { Client, type EventFrame, type Frame, type Outgoing, type Status } from 
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
-import { firstValid, isLocale } from "./locale";
+import { fill, firstValid, isLocale } from "./locale";
 
 const FIRST_RESPONSE_MS = 15_000;
 const QUEUE_EVERY_MS = 2_000;
@@ -152,7 +152,9 @@ function onFrame(frame: Frame): void {
       floor.take(frame);
       return showQueue(floorAsQueue());
     case "escalated":
-      return floor.escalated(String(frame["conversation"]), Number(frame["hops"]));
+      floor.escalated(String(frame["conversation"]), Number(frame["hops"]));
+      // Whoever is in a conversation is told there as well.
+      return say(fill(floor.words.escalated, { n: String(frame["hops"]) }));
     case "typing":
       if (frame["conversation"] === open && frame["from"] === "customer") showTyping();
   }
@@ -502,6 +504,8 @@ function say(words: string): void {
 
 function showStatus(status: Status, detail: string): void {
   document.body.dataset["status"] = status;
+  // What is shown of the floor is as old as the connection.
+  byId("floor-view").setAttribute("aria-busy", String(status !== "online"));
   const words: Record<Status, string> = { connecting: "Connecting", online: "Online", offline: "No connection, trying again", superseded: "Open in another window", stopped: "Stopped" };
   const link = byId("link");
   link.replaceChildren(words[status]);
