@@ -55,6 +55,42 @@ fn match_among_many(criterion: &mut Criterion) {
     }
 }
 
+/// The rules that a queue may choose in place of the default.
+fn match_by_other_rules(criterion: &mut Criterion) {
+    for full in [70, 90, 98] {
+        let mut random = Random(1);
+        let mix = Mix { seats: SEATS, languages: 30, skills: 10, regions: 8 };
+        let mut centre = Centre::random(&mut random, mix);
+        for seat in 0..centre.seats() {
+            centre.set_random_load(&mut random, seat, full);
+        }
+        let needs: Vec<Need> = (0..4_096).map(|_| centre.need(&mut random)).collect();
+        let lanes: Vec<ByPrice> = needs.iter().map(|need| centre.lane(need)).collect();
+        let ended_at = |seat: usize| Timestamp::from_millis((seat * 7_919 % 10_007) as u64);
+        let any = |_: usize| true;
+        let mut group = criterion.benchmark_group(format!("rule/10000-seats/{full}-full"));
+        let mut at = 0;
+        let mut next = || {
+            at = (at + 1) % lanes.len();
+            &lanes[at]
+        };
+        let index = &centre.index;
+        group.bench_function("balanced", |bencher| {
+            bencher.iter(|| black_box(index.choose(next(), &[])));
+        });
+        group.bench_function("round-robin", |bencher| {
+            bencher.iter(|| black_box(index.round_robin(next(), any)));
+        });
+        group.bench_function("least-loaded", |bencher| {
+            bencher.iter(|| black_box(index.least_loaded(next(), any)));
+        });
+        group.bench_function("longest-idle", |bencher| {
+            bencher.iter(|| black_box(index.longest_idle(next(), any, ended_at)));
+        });
+        group.finish();
+    }
+}
+
 /// Time that only goes forward, with several matches at one instant now and then.
 #[derive(Default)]
 struct Clock(u64);
@@ -230,5 +266,5 @@ impl Round {
     }
 }
 
-criterion_group!(benches, match_among_many, whole_round);
+criterion_group!(benches, match_among_many, match_by_other_rules, whole_round);
 criterion_main!(benches);

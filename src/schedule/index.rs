@@ -21,6 +21,8 @@ pub struct SeatIndex {
     resident: BTreeSet<RegionId>,
     /// `levels[n]`: seats that can take an offer and have `n` slots in use.
     levels: Vec<Level>,
+    /// Seats that can take an offer, whatever they have in use, by place in the order of prices.
+    free: Bitset,
     /// The level that each seat is in, if any.
     level_of: Vec<Option<u8>>,
     prices: Vec<Price>,
@@ -82,6 +84,7 @@ impl SeatIndex {
             everywhere: Bitset::with_room(len),
             resident: BTreeSet::new(),
             levels: Vec::new(),
+            free: Bitset::with_room(len),
             level_of: vec![None; len],
             prices: Vec::new(),
             order: Vec::new(),
@@ -109,9 +112,11 @@ impl SeatIndex {
         }
         self.prices = prices;
         self.levels.iter_mut().for_each(|level| level.places.clear());
+        self.free.clear();
         for (seat, level) in self.level_of.iter().enumerate() {
             if let Some(used) = level {
                 self.levels[usize::from(*used)].places.insert(self.place_of[seat]);
+                self.free.insert(self.place_of[seat]);
             }
         }
     }
@@ -217,6 +222,10 @@ impl SeatIndex {
             level.places.insert(self.place_of[seat]);
             level.len += 1;
         }
+        match used {
+            Some(_) => self.free.insert(self.place_of[seat]),
+            None => self.free.remove(self.place_of[seat]),
+        }
         self.level_of[seat] = used;
     }
 
@@ -269,7 +278,7 @@ impl SeatIndex {
 
     /// Whether any of a set can take an offer.
     pub fn any_free(&self, seats: &ByPrice) -> bool {
-        self.levels.iter().any(|level| level.len > 0 && level.places.meets(&seats.0))
+        self.free.meets(&seats.0)
     }
 
     /// The best free seat of a set: the lowest 0.4 × slots in use + 0.6 × price, then the fewest
@@ -306,8 +315,7 @@ impl SeatIndex {
 
     /// How many of a set can take an offer.
     pub fn count_free(&self, seats: &ByPrice) -> usize {
-        let levels = self.levels.iter().filter(|level| level.len > 0);
-        levels.map(|level| level.places.common_len(&seats.0)).sum()
+        self.free.common_len(&seats.0)
     }
 
     /// A seat with its score at so many slots in use.
@@ -331,16 +339,15 @@ impl SeatIndex {
     }
 
     /// Of the free seats of a set for which `may` holds, the one whose last offer is longest ago.
-    /// Looks at every free seat of the set, which the others do not.
     pub fn round_robin(&self, seats: &ByPrice, may: impl Fn(usize) -> bool) -> Option<usize> {
-        self.least(seats, &self.levels, may, |seat| self.turn[seat])
+        self.least(seats, &self.free, may, |seat| self.turn[seat])
     }
 
     /// Of the free seats of a set for which `may` holds, the one with the fewest slots in use; among
     /// equals the one that has idled longest.
     pub fn least_loaded(&self, seats: &ByPrice, may: impl Fn(usize) -> bool) -> Option<usize> {
-        let levels = self.levels.iter().map(std::slice::from_ref);
-        levels.into_iter().find_map(|level| self.least(seats, level, &may, |_| ()))
+        let mut levels = self.levels.iter().filter(|level| level.len > 0);
+        levels.find_map(|level| self.least(seats, &level.places, &may, |_| ()))
     }
 
     /// Of the free seats of a set for which `may` holds, the one that has had no conversation since
@@ -351,23 +358,23 @@ impl SeatIndex {
         may: impl Fn(usize) -> bool,
         ended_at: impl Fn(usize) -> Timestamp,
     ) -> Option<usize> {
-        let (idle, busy) = self.levels.split_at(self.levels.len().min(1));
-        let least = |levels| self.least(seats, levels, &may, &ended_at);
-        least(idle).or_else(|| least(busy))
+        let idle = &self.levels.first()?.places;
+        let least = |places| self.least(seats, places, &may, &ended_at);
+        least(idle).or_else(|| least(&self.free))
     }
 
-    /// Of the seats of a set in these levels for which `may` holds, the one with the least key; among
-    /// equals the one that has idled longest.
+    /// Of the seats that a set has in common with these places and for which `may` holds, the one
+    /// with the least key; among equals the one that has idled longest.
     fn least<K: Ord>(
         &self,
         seats: &ByPrice,
-        levels: &[Level],
+        places: &Bitset,
         may: impl Fn(usize) -> bool,
         key: impl Fn(usize) -> K,
     ) -> Option<usize> {
-        let levels = levels.iter().filter(|level| level.len > 0);
-        levels
-            .flat_map(|level| seats.0.iter_common(&level.places, 0))
+        seats
+            .0
+            .iter_common(places, 0)
             .map(|place| self.order[place])
             .filter(|seat| may(*seat))
             .min_by_key(|seat| (key(*seat), self.idle[*seat], *seat))
