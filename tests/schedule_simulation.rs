@@ -511,7 +511,13 @@ fn after_a_restart_everyone_is_where_they_were() {
             let command = match old.owner(*conversation) {
                 Some((seat, fence)) => {
                     owners.insert(*conversation, (seat.clone(), fence));
-                    Command::Restore { contact, seat: seat.clone(), fence, replied: true }
+                    Command::Restore {
+                        contact,
+                        seat: seat.clone(),
+                        fence,
+                        since: None,
+                        replied: true,
+                    }
                 }
                 None => Command::Rejoin(contact),
             };

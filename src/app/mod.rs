@@ -20,7 +20,9 @@ use crate::admin::{self, OwnIntentSets, ShopReloads};
 use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
-use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
+use crate::flow::{
+    Dispatcher, Entry, Owners, SeatRecord, SeatRef, SeatStates, Shard, ShardTask, Shops, Turn,
+};
 use crate::gateway::{self, Gateway, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
@@ -177,7 +179,9 @@ impl App {
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
-        let (newest, damaged) = restore(replay, &mut shards, &owners);
+        let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
+        let Restored { newest, damaged, seats } =
+            restore(replay, &mut shards, &owners, &mut scheduler);
         let oldest_needed = shards.iter().map(|shard| {
             AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
         });
@@ -204,9 +208,9 @@ impl App {
 
         let stop_owners = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
         tasks.spawn(dispatcher.clone().run(
             scheduler,
+            seats,
             owners.clone(),
             clock,
             metrics.clone(),
@@ -320,9 +324,24 @@ fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
 }
 
-/// Replays the journal into the shards; gives the newest segment seen and whether there was damage.
-fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (SegmentId, bool) {
-    let mut newest = SegmentId::FIRST;
+/// What a replay found beside conversations.
+struct Restored {
+    /// The newest segment seen.
+    newest: SegmentId,
+    /// Whether there was damage.
+    damaged: bool,
+    /// The seats that were there at the end.
+    seats: SeatStates,
+}
+
+/// Replays the journal into the shards and the scheduler's memory.
+fn restore(
+    mut replay: Replay,
+    shards: &mut [Shard],
+    owners: &Owners,
+    scheduler: &mut Scheduler,
+) -> Restored {
+    let (mut newest, mut seats) = (SegmentId::FIRST, SeatStates::new());
     let mut unknown = 0u64;
     for item in &mut replay {
         let (position, payload) = match item {
@@ -334,10 +353,18 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (Segmen
         };
         let segment = position.segment;
         newest = newest.max(segment);
-        match Record::decode(&payload) {
-            Ok(record) => {
-                let owner = owners.of_conversation(record.conversation);
-                unknown += u64::from(!shards[owner].restore(&record, segment.get()));
+        match Entry::decode(&payload) {
+            Ok(Entry::Conversation(record)) => {
+                let shard = &mut shards[owners.of_conversation(record.conversation)];
+                unknown += u64::from(!shard.restore(&record, segment.get()));
+                shard.recall(&record, scheduler);
+            }
+            Ok(Entry::Seat(SeatRecord { shop, seat: id, state, .. })) => {
+                let seat = SeatRef { shop, id };
+                match state {
+                    Some(state) => seats.insert(seat, state),
+                    None => seats.remove(&seat),
+                };
             }
             Err(error) => tracing::error!(%error, "journal record is not understood"),
         }
@@ -346,5 +373,5 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (Segmen
     let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
     let conversations: usize = shards.iter().map(Shard::len).sum();
     tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
-    (newest, damaged > 0)
+    Restored { newest, damaged: damaged > 0, seats }
 }

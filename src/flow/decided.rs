@@ -6,7 +6,9 @@ use crate::domain::{
 };
 use crate::metrics::names::{Counter, OfferAnswer, Outcome, TakenFrom};
 use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
-use crate::schedule::{Command, Decision, RefuseReason, TakeBackReason, WithdrawReason};
+use crate::schedule::{
+    Command, Decision, DecisionRecord, RefuseReason, TakeBackReason, WithdrawReason,
+};
 
 use super::conversation::{Conversation, HandingOn, Stage, TakenBy};
 use super::fact::{Fact, Noted};
@@ -55,6 +57,20 @@ impl Shard {
             | Decision::Refused { .. } => {}
         }
         self.conversations.insert(id, conversation);
+    }
+
+    /// Keeps why something was decided about a conversation. Nobody is told anything by it.
+    pub(super) fn record_decision(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        record: DecisionRecord,
+        turn: &mut Turn,
+    ) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let mut step = Step::new(conversation, now);
+        step.fact(Fact::Decided(record));
+        step.finish(turn);
     }
 
     fn transfer_refused(&mut self, id: ConversationId, reason: RefuseReason, turn: &mut Turn) {

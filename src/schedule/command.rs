@@ -138,6 +138,9 @@ pub enum Command {
         seat: SeatId,
         /// The fence of its last assignment.
         fence: u64,
+        /// When that was; `None` counts as now.
+        #[serde(default)]
+        since: Option<Timestamp>,
         /// Whether the owner had already written.
         replied: bool,
     },

@@ -14,7 +14,13 @@ impl fmt::Display for Explanation {
         if records.is_empty() {
             writeln!(f, "no decision is remembered")?;
         }
-        records.iter().try_for_each(|record| write!(f, "\n{record}"))
+        for record in records {
+            write!(f, "\n{record}")?;
+            if record.rules != *rules {
+                writeln!(f, "    decided by other rules, {}", record.rules)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -53,6 +59,7 @@ impl fmt::Display for Step {
                 write_wait(f, *wait_s)
             }
             Self::Offered { seat, why } => write!(f, "offered to {seat}: {}", why.join("; ")),
+            Self::Declined { seat } => write!(f, "{seat} declined it"),
             Self::Withdrawn { seat, reason } => {
                 write!(f, "taken back from {seat}, which was asked: {}", reason.as_str())
             }

@@ -75,7 +75,7 @@ pub use explain::{Explanation, RecordView, Standing};
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
 pub use queues::QueueHours;
-pub use records::Step;
+pub use records::{DecisionRecord, Step};
 pub use rings::Translation;
 pub use scheduler::Scheduler;
 pub use search::{FilterView, ScoredView, SearchView};

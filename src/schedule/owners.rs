@@ -6,7 +6,7 @@ use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, OfferId, SeatId, ShopId, TransferTarget};
+use crate::domain::{ConversationId, OfferId, SeatId, ShopId, Timestamp, TransferTarget};
 
 impl Scheduler {
     /// Makes a seat the owner of a conversation that has left its place.
@@ -213,7 +213,13 @@ impl Scheduler {
     }
 
     /// Puts a conversation back with the owner it had before a restart.
-    pub(super) fn restore(&mut self, contact: Contact, seat_id: SeatId, fence: u64, replied: bool) {
+    pub(super) fn restore(
+        &mut self,
+        contact: Contact,
+        seat_id: SeatId,
+        (fence, since): (u64, Timestamp),
+        replied: bool,
+    ) {
         self.last_fence = self.last_fence.max(fence);
         let conversation = contact.conversation;
         if self.cases.contains_key(&conversation) {
@@ -226,7 +232,7 @@ impl Scheduler {
             let hops = contact.hops.saturating_add(1);
             return self.arrive(Contact { hops, ..contact }, true);
         };
-        let owned = Ownership { seat: seat_no, fence, since: self.now, replied };
+        let owned = Ownership { seat: seat_no, fence, since, replied };
         self.open_case(shop, contact, Station::Owned(owned));
         let seat = &mut self.shops[shop].seats[seat_no];
         seat.owned.insert(conversation);

@@ -171,8 +171,9 @@ impl Scheduler {
                 self.transfer(conversation, (shop, from), to);
             }
             Command::Assign { contact, to, by } => self.assign(contact, to, by),
-            Command::Restore { contact, seat, fence, replied } => {
-                self.restore(contact, seat, fence, replied);
+            Command::Restore { contact, seat, fence, since, replied } => {
+                let since = since.unwrap_or(self.now).min(self.now);
+                self.restore(contact, seat, (fence, since), replied);
             }
         }
         std::mem::take(&mut self.decisions)
@@ -277,6 +278,9 @@ impl Scheduler {
         let case = self.case_mut(conversation);
         case.first = first;
         case.admitted |= admitted;
+        if admitted {
+            self.bar_again(conversation);
+        }
         self.place(conversation);
     }
 

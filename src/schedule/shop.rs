@@ -1,6 +1,7 @@
 //! The state of one shop: its seats, lanes and what was measured.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::bitset::Bitset;
 use super::command::Contact;
@@ -118,7 +119,7 @@ impl Seat {
 pub(super) struct Shop {
     pub id: ShopId,
     /// Names its configuration.
-    pub rules_version: String,
+    pub rules_version: Arc<str>,
     pub seats: Vec<Seat>,
     pub index: SeatIndex,
     pub lanes: Vec<Lane>,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{Guess, Intent, Priority, SeatId, Sentiment, Timestamp, TransferTarget};
+use tradewind::domain::{
+    ConversationId, Guess, Intent, Priority, SeatId, Sentiment, Timestamp, TransferTarget,
+};
 use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
 use tradewind::protocol::Resume;
 use tradewind::schedule::Command;
@@ -151,6 +153,8 @@ fn the_fence_of_a_conversation_grows_over_a_restart() {
 
     let mut after = world.restarted();
     let seat = after.seat("lucia");
+    // Who has handed it on is asked again only after a while, restart or not.
+    after.pass(MINUTE);
     let second = accept(&mut after, &seat, "lucia");
 
     assert!(second > first, "{second} after {first}");
@@ -167,4 +171,52 @@ fn an_epoch_that_began_with_damage_lasts_when_the_damage_is_gone() {
     let mut after = world.restarted();
     let held = after.attach(customer("ana"), Resume::default()).attached().held;
     assert_eq!(held[0].epoch, 2);
+}
+
+/// An explanation but for where it stands, in the bytes that a seat gets.
+fn explained(world: &World, conversation: ConversationId) -> Vec<u8> {
+    let explanation = world.scheduler.explain(conversation).expect("it is remembered");
+    serde_json::to_vec(&explanation).expect("JSON")
+}
+
+#[test]
+fn what_was_decided_is_explained_after_a_restart_as_before() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let owned = world.owned(&ana, &seat);
+    world.reply(&seat, owned, "Lo miro ahora.");
+    let closed = {
+        let ben = world.customer("ben");
+        let conversation = world.owned(&ben, &seat);
+        world.seat_acts(&seat, conversation, SeatAct::Close);
+        conversation
+    };
+    world.pass(Duration::from_secs(7));
+
+    let after = world.restarted();
+
+    for conversation in [owned, closed] {
+        let steps = world.scheduler.explain(conversation).expect("one").records.len();
+        assert!(steps >= 2, "{steps}");
+        assert_eq!(explained(&after, conversation), explained(&world, conversation));
+    }
+}
+
+#[test]
+fn a_seat_that_declined_is_not_asked_again_at_once_because_of_a_restart() {
+    let mut world = World::new();
+    let lucia = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let offer = text(&lucia.last("offer"), "offer").parse().expect("an id");
+    world.schedule(Command::Decline { shop: shop(), seat: SeatId::from("lucia"), offer });
+    world.pass(Duration::from_secs(1));
+
+    let mut after = world.restarted();
+    let lucia = after.seat("lucia");
+
+    assert!(!kinds(&lucia.frames()).contains(&"offer".to_owned()), "it has just said no");
+    after.pass(Duration::from_secs(6));
+    assert!(kinds(&lucia.frames()).contains(&"offer".to_owned()), "the back-off is over");
 }
