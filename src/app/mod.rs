@@ -20,6 +20,7 @@ use crate::admin::{self, OwnIntentSets, ShopReloads};
 use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
+use crate::domain::ShopId;
 use crate::flow::{
     Dispatcher, Entry, Owners, SeatRecord, SeatRef, SeatStates, Shard, ShardTask, Shops, Turn,
 };
@@ -27,7 +28,7 @@ use crate::gateway::{self, Gateway, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
-use crate::schedule::Scheduler;
+use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
@@ -308,6 +309,20 @@ fn load_shops(config: &Config) -> Result<Shops, StartError> {
         return Err(StartError::DemoShop);
     }
     Ok(Arc::new(shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop))).collect()))
+}
+
+/// Seats, rules and settings of a shop, as a router with this configuration would have them; `None`
+/// when it would not serve the shop.
+///
+/// # Errors
+/// When the shops have mistakes.
+pub fn rules_of(
+    config: &Config,
+    shop: &ShopId,
+) -> Result<Option<(Roster, schedule::Settings)>, StartError> {
+    let shops = load_shops(config)?;
+    let roster = rosters(&shops).into_iter().find(|roster| roster.shop == *shop);
+    Ok(roster.map(|roster| (roster, schedule_settings(config))))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
