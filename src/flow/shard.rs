@@ -128,7 +128,7 @@ impl Shard {
             Input::Recorded(id, record) => self.record_decision(now, id, *record, turn),
             Input::SeatNoted(record) => turn.seats.push(record),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
-            Input::Shops(shops) => self.shops = shops,
+            Input::Shops(shops) => self.take_shops(cause, shops, turn),
         }
     }
 

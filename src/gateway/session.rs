@@ -95,6 +95,7 @@ async fn seat_session(
     }
     let mut granted = grant(gateway, shop, origin, Holder::Seat(seat.clone()));
     granted.seat = Some(seat.to_string());
+    granted.supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
     Ok(granted)
 }
 
@@ -215,6 +216,7 @@ fn grant(gateway: &Gateway, shop: &Shop, origin: Option<String>, holder: Holder)
         expires_at: expires_at.to_rfc3339(),
         visitor: None,
         seat: None,
+        supervisor: None,
     }
 }
 
