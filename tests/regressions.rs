@@ -109,6 +109,7 @@ fn cap_never_exceeded_multi_node() {
                             hops: 0,
                             only: None,
                             last_seat: None,
+                            approval: tradewind::schedule::Approval::None,
                         }));
                     }
                 })

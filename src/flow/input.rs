@@ -200,6 +200,8 @@ pub enum SeatAct {
     Transfer(TransferTarget),
     /// As a supervisor, gives the conversation to a seat, whoever owns it.
     Assign(SeatId),
+    /// As a supervisor, lets it go on when it is held for approval.
+    Approve,
     /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.

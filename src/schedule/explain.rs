@@ -197,6 +197,8 @@ impl Scheduler {
             Decision::Ticket { reason, opens_at, .. } => {
                 Some(Step::Ticket { reason: *reason, opens_at: *opens_at })
             }
+            Decision::Held { until, .. } => Some(Step::Held { until: *until }),
+            Decision::Approved { by, .. } => Some(Step::Approved { by: by.clone() }),
             Decision::Escalated { hops, .. } => Some(Step::Escalated { hops: *hops }),
             Decision::Waiting { conversation, place, wait_s, reason } => {
                 let is_news = *reason != WaitReason::Offered

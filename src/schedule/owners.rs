@@ -1,7 +1,7 @@
 //! Conversations that have an owner: who must answer, and how they change hands.
 
 use super::chosen::{First, FirstWhy};
-use super::command::Contact;
+use super::command::{Approval, Contact};
 use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
@@ -57,7 +57,9 @@ impl Scheduler {
         } else {
             self.open_case(shop, contact, Station::Moving);
         }
-        self.case_mut(conversation).admitted = true;
+        let case = self.case_mut(conversation);
+        case.admitted = true;
+        case.contact.approval = Approval::Given;
         self.own(conversation, seat, None);
         if let Some(left) = left {
             self.fill(shop, left);
@@ -218,7 +220,7 @@ impl Scheduler {
                 if !shop.index.has_skill(&skill) {
                     return Err(RefuseReason::NotFound);
                 }
-                case.contact.skill = skill;
+                case.contact.set_skill(skill);
                 case.contact.only = None;
             }
         }

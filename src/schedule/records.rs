@@ -39,6 +39,16 @@ pub enum Step {
         /// Expected wait in whole seconds, lower and upper end.
         wait_s: Option<(u32, u32)>,
     },
+    /// It waits for a supervisor's approval.
+    Held {
+        /// Until when at the most, in milliseconds since the Unix epoch.
+        until: Timestamp,
+    },
+    /// It goes on to the seats.
+    Approved {
+        /// The supervisor; `None` when it was held as long as it may be.
+        by: Option<SeatId>,
+    },
     /// A seat was asked.
     Offered {
         /// Which seat.

@@ -136,8 +136,10 @@ pub(super) struct Shop {
     /// Seats whose shift lets new conversations come.
     pub on_shift: Bitset,
     pub present: Bitset,
-    /// Conversations in lanes or kept for a seat.
+    /// Conversations in lanes, held for approval or kept for a seat.
     pub waiting: usize,
+    /// Conversations that are held for approval.
+    pub held: BTreeSet<Order>,
     pub handling: HandlingTime,
     pub told_waits: TrackRecord,
     pub queues: Vec<Queue>,
@@ -184,6 +186,7 @@ impl Shop {
             on_shift: Bitset::with_room(len),
             present: Bitset::with_room(len),
             waiting: 0,
+            held: BTreeSet::new(),
             handling: HandlingTime::starting_at(settings.handling_start),
             told_waits: TrackRecord::default(),
             queues,

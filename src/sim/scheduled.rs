@@ -12,7 +12,7 @@ use crate::domain::{
     SeatProfile, SeatState, ShopId, SkillId,
 };
 use crate::schedule::{
-    Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, TakeBackReason,
+    Approval, Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, TakeBackReason,
     Translation, Why,
 };
 
@@ -87,7 +87,9 @@ impl<'a> Scheduled<'a> {
 
     /// The scheduler of a real shop.
     fn by_rules(scenario: &'a Scenario, rules: &ShopRules) -> Self {
-        let seats: Vec<SeatId> = rules.roster.seats.iter().map(|seat| seat.id.clone()).collect();
+        let mut roster = rules.roster.clone();
+        roster.rules.queues.values_mut().for_each(|queue| queue.approval = None);
+        let seats: Vec<SeatId> = roster.seats.iter().map(|seat| seat.id.clone()).collect();
         let settings = Settings {
             // When a seat writes after its first reply is not part of a simulation.
             owner_silence: NEVER,
@@ -98,7 +100,7 @@ impl<'a> Scheduled<'a> {
         };
         Self {
             scenario,
-            scheduler: Scheduler::new(settings, vec![rules.roster.clone()]),
+            scheduler: Scheduler::new(settings, vec![roster]),
             languages: Vec::new(),
             skills: Vec::new(),
             regions: Vec::new(),
@@ -159,6 +161,7 @@ impl<'a> Scheduled<'a> {
             hops: 0,
             only: None,
             last_seat: None,
+            approval: Approval::None,
         }
     }
 
@@ -223,6 +226,8 @@ impl<'a> Scheduled<'a> {
                 Decision::SeatState { seat, state, .. } if state != SeatState::Ready => {
                     asks.push(Ask::SetAway { seat: self.seat_of[&seat] });
                 }
+                // Nothing is held in a simulation: see the recorded contacts.
+                Decision::Held { .. } | Decision::Approved { .. } => {}
                 // A scenario of the format has no tickets: the contact waits until it gives up.
                 Decision::Ticket { .. }
                 | Decision::SeatState { .. }

@@ -9,7 +9,7 @@ use tradewind::domain::{
 };
 use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
 use tradewind::protocol::Resume;
-use tradewind::schedule::{Command, Totals};
+use tradewind::schedule::{Command, Decision, Totals};
 
 use super::world::{MINUTE, Socket, World, conversation_of, customer, kinds, shop, text};
 
@@ -251,4 +251,104 @@ fn what_was_open_in_a_shop_that_is_not_served_any_more_is_closed_and_stays_so() 
             serde_json::from_str(missed.last().expect("events")).expect("JSON");
         assert_eq!((text(&last, "kind"), text(&last, "by")), ("closed", "shop"));
     }
+}
+
+/// Four customers with a seat, without one, handed on and gone.
+fn middle_of_a_day() -> World {
+    let mut world = World::new();
+    let lucia = world.seat("lucia");
+    let [ana, ben, cy, dia, eva] =
+        ["ana", "ben", "cy", "dia", "eva"].map(|name| world.customer(name));
+    let owned = world.owned(&ana, &lucia);
+    world.reply(&lucia, owned, "Lo miro ahora.");
+    let moved = world.owned(&ben, &lucia);
+    world.owned(&cy, &lucia);
+    world.pass(Duration::from_secs(3));
+    world.say(&dia, "quiero mi dinero de vuelta");
+    world.pass(Duration::from_secs(3));
+    world.says.sentiment = Guess { label: Sentiment::Negative, confidence: 0.99 };
+    world.say(&eva, "quiero mi dinero de vuelta ya");
+    world.says.sentiment.label = Sentiment::Neutral;
+    let to = TransferTarget::Skill("orders".into());
+    world.seat_acts(&lucia, moved, SeatAct::Transfer(to));
+    world
+}
+
+/// What happens after a restart: seats come back, answer, and further customers come.
+fn rest_of_the_day(world: &mut World) {
+    let seats = ["lucia", "kofi", "omar"].map(|name| world.seat(name));
+    for round in 0..12 {
+        world.pass(Duration::from_secs(7));
+        for seat in &seats {
+            let frames = seat.frames();
+            let offers = frames.iter().filter(|frame| frame["type"] == "offer");
+            for (no, offer) in offers.enumerate() {
+                let (shop, id) = (shop(), seat.seat_ref().id);
+                let offer = text(offer, "offer").parse().expect("an id");
+                world.schedule(match (round + no) % 3 {
+                    0 => Command::Decline { shop, seat: id, offer },
+                    _ => Command::Accept { shop, seat: id, offer },
+                });
+            }
+        }
+        let customer = world.customer(&format!("later-{round}"));
+        world.say(&customer, "quiero mi dinero de vuelta");
+    }
+}
+
+#[test]
+fn two_starts_from_the_same_journal_decide_the_same_byte_for_byte() {
+    let world = middle_of_a_day();
+    let whole = world.journal.len();
+    // Wherever the journal ends, as after a power cut.
+    for end in [whole / 3, whole / 2, whole - 1, whole] {
+        let mut cut = World::new();
+        (cut.now, cut.journal) = (world.now, world.journal[..end].to_vec());
+        let run = || {
+            let mut after = cut.restarted();
+            rest_of_the_day(&mut after);
+            let decided = serde_json::to_vec(&after.decided).expect("decisions as JSON");
+            (decided, after.decided.len(), after.journal)
+        };
+
+        let (first, second) = (run(), run());
+
+        assert!(first.1 > 20, "{} decisions", first.1);
+        assert_eq!(first, second, "a journal of {end} records");
+    }
+}
+
+#[test]
+fn who_waits_gets_the_seat_that_it_would_have_got_without_the_restart() {
+    // Without a restart every seat loses its connection and comes back: a restart does that too.
+    let mut live = middle_of_a_day();
+    live.schedule(Command::SignOut { shop: shop(), seat: SeatId::from("lucia") });
+    let mut after = live.restarted();
+    let begun = live.decided.len();
+    let asked = |world: &mut World, from: usize| {
+        let lucia = world.seat("lucia");
+        for _ in 0..6 {
+            world.pass(Duration::from_secs(15));
+            let waiting = lucia.frames();
+            let offers = waiting.iter().filter(|frame| frame["type"] == "offer");
+            for offer in offers {
+                let offer = text(offer, "offer").parse().expect("an id");
+                let seat = SeatId::from("lucia");
+                world.schedule(Command::Accept { shop: shop(), seat, offer });
+            }
+        }
+        let decided = world.decided[from..].iter();
+        let offered = decided.filter_map(|decision| match decision {
+            Decision::Offered { conversation, seat, waiting_ms, .. } => {
+                Some((*conversation, seat.clone(), *waiting_ms))
+            }
+            _ => None,
+        });
+        offered.collect::<Vec<_>>()
+    };
+
+    let with_restart = asked(&mut after, 0);
+
+    assert!(with_restart.len() >= 2, "{with_restart:?}");
+    assert_eq!(asked(&mut live, begun), with_restart);
 }

@@ -56,6 +56,8 @@ pub struct World {
     pub scheduler_waits: bool,
     on_the_way: VecDeque<Command>,
     pub says: Understanding,
+    /// What the scheduler has decided.
+    pub decided: Vec<Decision>,
     /// What was counted.
     pub counts: Vec<Counter>,
     /// What seats have asked of the scheduler about conversations.
@@ -131,6 +133,7 @@ impl World {
             scheduler_waits: false,
             on_the_way: VecDeque::new(),
             says: needs_person(),
+            decided: Vec::new(),
             counts: Vec::new(),
             asked_by_seats: 0,
             next_id: 1,
@@ -203,6 +206,7 @@ impl World {
 
     /// Tells the shard what the scheduler decided, and why.
     fn carry_out(&mut self, decisions: Vec<Decision>) {
+        self.decided.extend(decisions.iter().cloned());
         let decided = decisions.into_iter().filter(|decision| {
             let refused = matches!(decision, Decision::Refused { conversation: Some(_), .. });
             refused || decision.conversation().is_some()

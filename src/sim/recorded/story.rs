@@ -145,8 +145,14 @@ impl Story {
 
     fn decided(&mut self, record: DecisionRecord) {
         self.it_was(record.at);
-        if let Step::Offered { seat, .. } = record.step {
-            self.offered = Some((seat, record.at));
+        match record.step {
+            Step::Offered { seat, .. } => self.offered = Some((seat, record.at)),
+            // The time that it was held is nobody's wait for a seat.
+            Step::Approved { .. } => {
+                let need = self.needs.last_mut().filter(|need| need.tenures.is_empty());
+                need.into_iter().for_each(|need| need.at = Some(record.at));
+            }
+            _ => {}
         }
     }
 
