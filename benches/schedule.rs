@@ -246,6 +246,7 @@ impl Round {
             hops: 0,
             only: None,
             last_seat: None,
+            approval: tradewind::schedule::Approval::None,
         };
         self.tell(Command::Arrive(contact));
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tradewind::config::shop::{Evidence, FAQ_INTENTS, OrderStatus, Phrase, Shop, ShopFiles};
 use tradewind::domain::{
-    Intent, Language, Needs, QueueRules, Regions, SeatId, Select, Step, Timestamp,
+    AfterHold, ApprovalRule, Intent, Language, Needs, QueueRules, Regions, SeatId, Select, Step,
+    Timestamp,
 };
 
 /// The languages that the shop answers in.
@@ -329,6 +330,7 @@ fn queues_steps_and_levels_are_read_as_they_are_written() {
     let queue = "[[queues]]\nskill = \"returns\"\nopen = [\"Mon-Fri 09:00-17:00\"]\n\
         level = 4\nfluency = 3\n\
         prefers = [\"care\"]\nselect = \"longest_idle\"\nwaiting_max = 20\nwrap_up = \"30s\"\n\
+        approval = { hold_max = \"20min\", then = \"release\" }\n\
         [[queues.steps]]\nafter = \"10s\"\nlevel = 2\n\
         [[queues.steps]]\nlonger_than = 5\nif_nobody_there = true\nregions = [\"any\"]\n";
     edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 2\n{queue}"));
@@ -349,6 +351,10 @@ fn queues_steps_and_levels_are_read_as_they_are_written() {
         prefers: vec!["care".into()],
         select: Select::LongestIdle,
         waiting_max: Some(20),
+        approval: Some(ApprovalRule {
+            hold_max: Duration::from_secs(1_200),
+            then: AfterHold::Release,
+        }),
         wrap_up: Some(thirty),
         steps: vec![
             Step { needs: needs(2, Regions::Own), after: Some(ten), ..Step::default() },

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use tradewind::domain::{
     By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, Priority, SeatId,
-    SeatState, Sender, Sentiment, Timestamp, TransferTarget, WaitReason,
+    SeatState, Sender, Sentiment, SkillId, Timestamp, TransferTarget, WaitReason,
 };
 use tradewind::protocol::{
     ClientFrame, CloseCode, ErrorCode, EventFrame, FloorFrame, FloorGone, FloorTotals, Held, Note,
@@ -80,6 +80,7 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         "transfer",
         "assign",
         "take_over",
+        "approve",
         "floor",
     ] {
         assert!(types.contains(kind), "no example of `{kind}` on the page");
@@ -158,6 +159,7 @@ fn floor_rows() -> (WaitingRow, RunningRow, SeatRow) {
         wait_s: None,
         arrived_at: at,
         deadline: at,
+        held_until: None,
         seat: None,
         hops: 0,
     };
@@ -196,6 +198,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
     let conversation = ConversationId::from_uuid(Uuid::from_u128(1));
     let offer = OfferId::from_uuid(Uuid::from_u128(2));
     let id = MessageId::from_uuid(Uuid::from_u128(3));
+    let skill = SkillId::from("legal");
     let seat = SeatId::from("mai");
     let at = Timestamp::from_millis(0);
     let held = [Held { conversation, epoch: 1, seq: 1 }];
@@ -258,6 +261,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
         },
         ServerFrame::TakenBack { conversation, reason: "silent" },
         ServerFrame::Escalated { conversation, hops: 3 },
+        ServerFrame::Held { conversation, skill: &skill, until: None },
         ServerFrame::Note(note()),
         ServerFrame::Floor(FloorFrame {
             full: true,

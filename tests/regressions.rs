@@ -3,6 +3,7 @@
 #[path = "router/mod.rs"]
 mod router;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -69,8 +70,14 @@ fn cap_never_exceeded_multi_node() {
     let (dispatcher, drain) = (Dispatcher::new(), CancellationToken::new());
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let clock = Clock::start();
-    let task =
-        dispatcher.clone().run(scheduler, Owners::new(1, 1 << 16), clock, metrics, drain.clone());
+    let task = dispatcher.clone().run(
+        scheduler,
+        BTreeMap::new(),
+        Owners::new(1, 1 << 16),
+        clock,
+        metrics,
+        drain.clone(),
+    );
     let task = runtime.spawn(task);
     let tell = |command| dispatcher.tell(Dispatch::Command(command), Instant::now());
     let view = || -> Vec<SeatView> {
@@ -102,6 +109,7 @@ fn cap_never_exceeded_multi_node() {
                             hops: 0,
                             only: None,
                             last_seat: None,
+                            approval: tradewind::schedule::Approval::None,
                         }));
                     }
                 })

@@ -23,6 +23,7 @@ fn steps(explanation: &Explanation) -> Vec<&'static str> {
     let name = |step: &Step| match step {
         Step::Waits { .. } => "waits",
         Step::Offered { .. } => "offered",
+        Step::Declined { .. } => "declined",
         Step::Withdrawn { .. } => "withdrawn",
         Step::Assigned { .. } => "assigned",
         Step::TakenBack { .. } => "taken back",
@@ -120,9 +121,9 @@ fn who_waits_is_told_where_the_seats_went_and_every_later_step_is_kept() {
     assert!(search.seats.is_empty());
     let explanation = explain(&centre, 3);
     let found = steps(&explanation);
-    assert_eq!(found[..3], ["waits", "offered", "waits"]);
+    assert_eq!(found[..4], ["waits", "offered", "declined", "waits"]);
     assert_eq!(found.last(), Some(&"assigned"));
-    let after_refusal = explanation.records[2].search.as_ref().expect("a search");
+    let after_refusal = explanation.records[3].search.as_ref().expect("a search");
     assert_eq!(filters(after_refusal)[7], ("has not just refused it", 1, 0));
     assert!(matches!(&explanation.now, Standing::Owned { seat, .. } if seat.as_str() == "f-right"));
 }

@@ -282,6 +282,7 @@ fn after_a_restart_an_owner_has_the_grace_time_and_its_fence_stays() {
             contact: contact(1),
             seat: "ann".into(),
             fence: 41,
+            since: None,
             replied: false,
         });
         let lost = centre.until(back_ms);
@@ -318,6 +319,7 @@ fn a_restored_owner_that_left_the_roster_gives_the_conversation_to_everyone() {
         contact: old,
         seat: "retired".into(),
         fence: 9,
+        since: None,
         replied: true,
     });
 

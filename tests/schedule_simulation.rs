@@ -15,7 +15,7 @@ use tradewind::domain::{
     TransferTarget,
 };
 use tradewind::schedule::{
-    AuditCursor, Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason,
+    Approval, AuditCursor, Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason,
     TicketReason, Translation, Why,
 };
 use world::{QUIET_DAYS, World};
@@ -78,7 +78,11 @@ impl Model {
                 let same_shop = known.contact.shop == contact.shop;
                 if same_shop && !matches!(known.place, Place::Owned(_)) {
                     let arrived_at = known.contact.arrived_at.min(contact.arrived_at);
-                    known.contact = Contact { arrived_at, ..contact.clone() };
+                    let mut approval = known.contact.approval;
+                    if known.contact.skill != contact.skill {
+                        approval = Approval::None;
+                    }
+                    known.contact = Contact { arrived_at, approval, ..contact.clone() };
                 }
             }
             Command::Leave { conversation } | Command::Release { conversation } => {
@@ -180,6 +184,9 @@ impl Model {
                     (None, other) => panic!("assigned without an offer after {other:?}"),
                 };
                 known.place = Place::Owned(seat.clone());
+                if offer.is_none() {
+                    known.contact.approval = Approval::Given;
+                }
                 known.told_at = None;
             }
             Decision::Waiting { conversation, place, wait_s, .. } => {
@@ -192,6 +199,23 @@ impl Model {
                 if !matches!(known.place, Place::Offered(..)) {
                     known.place = Place::Waiting;
                 }
+            }
+            Decision::Held { conversation, place, until } => {
+                self.count("held");
+                assert!(*place >= 1 && *until > now);
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                assert!(
+                    self.rules[&known.contact.shop].queues[&known.contact.skill].approval.is_some()
+                );
+                assert_ne!(known.contact.approval, Approval::Given, "once is enough");
+                known.contact.approval = Approval::Held { until: *until };
+                known.place = Place::Waiting;
+            }
+            Decision::Approved { conversation, by } => {
+                self.count(if by.is_some() { "approved" } else { "held long" });
+                let known = self.known.get_mut(conversation).expect("a known conversation");
+                assert_eq!(known.place, Place::Waiting);
+                known.contact.approval = Approval::Given;
             }
             Decision::Ticket { conversation, opens_at, reason } => {
                 self.count(reason.as_str());
@@ -210,7 +234,7 @@ impl Model {
                     Some(Command::Transfer { to: TransferTarget::Skill(skill), .. }),
                 ) = (reason, command)
                 {
-                    known.contact.skill = skill.clone();
+                    known.contact.set_skill(skill.clone());
                 }
             }
             Decision::Escalated { .. } => self.count("escalated"),
@@ -240,6 +264,8 @@ impl Model {
         assert_eq!(*state, Some(SeatState::Ready), "only who is ready is asked");
         assert!(takes_new(profile, now), "only who is on shift and stays is asked");
         let rules = &self.rules[shop];
+        let is_held = rules.queues.get(&contact.skill).is_some_and(|q| q.approval.is_some());
+        assert!(!is_held || contact.approval == Approval::Given, "nobody has approved it");
         let widened = why.iter().any(|why| matches!(why, Why::Widened { .. }));
         let serves = |profile: &SeatProfile| match &contact.region {
             None => true,
@@ -399,6 +425,8 @@ fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp
     scheduler.on_timer(now + settings.seat_grace);
 
     scheduler.on_timer(now + settings.seat_grace + settings.queue_wait_max);
+    // What was held until now waits for a seat from now on.
+    scheduler.on_timer(now + settings.seat_grace + 2 * settings.queue_wait_max);
 
     let totals = scheduler.totals();
     assert_eq!((totals.waiting, totals.offered, totals.owned), (0, 0, 0));
@@ -441,6 +469,10 @@ fn every_promise_holds_after_every_step_of_random_days() {
         "seat_not_there",
         "wrong_region",
         "owned_already",
+        "held",
+        "approved",
+        "held long",
+        "not_held",
     ] {
         assert!(counts.get(what).is_some_and(|n| *n > 2), "{what} is rare in {counts:?}");
     }
@@ -511,7 +543,13 @@ fn after_a_restart_everyone_is_where_they_were() {
             let command = match old.owner(*conversation) {
                 Some((seat, fence)) => {
                     owners.insert(*conversation, (seat.clone(), fence));
-                    Command::Restore { contact, seat: seat.clone(), fence, replied: true }
+                    Command::Restore {
+                        contact,
+                        seat: seat.clone(),
+                        fence,
+                        since: None,
+                        replied: true,
+                    }
                 }
                 None => Command::Rejoin(contact),
             };

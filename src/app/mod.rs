@@ -19,12 +19,15 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, OwnIntentSets, ShopReloads};
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
-use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
+use crate::domain::ShopId;
+use crate::flow::{
+    Dispatcher, Entry, Owners, SeatRecord, SeatRef, SeatStates, Shard, ShardTask, Shops, Turn,
+};
 use crate::gateway::{self, Gateway, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
-use crate::schedule::Scheduler;
+use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
@@ -189,7 +192,9 @@ impl App {
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
-        let (newest, damaged) = restore(replay, &mut shards, &owners);
+        let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
+        let Restored { newest, damaged, seats } =
+            restore(replay, &mut shards, &owners, &mut scheduler);
         let oldest_needed = shards.iter().map(|shard| {
             AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
         });
@@ -215,9 +220,9 @@ impl App {
 
         let stop_owners = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
         tasks.spawn(dispatcher.clone().run(
             scheduler,
+            seats,
             owners.clone(),
             clock,
             metrics.clone(),
@@ -323,6 +328,20 @@ fn load_shops(config: &Config) -> Result<Shops, StartError> {
     Ok(Arc::new(shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop))).collect()))
 }
 
+/// Seats, rules and settings of a shop, as a router with this configuration would have them; `None`
+/// when it would not serve the shop.
+///
+/// # Errors
+/// When the shops have mistakes.
+pub fn rules_of(
+    config: &Config,
+    shop: &ShopId,
+) -> Result<Option<(Roster, schedule::Settings)>, StartError> {
+    let shops = load_shops(config)?;
+    let roster = rosters(&shops).into_iter().find(|roster| roster.shop == *shop);
+    Ok(roster.map(|roster| (roster, schedule_settings(config))))
+}
+
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
 }
@@ -337,9 +356,24 @@ fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
 }
 
-/// Replays the journal into the shards; gives the newest segment seen and whether there was damage.
-fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (SegmentId, bool) {
-    let mut newest = SegmentId::FIRST;
+/// What a replay found beside conversations.
+struct Restored {
+    /// The newest segment seen.
+    newest: SegmentId,
+    /// Whether there was damage.
+    damaged: bool,
+    /// The seats that were there at the end.
+    seats: SeatStates,
+}
+
+/// Replays the journal into the shards and the scheduler's memory.
+fn restore(
+    mut replay: Replay,
+    shards: &mut [Shard],
+    owners: &Owners,
+    scheduler: &mut Scheduler,
+) -> Restored {
+    let (mut newest, mut seats) = (SegmentId::FIRST, SeatStates::new());
     let mut unknown = 0u64;
     for item in &mut replay {
         let (position, payload) = match item {
@@ -351,10 +385,18 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (Segmen
         };
         let segment = position.segment;
         newest = newest.max(segment);
-        match Record::decode(&payload) {
-            Ok(record) => {
-                let owner = owners.of_conversation(record.conversation);
-                unknown += u64::from(!shards[owner].restore(&record, segment.get()));
+        match Entry::decode(&payload) {
+            Ok(Entry::Conversation(record)) => {
+                let shard = &mut shards[owners.of_conversation(record.conversation)];
+                unknown += u64::from(!shard.restore(&record, segment.get()));
+                shard.recall(&record, scheduler);
+            }
+            Ok(Entry::Seat(SeatRecord { shop, seat: id, state, .. })) => {
+                let seat = SeatRef { shop, id };
+                match state {
+                    Some(state) => seats.insert(seat, state),
+                    None => seats.remove(&seat),
+                };
             }
             Err(error) => tracing::error!(%error, "journal record is not understood"),
         }
@@ -363,5 +405,5 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (Segmen
     let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
     let conversations: usize = shards.iter().map(Shard::len).sum();
     tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
-    (newest, damaged > 0)
+    Restored { newest, damaged: damaged > 0, seats }
 }

@@ -3,6 +3,7 @@
 mod case;
 mod progress;
 mod promise;
+mod recorded;
 mod report;
 mod table;
 
@@ -28,6 +29,11 @@ Examples:
   tradewind simulate --case mix --load 0.95 --seats 90 --translation 1.25 --seeds 5 --compare
   tradewind simulate --case mmc --days 4000
   tradewind simulate --case promise --report promise.svg
+  tradewind simulate --journal data --compare --report yesterday.html
+  tradewind simulate --journal data --shops other-rules --from 2026-11-25T00:00Z
+
+--journal replays what a router has recorded, under the rules that are configured or under others, and
+shows how it was beside it. The journal is only read, also while the router runs.
 
 The format of a scenario is in docs/simulate.md, with a JSON Schema in docs/scenario.schema.json.
 The same file and seed give the same bytes. Exit code 3: a promise of the scheduler was broken, or
@@ -44,6 +50,9 @@ pub(super) struct Args {
     /// A contact centre drawn by chance, instead of a file.
     #[arg(long, group = "what", value_name = "NAME")]
     case: Option<CaseName>,
+    /// The journal of a router (its folder, or the data folder that holds it), instead of a file.
+    #[arg(long, group = "what", value_name = "DIR")]
+    journal: Option<PathBuf>,
     /// The scheduler: default, fifo-round-robin, least-loaded, longest-idle, job-25s, worker-5s or
     /// pooled-bound.
     #[arg(long, default_value = "default", value_name = "NAME")]
@@ -63,12 +72,16 @@ pub(super) struct Args {
     /// Checks every promise after every step; slow.
     #[arg(long)]
     check: bool,
-    /// The first seed of a case.
+    /// The first seed of a case, and of what a journal does not know.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
     #[command(flatten)]
     drawn: case::Parameters,
+    #[command(flatten)]
+    recorded: recorded::Choices,
 }
+
+const NOT_DRAWN: &str = "--seeds, --days, --load, --seats and --translation go with --case";
 
 /// One scheduler's run.
 struct Run {
@@ -82,10 +95,14 @@ struct Run {
 /// # Errors
 /// When a file cannot be read or written, or the scenario has mistakes.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if let Some(folder) = &args.journal {
+        ensure!(!args.drawn.any(), NOT_DRAWN);
+        return recorded::run(args, folder);
+    }
     let Some(file) = &args.file else {
         return case::run(args, args.case.context("a file or --case is needed")?);
     };
-    ensure!(!args.drawn.any(), "--seeds, --days, --load, --seats and --translation go with --case");
+    ensure!(!args.drawn.any(), NOT_DRAWN);
     let text = std::fs::read_to_string(file).with_context(|| shown(file))?;
     let scenario = Scenario::parse(&text).with_context(|| shown(file))?;
     let runs: Vec<Run> =
@@ -95,7 +112,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         write(path, &lines)?;
     }
     if let Some(path) = &args.report {
-        write(path, &report::html(&scenario, &runs))?;
+        write(path, &report::html(&scenario, &runs, &[]))?;
     }
     let figures: Vec<&Figures> = runs.iter().map(|run| &run.figures).collect();
     match (args.json, args.compare) {

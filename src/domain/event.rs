@@ -127,6 +127,8 @@ pub enum WaitReason {
     Hours,
     /// It has been offered to a seat that has not answered yet.
     Offered,
+    /// A supervisor has to approve it first.
+    Approval,
 }
 
 impl WaitReason {
@@ -138,6 +140,7 @@ impl WaitReason {
             Self::Language => "language",
             Self::Hours => "hours",
             Self::Offered => "offered",
+            Self::Approval => "approval",
         }
     }
 }

@@ -24,7 +24,9 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use priority::Priority;
-pub use routing::{LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step};
+pub use routing::{
+    AfterHold, ApprovalRule, LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step,
+};
 pub use seat::{Proficiency, SeatProfile, SeatState};
 pub use time::Timestamp;
 pub use understanding::{

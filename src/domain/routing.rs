@@ -61,8 +61,29 @@ pub struct QueueRules {
     pub waiting_max: Option<usize>,
     /// Wrap-up in place of the shop's.
     pub wrap_up: Option<Duration>,
+    /// Its conversations wait for a supervisor's approval before any seat is asked.
+    pub approval: Option<ApprovalRule>,
     /// Wider and wider circles of seats that open while a conversation waits, in their order.
     pub steps: Vec<Step>,
+}
+
+/// How the conversations of a queue are held for a supervisor's approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApprovalRule {
+    /// Longest that one is held.
+    pub hold_max: Duration,
+    /// What becomes of one that nobody has approved by then.
+    pub then: AfterHold,
+}
+
+/// What becomes of a conversation that nobody has approved in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterHold {
+    /// It gets a ticket.
+    #[default]
+    Ticket,
+    /// It goes on to the seats.
+    Release,
 }
 
 /// What is asked of a seat beside language and skill.

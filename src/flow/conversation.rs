@@ -246,6 +246,12 @@ impl Conversation {
         matches!(&self.stage, Stage::Owned(owned) if owned.seat == *seat)
     }
 
+    /// Since when its last owner has had it.
+    pub fn owned_since(&self) -> Option<Timestamp> {
+        let assigned = |event: &&Event| matches!(event.kind, EventKind::Assigned { .. });
+        self.events.iter().rev().find(assigned).map(|event| event.at)
+    }
+
     /// The language to answer in: what the customer writes, else the page's.
     pub fn language(&self) -> Language {
         let spoken = self.latest.as_ref().map(|latest| latest.language.label);
@@ -317,6 +323,8 @@ impl Conversation {
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
+            // The scheduler remembers it.
+            Fact::Decided(_) => {}
         }
     }
 

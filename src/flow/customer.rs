@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::metrics::names::{Counter, From, Outcome, Repeat};
 use crate::protocol::{ErrorCode, ServerFrame, encode};
-use crate::schedule::{Command, Contact};
+use crate::schedule::{Approval, Command, Contact};
 
 use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Opened};
@@ -272,6 +272,7 @@ impl Shard {
             hops: 0,
             only: None,
             last_seat: self.last_seat(now, conversation),
+            approval: Approval::None,
         }
     }
 

@@ -2,11 +2,14 @@
 
 use crate::automate;
 use crate::domain::{
-    ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget,
+    ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget, WaitReason,
 };
 use crate::metrics::names::{Counter, OfferAnswer, Outcome, TakenFrom};
 use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
-use crate::schedule::{Command, Decision, RefuseReason, TakeBackReason, WithdrawReason};
+use crate::schedule::{
+    Approval, Command, Contact, Decision, DecisionRecord, RefuseReason, TakeBackReason,
+    WithdrawReason,
+};
 
 use super::conversation::{Conversation, HandingOn, Stage, TakenBy};
 use super::fact::{Fact, Noted};
@@ -38,6 +41,12 @@ impl Shard {
                     step.finish(turn);
                 }
             }
+            Decision::Held { place, until, .. } => {
+                self.held(cause.now, &mut conversation, (place, until), turn);
+            }
+            Decision::Approved { by, .. } => {
+                self.approved(cause.now, &mut conversation, by.as_ref(), turn);
+            }
             Decision::Ticket { opens_at, .. } => {
                 self.ticket(cause.now, &mut conversation, opens_at, turn);
             }
@@ -55,6 +64,20 @@ impl Shard {
             | Decision::Refused { .. } => {}
         }
         self.conversations.insert(id, conversation);
+    }
+
+    /// Keeps why something was decided about a conversation. Nobody is told anything by it.
+    pub(super) fn record_decision(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        record: DecisionRecord,
+        turn: &mut Turn,
+    ) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let mut step = Step::new(conversation, now);
+        step.fact(Fact::Decided(record));
+        step.finish(turn);
     }
 
     fn transfer_refused(&mut self, id: ConversationId, reason: RefuseReason, turn: &mut Turn) {
@@ -139,15 +162,61 @@ impl Shard {
         // A scheduler that has restarted counts from the conversations that have an owner; this one
         // may have had a higher fence before it began to wait.
         let fence = fence.max(conversation.last_fence + 1);
-        let stood = self.contact_of(cause.now, conversation);
+        let mut stood = self.contact_of(cause.now, conversation);
+        let was_held = matches!(stood.approval, Approval::Held { .. });
+        if is_given {
+            stood.approval = Approval::Given;
+        }
         let mut step = Step::new(conversation, cause.now);
-        if !matches!(step.conversation.stage, Stage::Waiting(_)) {
+        if was_held || !matches!(step.conversation.stage, Stage::Waiting(_)) {
             step.fact(Fact::Waits(stood));
         }
         step.event(EventKind::Assigned { seat: seat.clone() });
         step.fact(Fact::Owned { seat, fence });
         step.finish(turn);
         self.own(conversation);
+    }
+
+    /// Keeps until when it is held, so that a restart holds it no longer, and tells everybody.
+    fn held(
+        &self,
+        now: Timestamp,
+        conversation: &mut Conversation,
+        (place, until): (u32, Timestamp),
+        turn: &mut Turn,
+    ) {
+        let Stage::Waiting(contact) = &conversation.stage else { return };
+        let contact = Contact { approval: Approval::Held { until }, ..(**contact).clone() };
+        let skill = contact.skill.clone();
+        let mut step = Step::new(conversation, now);
+        step.fact(Fact::Waits(contact));
+        step.event(EventKind::Queued { place, wait_s: None, reason: WaitReason::Approval });
+        step.finish(turn);
+        turn.counts.push(Counter::Held);
+        let id = conversation.id;
+        let frame = ServerFrame::Held { conversation: id, skill: &skill, until: Some(until) };
+        self.tell_supervisors(&conversation.opened.shop, &frame, turn);
+    }
+
+    fn approved(
+        &self,
+        now: Timestamp,
+        conversation: &mut Conversation,
+        by: Option<&SeatId>,
+        turn: &mut Turn,
+    ) {
+        let Stage::Waiting(contact) = &conversation.stage else { return };
+        let contact = Contact { approval: Approval::Given, ..(**contact).clone() };
+        let skill = contact.skill.clone();
+        let mut step = Step::new(conversation, now);
+        step.fact(Fact::Waits(contact));
+        step.finish(turn);
+        if by.is_some() {
+            turn.counts.push(Counter::Approved);
+        }
+        let id = conversation.id;
+        let frame = ServerFrame::Held { conversation: id, skill: &skill, until: None };
+        self.tell_supervisors(&conversation.opened.shop, &frame, turn);
     }
 
     fn ticket(
@@ -204,7 +273,7 @@ impl Shard {
             // As the scheduler has it, so that a restart sends it there too.
             match &to {
                 TransferTarget::Seat(seat) => contact.only = Some(seat.clone()),
-                TransferTarget::Skill(skill) => contact.skill = skill.clone(),
+                TransferTarget::Skill(skill) => contact.set_skill(skill.clone()),
             }
             step.event(EventKind::Transferred { to });
             // The old owner sees the end of its part before it stops being a viewer.
@@ -234,6 +303,7 @@ pub(super) const fn refusal(reason: RefuseReason) -> (ErrorCode, &'static str) {
         RefuseReason::OwnedAlready => (ErrorCode::Conflict, "the seat has it already"),
         RefuseReason::SeatNotThere => (ErrorCode::Conflict, "the seat is not at work"),
         RefuseReason::SeatFull => (ErrorCode::Conflict, "every slot of the seat is in use"),
+        RefuseReason::NotHeld => (ErrorCode::Conflict, "it is not held for approval"),
         RefuseReason::WrongRegion => {
             (ErrorCode::Conflict, "the seat does not serve the customer's region")
         }

@@ -1,7 +1,7 @@
 //! The driver of the scheduler: one task owns it, carries its decisions to the owners of the
 //! conversations, and speaks to seats about themselves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::schedule::{
 };
 
 use super::decided::refusal;
+use super::fact::SeatRecord;
 use super::floor::{Floors, ROWS_MAX};
 use super::input::{Envelope, Input, Link, SeatRef};
 use super::task::Owners;
@@ -106,10 +107,12 @@ impl Dispatcher {
         self.inbox.follow_up((dispatch, caused_at));
     }
 
-    /// Drives `scheduler` until `drain` is cancelled.
+    /// Drives `scheduler` until `drain` is cancelled. `noted` is what the journal says of the seats:
+    /// a start finds none of them there.
     pub async fn run(
         self,
         scheduler: Scheduler,
+        noted: SeatStates,
         owners: Owners,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -117,7 +120,11 @@ impl Dispatcher {
     ) {
         let audited_up_to = AuditCursor::default();
         let (lines, floors) = (HashMap::new(), Floors::default());
-        let mut driver = Driver { scheduler, owners, clock, metrics, lines, floors, audited_up_to };
+        let mut driver =
+            Driver { scheduler, noted, owners, clock, metrics, lines, floors, audited_up_to };
+        for seat in driver.noted.keys().cloned().collect::<Vec<_>>() {
+            driver.note_state(&seat);
+        }
         let mut batch = Vec::new();
         let mut audit = tokio::time::interval(AUDIT_INTERVAL);
         // A part that comes late is not made up for: the work goes first.
@@ -156,8 +163,13 @@ pub(super) async fn sleep_until(deadline: Option<tokio::time::Instant>) {
     }
 }
 
+/// The states of the seats that are there.
+pub type SeatStates = BTreeMap<SeatRef, SeatState>;
+
 struct Driver {
     scheduler: Scheduler,
+    /// What the journal has last been told of each seat.
+    noted: SeatStates,
     owners: Owners,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -286,7 +298,9 @@ impl Driver {
         if is_last {
             self.lines.remove(seat);
             let (shop, seat) = (seat.shop.clone(), seat.id.clone());
+            let left = SeatRef { shop: shop.clone(), id: seat.clone() };
             self.apply(Command::SignOut { shop, seat }, caused_at);
+            self.note_state(&left);
         }
     }
 
@@ -308,7 +322,7 @@ impl Driver {
     }
 
     fn carry_out(
-        &self,
+        &mut self,
         decisions: Vec<Decision>,
         caused_at: Instant,
         asked_by: Option<(&Link, Option<Uuid>)>,
@@ -334,6 +348,27 @@ impl Driver {
                 _ => {}
             }
         }
+        for (conversation, record) in self.scheduler.take_unwritten_records() {
+            let input = Input::Recorded(conversation, Box::new(record));
+            let owner = self.owners.of_conversation(conversation);
+            self.owners.follow_up(owner, Envelope { caused_at, input });
+        }
+    }
+
+    /// Has the journal keep the state of a seat, if it has changed.
+    fn note_state(&mut self, seat: &SeatRef) {
+        let state = self.scheduler.seat(&seat.shop, &seat.id).and_then(|view| view.state);
+        let noted = match state {
+            Some(state) => self.noted.insert(seat.clone(), state),
+            None => self.noted.remove(seat),
+        };
+        if noted == state {
+            return;
+        }
+        let (shop, id, at) = (seat.shop.clone(), seat.id.clone(), self.clock.now());
+        let input = Input::SeatNoted(SeatRecord { shop, seat: id, at, state });
+        // Any owner can keep it; always the same one keeps the order.
+        self.owners.follow_up(0, Envelope { caused_at: Instant::now(), input });
     }
 
     fn refuse(
@@ -358,7 +393,8 @@ impl Driver {
     }
 
     /// Tells a seat its state. One that only looks is away and has no slots.
-    fn show_state(&self, seat: &SeatRef) {
+    fn show_state(&mut self, seat: &SeatRef) {
+        self.note_state(seat);
         let frame = match self.scheduler.seat(&seat.shop, &seat.id) {
             None => ServerFrame::State { state: SeatState::Away, slots: 0, used: 0 },
             Some(view) => {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Event, Language, RegionId, SeatId, ShopId,
-    Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Event, Language, RegionId, SeatId, SeatState,
+    ShopId, Timestamp, Understanding,
 };
-use crate::schedule::Contact;
+use crate::schedule::{Contact, DecisionRecord};
 
 /// Room for the record of a usual message; a longer one grows.
 const USUAL_BYTES: usize = 512;
@@ -52,6 +52,8 @@ pub enum Fact {
     },
     /// A seat noted something for its colleagues.
     Noted(Noted),
+    /// The scheduler decided something about it, and why: for explanations only.
+    Decided(DecisionRecord),
 }
 
 /// How a conversation began.
@@ -89,10 +91,52 @@ pub struct Noted {
     pub text: Arc<str>,
 }
 
+/// That a seat came, went or changed its state: so that it is known later who was there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatRecord {
+    /// Of which shop.
+    pub shop: ShopId,
+    /// Who.
+    pub seat: SeatId,
+    /// When.
+    pub at: Timestamp,
+    /// Its state from then on; `None` when it left.
+    pub state: Option<SeatState>,
+}
+
+/// One payload of the journal.
+#[derive(Debug, PartialEq)]
+pub enum Entry {
+    /// A step of a conversation.
+    Conversation(Record),
+    /// A seat's coming and going.
+    Seat(SeatRecord),
+}
+
 /// Why bytes are no record.
 #[derive(Debug, thiserror::Error)]
 #[error("journal record cannot be read: {0}")]
 pub struct RecordError(#[from] rmp_serde::decode::Error);
+
+impl SeatRecord {
+    /// The record as journal payload, in the same form as [`Record::encode`].
+    pub fn encode(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(self).expect("records hold only types that MessagePack has")
+    }
+}
+
+impl Entry {
+    /// Reads a payload of either kind.
+    ///
+    /// # Errors
+    /// When the bytes are neither.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        // Their fields have no name in common, so no payload is both.
+        Record::decode(bytes)
+            .map(Self::Conversation)
+            .or_else(|error| rmp_serde::from_slice(bytes).map(Self::Seat).map_err(|_| error))
+    }
+}
 
 impl Record {
     /// The record as journal payload: MessagePack with field names, so that later versions may add
@@ -152,10 +196,23 @@ mod tests {
         assert_eq!(Record::decode(&record.encode()).expect("a record"), record);
     }
 
+    #[test]
+    fn a_seat_that_leaves_comes_back_as_it_was_written() {
+        let (shop, seat) = (ShopId::from("demo"), SeatId::from("mai"));
+        let at = Timestamp::from_millis(7);
+        for state in [Some(SeatState::Ready), None] {
+            let record = SeatRecord { shop: shop.clone(), seat: seat.clone(), at, state };
+
+            let entry = Entry::decode(&record.encode()).expect("an entry");
+
+            assert_eq!(entry, Entry::Seat(record));
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes: Vec<u8>) {
-            let _ = Record::decode(&bytes);
+            let _ = Entry::decode(&bytes);
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::domain::{
     TransferTarget,
 };
 use crate::protocol::{Held, Resume};
-use crate::schedule::Decision;
+use crate::schedule::{Decision, DecisionRecord};
 
+use super::fact::SeatRecord;
 use super::second_look::SecondLook;
 use super::shard::Shops;
 
@@ -44,6 +45,10 @@ pub enum Input {
     Seat(FromSeat),
     /// The scheduler decided something about a conversation of this shard.
     Decided(Decision),
+    /// Why the scheduler decided something, to be kept.
+    Recorded(ConversationId, Box<DecisionRecord>),
+    /// What a seat does was noted, to be kept.
+    SeatNoted(SeatRecord),
     /// The encoder looked at a message of this shard.
     LookedAgain(SecondLook),
     /// The shops have changed.
@@ -195,6 +200,8 @@ pub enum SeatAct {
     Transfer(TransferTarget),
     /// As a supervisor, gives the conversation to a seat, whoever owns it.
     Assign(SeatId),
+    /// As a supervisor, lets it go on when it is held for approval.
+    Approve,
     /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.

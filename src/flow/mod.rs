@@ -33,8 +33,8 @@ mod viewers;
 
 pub use conversation::Conversation;
 pub use decided::reference;
-pub use dispatch::{Dispatch, Dispatcher, SeatLine};
-pub use fact::{Fact, Noted, Opened, Record, RecordError};
+pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
+pub use fact::{Entry, Fact, Noted, Opened, Record, RecordError, SeatRecord};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
     Profile, SeatAct, SeatRef, Viewer,

@@ -3,13 +3,26 @@
 use std::time::Instant;
 
 use crate::domain::{ConversationId, EventKind, Sender, Timestamp};
-use crate::schedule::Command;
+use crate::schedule::{Command, Scheduler};
 
 use super::conversation::Stage;
+use super::fact::{Fact, Record};
 use super::shard::{Cause, Shard};
 use super::turn::{ToUnderstand, Turn};
 
 impl Shard {
+    /// Lets the scheduler remember the decisions in a record that was restored, so that they can be
+    /// explained as before.
+    pub fn recall(&self, record: &Record, scheduler: &mut Scheduler) {
+        let id = record.conversation;
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        for fact in &record.facts {
+            if let Fact::Decided(decision) = fact {
+                scheduler.recall(&conversation.opened.shop, id, decision.clone());
+            }
+        }
+    }
+
     /// Puts restored conversations back to work: those that waited wait again at their old place,
     /// owners are named to the scheduler, and messages that nobody has looked at are understood now.
     /// What is open in a shop that is not served any more ends. Call it once, after the last
@@ -32,6 +45,7 @@ impl Shard {
                         contact: owned.contact.clone(),
                         seat: owned.seat.clone(),
                         fence: owned.fence,
+                        since: conversation.owned_since(),
                         replied: owned.replied,
                     };
                     turn.commands.push((command, caused_at));

@@ -55,7 +55,7 @@ impl Shard {
             };
         }
         let is_owner = conversation.is_owned_by(&frame.seat.id);
-        if !is_owner || matches!(frame.act, SeatAct::Assign(_)) {
+        if !is_owner || matches!(frame.act, SeatAct::Assign(_) | SeatAct::Approve) {
             return self.supervisor_acts(cause, frame, conversation, turn);
         }
         let from = Sender::Seat;
@@ -87,7 +87,7 @@ impl Shard {
                 };
                 ask_scheduler(cause, frame, command, turn);
             }
-            SeatAct::Assign(_) => {}
+            SeatAct::Assign(_) | SeatAct::Approve => {}
             SeatAct::Typing => {
                 if conversation.passes_on_typing(from, cause.now) {
                     let typing = ServerFrame::Typing { conversation: conversation.id, from };

@@ -125,6 +125,8 @@ impl Shard {
             Input::Customer(frame) => self.customer_frame(cause, frame, turn),
             Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
+            Input::Recorded(id, record) => self.record_decision(now, id, *record, turn),
+            Input::SeatNoted(record) => turn.seats.push(record),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
         }

@@ -23,19 +23,26 @@ impl Shard {
     ) -> Result<(), (ErrorCode, &'static str)> {
         if !self.is_supervisor(&frame.seat) {
             return Err(match frame.act {
-                SeatAct::Assign(_) => (ErrorCode::Forbidden, "this is for supervisors"),
+                SeatAct::Assign(_) | SeatAct::Approve => {
+                    (ErrorCode::Forbidden, "this is for supervisors")
+                }
                 _ => (ErrorCode::Forbidden, "another seat owns the conversation, or none"),
             });
         }
         match &frame.act {
             SeatAct::Close => self.close(cause, conversation, By::Supervisor, turn),
-            SeatAct::Assign(_) if conversation.is_closed() => {
+            SeatAct::Assign(_) | SeatAct::Approve if conversation.is_closed() => {
                 return Err((ErrorCode::Conflict, "the conversation is closed"));
             }
             SeatAct::Assign(to) => {
                 let contact = self.contact_of(cause.now, conversation);
                 let (to, by) = (to.clone(), frame.seat.id.clone());
                 ask_scheduler(cause, frame, Command::Assign { contact, to, by }, turn);
+            }
+            SeatAct::Approve => {
+                let (shop, by) = (frame.seat.shop.clone(), frame.seat.id.clone());
+                let command = Command::Approve { shop, conversation: conversation.id, by };
+                ask_scheduler(cause, frame, command, turn);
             }
             _ => return Err((ErrorCode::Forbidden, "take it over first")),
         }

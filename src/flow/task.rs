@@ -16,7 +16,7 @@ use crate::understand::tiers::{Asked, Unsure};
 use crate::understand::{Hint, Job, Outcome, Understanders};
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
-use super::fact::Record;
+use super::fact::{Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input};
 use super::second_look::SecondLook;
 use super::shard::Shard;
@@ -245,7 +245,9 @@ impl ShardTask {
     }
 
     async fn commit(&mut self, turn: Turn) -> Option<SegmentId> {
-        let segment = match self.append(&turn.records).await {
+        let records = turn.records.iter().map(Record::encode);
+        let payloads: Vec<_> = records.chain(turn.seats.iter().map(SeatRecord::encode)).collect();
+        let segment = match self.append(&payloads).await {
             Ok(segment) => segment,
             // The journal is closed: nothing of this turn may be told to anybody.
             Err(()) => return None,
@@ -257,13 +259,12 @@ impl ShardTask {
         segment
     }
 
-    /// Writes records until they are durable. A write that fails is tried again on a fresh segment,
+    /// Writes payloads until they are durable. A write that fails is tried again on a fresh segment,
     /// so state in memory never runs ahead of the disk for good; meanwhile the gateway refuses.
-    async fn append(&self, records: &[Record]) -> Result<Option<SegmentId>, ()> {
+    async fn append(&self, payloads: &[Vec<u8>]) -> Result<Option<SegmentId>, ()> {
         let started = Instant::now();
-        let payloads: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
         let mut segment = None;
-        let mut rest = payloads.as_slice();
+        let mut rest = payloads;
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = rest.iter().take_while(|payload| {

@@ -13,7 +13,7 @@ use crate::protocol::CloseCode;
 use crate::schedule::Command;
 
 use super::dispatch::Dispatch;
-use super::fact::Record;
+use super::fact::{Record, SeatRecord};
 use super::input::Attached;
 
 /// The outcome of a turn.
@@ -21,6 +21,8 @@ use super::input::Attached;
 pub struct Turn {
     /// To be made durable, in order.
     pub records: Vec<Record>,
+    /// What seats do, to be made durable beside them.
+    pub seats: Vec<SeatRecord>,
     /// To leave after that, in order.
     pub deliveries: Vec<Delivery>,
     /// For the scheduler, after that, with the moment of their cause.

@@ -168,7 +168,7 @@ impl Shard {
             Intent::Greeting | Intent::ThanksBye | Intent::TalkToHuman | Intent::Other
         );
         if is_topic && intent.confidence >= shop.answering.threshold(intent.label) {
-            changed.skill = skill;
+            changed.set_skill(skill);
         }
         if language.confidence >= shop.answering.language_confidence {
             changed.language = language.label;

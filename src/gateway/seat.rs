@@ -54,6 +54,7 @@ impl Connection {
                 (conversation, SeatAct::Transfer(to))
             }
             ClientFrame::Assign { conversation, seat } => (conversation, SeatAct::Assign(seat)),
+            ClientFrame::Approve { conversation } => (conversation, SeatAct::Approve),
             ClientFrame::TakeOver { conversation } => (conversation, SeatAct::Assign(id)),
             ClientFrame::Close { conversation } => (conversation, SeatAct::Close),
             ClientFrame::Typing { conversation } => (conversation, SeatAct::Typing),

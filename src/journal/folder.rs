@@ -55,6 +55,7 @@ impl FolderLock {
 /// A folder of the local file system.
 pub struct DiskFolder {
     path: PathBuf,
+    writable: bool,
 }
 
 /// Name of the file whose lock marks the folder as taken.
@@ -74,7 +75,12 @@ impl DiskFolder {
                 File::open(parent)?.sync_all()?;
             }
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), writable: true })
+    }
+
+    /// The folder at `path`, whose files are opened for reading only.
+    pub(super) fn read_only(path: &Path) -> Self {
+        Self { path: path.to_owned(), writable: false }
     }
 }
 
@@ -98,7 +104,8 @@ impl Folder for DiskFolder {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
-        Ok(Box::new(private().open(self.path.join(name))?))
+        let path = self.path.join(name);
+        Ok(Box::new(if self.writable { private().open(path)? } else { File::open(path)? }))
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {

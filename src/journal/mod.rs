@@ -120,6 +120,19 @@ pub fn open(dir: &Path, options: Options) -> Result<(Journal, Replay), JournalEr
     open_in(Arc::new(folder), options)
 }
 
+/// Reads the journal in `dir` and changes nothing, also while a router writes to it.
+///
+/// The replay shows what was whole at the time of the call. Beside a running router, a segment that
+/// the router recycles meanwhile is reported as damage: look again.
+///
+/// # Errors
+/// [`JournalError::UnsupportedVersion`], or what the disk says.
+pub fn look(dir: &Path) -> Result<Replay, JournalError> {
+    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::read_only(dir));
+    let seen = recover::look(&folder)?;
+    Ok(Replay::new(folder, seen.links, seen.damaged, seen.torn_tail))
+}
+
 /// As [`open`], on any [`Folder`].
 ///
 /// # Errors

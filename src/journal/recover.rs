@@ -38,15 +38,7 @@ pub(super) fn recover(
     folder: &Arc<dyn Folder>,
     segment_bytes: u64,
 ) -> Result<Recovered, JournalError> {
-    let mut journals = BTreeSet::new();
-    let mut spares = BTreeSet::new();
-    for name in folder.list().map_err(|error| JournalError::from_io("list the folder", error))? {
-        match Named::parse(&name) {
-            Some(Named::Journal(segment)) => journals.insert(segment),
-            Some(Named::Spare(segment)) => spares.insert(segment),
-            None => continue,
-        };
-    }
+    let (journals, mut spares) = segments(folder)?;
     let next = journals.last().max(spares.last()).map_or(SegmentId::FIRST, |last| last.next());
 
     let mut found = Finder { folder, segment_bytes, torn_tail: None, damaged: Vec::new() };
@@ -94,6 +86,41 @@ pub(super) fn recover(
         torn_tail: found.torn_tail,
         damaged: found.damaged,
     })
+}
+
+/// What a folder holds, without a repair.
+pub(super) struct Seen {
+    pub links: VecDeque<Link>,
+    pub torn_tail: Option<TornTail>,
+    pub damaged: Vec<Damage>,
+}
+
+/// Finds the log in a folder and changes nothing.
+pub(super) fn look(folder: &Arc<dyn Folder>) -> Result<Seen, JournalError> {
+    let (journals, _) = segments(folder)?;
+    let mut found = Finder { folder, segment_bytes: 0, torn_tail: None, damaged: Vec::new() };
+    let (last, _) = found.last_used(&journals)?;
+    let mut links = VecDeque::new();
+    if let Some(last) = last {
+        links.push_front(Link { segment: last.segment, end: last.tail.end as u64 });
+        found.chain(&mut links, last.opening(), &journals)?;
+    }
+    Ok(Seen { links, torn_tail: found.torn_tail, damaged: found.damaged })
+}
+
+/// The numbers of the journal files and of the spare ones.
+fn segments(
+    folder: &Arc<dyn Folder>,
+) -> Result<(BTreeSet<SegmentId>, BTreeSet<SegmentId>), JournalError> {
+    let (mut journals, mut spares) = (BTreeSet::new(), BTreeSet::new());
+    for name in folder.list().map_err(|error| JournalError::from_io("list the folder", error))? {
+        match Named::parse(&name) {
+            Some(Named::Journal(segment)) => journals.insert(segment),
+            Some(Named::Spare(segment)) => spares.insert(segment),
+            None => continue,
+        };
+    }
+    Ok((journals, spares))
 }
 
 struct Finder<'a> {

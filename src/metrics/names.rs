@@ -29,6 +29,10 @@ pub enum Counter {
     JournalFailed,
     /// Conversations that a supervisor must look at.
     Escalated,
+    /// Conversations that wait for a supervisor's approval.
+    Held,
+    /// Conversations that a supervisor approved.
+    Approved,
     /// Conversations that a supervisor gave to a seat.
     AssignedBySupervisor,
     /// Conversations taken from their owners, by the reason.
@@ -241,6 +245,8 @@ impl Counter {
             Self::OwnIntents(SetReload::Refused),
             Self::JournalFailed,
             Self::Escalated,
+            Self::Held,
+            Self::Approved,
             Self::AssignedBySupervisor,
             Self::TakenBack(TakenFrom::SeatGone),
             Self::TakenBack(TakenFrom::Silent),
@@ -347,6 +353,8 @@ impl Counter {
             ),
             Self::JournalFailed => ("tradewind_journal_failed_total", None),
             Self::Escalated => ("tradewind_schedule_escalated_total", None),
+            Self::Held => ("tradewind_schedule_held_total", None),
+            Self::Approved => ("tradewind_schedule_approved_total", None),
             Self::AssignedBySupervisor => ("tradewind_schedule_assigned_by_supervisor_total", None),
             Self::TakenBack(from) => (
                 "tradewind_schedule_taken_back_total",

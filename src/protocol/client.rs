@@ -116,6 +116,11 @@ pub enum ClientFrame<'a> {
         /// The owner to be.
         seat: SeatId,
     },
+    /// Supervisor: lets a conversation of the shop go on that is held for approval.
+    Approve {
+        /// Which.
+        conversation: ConversationId,
+    },
     /// Supervisor: becomes the owner of a conversation of the shop.
     TakeOver {
         /// Which.
@@ -223,6 +228,7 @@ impl<'a> ClientFrame<'a> {
                 conversation: conversation?,
                 seat: raw.seat.ok_or(FrameError::Missing("seat"))?,
             },
+            "approve" => Self::Approve { conversation: conversation? },
             "take_over" => Self::TakeOver { conversation: conversation? },
             "floor" => Self::Floor { watch: raw.watch.ok_or(FrameError::Missing("watch"))? },
             other => return Err(FrameError::UnknownType(other.chars().take(40).collect())),

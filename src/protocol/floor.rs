@@ -25,6 +25,8 @@ pub struct WaitingRow {
     pub arrived_at: Timestamp,
     #[serde(serialize_with = "instant")]
     pub deadline: Timestamp,
+    #[serde(serialize_with = "maybe_instant")]
+    pub held_until: Option<Timestamp>,
     pub seat: Option<SeatId>,
     pub hops: u8,
 }

@@ -12,4 +12,5 @@ pub mod session;
 pub use client::{ClientFrame, FrameError, Hello, Resume, Target};
 pub use code::{CloseCode, ErrorCode};
 pub use floor::{FloorFrame, FloorGone, FloorTotals, RunningRow, SeatRow, WaitingRow};
+pub(crate) use server::maybe_instant;
 pub use server::{EventFrame, Held, Note, Offer, ServerFrame, encode, local_time};

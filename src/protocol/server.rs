@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{ErrorCode, FloorFrame};
 use crate::domain::{
     By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, OwnIntent, SeatId,
-    SeatState, Sender, Sentiment, Timestamp, TransferTarget, WaitReason, time_zone,
+    SeatState, Sender, Sentiment, SkillId, Timestamp, TransferTarget, WaitReason, time_zone,
 };
 
 /// A conversation that the server holds, as `welcome` lists it.
@@ -80,6 +80,12 @@ pub enum ServerFrame<'a> {
     Escalated {
         conversation: ConversationId,
         hops: u8,
+    },
+    Held {
+        conversation: ConversationId,
+        skill: &'a SkillId,
+        #[serde(serialize_with = "maybe_instant")]
+        until: Option<Timestamp>,
     },
     Note(Note<'a>),
     Floor(FloorFrame<'a>),
@@ -228,7 +234,7 @@ pub(super) fn instant<S: serde::Serializer>(
     serializer.serialize_str(&at.to_rfc3339())
 }
 
-pub(super) fn maybe_instant<S: serde::Serializer>(
+pub(crate) fn maybe_instant<S: serde::Serializer>(
     at: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -37,9 +37,11 @@ impl Scheduler {
         for (shop_no, shop) in self.shops.iter().enumerate() {
             let kept: usize = shop.seats.iter().map(|seat| seat.kept.len()).sum();
             let lined_up: usize = shop.lanes.iter().map(|lane| lane.len()).sum();
-            if kept + lined_up != shop.waiting {
-                broken.push(format!("{} of {} are counted", shop.waiting, kept + lined_up));
+            let waiting = kept + lined_up + shop.held.len();
+            if waiting != shop.waiting {
+                broken.push(format!("{} of {waiting} are counted", shop.waiting));
             }
+            self.audit_held(shop_no, usize::MAX, &mut placed, &mut broken);
             for seat_no in 0..shop.seats.len() {
                 self.audit_seat(shop_no, seat_no, &mut placed, &mut broken);
             }
@@ -71,6 +73,9 @@ impl Scheduler {
                 continue;
             }
             let (no, mut placed) = (cursor.unit, BTreeSet::new());
+            if no == 0 {
+                self.audit_held(cursor.shop, LANE_HEAD_LEN, &mut placed, &mut broken);
+            }
             match no.checked_sub(seats) {
                 None => self.audit_seat(cursor.shop, no, &mut placed, &mut broken),
                 Some(lane) => {
@@ -81,6 +86,23 @@ impl Scheduler {
             looked_at += 1;
         }
         (looked_at, broken)
+    }
+
+    /// The longest held ones: each is held by a rule that ends.
+    fn audit_held(
+        &self,
+        shop_no: ShopNo,
+        head: usize,
+        placed: &mut BTreeSet<ConversationId>,
+        broken: &mut Vec<String>,
+    ) {
+        for (.., conversation) in self.shops[shop_no].held.iter().take(head) {
+            let is_held = |case: &Case| matches!(case.station, Station::Held);
+            self.audit_place(shop_no, *conversation, is_held, placed, broken);
+            if !self.timers.is_set(Timer::HoldEnds(*conversation)) {
+                broken.push(format!("{conversation} may be held for ever"));
+            }
+        }
     }
 
     fn audit_seat(

@@ -33,6 +33,36 @@ pub struct Contact {
     /// and has a part of its shift left.
     #[serde(default)]
     pub last_seat: Option<SeatId>,
+    /// Whether a supervisor has let it go on, where its queue asks for that. It counts for the skill
+    /// of now.
+    #[serde(default)]
+    pub approval: Approval,
+}
+
+/// How far a supervisor's approval is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// Nothing has been decided.
+    #[default]
+    None,
+    /// It is held until then at the most.
+    Held {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It may go on.
+    Given,
+}
+
+impl Contact {
+    /// Changes what the seat must be able to do. An approval was for what it was before.
+    pub fn set_skill(&mut self, skill: SkillId) {
+        if self.skill != skill {
+            self.approval = Approval::None;
+            self.skill = skill;
+        }
+    }
 }
 
 /// One thing that happened, for [`Scheduler::apply`](super::Scheduler::apply).
@@ -124,6 +154,15 @@ pub enum Command {
         /// The supervisor, who is told of a refusal.
         by: SeatId,
     },
+    /// A supervisor lets a conversation go on that is held for approval.
+    Approve {
+        /// The supervisor's shop.
+        shop: ShopId,
+        /// Which conversation.
+        conversation: ConversationId,
+        /// The supervisor, who is told of a refusal.
+        by: SeatId,
+    },
     /// The conversation is closed: its slot is free.
     Release {
         /// Which conversation.
@@ -138,6 +177,9 @@ pub enum Command {
         seat: SeatId,
         /// The fence of its last assignment.
         fence: u64,
+        /// When that was; `None` counts as now.
+        #[serde(default)]
+        since: Option<Timestamp>,
         /// Whether the owner had already written.
         replied: bool,
     },

@@ -72,6 +72,22 @@ pub enum Decision {
         /// What it waits for.
         reason: WaitReason,
     },
+    /// A conversation waits for a supervisor's approval, and no seat is asked meanwhile.
+    Held {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Place among the held ones of its skill, from 1.
+        place: u32,
+        /// Until when at the most.
+        until: Timestamp,
+    },
+    /// A held conversation goes on.
+    Approved {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// The supervisor; `None` when it was held as long as it may be.
+        by: Option<SeatId>,
+    },
     /// Nobody can take the conversation in time; it is no longer in the scheduler.
     Ticket {
         /// Which conversation.
@@ -154,6 +170,8 @@ pub enum TicketReason {
     WaitedTooLong,
     /// The queue of the shop is full.
     QueueFull,
+    /// No supervisor has approved it in time.
+    NotApproved,
 }
 
 /// Why a seat lost a conversation.
@@ -200,6 +218,8 @@ pub enum RefuseReason {
     SeatFull,
     /// The seat does not serve the customer's region.
     WrongRegion,
+    /// It is not held for approval.
+    NotHeld,
 }
 
 macro_rules! wire_names {
@@ -220,6 +240,7 @@ wire_names! {
         Hours => "hours",
         WaitedTooLong => "waited_too_long",
         QueueFull => "queue_full",
+        NotApproved => "not_approved",
     }
     TakeBackReason {
         SeatGone => "seat_gone",
@@ -237,6 +258,7 @@ wire_names! {
         SeatNotThere => "seat_not_there",
         SeatFull => "seat_full",
         WrongRegion => "wrong_region",
+        NotHeld => "not_held",
     }
 }
 
@@ -351,6 +373,8 @@ impl Decision {
             | Self::Withdrawn { conversation, .. }
             | Self::Assigned { conversation, .. }
             | Self::Waiting { conversation, .. }
+            | Self::Held { conversation, .. }
+            | Self::Approved { conversation, .. }
             | Self::Ticket { conversation, .. }
             | Self::TakenBack { conversation, .. }
             | Self::Escalated { conversation, .. } => Some(*conversation),

@@ -51,7 +51,9 @@ impl From<FirstWhy> for Found {
 impl Scheduler {
     /// Finds a place for a conversation that has none: a seat, else a lane, else a ticket.
     pub(super) fn place(&mut self, conversation: ConversationId) {
-        if self.place_with_first_seat(conversation) {
+        let case = self.case(conversation);
+        let held_by = self.shops[case.shop].approval_rule(&case.contact);
+        if held_by.is_none() && self.place_with_first_seat(conversation) {
             return;
         }
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
@@ -69,6 +71,12 @@ impl Scheduler {
         }
         if let Err(opens_at) = shop.reach(lane_no, self.now + self.settings.promise) {
             return self.ticket(conversation, TicketReason::Hours, opens_at);
+        }
+        if let Some(rule) = held_by {
+            if is_new && self.is_full(shop_no, lane_no) {
+                return self.ticket(conversation, TicketReason::QueueFull, None);
+            }
+            return self.hold(conversation, rule.hold_max);
         }
         if let Some((seat, ring)) = self.seat_for(conversation, lane_no) {
             return self.offer(conversation, seat, Found::Seat(ring));
@@ -91,7 +99,8 @@ impl Scheduler {
         let limit = shop.rules.queues.get(skill).and_then(|queue| queue.waiting_max);
         let lined_up = || {
             let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
-            lanes.filter(|lane| lane.key.skill == *skill).map(Lane::len).sum::<usize>()
+            let in_lanes = lanes.filter(|lane| lane.key.skill == *skill).map(Lane::len);
+            in_lanes.sum::<usize>() + self.held_of(shop_no, skill)
         };
         shop.waiting >= self.settings.waiting_max || limit.is_some_and(|limit| lined_up() >= limit)
     }

@@ -1,10 +1,12 @@
 //! Why a conversation is where it is: where it stands, and the decisions that led there.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::decision::Decision;
-use super::records::{Record, Step};
+use super::decision::{Decision, TakeBackReason, WithdrawReason};
+use super::records::{DecisionRecord, Step};
 use super::rings::Ring;
 use super::scheduler::{Scheduler, Station};
 use super::search::{Search, SearchView};
@@ -24,7 +26,7 @@ pub struct Explanation {
     /// Whose.
     pub shop: ShopId,
     /// Names the settings, seats and hours that decided: it changes with any of them.
-    pub rules: String,
+    pub rules: Arc<str>,
     /// Where it stands.
     pub now: Standing,
     /// The latest decisions, the oldest first.
@@ -55,6 +57,8 @@ pub struct RecordView {
     /// When.
     #[serde(serialize_with = "instant")]
     pub at: Timestamp,
+    /// Names the rules that decided, as [`Explanation::rules`] does for those of now.
+    pub rules: Arc<str>,
     /// What was decided.
     #[serde(flatten)]
     pub step: Step,
@@ -67,9 +71,9 @@ fn instant<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// The version of a shop's rules: the same on every machine for the same configuration.
-pub(super) fn rules_version(settings: &Settings, roster: &Roster) -> String {
+pub(super) fn rules_version(settings: &Settings, roster: &Roster) -> Arc<str> {
     let digest = Sha256::digest(format!("{settings:?}{roster:?}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..VERSION_LEN].to_owned()
+    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..VERSION_LEN].into()
 }
 
 impl Scheduler {
@@ -80,8 +84,9 @@ impl Scheduler {
         let case = self.cases.get(&conversation);
         let shop_no = case.map(|case| case.shop).or(remembered.as_ref().map(|(shop, _)| *shop))?;
         let shop = &self.shops[shop_no];
-        let view = |record: &Record| RecordView {
+        let view = |record: &DecisionRecord| RecordView {
             at: record.at,
+            rules: record.rules.clone(),
             step: record.step.clone(),
             search: record.search.as_ref().map(|search| search.view()),
         };
@@ -127,8 +132,52 @@ impl Scheduler {
         search: Option<Search>,
     ) {
         let Some(case) = self.cases.get(&conversation) else { return };
-        let record = Record { at: self.now, step, search: search.map(Box::new) };
+        let rules = self.shops[case.shop].rules_version.clone();
+        let record = DecisionRecord { at: self.now, rules, step, search: search.map(Box::new) };
         self.records.push(conversation, case.shop, record);
+    }
+
+    /// The records of what was decided since the last call, for the journal.
+    pub fn take_unwritten_records(&mut self) -> Vec<(ConversationId, DecisionRecord)> {
+        self.records.take_unwritten()
+    }
+
+    /// After a restart, before any command: remembers a decision that the journal has kept. Call it
+    /// in the order of the journal.
+    pub fn recall(&mut self, shop: &ShopId, conversation: ConversationId, record: DecisionRecord) {
+        if let Some(shop) = self.shop_no(shop) {
+            self.records.recall(conversation, shop, record);
+        }
+    }
+
+    /// Keeps the seats from a conversation that refused it before a restart, as far as that is
+    /// remembered.
+    pub(super) fn bar_again(&mut self, conversation: ConversationId) {
+        let Some((shop_no, records)) = self.records.of(conversation) else { return };
+        let (offer_ttl, pause) = (self.settings.offer_ttl, self.settings.same_seat_pause);
+        let mut refusals = Vec::new();
+        for DecisionRecord { at, step, .. } in records {
+            match step {
+                Step::Assigned { .. } => refusals.clear(),
+                Step::Declined { seat }
+                | Step::Withdrawn { seat, reason: WithdrawReason::Expired } => {
+                    refusals.push((seat.clone(), *at + offer_ttl, 1));
+                }
+                // Not its fault: it may have it back at once.
+                Step::TakenBack { seat, reason: TakeBackReason::SeatGone } => {
+                    refusals.push((seat.clone(), *at, 0));
+                }
+                Step::TakenBack { seat, .. } => refusals.push((seat.clone(), *at + pause, 0)),
+                _ => {}
+            }
+        }
+        let now = self.now;
+        for (seat, until, counts) in refusals {
+            let Some(seat) = self.shops[shop_no].seat_no(&seat) else { continue };
+            let case = self.case_mut(conversation);
+            case.bar(seat, until, now);
+            case.times_refused += counts;
+        }
     }
 
     /// The step that a decision is; `None` for one that says nothing new.
@@ -148,6 +197,8 @@ impl Scheduler {
             Decision::Ticket { reason, opens_at, .. } => {
                 Some(Step::Ticket { reason: *reason, opens_at: *opens_at })
             }
+            Decision::Held { until, .. } => Some(Step::Held { until: *until }),
+            Decision::Approved { by, .. } => Some(Step::Approved { by: by.clone() }),
             Decision::Escalated { hops, .. } => Some(Step::Escalated { hops: *hops }),
             Decision::Waiting { conversation, place, wait_s, reason } => {
                 let is_news = *reason != WaitReason::Offered

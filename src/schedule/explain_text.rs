@@ -14,7 +14,13 @@ impl fmt::Display for Explanation {
         if records.is_empty() {
             writeln!(f, "no decision is remembered")?;
         }
-        records.iter().try_for_each(|record| write!(f, "\n{record}"))
+        for record in records {
+            write!(f, "\n{record}")?;
+            if record.rules != *rules {
+                writeln!(f, "    decided by other rules, {}", record.rules)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -27,7 +33,10 @@ impl fmt::Display for Standing {
                     write!(f, ", with {seat} being asked")?;
                 }
                 write!(f, ", place {}", waiting.place)?;
-                write_wait(f, waiting.wait_s)
+                match waiting.held_until {
+                    Some(until) => write!(f, ", until {until} at the most"),
+                    None => write_wait(f, waiting.wait_s),
+                }
             }
             Self::Owned { seat, since } => write!(f, "with {seat} since {since}"),
             Self::Gone => f.write_str("no longer in the queue: answered, closed, or a ticket"),
@@ -53,6 +62,12 @@ impl fmt::Display for Step {
                 write_wait(f, *wait_s)
             }
             Self::Offered { seat, why } => write!(f, "offered to {seat}: {}", why.join("; ")),
+            Self::Held { until } => {
+                write!(f, "waits for a supervisor's approval, until {until} at the most")
+            }
+            Self::Approved { by: Some(seat) } => write!(f, "approved by {seat}"),
+            Self::Approved { by: None } => f.write_str("goes on, held as long as it may be"),
+            Self::Declined { seat } => write!(f, "{seat} declined it"),
             Self::Withdrawn { seat, reason } => {
                 write!(f, "taken back from {seat}, which was asked: {}", reason.as_str())
             }

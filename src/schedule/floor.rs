@@ -63,6 +63,7 @@ impl Scheduler {
             wait_s: view.wait_s,
             arrived_at,
             deadline: arrived_at + self.settings.first_response_target,
+            held_until: view.held_until,
             seat: view.seat,
             hops: view.hops,
         }

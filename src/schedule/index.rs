@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::bitset::Bitset;
 use super::prices::{Demand, Price};
 use crate::domain::{Language, RegionId, SeatProfile, SkillId, Timestamp};
@@ -47,7 +49,7 @@ enum Idle {
 }
 
 /// A seat and what speaks for it: the lowest score goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scored {
     /// Which seat, by number.
     pub seat: usize,

@@ -8,7 +8,7 @@
 //! [`Scheduler::explain`].
 //!
 //! **Invariants**
-//! - A conversation is in exactly one place: in a lane, kept for one seat, offered to one seat, or
+//! - A conversation is in exactly one place: in a lane, held for approval, kept for one seat, offered to one seat, or
 //!   owned by one seat. Fences only rise.
 //! - Assigned, offered and wrapped-up slots of a seat never exceed its slots.
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
@@ -18,6 +18,7 @@
 //!   own end: `longer_than` is open or shut by what waits), the fallback language opens after a
 //!   stated wait, and so does
 //!   translation, which a seat takes only while it keeps some slots free for its own languages.
+//!   A queue may hold its conversations for a supervisor's approval, for a stated time at the most.
 //!   A queue that is closed waits for its hours, and a shift takes nothing new in its last minutes.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides
 //!   language and skill, nobody overrides region, shift or capacity.
@@ -37,6 +38,7 @@
 //! weight × (wait + 1 s), or the oldest one past the age bound. Nothing polls: whatever frees or
 //! fills something is followed by its offers in the same call.
 
+mod approval;
 mod audit;
 mod bitset;
 mod choice;
@@ -70,14 +72,14 @@ mod wrap_up;
 
 pub use audit::AuditCursor;
 pub use bitset::Bitset;
-pub use command::{Command, Contact};
+pub use command::{Approval, Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
 pub use explain::{Explanation, RecordView, Standing};
 pub use floor::Floor;
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
 pub use queues::QueueHours;
-pub use records::Step;
+pub use records::{DecisionRecord, Step};
 pub use rings::Translation;
 pub use scheduler::Scheduler;
 pub use search::{FilterView, ScoredView, SearchView};

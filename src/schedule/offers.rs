@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Decision, RefuseReason, WithdrawReason};
+use super::records::Step;
 use super::rings::Ring;
 use super::scheduler::{Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
@@ -125,6 +126,7 @@ impl Scheduler {
         let Some((shop_no, seat_no)) = self.answerable(&shop_id, &seat_id, id) else { return };
         self.shops[shop_no].seats[seat_no].unanswered = 0;
         let conversation = self.close_offer(id);
+        self.remember(conversation, Step::Declined { seat: seat_id }, None);
         self.was_refused(conversation, seat_no);
         self.place(conversation);
         self.fill(shop_no, seat_no);

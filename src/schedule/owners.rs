@@ -1,12 +1,12 @@
 //! Conversations that have an owner: who must answer, and how they change hands.
 
 use super::chosen::{First, FirstWhy};
-use super::command::Contact;
+use super::command::{Approval, Contact};
 use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, OfferId, SeatId, ShopId, SkillId, TransferTarget};
+use crate::domain::{ConversationId, OfferId, SeatId, ShopId, SkillId, Timestamp, TransferTarget};
 
 impl Scheduler {
     /// Makes a seat the owner of a conversation that has left its place.
@@ -57,7 +57,9 @@ impl Scheduler {
         } else {
             self.open_case(shop, contact, Station::Moving);
         }
-        self.case_mut(conversation).admitted = true;
+        let case = self.case_mut(conversation);
+        case.admitted = true;
+        case.contact.approval = Approval::Given;
         self.own(conversation, seat, None);
         if let Some(left) = left {
             self.fill(shop, left);
@@ -218,7 +220,7 @@ impl Scheduler {
                 if !shop.index.has_skill(&skill) {
                     return Err(RefuseReason::NotFound);
                 }
-                case.contact.skill = skill;
+                case.contact.set_skill(skill);
                 case.contact.only = None;
             }
         }
@@ -226,7 +228,13 @@ impl Scheduler {
     }
 
     /// Puts a conversation back with the owner it had before a restart.
-    pub(super) fn restore(&mut self, contact: Contact, seat_id: SeatId, fence: u64, replied: bool) {
+    pub(super) fn restore(
+        &mut self,
+        contact: Contact,
+        seat_id: SeatId,
+        (fence, since): (u64, Timestamp),
+        replied: bool,
+    ) {
         self.last_fence = self.last_fence.max(fence);
         let conversation = contact.conversation;
         if self.cases.contains_key(&conversation) {
@@ -239,7 +247,7 @@ impl Scheduler {
             let hops = contact.hops.saturating_add(1);
             return self.arrive(Contact { hops, ..contact }, true);
         };
-        let owned = Ownership { seat: seat_no, fence, since: self.now, replied };
+        let owned = Ownership { seat: seat_no, fence, since, replied };
         self.open_case(shop, contact, Station::Owned(owned));
         let seat = &mut self.shops[shop].seats[seat_no];
         seat.owned.insert(conversation);

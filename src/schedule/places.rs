@@ -227,6 +227,10 @@ impl Scheduler {
                 let until = case.first.map_or(self.now, |first| first.until);
                 return News::first(until.since(self.now).as_secs(), WaitReason::Capacity);
             }
+            Station::Held => {
+                let (place, reason) = (self.place_among_held(case), WaitReason::Approval);
+                return News { place, wait_s: None, reason };
+            }
             Station::Moving | Station::Offered(_) | Station::Owned(_) => {
                 return News::first(self.settings.offer_ttl.as_secs(), WaitReason::Offered);
             }
@@ -255,8 +259,10 @@ impl Scheduler {
         let kept = kept.map(|(_, entry)| entry.conversation);
         let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
         let lined_up = lanes.flat_map(|lane| lane.in_order(self.now, self.settings.age_bound));
+        let held = shop.held.iter().map(|(.., conversation)| *conversation);
         offered
             .chain(kept)
+            .chain(held)
             .chain(lined_up)
             .take(limit)
             .map(|conversation| self.waiting_view(shop, self.case(conversation)))
@@ -280,6 +286,7 @@ impl Scheduler {
             place,
             wait_s,
             reason,
+            held_until: case.held_until().filter(|_| matches!(case.station, Station::Held)),
             waited_ms: self.now.since(contact.arrived_at).as_millis() as u64,
             hops: contact.hops,
             seat: seat.map(|seat| shop.seats[seat].profile.id.clone()),

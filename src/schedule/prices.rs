@@ -159,6 +159,7 @@ mod tests {
             hops: 0,
             only: None,
             last_seat: None,
+            approval: crate::schedule::Approval::None,
         };
         (0..times).for_each(|_| demand.count(&contact, Some(contact.language)));
     }

@@ -1,8 +1,9 @@
 //! What is remembered of past decisions, in a bounded space.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decision::{TakeBackReason, TicketReason, WithdrawReason};
 use super::search::Search;
@@ -12,16 +13,21 @@ use crate::domain::{ConversationId, SeatId, Timestamp, WaitReason};
 /// Decisions that are remembered of one conversation, the latest ones.
 const PER_CONVERSATION_MAX: usize = 32;
 
-/// One decision about a conversation.
-#[derive(Clone, Debug)]
-pub(super) struct Record {
+/// One decision about a conversation, as it is remembered and as the journal keeps it. It holds no
+/// text of a customer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// When.
     pub at: Timestamp,
+    /// The version of the shop's rules that decided.
+    pub rules: Arc<str>,
+    /// What was decided.
     pub step: Step,
-    pub search: Option<Box<Search>>,
+    pub(super) search: Option<Box<Search>>,
 }
 
 /// What was decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
     /// No seat was free: it lined up, or what it waits for has changed.
@@ -33,12 +39,27 @@ pub enum Step {
         /// Expected wait in whole seconds, lower and upper end.
         wait_s: Option<(u32, u32)>,
     },
+    /// It waits for a supervisor's approval.
+    Held {
+        /// Until when at the most, in milliseconds since the Unix epoch.
+        until: Timestamp,
+    },
+    /// It goes on to the seats.
+    Approved {
+        /// The supervisor; `None` when it was held as long as it may be.
+        by: Option<SeatId>,
+    },
     /// A seat was asked.
     Offered {
         /// Which seat.
         seat: SeatId,
         /// Why, in words.
         why: Vec<String>,
+    },
+    /// The seat that was asked said no.
+    Declined {
+        /// Which seat.
+        seat: SeatId,
     },
     /// The offer was void.
     Withdrawn {
@@ -80,6 +101,8 @@ pub(super) struct Records {
     by_conversation: HashMap<ConversationId, Remembered, ahash::RandomState>,
     /// The conversations in the order of their first record.
     order: VecDeque<ConversationId>,
+    /// Conversations with records that the journal has not been given.
+    unwritten: BTreeSet<ConversationId>,
     total: usize,
     total_max: usize,
 }
@@ -87,15 +110,22 @@ pub(super) struct Records {
 #[derive(Debug)]
 struct Remembered {
     shop: ShopNo,
-    records: VecDeque<Record>,
+    records: VecDeque<DecisionRecord>,
+    /// How many of the latest are not written.
+    unwritten: usize,
 }
 
 impl Records {
     /// At most `total_max` records, and never fewer than one conversation may have; none for 0.
     pub fn new(total_max: usize) -> Self {
         let total_max = if total_max == 0 { 0 } else { total_max.max(PER_CONVERSATION_MAX) };
-        let (by_conversation, order) = (HashMap::default(), VecDeque::new());
-        Self { by_conversation, order, total: 0, total_max }
+        Self {
+            by_conversation: HashMap::default(),
+            order: VecDeque::new(),
+            unwritten: BTreeSet::new(),
+            total: 0,
+            total_max,
+        }
     }
 
     /// Whether anything is remembered.
@@ -103,11 +133,37 @@ impl Records {
         self.total_max > 0
     }
 
-    pub fn push(&mut self, conversation: ConversationId, shop: ShopNo, record: Record) {
+    /// Remembers what was decided just now.
+    pub fn push(&mut self, conversation: ConversationId, shop: ShopNo, record: DecisionRecord) {
+        self.recall(conversation, shop, record);
+        if let Some(remembered) = self.by_conversation.get_mut(&conversation) {
+            remembered.unwritten = (remembered.unwritten + 1).min(PER_CONVERSATION_MAX);
+            self.unwritten.insert(conversation);
+        }
+    }
+
+    /// What the journal has not been given since the last call.
+    pub fn take_unwritten(&mut self) -> Vec<(ConversationId, DecisionRecord)> {
+        let mut taken = Vec::new();
+        for conversation in std::mem::take(&mut self.unwritten) {
+            let Some(remembered) = self.by_conversation.get_mut(&conversation) else { continue };
+            let first = remembered.records.len() - remembered.unwritten;
+            remembered.unwritten = 0;
+            let records = remembered.records.range(first..).cloned();
+            taken.extend(records.map(|record| (conversation, record)));
+        }
+        taken
+    }
+
+    /// Remembers what the journal has kept.
+    pub fn recall(&mut self, conversation: ConversationId, shop: ShopNo, record: DecisionRecord) {
+        if !self.is_on() {
+            return;
+        }
         let order = &mut self.order;
         let remembered = self.by_conversation.entry(conversation).or_insert_with(|| {
             order.push_back(conversation);
-            Remembered { shop, records: VecDeque::new() }
+            Remembered { shop, records: VecDeque::new(), unwritten: 0 }
         });
         if remembered.records.len() == PER_CONVERSATION_MAX {
             remembered.records.pop_front();
@@ -118,6 +174,7 @@ impl Records {
         while self.total > self.total_max {
             let oldest = self.order.pop_front().expect("records belong to conversations");
             let forgotten = self.by_conversation.remove(&oldest);
+            self.unwritten.remove(&oldest);
             self.total -= forgotten.map_or(0, |remembered| remembered.records.len());
         }
     }
@@ -126,7 +183,7 @@ impl Records {
     pub fn of(
         &self,
         conversation: ConversationId,
-    ) -> Option<(ShopNo, impl DoubleEndedIterator<Item = &Record>)> {
+    ) -> Option<(ShopNo, impl DoubleEndedIterator<Item = &DecisionRecord>)> {
         let remembered = self.by_conversation.get(&conversation)?;
         Some((remembered.shop, remembered.records.iter()))
     }
@@ -140,9 +197,9 @@ mod tests {
         ConversationId::from_uuid(uuid::Uuid::from_u128(n as u128))
     }
 
-    fn record(at: usize) -> Record {
+    fn record(at: usize) -> DecisionRecord {
         let at = Timestamp::from_millis(at as u64);
-        Record { at, step: Step::Escalated { hops: 1 }, search: None }
+        DecisionRecord { at, rules: "v".into(), step: Step::Escalated { hops: 1 }, search: None }
     }
 
     fn times(records: &Records, n: usize) -> Vec<u64> {
@@ -158,6 +215,24 @@ mod tests {
 
         assert_eq!(times(&records, 1), (8..40).collect::<Vec<_>>());
         assert_eq!(records.total, 32);
+    }
+
+    #[test]
+    fn each_record_is_given_to_the_journal_once_and_one_from_it_never() {
+        let mut records = Records::new(100);
+        records.recall(conversation(1), 0, record(1));
+        records.push(conversation(1), 0, record(2));
+        records.push(conversation(2), 0, record(3));
+        let mut taken = || {
+            let taken = records.take_unwritten().into_iter();
+            taken.map(|(_, record)| record.at.as_millis()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(taken(), [2, 3]);
+        assert!(taken().is_empty());
+
+        (0..200).for_each(|n| records.push(conversation(n), 0, record(n)));
+        assert_eq!(records.take_unwritten().len(), 100, "what is forgotten is not written");
     }
 
     #[test]

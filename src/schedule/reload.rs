@@ -71,7 +71,9 @@ impl Scheduler {
 
     /// Takes every conversation that waits out of its place.
     fn without_place(&mut self, shop_no: ShopNo) -> Vec<ConversationId> {
-        let waits = |station: &Station| matches!(station, Station::Lane(_) | Station::Kept(_));
+        let waits = |station: &Station| {
+            matches!(station, Station::Lane(_) | Station::Kept(_) | Station::Held)
+        };
         let of_shop = self.cases.iter().filter(|(_, case)| case.shop == shop_no);
         let waiting = of_shop.filter(|(_, case)| waits(&case.station)).map(|(id, _)| *id);
         let mut waiting: Vec<ConversationId> = waiting.collect();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::bitset::Bitset;
 use super::index::{ByPrice, SeatIndex};
 use super::lane::Lane;
@@ -11,7 +13,8 @@ use crate::domain::{ConversationId, Select, Step, Timestamp};
 
 /// Which seats of a lane. A wider ring opens later and is asked only when no seat of a narrower
 /// one is free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Ring {
     /// Seats that speak the customer's language and have all that the queue asks for at first.
     Native,

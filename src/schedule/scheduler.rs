@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::choice::Claim;
 use super::chosen::First;
-use super::command::{Command, Contact};
+use super::command::{Approval, Command, Contact};
 use super::decision::{Decision, RefuseReason, TicketReason, WithdrawReason};
 use super::lane::Entry;
 use super::offers::Offers;
@@ -73,6 +73,7 @@ pub(super) enum Station {
     Moving,
     Lane(LaneNo),
     Kept(SeatNo),
+    Held,
     Offered(OfferId),
     Owned(Ownership),
 }
@@ -174,9 +175,11 @@ impl Scheduler {
             Command::Transfer { shop, conversation, from, to } => {
                 self.transfer(conversation, (shop, from), to);
             }
+            Command::Approve { shop, conversation, by } => self.approve(shop, conversation, by),
             Command::Assign { contact, to, by } => self.assign(contact, to, by),
-            Command::Restore { contact, seat, fence, replied } => {
-                self.restore(contact, seat, fence, replied);
+            Command::Restore { contact, seat, fence, since, replied } => {
+                let since = since.unwrap_or(self.now).min(self.now);
+                self.restore(contact, seat, (fence, since), replied);
             }
         }
         std::mem::take(&mut self.decisions)
@@ -248,6 +251,7 @@ impl Scheduler {
                     self.leave_station(conversation);
                     self.ticket(conversation, TicketReason::WaitedTooLong, None);
                 }
+                Timer::HoldEnds(conversation) => self.hold_ends(conversation),
                 Timer::Reprice(shop) => self.reprice(shop),
                 Timer::TellPlaces(shop) => self.tell_places(shop),
             }
@@ -266,6 +270,9 @@ impl Scheduler {
             }
             contact.arrived_at = contact.arrived_at.min(old.arrived_at);
             contact.hops = contact.hops.max(old.hops);
+            // What the owner knows of it may be late.
+            let same = contact.skill == old.skill;
+            contact.approval = if same { old.approval } else { Approval::None };
             if contact != *old {
                 self.re_route(contact);
             }
@@ -281,6 +288,9 @@ impl Scheduler {
         let case = self.case_mut(conversation);
         case.first = first;
         case.admitted |= admitted;
+        if admitted {
+            self.bar_again(conversation);
+        }
         self.place(conversation);
     }
 
@@ -313,6 +323,9 @@ impl Scheduler {
         let shop_no = case.shop;
         let offer = *self.offers.get(offer).expect("an offered conversation has its offer");
         let shop = &mut self.shops[shop_no];
+        if shop.approval_rule(contact).is_some() {
+            return false;
+        }
         let Some(lane_no) = shop.lane_for(contact, self.now) else { return false };
         let lane = &shop.lanes[lane_no];
         match offer.ring {
@@ -375,6 +388,7 @@ impl Scheduler {
             Timer::BarEnds(conversation),
             Timer::RingOpens(conversation),
             Timer::WaitedTooLong(conversation),
+            Timer::HoldEnds(conversation),
             Timer::GraceEnds(conversation),
             Timer::OwnerSilent(conversation),
         ] {
@@ -396,6 +410,11 @@ impl Scheduler {
             }
             Station::Kept(seat) => {
                 self.shops[shop].seats[seat].kept.retain(|(_, kept)| *kept != entry);
+                self.shops[shop].waiting -= 1;
+                None
+            }
+            Station::Held => {
+                self.shops[shop].held.remove(&order);
                 self.shops[shop].waiting -= 1;
                 None
             }

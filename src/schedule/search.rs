@@ -3,7 +3,7 @@
 //! Counts that follow from the roster alone are worked out when somebody asks; what changes by the
 //! minute is kept with the decision.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::index::Scored;
@@ -17,7 +17,7 @@ use crate::domain::{ConversationId, Language, Priority, RegionId, SeatId, SkillI
 pub(super) const BEST_MAX: usize = 3;
 
 /// One search for a seat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Search {
     language: Language,
     skill: SkillId,
@@ -37,7 +37,7 @@ pub(super) struct Search {
     best: SmallVec<[ScoredSeat; BEST_MAX]>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct ScoredSeat {
     seat: SeatId,
     slots: u8,

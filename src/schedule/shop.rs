@@ -1,6 +1,7 @@
 //! The state of one shop: its seats, lanes and what was measured.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::bitset::Bitset;
 use super::command::Contact;
@@ -121,7 +122,7 @@ impl Seat {
 pub(super) struct Shop {
     pub id: ShopId,
     /// Names its configuration.
-    pub rules_version: String,
+    pub rules_version: Arc<str>,
     pub seats: Vec<Seat>,
     pub index: SeatIndex,
     pub lanes: Vec<Lane>,
@@ -135,8 +136,10 @@ pub(super) struct Shop {
     /// Seats whose shift lets new conversations come.
     pub on_shift: Bitset,
     pub present: Bitset,
-    /// Conversations in lanes or kept for a seat.
+    /// Conversations in lanes, held for approval or kept for a seat.
     pub waiting: usize,
+    /// Conversations that are held for approval.
+    pub held: BTreeSet<Order>,
     pub handling: HandlingTime,
     pub told_waits: TrackRecord,
     pub queues: Vec<Queue>,
@@ -183,6 +186,7 @@ impl Shop {
             on_shift: Bitset::with_room(len),
             present: Bitset::with_room(len),
             waiting: 0,
+            held: BTreeSet::new(),
             handling: HandlingTime::starting_at(settings.handling_start),
             told_waits: TrackRecord::default(),
             queues,

@@ -34,6 +34,8 @@ pub(super) enum Timer {
     LaneFallbackOpens(ShopNo, LaneNo),
     /// A conversation has waited as long as it may.
     WaitedTooLong(ConversationId),
+    /// A conversation was held for approval as long as it may be.
+    HoldEnds(ConversationId),
     /// Places in the lanes of a shop have changed and may be told.
     TellPlaces(ShopNo),
 }

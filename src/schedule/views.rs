@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::domain::{
-    ConversationId, Language, Priority, RegionId, SeatId, SeatState, SkillId, WaitReason,
+    ConversationId, Language, Priority, RegionId, SeatId, SeatState, SkillId, Timestamp, WaitReason,
 };
+use crate::protocol::maybe_instant;
 
 /// One conversation that has no owner yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +26,9 @@ pub struct WaitingView {
     pub wait_s: Option<(u32, u32)>,
     /// What it waits for.
     pub reason: WaitReason,
+    /// Until when it is held for approval at the most; `None` when it is not.
+    #[serde(serialize_with = "maybe_instant")]
+    pub held_until: Option<Timestamp>,
     /// Time since the customer first asked.
     pub waited_ms: u64,
     /// How often it has moved from seat to seat.

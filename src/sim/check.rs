@@ -16,6 +16,12 @@ pub enum Checks {
     Offers,
     /// The same for a centre in which every seat can answer everything.
     Pooled,
+    /// Every offer: whether the seat is there and has room. Who may have what is for the rules of a
+    /// real shop to say, and `audit` asks the scheduler after every step whether they hold.
+    Rules {
+        /// Whether it is asked.
+        audit: bool,
+    },
     /// Every offer, and after every step that no seat idles and nobody overtakes but by a written
     /// rule, and the policy's own audit. Takes time in proportion to seats × waiting contacts.
     EveryStep,
@@ -37,6 +43,11 @@ impl Watch {
 
     pub fn is_thorough(&self) -> bool {
         self.checks == Checks::EveryStep
+    }
+
+    /// Whether there is something to check after a step.
+    pub fn is_after_steps(&self) -> bool {
+        matches!(self.checks, Checks::EveryStep | Checks::Rules { audit: true })
     }
 
     pub fn refused(&mut self, contact: usize, seat: usize) {
@@ -62,6 +73,7 @@ impl Engine<'_> {
         let asked = &self.scenario.contacts[contact];
         let slots = usize::from(row.slots);
         let pooled = self.watch.checks == Checks::Pooled;
+        let by_rules = matches!(self.watch.checks, Checks::Rules { .. });
         let translation = self.scenario.settings.translation.as_ref();
         let Stage::Waiting { since, offer } = self.contacts[contact].stage else {
             return self.watch.broken(self.now, format!("{} is offered and waits not", asked.id));
@@ -78,6 +90,8 @@ impl Engine<'_> {
             "is offered to a seat that is not there"
         } else if run.used() >= slots {
             "is offered to a seat that is full"
+        } else if by_rules {
+            return;
         } else if !pooled && !row.could_help(asked) {
             "is offered to a seat without its skill or region"
         } else {
@@ -122,7 +136,8 @@ impl Engine<'_> {
         }
         let waiting: Vec<usize> = (0..self.contacts.len())
             .filter(|contact| {
-                matches!(self.contacts[*contact].stage, Stage::Waiting { offer: None, .. })
+                self.watch.is_thorough()
+                    && matches!(self.contacts[*contact].stage, Stage::Waiting { offer: None, .. })
             })
             .collect();
         for contact in waiting {

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use super::chats::Chats;
 use super::check::{Checks, Watch};
 use super::moment::Moment;
-use super::outcome::{Ending, Fate, Outcome};
+use super::outcome::{Ending, Fate, Outcome, Reply};
 use super::policy::{Ask, Happening, Policy, Route};
 use super::scenario::{Scenario, SeatEvent};
 
@@ -42,6 +42,8 @@ pub(super) struct ContactRun {
     waited: Moment,
     waits: u32,
     begun: u32,
+    /// Its seat has gone home after it had answered.
+    handed_over: bool,
     /// Work that is left, as it would take alone and in its own language.
     left_s: f64,
     fate: Fate,
@@ -115,6 +117,7 @@ impl<'a> Engine<'a> {
             waited: Moment::START,
             waits: 0,
             begun: 0,
+            handed_over: false,
             left_s: contact.work_s,
             fate: Fate {
                 ending: Ending::Open,
@@ -124,6 +127,7 @@ impl<'a> Engine<'a> {
                 closed_at: None,
                 route: None,
                 open_then: 0,
+                reply: Reply::BySettings,
             },
         });
         let seats = scenario.seats.iter().map(|seat| SeatRun {
@@ -212,7 +216,7 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        if self.watch.is_thorough() {
+        if self.watch.is_after_steps() {
             self.check(policy);
         }
         true
@@ -292,6 +296,10 @@ impl<'a> Engine<'a> {
             }
             SeatEvent::Disconnect | SeatEvent::Reconnect => {}
             SeatEvent::IgnoreOffers => run.ignores = true,
+            SeatEvent::Away => {
+                run.away = true;
+                self.tell(policy, Happening::Away(seat));
+            }
             SeatEvent::Ready => {
                 run.ignores = false;
                 // Somebody sits there again, and first takes what is on the screen.
@@ -334,6 +342,8 @@ impl<'a> Engine<'a> {
                 }
                 Ask::Begin { seat, contact } => self.begin(seat, contact),
                 Ask::TakeBack { contact } => self.take_back(contact),
+                Ask::HandOver { contact } => self.hand_over(contact),
+                Ask::GiveTicket { contact } => self.give_ticket(contact),
                 Ask::SetAway { seat } => self.seats[seat].away = true,
             }
         }
@@ -379,11 +389,13 @@ impl<'a> Engine<'a> {
         let chats = &mut self.seats[seat].chats;
         chats.begin(self.now, contact, run.left_s * factor, rules);
         let open_then = chats.len();
-        run.fate.seat = Some(seat);
-        run.fate.offered_at = Some(offered_at);
-        run.fate.answered_at = Some(self.now);
-        run.fate.route = Some(route);
-        run.fate.open_then = open_then;
+        if !run.handed_over {
+            run.fate.seat = Some(seat);
+            run.fate.offered_at = Some(offered_at);
+            run.fate.answered_at = Some(self.now);
+            run.fate.route = Some(route);
+            run.fate.open_then = open_then;
+        }
         let begun = run.begun;
         let replies_at = self.now + Moment::from_s(rules.first_reply(open_then));
         self.at(replies_at, Event::Replied { contact, begun });
@@ -403,6 +415,32 @@ impl<'a> Engine<'a> {
         run.fate.answered_at = None;
         run.fate.route = None;
         self.begin_to_wait(contact);
+    }
+
+    /// The seat goes home and a colleague goes on. The contact has had its answer: its fate stays
+    /// as it is, and it does not give up.
+    fn hand_over(&mut self, contact: usize) {
+        let Stage::Open { seat } = self.contacts[contact].stage else {
+            return self.watch.broken(self.now, "a contact is taken from a seat that has it not");
+        };
+        let left_s = self.end_chat(seat, contact);
+        let run = &mut self.contacts[contact];
+        let route = run.fate.route.unwrap_or(Route::Native);
+        run.left_s = left_s / self.scenario.work_factor(route);
+        run.handed_over = true;
+        run.stage = Stage::Waiting { since: self.now, offer: None };
+        run.waits += 1;
+    }
+
+    /// Nobody will answer in time: a ticket ends the wait.
+    fn give_ticket(&mut self, contact: usize) {
+        self.take_offer(contact);
+        let run = &mut self.contacts[contact];
+        run.waits += 1;
+        run.stage = Stage::Gone;
+        run.fate.ending = if run.handed_over { Ending::Answered } else { Ending::Ticket };
+        run.fate.closed_at = Some(self.now);
+        self.unfinished -= 1;
     }
 
     fn end_chat(&mut self, seat: usize, contact: usize) -> f64 {

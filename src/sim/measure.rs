@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::outcome::{Ending, Fate, Outcome};
+use super::moment::Moment;
+use super::outcome::{Ending, Fate, Outcome, Reply};
 use super::policy::{PolicyName, Route};
 use super::scenario::Scenario;
 
@@ -24,6 +25,8 @@ pub struct Figures {
     pub answered: f64,
     /// Share that left unanswered.
     pub abandoned: f64,
+    /// Share that got a ticket, by the rules of a real shop.
+    pub ticketed: f64,
     /// Mean wait of those answered.
     pub mean_wait_s: f64,
     /// Mean wait of those answered and those who left alike.
@@ -104,7 +107,13 @@ pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (F
     let answered = || counted.iter().filter(|(_, fate)| fate.answered_at.is_some());
     let answered_s: Vec<f64> = answered().map(|(no, fate)| wait_s(*no, fate)).collect();
     let mut first_responses_s: Vec<f64> = answered()
-        .map(|(no, fate)| wait_s(*no, fate) + scenario.settings.first_reply(fate.open_then))
+        .filter_map(|(no, fate)| match fate.reply {
+            Reply::BySettings => {
+                Some(wait_s(*no, fate) + scenario.settings.first_reply(fate.open_then))
+            }
+            Reply::At(at) => Some((at - scenario.contacts[*no].at).max(Moment::START).as_s()),
+            Reply::Never => None,
+        })
         .collect();
     let mut by_language: BTreeMap<String, LanguageFigures> = BTreeMap::new();
     let mut vips = Vec::new();
@@ -142,6 +151,7 @@ pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (F
         contacts: counted.len(),
         answered: count(&|_, fate| fate.ending == Ending::Answered),
         abandoned: count(&|_, fate| fate.ending == Ending::Abandoned),
+        ticketed: count(&|_, fate| fate.ending == Ending::Ticket),
         mean_wait_s: mean(&answered_s),
         mean_wait_all_s: mean(&waits_s),
         p50_wait_s: percentile(&waits_s, 0.50),

@@ -1,7 +1,8 @@
 //! A contact centre in virtual time.
 //!
-//! **In**: a [`Scenario`], read from a file or drawn by a parametric case, and the name of a policy:
-//! the product's own [`Scheduler`](crate::schedule::Scheduler), or one modelled on another router.
+//! **In**: a [`Scenario`], read from a file, drawn by a parametric case or taken from a journal
+//! ([`Recording`]), and the name of a policy: the product's own
+//! [`Scheduler`](crate::schedule::Scheduler), or one modelled on another router.
 //!
 //! **Out**: an [`Outcome`], one fate for each contact, and its [`Figures`].
 //!
@@ -29,9 +30,11 @@ mod parse;
 mod policy;
 mod random;
 mod read;
+mod recorded;
 mod rival;
 mod scenario;
 mod scheduled;
+mod write;
 
 use std::fmt::Write as _;
 
@@ -40,13 +43,14 @@ pub use check::Checks;
 pub use formulas::{Queue, erlang_a, erlang_c};
 pub use measure::{Figures, LanguageFigures, Samples, TARGET_S, measure, percentile};
 pub use moment::Moment;
-pub use outcome::{Ending, Fate, Outcome};
+pub use outcome::{Ending, Fate, Outcome, Reply};
 pub use policy::{PolicyName, Route};
 pub use random::Random;
 pub use read::ScenarioErrors;
+pub use recorded::{Recorded, Recording, Span};
 pub use scenario::{
-    Interner, Names, Scenario, ScenarioSettings, ScenarioTranslation, SeatEvent, SimContact,
-    SimSeat,
+    Interner, Names, Scenario, ScenarioSettings, ScenarioTranslation, SeatEvent, ShopRules,
+    SimContact, SimSeat,
 };
 
 /// Runs a scenario under a policy to its end. `progress` is told the share of contacts that are
@@ -59,12 +63,17 @@ pub fn simulate(
 ) -> Outcome {
     match name {
         PolicyName::Default => {
+            let checks = match &scenario.rules {
+                Some(_) => Checks::Rules { audit: checks == Checks::EveryStep },
+                None => checks,
+            };
             engine::run(scenario, &mut scheduled::Scheduled::new(scenario), checks, progress)
         }
         rival => {
             let checks = match rival {
                 PolicyName::PooledBound => Checks::Pooled,
-                _ => checks,
+                // That a job leaves seats idle until it runs is what it is compared for.
+                _ => Checks::Offers,
             };
             engine::run(scenario, &mut rival::Rival::new(scenario, rival), checks, progress)
         }

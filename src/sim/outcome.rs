@@ -15,6 +15,19 @@ pub enum Ending {
     Abandoned,
     /// Still waiting when nothing more could happen.
     Open,
+    /// Given a ticket, by the rules of a real shop.
+    Ticket,
+}
+
+/// When a contact had its first reply.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reply {
+    /// After the answer, as the settings of the scenario say.
+    BySettings,
+    /// At a time that was recorded.
+    At(Moment),
+    /// It had none.
+    Never,
 }
 
 /// One contact at the end of a simulation. One that lost its seat on the way tells of its last one.
@@ -34,6 +47,8 @@ pub struct Fate {
     pub route: Option<Route>,
     /// Open chats of the seat when it answered, this one included.
     pub open_then: usize,
+    /// When its first reply came.
+    pub reply: Reply,
 }
 
 /// All that a simulation gives.

@@ -80,6 +80,7 @@ fn read(file: &Value, notes: &Notes) -> Scenario {
         seats,
         contacts,
         names,
+        rules: None,
     }
 }
 
@@ -199,9 +200,10 @@ fn events(fields: &mut Fields<'_>) -> Vec<(Moment, SeatEvent)> {
             "disconnect" => Some(SeatEvent::Disconnect),
             "reconnect" => Some(SeatEvent::Reconnect),
             "ignore_offers" => Some(SeatEvent::IgnoreOffers),
+            "away" => Some(SeatEvent::Away),
             "ready" => Some(SeatEvent::Ready),
             _ => {
-                let known = "disconnect, reconnect, ignore_offers or ready";
+                let known = "disconnect, reconnect, ignore_offers, away or ready";
                 event.note("do", format!("`{name}` is none of {known}"));
                 None
             }

@@ -24,6 +24,8 @@ pub(super) enum Happening {
     SignsOut(usize),
     /// A seat says that it is ready.
     Ready(usize),
+    /// A seat says that it takes nothing new.
+    Away(usize),
     /// A shift of a seat begins.
     ShiftBegins(usize),
     /// A shift of a seat ends.
@@ -63,6 +65,16 @@ pub(super) enum Ask {
     },
     /// The seat has lost the contact, which waits again.
     TakeBack {
+        /// Which contact.
+        contact: usize,
+    },
+    /// The seat, whose shift has ended, hands the contact on.
+    HandOver {
+        /// Which contact.
+        contact: usize,
+    },
+    /// The contact gets a ticket and waits no longer.
+    GiveTicket {
         /// Which contact.
         contact: usize,
     },
@@ -120,6 +132,8 @@ pub enum PolicyName {
     /// The oldest contact, to the first free seat in the order of the scenario; some published
     /// cases ask for it.
     InOrder,
+    /// No scheduler: what a journal says has happened.
+    AsItWas,
 }
 
 impl PolicyName {
@@ -145,6 +159,7 @@ impl PolicyName {
             Self::Worker5s => "worker-5s",
             Self::PooledBound => "pooled-bound",
             Self::InOrder => "in-order",
+            Self::AsItWas => "as-it-was",
         }
     }
 }

@@ -44,7 +44,7 @@ impl Rule {
         };
         let fifo = Self { seat: SeatRule::RoundRobin, ..least };
         match name {
-            PolicyName::Default | PolicyName::LeastLoaded => least,
+            PolicyName::Default | PolicyName::AsItWas | PolicyName::LeastLoaded => least,
             PolicyName::FifoRoundRobin => fifo,
             PolicyName::LongestIdle => {
                 Self { seat: SeatRule::LongestIdle, vip_first: true, ..least }
@@ -337,6 +337,7 @@ impl Policy for Rival<'_> {
                 run.grace_ends = None;
                 self.changed(now, Changed::Seat(seat), asks);
             }
+            Happening::Away(seat) => self.seats[seat].away = true,
             Happening::SignsOut(seat) => self.signs_out(now, seat, asks),
             Happening::ShiftBegins(seat) => {
                 self.seats[seat].on_shift = true;

@@ -1,11 +1,13 @@
 //! A scenario: seats, contacts and how a chat goes on, as values that the simulation can use.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::moment::Moment;
 use super::policy::Route;
 use crate::domain::{Hours, Timestamp};
+use crate::schedule::{Contact, Roster, Settings};
 
 /// A contact centre and what comes to it. Languages, skills and regions are numbers: places in the
 /// lists of names.
@@ -25,6 +27,20 @@ pub struct Scenario {
     pub contacts: Vec<SimContact>,
     /// The names behind the numbers.
     pub names: Names,
+    /// The rules of a real shop, by which the product's scheduler works in place of what the format
+    /// can say.
+    pub rules: Option<Arc<ShopRules>>,
+}
+
+/// The rules of a real shop.
+#[derive(Clone, Debug)]
+pub struct ShopRules {
+    /// Its seats and rules.
+    pub roster: Roster,
+    /// The settings of its router.
+    pub settings: Settings,
+    /// What each contact of the scenario waits as.
+    pub contacts: Vec<Contact>,
 }
 
 /// Names of languages, skills and regions by number.
@@ -169,6 +185,8 @@ pub enum SeatEvent {
     Reconnect,
     /// Nobody answers its offers from now on.
     IgnoreOffers,
+    /// It takes nothing new; what it has goes on.
+    Away,
     /// It answers its offers, and is ready if it was set away.
     Ready,
 }

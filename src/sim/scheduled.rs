@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use super::moment::Moment;
 use super::policy::{Ask, Happening, Policy, Route};
-use super::scenario::{Scenario, SimContact, SimSeat};
+use super::scenario::{Scenario, ShopRules, SimContact, SimSeat};
 use crate::domain::{
     ConversationId, Hours, Language, OfferId, Priority, Proficiency, RegionId, Rules, SeatId,
     SeatProfile, SeatState, ShopId, SkillId,
 };
 use crate::schedule::{
-    Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, Translation, Why,
+    Approval, Command, Contact, Decision, QueueHours, Roster, Scheduler, Settings, TakeBackReason,
+    Translation, Why,
 };
 
 /// Longer than any scenario: rules that the format does not know never take effect.
@@ -40,6 +41,9 @@ pub(super) struct Scheduled<'a> {
 
 impl<'a> Scheduled<'a> {
     pub fn new(scenario: &'a Scenario) -> Self {
+        if let Some(rules) = &scenario.rules {
+            return Self::by_rules(scenario, rules);
+        }
         let shop = ShopId::from("simulated");
         let named = |prefix: &str, names: &super::scenario::Interner| -> Vec<String> {
             (0..names.len()).map(|no| format!("{prefix}{}", names.name(no))).collect()
@@ -81,6 +85,36 @@ impl<'a> Scheduled<'a> {
         this
     }
 
+    /// The scheduler of a real shop.
+    fn by_rules(scenario: &'a Scenario, rules: &ShopRules) -> Self {
+        let mut roster = rules.roster.clone();
+        roster.rules.queues.values_mut().for_each(|queue| queue.approval = None);
+        let seats: Vec<SeatId> = roster.seats.iter().map(|seat| seat.id.clone()).collect();
+        let settings = Settings {
+            // When a seat writes after its first reply is not part of a simulation.
+            owner_silence: NEVER,
+            hops_max: u8::MAX,
+            place_update_interval: NEVER,
+            records_max: 0,
+            ..rules.settings.clone()
+        };
+        Self {
+            scenario,
+            scheduler: Scheduler::new(settings, vec![roster]),
+            languages: Vec::new(),
+            skills: Vec::new(),
+            regions: Vec::new(),
+            seat_of: seats.iter().cloned().enumerate().map(|(no, id)| (id, no)).collect(),
+            seats,
+            shop: rules.roster.shop.clone(),
+            commands: 0,
+            decisions: 0,
+            live: 0,
+            live_max: 0,
+            offers: HashMap::default(),
+        }
+    }
+
     /// Commands told, decisions made, and the most conversations held together.
     pub fn counts(&self) -> (u64, u64, usize) {
         (self.commands, self.decisions, self.live_max)
@@ -112,6 +146,10 @@ impl<'a> Scheduled<'a> {
 
     fn contact(&self, no: usize) -> Contact {
         let row: &SimContact = &self.scenario.contacts[no];
+        if let Some(rules) = &self.scenario.rules {
+            let conversation = conversation(no);
+            return Contact { conversation, ..rules.contacts[no].clone() };
+        }
         Contact {
             conversation: conversation(no),
             shop: self.shop.clone(),
@@ -123,6 +161,7 @@ impl<'a> Scheduled<'a> {
             hops: 0,
             only: None,
             last_seat: None,
+            approval: Approval::None,
         }
     }
 
@@ -139,6 +178,9 @@ impl<'a> Scheduled<'a> {
             Happening::SignsIn(seat) => Command::SignIn { shop, seat: seat_id(seat), state },
             Happening::SignsOut(seat) => Command::SignOut { shop, seat: seat_id(seat) },
             Happening::Ready(seat) => Command::SetState { shop, seat: seat_id(seat), state },
+            Happening::Away(seat) => {
+                Command::SetState { shop, seat: seat_id(seat), state: SeatState::Away }
+            }
             Happening::Accepts { seat, contact } => {
                 let offer = *self.offers.get(&contact)?;
                 Command::Accept { shop, seat: seat_id(seat), offer }
@@ -150,6 +192,7 @@ impl<'a> Scheduled<'a> {
 
     fn read(&mut self, decisions: Vec<Decision>, asks: &mut Vec<Ask>) {
         self.decisions += decisions.len() as u64;
+        let by_rules = self.scenario.rules.is_some();
         for decision in decisions {
             match decision {
                 Decision::Offered { offer, conversation, seat, why, .. } => {
@@ -169,13 +212,23 @@ impl<'a> Scheduled<'a> {
                     self.offers.remove(&contact);
                     asks.push(Ask::Begin { seat: self.seat_of[&seat], contact });
                 }
-                Decision::TakenBack { conversation, .. } => {
-                    asks.push(Ask::TakeBack { contact: contact_no(conversation) });
+                Decision::TakenBack { conversation, reason, .. } => {
+                    let contact = contact_no(conversation);
+                    let goes_on = reason == TakeBackReason::ShiftEnded && by_rules;
+                    asks.push(match goes_on {
+                        true => Ask::HandOver { contact },
+                        false => Ask::TakeBack { contact },
+                    });
+                }
+                Decision::Ticket { conversation, .. } if by_rules => {
+                    asks.push(Ask::GiveTicket { contact: contact_no(conversation) });
                 }
                 Decision::SeatState { seat, state, .. } if state != SeatState::Ready => {
                     asks.push(Ask::SetAway { seat: self.seat_of[&seat] });
                 }
-                // A ticket means that no seat will ever do: the contact waits until it gives up.
+                // Nothing is held in a simulation: see the recorded contacts.
+                Decision::Held { .. } | Decision::Approved { .. } => {}
+                // A scenario of the format has no tickets: the contact waits until it gives up.
                 Decision::Ticket { .. }
                 | Decision::SeatState { .. }
                 | Decision::SlotsChanged { .. }

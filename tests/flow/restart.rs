@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tradewind::config::shop::Shop;
 use tradewind::domain::{
-    Guess, Intent, Priority, SeatId, SeatState, Sentiment, ShopId, Timestamp, TransferTarget,
+    ConversationId, Guess, Intent, Priority, SeatId, SeatState, Sentiment, ShopId, Timestamp,
+    TransferTarget,
 };
 use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
 use tradewind::protocol::Resume;
-use tradewind::schedule::{Command, Totals};
+use tradewind::schedule::{Command, Decision, Totals};
 
 use super::world::{MINUTE, Socket, World, conversation_of, customer, kinds, shop, text};
 
@@ -154,6 +155,8 @@ fn the_fence_of_a_conversation_grows_over_a_restart() {
 
     let mut after = world.restarted();
     let seat = after.seat("lucia");
+    // Who has handed it on is asked again only after a while, restart or not.
+    after.pass(MINUTE);
     let second = accept(&mut after, &seat, "lucia");
 
     assert!(second > first, "{second} after {first}");
@@ -172,6 +175,53 @@ fn an_epoch_that_began_with_damage_lasts_when_the_damage_is_gone() {
     assert_eq!(held[0].epoch, 2);
 }
 
+/// An explanation but for where it stands, in the bytes that a seat gets.
+fn explained(world: &World, conversation: ConversationId) -> Vec<u8> {
+    let explanation = world.scheduler.explain(conversation).expect("it is remembered");
+    serde_json::to_vec(&explanation).expect("JSON")
+}
+
+#[test]
+fn what_was_decided_is_explained_after_a_restart_as_before() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let owned = world.owned(&ana, &seat);
+    world.reply(&seat, owned, "Lo miro ahora.");
+    let closed = {
+        let ben = world.customer("ben");
+        let conversation = world.owned(&ben, &seat);
+        world.seat_acts(&seat, conversation, SeatAct::Close);
+        conversation
+    };
+    world.pass(Duration::from_secs(7));
+
+    let after = world.restarted();
+
+    for conversation in [owned, closed] {
+        let steps = world.scheduler.explain(conversation).expect("one").records.len();
+        assert!(steps >= 2, "{steps}");
+        assert_eq!(explained(&after, conversation), explained(&world, conversation));
+    }
+}
+
+#[test]
+fn a_seat_that_declined_is_not_asked_again_at_once_because_of_a_restart() {
+    let mut world = World::new();
+    let lucia = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let offer = text(&lucia.last("offer"), "offer").parse().expect("an id");
+    world.schedule(Command::Decline { shop: shop(), seat: SeatId::from("lucia"), offer });
+    world.pass(Duration::from_secs(1));
+
+    let mut after = world.restarted();
+    let lucia = after.seat("lucia");
+
+    assert!(!kinds(&lucia.frames()).contains(&"offer".to_owned()), "it has just said no");
+    after.pass(Duration::from_secs(6));
+    assert!(kinds(&lucia.frames()).contains(&"offer".to_owned()), "the back-off is over");
+}
 #[test]
 fn what_was_open_in_a_shop_that_is_not_served_any_more_is_closed_and_stays_so() {
     let mut world = World::new();
@@ -201,4 +251,104 @@ fn what_was_open_in_a_shop_that_is_not_served_any_more_is_closed_and_stays_so() 
             serde_json::from_str(missed.last().expect("events")).expect("JSON");
         assert_eq!((text(&last, "kind"), text(&last, "by")), ("closed", "shop"));
     }
+}
+
+/// Four customers with a seat, without one, handed on and gone.
+fn middle_of_a_day() -> World {
+    let mut world = World::new();
+    let lucia = world.seat("lucia");
+    let [ana, ben, cy, dia, eva] =
+        ["ana", "ben", "cy", "dia", "eva"].map(|name| world.customer(name));
+    let owned = world.owned(&ana, &lucia);
+    world.reply(&lucia, owned, "Lo miro ahora.");
+    let moved = world.owned(&ben, &lucia);
+    world.owned(&cy, &lucia);
+    world.pass(Duration::from_secs(3));
+    world.say(&dia, "quiero mi dinero de vuelta");
+    world.pass(Duration::from_secs(3));
+    world.says.sentiment = Guess { label: Sentiment::Negative, confidence: 0.99 };
+    world.say(&eva, "quiero mi dinero de vuelta ya");
+    world.says.sentiment.label = Sentiment::Neutral;
+    let to = TransferTarget::Skill("orders".into());
+    world.seat_acts(&lucia, moved, SeatAct::Transfer(to));
+    world
+}
+
+/// What happens after a restart: seats come back, answer, and further customers come.
+fn rest_of_the_day(world: &mut World) {
+    let seats = ["lucia", "kofi", "omar"].map(|name| world.seat(name));
+    for round in 0..12 {
+        world.pass(Duration::from_secs(7));
+        for seat in &seats {
+            let frames = seat.frames();
+            let offers = frames.iter().filter(|frame| frame["type"] == "offer");
+            for (no, offer) in offers.enumerate() {
+                let (shop, id) = (shop(), seat.seat_ref().id);
+                let offer = text(offer, "offer").parse().expect("an id");
+                world.schedule(match (round + no) % 3 {
+                    0 => Command::Decline { shop, seat: id, offer },
+                    _ => Command::Accept { shop, seat: id, offer },
+                });
+            }
+        }
+        let customer = world.customer(&format!("later-{round}"));
+        world.say(&customer, "quiero mi dinero de vuelta");
+    }
+}
+
+#[test]
+fn two_starts_from_the_same_journal_decide_the_same_byte_for_byte() {
+    let world = middle_of_a_day();
+    let whole = world.journal.len();
+    // Wherever the journal ends, as after a power cut.
+    for end in [whole / 3, whole / 2, whole - 1, whole] {
+        let mut cut = World::new();
+        (cut.now, cut.journal) = (world.now, world.journal[..end].to_vec());
+        let run = || {
+            let mut after = cut.restarted();
+            rest_of_the_day(&mut after);
+            let decided = serde_json::to_vec(&after.decided).expect("decisions as JSON");
+            (decided, after.decided.len(), after.journal)
+        };
+
+        let (first, second) = (run(), run());
+
+        assert!(first.1 > 20, "{} decisions", first.1);
+        assert_eq!(first, second, "a journal of {end} records");
+    }
+}
+
+#[test]
+fn who_waits_gets_the_seat_that_it_would_have_got_without_the_restart() {
+    // Without a restart every seat loses its connection and comes back: a restart does that too.
+    let mut live = middle_of_a_day();
+    live.schedule(Command::SignOut { shop: shop(), seat: SeatId::from("lucia") });
+    let mut after = live.restarted();
+    let begun = live.decided.len();
+    let asked = |world: &mut World, from: usize| {
+        let lucia = world.seat("lucia");
+        for _ in 0..6 {
+            world.pass(Duration::from_secs(15));
+            let waiting = lucia.frames();
+            let offers = waiting.iter().filter(|frame| frame["type"] == "offer");
+            for offer in offers {
+                let offer = text(offer, "offer").parse().expect("an id");
+                let seat = SeatId::from("lucia");
+                world.schedule(Command::Accept { shop: shop(), seat, offer });
+            }
+        }
+        let decided = world.decided[from..].iter();
+        let offered = decided.filter_map(|decision| match decision {
+            Decision::Offered { conversation, seat, waiting_ms, .. } => {
+                Some((*conversation, seat.clone(), *waiting_ms))
+            }
+            _ => None,
+        });
+        offered.collect::<Vec<_>>()
+    };
+
+    let with_restart = asked(&mut after, 0);
+
+    assert!(with_restart.len() >= 2, "{with_restart:?}");
+    assert_eq!(asked(&mut live, begun), with_restart);
 }

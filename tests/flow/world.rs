@@ -56,6 +56,8 @@ pub struct World {
     pub scheduler_waits: bool,
     on_the_way: VecDeque<Command>,
     pub says: Understanding,
+    /// What the scheduler has decided.
+    pub decided: Vec<Decision>,
     /// What was counted.
     pub counts: Vec<Counter>,
     /// What seats have asked of the scheduler about conversations.
@@ -131,6 +133,7 @@ impl World {
             scheduler_waits: false,
             on_the_way: VecDeque::new(),
             says: needs_person(),
+            decided: Vec::new(),
             counts: Vec::new(),
             asked_by_seats: 0,
             next_id: 1,
@@ -153,6 +156,7 @@ impl World {
         for payload in &self.journal {
             let record = Record::decode(payload).expect("a record");
             assert!(next.shard.restore(&record, 1), "every record has its conversation");
+            next.shard.recall(&record, &mut next.scheduler);
         }
         let mut turn = Turn::default();
         next.shard.resume(next.now, Instant::now(), &mut turn);
@@ -192,19 +196,24 @@ impl World {
         self.shard.on_timer(self.now, Instant::now(), &mut turn);
         self.settle(turn);
         let decisions = self.scheduler.on_timer(self.now);
-        self.inputs(decisions.into_iter().map(Input::Decided).collect());
+        self.carry_out(decisions);
     }
 
     pub fn schedule(&mut self, command: Command) {
         let decisions = self.scheduler.apply(self.now, command);
-        let inputs: Vec<Input> = decisions
-            .into_iter()
-            .filter(|decision| {
-                let refused = matches!(decision, Decision::Refused { conversation: Some(_), .. });
-                refused || decision.conversation().is_some()
-            })
-            .map(Input::Decided)
-            .collect();
+        self.carry_out(decisions);
+    }
+
+    /// Tells the shard what the scheduler decided, and why.
+    fn carry_out(&mut self, decisions: Vec<Decision>) {
+        self.decided.extend(decisions.iter().cloned());
+        let decided = decisions.into_iter().filter(|decision| {
+            let refused = matches!(decision, Decision::Refused { conversation: Some(_), .. });
+            refused || decision.conversation().is_some()
+        });
+        let records = self.scheduler.take_unwritten_records().into_iter();
+        let recorded = records.map(|(id, record)| Input::Recorded(id, Box::new(record)));
+        let inputs: Vec<Input> = decided.map(Input::Decided).chain(recorded).collect();
         if !inputs.is_empty() {
             self.inputs(inputs);
         }

@@ -172,6 +172,12 @@ pub fn metric(address: SocketAddr, line: &str) -> f64 {
     value.trim().parse().expect("a number")
 }
 
+/// Status and body of a request with these header lines.
+pub fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String) {
+    let close = "Connection: close";
+    request(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}{close}\r\n\r\n"))
+}
+
 fn request(address: SocketAddr, text: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a bound");

@@ -89,6 +89,7 @@ pub fn contact(n: u64) -> Contact {
         hops: 0,
         only: None,
         last_seat: None,
+        approval: tradewind::schedule::Approval::None,
     }
 }
 

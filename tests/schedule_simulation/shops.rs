@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tradewind::domain::{
-    Hours, Needs, QueueRules, RegionId, Regions, Rules, Select, ShopId, SkillId, Step,
+    AfterHold, ApprovalRule, Hours, Needs, QueueRules, RegionId, Regions, Rules, Select, ShopId,
+    SkillId, Step,
 };
 use tradewind::schedule::{QueueHours, Roster, Translation};
 
@@ -125,7 +126,9 @@ fn busy_rules() -> Rules {
         wrap_up: Some(seconds(5)),
         ..QueueRules::default()
     };
+    let approval = ApprovalRule { hold_max: seconds(30), then: AfterHold::Release };
     let returns = QueueRules {
+        approval: Some(approval),
         select: Select::LeastLoaded,
         steps: vec![Step { if_nobody_there: true, ..step(needs(1, Regions::Any)) }],
         ..QueueRules::default()

@@ -81,7 +81,7 @@ impl World {
             1 => SeatState::WrapUp,
             _ => SeatState::Ready,
         };
-        match self.random.below(42) {
+        match self.random.below(45) {
             1..=5 if self.is_quiet => {
                 if self.random.one_in(2) {
                     return Command::SeatSpoke { conversation: self.owned().2 };
@@ -132,6 +132,12 @@ impl World {
                 let n = self.last.saturating_sub(self.random.below(20) as u64);
                 let contact = self.contact(now, &shop, &seat, n);
                 Command::Assign { contact, by: seat.clone(), to: seat }
+            }
+            // Supervisors look at what is held in their shop.
+            42..=44 => {
+                let shop = self.rosters[2].shop.clone();
+                let n = self.last.saturating_sub(self.random.below(60) as u64);
+                Command::Approve { shop, conversation: conversation(n), by: seat }
             }
             _ => Command::Release { conversation: self.owned().2 },
         }

@@ -124,7 +124,7 @@ fn mix(args: &Args) -> anyhow::Result<Exit> {
         // One day of the seeds: plots of contacts, not of means.
         let scenario = mix.draw(args.seed);
         let first = args.policies().into_iter().map(|it| super::one(&scenario, it, args.checks()));
-        super::write(path, &super::report::html(&scenario, &first.collect::<Vec<_>>()))?;
+        super::write(path, &super::report::html(&scenario, &first.collect::<Vec<_>>(), &[]))?;
     }
     if args.json {
         let figures: Vec<Figures> = runs.iter().flatten().map(|run| run.figures.clone()).collect();

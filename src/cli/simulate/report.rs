@@ -13,7 +13,7 @@ use crate::sim::{PolicyName, Scenario};
 use page::escape;
 
 /// The page of one scenario under one or more schedulers.
-pub(super) fn html(scenario: &Scenario, runs: &[Run]) -> String {
+pub(super) fn html(scenario: &Scenario, runs: &[Run], notes: &[String]) -> String {
     let mut out = String::with_capacity(64 * 1024);
     out.push_str(page::HEAD);
     let about = match scenario.about.as_str() {
@@ -31,6 +31,7 @@ pub(super) fn html(scenario: &Scenario, runs: &[Run]) -> String {
     if let Some(first) = runs.first() {
         headline(&mut out, first);
         verdict(&mut out, runs);
+        beside_as_it_was(&mut out, runs);
     }
     plots::waits_by_policy(&mut out, runs);
     out.push_str("<div class=plots>");
@@ -41,6 +42,9 @@ pub(super) fn html(scenario: &Scenario, runs: &[Run]) -> String {
         plots::by_language(&mut out, first);
     }
     table(&mut out, runs);
+    for note in notes {
+        let _ = write!(out, "<p class=dim>{}</p>", escape(note));
+    }
     out.push_str("</main></body></html>\n");
     out
 }
@@ -70,9 +74,10 @@ fn headline(out: &mut String, run: &Run) {
 fn verdict(out: &mut String, runs: &[Run]) {
     let by = |name| runs.iter().find(|run| run.figures.policy == name);
     let Some(ours) = by(PolicyName::Default) else { return };
-    let rivals = runs
-        .iter()
-        .filter(|run| !matches!(run.figures.policy, PolicyName::Default | PolicyName::PooledBound));
+    let is_rival = |policy| {
+        !matches!(policy, PolicyName::Default | PolicyName::PooledBound | PolicyName::AsItWas)
+    };
+    let rivals = runs.iter().filter(|run| is_rival(run.figures.policy));
     let time = |run: &Run| run.figures.mean_first_response_s;
     let Some(best) = rivals.min_by(|a, b| time(a).total_cmp(&time(b))) else { return };
     let saved = time(best) - time(ours);
@@ -96,17 +101,33 @@ fn verdict(out: &mut String, runs: &[Run]) {
     out.push_str("</p>");
 }
 
+/// What a journal recorded, beside what these rules would have made of it.
+fn beside_as_it_was(out: &mut String, runs: &[Run]) {
+    let by = |name| runs.iter().find(|run| run.figures.policy == name);
+    let (Some(was), Some(first)) = (by(PolicyName::AsItWas), runs.first()) else { return };
+    let _ = write!(
+        out,
+        "<p><b>As it was, the first reply came after {:.1} s on average, and {} left; under {} and \
+         these rules it would have been {:.1} s and {}.</b></p>",
+        was.figures.mean_first_response_s,
+        percent(was.figures.abandoned),
+        first.figures.policy,
+        first.figures.mean_first_response_s,
+        percent(first.figures.abandoned),
+    );
+}
+
 fn table(out: &mut String, runs: &[Run]) {
     out.push_str(
         "<h2>All figures</h2><p class=dim>times in seconds; p95 and p99 count those who left too; \
          Gini: 0 is work shared equally by the seats</p><div class=wide><table><tr><th>scheduler\
          <th>first reply<th>mean wait<th>p95<th>p99<th>longest<th>within 15 s<th>left\
-         <th>worst language<th>translated<th>Gini<th>VIP wait</tr>",
+         <th>ticket<th>worst language<th>translated<th>Gini<th>VIP wait</tr>",
     );
     for Run { figures, samples, .. } in runs {
         let _ = write!(
             out,
-            "<tr><th>{}<td>{:.1}<td>{:.1}<td>{:.0}<td>{:.0}<td>{:.0}<td>{}<td>{}<td>{}<td>{}<td>{:.3}<td>{:.1}</tr>",
+            "<tr><th>{}<td>{:.1}<td>{:.1}<td>{:.0}<td>{:.0}<td>{:.0}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{:.3}<td>{:.1}</tr>",
             figures.policy,
             figures.mean_first_response_s,
             figures.mean_wait_s,
@@ -115,6 +136,7 @@ fn table(out: &mut String, runs: &[Run]) {
             figures.max_wait_s,
             percent(figures.answered_within_15s),
             percent(figures.abandoned),
+            percent(figures.ticketed),
             percent(figures.worst_language_within_15s),
             percent(figures.translated),
             figures.gini_occupancy,
@@ -136,7 +158,7 @@ mod tests {
             .into_iter()
             .map(|policy| super::super::one(&scenario, policy, crate::sim::Checks::Offers))
             .collect();
-        html(&scenario, &runs)
+        html(&scenario, &runs, &[])
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn of(scenario: &Scenario, runs: &[Run]) -> String {
     );
     let _ = writeln!(
         out,
-        "{:<17} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>7}",
+        "{:<17} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>7}",
         "policy",
         "mean",
         "p50",
@@ -29,6 +29,7 @@ pub(super) fn of(scenario: &Scenario, runs: &[Run]) -> String {
         "<= 15 s",
         "first",
         "left",
+        "ticket",
         "worst",
         "transl.",
         "Gini",
@@ -38,7 +39,7 @@ pub(super) fn of(scenario: &Scenario, runs: &[Run]) -> String {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
         let _ = writeln!(
             out,
-            "{:<17} {:>6.1} {:>6.1} {:>6.0} {:>6.0} {:>7} {:>7.1} {:>7} {:>7} {:>7} {:>6.3} {:>7.1}",
+            "{:<17} {:>6.1} {:>6.1} {:>6.0} {:>6.0} {:>7} {:>7.1} {:>7} {:>7} {:>7} {:>7} {:>6.3} {:>7.1}",
             figures.policy,
             figures.mean_wait_s,
             figures.p50_wait_s,
@@ -47,6 +48,7 @@ pub(super) fn of(scenario: &Scenario, runs: &[Run]) -> String {
             percent(figures.answered_within_15s),
             figures.mean_first_response_s,
             percent(figures.abandoned),
+            percent(figures.ticketed),
             percent(figures.worst_language_within_15s),
             percent(figures.translated),
             figures.gini_occupancy,
@@ -56,7 +58,7 @@ pub(super) fn of(scenario: &Scenario, runs: &[Run]) -> String {
     out.push_str(
         "\nmean: of those answered; p50, p95, p99: of those who left too;\n\
          <= 15 s: answered within; first: mean time to the first reply; left: without an answer;\n\
-         worst: within 15 s in the language where it is rarest; Gini: 0 is work shared equally;\n\
+         ticket: given one by the shop's rules; worst: within 15 s in the language where it is rarest; Gini: 0 is work shared equally;\n\
          VIP: their mean wait.\n",
     );
     out

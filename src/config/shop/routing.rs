@@ -5,7 +5,8 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use crate::domain::{
-    Hours, LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select, SkillId, Step,
+    AfterHold, ApprovalRule, Hours, LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select,
+    SkillId, Step,
 };
 
 use super::hours::HoursReader;
@@ -17,6 +18,8 @@ const WRAP_UP_MAX: Duration = Duration::from_secs(30 * 60);
 const STICKY_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
 const SHIFT_LEFT_MAX: Duration = Duration::from_secs(8 * 3_600);
 const STEP_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
+const HOLD_MAX: Duration = Duration::from_secs(24 * 3_600);
+const HOLD_DEFAULT: Duration = Duration::from_secs(30 * 60);
 const WAITING_MAX: u32 = 1_000_000;
 const STEPS_MAX: usize = 8;
 const LEVEL: &str = "1 to 5 behind a colon, as in `returns:3`";
@@ -112,8 +115,9 @@ impl Known<'_> {
             section.note("steps", "are too many", format!("at most {STEPS_MAX}"));
         }
         let steps = sections.into_iter().map(|step| self.step(step, &needs)).collect();
+        let approval = section.has("approval").then(|| approval(section.section("approval")));
         section.finish();
-        QueueRules { needs, prefers, select, waiting_max, wrap_up, steps }
+        QueueRules { needs, prefers, select, waiting_max, wrap_up, approval, steps }
     }
 
     fn step(&self, mut section: Section<'_>, at_first: &Needs) -> Step {
@@ -167,6 +171,23 @@ impl Known<'_> {
             section.note(key, format!("no intent asks for `{skill}`"), accepted);
         }
     }
+}
+
+fn approval(mut section: Section<'_>) -> ApprovalRule {
+    let hold_max = section.length("hold_max", HOLD_MAX, HOLD_DEFAULT);
+    if hold_max.is_zero() {
+        section.note("hold_max", "would hold nothing", "a time, or no `approval`");
+    }
+    let then = match section.text("then").as_deref() {
+        None | Some("ticket") => AfterHold::Ticket,
+        Some("release") => AfterHold::Release,
+        Some(other) => {
+            section.note("then", format!("`{other}` does not fit"), "ticket or release");
+            AfterHold::Ticket
+        }
+    };
+    section.finish();
+    ApprovalRule { hold_max, then }
 }
 
 fn select(section: &mut Section<'_>) -> Select {

@@ -24,6 +24,7 @@ fn empty(about: String) -> Scenario {
         seats: Vec::new(),
         contacts: Vec::new(),
         names: Names::default(),
+        rules: None,
     }
 }
 
