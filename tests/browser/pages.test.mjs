@@ -452,6 +452,32 @@ describe("the pages", { timeout: 600_000 }, () => {
     await customer.locator("#fresh").waitFor();
   });
 
+  test("a supervisor approves what a queue holds, and then it is offered", async () => {
+    const plain = server;
+    const queue = '[[queues]]\nskill = "orders"\napproval = { hold_max = "30min", then = "ticket" }\n';
+    server = new Server((text) => text.replace("chat = 1\n", `chat = 1\n${queue}`));
+    try {
+      await server.start();
+      const operator = await seat();
+      const chief = await supervisor();
+      const customer = await waiting();
+      const row = floorRow(chief, "waiting", "Vietnamese");
+      await row.and(chief.locator("tr", { hasText: "an approval" })).waitFor();
+      assert.equal(await operator.locator(".offer").count(), 0);
+
+      await row.getByRole("button", { name: "Approve" }).click();
+
+      await operator.locator(".offer").getByRole("button", { name: "Accept" }).click();
+      await message(operator, "customer", "Hàng của tôi").waitFor();
+      await giveUp(customer);
+    } finally {
+      await Promise.all(contexts.map((context) => context.close()));
+      contexts = [];
+      await server.stop();
+      server = plain;
+    }
+  });
+
   test("a seat that is no supervisor sees no floor, at either address", async () => {
     const context = await visitor({ locale: "en-GB" });
     const page = await open(context, "/supervisor?user=lucia");

@@ -1,6 +1,6 @@
 // Starts the tradewind binary on a free port with a data folder of its own.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,11 +14,22 @@ export class Server {
   #folder = mkdtempSync(join(tmpdir(), "tradewind-browser-"));
   #child;
   #output = "";
+  #shops = [];
   url = "";
+
+  /** Serves the built-in demo shop, or the same with `edit` done to its `shop.toml`. */
+  constructor(edit = undefined) {
+    if (edit === undefined) return;
+    const shop = join(this.#folder, "shops", "demo");
+    cpSync(join(ROOT, "config", "demo"), shop, { recursive: true });
+    const file = join(shop, "shop.toml");
+    writeFileSync(file, edit(readFileSync(file, "utf8")));
+    this.#shops = ["--shops", join(this.#folder, "shops")];
+  }
 
   async start() {
     const listen = this.url === "" ? "127.0.0.1:0" : new URL(this.url).host;
-    const args = ["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data", join(this.#folder, "data")];
+    const args = ["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data", join(this.#folder, "data"), ...this.#shops];
     const child = spawn(BINARY, args, { cwd: this.#folder, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#output = "";

@@ -23,6 +23,8 @@ export interface WaitingRow extends Contact {
   reason: string;
   wait_s: [number, number] | null;
   seat: string | null;
+  /** How long it is held at most, while it waits for an approval. */
+  held_until: string | null;
 }
 
 interface RunningRow extends Contact {
@@ -57,13 +59,14 @@ interface FloorFrame {
 
 /** What is remembered of a conversation: as data, and in the router's own words. */
 export interface Explanation {
-  records: { at: string; step: string; seat?: string; place?: number; reason?: string }[];
+  records: { at: string; step: string; seat?: string; place?: number; reason?: string; by?: string | null }[];
   text: string;
 }
 
 export interface FloorActions {
   assign(conversation: string, seat: string): void;
   takeOver(conversation: string): void;
+  approve(conversation: string): void;
   close(conversation: string): void;
   /** Null when nothing is remembered. */
   explain(conversation: string): Promise<Explanation | null>;
@@ -105,10 +108,10 @@ export class FloorView {
         { title: words.language, isHead: true, cell: (row) => this.languageName(row.language) },
         { title: words.place, cell: (row) => String(row.place) },
         { title: words.need, cell: (row) => need(row) },
-        { title: words.reason, cell: (row) => this.reason(row) },
+        { title: words.reason, cell: (row) => (row.held_until === null ? this.reason(row) : el("span", {}, this.reason(row), " → ", this.clockTime(row.held_until))) },
         { title: words.expected, cell: (row) => (row.wait_s === null ? "–" : `${minutes(row.wait_s[0] * 1000)}–${minutes(row.wait_s[1] * 1000)}`) },
         { title: words.age, cell: (row) => this.age(row) },
-        { title: "", cell: (row) => this.buttons(row, row.seat) },
+        { title: "", cell: (row) => this.buttons(row, row.seat, row.reason === "approval") },
       ]),
       running: new KeyedTable<RunningRow>("running", words.nothing, [
         { title: words.language, isHead: true, cell: (row) => this.languageName(row.language) },
@@ -116,7 +119,7 @@ export class FloorView {
         { title: words.need, cell: (row) => need(row) },
         { title: words.state, cell: (row) => (row.owes_reply ? (row.replied ? words.owes : words.silent) : words.replied) },
         { title: words.since, cell: (row) => el("span", { class: "age", "data-since": String(Date.parse(row.since)) }) },
-        { title: "", cell: (row) => this.buttons(row, row.seat) },
+        { title: "", cell: (row) => this.buttons(row, row.seat, false) },
       ]),
       seats: new KeyedTable<SeatRow>("seats", "–", [
         { title: words.seat, isHead: true, cell: (row) => name(row.seat) },
@@ -166,6 +169,11 @@ export class FloorView {
       act(this.words.cancel, () => undefined),
     );
     this.alerts.append(alert);
+  }
+
+  /** What is told of a conversation that is held, to those who do not look at the floor. */
+  heldWords(skill: string): string {
+    return `${this.words.reason}: ${this.words.approval} · ${skill}`;
   }
 
   /** Lets the clocks go on. */
@@ -253,7 +261,7 @@ export class FloorView {
     return el("time", { datetime: at }, text);
   }
 
-  private buttons(row: Contact, holder: string | null): HTMLElement {
+  private buttons(row: Contact, holder: string | null, isHeld: boolean): HTMLElement {
     const { conversation } = row;
     const about = `${this.languageName(row.language)}, ${row.skill}`;
     const act = (text: string, action: string, onClick: () => void): HTMLElement => {
@@ -265,6 +273,7 @@ export class FloorView {
     return el(
       "span",
       { class: "row-buttons" },
+      ...(isHeld ? [act(this.words.approve, "approve", () => this.actions.approve(conversation))] : []),
       act(this.words.assign, "assign", () => this.askForSeat(conversation, holder)),
       act(this.words.takeOver, "take_over", () => this.actions.takeOver(conversation)),
       act(this.words.close, "close", () => this.askForClose(conversation)),
@@ -314,7 +323,7 @@ export class FloorView {
     this.ask(this.words.why, el("ol", { class: "steps" }, ...steps), el("details", {}, el("summary", {}, this.words.details), own));
   }
 
-  private stepWords({ step, seat = "", place = 0, reason = "" }: Explanation["records"][number]): string {
+  private stepWords({ step, seat = "", place = 0, reason = "", by = null }: Explanation["records"][number]): string {
     const { words } = this;
     const waits = this.reason({ reason, seat: null } as WaitingRow);
     const phrases: Record<string, string> = {
@@ -325,6 +334,8 @@ export class FloorView {
       taken_back: words.wasTaken,
       ticket: words.wasTicket,
       escalated: words.wasEscalated,
+      held: `${words.reason}: ${words.approval}`,
+      approved: `${words.approve}: ${by ?? "–"}`,
     };
     return fill(phrases[step] ?? step, { s: seat, n: String(place) });
   }

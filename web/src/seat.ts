@@ -85,6 +85,7 @@ const now = (): number => client?.serverNow() ?? Date.now();
 const floor = new FloorView(byId("floor-view"), firstValid(isLocale, new URLSearchParams(location.search).get("locale"), navigator.language), {
   assign: (conversation, seat) => void client?.say({ type: "assign", conversation, seat }),
   takeOver: (conversation) => void client?.say({ type: "take_over", conversation }),
+  approve: (conversation) => void client?.say({ type: "approve", conversation }),
   close: (conversation) => void client?.say({ type: "close", conversation }),
   explain,
   now: () => now(),
@@ -155,6 +156,9 @@ function onFrame(frame: Frame): void {
       floor.escalated(String(frame["conversation"]), Number(frame["hops"]));
       // Whoever is in a conversation is told there as well.
       return say(fill(floor.words.escalated, { n: String(frame["hops"]) }));
+    case "held":
+      // Without an end it is held no longer.
+      return frame["until"] === null ? undefined : say(floor.heldWords(String(frame["skill"])));
     case "typing":
       if (frame["conversation"] === open && frame["from"] === "customer") showTyping();
   }
