@@ -21,7 +21,7 @@ use crate::admission::SharedBucket;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, Secret};
+use crate::gateway::{self, Gateway, PasswordChecks, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
@@ -174,6 +174,8 @@ impl App {
         let secret = Secret::load_or_create(&config.paths.data)
             .map_err(|error| StartError::Data { folder: config.paths.data.clone(), error })?;
 
+        let password_checks =
+            PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
@@ -198,7 +200,7 @@ impl App {
             secret,
             sockets: dashmap::DashMap::default(),
             connections: Arc::new(Semaphore::new(config.gateway.connections_max.get())),
-            password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
+            password_checks,
             ready: AtomicBool::new(true),
         });
 
@@ -291,9 +293,6 @@ impl App {
         }
     }
 }
-
-/// Passwords that are checked at a time; each costs tens of milliseconds of a core.
-const PASSWORD_CHECKS_MAX: usize = 64;
 
 fn load_shops(config: &Config) -> Result<Shops, StartError> {
     let shops = match &config.paths.shops {

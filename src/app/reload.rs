@@ -49,6 +49,10 @@ async fn reload(config: &Config, gateway: &Gateway) -> Result<Vec<String>, Strin
     let dispatch = Dispatch::Reload { rosters: rosters(&new), gone };
     gateway.dispatcher.tell(dispatch, Instant::now());
     gateway.set_shops(new);
+    let closed = gateway.close_revoked();
+    if closed > 0 {
+        tracing::info!(closed, "sockets closed: what they stood on is gone");
+    }
     Ok(names)
 }
 

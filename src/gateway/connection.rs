@@ -22,6 +22,7 @@ use crate::protocol::{ClientFrame, CloseCode, ErrorCode, Resume, ServerFrame, en
 use super::Gateway;
 use super::hello::{Identified, Who, identify};
 use super::socket::{Received, Socket};
+use super::standing::OpenSocket;
 
 /// What a path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub(super) struct Connection {
 }
 
 async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Identified) {
-    let Some(bucket) = gateway.shop_buckets.get(&hello.shop).cloned() else { return };
+    let Some(bucket) = gateway.shop_buckets.get(&hello.token.shop).cloned() else { return };
     let resume = hello.resume.unwrap_or_default();
     let session = resume.session.unwrap_or_else(Uuid::now_v7);
     let outbox = Arc::new(Outbox::new(gateway.limits.outbox_bytes_max));
@@ -86,7 +87,13 @@ async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Iden
     connection.gateway.metrics.shift(gauge, 1);
     // A key of its own: a session that comes back may overlap with the socket it replaces.
     let key = Uuid::now_v7();
-    connection.gateway.sockets.insert(key, connection.link.outbox.clone());
+    let open = OpenSocket { outbox: connection.link.outbox.clone(), token: hello.token };
+    connection.gateway.sockets.insert(key, open);
+    // A right may have been taken away after it was looked at and before the socket was listed.
+    if !connection.gateway.sockets.get(&key).is_some_and(|it| connection.gateway.stands(&it.token))
+    {
+        connection.link.outbox.close(CloseCode::Unauthorized);
+    }
     if !connection.gateway.ready.load(Ordering::Relaxed) {
         // It may have come after the others were asked to go, and nobody would ask it.
         connection.link.outbox.close(CloseCode::Draining);

@@ -105,12 +105,9 @@ fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<(ShopId, SeatId),
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
-    let known = token.and_then(|token| match token.holder {
+    let known = token.filter(|token| gateway.stands(token)).and_then(|token| match token.holder {
         Holder::Seat(seat) => Some((token.shop, seat)),
-        _ => None,
-    });
-    let known = known.filter(|(shop, seat)| {
-        gateway.shops().get(shop).is_some_and(|shop| shop.seats.contains_key(seat))
+        Holder::Widget(_) => None,
     });
     known.ok_or_else(|| Refused::new(ErrorCode::Unauthorized, "a seat's token is needed"))
 }

@@ -11,12 +11,15 @@ mod connection;
 mod handshake;
 mod hello;
 mod http;
+mod identity;
 mod listener;
 mod pages;
+mod passwords;
 mod problem;
 mod seat;
 mod session;
 mod socket;
+mod standing;
 mod token;
 mod widget;
 
@@ -31,7 +34,6 @@ use uuid::Uuid;
 
 use crate::admission::{self, SharedBucket};
 use crate::config::shop::Shop;
-use crate::deliver::Outbox;
 use crate::domain::ShopId;
 use crate::flow::{Dispatcher, Owners, Shops};
 use crate::journal::Journal;
@@ -41,7 +43,10 @@ use crate::runtime::Clock;
 
 pub use http::{metrics, router};
 pub use listener::serve;
+pub use passwords::PasswordChecks;
 pub use token::Secret;
+
+use standing::OpenSocket;
 
 /// The bounds of the edge.
 #[derive(Clone, Debug)]
@@ -89,11 +94,11 @@ pub struct Gateway {
     /// What tokens are signed with.
     pub secret: Secret,
     /// Open sockets.
-    pub sockets: DashMap<Uuid, Arc<Outbox>, ahash::RandomState>,
+    pub sockets: DashMap<Uuid, OpenSocket, ahash::RandomState>,
     /// Leave to hold a connection.
     pub connections: Arc<Semaphore>,
-    /// Leave to check a password: hashing one costs tens of milliseconds of a core.
-    pub password_checks: Semaphore,
+    /// Where passwords are checked.
+    pub password_checks: PasswordChecks,
     /// Whether work is taken in.
     pub ready: AtomicBool,
 }
@@ -122,7 +127,7 @@ impl Gateway {
     /// Asks every socket to come back later.
     pub fn close_all(&self) {
         for socket in &self.sockets {
-            socket.close(CloseCode::Draining);
+            socket.outbox.close(CloseCode::Draining);
         }
     }
 }

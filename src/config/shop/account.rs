@@ -21,6 +21,8 @@ pub struct SeatAccount {
     pub replies: bool,
     /// Whether it may assign, take over and close every conversation of the shop.
     pub supervisor: bool,
+    /// Whether it may also look after the shop's seats, origins and keys; such a one is a supervisor.
+    pub admin: bool,
 }
 
 /// How a password is kept.
