@@ -211,8 +211,8 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
     edit(&mut files, "answers/th.toml", "still_there", "still_their");
 
     edit(&mut files, "shop.toml", "wrap_up = \"0s\"", "wrap_up = \"2h\"");
-    let queue = "[[routing.queues]]\nskill = \"alchemy\"\nlevel = 7\nselect = \"best\"\n\
-        [[routing.queues.steps]]\nregions = [\"moon\"]\n";
+    let queue = "[[queues]]\nskill = \"alchemy\"\nlevel = 7\nselect = \"best\"\n\
+        [[queues.steps]]\nregions = [\"moon\"]\n";
     edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 0\nfax = 1\n{queue}"));
     edit(&mut files, "shop.toml", "[\"es\", \"pt\", \"en\"]", "[\"es\", \"pt:9\", \"en:2\"]");
 
@@ -226,11 +226,11 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
         "shop.toml routing.wrap_up",
         "shop.toml routing.slots_of.chat",
         "shop.toml routing.slots_of.fax",
-        "shop.toml routing.queues[0].skill",
-        "shop.toml routing.queues[0].level",
-        "shop.toml routing.queues[0].select",
-        "shop.toml routing.queues[0].steps[0].after",
-        "shop.toml routing.queues[0].steps[0].regions",
+        "shop.toml queues[0].skill",
+        "shop.toml queues[0].level",
+        "shop.toml queues[0].select",
+        "shop.toml queues[0].steps[0].after",
+        "shop.toml queues[0].steps[0].regions",
         "shop.toml seats[1].languages",
         "shop.toml seats[0].slots",
         "shop.toml seats[0].shifts",
@@ -243,6 +243,8 @@ fn all_mistakes_of_a_shop_are_reported_at_once() {
         assert!(places.iter().any(|known| known == place), "{place} is not in {places:#?}");
     }
     assert!(errors.to_string().contains("accepted: a whole number from 1 to 20"), "{errors}");
+    let fax = "slots_of.fax: is no channel; accepted: `chat`: conversations come by no other";
+    assert!(errors.to_string().contains(fax), "{errors}");
 }
 
 #[test]
@@ -314,7 +316,7 @@ fn mistakes_in_hours_are_named() {
         "hours.holidays: `Atlantis` is not known",
         "hours.dates[0].from: `\"2026-02-30\"` does not fit",
         "queues[0].ramadan: `Sun-Thu` is not a span",
-        "queues: no intent asks for `alchemy`",
+        "queues[0].skill: no intent asks for `alchemy`",
         "teams[0].zone: `Mars/Base` is not an IANA time zone",
     ] {
         assert!(errors.contains(part), "{part} is not in\n{errors}");
@@ -324,10 +326,11 @@ fn mistakes_in_hours_are_named() {
 #[test]
 fn queues_steps_and_levels_are_read_as_they_are_written() {
     let mut files = ShopFiles::demo();
-    let queue = "[[routing.queues]]\nskill = \"returns\"\nlevel = 4\nfluency = 3\n\
+    let queue = "[[queues]]\nskill = \"returns\"\nopen = [\"Mon-Fri 09:00-17:00\"]\n\
+        level = 4\nfluency = 3\n\
         prefers = [\"care\"]\nselect = \"longest_idle\"\nwaiting_max = 20\nwrap_up = \"30s\"\n\
-        [[routing.queues.steps]]\nafter = \"10s\"\nlevel = 2\n\
-        [[routing.queues.steps]]\nlonger_than = 5\nif_nobody_there = true\nregions = [\"any\"]\n";
+        [[queues.steps]]\nafter = \"10s\"\nlevel = 2\n\
+        [[queues.steps]]\nlonger_than = 5\nif_nobody_there = true\nregions = [\"any\"]\n";
     edit(&mut files, "shop.toml", "chat = 1", &format!("chat = 2\n{queue}"));
     edit(&mut files, "shop.toml", "[\"es\", \"pt\", \"en\"]", "[\"es\", \"pt\", \"en:2\"]");
     edit(&mut files, "shop.toml", "id = \"sea\"", "id = \"sea\"\nresident = true");
@@ -358,6 +361,32 @@ fn queues_steps_and_levels_are_read_as_they_are_written() {
         ],
     };
     assert_eq!(shop.rules.queues[&"returns".into()], expected);
+    assert!(!shop.queue_hours[&"returns".into()].never_close(), "hours stand in the same table");
+}
+
+#[test]
+fn a_queue_that_says_nothing_of_hours_has_those_of_the_shop() {
+    let mut files = ShopFiles::demo();
+    let queue = "chat = 1\n[[queues]]\nskill = \"returns\"\nlevel = 4\n";
+    edit(&mut files, "shop.toml", "chat = 1", queue);
+
+    let shop = Shop::from_files(&files).expect("a shop");
+
+    assert!(shop.queue_hours.is_empty());
+    assert_eq!(shop.rules.queues[&"returns".into()].needs.level, 4);
+}
+
+#[test]
+fn queues_in_their_old_place_are_refused_with_the_new_one() {
+    let mut files = ShopFiles::demo();
+    let queue = "chat = 1\n[[routing.queues]]\nskill = \"returns\"\nlevel = 4\n";
+    edit(&mut files, "shop.toml", "chat = 1", queue);
+
+    let errors = Shop::from_files(&files).expect_err("the old place");
+
+    let [mistake] = &errors.0[..] else { panic!("one mistake, not {errors}") };
+    assert_eq!(mistake.key, "routing.queues");
+    assert!(mistake.accepted.starts_with("[[queues]] with the same keys"), "{mistake}");
 }
 
 #[test]

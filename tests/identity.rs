@@ -64,7 +64,7 @@ fn closed_after(
     write_shop(folder, edit);
     let began = Instant::now();
     assert_eq!(post(router.admin_address, "/v1/shops/reload", &json!({})).0, 200);
-    assert_eq!(client.closed(), 4503);
+    assert_eq!(client.close_code(), 4503);
     assert!(began.elapsed() < CLOSED_WITHIN, "{:?}", began.elapsed());
 }
 
@@ -140,7 +140,7 @@ fn a_seat_that_is_taken_away_or_gets_another_password_loses_its_open_sockets() {
 
     let mai_gone = |text: &str| text.replace("id = \"mai\"", "id = \"may\"");
     closed_after(&router, folder.path(), mai_gone, &mut mai);
-    assert_eq!(again.closed(), 4503);
+    assert_eq!(again.close_code(), 4503);
     // Others stay.
     lucia.send(&json!({"type": "ping"}));
     lucia.next("pong");
@@ -166,7 +166,7 @@ fn a_token_of_before_a_revocation_opens_nothing_after_it() {
 
     let mut late = Client::connect(router.address, "/v1/seat");
     late.send(&json!({"type": "hello", "token": token, "resume": null}));
-    assert_eq!(late.closed(), 4503);
+    assert_eq!(late.close_code(), 4503);
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tradewind::domain::{
-    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, SeatState,
-    Sender, Sentiment, Timestamp, TransferTarget, WaitReason,
+    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, Priority, SeatId,
+    SeatState, Sender, Sentiment, Timestamp, TransferTarget, WaitReason,
 };
 use tradewind::protocol::{
-    ClientFrame, CloseCode, ErrorCode, EventFrame, Held, Note, Offer, ServerFrame, encode,
+    ClientFrame, CloseCode, ErrorCode, EventFrame, FloorFrame, FloorGone, FloorTotals, Held, Note,
+    Offer, RunningRow, SeatRow, ServerFrame, WaitingRow, encode,
 };
 use uuid::Uuid;
 
@@ -79,6 +80,7 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         "transfer",
         "assign",
         "take_over",
+        "floor",
     ] {
         assert!(types.contains(kind), "no example of `{kind}` on the page");
     }
@@ -121,6 +123,74 @@ fn every_event_kind_error_and_close_code_is_on_the_page() {
     }
 }
 
+#[test]
+fn rows_of_the_floor_on_the_page_have_the_fields_that_the_server_writes() {
+    let (waiting, running, row) = floor_rows();
+    let fields_of = |row: Value| fields(&row);
+    let frame = examples('←').into_iter().find(|frame| frame["type"] == "floor").expect("one");
+    let shown = |begins: &str| {
+        let at = PAGE.find(begins).unwrap_or_else(|| panic!("no row {begins} on the page"));
+        fields_of(whole(PAGE[at..].split('`').next().unwrap_or_default()))
+    };
+
+    let written = serde_json::to_value(&waiting).expect("JSON");
+    assert_eq!(fields_of(frame["waiting"][0].clone()), fields_of(written));
+    let written = serde_json::to_value(&running).expect("JSON");
+    assert_eq!(
+        shown("{\"conversation\":\"0190…c1\",\"seat\":\"lucia\",\"language\""),
+        fields_of(written)
+    );
+    let written = serde_json::to_value(&row).expect("JSON");
+    assert_eq!(shown("{\"seat\":\"lucia\",\"state\":\"ready\",\"on_shift\""), fields_of(written));
+}
+
+fn floor_rows() -> (WaitingRow, RunningRow, SeatRow) {
+    let conversation = ConversationId::from_uuid(Uuid::from_u128(1));
+    let (seat, at) = (SeatId::from("mai"), Timestamp::from_millis(0));
+    let waiting = WaitingRow {
+        conversation,
+        place: 1,
+        language: Language::ENGLISH,
+        skill: "refunds".into(),
+        region: None,
+        priority: Priority::Normal,
+        reason: WaitReason::Capacity,
+        wait_s: None,
+        arrived_at: at,
+        deadline: at,
+        seat: None,
+        hops: 0,
+    };
+    let running = RunningRow {
+        conversation,
+        seat: seat.clone(),
+        language: Language::ENGLISH,
+        skill: "refunds".into(),
+        region: None,
+        priority: Priority::Normal,
+        arrived_at: at,
+        deadline: at,
+        since: at,
+        replied: true,
+        owes_reply: false,
+        hops: 0,
+    };
+    let row = SeatRow {
+        seat,
+        state: Some(SeatState::Ready),
+        on_shift: true,
+        ending: false,
+        shift_ends_at: None,
+        slots: 3,
+        assigned: 0,
+        offered: 0,
+        wrapping_up: 0,
+        languages: Vec::new(),
+        skills: Vec::new(),
+    };
+    (waiting, running, row)
+}
+
 /// The fields of every frame that the server can write.
 fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
     let conversation = ConversationId::from_uuid(Uuid::from_u128(1));
@@ -129,6 +199,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
     let seat = SeatId::from("mai");
     let at = Timestamp::from_millis(0);
     let held = [Held { conversation, epoch: 1, seq: 1 }];
+    let (waiting, running, row) = floor_rows();
     let note = || Note { conversation, at, seat: &seat, text: "x" };
     let kinds = [
         EventKind::Message { from: Sender::Seat, id, text: "x".into(), language: None },
@@ -188,6 +259,14 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
         ServerFrame::TakenBack { conversation, reason: "silent" },
         ServerFrame::Escalated { conversation, hops: 3 },
         ServerFrame::Note(note()),
+        ServerFrame::Floor(FloorFrame {
+            full: true,
+            waiting: vec![&waiting],
+            running: vec![&running],
+            seats: vec![&row],
+            gone: FloorGone::default(),
+            totals: FloorTotals::default(),
+        }),
     ]);
     frames
         .iter()

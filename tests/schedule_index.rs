@@ -56,3 +56,50 @@ fn the_index_equals_the_plain_scan_in_every_random_case() {
     assert_eq!(cases, wanted / 5 * 5);
     assert!((wanted / 5..wanted / 20 * 19).contains(&found), "{found} of {cases} found a seat");
 }
+
+#[test]
+fn the_other_rules_equal_a_plain_look_at_every_free_seat() {
+    let mut random = Random(77);
+    let mut found = 0;
+    for (mix, full) in [
+        (Mix { seats: 30, languages: 2, skills: 1, regions: 1 }, 60),
+        (Mix { seats: 300, languages: 8, skills: 4, regions: 3 }, 90),
+    ] {
+        let mut centre = Centre::random(&mut random, mix);
+        let seats = centre.seats();
+        let mut turn = vec![0; seats];
+        for case in 1..=4_000 {
+            for _ in 0..3 {
+                let seat = random.below(seats);
+                centre.set_random_load(&mut random, seat, full);
+            }
+            // When each last had a conversation: many at one instant.
+            let ended_at = |seat: usize| Timestamp::from_millis((seat * 7 % 5) as u64);
+            let need = centre.need(&mut random);
+            let barred = random.below(seats);
+            let lane = centre.lane(&need);
+            let may = |seat: usize| seat != barred;
+            let free = || centre.free(&need).filter(|(seat, ..)| may(*seat));
+            let first = |key: &dyn Fn(usize, u8) -> (u64, u64)| {
+                free()
+                    .min_by_key(|(seat, used, idle)| (key(*seat, *used), *idle, *seat))
+                    .map(|f| f.0)
+            };
+
+            let chosen = centre.index.round_robin(&lane, may);
+            assert_eq!(chosen, first(&|seat, _| (turn[seat], 0)), "case {case}: round robin");
+            let loaded = centre.index.least_loaded(&lane, may);
+            assert_eq!(loaded, first(&|_, used| (used.into(), 0)), "case {case}: least loaded");
+            let idle = centre.index.longest_idle(&lane, may, ended_at);
+            let by_idle = |seat: usize, used| (u64::from(used > 0), ended_at(seat).as_millis());
+            assert_eq!(idle, first(&by_idle), "case {case}: longest idle");
+
+            if let Some(seat) = chosen {
+                found += 1;
+                turn[seat] = case;
+                centre.take_slot(seat, Timestamp::from_millis(1 + case / 3));
+            }
+        }
+    }
+    assert!(found > 2_000, "{found} cases found a seat");
+}

@@ -10,10 +10,10 @@ use std::time::Duration;
 use schedule_common::*;
 use shops::{LANGUAGES, Random, SKILLS};
 use tradewind::domain::{
-    Needs, QueueRules, Rules, SeatId, SeatProfile, SeatState, SkillId, Timestamp,
+    Needs, QueueRules, Rules, SeatId, SeatProfile, SeatState, ShopId, SkillId, Timestamp,
 };
 use tradewind::schedule::{
-    Command, Decision, Roster, Scheduler, Settings, TakeBackReason, TicketReason,
+    Command, Contact, Decision, Roster, Scheduler, Settings, TakeBackReason, TicketReason, Totals,
 };
 
 fn roster(seats: Vec<SeatProfile>, rules: Rules) -> Roster {
@@ -238,4 +238,31 @@ fn step(
         }
         _ => Command::Release { conversation: conversation(random.below(1 + n as usize) as u64) },
     }
+}
+
+#[test]
+fn a_shop_that_is_new_works_at_once_and_one_that_is_closed_works_for_nobody() {
+    let mut centre = Centre::with_rules(Settings::default(), crew(), Rules::default());
+    let other = || ShopId::from("other");
+    let now = centre.now();
+    let seats = vec![seat("eva", &["en"], &["orders"])];
+    let new = Roster { shop: other(), ..roster(seats, Rules::default()) };
+
+    assert_eq!(centre.scheduler.reload(now, new), []);
+    let (shop, ready) = (other(), SeatState::Ready);
+    centre.tell(Command::SignIn { shop, seat: "eva".into(), state: ready });
+    let decisions = centre.arrive(Contact { shop: other(), ..contact(1) });
+    assert_eq!(one_offer(&decisions).1, "eva");
+    centre.arrive(Contact { shop: other(), ..contact(2) });
+
+    let decisions = centre.scheduler.reload(now, Roster::closed(other()));
+
+    let tickets = decisions.iter().filter(|decision| {
+        matches!(decision, Decision::Ticket { reason: TicketReason::NoSeat, .. })
+    });
+    assert_eq!(tickets.count(), 2, "{decisions:?}");
+    assert_eq!(centre.scheduler.totals(), Totals::default());
+    assert_eq!(centre.scheduler.audit(), Vec::<String>::new());
+    let decisions = centre.arrive(Contact { shop: other(), ..contact(3) });
+    assert!(matches!(decisions[..], [Decision::Ticket { .. }]), "{decisions:?}");
 }

@@ -6,8 +6,8 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use schedule_common::*;
-use tradewind::domain::{Rules, SeatProfile, SeatState, WaitReason};
-use tradewind::schedule::{Decision, Settings, Why};
+use tradewind::domain::{QueueRules, Rules, SeatProfile, SeatState, TransferTarget, WaitReason};
+use tradewind::schedule::{Command, Decision, Settings, Why};
 
 fn ruled(rules: Rules, seats: Vec<SeatProfile>) -> Centre {
     Centre::with_rules(Settings::default(), seats, rules)
@@ -48,6 +48,71 @@ fn a_seat_that_says_it_is_ready_has_done_its_paperwork() {
 
     assert_eq!(one_offer(&centre.set_state("ann", SeatState::Ready)).2, 2);
     assert!(offers(&centre.until(5_000)).is_empty());
+}
+
+#[test]
+fn a_seat_that_hands_a_conversation_on_wraps_it_up_by_the_skill_that_it_worked_with() {
+    let longer = QueueRules { wrap_up: Some(Duration::from_secs(60)), ..QueueRules::default() };
+    let rules = Rules {
+        wrap_up: Duration::from_secs(30),
+        queues: [("refunds".into(), longer)].into(),
+        ..Rules::default()
+    };
+    let seats =
+        vec![seat("ann", &["en"], &["orders"]), seat("bob", &["en"], &["orders", "refunds"])];
+    let mut centre = ruled(rules, seats);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+    centre.arrive(contact(2));
+
+    let decisions = centre.tell(Command::Transfer {
+        shop: shop(),
+        conversation: conversation(1),
+        from: "ann".into(),
+        to: TransferTarget::Skill("refunds".into()),
+    });
+
+    assert_eq!(offers(&decisions), [], "the slot of ann is still in use");
+    assert!(decisions.iter().any(|decision| matches!(decision, Decision::SlotsChanged { .. })));
+    assert_eq!(wrapping_up(&centre, "ann"), 1);
+    assert_eq!(offers(&centre.until(29_999)), []);
+    assert_eq!(one_offer(&centre.until(30_000)).2, 2);
+}
+
+#[test]
+fn a_seat_that_loses_a_conversation_to_a_supervisor_wraps_it_up_if_it_has_written() {
+    for has_written in [true, false] {
+        let rules = Rules { wrap_up: Duration::from_secs(30), ..Rules::default() };
+        let seats = vec![seat("ann", &["en"], &["orders"]), seat("sup", &["de"], &["care"])];
+        let mut centre = ruled(rules, seats);
+        centre.ready("ann");
+        centre.sign_in("sup", SeatState::Away);
+        centre.arrive_and_accept(contact(1));
+        if has_written {
+            centre.seat_spoke(1);
+        }
+        centre.arrive(contact(2));
+
+        let (contact, by) = (contact(1), "sup".into());
+        let decisions = centre.tell(Command::Assign { contact, to: "sup".into(), by });
+
+        assert_eq!(centre.owner(1).as_deref(), Some("sup"));
+        assert_eq!(wrapping_up(&centre, "ann"), u32::from(has_written));
+        assert_eq!(offers(&decisions).len(), usize::from(!has_written));
+    }
+}
+
+#[test]
+fn a_silent_owner_that_loses_a_conversation_wraps_nothing_up() {
+    let mut centre = wrapping(30, vec![seat("ann", &["en"], &["orders"])]);
+    centre.customer_spoke(1);
+
+    let decisions = centre.until(90_000);
+
+    assert!(matches!(decisions[0], Decision::TakenBack { .. }), "{decisions:?}");
+    assert_eq!(wrapping_up(&centre, "ann"), 0);
+    assert_eq!(one_offer(&decisions).2, 2);
 }
 
 #[test]

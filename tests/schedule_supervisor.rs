@@ -162,3 +162,49 @@ fn a_customer_who_leaves_the_queue_is_out_of_it_at_once() {
     let later = settings.queue_wait_max + Duration::from_secs(1);
     assert!(centre.until(later.as_millis() as u64).is_empty(), "no timer is left behind");
 }
+
+#[test]
+fn the_floor_shows_who_waits_what_runs_and_which_seats_there_are() {
+    let mut centre = centre();
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+    centre.arrive_and_accept(contact(2));
+    for n in 3..=5 {
+        centre.arrive(contact(n));
+    }
+    centre.until(7_000);
+    centre.customer_spoke(1);
+
+    let floor = centre.scheduler.floor(&shop(), 100);
+
+    let waiting: Vec<u64> = floor.waiting.iter().map(|row| number(row.conversation)).collect();
+    assert_eq!(waiting, [3, 4, 5], "in the order of service");
+    let row = &floor.waiting[0];
+    assert_eq!((row.place, row.deadline), (1, row.arrived_at + Duration::from_secs(15)));
+    let running = |n| floor.running.iter().find(|row| row.conversation == conversation(n));
+    let (one, two) = (running(1).expect("a row"), running(2).expect("a row"));
+    assert_eq!((one.replied, one.owes_reply), (true, true), "the customer has written since");
+    assert_eq!((two.replied, two.owes_reply), (false, true));
+    let seats: Vec<(&str, u32)> =
+        floor.seats.iter().map(|row| (row.seat.as_str(), row.assigned)).collect();
+    assert_eq!(seats, [("ann", 1), ("bob", 1), ("sup", 0), ("thi", 0)]);
+
+    // However many there are, the rows are bounded and the totals are not.
+    let few = centre.scheduler.floor(&shop(), 1);
+    assert_eq!((few.waiting.len(), few.running.len(), few.seats.len()), (1, 1, 1));
+    assert_eq!((few.totals.waiting, few.totals.running, few.totals.seats), (3, 2, 4));
+    assert_eq!(few.waiting[0], floor.waiting[0]);
+}
+
+#[test]
+fn the_floor_tells_when_a_shift_ends_and_shows_nobody_who_is_not_there() {
+    let late = seat("ann", &["en"], &["orders"]).hours("UTC", &["Mon-Fri 09:00-17:00"]);
+    let mut centre = Centre::new(vec![late, seat("bob", &["en"], &["orders"])]);
+    centre.ready("ann");
+
+    let floor = centre.scheduler.floor(&shop(), 100);
+
+    assert_eq!(floor.seats.len(), 1);
+    let ends_at = floor.seats[0].shift_ends_at.expect("an end");
+    assert_eq!(ends_at.since(centre.now()), Duration::from_secs(7 * 3_600));
+}

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
 
 pub use own_intents::OwnIntentSets;
-pub use shops::{ShopReload, ShopReloads};
+pub use shops::{ReloadedShops, ShopReload, ShopReloads};
 
 /// Every route of the admin address.
 pub fn router(gateway: Arc<Gateway>, own_intents: OwnIntentSets, reloads: ShopReloads) -> Router {
@@ -72,9 +72,5 @@ async fn explanation(
     gateway.dispatcher.tell(Dispatch::Explain(conversation, reply), Instant::now());
     let explained = explained.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let explained = explained.ok_or(StatusCode::NOT_FOUND)?;
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    Ok(match accepted {
-        Some(kind) if kind.starts_with("text/plain") => explained.to_string().into_response(),
-        _ => Json(&*explained).into_response(),
-    })
+    Ok(gateway::explained_to(&headers, &explained))
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,8 +12,21 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Clone, Debug)]
 pub struct ShopReloads(mpsc::Sender<ShopReload>);
 
-/// One such request: gets the names of the shops that are in force, or every mistake.
-pub type ShopReload = oneshot::Sender<Result<Vec<String>, String>>;
+/// One such request: gets what is in force now, or every mistake.
+pub type ShopReload = oneshot::Sender<Result<ReloadedShops, String>>;
+
+/// What became of loading the shops anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReloadedShops {
+    /// The shops that are served now.
+    pub shops: Vec<String>,
+    /// Those of them that are new.
+    pub added: Vec<String>,
+    /// Shops that are served no longer.
+    pub removed: Vec<String>,
+    /// Settings of the program that have another value than the one in force: they need a restart.
+    pub needs_restart: Vec<String>,
+}
 
 /// Requests that may wait.
 const WAITING_MAX: usize = 16;
@@ -29,7 +43,7 @@ impl ShopReloads {
     /// # Errors
     /// Every mistake in the files, in words, or that the router is stopping; nothing has changed
     /// then.
-    pub async fn reload(&self) -> Result<Vec<String>, String> {
+    pub async fn reload(&self) -> Result<ReloadedShops, String> {
         let stopping = || "the router is stopping".to_owned();
         let (reply, answer) = oneshot::channel();
         self.0.send(reply).await.map_err(|_| stopping())?;
@@ -43,7 +57,7 @@ pub(super) fn router(reloads: ShopReloads) -> Router {
 
 async fn reload(State(reloads): State<ShopReloads>) -> (StatusCode, Json<Value>) {
     match reloads.reload().await {
-        Ok(shops) => (StatusCode::OK, Json(json!({ "shops": shops }))),
+        Ok(reloaded) => (StatusCode::OK, Json(json!(reloaded))),
         Err(mistakes) => {
             let mistakes: Vec<&str> = mistakes.lines().collect();
             (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "mistakes": mistakes })))

@@ -17,9 +17,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, OwnIntentSets, ShopReloads};
-use crate::admission::SharedBucket;
-use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
+use crate::config::{Config, Mistakes};
 use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
@@ -78,14 +77,14 @@ pub enum StartError {
 ///
 /// # Errors
 /// When the router cannot start.
-pub fn run(config: Config) -> Result<(), StartError> {
+pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| StartError::Runtime(error.to_string()))?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let app = App::start(config).await?;
+        let app = App::start_from(config, read_again).await?;
         println!("listening on http://{}", app.address);
         println!("  customers  http://{}/widget", app.address);
         println!("  seats      http://{}/seat", app.address);
@@ -100,6 +99,9 @@ pub fn run(config: Config) -> Result<(), StartError> {
         Ok(())
     })
 }
+
+/// Reads the settings again from where the program was started with them, to tell which have changed.
+pub type ReadSettings = Box<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>;
 
 /// What the operating system may ask for.
 enum Signal {
@@ -153,11 +155,21 @@ pub struct App {
 }
 
 impl App {
-    /// Starts everything; ready when it returns.
+    /// Starts everything with settings that come from nowhere else; ready when it returns.
     ///
     /// # Errors
     /// When a part cannot start.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let same = config.clone();
+        Self::start_from(config, Box::new(move || Ok(same.clone()))).await
+    }
+
+    /// Starts everything; ready when it returns. A reload of the shops tells which of the settings
+    /// that `read_again` gives are not those in force.
+    ///
+    /// # Errors
+    /// When a part cannot start.
+    pub async fn start_from(config: Config, read_again: ReadSettings) -> Result<Self, StartError> {
         let began = Instant::now();
         let clock = Clock::start();
         let metrics =
@@ -187,11 +199,9 @@ impl App {
 
         let gateway = Arc::new(Gateway {
             limits: limits(&config),
-            shop_buckets: shops
-                .keys()
-                .map(|id| (id.clone(), Arc::new(SharedBucket::new(shop_rate(&config)))))
-                .collect(),
-            shops: RwLock::new(shops.clone()),
+            shop_buckets: dashmap::DashMap::default(),
+            shop_rate: shop_rate(&config),
+            shops: RwLock::default(),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
             journal: journal.clone(),
@@ -203,6 +213,7 @@ impl App {
             password_checks,
             ready: AtomicBool::new(true),
         });
+        gateway.set_shops(shops.clone());
 
         let stop_owners = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -219,7 +230,7 @@ impl App {
             if damaged {
                 shard.begin_epoch(clock.now(), &mut first);
             }
-            shard.resume(Instant::now(), &mut first);
+            shard.resume(clock.now(), Instant::now(), &mut first);
             let task = ShardTask {
                 index,
                 shard,
@@ -244,7 +255,13 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
-        let reloading = tokio::spawn(reload::serve(config, gateway.clone(), asked));
+        let reload = reload::Reload {
+            config,
+            read_again,
+            gateway: gateway.clone(),
+            own_sets: own_intents.sets.clone(),
+        };
+        let reloading = tokio::spawn(reload.serve(asked));
         let router = admin::router(gateway.clone(), own_intents.clone(), shop_reloads.clone());
         edges.spawn(gateway::serve(
             gateway.clone(),

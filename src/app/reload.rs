@@ -1,85 +1,136 @@
 //! Loading the shops anew while the router works.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::admin::ShopReload;
+use crate::admin::{ReloadedShops, ShopReload};
 use crate::config::Config;
+use crate::config::shop::Shop;
+use crate::domain::{SeatId, ShopId};
 use crate::flow::{Dispatch, Input, SeatRef, Shops};
 use crate::gateway::Gateway;
 use crate::metrics::names::{Counter, ShopsReload};
+use crate::schedule::Roster;
+use crate::understand::tenant::ServedSets;
 
-use super::load_shops;
 use super::settings::rosters;
+use super::{ReadSettings, load_shops};
 
-/// Works off requests until nobody can ask any more.
-pub(super) async fn serve(
-    config: Config,
-    gateway: Arc<Gateway>,
-    mut asked: mpsc::Receiver<ShopReload>,
-) {
-    while let Some(reply) = asked.recv().await {
-        let result = reload(&config, &gateway).await;
-        match &result {
-            Ok(shops) => {
-                gateway.metrics.count(Counter::ShopsReloaded(ShopsReload::Taken));
-                tracing::info!(?shops, "shops loaded anew");
+/// What a reload works with.
+pub(super) struct Reload {
+    /// The settings in force.
+    pub config: Config,
+    /// Those that a restart would take.
+    pub read_again: ReadSettings,
+    pub gateway: Arc<Gateway>,
+    pub own_sets: Arc<ServedSets>,
+}
+
+/// What was read, all of it without mistakes.
+struct Loaded {
+    shops: Shops,
+    own_sets: ServedSets,
+    needs_restart: Vec<String>,
+}
+
+impl Reload {
+    /// Works off requests until nobody can ask any more.
+    pub async fn serve(self, mut asked: mpsc::Receiver<ShopReload>) {
+        let reload = Arc::new(self);
+        while let Some(reply) = asked.recv().await {
+            let result = reload.clone().reload().await;
+            let metrics = &reload.gateway.metrics;
+            match &result {
+                Ok(ReloadedShops { shops, added, removed, needs_restart }) => {
+                    metrics.count(Counter::ShopsReloaded(ShopsReload::Taken));
+                    tracing::info!(?shops, ?added, ?removed, "shops loaded anew");
+                    if !needs_restart.is_empty() {
+                        tracing::warn!(settings = ?needs_restart, "changed settings need a restart");
+                    }
+                }
+                Err(mistakes) => {
+                    metrics.count(Counter::ShopsReloaded(ShopsReload::Refused));
+                    tracing::warn!(%mistakes, "shops refused, the old ones stay");
+                }
             }
-            Err(mistakes) => {
-                gateway.metrics.count(Counter::ShopsReloaded(ShopsReload::Refused));
-                tracing::warn!(%mistakes, "shops refused, the old ones stay");
-            }
+            // Who asked may have gone.
+            let _ = reply.send(result);
         }
-        // Who asked may have gone.
-        let _ = reply.send(result);
+    }
+
+    /// Reads and checks everything as a whole, away from the sockets' threads, and then tells
+    /// everybody.
+    async fn reload(self: Arc<Self>) -> Result<ReloadedShops, String> {
+        let this = self.clone();
+        let loaded = tokio::task::spawn_blocking(move || this.load()).await;
+        let Loaded { shops: new, own_sets, needs_restart } =
+            loaded.map_err(|error| error.to_string())??;
+        let old = self.gateway.shops();
+        let (added, removed) = (missing_in(&old, &new), missing_in(&new, &old));
+        // Who reads messages, owners and scheduler first: whoever comes in by the new shops is
+        // known to them then.
+        self.own_sets.become_as(&own_sets);
+        self.gateway.owners.tell_all(|| Input::Shops(new.clone()));
+        let mut rosters = rosters(&new);
+        rosters.extend(removed.iter().cloned().map(Roster::closed));
+        let (gone, supervisors) = (seats_gone(&old, &new), supervisors(&new));
+        let dispatch = Dispatch::Reload { rosters, gone, supervisors };
+        self.gateway.dispatcher.tell(dispatch, Instant::now());
+        let shops = names(new.keys());
+        self.gateway.set_shops(new);
+        let closed = self.gateway.close_revoked();
+        if closed > 0 {
+            tracing::info!(closed, "sockets closed: what they stood on is gone");
+        }
+        Ok(ReloadedShops { shops, added: names(&added), removed: names(&removed), needs_restart })
+    }
+
+    fn load(&self) -> Result<Loaded, String> {
+        let settings = (self.read_again)().map_err(|mistakes| mistakes.to_string())?;
+        let shops = load_shops(&self.config).map_err(|error| error.to_string())?;
+        let own_sets = ServedSets::load(shops.values()).map_err(|errors| errors.to_string())?;
+        Ok(Loaded { shops, own_sets, needs_restart: changed(&self.config, &settings) })
     }
 }
 
-/// Reads and checks the shops as a whole, away from the sockets' threads, and then tells everybody.
-async fn reload(config: &Config, gateway: &Gateway) -> Result<Vec<String>, String> {
-    let config = config.clone();
-    let loaded = tokio::task::spawn_blocking(move || load_shops(&config)).await;
-    let new = loaded.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    let names = same_shops(&gateway.shops(), &new)?;
-    // Owners and scheduler first: a seat that signs in meanwhile is known to them then.
-    gateway.owners.tell_all(|| Input::Shops(new.clone()));
-    let gone = seats_gone(&gateway.shops(), &new);
-    let dispatch = Dispatch::Reload { rosters: rosters(&new), gone };
-    gateway.dispatcher.tell(dispatch, Instant::now());
-    gateway.set_shops(new);
-    let closed = gateway.close_revoked();
-    if closed > 0 {
-        tracing::info!(closed, "sockets closed: what they stood on is gone");
-    }
-    Ok(names)
+/// The keys of settings that differ.
+fn changed(old: &Config, new: &Config) -> Vec<String> {
+    let pairs = old.texts().into_iter().zip(new.texts());
+    pairs.filter(|(old, new)| old != new).map(|((key, _), _)| key.to_owned()).collect()
 }
 
-/// Seats of the old shops that the new ones do not have.
+/// The shops of `all` that `some` does not have, by name.
+fn missing_in(some: &Shops, all: &Shops) -> BTreeSet<ShopId> {
+    all.keys().filter(|shop| !some.contains_key(*shop)).cloned().collect()
+}
+
+fn names<'a>(shops: impl IntoIterator<Item = &'a ShopId>) -> Vec<String> {
+    let mut names: Vec<String> = shops.into_iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    names
+}
+
+fn supervisors(shops: &Shops) -> BTreeSet<SeatRef> {
+    let of_shop = |shop: &Arc<Shop>| {
+        let supervisors = shop.seats.iter().filter(|(_, account)| account.supervisor);
+        let seat = |(id, _): (&SeatId, _)| SeatRef { shop: shop.id.clone(), id: id.clone() };
+        supervisors.map(seat).collect::<Vec<_>>()
+    };
+    shops.values().flat_map(of_shop).collect()
+}
+
+/// Seats that the new shops do not have. Those of a shop that is gone hear it from the owners of its
+/// conversations, once these are closed.
 fn seats_gone(old: &Shops, new: &Shops) -> Vec<SeatRef> {
-    let seats = old.values().flat_map(|shop| {
+    let stays = |shop: &&Arc<Shop>| new.contains_key(&shop.id);
+    let seats = old.values().filter(stays).flat_map(|shop| {
         let shop_id = shop.id.clone();
         shop.seats.keys().map(move |id| SeatRef { shop: shop_id.clone(), id: id.clone() })
     });
     let has =
         |seat: &SeatRef| new.get(&seat.shop).is_some_and(|shop| shop.seats.contains_key(&seat.id));
     seats.filter(|seat| !has(seat)).collect()
-}
-
-/// The names of the shops. One that is new or gone needs a restart: sockets, allowances and
-/// conversations hang on it.
-fn same_shops(old: &Shops, new: &Shops) -> Result<Vec<String>, String> {
-    let names = |shops: &Shops| {
-        let mut names: Vec<String> = shops.keys().map(ToString::to_string).collect();
-        names.sort_unstable();
-        names
-    };
-    let (old, new) = (names(old), names(new));
-    let extra = new.iter().filter(|name| !old.contains(name));
-    let extra = extra.map(|name| format!("shop `{name}` is new: that needs a restart"));
-    let gone = old.iter().filter(|name| !new.contains(name));
-    let gone = gone.map(|name| format!("shop `{name}` is gone: that needs a restart"));
-    let mistakes: Vec<String> = extra.chain(gone).collect();
-    if mistakes.is_empty() { Ok(new) } else { Err(mistakes.join("\n")) }
 }

@@ -38,7 +38,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Ok(limit) => info!(open_files_max = limit, "open files"),
         Err(error) => warn!(%error, "the limit of open files stays as it is"),
     }
-    crate::app::run(config)?;
+    let settings = args.settings.clone();
+    let read_again = move || settings.load().map(|loaded| loaded.config);
+    crate::app::run(config, Box::new(read_again))?;
     Ok(Exit::Success)
 }
 

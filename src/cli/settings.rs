@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::{CONFIG_FILE_ENV, Config, Flag, Loaded, Mistakes};
 
 /// Flags that change settings.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsArgs {
     /// File of settings, instead of config/tradewind.toml in this folder [env: TRADEWIND_CONFIG]

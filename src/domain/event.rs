@@ -99,6 +99,8 @@ pub enum By {
     Silence,
     /// A supervisor.
     Supervisor,
+    /// The router, because the shop is no longer served.
+    Shop,
 }
 
 /// Where a seat sends a conversation.

@@ -206,6 +206,9 @@ impl Shard {
             }
             return Ok(id);
         }
+        if !self.shops.contains_key(&frame.profile.customer.shop) {
+            return Err((ErrorCode::NotFound, "this shop is no longer served"));
+        }
         if self.conversations.len() >= self.settings.conversations_max {
             return Err((ErrorCode::Overloaded, "too many conversations"));
         }
@@ -334,6 +337,7 @@ impl Shard {
             By::Seat => Outcome::ClosedBySeat,
             By::Silence => Outcome::ClosedBySilence,
             By::Supervisor => Outcome::ClosedBySupervisor,
+            By::Shop => Outcome::ClosedWithShop,
         }));
     }
 

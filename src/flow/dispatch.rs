@@ -1,7 +1,7 @@
 //! The driver of the scheduler: one task owns it, carries its decisions to the owners of the
 //! conversations, and speaks to seats about themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::domain::{ConversationId, SeatState, ShopId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, OfferAnswer};
-use crate::protocol::{CloseCode, ServerFrame, encode};
+use crate::protocol::{CloseCode, ErrorCode, ServerFrame, encode};
 use crate::runtime::{Clock, Inbox};
 use crate::schedule::{
     AuditCursor, Command, Decision, Explanation, RefuseReason, Roster, Scheduler, SeatView,
@@ -21,6 +21,7 @@ use crate::schedule::{
 };
 
 use super::decided::refusal;
+use super::floor::{Floors, ROWS_MAX};
 use super::input::{Envelope, Input, Link, SeatRef};
 use super::task::Owners;
 
@@ -64,6 +65,15 @@ pub enum Dispatch {
         rosters: Vec<Roster>,
         /// Seats that are no longer there: their sockets are closed.
         gone: Vec<SeatRef>,
+        /// The supervisors of all shops.
+        supervisors: BTreeSet<SeatRef>,
+    },
+    /// A socket of a supervisor is to see the floor of the shop from now on, or no longer.
+    Floor {
+        /// Which socket.
+        line: SeatLine,
+        /// Whether it is to see it.
+        watch: bool,
     },
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
@@ -106,24 +116,27 @@ impl Dispatcher {
         drain: CancellationToken,
     ) {
         let audited_up_to = AuditCursor::default();
-        let lines = HashMap::new();
-        let mut driver = Driver { scheduler, owners, clock, metrics, lines, audited_up_to };
+        let (lines, floors) = (HashMap::new(), Floors::default());
+        let mut driver = Driver { scheduler, owners, clock, metrics, lines, floors, audited_up_to };
         let mut batch = Vec::new();
         let mut audit = tokio::time::interval(AUDIT_INTERVAL);
         // A part that comes late is not made up for: the work goes first.
         audit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let deadline = driver.scheduler.next_deadline().map(|at| clock.tokio_instant(at));
+            let floors_due = driver.floors.due_at().map(|at| clock.tokio_instant(at));
             tokio::select! {
                 biased;
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = sleep_until(deadline) => driver.on_timer(),
+                () = sleep_until(floors_due) => {}
                 () = drain.cancelled() => return,
                 _ = audit.tick() => driver.audit(),
             }
             for (dispatch, caused_at) in batch.drain(..) {
                 driver.handle(dispatch, caused_at);
             }
+            driver.show_floors();
             driver.metrics.set(Gauge::Waiting, driver.scheduler.without_owner() as f64);
         }
     }
@@ -149,13 +162,37 @@ struct Driver {
     clock: Clock,
     metrics: Arc<Metrics>,
     lines: HashMap<SeatRef, SmallVec<[Link; 1]>>,
+    floors: Floors,
     audited_up_to: AuditCursor,
 }
 
 impl Driver {
     fn on_timer(&mut self) {
         let decisions = self.scheduler.on_timer(self.clock.now());
+        self.floors.note_change();
         self.carry_out(decisions, Instant::now(), None);
+    }
+
+    /// Shows supervisors what has happened, once that is due; also between two full batches.
+    fn show_floors(&mut self) {
+        let now = self.clock.now();
+        if self.floors.due_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let scheduler = &self.scheduler;
+        for shown in self.floors.show(now, |shop| scheduler.floor(shop, ROWS_MAX)) {
+            self.metrics.count(Counter::FloorShown(shown));
+        }
+    }
+
+    /// Who is no supervisor any more sees no floor.
+    fn keep_watchers(&mut self, supervisors: &BTreeSet<SeatRef>) {
+        let code = ErrorCode::Forbidden;
+        let message = "this seat is no supervisor any more";
+        let frame = encode(&ServerFrame::Error { id: None, code, message, retry_after_ms: None });
+        for link in self.floors.keep(|seat| supervisors.contains(seat)) {
+            link.outbox.push(frame.clone().into());
+        }
     }
 
     /// Takes new seats and rules. A seat that is gone has nothing more to hear.
@@ -196,6 +233,7 @@ impl Driver {
     }
 
     fn handle(&mut self, dispatch: Dispatch, caused_at: Instant) {
+        self.floors.note_change();
         match dispatch {
             Dispatch::Command(command) => self.apply(command, caused_at),
             Dispatch::SeatOpened(line) => self.opened(line, caused_at),
@@ -207,7 +245,14 @@ impl Driver {
                 // Nobody listens any more when the one who asked has left.
                 let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
             }
-            Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
+            Dispatch::Reload { rosters, gone, supervisors } => {
+                self.keep_watchers(&supervisors);
+                self.reload(rosters, &gone, caused_at);
+            }
+            Dispatch::Floor { line, watch: true } => self.floors.watch(line),
+            Dispatch::Floor { line, watch: false } => {
+                self.floors.unwatch(&line.seat.shop, line.link.session);
+            }
             Dispatch::View(shop, reply) => {
                 let queue = self.scheduler.queue(&shop, QUEUE_VIEW_MAX);
                 // Nobody listens any more when the page was closed meanwhile.
@@ -236,7 +281,9 @@ impl Driver {
     fn closed(&mut self, seat: &SeatRef, session: Uuid, caused_at: Instant) {
         let Some(links) = self.lines.get_mut(seat) else { return };
         links.retain(|link| link.session != session || !link.outbox.is_closed());
-        if links.is_empty() {
+        let is_last = links.is_empty();
+        self.floors.unwatch(&seat.shop, session);
+        if is_last {
             self.lines.remove(seat);
             let (shop, seat) = (seat.shop.clone(), seat.id.clone());
             self.apply(Command::SignOut { shop, seat }, caused_at);

@@ -2,21 +2,23 @@
 
 use std::time::Instant;
 
-use crate::domain::{ConversationId, EventKind, Sender};
+use crate::domain::{ConversationId, EventKind, Sender, Timestamp};
 use crate::schedule::Command;
 
 use super::conversation::Stage;
-use super::shard::Shard;
+use super::shard::{Cause, Shard};
 use super::turn::{ToUnderstand, Turn};
 
 impl Shard {
     /// Puts restored conversations back to work: those that waited wait again at their old place,
     /// owners are named to the scheduler, and messages that nobody has looked at are understood now.
-    /// Call it once, after the last [`Self::restore`].
-    pub fn resume(&mut self, caused_at: Instant, turn: &mut Turn) {
+    /// What is open in a shop that is not served any more ends. Call it once, after the last
+    /// [`Self::restore`].
+    pub fn resume(&mut self, now: Timestamp, caused_at: Instant, turn: &mut Turn) {
         let mut ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
+            self.close_if_not_served(Cause { now, at: caused_at }, id, turn);
             let Some(mut conversation) = self.conversations.remove(&id) else { continue };
             if !conversation.is_closed() {
                 conversation.remember_recent(&self.settings.dedup);

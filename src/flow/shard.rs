@@ -126,7 +126,7 @@ impl Shard {
             Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
-            Input::Shops(shops) => self.shops = shops,
+            Input::Shops(shops) => self.take_shops(cause, shops, turn),
         }
     }
 

@@ -155,6 +155,13 @@ impl ShardTask {
     /// Makes a turn durable and lets it leave, then does the same with what follows from the
     /// messages in it, once they are understood. Understanding begins before the disk is waited for.
     async fn settle(&mut self, mut turn: Turn) -> Option<SegmentId> {
+        let closing = std::mem::take(&mut turn.closing);
+        let segment = self.settle_messages(turn).await;
+        closing.iter().for_each(|(outbox, code)| outbox.close(*code));
+        segment
+    }
+
+    async fn settle_messages(&mut self, mut turn: Turn) -> Option<SegmentId> {
         let mut segment = None;
         loop {
             let messages = std::mem::take(&mut turn.to_understand);

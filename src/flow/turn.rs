@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::deliver::{Frame, Outbox};
 use crate::domain::{ConversationId, Language, ShopId};
 use crate::metrics::names::Counter;
+use crate::protocol::CloseCode;
 use crate::schedule::Command;
 
 use super::dispatch::Dispatch;
@@ -35,6 +36,8 @@ pub struct Turn {
     pub timings: Vec<(Timing, Instant)>,
     /// First responses in milliseconds since the question.
     pub first_responses: Vec<(FirstResponse, u64)>,
+    /// Sockets to close, after everything that follows from the turn has left.
+    pub closing: Vec<(Arc<Outbox>, CloseCode)>,
     /// Conversations with something to pass on.
     pub touched: Vec<ConversationId>,
     /// Conversations that began.

@@ -16,7 +16,7 @@ use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
 
 use super::conversation::{Conversation, InFlight, Origin, TakenBy};
 use super::fact::Noted;
-use super::input::{Attach, Attached, Link, Viewer};
+use super::input::{Attach, Attached, CustomerRef, Link, SeatRef, Viewer};
 use super::shard::Shard;
 use super::turn::{Delivery, Timing, Turn};
 
@@ -90,6 +90,13 @@ impl Shard {
     pub(super) fn attach(&mut self, attach: Attach, turn: &mut Turn) {
         let Attach { viewer, link, resume, reply } = attach;
         if link.outbox.is_closed() {
+            return;
+        }
+        let (Viewer::Customer(CustomerRef { shop, .. }) | Viewer::Seat(SeatRef { shop, .. })) =
+            &viewer;
+        if !self.shops.contains_key(shop) {
+            // It went while the socket was opening. Without an answer that closes, and whoever comes
+            // back is told.
             return;
         }
         let links = match &viewer {

@@ -69,7 +69,11 @@ pub(super) struct Connection {
 }
 
 async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Identified) {
-    let Some(bucket) = gateway.shop_buckets.get(&hello.token.shop).cloned() else { return };
+    let bucket = gateway.shop_buckets.get(&hello.token.shop).map(|bucket| bucket.clone());
+    let Some(bucket) = bucket else {
+        // The shop went since it said hello.
+        return Box::pin(close(&gateway, socket, CloseCode::Unauthorized)).await;
+    };
     let resume = hello.resume.unwrap_or_default();
     let session = resume.session.unwrap_or_else(Uuid::now_v7);
     let outbox = Arc::new(Outbox::new(gateway.limits.outbox_bytes_max));

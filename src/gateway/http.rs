@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use crate::domain::{ConversationId, SeatId, ShopId};
-use crate::flow::Dispatch;
+use crate::domain::ConversationId;
+use crate::flow::{Dispatch, SeatRef};
 use crate::protocol::ErrorCode;
 use crate::schedule::Explanation;
 
@@ -65,12 +65,10 @@ async fn queue(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refused> {
-    let (shop, seat) = signed_in(&gateway, &headers)?;
-    let shops = gateway.shops();
-    let account = shops.get(&shop).and_then(|shop| shop.seats.get(&seat));
-    let is_supervisor = account.is_some_and(|account| account.supervisor);
+    let seat = signed_in(&gateway, &headers)?;
+    let is_supervisor = gateway.is_supervisor(&seat);
     let (reply, view) = tokio::sync::oneshot::channel();
-    gateway.dispatcher.tell(Dispatch::View(shop, reply), std::time::Instant::now());
+    gateway.dispatcher.tell(Dispatch::View(seat.shop, reply), std::time::Instant::now());
     let (waiting, seats) =
         view.await.map_err(|_| Refused::new(ErrorCode::Unavailable, "the router is stopping"))?;
     let mut seats: Vec<_> = seats.into_iter().filter(|seat| seat.state.is_some()).collect();
@@ -80,13 +78,14 @@ async fn queue(
     Ok(Json(json!({ "waiting": waiting, "seats": seats })))
 }
 
-/// Why a conversation of the seat's shop is where it is.
+/// Why a conversation of the seat's shop is where it is: as JSON, or as text for a client that
+/// accepts `text/plain`.
 async fn explanation(
     State(gateway): State<Arc<Gateway>>,
     Path(conversation): Path<ConversationId>,
     headers: HeaderMap,
-) -> Result<Json<Explanation>, Refused> {
-    let (shop, _) = signed_in(&gateway, &headers)?;
+) -> Result<Response, Refused> {
+    let SeatRef { shop, .. } = signed_in(&gateway, &headers)?;
     let (reply, explained) = tokio::sync::oneshot::channel();
     let dispatch = Dispatch::Explain(conversation, reply);
     gateway.dispatcher.tell(dispatch, std::time::Instant::now());
@@ -96,17 +95,26 @@ async fn explanation(
     // One of another shop looks like none.
     let own = explained.filter(|explained| explained.shop == shop);
     let own = own.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such conversation"))?;
-    Ok(Json(*own))
+    Ok(explained_to(&headers, &own))
 }
 
-/// The seat whose token a request carries, and its shop.
-fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<(ShopId, SeatId), Refused> {
+/// An explanation in the form that a client accepts.
+pub fn explained_to(headers: &HeaderMap, explanation: &Explanation) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    match accepted {
+        Some(kind) if kind.starts_with("text/plain") => explanation.to_string().into_response(),
+        _ => Json(explanation).into_response(),
+    }
+}
+
+/// The seat whose token a request carries.
+fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<SeatRef, Refused> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
     let known = token.filter(|token| gateway.stands(token)).and_then(|token| match token.holder {
-        Holder::Seat(seat) => Some((token.shop, seat)),
+        Holder::Seat(id) => Some(SeatRef { shop: token.shop, id }),
         Holder::Widget(_) => None,
     });
     known.ok_or_else(|| Refused::new(ErrorCode::Unauthorized, "a seat's token is needed"))

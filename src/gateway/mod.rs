@@ -23,7 +23,6 @@ mod standing;
 mod token;
 mod widget;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -32,16 +31,16 @@ use dashmap::DashMap;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::admission::{self, SharedBucket};
+use crate::admission::{self, Rate, SharedBucket};
 use crate::config::shop::Shop;
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, Shops};
+use crate::flow::{Dispatcher, Owners, SeatRef, Shops};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
-pub use http::{metrics, router};
+pub use http::{explained_to, metrics, router};
 pub use listener::serve;
 pub use passwords::PasswordChecks;
 pub use token::Secret;
@@ -80,7 +79,9 @@ pub struct Gateway {
     /// The shops, as they were last loaded.
     pub shops: RwLock<Shops>,
     /// The message allowance of each shop.
-    pub shop_buckets: BTreeMap<ShopId, Arc<SharedBucket>>,
+    pub shop_buckets: DashMap<ShopId, Arc<SharedBucket>, ahash::RandomState>,
+    /// What a shop is allowed.
+    pub shop_rate: Rate,
     /// The owners of conversations.
     pub owners: Owners,
     /// The scheduler.
@@ -109,14 +110,26 @@ impl Gateway {
         self.shops.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts new shops in the place of the old ones.
+    /// Puts new shops in the place of the old ones. A shop that stays has used what it has used.
     pub fn set_shops(&self, shops: Shops) {
+        self.shop_buckets.retain(|shop, _| shops.contains_key(shop));
+        for shop in shops.keys() {
+            let fresh = || Arc::new(SharedBucket::new(self.shop_rate));
+            self.shop_buckets.entry(shop.clone()).or_insert_with(fresh);
+        }
         *self.shops.write().unwrap_or_else(PoisonError::into_inner) = shops;
     }
 
     /// A shop by its id.
     pub fn shop(&self, id: &str) -> Option<Arc<Shop>> {
         self.shops().get(&ShopId::from(id)).cloned()
+    }
+
+    /// Whether a seat is a supervisor's.
+    pub fn is_supervisor(&self, seat: &SeatRef) -> bool {
+        let shops = self.shops();
+        let account = shops.get(&seat.shop).and_then(|shop| shop.seats.get(&seat.id));
+        account.is_some_and(|account| account.supervisor)
     }
 
     /// Whether the router takes work: started, not draining, and the journal can write.

@@ -33,6 +33,8 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/", built!("index.html", "text/html; charset=utf-8"))
         .route("/widget", built!("widget.html", "text/html; charset=utf-8"))
         .route("/seat", built!("seat.html", "text/html; charset=utf-8"))
+        // The same page, which opens on the floor.
+        .route("/supervisor", built!("seat.html", "text/html; charset=utf-8"))
         .route("/assets/index.js", built!("index.js", "text/javascript; charset=utf-8"))
         .route("/assets/widget.js", built!("widget.js", "text/javascript; charset=utf-8"))
         .route("/assets/seat.js", built!("seat.js", "text/javascript; charset=utf-8"))

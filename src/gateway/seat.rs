@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use crate::admission::Refusal;
 use crate::domain::TransferTarget;
 use crate::flow::{Dispatch, FromSeat, Input, SeatAct, SeatLine, SeatRef};
-use crate::protocol::{ClientFrame, Target};
+use crate::protocol::{ClientFrame, ErrorCode, Target};
 use crate::schedule::Command;
 
 use super::connection::{Connection, NotTaken};
@@ -40,6 +41,7 @@ impl Connection {
                 let command = Command::Decline { shop, seat: id, offer };
                 return self.wish(seat, frame, command, arrived_at);
             }
+            ClientFrame::Floor { watch } => return self.floor(seat, watch, arrived_at),
             ClientFrame::Send { id, conversation: Some(conversation), text } => {
                 (conversation, SeatAct::Send { id, text: text.into() })
             }
@@ -62,6 +64,19 @@ impl Connection {
             FromSeat { seat: seat.clone(), link: self.link.clone(), frame, conversation, act };
         let owner = self.gateway.owners.of_conversation(conversation);
         self.hand_over(owner, Input::Seat(from), arrived_at)
+    }
+
+    fn floor(&self, seat: &Arc<SeatRef>, watch: bool, arrived_at: Instant) -> Result<(), NotTaken> {
+        if !self.gateway.is_supervisor(seat) {
+            return Err(NotTaken::Refused(Refusal {
+                code: ErrorCode::Forbidden,
+                message: "this is for supervisors",
+                retry_after: None,
+            }));
+        }
+        let line = SeatLine { seat: (**seat).clone(), link: self.link.clone() };
+        self.gateway.dispatcher.tell(Dispatch::Floor { line, watch }, arrived_at);
+        Ok(())
     }
 
     fn wish(

@@ -113,6 +113,7 @@ async fn seat_session(
     let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
     let mut granted = grant(gateway, &token);
     granted.seat = Some(seat.to_string());
+    granted.supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
     Ok(granted)
 }
 
@@ -219,6 +220,7 @@ fn grant(gateway: &Gateway, token: &Token) -> Granted {
         expires_at: token.expires_at.to_rfc3339(),
         visitor: None,
         seat: None,
+        supervisor: None,
     }
 }
 

@@ -56,10 +56,13 @@ impl Gateway {
         stands(&self.secret, &self.shops(), token)
     }
 
-    /// Closes every socket that the shops of now do not grant any more; gives how many.
+    /// Closes every socket that the shops of now do not grant any more; gives how many. Those of a
+    /// shop that is gone are left to the owners of its conversations, who tell them so first.
     pub fn close_revoked(&self) -> usize {
         let shops = self.shops();
-        let revoked = self.sockets.iter().filter(|it| !stands(&self.secret, &shops, &it.token));
+        let revoked = self.sockets.iter().filter(|it| {
+            shops.contains_key(&it.token.shop) && !stands(&self.secret, &shops, &it.token)
+        });
         revoked.map(|socket| socket.outbox.close(CloseCode::Unauthorized)).count()
     }
 }

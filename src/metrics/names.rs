@@ -39,6 +39,17 @@ pub enum Counter {
     PromiseBroken,
     /// Attempts to load the shops anew.
     ShopsReloaded(ShopsReload),
+    /// Frames about the floor to supervisors who watch it.
+    FloorShown(FloorShown),
+}
+
+/// What a frame about the floor holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloorShown {
+    /// Every row.
+    Full,
+    /// What has changed.
+    Changes,
 }
 
 /// How loading the shops anew went.
@@ -111,6 +122,8 @@ pub enum Outcome {
     ClosedBySilence,
     /// A supervisor ended it.
     ClosedBySupervisor,
+    /// Its shop is no longer served.
+    ClosedWithShop,
 }
 
 /// What a seat did with an offer.
@@ -211,6 +224,7 @@ impl Counter {
             Self::Outcome(Outcome::ClosedBySeat),
             Self::Outcome(Outcome::ClosedBySilence),
             Self::Outcome(Outcome::ClosedBySupervisor),
+            Self::Outcome(Outcome::ClosedWithShop),
             Self::Offer(OfferAnswer::Made),
             Self::Offer(OfferAnswer::Accepted),
             Self::Offer(OfferAnswer::Declined),
@@ -237,6 +251,8 @@ impl Counter {
             Self::PromiseBroken,
             Self::ShopsReloaded(ShopsReload::Taken),
             Self::ShopsReloaded(ShopsReload::Refused),
+            Self::FloorShown(FloorShown::Full),
+            Self::FloorShown(FloorShown::Changes),
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -286,6 +302,7 @@ impl Counter {
                         Outcome::ClosedBySeat => "closed_by_seat",
                         Outcome::ClosedBySilence => "closed_by_silence",
                         Outcome::ClosedBySupervisor => "closed_by_supervisor",
+                        Outcome::ClosedWithShop => "closed_with_shop",
                     },
                 )),
             ),
@@ -346,6 +363,16 @@ impl Counter {
             ),
             Self::LeftQueue => ("tradewind_schedule_left_queue_total", None),
             Self::PromiseBroken => ("tradewind_schedule_promises_broken_total", None),
+            Self::FloorShown(what) => (
+                "tradewind_flow_floor_frames_total",
+                Some((
+                    "what",
+                    match what {
+                        FloorShown::Full => "full",
+                        FloorShown::Changes => "changes",
+                    },
+                )),
+            ),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
                 Some((

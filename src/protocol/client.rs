@@ -121,6 +121,11 @@ pub enum ClientFrame<'a> {
         /// Which.
         conversation: ConversationId,
     },
+    /// Supervisor: wants to see the floor of the shop, or no longer.
+    Floor {
+        /// Whether.
+        watch: bool,
+    },
 }
 
 /// Why a text is no frame.
@@ -159,6 +164,7 @@ struct Raw<'a> {
     offer: Option<OfferId>,
     to: Option<Target>,
     seat: Option<SeatId>,
+    watch: Option<bool>,
 }
 
 impl<'a> ClientFrame<'a> {
@@ -218,6 +224,7 @@ impl<'a> ClientFrame<'a> {
                 seat: raw.seat.ok_or(FrameError::Missing("seat"))?,
             },
             "take_over" => Self::TakeOver { conversation: conversation? },
+            "floor" => Self::Floor { watch: raw.watch.ok_or(FrameError::Missing("watch"))? },
             other => return Err(FrameError::UnknownType(other.chars().take(40).collect())),
         })
     }

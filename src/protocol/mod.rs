@@ -5,9 +5,11 @@
 
 mod client;
 mod code;
+mod floor;
 mod server;
 pub mod session;
 
 pub use client::{ClientFrame, FrameError, Hello, Resume, Target};
 pub use code::{CloseCode, ErrorCode};
+pub use floor::{FloorFrame, FloorGone, FloorTotals, RunningRow, SeatRow, WaitingRow};
 pub use server::{EventFrame, Held, Note, Offer, ServerFrame, encode, local_time};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::ErrorCode;
+use super::{ErrorCode, FloorFrame};
 use crate::domain::{
     By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, OwnIntent, SeatId,
     SeatState, Sender, Sentiment, Timestamp, TransferTarget, WaitReason, time_zone,
@@ -82,6 +82,7 @@ pub enum ServerFrame<'a> {
         hops: u8,
     },
     Note(Note<'a>),
+    Floor(FloorFrame<'a>),
 }
 
 /// An offer of a conversation to a seat.
@@ -220,11 +221,14 @@ pub fn encode(frame: &ServerFrame<'_>) -> String {
     String::from_utf8(buffer).expect("serde_json writes UTF-8")
 }
 
-fn instant<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: serde::Serializer>(
+    at: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339())
 }
 
-fn maybe_instant<S: serde::Serializer>(
+pub(super) fn maybe_instant<S: serde::Serializer>(
     at: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

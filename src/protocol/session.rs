@@ -84,6 +84,9 @@ pub struct Granted {
     /// The seat's name, for a seat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seat: Option<String>,
+    /// Whether the seat is a supervisor's, for a seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<bool>,
 }
 
 /// A refusal as `application/problem+json` (RFC 9457).

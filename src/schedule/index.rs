@@ -267,11 +267,6 @@ impl SeatIndex {
         self.turn[seat] = self.turns;
     }
 
-    /// When a seat last had an offer, counted in offers; 0 for never.
-    pub fn turn(&self, seat: usize) -> u64 {
-        self.turn[seat]
-    }
-
     /// Whether any of a set can take an offer.
     pub fn any_free(&self, seats: &ByPrice) -> bool {
         self.levels.iter().any(|level| level.len > 0 && level.places.meets(&seats.0))
@@ -335,22 +330,46 @@ impl SeatIndex {
         best
     }
 
-    /// Of the free seats of a set for which `may` holds, the one with the least key of its number
-    /// and the slots it has in use; among equals the one that has idled longest. Looks at every
-    /// free seat of the set, which [`Self::choose`] does not.
-    pub fn choose_least<K: Ord>(
+    /// Of the free seats of a set for which `may` holds, the one whose last offer is longest ago.
+    /// Looks at every free seat of the set, which the others do not.
+    pub fn round_robin(&self, seats: &ByPrice, may: impl Fn(usize) -> bool) -> Option<usize> {
+        self.least(seats, &self.levels, may, |seat| self.turn[seat])
+    }
+
+    /// Of the free seats of a set for which `may` holds, the one with the fewest slots in use; among
+    /// equals the one that has idled longest.
+    pub fn least_loaded(&self, seats: &ByPrice, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let levels = self.levels.iter().map(std::slice::from_ref);
+        levels.into_iter().find_map(|level| self.least(seats, level, &may, |_| ()))
+    }
+
+    /// Of the free seats of a set for which `may` holds, the one that has had no conversation since
+    /// the earliest instant by `ended_at`; one with a conversation only where all have some.
+    pub fn longest_idle(
         &self,
         seats: &ByPrice,
         may: impl Fn(usize) -> bool,
-        key: impl Fn(usize, usize) -> K,
+        ended_at: impl Fn(usize) -> Timestamp,
     ) -> Option<usize> {
-        let levels = self.levels.iter().enumerate().filter(|(_, level)| level.len > 0);
-        let free = levels.flat_map(|(used, level)| {
-            seats.0.iter_common(&level.places, 0).map(move |place| (self.order[place], used))
-        });
-        let chosen = free
-            .filter(|(seat, _)| may(*seat))
-            .min_by_key(|(seat, used)| (key(*seat, *used), self.idle[*seat], *seat))?;
-        Some(chosen.0)
+        let (idle, busy) = self.levels.split_at(self.levels.len().min(1));
+        let least = |levels| self.least(seats, levels, &may, &ended_at);
+        least(idle).or_else(|| least(busy))
+    }
+
+    /// Of the seats of a set in these levels for which `may` holds, the one with the least key; among
+    /// equals the one that has idled longest.
+    fn least<K: Ord>(
+        &self,
+        seats: &ByPrice,
+        levels: &[Level],
+        may: impl Fn(usize) -> bool,
+        key: impl Fn(usize) -> K,
+    ) -> Option<usize> {
+        let levels = levels.iter().filter(|level| level.len > 0);
+        levels
+            .flat_map(|level| seats.0.iter_common(&level.places, 0))
+            .map(|place| self.order[place])
+            .filter(|seat| may(*seat))
+            .min_by_key(|seat| (key(*seat), self.idle[*seat], *seat))
     }
 }

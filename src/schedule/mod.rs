@@ -3,8 +3,8 @@
 //! **In**: [`Command`]s with the instant at which they happened: conversations that need a seat,
 //! seats that come and go, answers to offers, what owners and customers do.
 //!
-//! **Out**: [`Decision`]s as values, in the order in which they must be carried out. A page for
-//! supervisors reads [`Scheduler::queue`] and [`Scheduler::seats`], whoever wants to know why reads
+//! **Out**: [`Decision`]s as values, in the order in which they must be carried out. Supervisors
+//! see [`Scheduler::floor`], [`Scheduler::queue`] and [`Scheduler::seats`], whoever wants to know why reads
 //! [`Scheduler::explain`].
 //!
 //! **Invariants**
@@ -47,6 +47,7 @@ mod dispatch;
 mod expected_wait;
 mod explain;
 mod explain_text;
+mod floor;
 mod index;
 mod lane;
 mod offers;
@@ -72,6 +73,7 @@ pub use bitset::Bitset;
 pub use command::{Command, Contact};
 pub use decision::{Decision, RefuseReason, TakeBackReason, TicketReason, Why, WithdrawReason};
 pub use explain::{Explanation, RecordView, Standing};
+pub use floor::Floor;
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
 pub use queues::QueueHours;

@@ -6,7 +6,7 @@ use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, OfferId, SeatId, ShopId, TransferTarget};
+use crate::domain::{ConversationId, OfferId, SeatId, ShopId, SkillId, TransferTarget};
 
 impl Scheduler {
     /// Makes a seat the owner of a conversation that has left its place.
@@ -46,12 +46,13 @@ impl Scheduler {
             Err(reason) => return self.refuse((contact.shop, by), None, None, reason),
         };
         let mut left = None;
-        if let Some(case) = self.cases.get(&conversation) {
-            let was_owned = matches!(case.station, Station::Owned(_));
+        if self.cases.contains_key(&conversation) {
+            let owned = self.work_in(conversation);
             left = self.leave_station(conversation);
-            if let Some(seat) = left.filter(|_| was_owned) {
-                let (seat, reason) = (self.seat_id(shop, seat), TakeBackReason::Supervisor);
+            if let Some((owned, skill)) = owned {
+                let (seat, reason) = (self.seat_id(shop, owned.seat), TakeBackReason::Supervisor);
                 self.decide(Decision::TakenBack { conversation, seat, reason });
+                self.begin_wrap_up(shop, &owned, &skill);
             }
         } else {
             self.open_case(shop, contact, Station::Moving);
@@ -114,6 +115,13 @@ impl Scheduler {
         }
     }
 
+    /// The ownership of a conversation, and the skill that its owner has worked with.
+    fn work_in(&self, conversation: ConversationId) -> Option<(Ownership, SkillId)> {
+        let case = self.cases.get(&conversation)?;
+        let Station::Owned(owned) = &case.station else { return None };
+        Some((*owned, case.contact.skill.clone()))
+    }
+
     fn owned_mut(&mut self, conversation: ConversationId) -> Option<&mut Ownership> {
         match &mut self.cases.get_mut(&conversation)?.station {
             Station::Owned(owned) => Some(owned),
@@ -168,10 +176,15 @@ impl Scheduler {
         (shop, from): (ShopId, SeatId),
         to: TransferTarget,
     ) {
-        match self.set_target(conversation, (&shop, &from), to) {
-            Ok(()) => self.take_back(conversation, TakeBackReason::Transferred),
-            Err(reason) => self.refuse((shop, from), None, Some(conversation), reason),
+        let worked = self.work_in(conversation);
+        if let Err(reason) = self.set_target(conversation, (&shop, &from), to) {
+            return self.refuse((shop, from), None, Some(conversation), reason);
         }
+        // Begun before the slot is given up, so that nothing else takes it in between.
+        if let Some((owned, skill)) = worked {
+            self.begin_wrap_up(self.case(conversation).shop, &owned, &skill);
+        }
+        self.take_back(conversation, TakeBackReason::Transferred);
     }
 
     fn set_target(

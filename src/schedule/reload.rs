@@ -1,4 +1,4 @@
-//! New seats and rules for a shop that is at work.
+//! New seats and rules for a shop that is at work, and shops that come and go.
 //!
 //! The shop is built anew and takes over what its seats hold. Owners keep their conversations,
 //! seats that are being asked are asked on, and who waits keeps the place; only what a seat held
@@ -12,12 +12,16 @@ use super::timers::Timer;
 use crate::domain::{ConversationId, Timestamp};
 
 impl Scheduler {
-    /// Puts new seats and rules in the place of a shop's old ones; a shop that the scheduler does
-    /// not know is left out. Gives what follows from it.
+    /// Puts new seats and rules in the place of a shop's old ones, or takes in a new shop. One that
+    /// is no longer served is [closed](Roster::closed). Gives what follows from it.
     pub fn reload(&mut self, now: Timestamp, roster: Roster) -> Vec<Decision> {
         let mut decisions = self.on_timer(now);
-        if let Some(shop_no) = self.shop_no(&roster.shop) {
-            self.replace(shop_no, roster);
+        match self.shop_no(&roster.shop) {
+            Some(shop_no) => self.replace(shop_no, roster),
+            None => {
+                let shop_no = self.add_shop(roster);
+                self.start_hours_of(shop_no);
+            }
         }
         decisions.append(&mut self.decisions);
         decisions

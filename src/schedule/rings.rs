@@ -98,13 +98,11 @@ impl Shop {
         let may = |seat: SeatNo| !passed_over.contains(&seat);
         match lane.select {
             Select::Balanced => self.index.choose(seats, passed_over),
-            Select::RoundRobin => {
-                self.index.choose_least(seats, may, |seat, _| self.index.turn(seat))
+            Select::RoundRobin => self.index.round_robin(seats, may),
+            Select::LeastLoaded => self.index.least_loaded(seats, may),
+            Select::LongestIdle => {
+                self.index.longest_idle(seats, may, |seat| self.seats[seat].idle_since)
             }
-            Select::LeastLoaded => self.index.choose_least(seats, may, |_, used| used),
-            Select::LongestIdle => self
-                .index
-                .choose_least(seats, may, |seat, used| (used > 0, self.seats[seat].idle_since)),
         }
     }
 

@@ -125,20 +125,10 @@ impl Scheduler {
     pub fn new(settings: Settings, rosters: Vec<Roster>) -> Self {
         let settings = settings.sane();
         let records_max = settings.records_max;
-        let mut shops: Vec<Shop> = Vec::new();
-        let mut shop_of = BTreeMap::new();
-        for roster in rosters {
-            if let std::collections::btree_map::Entry::Vacant(free) =
-                shop_of.entry(roster.shop.clone())
-            {
-                free.insert(shops.len());
-                shops.push(Shop::new(roster, &settings));
-            }
-        }
-        Self {
+        let mut scheduler = Self {
             settings,
-            shops,
-            shop_of,
+            shops: Vec::new(),
+            shop_of: BTreeMap::new(),
             cases: HashMap::default(),
             offers: Offers::default(),
             timers: Timers::default(),
@@ -148,7 +138,21 @@ impl Scheduler {
             last_fence: 0,
             next_seq: 0,
             decisions: Vec::new(),
+        };
+        for roster in rosters {
+            if scheduler.shop_no(&roster.shop).is_none() {
+                scheduler.add_shop(roster);
+            }
         }
+        scheduler
+    }
+
+    /// Takes in a shop that it does not have.
+    pub(super) fn add_shop(&mut self, roster: Roster) -> ShopNo {
+        let shop_no = self.shops.len();
+        self.shop_of.insert(roster.shop.clone(), shop_no);
+        self.shops.push(Shop::new(roster, &self.settings));
+        shop_no
     }
 
     /// Takes one command in and gives all that follows from it and from the time that has passed.

@@ -23,6 +23,20 @@ pub struct Roster {
     pub translation: Option<Translation>,
 }
 
+impl Roster {
+    /// A shop that is no longer served: nobody works for it.
+    pub fn closed(shop: ShopId) -> Self {
+        Self {
+            shop,
+            seats: Vec::new(),
+            fallback_language: None,
+            hours: QueueHours::default(),
+            rules: Rules::default(),
+            translation: None,
+        }
+    }
+}
+
 /// Times and bounds, the same for every shop of a scheduler. A time below a millisecond counts as
 /// one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,14 +29,17 @@ impl Scheduler {
     /// Works out the shifts of every seat and the hours of every queue, at the first instant that
     /// the scheduler learns of.
     pub(super) fn start_hours(&mut self) {
-        for shop in 0..self.shops.len() {
-            for queue in 0..self.shops[shop].queues.len() {
-                self.read_queue(shop, queue);
-            }
-            for seat in 0..self.shops[shop].seats.len() {
-                self.read_shift(shop, seat);
-                self.shops[shop].refresh(seat);
-            }
+        (0..self.shops.len()).for_each(|shop| self.start_hours_of(shop));
+    }
+
+    /// The same for one shop.
+    pub(super) fn start_hours_of(&mut self, shop: ShopNo) {
+        for queue in 0..self.shops[shop].queues.len() {
+            self.read_queue(shop, queue);
+        }
+        for seat in 0..self.shops[shop].seats.len() {
+            self.read_shift(shop, seat);
+            self.shops[shop].refresh(seat);
         }
     }
 
@@ -49,7 +52,8 @@ impl Scheduler {
             seat.shift = Shift::On;
             return;
         }
-        let (shift, next_change, opens_at) = match hours.stretch(now) {
+        let stretch = hours.stretch(now);
+        let (shift, next_change, opens_at) = match stretch {
             None => {
                 let opens_at = hours.next_open(now);
                 (Shift::Off, opens_at, opens_at)
@@ -63,6 +67,7 @@ impl Scheduler {
             }
         };
         seat.shift = shift;
+        seat.shift_ends_at = stretch.map(|(_, end)| end);
         seat.opens_at = opens_at;
         if let Some(at) = next_change {
             self.timers.set(Timer::Shift(shop, seat_no), at);

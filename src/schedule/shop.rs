@@ -32,6 +32,8 @@ pub(super) struct Seat {
     /// `None` while it is not signed in.
     pub state: Option<SeatState>,
     pub shift: Shift,
+    /// When the shift that runs ends; `None` without one, or when it never does.
+    pub shift_ends_at: Option<Timestamp>,
     /// When it next takes new conversations, while it takes none.
     pub opens_at: Option<Timestamp>,
     pub owned: BTreeSet<ConversationId>,
@@ -63,6 +65,7 @@ impl Seat {
             profile,
             state: None,
             shift: Shift::Off,
+            shift_ends_at: None,
             opens_at: None,
             owned: BTreeSet::new(),
             offers: BTreeSet::new(),

@@ -1,4 +1,5 @@
-//! Wrap-up: a slot stays in use for a while after its conversation has ended.
+//! Wrap-up: a slot stays in use for a while after its seat has ended a conversation, handed it on, or
+//! lost it to a supervisor.
 
 use super::decision::Decision;
 use super::scheduler::{Ownership, Scheduler};
@@ -7,7 +8,8 @@ use super::timers::Timer;
 use crate::domain::SkillId;
 
 impl Scheduler {
-    /// The conversation of an owner has ended. Whoever has not written has nothing to wrap up.
+    /// An owner is done with a conversation, by the skill that it asked for meanwhile. Whoever has
+    /// not written has nothing to wrap up.
     pub(super) fn begin_wrap_up(&mut self, shop_no: ShopNo, owned: &Ownership, skill: &SkillId) {
         let shop = &mut self.shops[shop_no];
         let seat = &mut shop.seats[owned.seat];

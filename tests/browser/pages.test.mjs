@@ -95,6 +95,33 @@ describe("the pages", { timeout: 240_000 }, () => {
     return page;
   }
 
+  /** The supervisor of the demo shop, away, on the floor. */
+  async function supervisor(options = {}) {
+    const context = await visitor({ locale: "en-GB", viewport: { width: 1360, height: 860 }, ...options });
+    const page = await open(context, "/supervisor?user=wei");
+    await page.getByLabel("Password").fill(demo.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator("#floor-view").waitFor();
+    await page.locator("#floor-seats tbody tr", { hasText: "wei" }).waitFor();
+    return page;
+  }
+
+  /** A Vietnamese customer whom nobody is asked to take: lucia is there and wraps up. */
+  async function waiting(text = "Hàng của tôi bị hỏng khi nhận, tôi rất thất vọng") {
+    const customer = await widget(await visitor({ locale: "vi-VN", timezoneId: "Asia/Ho_Chi_Minh" }));
+    await write(customer, text);
+    await customer.locator("#person:enabled").click();
+    await customer.locator("#status:not([hidden])").waitFor();
+    return customer;
+  }
+
+  async function wrappingUp(user = "lucia") {
+    const operator = await seat(user);
+    await operator.getByRole("radio", { name: "Wrap up" }).check();
+    return operator;
+  }
+
+  const floorRow = (page, part, text) => page.locator(`#floor-${part} tbody tr`, { hasText: text });
   const message = (page, from, text) => page.locator(`.message[data-from="${from}"]`, { hasText: text });
   const texts = (page) => page.locator(".message .body").allTextContents();
 
@@ -328,6 +355,134 @@ describe("the pages", { timeout: 240_000 }, () => {
     await row.waitFor({ state: "detached" });
     await hangUp(operator);
   });
+
+  test("a supervisor gives a waiting conversation to a seat, which sees it", async () => {
+    const operator = await wrappingUp();
+    const chief = await supervisor();
+    const polled = [];
+    chief.on("request", (request) => polled.push(new URL(request.url()).pathname));
+    const customer = await waiting();
+
+    const row = floorRow(chief, "waiting", "Vietnamese");
+    await row.and(chief.locator("tr", { hasText: /0:\d\d left/ })).waitFor();
+    await row.getByRole("button", { name: "Assign" }).click();
+    await chief.locator('dialog .choice[data-seat="lucia"]').click();
+
+    await message(operator, "customer", "Hàng của tôi").waitFor();
+    const running = floorRow(chief, "running", "Vietnamese");
+    await running.and(chief.locator("tr", { hasText: "lucia" })).and(chief.locator("tr", { hasText: "no answer yet" })).waitFor();
+    await row.waitFor({ state: "detached" });
+    await write(operator, "Tôi xem ngay.");
+    await message(customer, "seat", "Tôi xem ngay.").waitFor();
+    await running.and(chief.locator("tr", { hasText: "answered" })).waitFor();
+    await floorRow(chief, "seats", "lucia").and(chief.locator("tr", { hasText: "1/3" })).waitFor();
+
+    await hangUp(operator);
+    await running.waitFor({ state: "detached" });
+    assert.deepEqual(polled.filter((path) => path === "/v1/seat/queue"), [], "the floor comes by the socket");
+  });
+
+  test("a supervisor takes a conversation over and speaks with the customer", async () => {
+    const operator = await wrappingUp();
+    const chief = await supervisor();
+    const customer = await waiting();
+    await floorRow(chief, "waiting", "Vietnamese").getByRole("button", { name: "Assign" }).click();
+    await chief.locator('dialog .choice[data-seat="lucia"]').click();
+    await message(operator, "customer", "Hàng của tôi").waitFor();
+
+    await floorRow(chief, "running", "Vietnamese").getByRole("button", { name: "Take over" }).click();
+
+    await message(chief, "customer", "Hàng của tôi").waitFor();
+    assert.equal(await chief.locator("#floor-view").isVisible(), false, "the conversation is open");
+    await operator.locator(".line", { hasText: "Taken back: supervisor" }).waitFor();
+    await write(chief, "Tôi là Wei.");
+    await message(customer, "seat", "Tôi là Wei.").waitFor();
+    await hangUp(chief);
+    await customer.locator("#fresh").waitFor();
+  });
+
+  test("a supervisor closes a waiting conversation after being asked, and is told why it waited", async () => {
+    await wrappingUp();
+    const chief = await supervisor();
+    const customer = await waiting();
+    const row = floorRow(chief, "waiting", "Vietnamese");
+
+    await row.getByRole("button", { name: "Why?" }).click();
+    await chief.locator("dialog .steps li", { hasText: /place 1 – Waits for: a free seat/ }).waitFor();
+    await chief.locator("dialog summary").click();
+    await chief.locator("dialog pre", { hasText: "asked for vi" }).waitFor();
+    await chief.locator("dialog").getByRole("button", { name: "Cancel" }).click();
+    await row.getByRole("button", { name: "Close" }).click();
+    assert.equal(await customer.locator("#fresh").isVisible(), false);
+    await chief.locator("dialog").getByRole("button", { name: "Close" }).click();
+
+    await customer.locator("#fresh").waitFor();
+    await row.waitFor({ state: "detached" });
+  });
+
+  test("the keyboard alone leads a supervisor through the floor, and the focus stays where it is", async () => {
+    const operator = await wrappingUp();
+    const chief = await supervisor();
+    const customer = await waiting();
+    const row = floorRow(chief, "waiting", "Vietnamese");
+    await row.waitFor();
+    await chief.keyboard.press("Alt+KeyS");
+    assert.equal(await chief.locator("#floor-view").isVisible(), false);
+    await chief.keyboard.press("Alt+KeyS");
+
+    await row.getByRole("button", { name: "Assign" }).focus();
+    const another = await waiting("Tôi muốn trả lại hàng và lấy lại tiền, rất bực mình");
+    await floorRow(chief, "waiting", "Vietnamese").nth(1).waitFor();
+    const focused = () => chief.evaluate(() => [document.activeElement.closest("tr")?.rowIndex, document.activeElement.dataset.action]);
+    assert.deepEqual(await focused(), [1, "assign"]);
+    await chief.keyboard.press("Enter");
+    await chief.locator("dialog[open]").waitFor();
+    await chief.keyboard.press("Escape");
+    await chief.locator("dialog[open]").waitFor({ state: "detached" });
+    assert.deepEqual(await focused(), [1, "assign"]);
+    await chief.keyboard.press("Enter");
+    await chief.locator('dialog .choice[data-seat="lucia"]').focus();
+    await chief.keyboard.press("Enter");
+
+    await message(operator, "customer", "Hàng của tôi").waitFor();
+    await hangUp(operator);
+    await giveUp(another);
+    await customer.locator("#fresh").waitFor();
+  });
+
+  test("a seat that is no supervisor sees no floor, at either address", async () => {
+    const context = await visitor({ locale: "en-GB" });
+    const page = await open(context, "/supervisor?user=lucia");
+    await page.getByLabel("Password").fill(demo.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator("#banner", { hasText: "The floor is for supervisors." }).waitFor();
+
+    assert.equal(await page.locator("#floor-view").isVisible(), false);
+    assert.equal(await page.locator("#view").isVisible(), false);
+    await page.keyboard.press("Alt+KeyS");
+    assert.equal(await page.locator("#floor-view").isVisible(), false);
+  });
+
+  for (const [colorScheme, locale, width] of [["light", "en-GB", 1360], ["dark", "ar-SA", 1360], ["dark", "ur-PK", 360]]) {
+    test(`the floor has no serious accessibility finding and fits (${colorScheme}, ${locale}, ${width} px)`, async () => {
+      await wrappingUp();
+      const chief = await supervisor({ locale, colorScheme, viewport: { width, height: 860 } });
+      const customer = await waiting();
+      const row = chief.locator("#floor-waiting tbody tr");
+      await row.first().waitFor();
+
+      assert.deepEqual(await violations(chief), []);
+      await row.first().locator('[data-action="assign"]').click();
+      await chief.locator("dialog .choice").first().waitFor();
+      assert.deepEqual(await violations(chief), [], "with the choice of a seat");
+      await chief.keyboard.press("Escape");
+      const direction = await chief.locator("#floor-view").evaluate((node) => getComputedStyle(node).direction);
+      assert.equal(direction, locale === "en-GB" ? "ltr" : "rtl");
+      const wide = await chief.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(wide <= 0, `${wide} px too wide`);
+      await giveUp(customer);
+    });
+  }
 
   test("a wrong password is refused in words", async () => {
     const page = await open(await visitor({ locale: "en-GB" }), "/seat?user=lucia");

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{Guess, Intent, Priority, SeatId, Sentiment, Timestamp, TransferTarget};
+use tradewind::config::shop::Shop;
+use tradewind::domain::{
+    Guess, Intent, Priority, SeatId, SeatState, Sentiment, ShopId, Timestamp, TransferTarget,
+};
 use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
 use tradewind::protocol::Resume;
-use tradewind::schedule::Command;
+use tradewind::schedule::{Command, Totals};
 
 use super::world::{MINUTE, Socket, World, conversation_of, customer, kinds, shop, text};
 
@@ -167,4 +170,35 @@ fn an_epoch_that_began_with_damage_lasts_when_the_damage_is_gone() {
     let mut after = world.restarted();
     let held = after.attach(customer("ana"), Resume::default()).attached().held;
     assert_eq!(held[0].epoch, 2);
+}
+
+#[test]
+fn what_was_open_in_a_shop_that_is_not_served_any_more_is_closed_and_stays_so() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let (ana, eva) = (world.customer("ana"), world.customer("eva"));
+    let owned = world.owned(&ana, &seat);
+    world.schedule(Command::SetState {
+        shop: shop(),
+        seat: SeatId::from("lucia"),
+        state: SeatState::Away,
+    });
+    world.say(&eva, "quiero mi dinero de vuelta");
+    let waiting = conversation_of(&eva.last("ack"));
+    let mut other = Shop::embedded_demo();
+    other.id = ShopId::from("other");
+
+    let gone = world.restarted_with(vec![other]);
+    assert_eq!(gone.scheduler.totals(), Totals::default(), "nobody waits for nobody");
+    let mut back = gone.restarted();
+
+    assert_eq!(back.scheduler.totals(), Totals::default());
+    for (name, conversation) in [("ana", owned), ("eva", waiting)] {
+        let last_seq = [(conversation, 0)].into_iter().collect();
+        let socket = back.attach(customer(name), Resume { session: None, last_seq });
+        let missed = socket.attached().missed;
+        let last: serde_json::Value =
+            serde_json::from_str(missed.last().expect("events")).expect("JSON");
+        assert_eq!((text(&last, "kind"), text(&last, "by")), ("closed", "shop"));
+    }
 }

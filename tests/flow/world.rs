@@ -139,8 +139,12 @@ impl World {
 
     /// The same world after `kill -9`: only the journal is left.
     pub fn restarted(&self) -> Self {
+        self.restarted_with(vec![Shop::embedded_demo()])
+    }
+
+    /// The same, with other shops.
+    pub fn restarted_with(&self, shops: Vec<Shop>) -> Self {
         // Ids that the last run has made do not come again.
-        let shops = vec![Shop::embedded_demo()];
         let mut next = Self::seeded(settings(), shops, 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
@@ -151,7 +155,7 @@ impl World {
             assert!(next.shard.restore(&record, 1), "every record has its conversation");
         }
         let mut turn = Turn::default();
-        next.shard.resume(Instant::now(), &mut turn);
+        next.shard.resume(next.now, Instant::now(), &mut turn);
         next.settle(turn);
         next
     }

@@ -289,6 +289,35 @@ class Supervised(Talk):
         await customer.expect("event", kind="closed", by="supervisor")
         await mai.expect("event", kind="closed", by="supervisor")
 
+    async def test_a_supervisor_watches_the_floor_as_it_changes(self) -> None:
+        wei, lucia = await self.seat("wei"), await self.seat("lucia")
+        await make_ready(lucia)
+        await wei.say({"type": "floor", "watch": True})
+        full = await wei.expect("floor", full=True)
+        floor = {row["conversation"]: row for row in full["waiting"] + full["running"]}
+        customer = await self.customer()
+        conversation = await self.ask_for_a_person(customer)
+        await accept(lucia, conversation)
+
+        async def changed_until(holds) -> None:
+            while not holds():
+                change = await wei.expect("floor", full=False)
+                for gone in change["gone"]["conversations"]:
+                    floor.pop(gone, None)
+                for row in change["waiting"] + change["running"]:
+                    floor[row["conversation"]] = row
+
+        await changed_until(lambda: floor.get(conversation, {}).get("replied") is False)
+        self.assertEqual(floor[conversation]["seat"], "lucia")
+        await lucia.send(conversation, "Hola, lo miro ahora.")
+        await changed_until(lambda: floor[conversation]["replied"])
+        await self.end(lucia, conversation)
+        await changed_until(lambda: conversation not in floor)
+
+        await wei.say({"type": "floor", "watch": False})
+        refused = await lucia.refused({"type": "floor", "watch": True})
+        self.assertEqual(refused["code"], "forbidden")
+
     async def test_who_is_no_supervisor_is_refused(self) -> None:
         customer, _, conversation = await self.in_conversation(Customer(self.server.url))
         mai = await self.seat("mai")

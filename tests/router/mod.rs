@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tradewind::app::{App, StartError};
-use tradewind::config::{Config, Sources};
+use tradewind::app::{App, ReadSettings, StartError};
+use tradewind::config::shop::ShopFiles;
+use tradewind::config::{Config, Mistakes, Sources};
 use tungstenite::{Message, WebSocket};
 
 /// Longest that a client waits for a frame before the test fails.
@@ -27,6 +28,11 @@ pub struct Router {
 
 /// Settings of a test: `lines` beside free addresses and folders below `folder`.
 pub fn config(folder: &Path, lines: &str) -> Config {
+    try_config(folder, lines).expect("settings")
+}
+
+/// The same with what is wrong in `lines`.
+pub fn try_config(folder: &Path, lines: &str) -> Result<Config, Mistakes> {
     let text = format!(
         "data = {:?}\nshops = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n\
          admin_listen = \"127.0.0.1:0\"\n{lines}",
@@ -34,13 +40,30 @@ pub fn config(folder: &Path, lines: &str) -> Config {
         folder.join("shops"),
     );
     let file = Some((PathBuf::from("test.toml"), text));
-    Config::resolve(&Sources { file, ..Sources::default() }).expect("settings").config
+    Config::resolve(&Sources { file, ..Sources::default() }).map(|loaded| loaded.config)
+}
+
+/// Writes a shop called `name`, which is the demo shop with `edit` done to its `shop.toml`.
+pub fn write_shop(folder: &Path, name: &str, edit: impl Fn(&str) -> String) {
+    for (file, text) in &ShopFiles::demo().0 {
+        let path = folder.join("shops").join(name).join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        let own_name = |text: &str| text.replace("id = \"demo\"", &format!("id = \"{name}\""));
+        let text = if file == "shop.toml" { edit(&own_name(text)) } else { text.clone() };
+        std::fs::write(path, text).expect("a file");
+    }
 }
 
 impl Router {
     pub fn start(config: Config) -> Result<Self, StartError> {
+        let same = config.clone();
+        Self::start_from(config, Box::new(move || Ok(same.clone())))
+    }
+
+    /// One that may find other settings later.
+    pub fn start_from(config: Config, read_again: ReadSettings) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let app = runtime.block_on(App::start(config))?;
+        let app = runtime.block_on(App::start_from(config, read_again))?;
         let (address, admin_address) = (app.address, app.admin_address);
         Ok(Self { app: Some(app), address, admin_address, runtime })
     }
@@ -105,15 +128,6 @@ impl Client {
         Self { socket }
     }
 
-    /// The code with which the server closes; what comes before it is passed over.
-    pub fn closed(&mut self) -> u16 {
-        loop {
-            if let Message::Close(frame) = self.socket.read().expect("a close in time") {
-                return frame.expect("a code").code.into();
-            }
-        }
-    }
-
     pub fn send(&mut self, frame: &Value) {
         self.socket.send(Message::text(frame.to_string())).expect("sent");
     }
@@ -140,16 +154,30 @@ impl Client {
 
     /// The next frame of this type, or event of this kind; what comes before it is passed over.
     pub fn next(&mut self, name: &str) -> Value {
+        self.next_of_any(&[name])
+    }
+
+    /// The next frame of any of these types, or event of these kinds.
+    pub fn next_of_any(&mut self, names: &[&str]) -> Value {
         loop {
             let text = match self.socket.read().expect("a frame in time") {
                 Message::Text(text) => text,
                 _ => continue,
             };
             let frame: Value = serde_json::from_str(&text).expect("JSON");
-            if frame["type"] == name || frame["kind"] == name {
+            if names.iter().any(|name| frame["type"] == *name || frame["kind"] == *name) {
                 return frame;
             }
             assert!(frame["type"] != "error", "{frame}");
+        }
+    }
+
+    /// The code with which the router closes the socket; what comes before it is passed over.
+    pub fn close_code(&mut self) -> u16 {
+        loop {
+            if let Message::Close(Some(close)) = self.socket.read().expect("a close in time") {
+                return close.code.into();
+            }
         }
     }
 }

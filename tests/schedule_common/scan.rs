@@ -140,6 +140,16 @@ impl Centre {
         best.map(|(_, no)| no)
     }
 
+    /// Every free seat that can take what is needed, with its slots in use and its last offer.
+    pub fn free<'a>(&'a self, need: &'a Need) -> impl Iterator<Item = (usize, u8, Timestamp)> + 'a {
+        self.rows.iter().enumerate().filter_map(|(no, row)| {
+            let fits = row.languages & need.language_bit != 0
+                && row.skills & need.skill_bit != 0
+                && row.regions & need.region_bit != 0;
+            Some((no, row.level.filter(|_| fits)?, row.last_offer))
+        })
+    }
+
     /// The seats that can take what is needed, as the scheduler keeps them for each lane.
     pub fn lane(&self, need: &Need) -> ByPrice {
         let eligible = self.index.eligible(need.language, &need.skill, need.region.as_ref());

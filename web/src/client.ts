@@ -62,6 +62,7 @@ export interface Grant {
   expires_at: string;
   visitor?: string;
   seat?: string;
+  supervisor?: boolean;
 }
 
 export interface Hooks {

@@ -3,6 +3,8 @@
 import { Client, type EventFrame, type Frame, type Outgoing, type Status } from "./client";
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
+import { type Explanation, FloorView, type SeatRow } from "./floor";
+import { firstValid, isLocale } from "./locale";
 
 const FIRST_RESPONSE_MS = 15_000;
 const QUEUE_EVERY_MS = 2_000;
@@ -50,7 +52,7 @@ interface Conversation {
 /** What `GET /v1/seat/queue` tells of the shop. */
 interface Queue {
   waiting: { language: string; skill: string; place: number; waited_ms: number; reason: string; seat: string | null }[];
-  seats: { seat: string; state: string; assigned: number; offered: number; slots: number }[];
+  seats: Pick<SeatRow, "seat" | "state" | "assigned" | "offered" | "slots">[];
 }
 
 const offers = new Map<string, { offer: Offer; card: HTMLElement }>();
@@ -62,6 +64,7 @@ let slots = 0;
 let client: Client | null = null;
 let skills: string[] = [];
 let account = { shop: "demo", user: "", password: "" };
+let isSupervisor = false;
 
 const log = byId("log");
 const text = byId<HTMLTextAreaElement>("text");
@@ -79,12 +82,20 @@ function hold(id: string): Conversation {
 
 const now = (): number => client?.serverNow() ?? Date.now();
 
+const floor = new FloorView(byId("floor-view"), firstValid(isLocale, new URLSearchParams(location.search).get("locale"), navigator.language), {
+  assign: (conversation, seat) => void client?.say({ type: "assign", conversation, seat }),
+  takeOver: (conversation) => void client?.say({ type: "take_over", conversation }),
+  close: (conversation) => void client?.say({ type: "close", conversation }),
+  explain,
+  now: () => now(),
+});
+
 // ---- frames -------------------------------------------------------------------------------------
 
 function connect(): Client {
   return new Client("seat", () => account, {
     status: showStatus,
-    granted: () => undefined,
+    granted: (grant) => setSupervisor(grant.supervisor === true),
     event: onEvent,
     reset(id) {
       const held = mine.get(id);
@@ -108,6 +119,7 @@ function connect(): Client {
     frame: onFrame,
     welcome(listed) {
       if (wanted !== "away") client?.say({ type: "state", state: wanted });
+      if (isSupervisor) client?.say({ type: "floor", watch: true });
       return listed.map((position) => position.conversation);
     },
   });
@@ -134,6 +146,11 @@ function onFrame(frame: Frame): void {
     case "received":
       if (frame["from"] === "customer") seen(String(frame["conversation"]), Number(frame["seq"]));
       return;
+    case "floor":
+      floor.take(frame);
+      return showQueue(floorAsQueue());
+    case "escalated":
+      return floor.escalated(String(frame["conversation"]), Number(frame["hops"]));
     case "typing":
       if (frame["conversation"] === open && frame["from"] === "customer") showTyping();
   }
@@ -318,6 +335,7 @@ function show(id: string | null): void {
     held.unread = 0;
     if (held.seq > 0) client?.say({ type: "received", conversation: held.id, seq: held.seq });
   }
+  if (id !== null) showFloor(false);
   renderTalk();
   renderMine();
 }
@@ -380,7 +398,7 @@ function timer(label: string, at: number, kind: "since" | "until"): HTMLElement 
 
 function tickClocks(): void {
   const time = now();
-  for (const node of document.querySelectorAll<HTMLElement>(".timer")) {
+  for (const node of document.querySelectorAll<HTMLElement>(".timer[data-label]")) {
     const { since, until, label } = node.dataset;
     const ms = since === undefined ? Number(until) - time : time - Number(since);
     const seconds = Math.max(0, Math.ceil(Math.abs(ms) / 1000));
@@ -398,13 +416,54 @@ function tickClocks(): void {
 
 async function pollQueue(): Promise<void> {
   if (!client?.online || document.visibilityState !== "visible") return;
+  // A supervisor is told of every change.
+  if (isSupervisor) return showQueue(floorAsQueue());
   try {
-    const token = await client.bearer();
-    const response = await fetch("/v1/seat/queue", { headers: { authorization: `Bearer ${token}` }, cache: "no-store" });
+    const response = await get("/v1/seat/queue");
     if (response.ok) showQueue((await response.json()) as Queue);
   } catch {
     // The connection's own state tells the operator; the next round tries again.
   }
+}
+
+async function get(path: string, accept = "application/json"): Promise<Response> {
+  const token = await client?.bearer();
+  return fetch(path, { headers: { authorization: `Bearer ${token ?? ""}`, accept }, cache: "no-store" });
+}
+
+function floorAsQueue(): Queue {
+  const waiting = [...floor.waiting.values()].map((row) => ({ ...row, waited_ms: Math.max(0, now() - Date.parse(row.arrived_at)) }));
+  waiting.sort((a, b) => b.waited_ms - a.waited_ms);
+  return { waiting, seats: [...floor.seats.values()].sort((a, b) => a.seat.localeCompare(b.seat)) };
+}
+
+async function explain(conversation: string): Promise<Explanation | null> {
+  try {
+    const path = `/v1/seat/conversations/${conversation}/explanation`;
+    const [data, words] = await Promise.all([get(path), get(path, "text/plain")]);
+    if (!data.ok || !words.ok) return null;
+    return { ...((await data.json()) as Explanation), text: await words.text() };
+  } catch {
+    return null;
+  }
+}
+
+function setSupervisor(is: boolean): void {
+  isSupervisor = is;
+  for (const id of ["view", "view-key"]) byId(id).hidden = !is;
+  if (!is) showFloor(false);
+}
+
+/** The floor in the place of the conversation, or back. */
+function showFloor(on: boolean): void {
+  const view = byId("view");
+  byId("floor-view").hidden = !on;
+  byId("desk").classList.toggle("on-floor", on);
+  view.textContent = floor.words.floor;
+  view.setAttribute("aria-pressed", String(on));
+  const bannerHome = on ? byId("floor-view") : byId("talk-body");
+  if (banner.parentElement !== bannerHome) bannerHome.prepend(banner);
+  if (on) floor.tick();
 }
 
 function showQueue({ waiting, seats }: Queue): void {
@@ -414,7 +473,7 @@ function showQueue({ waiting, seats }: Queue): void {
     return [String(row.place), languageName(row.language), row.skill, ago(row.waited_ms), reason];
   });
   byId("queue").replaceChildren(rows.length === 0 ? el("p", { class: "soft" }, "Nobody waits.") : table(["", "Language", "Skill", "Waits", "For"], rows));
-  byId("seats").replaceChildren(table(["Seat", "State", "Slots"], seats.map((row) => [row.seat, row.state.replaceAll("_", " "), `${row.assigned + row.offered}/${row.slots}`])));
+  byId("seats").replaceChildren(table(["Seat", "State", "Slots"], seats.map((row) => [row.seat, (row.state ?? "gone").replaceAll("_", " "), `${row.assigned + row.offered}/${row.slots}`])));
   const others = seats.map((row) => row.seat).filter((seat) => seat !== account.user);
   const names = byId<HTMLSelectElement>("to-kind").value === "seat" ? others : [...new Set([...skills, ...waiting.map((row) => row.skill)])];
   byId("targets").replaceChildren(...names.map((name) => el("option", { value: name })));
@@ -452,6 +511,8 @@ function showStatus(status: Status, detail: string): void {
     document.title = `${account.user} · Tradewind`;
     renderMine();
     void pollQueue();
+    showFloor(isSupervisor && location.pathname === "/supervisor");
+    if (!isSupervisor && location.pathname === "/supervisor") say(floor.words.only);
   }
   if (status === "superseded" || status === "stopped") {
     if (signedIn) link.append(" ", button("Use it here", "link", () => client?.resume()));
@@ -518,6 +579,9 @@ const closeOpen = (): void => {
 };
 byId("close").addEventListener("click", closeOpen);
 
+const toggleFloor = (): void => showFloor(!byId("desk").classList.contains("on-floor"));
+byId("view").addEventListener("click", toggleFloor);
+
 byId<HTMLFormElement>("transfer").addEventListener("submit", (event) => {
   event.preventDefault();
   const to = byId<HTMLInputElement>("to");
@@ -540,6 +604,7 @@ document.addEventListener("keydown", (event) => {
     KeyK: () => step(-1),
     KeyL: () => text.focus(),
     KeyE: closeOpen,
+    ...(isSupervisor ? { KeyS: toggleFloor } : {}),
   };
   const action = actions[event.code];
   if (action === undefined) return;
@@ -561,6 +626,7 @@ byId<HTMLFormElement>("sign-in").addEventListener("submit", (event) => {
 });
 
 setInterval(tickClocks, CLOCK_EVERY_MS);
+setInterval(() => byId("floor-view").hidden || floor.tick(), CLOCK_EVERY_MS);
 setInterval(() => void pollQueue(), QUEUE_EVERY_MS);
 
 const preset = new URLSearchParams(location.search).get("user");

@@ -1,5 +1,7 @@
 // What the widget says, in every language that the router understands. English is the fallback.
 
+import { languageOf } from "./locale";
+
 export interface Strings {
   hello: string;
   write: string;
@@ -821,29 +823,9 @@ const ALL: Record<string, Strings> = {
   },
 };
 
-/** Codes that browsers use for a language that is listed under another code here. */
-const ALIASES: Record<string, string> = { fil: "tl", iw: "he", in: "id" };
-const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
-
 /** The languages that the widget speaks. */
 export const LANGUAGES = Object.keys(ALL);
 
-/** The language of a BCP 47 tag, as this file lists it. */
-export function languageOf(locale: string): string {
-  const primary = locale.toLowerCase().split(/[-_]/)[0] ?? "";
-  return ALIASES[primary] ?? primary;
-}
-
 export function stringsFor(locale: string): Strings {
   return ALL[languageOf(locale)] ?? en;
-}
-
-/** Whether pages in this locale run from right to left. */
-export function isRightToLeft(locale: string): boolean {
-  return RIGHT_TO_LEFT.has(languageOf(locale));
-}
-
-/** Puts values into the places of a string. */
-export function fill(text: string, values: Record<string, string>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }

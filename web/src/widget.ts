@@ -2,8 +2,9 @@
 
 import { Client, type EventFrame, type Outgoing, type Status } from "./client";
 import { button, byId, el, isSendKey } from "./dom";
+import { fill, firstValid, isLocale, isRightToLeft, languageOf } from "./locale";
 import { recall, recallAll, remember } from "./storage";
-import { fill, isRightToLeft, LANGUAGES, languageOf, stringsFor, type Strings } from "./strings";
+import { LANGUAGES, stringsFor, type Strings } from "./strings";
 
 const TYPING_SHOWN_MS = 4_000;
 const TYPING_SENT_EVERY_MS = 2_000;
@@ -13,18 +14,6 @@ const query = new URLSearchParams(location.search);
 const shop = query.get("shop") ?? "demo";
 const key = (name: string): string => `tradewind.${shop}.${name}`;
 
-/** The first of these that the browser accepts. */
-function firstValid(accepts: (value: string) => unknown, ...values: (string | null)[]): string {
-  for (const value of values) {
-    try {
-      if (value && accepts(value)) return value;
-    } catch {
-      // An address or a store may hold anything.
-    }
-  }
-  return "en";
-}
-const isLocale = (tag: string): unknown => Intl.getCanonicalLocales(tag);
 const isZone = (name: string): unknown => Intl.DateTimeFormat("en", { timeZone: name });
 
 let locale = firstValid(isLocale, query.get("locale"), recall(key("locale")), navigator.language);

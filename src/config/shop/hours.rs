@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::holidays;
 use super::load::ShopFiles;
 use super::section::{Mistakes, Section};
-use crate::domain::{Hours, HoursError, SkillId};
+use crate::domain::{Hours, HoursError};
 
 const SPANS: &str = "an IANA `zone` and spans such as `Mon-Fri 09:00-18:00` or `always`";
 const DAY_SPANS: &str = "spans of a day such as `10:00-14:00`; none for closed";
@@ -76,34 +76,18 @@ impl<'a> HoursReader<'a> {
         hours
     }
 
-    /// The hours of the tables under `key`, each by the name under `name_key`.
-    pub fn named(
-        &self,
-        root: &mut Section<'_>,
-        (key, name_key, open_key): (&'static str, &'static str, &'static str),
-    ) -> BTreeMap<String, Hours> {
-        let mut named = BTreeMap::new();
-        for mut section in root.sections(key) {
-            let name = section.required_text(name_key, "a name");
-            let hours = self.read(&mut section, open_key).unwrap_or_else(Hours::always);
-            if named.insert(name.clone(), hours).is_some() {
-                section.note(name_key, format!("`{name}` stands twice"), "one table for each");
+    /// The shifts of teams, by their ids.
+    pub fn teams(&self, sections: Vec<Section<'_>>) -> BTreeMap<String, Hours> {
+        let mut teams = BTreeMap::new();
+        for mut section in sections {
+            let id = section.required_text("id", "a name");
+            let hours = self.read(&mut section, "shifts").unwrap_or_else(Hours::always);
+            if teams.insert(id.clone(), hours).is_some() {
+                section.note("id", format!("`{id}` stands twice"), "one table for each");
             }
             section.finish();
         }
-        named
-    }
-
-    /// Business hours of single skills.
-    pub fn queues(&self, root: &mut Section<'_>, skills: &[SkillId]) -> BTreeMap<SkillId, Hours> {
-        let named = self.named(root, ("queues", "skill", "open"));
-        let queues: BTreeMap<_, _> =
-            named.into_iter().map(|(skill, hours)| (SkillId::from(skill), hours)).collect();
-        for skill in queues.keys().filter(|skill| !skills.contains(skill)) {
-            let known: Vec<&str> = skills.iter().map(SkillId::as_str).collect();
-            root.note("queues", format!("no intent asks for `{skill}`"), known.join(", "));
-        }
-        queues
+        teams
     }
 }
 

@@ -77,13 +77,13 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let skills = skill_map(root.section("intents"), own_intents.is_some());
     let priorities = priorities(root.section("priority"));
     let known = routing::Known { skills: &skills.all(), regions: &regions };
-    let rules = routing::rules(root.section("routing"), &known);
+    let mut rules = routing::rules(root.section("routing"), &known);
+    let queue_hours = routing::queues(root.sections("queues"), &known, &reader, &mut rules.queues);
     let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
     let translation = translation(root.section("translation"));
 
-    let queue_hours = reader.queues(&mut root, &skills.all());
-    let teams = reader.named(&mut root, ("teams", "id", "shifts"));
+    let teams = reader.teams(root.sections("teams"));
 
     let mut seats = Seats {
         demo,

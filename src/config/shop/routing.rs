@@ -5,9 +5,10 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use crate::domain::{
-    LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select, SkillId, Step,
+    Hours, LEVEL_MAX, Needs, QueueRules, RegionId, Regions, Rules, Select, SkillId, Step,
 };
 
+use super::hours::HoursReader;
 use super::parse::SLOTS_MAX;
 use super::region::Region;
 use super::section::Section;
@@ -29,16 +30,15 @@ pub(super) struct Known<'a> {
 /// The rules under `[routing]`.
 pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
     let default = Rules::default();
-    let mut channels = section.section("slots_of");
-    let chat = channels.whole("chat", 1..=SLOTS_MAX, u32::from(default.chat_slots.get()));
-    channels.finish();
-    let mut queues = BTreeMap::new();
-    for queue in section.sections("queues") {
-        known.queue(queue, &mut queues);
+    let chat_slots = chat_slots(section.section("slots_of")).unwrap_or(default.chat_slots);
+    if section.has("queues") {
+        let accepted = "[[queues]] with the same keys, beside the hours of the skill, and its steps under [[queues.steps]]";
+        section.note("queues", "has another place", accepted);
+        section.forget("queues");
     }
     let resident = known.regions.iter().filter(|region| region.resident);
     let rules = Rules {
-        chat_slots: u8::try_from(chat).ok().and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN),
+        chat_slots,
         wrap_up: section.length("wrap_up", WRAP_UP_MAX, default.wrap_up),
         sticky_for: section.length("sticky_for", STICKY_MAX, default.sticky_for),
         sticky_shift_left: section.length(
@@ -47,16 +47,56 @@ pub(super) fn rules(mut section: Section<'_>, known: &Known<'_>) -> Rules {
             default.sticky_shift_left,
         ),
         resident: resident.map(|region| region.id.clone()).collect::<BTreeSet<_>>(),
-        queues,
+        queues: BTreeMap::new(),
     };
     section.finish();
     rules
 }
 
-impl Known<'_> {
-    fn queue(&self, mut section: Section<'_>, queues: &mut BTreeMap<SkillId, QueueRules>) {
+/// The slots that a conversation of each channel uses. There is one channel so far: what is said of
+/// another would have no effect.
+fn chat_slots(section: Section<'_>) -> Option<NonZeroU8> {
+    const CHANNEL: &str = "chat";
+    let slots = section.map::<String, _>(CHANNEL, |section, key, value| {
+        if key != CHANNEL {
+            let accepted = "`chat`: conversations come by no other channel yet";
+            section.note(key, "is no channel", accepted);
+            return None;
+        }
+        let slots = value.as_integer().and_then(|slots| u8::try_from(slots).ok());
+        let slots = slots.filter(|slots| u32::from(*slots) <= SLOTS_MAX).and_then(NonZeroU8::new);
+        let accepted = format!("a whole number from 1 to {SLOTS_MAX}");
+        slots.or_else(|| section.refuse(key, &value, &accepted))
+    });
+    slots.get(CHANNEL).copied()
+}
+
+/// The tables of single skills: their rules go to `queues`. Gives the hours of those that have some
+/// of their own.
+pub(super) fn queues(
+    sections: Vec<Section<'_>>,
+    known: &Known<'_>,
+    hours: &HoursReader<'_>,
+    queues: &mut BTreeMap<SkillId, QueueRules>,
+) -> BTreeMap<SkillId, Hours> {
+    let mut own_hours = BTreeMap::new();
+    for mut section in sections {
         let skill = SkillId::from(section.required_text("skill", "a skill of [intents]"));
-        self.check_skill(&section, "skill", &skill);
+        known.check_skill(&section, "skill", &skill);
+        if queues.contains_key(&skill) {
+            section.note("skill", format!("`{skill}` stands twice"), "one table for each skill");
+        }
+        if let Some(hours) = hours.read(&mut section, "open") {
+            own_hours.insert(skill.clone(), hours);
+        }
+        queues.insert(skill, known.queue(section));
+    }
+    own_hours
+}
+
+impl Known<'_> {
+    /// The rules of a queue whose skill and hours were read.
+    fn queue(&self, mut section: Section<'_>) -> QueueRules {
         let needs = self.needs(&mut section, &Needs::default());
         let prefers: Vec<_> = section.texts("prefers").into_iter().map(SkillId::from).collect();
         prefers.iter().for_each(|skill| self.check_skill(&section, "prefers", skill));
@@ -72,11 +112,8 @@ impl Known<'_> {
             section.note("steps", "are too many", format!("at most {STEPS_MAX}"));
         }
         let steps = sections.into_iter().map(|step| self.step(step, &needs)).collect();
-        if queues.contains_key(&skill) {
-            section.note("skill", format!("`{skill}` stands twice"), "a skill of its own");
-        }
         section.finish();
-        queues.insert(skill, QueueRules { needs, prefers, select, waiting_max, wrap_up, steps });
+        QueueRules { needs, prefers, select, waiting_max, wrap_up, steps }
     }
 
     fn step(&self, mut section: Section<'_>, at_first: &Needs) -> Step {

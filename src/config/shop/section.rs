@@ -120,6 +120,11 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Leaves out a key of which a mistake was noted.
+    pub fn forget(&mut self, key: &str) {
+        self.table.remove(key);
+    }
+
     /// The text under `key`, if any.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
         match self.take(key)? {

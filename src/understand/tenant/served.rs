@@ -1,4 +1,5 @@
-//! The sets that shops have in use, which may be replaced while messages are read.
+//! The sets that shops have in use. Which shops there are and what their sets are may change while
+//! messages are read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,15 +10,19 @@ use super::{IntentSet, SetScratch};
 use crate::config::shop::{Mistake, Shop};
 use crate::domain::{OwnIntent, ShopId};
 
-/// The sets of all shops that have one. Which shops do is fixed; what their sets are is not.
+/// The sets of all shops that have one.
 #[derive(Default)]
 pub struct ServedSets {
-    by_shop: BTreeMap<ShopId, Served>,
+    by_shop: RwLock<Arc<ByShop>>,
 }
 
+/// One state of them.
+type ByShop = BTreeMap<ShopId, Served>;
+
+#[derive(Clone)]
 struct Served {
     shop: Arc<Shop>,
-    set: RwLock<Arc<Labelled>>,
+    set: Arc<Labelled>,
 }
 
 /// A set with its labels ready to be handed on.
@@ -34,33 +39,37 @@ impl Labelled {
 }
 
 impl ServedSets {
-    /// Adds the set of a shop.
-    pub(super) fn insert(&mut self, shop: Arc<Shop>, set: IntentSet) {
-        let set = RwLock::new(Labelled::new(set));
-        self.by_shop.insert(shop.id.clone(), Served { shop, set });
+    /// Serves the set of a shop; messages that are being read keep the old one.
+    pub(super) fn serve(&self, shop: Arc<Shop>, set: IntentSet) {
+        let mut by_shop = self.by_shop.write();
+        let served = Served { set: Labelled::new(set), shop: shop.clone() };
+        Arc::make_mut(&mut by_shop).insert(shop.id.clone(), served);
     }
 
     /// The shops that have a set.
-    pub(super) fn shops(&self) -> impl Iterator<Item = &Arc<Shop>> {
-        self.by_shop.values().map(|served| &served.shop)
+    pub(super) fn shops(&self) -> Vec<Arc<Shop>> {
+        self.now().values().map(|served| served.shop.clone()).collect()
     }
 
-    /// Puts a new set in the place of a shop's; messages that are being read keep the old one.
-    pub(super) fn replace(&self, shop: &ShopId, set: IntentSet) {
-        if let Some(served) = self.by_shop.get(shop) {
-            *served.set.write() = Labelled::new(set);
-        }
+    /// Serves what `other` holds and nothing else.
+    pub fn become_as(&self, other: &Self) {
+        let other = other.now();
+        *self.by_shop.write() = other;
+    }
+
+    fn now(&self) -> Arc<ByShop> {
+        self.by_shop.read().clone()
     }
 
     /// Whether no shop has a set.
     pub fn is_empty(&self) -> bool {
-        self.by_shop.is_empty()
+        self.by_shop.read().is_empty()
     }
 
     /// What `text` is in the set of `shop`; `None` when the shop has none.
     pub fn read(&self, shop: &ShopId, text: &str, scratch: &mut SetScratch) -> Option<OwnIntent> {
-        let served = self.by_shop.get(shop)?;
-        let current = served.set.read().clone();
+        let by_shop = self.now();
+        let current = &by_shop.get(shop)?.set;
         let guess = current.set.read(text, scratch);
         let at = current.set.labels().binary_search_by(|label| label.as_str().cmp(guess.label));
         let label = at.ok().filter(|_| !guess.out_of_scope).map(|at| current.labels[at].clone());

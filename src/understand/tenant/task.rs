@@ -138,11 +138,11 @@ impl ServedSets {
     /// When a set cannot be read, or a file names a skill for a label that its set does not have:
     /// every mistake of every shop, at once.
     pub fn load<'a>(shops: impl IntoIterator<Item = &'a Arc<Shop>>) -> Result<Self, ShopErrors> {
-        let (mut sets, mut mistakes) = (Self::default(), Vec::new());
+        let (sets, mut mistakes) = (Self::default(), Vec::new());
         for shop in shops {
             let Some(own) = &shop.own_intents else { continue };
             match load_for(shop, &own.folder) {
-                Ok(set) => sets.insert(shop.clone(), set),
+                Ok(set) => sets.serve(shop.clone(), set),
                 Err(errors) => mistakes.extend(errors.0),
             }
         }
@@ -156,12 +156,12 @@ impl ServedSets {
             let own = shop.own_intents.as_ref().expect("only shops with a set are served one");
             let labels = load_for(shop, &own.folder).map(|set| {
                 let labels = set.labels().len();
-                self.replace(&shop.id, set);
+                self.serve(shop.clone(), set);
                 labels
             });
             Reloaded { shop: shop.id.clone(), labels }
         };
-        self.shops().map(reload).collect()
+        self.shops().iter().map(reload).collect()
     }
 }
 
