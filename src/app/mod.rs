@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, OwnIntentSets, ShopReloads};
+use crate::admin::{self, AdminKey, Management, OwnIntentSets, ShopReloads};
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
@@ -183,8 +183,9 @@ impl App {
             Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
-        let secret = Secret::load_or_create(&config.paths.data)
-            .map_err(|error| StartError::Data { folder: config.paths.data.clone(), error })?;
+        let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
+        let secret = Secret::load_or_create(&config.paths.data).map_err(unusable)?;
+        let key = AdminKey::load_or_create(&config.paths.data).map_err(unusable)?;
 
         let password_checks =
             PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
@@ -255,6 +256,7 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
+        let shops = config.paths.shops.clone();
         let reload = reload::Reload {
             config,
             read_again,
@@ -262,7 +264,14 @@ impl App {
             own_sets: own_intents.sets.clone(),
         };
         let reloading = tokio::spawn(reload.serve(asked));
-        let router = admin::router(gateway.clone(), own_intents.clone(), shop_reloads.clone());
+        let router = admin::router(Management {
+            gateway: gateway.clone(),
+            own_intents: own_intents.clone(),
+            reloads: shop_reloads.clone(),
+            shops,
+            key,
+            loopback: admin_address.ip().to_canonical().is_loopback(),
+        });
         edges.spawn(gateway::serve(
             gateway.clone(),
             admin_listener,

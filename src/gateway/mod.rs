@@ -7,6 +7,7 @@
 //! **Bounds**: open connections; time for a handshake, a body and a `hello`; bytes of a header, a
 //! body and a frame; bad frames; silence ([`Limits`]).
 
+mod body;
 mod connection;
 mod handshake;
 mod hello;
@@ -40,12 +41,15 @@ use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
-pub use http::{explained_to, metrics, router};
+pub use body::read_json;
+pub use http::{bearer, explained_to, metrics, router};
 pub use listener::serve;
 pub use passwords::PasswordChecks;
-pub use token::Secret;
+pub use problem::Refused;
+pub use token::{Secret, write_private};
 
 use standing::OpenSocket;
+use token::Holder;
 
 /// The bounds of the edge.
 #[derive(Clone, Debug)]
@@ -123,6 +127,23 @@ impl Gateway {
     /// A shop by its id.
     pub fn shop(&self, id: &str) -> Option<Arc<Shop>> {
         self.shops().get(&ShopId::from(id)).cloned()
+    }
+
+    /// The seat that a token of the seat call opens, while it stands.
+    pub fn seat_with(&self, token: &str) -> Option<SeatRef> {
+        let token = self.secret.open(token, self.clock.now())?;
+        let stands = self.stands(&token);
+        match token.holder {
+            Holder::Seat(id) if stands => Some(SeatRef { shop: token.shop, id }),
+            _ => None,
+        }
+    }
+
+    /// Whether a seat looks after its shop.
+    pub fn is_admin(&self, seat: &SeatRef) -> bool {
+        let shops = self.shops();
+        let account = shops.get(&seat.shop).and_then(|shop| shop.seats.get(&seat.id));
+        account.is_some_and(|account| account.admin)
     }
 
     /// Whether a seat is a supervisor's.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
 
 use crate::config::shop::{Evidence, Password, Shop};
 use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
@@ -15,12 +14,12 @@ use crate::protocol::ErrorCode;
 use crate::protocol::session::{CustomerProfile, Granted, SeatSession, WidgetSession};
 
 use super::Gateway;
+use super::body::read_json;
 use super::identity::prove;
 use super::problem::Refused;
 use super::standing::seat_stamp;
 use super::token::{Customer, Holder, Secret, Token};
 
-const BODY_BYTES_MAX: usize = 4096;
 const LOCALE_BYTES_MAX: usize = 64;
 
 type Answer = Result<(StatusCode, Json<Granted>), Refused>;
@@ -52,7 +51,7 @@ async fn widget_session(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Granted, Refused> {
-    let asked: WidgetSession = read(gateway, body).await?;
+    let asked: WidgetSession = read_json(body, gateway.limits.handshake).await?;
     let shop = &find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
     let now = gateway.clock.now();
@@ -92,7 +91,7 @@ async fn seat_session(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Granted, Refused> {
-    let asked: SeatSession = read(gateway, body).await?;
+    let asked: SeatSession = read_json(body, gateway.limits.handshake).await?;
     let shop = &find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
     let seat = SeatId::from(asked.user);
@@ -124,15 +123,6 @@ fn password_to_check(shop: &Shop, seat: &SeatId) -> (Option<Password>, bool) {
     let account = shop.seats.get(seat);
     let checked = account.or_else(|| shop.seats.values().next());
     (checked.map(|account| account.password.clone()), account.is_some())
-}
-
-async fn read<T: DeserializeOwned>(gateway: &Gateway, body: Body) -> Result<T, Refused> {
-    let bytes = tokio::time::timeout(gateway.limits.handshake, to_bytes(body, BODY_BYTES_MAX))
-        .await
-        .map_err(|_| Refused::new(ErrorCode::BadFrame, "the body did not come in time"))?
-        .map_err(|_| Refused::new(ErrorCode::TooLarge, "the body is larger than 4 KiB"))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
 }
 
 fn find_shop(gateway: &Gateway, id: &str) -> Result<Arc<Shop>, Refused> {

@@ -174,7 +174,10 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 /// Writes a file that only its owner may read, complete or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let partial = path.with_extension("tmp");
     let mut file = fs::OpenOptions::new()

@@ -195,6 +195,28 @@ pub fn post(address: SocketAddr, path: &str, body: &Value) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
 }
 
+/// Status and body of a request with a bearer token; an empty one is left out.
+pub fn ask(
+    address: SocketAddr,
+    (method, path): (&str, &str),
+    bearer: &str,
+    body: &Value,
+) -> (u16, String) {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let token = match bearer {
+        "" => String::new(),
+        token => format!("Authorization: Bearer {token}\r\n"),
+    };
+    let length = body.len();
+    request(
+        address,
+        &format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{token}Content-Length: {length}\r\n\
+             Connection: close\r\n\r\n{body}"
+        ),
+    )
+}
+
 /// The value of the metric on a line that begins with `line`.
 pub fn metric(address: SocketAddr, line: &str) -> f64 {
     let asked = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -203,7 +225,7 @@ pub fn metric(address: SocketAddr, line: &str) -> f64 {
     value.trim().parse().expect("a number")
 }
 
-fn request(address: SocketAddr, text: &str) -> (u16, String) {
+pub fn request(address: SocketAddr, text: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
     stream.write_all(text.as_bytes()).expect("sent");

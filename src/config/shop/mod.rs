@@ -28,7 +28,7 @@ use crate::domain::{
     Understanding,
 };
 
-pub use account::{IdentitySecret, Password, SeatAccount};
+pub use account::{IdentitySecret, Password, PasswordError, SeatAccount, SeatSummary};
 pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
