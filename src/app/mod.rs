@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminKey, Management, OwnIntentSets, ShopReloads};
@@ -23,7 +24,7 @@ use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
-use crate::runtime::Clock;
+use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::Scheduler;
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
@@ -60,6 +61,9 @@ pub enum StartError {
         /// What is wrong.
         error: io::Error,
     },
+    /// The certificate of the main address cannot be used.
+    #[error("certificate: {0}")]
+    Certificate(#[from] CertificateError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -85,14 +89,16 @@ pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let app = App::start_from(config, read_again).await?;
-        println!("listening on http://{}", app.address);
-        println!("  customers  http://{}/widget", app.address);
-        println!("  seats      http://{}/seat", app.address);
+        let scheme = if app.certificate.is_some() { "https" } else { "http" };
+        println!("listening on {scheme}://{}", app.address);
+        println!("  customers  {scheme}://{}/widget", app.address);
+        println!("  seats      {scheme}://{}/seat", app.address);
         println!("  management http://{}", app.admin_address);
         while let Signal::Reload = signals.recv().await {
             // What came of it stands in the log.
             let _ = app.shop_reloads.reload().await;
             app.own_intents.reload().await;
+            app.reload_certificate().await;
         }
         tracing::info!("stopping");
         app.stop().await;
@@ -148,6 +154,7 @@ pub struct App {
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
+    certificate: Option<Arc<Certificate>>,
     own_intents: OwnIntentSets,
     shop_reloads: ShopReloads,
     reloading: tokio::task::JoinHandle<()>,
@@ -175,6 +182,10 @@ impl App {
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
         let shops = load_shops(&config)?;
+        let files = CertificateFiles::of(&config.server.tls_certificate, &config.server.tls_key);
+        let certificate = files.map(Certificate::load).transpose()?;
+        let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
+        let tls = tls.map(TlsAcceptor::from);
         let own_sets = Arc::new(ServedSets::load(shops.values())?);
         let listener = listen(config.server.listen).await?;
         let admin_listener = listen(config.server.admin_listen).await?;
@@ -252,7 +263,7 @@ impl App {
         let stop_accepting = CancellationToken::new();
         let mut edges = JoinSet::new();
         let router = gateway::router(gateway.clone());
-        edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
+        edges.spawn(gateway::serve(gateway.clone(), listener, router, tls, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
@@ -276,6 +287,7 @@ impl App {
             gateway.clone(),
             admin_listener,
             router,
+            None,
             stop_accepting.clone(),
         ));
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -289,11 +301,26 @@ impl App {
             stop_owners,
             owners: tasks,
             edges,
+            certificate,
             own_intents,
             shop_reloads,
             reloading,
             drain_max,
         })
+    }
+
+    /// Reads the certificate of the main address anew, for whoever connects from here on.
+    async fn reload_certificate(&self) {
+        let Some(certificate) = self.certificate.clone() else { return };
+        match tokio::task::spawn_blocking(move || certificate.reload()).await {
+            Ok(Ok(validity)) => {
+                tracing::info!(until_s = validity.until, "certificate loaded anew");
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "certificate refused, the old one stays");
+            }
+            Err(error) => tracing::error!(%error, "certificate not loaded, the old one stays"),
+        }
     }
 
     /// Stops: takes nothing more, finishes what was taken, makes it durable, closes the sockets.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_tungstenite::WebSocketStream;
 use uuid::Uuid;
@@ -23,6 +22,7 @@ use super::Gateway;
 use super::hello::{Identified, Who, identify};
 use super::socket::{Received, Socket};
 use super::standing::OpenSocket;
+use super::stream::Stream;
 
 /// What a path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Role {
 /// Runs a connection from its first frame to its end.
 pub async fn run(
     gateway: Arc<Gateway>,
-    stream: Box<WebSocketStream<TcpStream>>,
+    stream: Box<WebSocketStream<Stream>>,
     role: Role,
     origin: Option<String>,
 ) {
@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     fn future_bytes<F: Future>(
-        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<TcpStream>>, Role, Option<String>) -> F,
+        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<Stream>>, Role, Option<String>) -> F,
     ) -> usize {
         size_of::<F>()
     }

@@ -21,6 +21,7 @@ mod seat;
 mod session;
 mod socket;
 mod standing;
+mod stream;
 mod token;
 mod widget;
 
