@@ -51,6 +51,7 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/load.rs", "reads the file and the environment"),
     ("config/kinds.rs", "counts the cores for `auto`"),
     ("config/shop/load.rs", "reads the folder of shop files"),
+    ("config/shop/store.rs", "writes a shop that was changed by a command"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 

@@ -2,31 +2,64 @@
 //!
 //! **In**: requests on the admin address, loopback by default.
 //! **Out**: plain JSON and text.
-//! **Invariants**: nothing here changes a conversation; shops with mistakes are never taken.
+//! **Invariants**: nothing here changes a conversation; shops with mistakes are never taken; accounts
+//! are changed by the operator and by the shop's own admins only.
 //! **Bounds**: a view shows at most 200 waiting conversations of one shop.
 
+mod access;
+mod accounts;
 mod own_intents;
 mod shops;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::config::shop::store::ShopFolder;
 use crate::domain::{ConversationId, ShopId};
 use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
 
+use access::Guard;
+use accounts::Accounts;
+
+pub use access::AdminKey;
 pub use own_intents::OwnIntentSets;
 pub use shops::{ReloadedShops, ShopReload, ShopReloads};
 
+/// What management works with.
+pub struct Management {
+    /// Sockets, shops and figures.
+    pub gateway: Arc<Gateway>,
+    /// Intents of shops' own.
+    pub own_intents: OwnIntentSets,
+    /// How to ask for a reload.
+    pub reloads: ShopReloads,
+    /// The folder of shops; `None` while the built-in demo shop is served.
+    pub shops: Option<PathBuf>,
+    /// What the operator shows.
+    pub key: AdminKey,
+    /// Whether management listens where only this machine reaches it.
+    pub loopback: bool,
+}
+
 /// Every route of the admin address.
-pub fn router(gateway: Arc<Gateway>, own_intents: OwnIntentSets, reloads: ShopReloads) -> Router {
+pub fn router(management: Management) -> Router {
+    let Management { gateway, own_intents, reloads, shops, key, loopback } = management;
+    let accounts = Accounts {
+        gateway: gateway.clone(),
+        folder: shops.map(ShopFolder::new),
+        reloads: reloads.clone(),
+    };
+    let guard = Guard { gateway: gateway.clone(), key, loopback };
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(gateway::metrics))
@@ -36,6 +69,8 @@ pub fn router(gateway: Arc<Gateway>, own_intents: OwnIntentSets, reloads: ShopRe
         .with_state(gateway)
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
+        .merge(accounts::router(accounts))
+        .layer(from_fn_with_state(guard, access::guard))
 }
 
 async fn list(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
@@ -65,9 +100,10 @@ async fn queue(
 /// As JSON, or as text for a client that accepts `text/plain`.
 async fn explanation(
     State(gateway): State<Arc<Gateway>>,
-    Path(conversation): Path<ConversationId>,
+    Path(conversation): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, StatusCode> {
+    let conversation: ConversationId = conversation.parse().map_err(|_| StatusCode::NOT_FOUND)?;
     let (reply, explained) = tokio::sync::oneshot::channel();
     gateway.dispatcher.tell(Dispatch::Explain(conversation, reply), Instant::now());
     let explained = explained.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;

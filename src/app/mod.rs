@@ -14,19 +14,20 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, OwnIntentSets, ShopReloads};
+use crate::admin::{self, AdminKey, Management, OwnIntentSets, ShopReloads};
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{
     Dispatcher, Entry, Owners, SeatRecord, SeatRef, SeatStates, Shard, ShardTask, Shops, Turn,
 };
-use crate::gateway::{self, Gateway, Secret};
+use crate::gateway::{self, Gateway, PasswordChecks, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
 use crate::metrics::Metrics;
-use crate::runtime::Clock;
+use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
@@ -63,6 +64,9 @@ pub enum StartError {
         /// What is wrong.
         error: io::Error,
     },
+    /// The certificate of the main address cannot be used.
+    #[error("certificate: {0}")]
+    Certificate(#[from] CertificateError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -88,14 +92,16 @@ pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let app = App::start_from(config, read_again).await?;
-        println!("listening on http://{}", app.address);
-        println!("  customers  http://{}/widget", app.address);
-        println!("  seats      http://{}/seat", app.address);
+        let scheme = if app.certificate.is_some() { "https" } else { "http" };
+        println!("listening on {scheme}://{}", app.address);
+        println!("  customers  {scheme}://{}/widget", app.address);
+        println!("  seats      {scheme}://{}/seat", app.address);
         println!("  management http://{}", app.admin_address);
         while let Signal::Reload = signals.recv().await {
             // What came of it stands in the log.
             let _ = app.shop_reloads.reload().await;
             app.own_intents.reload().await;
+            app.reload_certificate().await;
         }
         tracing::info!("stopping");
         app.stop().await;
@@ -151,6 +157,7 @@ pub struct App {
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
+    certificate: Option<Arc<Certificate>>,
     own_intents: OwnIntentSets,
     shop_reloads: ShopReloads,
     reloading: tokio::task::JoinHandle<()>,
@@ -178,6 +185,10 @@ impl App {
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
         let shops = load_shops(&config)?;
+        let files = CertificateFiles::of(&config.server.tls_certificate, &config.server.tls_key);
+        let certificate = files.map(Certificate::load).transpose()?;
+        let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
+        let tls = tls.map(TlsAcceptor::from);
         let own_sets = Arc::new(ServedSets::load(shops.values())?);
         let listener = listen(config.server.listen).await?;
         let admin_listener = listen(config.server.admin_listen).await?;
@@ -186,9 +197,12 @@ impl App {
             Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
-        let secret = Secret::load_or_create(&config.paths.data)
-            .map_err(|error| StartError::Data { folder: config.paths.data.clone(), error })?;
+        let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
+        let secret = Secret::load_or_create(&config.paths.data).map_err(unusable)?;
+        let key = AdminKey::load_or_create(&config.paths.data).map_err(unusable)?;
 
+        let password_checks =
+            PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
@@ -213,7 +227,7 @@ impl App {
             secret,
             sockets: dashmap::DashMap::default(),
             connections: Arc::new(Semaphore::new(config.gateway.connections_max.get())),
-            password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
+            password_checks,
             ready: AtomicBool::new(true),
         });
         gateway.set_shops(shops.clone());
@@ -254,10 +268,11 @@ impl App {
         let stop_accepting = CancellationToken::new();
         let mut edges = JoinSet::new();
         let router = gateway::router(gateway.clone());
-        edges.spawn(gateway::serve(gateway.clone(), listener, router, stop_accepting.clone()));
+        edges.spawn(gateway::serve(gateway.clone(), listener, router, tls, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
+        let shops = config.paths.shops.clone();
         let reload = reload::Reload {
             config,
             read_again,
@@ -265,11 +280,19 @@ impl App {
             own_sets: own_intents.sets.clone(),
         };
         let reloading = tokio::spawn(reload.serve(asked));
-        let router = admin::router(gateway.clone(), own_intents.clone(), shop_reloads.clone());
+        let router = admin::router(Management {
+            gateway: gateway.clone(),
+            own_intents: own_intents.clone(),
+            reloads: shop_reloads.clone(),
+            shops,
+            key,
+            loopback: admin_address.ip().to_canonical().is_loopback(),
+        });
         edges.spawn(gateway::serve(
             gateway.clone(),
             admin_listener,
             router,
+            None,
             stop_accepting.clone(),
         ));
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -283,11 +306,26 @@ impl App {
             stop_owners,
             owners: tasks,
             edges,
+            certificate,
             own_intents,
             shop_reloads,
             reloading,
             drain_max,
         })
+    }
+
+    /// Reads the certificate of the main address anew, for whoever connects from here on.
+    async fn reload_certificate(&self) {
+        let Some(certificate) = self.certificate.clone() else { return };
+        match tokio::task::spawn_blocking(move || certificate.reload()).await {
+            Ok(Ok(validity)) => {
+                tracing::info!(until_s = validity.until, "certificate loaded anew");
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "certificate refused, the old one stays");
+            }
+            Err(error) => tracing::error!(%error, "certificate not loaded, the old one stays"),
+        }
     }
 
     /// Stops: takes nothing more, finishes what was taken, makes it durable, closes the sockets.
@@ -313,9 +351,6 @@ impl App {
         }
     }
 }
-
-/// Passwords that are checked at a time; each costs tens of milliseconds of a core.
-const PASSWORD_CHECKS_MAX: usize = 64;
 
 fn load_shops(config: &Config) -> Result<Shops, StartError> {
     let shops = match &config.paths.shops {

@@ -81,6 +81,10 @@ impl Reload {
         self.gateway.dispatcher.tell(dispatch, Instant::now());
         let shops = names(new.keys());
         self.gateway.set_shops(new);
+        let closed = self.gateway.close_revoked();
+        if closed > 0 {
+            tracing::info!(closed, "sockets closed: what they stood on is gone");
+        }
         Ok(ReloadedShops { shops, added: names(&added), removed: names(&removed), needs_restart })
     }
 

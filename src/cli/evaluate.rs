@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     pairs: Vec<PathBuf>,
     #[command(flatten)]
-    tenant: super::tenant::TenantArgs,
+    tenant: super::own_intents::TenantArgs,
     /// Writes one JSON object.
     #[arg(long)]
     json: bool,
@@ -74,7 +74,7 @@ pub(super) struct Args {
 /// When the model or a file cannot be read, a line is no row, or the report cannot be written.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let (Some(examples), Some(test)) = (&args.tenant.intents, &args.tenant.test) {
-        return super::tenant::evaluate(examples, test, args.json);
+        return super::own_intents::evaluate(examples, test, args.json);
     }
     let model = match &args.model {
         Some(dir) => Model::load(dir)?,

@@ -11,8 +11,11 @@ mod config;
 mod doctor;
 mod evaluate;
 mod explain;
+mod folder;
 mod html;
 mod model;
+mod own_intents;
+mod router;
 mod seat;
 mod serve;
 mod settings;
@@ -69,6 +72,8 @@ enum Verb {
     Model(model::Args),
     /// Trains a set of intents of your own from examples.
     Train(train::Args),
+    /// Looks after shops: their pages and the keys of their customers.
+    Tenant(tenant::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
     /// Explains the decisions about a conversation.
@@ -115,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Evaluate(args)) => evaluate::run(&args),
         Some(Verb::Model(args)) => model::run(&args),
         Some(Verb::Train(args)) => train::run(&args),
+        Some(Verb::Tenant(args)) => tenant::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Simulate(args)) => simulate::run(&args),

@@ -91,6 +91,23 @@ impl Kind for FolderOrNone {
     }
 }
 
+/// A file, or the empty text for none.
+pub struct FileOrNone;
+
+impl Kind for FileOrNone {
+    type Value = Option<PathBuf>;
+    const EXPECTED: &'static str = "the path of a file, or \"\" for none";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Option<Option<PathBuf>> {
+        Some(Folder::parse(text))
+    }
+
+    fn write(value: &Option<PathBuf>) -> String {
+        value.as_ref().map(Folder::write).unwrap_or_default()
+    }
+}
+
 /// A whole number from one upwards.
 pub struct Count;
 

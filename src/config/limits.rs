@@ -4,8 +4,8 @@
 //! `config/tradewind.toml` word for word.
 
 use super::kinds::{
-    Address, Count, Durability, EncoderChoice, Folder, FolderOrNone, Kind, Length, LogFormat,
-    LogLevel, Share, Size, Workers,
+    Address, Count, Durability, EncoderChoice, FileOrNone, Folder, FolderOrNone, Kind, Length,
+    LogFormat, LogLevel, Share, Size, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -26,7 +26,12 @@ settings! {
     server("server."): Server {
         /// Pages, widget and seat sockets, /healthz, /readyz and /metrics.
         listen: Address = "127.0.0.1:8080";
-        /// Management. Keep it on loopback or behind a proxy that asks who is there.
+        /// Certificate of that address, PEM, with those between it and the root after it. Empty: plain
+        /// HTTP, for loopback or behind a proxy that speaks TLS. SIGHUP reads it anew.
+        tls_certificate: FileOrNone = "";
+        /// The private key of the certificate, PEM.
+        tls_key: FileOrNone = "";
+        /// Management. Anywhere but on loopback it wants its key, admin.key of the data folder.
         admin_listen: Address = "127.0.0.1:8081";
     }
 
@@ -228,6 +233,8 @@ impl Config {
                 "must name a folder of shop files when an address is not loopback: the demo shop's passwords are public"),
             relation(server.listen != server.admin_listen || server.listen.port() == 0, "server.admin_listen", "server.listen",
                 "must be another address"),
+            relation(server.tls_certificate.is_some() == server.tls_key.is_some(), "server.tls_key", "server.tls_certificate",
+                "must be named as well: a certificate is shown with its key"),
             relation(gateway.text_bytes_max <= gateway.frame_bytes_max, "gateway.text_bytes_max", "gateway.frame_bytes_max",
                 "must not be larger: the text travels in a frame"),
             relation(gateway.frame_bytes_max <= gateway.outbox_bytes_max, "gateway.frame_bytes_max", "gateway.outbox_bytes_max",

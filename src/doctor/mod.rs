@@ -6,6 +6,7 @@
 //!   it are removed; nothing else is changed.
 //! - **Bounds**: each check ends within seconds.
 
+mod certificate;
 mod files;
 pub mod fsync;
 mod model;
@@ -68,6 +69,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     files::open_files,
     ports::main,
     ports::admin,
+    certificate::examine,
     model::examine,
     model::encoder,
 ];

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_tungstenite::WebSocketStream;
 use uuid::Uuid;
@@ -22,6 +21,8 @@ use crate::protocol::{ClientFrame, CloseCode, ErrorCode, Resume, ServerFrame, en
 use super::Gateway;
 use super::hello::{Identified, Who, identify};
 use super::socket::{Received, Socket};
+use super::standing::OpenSocket;
+use super::stream::Stream;
 
 /// What a path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub enum Role {
 /// Runs a connection from its first frame to its end.
 pub async fn run(
     gateway: Arc<Gateway>,
-    stream: Box<WebSocketStream<TcpStream>>,
+    stream: Box<WebSocketStream<Stream>>,
     role: Role,
     origin: Option<String>,
 ) {
@@ -68,7 +69,7 @@ pub(super) struct Connection {
 }
 
 async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Identified) {
-    let bucket = gateway.shop_buckets.get(&hello.shop).map(|bucket| bucket.clone());
+    let bucket = gateway.shop_buckets.get(&hello.token.shop).map(|bucket| bucket.clone());
     let Some(bucket) = bucket else {
         // The shop went since it said hello.
         return Box::pin(close(&gateway, socket, CloseCode::Unauthorized)).await;
@@ -90,7 +91,13 @@ async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Iden
     connection.gateway.metrics.shift(gauge, 1);
     // A key of its own: a session that comes back may overlap with the socket it replaces.
     let key = Uuid::now_v7();
-    connection.gateway.sockets.insert(key, connection.link.outbox.clone());
+    let open = OpenSocket { outbox: connection.link.outbox.clone(), token: hello.token };
+    connection.gateway.sockets.insert(key, open);
+    // A right may have been taken away after it was looked at and before the socket was listed.
+    if !connection.gateway.sockets.get(&key).is_some_and(|it| connection.gateway.stands(&it.token))
+    {
+        connection.link.outbox.close(CloseCode::Unauthorized);
+    }
     if !connection.gateway.ready.load(Ordering::Relaxed) {
         // It may have come after the others were asked to go, and nobody would ask it.
         connection.link.outbox.close(CloseCode::Draining);
@@ -329,7 +336,7 @@ mod tests {
     use super::*;
 
     fn future_bytes<F: Future>(
-        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<TcpStream>>, Role, Option<String>) -> F,
+        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<Stream>>, Role, Option<String>) -> F,
     ) -> usize {
         size_of::<F>()
     }

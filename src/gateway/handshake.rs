@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
@@ -19,6 +18,7 @@ use crate::protocol::ErrorCode;
 use super::connection::{self, Role};
 use super::listener::Permit;
 use super::problem::Refused;
+use super::stream::Stream;
 use super::{Gateway, Limits};
 
 const SUBPROTOCOL: &str = "tradewind.v1.json";
@@ -109,10 +109,10 @@ fn switch_protocols(headers: &HeaderMap, accept: String) -> Response {
     response
 }
 
-/// The WebSocket straight on its TCP stream, without the layers of HTTP. On the heap at once: it is
+/// The WebSocket straight on its stream, without the layers of HTTP. On the heap at once: it is
 /// handed on from future to future, and each of them would keep room for a copy.
-async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<Box<WebSocketStream<TcpStream>>> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<Box<WebSocketStream<Stream>>> {
+    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(limits.read_buffer_bytes)
         .max_message_size(Some(limits.frame_bytes_max))

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::ShopId;
 use crate::flow::{CustomerRef, Profile, SeatRef, Viewer};
 use crate::protocol::{ClientFrame, CloseCode, Resume};
 
 use super::Gateway;
 use super::connection::Role;
 use super::socket::{Received, Socket};
-use super::token::Holder;
+use super::token::{Holder, Token};
 
 /// Somebody who has said hello.
 pub struct Identified {
-    /// The shop.
-    pub shop: ShopId,
+    /// What it showed.
+    pub token: Box<Token>,
     /// Who.
     pub who: Who,
     /// What the client holds from before; `None` when it asked for nothing.
@@ -65,27 +64,26 @@ pub async fn identify(
     let token = gateway.secret.open(&hello.token, gateway.clock.now());
     let token = token
         .filter(|token| token.origin.as_deref() == origin)
-        .filter(|token| gateway.shops().contains_key(&token.shop))
+        .filter(|token| gateway.stands(token))
         .ok_or(Some(CloseCode::Unauthorized))?;
-    let who = match (role, token.holder) {
-        (Role::Widget, Holder::Widget(customer)) => Who::Customer(Arc::new(Profile {
-            customer: CustomerRef { shop: token.shop.clone(), id: customer.id },
-            verified: customer.verified,
-            locale: customer.locale,
-            time_zone: customer.time_zone,
-            region: customer.region,
-            value: customer.value,
-        })),
+    let who = match (role, &token.holder) {
+        (Role::Widget, Holder::Widget(customer)) => {
+            let customer = customer.clone();
+            Who::Customer(Arc::new(Profile {
+                customer: CustomerRef { shop: token.shop.clone(), id: customer.id },
+                verified: customer.verified,
+                locale: customer.locale,
+                time_zone: customer.time_zone,
+                region: customer.region,
+                value: customer.value,
+            }))
+        }
         (Role::Seat, Holder::Seat(id)) => {
-            let known = gateway.shops().get(&token.shop).is_some_and(|s| s.seats.contains_key(&id));
-            if !known {
-                return Err(Some(CloseCode::Unauthorized));
-            }
-            Who::Seat(Arc::new(SeatRef { shop: token.shop.clone(), id }))
+            Who::Seat(Arc::new(SeatRef { shop: token.shop.clone(), id: id.clone() }))
         }
         (Role::Widget, Holder::Seat(_)) | (Role::Seat, Holder::Widget(_)) => {
             return Err(Some(CloseCode::Unauthorized));
         }
     };
-    Ok(Identified { shop: token.shop, who, resume: hello.resume })
+    Ok(Identified { token: Box::new(token), who, resume: hello.resume })
 }

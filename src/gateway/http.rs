@@ -16,7 +16,6 @@ use crate::protocol::ErrorCode;
 use crate::schedule::Explanation;
 
 use super::problem::Refused;
-use super::token::Holder;
 use super::{Gateway, handshake, pages, session};
 
 /// Every route of the main address.
@@ -82,10 +81,13 @@ async fn queue(
 /// accepts `text/plain`.
 async fn explanation(
     State(gateway): State<Arc<Gateway>>,
-    Path(conversation): Path<ConversationId>,
+    Path(conversation): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let SeatRef { shop, .. } = signed_in(&gateway, &headers)?;
+    let unknown = || Refused::new(ErrorCode::NotFound, "no such conversation");
+    // Read here: the router's own refusal would repeat what stands in the address.
+    let conversation: ConversationId = conversation.parse().map_err(|_| unknown())?;
     let (reply, explained) = tokio::sync::oneshot::channel();
     let dispatch = Dispatch::Explain(conversation, reply);
     gateway.dispatcher.tell(dispatch, std::time::Instant::now());
@@ -94,7 +96,7 @@ async fn explanation(
         .map_err(|_| Refused::new(ErrorCode::Unavailable, "the router is stopping"))?;
     // One of another shop looks like none.
     let own = explained.filter(|explained| explained.shop == shop);
-    let own = own.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such conversation"))?;
+    let own = own.ok_or_else(unknown)?;
     Ok(explained_to(&headers, &own))
 }
 
@@ -107,18 +109,13 @@ pub fn explained_to(headers: &HeaderMap, explanation: &Explanation) -> Response 
     }
 }
 
+/// The bearer token of a request.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
 /// The seat whose token a request carries.
 fn signed_in(gateway: &Gateway, headers: &HeaderMap) -> Result<SeatRef, Refused> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let token = bearer.and_then(|text| gateway.secret.open(text, gateway.clock.now()));
-    let known = token.and_then(|token| match token.holder {
-        Holder::Seat(id) => Some(SeatRef { shop: token.shop, id }),
-        _ => None,
-    });
-    let known = known.filter(|seat| {
-        gateway.shops().get(&seat.shop).is_some_and(|shop| shop.seats.contains_key(&seat.id))
-    });
-    known.ok_or_else(|| Refused::new(ErrorCode::Unauthorized, "a seat's token is needed"))
+    let seat = bearer(headers).and_then(|token| gateway.seat_with(token));
+    seat.ok_or_else(|| Refused::new(ErrorCode::Unauthorized, "a seat's token is needed"))
 }

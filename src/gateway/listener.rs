@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -17,6 +18,7 @@ use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 
 use super::Gateway;
+use super::stream::Stream;
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -29,11 +31,12 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nCont
 /// Leave to hold one connection; it travels with the connection, into the WebSocket as well.
 pub type Permit = Arc<OwnedSemaphorePermit>;
 
-/// Serves until `drain` is cancelled, then accepts nothing more.
+/// Serves, over TLS where there is an acceptor, until `drain` is cancelled, then accepts nothing more.
 pub async fn serve(
     gateway: Arc<Gateway>,
     listener: TcpListener,
     router: Router,
+    tls: Option<TlsAcceptor>,
     drain: CancellationToken,
 ) {
     loop {
@@ -52,19 +55,36 @@ pub async fn serve(
         };
         match gateway.connections.clone().try_acquire_owned() {
             Ok(permit) => {
-                let connection = http(gateway.clone(), stream, router.clone(), Arc::new(permit));
-                tokio::spawn(connection);
+                let permit = Arc::new(permit);
+                let (gateway, router, tls) = (gateway.clone(), router.clone(), tls.clone());
+                tokio::spawn(async move {
+                    if let Some(stream) = secured(&gateway, stream, tls).await {
+                        http(gateway, stream, router, permit).await;
+                    }
+                });
             }
             Err(_) => refuse(&gateway, stream),
         }
     }
 }
 
-async fn http(gateway: Arc<Gateway>, stream: TcpStream, router: Router, permit: Permit) {
+/// The stream that is spoken on; `None` when the peer is gone, or does not shake hands in time.
+async fn secured(gateway: &Gateway, stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Stream> {
     // Acknowledgements are small and wait for nothing: Nagle's algorithm would hold them back.
-    if stream.set_nodelay(true).is_err() {
-        return;
+    stream.set_nodelay(true).ok()?;
+    let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
+    let shaken = tokio::time::timeout(gateway.limits.handshake, tls.accept(stream)).await;
+    match shaken {
+        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::trace!(%error, "no TLS");
+            None
+        }
+        Err(_) => None,
     }
+}
+
+async fn http(gateway: Arc<Gateway>, stream: Stream, router: Router, permit: Permit) {
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(permit.clone());
         router.clone().oneshot(request)

@@ -7,16 +7,21 @@
 //! **Bounds**: open connections; time for a handshake, a body and a `hello`; bytes of a header, a
 //! body and a frame; bad frames; silence ([`Limits`]).
 
+mod body;
 mod connection;
 mod handshake;
 mod hello;
 mod http;
+mod identity;
 mod listener;
 mod pages;
+mod passwords;
 mod problem;
 mod seat;
 mod session;
 mod socket;
+mod standing;
+mod stream;
 mod token;
 mod widget;
 
@@ -30,7 +35,6 @@ use uuid::Uuid;
 
 use crate::admission::{self, Rate, SharedBucket};
 use crate::config::shop::Shop;
-use crate::deliver::Outbox;
 use crate::domain::ShopId;
 use crate::flow::{Dispatcher, Owners, SeatRef, Shops};
 use crate::journal::Journal;
@@ -38,9 +42,15 @@ use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
-pub use http::{explained_to, metrics, router};
+pub use body::read_json;
+pub use http::{bearer, explained_to, metrics, router};
 pub use listener::serve;
-pub use token::Secret;
+pub use passwords::PasswordChecks;
+pub use problem::Refused;
+pub use token::{Secret, write_private};
+
+use standing::OpenSocket;
+use token::Holder;
 
 /// The bounds of the edge.
 #[derive(Clone, Debug)]
@@ -90,11 +100,11 @@ pub struct Gateway {
     /// What tokens are signed with.
     pub secret: Secret,
     /// Open sockets.
-    pub sockets: DashMap<Uuid, Arc<Outbox>, ahash::RandomState>,
+    pub sockets: DashMap<Uuid, OpenSocket, ahash::RandomState>,
     /// Leave to hold a connection.
     pub connections: Arc<Semaphore>,
-    /// Leave to check a password: hashing one costs tens of milliseconds of a core.
-    pub password_checks: Semaphore,
+    /// Where passwords are checked.
+    pub password_checks: PasswordChecks,
     /// Whether work is taken in.
     pub ready: AtomicBool,
 }
@@ -120,6 +130,23 @@ impl Gateway {
         self.shops().get(&ShopId::from(id)).cloned()
     }
 
+    /// The seat that a token of the seat call opens, while it stands.
+    pub fn seat_with(&self, token: &str) -> Option<SeatRef> {
+        let token = self.secret.open(token, self.clock.now())?;
+        let stands = self.stands(&token);
+        match token.holder {
+            Holder::Seat(id) if stands => Some(SeatRef { shop: token.shop, id }),
+            _ => None,
+        }
+    }
+
+    /// Whether a seat looks after its shop.
+    pub fn is_admin(&self, seat: &SeatRef) -> bool {
+        let shops = self.shops();
+        let account = shops.get(&seat.shop).and_then(|shop| shop.seats.get(&seat.id));
+        account.is_some_and(|account| account.admin)
+    }
+
     /// Whether a seat is a supervisor's.
     pub fn is_supervisor(&self, seat: &SeatRef) -> bool {
         let shops = self.shops();
@@ -135,7 +162,7 @@ impl Gateway {
     /// Asks every socket to come back later.
     pub fn close_all(&self) {
         for socket in &self.sockets {
-            socket.close(CloseCode::Draining);
+            socket.outbox.close(CloseCode::Draining);
         }
     }
 }

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
 
 use crate::config::shop::{Evidence, Password, Shop};
 use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
-use crate::protocol::session::{CustomerProfile, Granted, Identity, SeatSession, WidgetSession};
+use crate::protocol::session::{CustomerProfile, Granted, SeatSession, WidgetSession};
 
 use super::Gateway;
+use super::body::read_json;
+use super::identity::prove;
 use super::problem::Refused;
-use super::token::{Customer, Holder, Secret, Token, proves_user};
+use super::standing::seat_stamp;
+use super::token::{Customer, Holder, Secret, Token};
 
-const BODY_BYTES_MAX: usize = 4096;
 const LOCALE_BYTES_MAX: usize = 64;
 
 type Answer = Result<(StatusCode, Json<Granted>), Refused>;
@@ -50,15 +51,25 @@ async fn widget_session(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Granted, Refused> {
-    let asked: WidgetSession = read(gateway, body).await?;
+    let asked: WidgetSession = read_json(body, gateway.limits.handshake).await?;
     let shop = &find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
+    let now = gateway.clock.now();
+    let mut expires_at = now + gateway.limits.token_ttl;
+    let mut stamp = None;
     let (id, verified, visitor, profile) = match &asked.identity {
         Some(identity) => {
-            let (user_id, profile) = verify(shop, identity)?;
-            let customer = Secret::verified_customer(&user_id);
+            let proved = prove(&shop.customer_proof, identity, now);
+            let proved = proved.map_err(|why| unauthorized(why.to_string()))?;
+            stamp = Some(gateway.secret.stamp(proved.key));
+            // What is good for no longer must not live on in a token of ours.
+            expires_at = proved.until.map_or(expires_at, |until| until.min(expires_at));
+            let customer = Secret::verified_customer(&proved.user_id);
             let visitor = customer.to_string();
-            (customer, Some(CustomerId::from(user_id)), visitor, profile)
+            (customer, Some(CustomerId::from(proved.user_id)), visitor, proved.profile)
+        }
+        None if shop.customer_proof.required => {
+            return Err(unauthorized("this shop serves customers with a proved identity only"));
         }
         None => {
             let (customer, visitor) = visitor(gateway, shop, asked.visitor.as_deref())?;
@@ -68,7 +79,9 @@ async fn widget_session(
     let (locale, time_zone, region) = whereabouts(shop, &asked, &profile, headers)?;
     let value = profile.value;
     let customer = Customer { id, verified, locale, time_zone, region, value };
-    let mut granted = grant(gateway, shop, origin, Holder::Widget(customer));
+    let holder = Holder::Widget(customer);
+    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
+    let mut granted = grant(gateway, &token);
     granted.visitor = Some(visitor);
     Ok(granted)
 }
@@ -78,22 +91,26 @@ async fn seat_session(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Granted, Refused> {
-    let asked: SeatSession = read(gateway, body).await?;
+    let asked: SeatSession = read_json(body, gateway.limits.handshake).await?;
     let shop = &find_shop(gateway, &asked.shop)?;
     let origin = allowed_origin(shop, headers)?;
-    let Ok(_permit) = gateway.password_checks.try_acquire() else {
-        let text = "too many sign-ins at once";
-        return Err(Refused::for_a_while(ErrorCode::Overloaded, text, 1_000));
-    };
     let seat = SeatId::from(asked.user);
+    let wrong = "user or password is wrong";
     let (password, known) = password_to_check(shop, &seat);
-    let given = asked.password;
-    let check = move || password.is_some_and(|password| password.verify(&given));
-    let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+    let password = password.ok_or_else(|| unauthorized(wrong))?;
+    let matches = gateway.password_checks.check(password, asked.password).await;
+    let matches = matches.map_err(|full| {
+        let wait_ms = u64::try_from(full.retry_after.as_millis()).unwrap_or(u64::MAX);
+        Refused::for_a_while(ErrorCode::Overloaded, "too many sign-ins at once", wait_ms.max(1_000))
+    })?;
     if !(matches && known) {
-        return Err(Refused::new(ErrorCode::Unauthorized, "user or password is wrong"));
+        return Err(unauthorized(wrong));
     }
-    let mut granted = grant(gateway, shop, origin, Holder::Seat(seat.clone()));
+    let expires_at = gateway.clock.now() + gateway.limits.token_ttl;
+    let stamp = seat_stamp(&gateway.secret, shop, &seat);
+    let holder = Holder::Seat(seat.clone());
+    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
+    let mut granted = grant(gateway, &token);
     granted.seat = Some(seat.to_string());
     granted.supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
     Ok(granted)
@@ -106,15 +123,6 @@ fn password_to_check(shop: &Shop, seat: &SeatId) -> (Option<Password>, bool) {
     let account = shop.seats.get(seat);
     let checked = account.or_else(|| shop.seats.values().next());
     (checked.map(|account| account.password.clone()), account.is_some())
-}
-
-async fn read<T: DeserializeOwned>(gateway: &Gateway, body: Body) -> Result<T, Refused> {
-    let bytes = tokio::time::timeout(gateway.limits.handshake, to_bytes(body, BODY_BYTES_MAX))
-        .await
-        .map_err(|_| Refused::new(ErrorCode::BadFrame, "the body did not come in time"))?
-        .map_err(|_| Refused::new(ErrorCode::TooLarge, "the body is larger than 4 KiB"))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
 }
 
 fn find_shop(gateway: &Gateway, id: &str) -> Result<Arc<Shop>, Refused> {
@@ -130,20 +138,8 @@ fn allowed_origin(shop: &Shop, headers: &HeaderMap) -> Result<Option<String>, Re
     }
 }
 
-fn verify(shop: &Shop, identity: &Identity) -> Result<(String, CustomerProfile), Refused> {
-    let unproved = |text: &str| Refused::new(ErrorCode::Unauthorized, text);
-    match (identity, &shop.identity_secret) {
-        (Identity::Jwt { .. }, _) => Err(unproved("this shop has no keys for signed tokens")),
-        (Identity::Hmac { .. }, None) => Err(unproved("this shop has no identity secret")),
-        (Identity::Hmac { user_id, hmac, profile }, Some(secret)) => {
-            if !proves_user(secret.as_bytes(), user_id, profile.as_deref(), hmac) {
-                return Err(unproved("the identity does not verify"));
-            }
-            let profile = serde_json::from_str(profile.as_deref().unwrap_or("{}"));
-            let wrong = |error| Refused::new(ErrorCode::BadFrame, format!("`profile`: {error}"));
-            Ok((user_id.clone(), profile.map_err(wrong)?))
-        }
-    }
+fn unauthorized(why: impl Into<String>) -> Refused {
+    Refused::new(ErrorCode::Unauthorized, why)
 }
 
 /// The customer of a handle; a handle that was not made here makes a new visitor, as null does.
@@ -208,12 +204,10 @@ fn is_time_zone(name: &str) -> bool {
     time_zone(name).is_some()
 }
 
-fn grant(gateway: &Gateway, shop: &Shop, origin: Option<String>, holder: Holder) -> Granted {
-    let expires_at = gateway.clock.now() + gateway.limits.token_ttl;
-    let token = Token { shop: shop.id.clone(), origin, expires_at, holder };
+fn grant(gateway: &Gateway, token: &Token) -> Granted {
     Granted {
-        token: gateway.secret.seal(&token),
-        expires_at: expires_at.to_rfc3339(),
+        token: gateway.secret.seal(token),
+        expires_at: token.expires_at.to_rfc3339(),
         visitor: None,
         seat: None,
         supervisor: None,

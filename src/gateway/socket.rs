@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -12,12 +11,14 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use crate::deliver::Frame;
 use crate::protocol::CloseCode;
 
+use super::stream::Stream;
+
 /// How long a peer may take to read a close frame.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// The socket of one connection.
 pub struct Socket {
-    stream: Box<WebSocketStream<TcpStream>>,
+    stream: Box<WebSocketStream<Stream>>,
     write_max: Duration,
 }
 
@@ -36,7 +37,7 @@ pub enum Received {
 
 impl Socket {
     /// A socket whose peer must read within `write_max` what is written.
-    pub fn new(stream: Box<WebSocketStream<TcpStream>>, write_max: Duration) -> Self {
+    pub fn new(stream: Box<WebSocketStream<Stream>>, write_max: Duration) -> Self {
         Self { stream, write_max }
     }
 

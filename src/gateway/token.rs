@@ -39,6 +39,8 @@ pub struct Token {
     pub origin: Option<String>,
     /// When it stops opening sockets.
     pub expires_at: Timestamp,
+    /// What vouched for the holder, by [`Secret::stamp`]: a password or a key. `None` for a visitor.
+    pub stamp: Option<String>,
     /// Who.
     pub holder: Holder,
 }
@@ -134,6 +136,11 @@ impl Secret {
         CustomerId::from(format!("u_{}", digest(user_id.as_bytes())))
     }
 
+    /// A name for a secret of a shop by which nobody finds the secret.
+    pub fn stamp(&self, material: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(&self.tag(b"stamp", material)[..15])
+    }
+
     fn visitor_tag(&self, shop: &ShopId, random: &[u8]) -> [u8; HANDLE_TAG_BYTES] {
         let mut message = shop.as_str().as_bytes().to_vec();
         message.push(0);
@@ -142,6 +149,11 @@ impl Secret {
         let mut short = [0; HANDLE_TAG_BYTES];
         short.copy_from_slice(&tag[..HANDLE_TAG_BYTES]);
         short
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_test(byte: u8) -> Self {
+        Self(Arc::new([byte; KEY_BYTES]))
     }
 
     fn tag(&self, purpose: &[u8], message: &[u8]) -> Vec<u8> {
@@ -157,36 +169,15 @@ impl Secret {
     }
 }
 
-/// Whether `proof` is the lower-case hex HMAC-SHA-256 under `key` of `user_id`, or, where there is
-/// one, of `user_id`, a line feed and `profile`. An id with a control character proves nothing: it
-/// could be read as an id with a profile.
-pub fn proves_user(key: &[u8], user_id: &str, profile: Option<&str>, proof: &str) -> bool {
-    if user_id.chars().any(char::is_control) {
-        return false;
-    }
-    let mut mac = HmacSha256::new_from_slice(key).expect("HMAC takes any key length");
-    mac.update(user_id.as_bytes());
-    if let Some(profile) = profile {
-        mac.update(b"\n");
-        mac.update(profile.as_bytes());
-    }
-    from_hex(proof).is_some_and(|tag| mac.verify_slice(&tag).is_ok())
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-        return None;
-    }
-    let pair = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
-    (0..text.len()).step_by(2).map(pair).collect()
-}
-
 fn digest(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..15])
 }
 
 /// Writes a file that only its owner may read, complete or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let partial = path.with_extension("tmp");
     let mut file = fs::OpenOptions::new()
@@ -205,7 +196,7 @@ mod tests {
     use super::*;
 
     fn secret(byte: u8) -> Secret {
-        Secret(Arc::new([byte; KEY_BYTES]))
+        Secret::of_test(byte)
     }
 
     fn token() -> Token {
@@ -213,6 +204,7 @@ mod tests {
             shop: ShopId::from("demo"),
             origin: Some("https://shop.example".to_owned()),
             expires_at: Timestamp::from_millis(1_000),
+            stamp: Some(secret(1).stamp(b"a password")),
             holder: Holder::Seat(SeatId::from("mai")),
         }
     }
@@ -252,28 +244,5 @@ mod tests {
         for forged in ["", "v_", "v_AAAA", "me", &handle[2..]] {
             assert_eq!(secret(1).visitor(&shop, forged), None);
         }
-    }
-
-    #[test]
-    fn a_user_is_proved_by_the_hmac_of_the_id() {
-        // Computed with `printf user-7 | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef`.
-        let key = b"0123456789abcdef0123456789abcdef";
-        let hmac = |text: &str| -> String {
-            let mut mac = HmacSha256::new_from_slice(key).expect("a key");
-            mac.update(text.as_bytes());
-            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-        };
-        let proof = hmac("user-7");
-
-        assert!(proves_user(key, "user-7", None, &proof));
-        assert!(!proves_user(key, "user-8", None, &proof));
-        assert!(!proves_user(key, "user-7", None, &proof.to_uppercase()));
-        assert!(!proves_user(key, "user-7", None, "é"));
-
-        let profile = r#"{"value":"vip"}"#;
-        let signed = format!("user-7\n{profile}");
-        assert!(proves_user(key, "user-7", Some(profile), &hmac(&signed)));
-        assert!(!proves_user(key, "user-7", Some(profile), &proof), "a profile of one's own");
-        assert!(!proves_user(key, &signed, None, &hmac(&signed)), "an id that looks like both");
     }
 }

@@ -6,11 +6,13 @@
 mod client;
 mod code;
 mod floor;
+mod json;
 mod server;
 pub mod session;
 
 pub use client::{ClientFrame, FrameError, Hello, Resume, Target};
 pub use code::{CloseCode, ErrorCode};
 pub use floor::{FloorFrame, FloorGone, FloorTotals, RunningRow, SeatRow, WaitingRow};
+pub use json::json_problem;
 pub(crate) use server::maybe_instant;
 pub use server::{EventFrame, Held, Note, Offer, ServerFrame, encode, local_time};

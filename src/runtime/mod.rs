@@ -1,7 +1,9 @@
-//! What stages need from the machine, as small owned parts: a clock and an inbox.
+//! What stages need from the machine, as small owned parts: a clock, an inbox and a certificate.
 
+mod certificate;
 mod clock;
 mod inbox;
 
+pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
 pub use inbox::{Full, Inbox};

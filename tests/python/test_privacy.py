@@ -1,4 +1,4 @@
-"""What clients send stays out of the log, whatever its level, and out of the metrics."""
+"""What clients send stays out of the log, whatever its level, of the metrics and of errors."""
 
 import asyncio
 import json
@@ -45,6 +45,10 @@ FRAMES = [
     {"type": "note", "conversation": SENTENCE, "text": SENTENCE},
     {"type": "transfer", "conversation": SENTENCE, "to": {"seat": SENTENCE}},
     {"type": "transfer", "conversation": new_id(), "to": {"skill": SENTENCE}},
+    {"type": "assign", "conversation": SENTENCE, "seat": SENTENCE},
+    {"type": "assign", "conversation": new_id(), "seat": SENTENCE},
+    {"type": "take_over", "conversation": SENTENCE},
+    {"type": "floor", "watch": SENTENCE},
 ]
 VISITOR = {"shop": "demo", "visitor": None, "locale": "es-MX", "time_zone": None, "identity": None}
 SIGN_INS = [
@@ -71,12 +75,19 @@ class Privacy(Talk):
         with urllib.request.urlopen(self.server.url + "/metrics") as answer:
             metrics = answer.read().decode()
         log = self.server.log()
+        errors = "\n".join(self.errors)
         self.assertIn("journal replayed", log)
         self.assertIn("tradewind_", metrics)
         for kind, planted in PLANTED.items():
             for form in (planted, urllib.parse.quote(planted)):
                 self.assertNotIn(form, log, kind)
                 self.assertNotIn(form, metrics, kind)
+                self.assertNotIn(form, errors, kind)
+
+    def setUp(self) -> None:
+        super().setUp()
+        # What clients are told when something is refused.
+        self.errors: list[str] = []
 
     async def test_nothing_that_people_write_is_logged_or_measured(self) -> None:
         customer = await self.customer()
@@ -98,7 +109,7 @@ class Privacy(Talk):
                 connection = await open_socket()
                 await connection.say(frame)
                 await connection.say_raw(json.dumps(frame)[:-1])
-                await connection.expect("error")
+                self.errors.append(json.dumps(await connection.expect("error"), ensure_ascii=False))
                 await connection.close()
 
     async def test_no_field_of_a_sign_in_is_logged_or_measured(self) -> None:
@@ -106,8 +117,9 @@ class Privacy(Talk):
         for side, body in SIGN_INS:
             try:
                 await asyncio.to_thread(post, f"{self.server.url}/v1/{side}/session", body)
-            except Refused:
+            except Refused as error:
                 refused += 1
+                self.errors.append(json.dumps(error.problem, ensure_ascii=False))
 
         self.assertGreater(refused, 0)
 
@@ -116,8 +128,9 @@ class Privacy(Talk):
         headers = {"user-agent": SENTENCE, "cookie": SENTENCE, "authorization": f"Bearer {SENTENCE}"}
         for path in (f"/{quoted}", f"/v1/widget?token={quoted}"):
             request = urllib.request.Request(self.server.url + path, headers=headers)
-            with self.assertRaises(urllib.error.HTTPError):
+            with self.assertRaises(urllib.error.HTTPError) as refused:
                 await asyncio.to_thread(urllib.request.urlopen, request)
+            self.errors.append(refused.exception.read().decode())
 
         with self.assertRaises(Refused):
             origin = f"https://{PLANTED['token'].lower()}.example"

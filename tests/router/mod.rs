@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,6 +15,9 @@ use tungstenite::{Message, WebSocket};
 
 /// Longest that a client waits for a frame before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The id of the next message of any client.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 pub struct Router {
     app: Option<App>,
@@ -71,6 +75,14 @@ impl Router {
         Client::open(self.address, "/v1/widget", &token)
     }
 
+    /// A customer whose identity the shop's own server vouches for.
+    pub fn proved_customer(&self, shop: &str, identity: &Value) -> Client {
+        let asked = json!({"shop": shop, "identity": identity});
+        let (status, granted) = post(self.address, "/v1/widget/session", &asked);
+        assert_eq!(status, 201, "{granted}");
+        Client::open(self.address, "/v1/widget", &granted["token"])
+    }
+
     /// A seat that is ready.
     pub fn seat(&self, shop: &str, user: &str) -> Client {
         let asked = json!({"shop": shop, "user": user, "password": "demo"});
@@ -96,19 +108,24 @@ impl Drop for Router {
 
 pub struct Client {
     socket: WebSocket<TcpStream>,
-    next_id: u128,
 }
 
 impl Client {
-    fn open(address: SocketAddr, path: &str, token: &Value) -> Self {
+    /// A connection that has said hello and was welcomed.
+    pub fn open(address: SocketAddr, path: &str, token: &Value) -> Self {
+        let mut client = Self::connect(address, path);
+        client.send(&json!({"type": "hello", "token": token, "resume": null}));
+        client.next("welcome");
+        client
+    }
+
+    /// A connection that has not said anything.
+    pub fn connect(address: SocketAddr, path: &str) -> Self {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
         let url = format!("ws://{address}{path}");
         let (socket, _) = tungstenite::client(url, stream).expect("a socket");
-        let mut client = Self { socket, next_id: 1 };
-        client.send(&json!({"type": "hello", "token": token, "resume": null}));
-        client.next("welcome");
-        client
+        Self { socket }
     }
 
     pub fn send(&mut self, frame: &Value) {
@@ -116,9 +133,23 @@ impl Client {
     }
 
     pub fn say(&mut self, text: &str) {
-        let id = uuid::Uuid::from_u128(self.next_id);
-        self.next_id += 1;
+        // One count for all clients: two connections of one customer share the ids of messages.
+        let id = uuid::Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into());
         self.send(&json!({"type": "send", "id": id, "conversation": null, "text": text}));
+    }
+
+    /// Sends a frame that is refused, and gives the code of the error that answers it.
+    pub fn refused(&mut self, frame: &Value) -> String {
+        self.send(frame);
+        loop {
+            let Message::Text(text) = self.socket.read().expect("a frame in time") else {
+                continue;
+            };
+            let frame: Value = serde_json::from_str(&text).expect("JSON");
+            if frame["type"] == "error" {
+                return frame["code"].as_str().expect("a code").to_owned();
+            }
+        }
     }
 
     /// The next frame of this type, or event of this kind; what comes before it is passed over.
@@ -164,6 +195,28 @@ pub fn post(address: SocketAddr, path: &str, body: &Value) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
 }
 
+/// Status and body of a request with a bearer token; an empty one is left out.
+pub fn ask(
+    address: SocketAddr,
+    (method, path): (&str, &str),
+    bearer: &str,
+    body: &Value,
+) -> (u16, String) {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let token = match bearer {
+        "" => String::new(),
+        token => format!("Authorization: Bearer {token}\r\n"),
+    };
+    let length = body.len();
+    request(
+        address,
+        &format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{token}Content-Length: {length}\r\n\
+             Connection: close\r\n\r\n{body}"
+        ),
+    )
+}
+
 /// The value of the metric on a line that begins with `line`.
 pub fn metric(address: SocketAddr, line: &str) -> f64 {
     let asked = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -178,7 +231,7 @@ pub fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String) {
     request(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}{close}\r\n\r\n"))
 }
 
-fn request(address: SocketAddr, text: &str) -> (u16, String) {
+pub fn request(address: SocketAddr, text: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
     stream.write_all(text.as_bytes()).expect("sent");

@@ -3,11 +3,14 @@
 use std::fmt;
 
 use argon2::Argon2;
-use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use crate::domain::SeatProfile;
+
+use super::edit::Role;
 
 /// A seat with the password that opens it.
 #[derive(Clone, Debug)]
@@ -21,6 +24,46 @@ pub struct SeatAccount {
     pub replies: bool,
     /// Whether it may assign, take over and close every conversation of the shop.
     pub supervisor: bool,
+    /// Whether it may also look after the shop's seats, origins and keys; such a one is a supervisor.
+    pub admin: bool,
+}
+
+/// What may be told of a seat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeatSummary {
+    /// Sign-in name.
+    pub seat: String,
+    /// What it may do.
+    pub role: Role,
+    /// Language codes.
+    pub languages: Vec<String>,
+    /// Skills.
+    pub skills: Vec<String>,
+    /// Conversations at a time.
+    pub slots: u8,
+}
+
+impl SeatAccount {
+    /// The highest role of the seat.
+    pub fn role(&self) -> Role {
+        match (self.admin, self.supervisor) {
+            (true, _) => Role::Admin,
+            (false, true) => Role::Supervisor,
+            (false, false) => Role::Seat,
+        }
+    }
+
+    /// What may be told of it.
+    pub fn summary(&self) -> SeatSummary {
+        let profile = &self.profile;
+        SeatSummary {
+            seat: profile.id.to_string(),
+            role: self.role(),
+            languages: profile.languages.iter().map(ToString::to_string).collect(),
+            skills: profile.skills.iter().map(ToString::to_string).collect(),
+            slots: profile.slots.get(),
+        }
+    }
 }
 
 /// How a password is kept.
@@ -32,7 +75,41 @@ pub enum Password {
     Demo(String),
 }
 
+/// Why a text cannot be a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Easily guessed.
+    #[error("the password is shorter than {} characters", Password::CHARS_MIN)]
+    Short,
+    /// Such as a file that was piped in.
+    #[error("the password is longer than {} bytes", Password::BYTES_MAX)]
+    Long,
+    /// The system gives no random bytes.
+    #[error("the password cannot be hashed")]
+    Hash,
+}
+
 impl Password {
+    /// Shortest password.
+    pub const CHARS_MIN: usize = 8;
+    /// Longest password.
+    pub const BYTES_MAX: usize = 1024;
+
+    /// What a shop's file keeps of a password: Argon2id in PHC form. Takes tens of milliseconds.
+    ///
+    /// # Errors
+    /// When it is too short or too long.
+    pub fn hash(password: &str) -> Result<String, PasswordError> {
+        if password.chars().count() < Self::CHARS_MIN {
+            return Err(PasswordError::Short);
+        }
+        if password.len() > Self::BYTES_MAX {
+            return Err(PasswordError::Long);
+        }
+        let hash = Argon2::default().hash_password(password.as_bytes());
+        Ok(hash.map_err(|_| PasswordError::Hash)?.to_string())
+    }
+
     /// Whether `given` is the password. Takes tens of milliseconds of CPU for a hash, by design:
     /// call it away from the socket threads.
     pub fn verify(&self, given: &str) -> bool {
@@ -80,7 +157,6 @@ impl fmt::Debug for IdentitySecret {
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::PasswordHasher;
     use argon2::{Algorithm, Params, Version};
 
     use super::*;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use toml_edit::DocumentMut;
+
 use super::section::{Mistakes, ShopErrors};
+use super::store::NewShop;
 use super::{Shop, parse};
 
 /// The files of one shop: path relative to its folder, with `/` between parts, and text.
@@ -18,6 +21,8 @@ macro_rules! demo_files {
         &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo/", $path)))),+]
     };
 }
+
+const NEW_SHOP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/new_shop.toml"));
 
 const DEMO: &[(&str, &str)] = demo_files![
     "shop.toml",
@@ -55,8 +60,28 @@ impl ShopFiles {
         Self(DEMO.iter().map(owned).collect())
     }
 
+    /// The files of a new shop: what the machine of every shop says, in each language, without what
+    /// only the owner of the shop knows.
+    pub(super) fn new_shop(new: &NewShop) -> Self {
+        let answers = DEMO.iter().filter(|(path, _)| path.starts_with("answers/"));
+        let own_only = |text: &str| {
+            let mut text: DocumentMut = text.parse().expect("the built-in answers are TOML");
+            text.remove("faq");
+            text.to_string()
+        };
+        let mut files: BTreeMap<String, String> =
+            answers.map(|(path, text)| ((*path).to_owned(), own_only(text))).collect();
+        let mut shop: DocumentMut = NEW_SHOP.parse().expect("the file of a new shop is TOML");
+        shop["id"] = toml_edit::value(new.id.as_str());
+        shop["name"] = toml_edit::value(new.name.as_str());
+        let origins: toml_edit::Array = new.origins.iter().map(String::as_str).collect();
+        shop["origins"] = toml_edit::value(origins);
+        files.insert("shop.toml".to_owned(), shop.to_string());
+        Self(files)
+    }
+
     /// Reads the files in `folder` and one level below it.
-    fn read(folder: &Path, mistakes: &Mistakes) -> Self {
+    pub(super) fn read(folder: &Path, mistakes: &Mistakes) -> Self {
         let mut files = BTreeMap::new();
         for (name, path) in entries(folder, mistakes) {
             if path.is_dir() {

@@ -6,8 +6,10 @@
 mod account;
 mod answers;
 mod crew;
+pub mod edit;
 mod holidays;
 mod hours;
+mod identity;
 mod load;
 mod order;
 mod origin;
@@ -15,6 +17,7 @@ mod parse;
 mod region;
 mod routing;
 mod section;
+pub mod store;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,8 +28,9 @@ use crate::domain::{
     Understanding,
 };
 
-pub use account::{IdentitySecret, Password, SeatAccount};
+pub use account::{IdentitySecret, Password, PasswordError, SeatAccount, SeatSummary};
 pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
+pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
@@ -75,8 +79,8 @@ pub struct Shop {
     pub order_number: OrderPattern,
     /// Seats by sign-in name.
     pub seats: BTreeMap<SeatId, SeatAccount>,
-    /// Key for signed user ids; without one every customer is anonymous.
-    pub identity_secret: Option<IdentitySecret>,
+    /// How customers prove who they are; without a key every customer is anonymous.
+    pub customer_proof: CustomerProof,
     /// What the machine may tell.
     pub knowledge: ShopKnowledge,
 }

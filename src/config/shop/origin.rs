@@ -34,6 +34,12 @@ impl Origins {
         self.exact.iter().any(|exact| exact == origin) || (self.loopback && is_loopback(origin))
     }
 
+    /// The list as a shop's file has it.
+    pub fn list(&self) -> Vec<&str> {
+        let loopback = self.loopback.then_some("loopback");
+        loopback.into_iter().chain(self.exact.iter().map(String::as_str)).collect()
+    }
+
     /// Whether pages served from this machine may connect.
     pub fn allow_loopback(&self) -> bool {
         self.loopback

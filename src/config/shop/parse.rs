@@ -11,10 +11,12 @@ use crate::domain::{
     ShopId, SkillId, time_zone,
 };
 
-use super::account::{IdentitySecret, Password, SeatAccount};
+use super::account::{Password, SeatAccount};
 use super::answers::{AnswerBook, Answers, FAQ_INTENTS};
 use super::crew::Crew;
+use super::edit::Role;
 use super::hours::HoursReader;
+use super::identity;
 use super::load::ShopFiles;
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
@@ -60,14 +62,10 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         Some(pattern) => pattern,
         None => "ORDER-########".parse().expect("the default pattern is one"),
     };
-    let identity_secret = root.text("identity_secret").and_then(|text| {
-        let secret = IdentitySecret::new(text);
-        if secret.is_none() {
-            // The text itself stays out of the message: it may go to a log.
-            root.note("identity_secret", "is too short", "at least 32 bytes");
-        }
-        secret
-    });
+    let user_id_secret = root.has("identity_secret");
+    let user_id_secret =
+        user_id_secret.then(|| identity::secret(&mut root, "identity_secret")).flatten();
+    let customer_proof = identity::read(root.section("identity"), &id, user_id_secret);
     let reader = HoursReader::new(files, &mistakes);
     let mut section = root.section("hours");
     let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
@@ -137,7 +135,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         answering,
         order_number,
         seats,
-        identity_secret,
+        customer_proof,
         knowledge,
     })
 }
@@ -296,7 +294,7 @@ struct Seats<'a> {
 #[derive(Clone, Copy)]
 struct Rights {
     replies: bool,
-    supervisor: bool,
+    role: Role,
 }
 
 impl Seats<'_> {
@@ -329,10 +327,17 @@ impl Seats<'_> {
             hours: self.shifts(&mut section),
         };
         let password = self.password(&mut section);
-        let supervisor = section.flag("supervisor");
+        let role = self.role(&mut section);
         let replies = !section.has("replies") || section.flag("replies");
-        self.add(&section, profile, password, Rights { replies, supervisor });
+        self.add(&section, profile, password, Rights { replies, role });
         section.finish();
+    }
+
+    /// The role under `role`; `supervisor = true` says the same as that role.
+    fn role(&self, section: &mut Section<'_>) -> Role {
+        let supervisor = section.flag("supervisor");
+        let role = section.parsed("role", "seat, supervisor or admin");
+        role.unwrap_or(if supervisor { Role::Supervisor } else { Role::Seat })
     }
 
     /// The seat's own shifts, else those of its team.
@@ -369,7 +374,7 @@ impl Seats<'_> {
             languages: weights.into_iter().collect(),
         };
         if let Some(password) = self.password(&mut section) {
-            let rights = Rights { replies: true, supervisor: false };
+            let rights = Rights { replies: true, role: Role::Seat };
             for profile in crew.profiles() {
                 self.add(&section, profile, Some(password.clone()), rights);
             }
@@ -385,12 +390,15 @@ impl Seats<'_> {
         rights: Rights,
     ) {
         let Some(password) = password else { return };
-        let Rights { replies, supervisor } = rights;
+        let Rights { replies, role } = rights;
+        let (supervisor, admin) = (role >= Role::Supervisor, role == Role::Admin);
         if self.seats.contains_key(&profile.id) {
             section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
         }
-        self.seats
-            .insert(profile.id.clone(), SeatAccount { profile, password, replies, supervisor });
+        self.seats.insert(
+            profile.id.clone(),
+            SeatAccount { profile, password, replies, supervisor, admin },
+        );
     }
 
     /// The skills under `skills`, and the levels of those that say one; all of the shop when there

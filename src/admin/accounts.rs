@@ -1,0 +1,278 @@
+//! Shops, seats, origins and keys, changed in the folder of shops and taken over at once.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post, put};
+use axum::{Extension, Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::access::Caller;
+use super::shops::ShopReloads;
+use crate::config::shop::edit::{EditError, KeyLine, NewKey, NewSeat, ShopText};
+use crate::config::shop::store::{NewShop, ShopFolder, StoreError};
+use crate::config::shop::{Password, Shop};
+use crate::gateway::{Gateway, Refused, read_json};
+use crate::protocol::ErrorCode;
+
+/// What the routes work with.
+#[derive(Clone)]
+pub(super) struct Accounts {
+    pub(super) gateway: Arc<Gateway>,
+    /// `None` while the built-in demo shop is served.
+    pub(super) folder: Option<ShopFolder>,
+    pub(super) reloads: ShopReloads,
+}
+
+type Answer = Result<(StatusCode, Json<Value>), Refused>;
+
+pub(super) fn router(accounts: Accounts) -> Router {
+    Router::new()
+        .route("/v1/shops", post(add_shop))
+        .route("/v1/shops/{shop}", delete(remove_shop))
+        .route("/v1/shops/{shop}/origins", put(set_origins))
+        .route("/v1/shops/{shop}/seats", get(list_seats))
+        .route("/v1/shops/{shop}/seats", post(add_seat))
+        .route("/v1/shops/{shop}/seats/{seat}", delete(remove_seat))
+        .route("/v1/shops/{shop}/seats/{seat}/password", put(set_password))
+        .route("/v1/shops/{shop}/keys", get(list_keys))
+        .route("/v1/shops/{shop}/keys", post(add_key))
+        .route("/v1/shops/{shop}/keys/{kid}", delete(remove_key))
+        .with_state(accounts)
+}
+
+async fn add_shop(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Answer {
+    caller.may_change_shops()?;
+    let new: NewShop = accounts.read(body).await?;
+    let id = new.id.clone();
+    accounts.with_folder(move |folder| folder.add(&new)).await?;
+    accounts.taken_over(StatusCode::CREATED, json!({ "shop": id })).await
+}
+
+async fn remove_shop(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+) -> Answer {
+    caller.may_change_shops()?;
+    let id = shop.clone();
+    accounts.with_folder(move |folder| folder.remove(&id)).await?;
+    accounts.taken_over(StatusCode::OK, json!({ "shop": shop })).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewOrigins {
+    origins: Vec<String>,
+}
+
+async fn set_origins(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+    body: Body,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let NewOrigins { origins } = accounts.read(body).await?;
+    let answer = json!({ "shop": shop, "origins": origins });
+    accounts
+        .change(shop, move |text| {
+            text.set_origins(&origins);
+            Ok(())
+        })
+        .await?;
+    accounts.taken_over(StatusCode::OK, answer).await
+}
+
+async fn list_seats(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let served = accounts.served(&shop)?;
+    let seats: Vec<Value> = served.seats.values().map(|seat| json!(seat.summary())).collect();
+    Ok((StatusCode::OK, Json(json!({ "shop": shop, "seats": seats }))))
+}
+
+/// A seat with its password, which stays out of every other type.
+#[derive(Deserialize)]
+struct NewAccount {
+    password: String,
+    #[serde(flatten)]
+    seat: serde_json::Map<String, Value>,
+}
+
+async fn add_seat(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+    body: Body,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let NewAccount { password, seat } = accounts.read(body).await?;
+    let mut seat: NewSeat = serde_json::from_value(Value::Object(seat)).map_err(|error| {
+        Refused::new(ErrorCode::BadFrame, crate::protocol::json_problem(&error))
+    })?;
+    seat.password_hash = hash(password).await?;
+    let answer = json!({ "shop": shop, "seat": seat.id });
+    accounts.change(shop, move |text| text.add_seat(&seat)).await?;
+    accounts.taken_over(StatusCode::CREATED, answer).await
+}
+
+async fn remove_seat(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path((shop, seat)): Path<(String, String)>,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let answer = json!({ "shop": shop, "seat": seat });
+    accounts.change(shop, move |text| text.remove_seat(&seat)).await?;
+    accounts.taken_over(StatusCode::OK, answer).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    password: String,
+}
+
+async fn set_password(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path((shop, seat)): Path<(String, String)>,
+    body: Body,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let NewPassword { password } = accounts.read(body).await?;
+    let hash = hash(password).await?;
+    let answer = json!({ "shop": shop, "seat": seat });
+    accounts.change(shop, move |text| text.set_password(&seat, &hash)).await?;
+    accounts.taken_over(StatusCode::OK, answer).await
+}
+
+async fn list_keys(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let served = accounts.served(&shop)?;
+    let keys = served.customer_proof.keys.iter().map(|(kid, key)| KeyLine::new(kid, key));
+    let keys: Vec<KeyLine> = keys.collect();
+    Ok((StatusCode::OK, Json(json!({ "shop": shop, "keys": keys }))))
+}
+
+/// With a public key it is one for EdDSA; without, a secret for HS256 is made and told once.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedKey {
+    kid: String,
+    #[serde(default)]
+    public_key: Option<String>,
+}
+
+async fn add_key(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+    body: Body,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let AskedKey { kid, public_key } = accounts.read(body).await?;
+    let (key, secret) = match public_key {
+        Some(key) => (NewKey::EdDsa(key), None),
+        None => {
+            let bytes: [u8; 32] = rand::random();
+            let secret = URL_SAFE_NO_PAD.encode(bytes);
+            (NewKey::Hs256(secret.clone()), Some(secret))
+        }
+    };
+    let answer = json!({ "shop": shop, "kid": kid, "secret": secret });
+    accounts.change(shop, move |text| text.add_key(&kid, &key)).await?;
+    accounts.taken_over(StatusCode::CREATED, answer).await
+}
+
+async fn remove_key(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path((shop, kid)): Path<(String, String)>,
+) -> Answer {
+    caller.may_change(&shop)?;
+    let answer = json!({ "shop": shop, "kid": kid });
+    accounts.change(shop, move |text| text.remove_key(&kid)).await?;
+    accounts.taken_over(StatusCode::OK, answer).await
+}
+
+impl Accounts {
+    async fn read<T: DeserializeOwned>(&self, body: Body) -> Result<T, Refused> {
+        read_json(body, self.gateway.limits.handshake).await
+    }
+
+    fn served(&self, shop: &str) -> Result<Arc<Shop>, Refused> {
+        let served = self.gateway.shop(shop);
+        served.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such shop"))
+    }
+
+    async fn change(
+        &self,
+        shop: String,
+        edit: impl FnOnce(&mut ShopText) -> Result<(), EditError> + Send + 'static,
+    ) -> Result<(), Refused> {
+        self.with_folder(move |folder| folder.change(&shop, edit)).await
+    }
+
+    /// Works on the folder of shops, away from the sockets' threads.
+    async fn with_folder(
+        &self,
+        work: impl FnOnce(&ShopFolder) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), Refused> {
+        let Some(folder) = self.folder.clone() else {
+            let text = "the built-in demo shop cannot be changed: name a folder of shops";
+            return Err(Refused::new(ErrorCode::Conflict, text));
+        };
+        let worked = tokio::task::spawn_blocking(move || work(&folder)).await;
+        let stopping = |_| Refused::new(ErrorCode::Unavailable, "the router is stopping");
+        worked.map_err(stopping)?.map_err(|error| refused(&error))
+    }
+
+    /// Loads the shops anew; `in_force` says whether that went well, `mistakes` why not.
+    async fn taken_over(&self, status: StatusCode, mut answer: Value) -> Answer {
+        let reloaded = self.reloads.reload().await;
+        answer["in_force"] = reloaded.is_ok().into();
+        if let Err(mistakes) = reloaded {
+            answer["mistakes"] = mistakes.lines().collect::<Vec<_>>().into();
+        }
+        Ok((status, Json(answer)))
+    }
+}
+
+/// Hashing takes tens of milliseconds.
+async fn hash(password: String) -> Result<String, Refused> {
+    let hashed = tokio::task::spawn_blocking(move || Password::hash(&password)).await;
+    let stopping = |_| Refused::new(ErrorCode::Unavailable, "the router is stopping");
+    hashed.map_err(stopping)?.map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
+}
+
+fn refused(error: &StoreError) -> Refused {
+    let code = match error {
+        StoreError::NoShop(_) | StoreError::Edit(EditError::Missing(_)) => ErrorCode::NotFound,
+        StoreError::Taken(_) | StoreError::Edit(_) => ErrorCode::Conflict,
+        StoreError::Mistakes(_) => ErrorCode::BadFrame,
+        StoreError::Io { .. } => {
+            tracing::error!(%error, "a shop's file could not be changed");
+            return Refused::new(ErrorCode::Unavailable, "the file could not be changed");
+        }
+    };
+    Refused::new(code, error.to_string())
+}

@@ -1,0 +1,275 @@
+//! The folder of shops, changed by a program: checked as a whole, and then written complete or not at
+//! all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::edit::{EditError, ShopText};
+use super::load::ShopFiles;
+use super::section::{Mistakes, ShopErrors};
+use super::{Shop, parse};
+
+const FILE: &str = "shop.toml";
+/// What the file of a removed shop is called: it is not served, and nothing is lost.
+const REMOVED: &str = "shop.removed.toml";
+
+/// A folder with a folder for each shop.
+#[derive(Clone, Debug)]
+pub struct ShopFolder(PathBuf);
+
+/// Why a shop was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no shop of that id.
+    #[error("there is no shop `{0}`")]
+    NoShop(String),
+    /// There is one already.
+    #[error("there is a shop `{0}` already")]
+    Taken(String),
+    /// The file cannot be changed so.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The shop would have mistakes.
+    #[error("{0}")]
+    Mistakes(#[from] ShopErrors),
+    /// The disk.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+}
+
+/// What a new shop begins with.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewShop {
+    /// Its id, also the name of its folder.
+    pub id: String,
+    /// The name that people read.
+    pub name: String,
+    /// Pages that may connect.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+impl ShopFolder {
+    /// The folder at `path`, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Makes the folder of a new shop. Its machine says what every shop's machine has to say, in every
+    /// language; what only the shop's owner knows is left out.
+    ///
+    /// # Errors
+    /// When the id is taken or does not fit, or the disk refuses.
+    pub fn add(&self, new: &NewShop) -> Result<(), StoreError> {
+        fs::create_dir_all(&self.0).map_err(|error| io_error(&self.0, error))?;
+        let _one_at_a_time = self.lock()?;
+        let files = ShopFiles::new_shop(new);
+        parse::shop(&files)?;
+        let folder = self.0.join(&new.id);
+        if folder.join(FILE).exists() || self.find(&new.id).is_ok() {
+            return Err(StoreError::Taken(new.id.clone()));
+        }
+        // The file that makes the folder a shop comes last.
+        let (last, others): (Vec<_>, Vec<_>) = files.0.iter().partition(|(name, _)| *name == FILE);
+        for (name, text) in others.into_iter().chain(last) {
+            write_complete(&folder.join(name), text)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a shop out of service. Its folder stays, with `shop.toml` named `shop.removed.toml`.
+    ///
+    /// # Errors
+    /// When there is no such shop, or the disk refuses.
+    pub fn remove(&self, id: &str) -> Result<(), StoreError> {
+        let _one_at_a_time = self.lock()?;
+        let folder = self.find(id)?;
+        let (from, to) = (folder.join(FILE), folder.join(REMOVED));
+        fs::rename(&from, &to).map_err(|error| io_error(&from, error))?;
+        sync_folder(&folder)
+    }
+
+    /// Changes the file of a shop.
+    ///
+    /// # Errors
+    /// When there is no such shop, the change does not fit, the shop would have mistakes, or the disk
+    /// refuses. The file is then as it was.
+    pub fn change(
+        &self,
+        id: &str,
+        edit: impl FnOnce(&mut ShopText) -> Result<(), EditError>,
+    ) -> Result<(), StoreError> {
+        let _one_at_a_time = self.lock()?;
+        let folder = self.find(id)?;
+        let mistakes = Mistakes::default();
+        let mut files = ShopFiles::read(&folder, &mistakes);
+        mistakes.or(())?;
+        let text = files.0.entry(FILE.to_owned()).or_default();
+        let mut shop = ShopText::read(text)?;
+        edit(&mut shop)?;
+        *text = shop.text();
+        parse::shop(&files)?;
+        write_complete(&folder.join(FILE), &files.0[FILE])
+    }
+
+    /// The shop of an id, as its files say now.
+    ///
+    /// # Errors
+    /// When there is no such shop, or it has mistakes.
+    pub fn shop(&self, id: &str) -> Result<Shop, StoreError> {
+        let mistakes = Mistakes::default();
+        let files = ShopFiles::read(&self.find(id)?, &mistakes);
+        mistakes.or(())?;
+        Ok(parse::shop(&files)?)
+    }
+
+    /// Every shop, as its files say now.
+    ///
+    /// # Errors
+    /// When one has mistakes, or there is none.
+    pub fn shops(&self) -> Result<Vec<Shop>, StoreError> {
+        Ok(Shop::load_dir(&self.0)?)
+    }
+
+    /// The folder whose file has the id: it may be called otherwise.
+    fn find(&self, id: &str) -> Result<PathBuf, StoreError> {
+        let missing = || StoreError::NoShop(id.to_owned());
+        let entries = fs::read_dir(&self.0).map_err(|error| io_error(&self.0, error))?;
+        let has_id = |folder: &Path| {
+            let text = fs::read_to_string(folder.join(FILE)).ok()?;
+            let table: toml::Table = text.parse().ok()?;
+            (table.get("id")?.as_str()? == id).then_some(())
+        };
+        let mut folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        folders.find(|folder| has_id(folder).is_some()).ok_or_else(missing)
+    }
+
+    /// Holds other programs off until it is dropped.
+    fn lock(&self) -> Result<File, StoreError> {
+        let folder = File::open(&self.0).map_err(|error| io_error(&self.0, error))?;
+        flock(&folder, FlockOperation::LockExclusive)
+            .map_err(|error| io_error(&self.0, error.into()))?;
+        Ok(folder)
+    }
+}
+
+/// Writes a file that only its owner may read, complete or not at all.
+fn write_complete(path: &Path, text: &str) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| io_error(folder, error))?;
+    let partial = path.with_extension("partial");
+    let write = || {
+        let mut options = fs::OpenOptions::new();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        file.write_all(text.as_bytes())?;
+        if let Ok(before) = fs::metadata(path) {
+            // Who may read it stays as its owner has chosen.
+            file.set_permissions(before.permissions())?;
+        }
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&partial);
+        io_error(path, error)
+    })?;
+    sync_folder(folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| io_error(folder, error))
+}
+
+fn io_error(path: &Path, error: io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::edit::{NewSeat, Role};
+    use super::*;
+
+    const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$c2VjcmV0c2VjcmV0";
+
+    fn new_shop(id: &str) -> NewShop {
+        let origins = vec!["https://shop.example".to_owned()];
+        NewShop { id: id.to_owned(), name: "Café \"Mañana\"".to_owned(), origins }
+    }
+
+    #[test]
+    fn a_new_shop_loads_without_mistakes_and_promises_nothing_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shops = ShopFolder::new(folder.path().join("shops"));
+
+        shops.add(&new_shop("cafe")).expect("added");
+
+        let shop = shops.shop("cafe").expect("a shop");
+        assert_eq!(shop.name, "Café \"Mañana\"");
+        assert!(!shop.demo && shop.seats.is_empty());
+        assert!(shop.knowledge.answers.languages().count() > 20);
+        for (language, answers) in &shop.knowledge.answers.0 {
+            for intent in super::super::FAQ_INTENTS {
+                assert!(answers.faq(intent).is_none(), "{language}");
+            }
+        }
+        assert!(matches!(shops.add(&new_shop("cafe")), Err(StoreError::Taken(_))));
+        assert!(matches!(shops.add(&new_shop("../up")), Err(StoreError::Mistakes(_))));
+    }
+
+    #[test]
+    fn a_change_with_mistakes_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shops = ShopFolder::new(folder.path());
+        shops.add(&new_shop("cafe")).expect("added");
+        let file = folder.path().join("cafe/shop.toml");
+        let before = fs::read_to_string(&file).expect("the file");
+        let seat = |languages: &[&str]| NewSeat {
+            id: "ann".to_owned(),
+            password_hash: HASH.to_owned(),
+            languages: languages.iter().map(|&language| language.to_owned()).collect(),
+            role: Role::Supervisor,
+            ..NewSeat::default()
+        };
+
+        let refused = shops.change("cafe", |shop| shop.add_seat(&seat(&[])));
+
+        assert!(matches!(refused, Err(StoreError::Mistakes(_))));
+        assert_eq!(fs::read_to_string(&file).expect("the file"), before);
+        shops.change("cafe", |shop| shop.add_seat(&seat(&["en"]))).expect("added");
+        assert!(shops.shop("cafe").expect("a shop").seats[&"ann".into()].supervisor);
+        let missing = shops.change("other", |shop| shop.remove_seat("ann"));
+        assert!(matches!(missing, Err(StoreError::NoShop(_))));
+        let files = fs::read_dir(folder.path().join("cafe")).expect("a folder");
+        assert!(
+            files.flatten().all(|file| !file.file_name().to_string_lossy().contains("partial"))
+        );
+    }
+
+    #[test]
+    fn a_removed_shop_is_not_served_and_keeps_its_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shops = ShopFolder::new(folder.path());
+        for id in ["cafe", "other"] {
+            shops.add(&new_shop(id)).expect("added");
+        }
+
+        shops.remove("cafe").expect("removed");
+
+        let left = shops.shops().expect("shops");
+        assert_eq!(left.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>(), ["other"]);
+        assert!(folder.path().join("cafe/shop.removed.toml").is_file());
+        assert!(matches!(shops.remove("cafe"), Err(StoreError::NoShop(_))));
+    }
+}
