@@ -84,6 +84,7 @@ types![
     Hello "hello", Ping "ping", Send "send", Received "received", Typing "typing", Close "close",
     Person "person", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
     Transfer "transfer", Assign "assign", TakeOver "take_over", Floor "floor",
+    Approve "approve",
 ];
 
 /// Who sends a frame with the ids of another shop.
@@ -121,6 +122,7 @@ const FRAMES: &[(Side, &str, &str)] = &[
     (Seat, r#"{"type":"transfer","conversation":"CONVERSATION","to":{"seat":"mai"}}"#, "not_found"),
     (Seat, r#"{"type":"assign","conversation":"CONVERSATION","seat":"mai"}"#, "not_found"),
     (Seat, r#"{"type":"take_over","conversation":"CONVERSATION"}"#, "not_found"),
+    (Seat, r#"{"type":"approve","conversation":"CONVERSATION"}"#, "not_found"),
     (Seat, r#"{"type":"floor","watch":true}"#, ""),
 ];
 
