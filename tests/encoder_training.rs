@@ -6,7 +6,7 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use tradewind::understand::encoder::train::{Options, TrainedEncoder, train};
+use tradewind::understand::encoder::train::{Options, Texts, TrainedEncoder, train};
 use tradewind::understand::encoder::{
     Bounds, CandleEncoder, Encoder, EncoderFiles, HEADS_FILE, Heads, Installed,
 };
@@ -48,7 +48,8 @@ fn trained(output: &Path, seed: u64) -> TrainedEncoder {
         ..Options::default()
     };
     let fast = Model::embedded().expect("the shipped model");
-    train(&rows(), &[], &fast, output, &options, &mut |_| {}).expect("an encoder")
+    let texts = Texts { corpus: rows(), ..Texts::default() };
+    train(&texts, &fast, output, &options, &mut |_| {}).expect("an encoder")
 }
 
 fn vectors(files: EncoderFiles, texts: &[&str]) -> Vec<Vec<f32>> {
@@ -157,24 +158,22 @@ fn a_prefix_stands_before_each_text_and_is_installed_with_the_encoder() {
 #[test]
 fn an_installed_encoder_is_read_back_and_one_with_other_weights_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
-    let measured = trained(dir.path(), 7).held_out;
-    let files = EncoderFiles::read(dir.path()).expect("the files");
-    let heads = Heads::decode(&std::fs::read(dir.path().join(HEADS_FILE)).expect("heads"));
-    let heads = heads.expect("heads");
+    trained(dir.path(), 7);
+    let trained = Installed::read(dir.path()).expect("sound").expect("there");
     let folder = dir.path().join("models").join("encoder");
     assert!(Installed::read(&folder).expect("nothing is no error").is_none());
 
     // Twice: the second takes the place of the first.
     for _ in 0..2 {
-        let installed = Installed { files: files.clone(), heads: heads.clone(), measured };
-        installed.write(&folder).expect("installed");
+        trained.write(&folder).expect("installed");
     }
 
     let found = Installed::read(&folder).expect("sound").expect("there");
-    assert_eq!((found.files, found.heads, found.measured), (files.clone(), heads, measured));
-    let mut other = files.weights;
+    assert_eq!((&found.files, &found.heads), (&trained.files, &trained.heads));
+    assert_eq!((found.measured, found.origin), (trained.measured, trained.origin));
+    let mut other = trained.files.weights;
     *other.last_mut().expect("weights") ^= 1;
     std::fs::write(folder.join("model.safetensors"), other).expect("written");
     let error = Installed::read(&folder).err().expect("other weights").to_string();
-    assert!(error.contains("other weights"), "{error}");
+    assert!(error.contains("model.safetensors"), "{error}");
 }

@@ -77,6 +77,8 @@ pub enum SecondLook {
     Answered,
     /// As many messages waited for it as may.
     Full,
+    /// It had used up its share of the time.
+    OverBudget,
     /// It did not answer in time.
     Late,
     /// It failed.
@@ -221,6 +223,7 @@ impl Counter {
             Self::Understood(Tier::Encoder),
             Self::Encoder(SecondLook::Answered),
             Self::Encoder(SecondLook::Full),
+            Self::Encoder(SecondLook::OverBudget),
             Self::Encoder(SecondLook::Late),
             Self::Encoder(SecondLook::Failed),
             Self::OwnIntents(SetReload::Loaded),
@@ -313,6 +316,7 @@ impl Counter {
                     match result {
                         SecondLook::Answered => "answered",
                         SecondLook::Full => "full",
+                        SecondLook::OverBudget => "over_budget",
                         SecondLook::Late => "late",
                         SecondLook::Failed => "failed",
                     },
