@@ -125,6 +125,22 @@ fn an_encoder_is_asked_unless_none_is_to_be() {
 }
 
 #[test]
+fn an_encoder_that_has_used_up_its_time_lets_the_fast_answer_stand() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lines = "encoder_share = 0.001\nencoder_burst = \"1ms\"";
+    let router = started(dir.path(), lines).expect("a router");
+
+    // The first takes all there is, and what it took comes back in seconds and not before.
+    for _ in 0..2 {
+        let mut customer = router.customer("demo");
+        customer.say(UNSURE);
+        customer.next("event");
+    }
+
+    assert_eq!((count(&router, "answered"), count(&router, "over_budget")), (1.0, 1.0));
+}
+
+#[test]
 fn a_missing_or_damaged_encoder_is_told_at_the_start() {
     let dir = tempfile::tempdir().expect("a folder");
     let refusal = |lines: &str| started(dir.path(), lines).err().map(|error| error.to_string());
