@@ -6,7 +6,9 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use tradewind::understand::encoder::train::{Options, TrainedEncoder, train};
+use tradewind::understand::encoder::train::{
+    Options, Texts, TrainedEncoder, read_translations, train, weigh_again,
+};
 use tradewind::understand::encoder::{
     Bounds, CandleEncoder, Encoder, EncoderFiles, HEADS_FILE, Heads, Installed,
 };
@@ -34,8 +36,8 @@ fn rows() -> Vec<Row> {
     parse_rows(&lines).expect("rows")
 }
 
-fn trained(output: &Path, seed: u64) -> TrainedEncoder {
-    let options = Options {
+fn options(seed: u64) -> Options {
+    Options {
         vocab_size: 150,
         hidden_size: 16,
         layers: 2,
@@ -46,9 +48,13 @@ fn trained(output: &Path, seed: u64) -> TrainedEncoder {
         rate: 5e-3,
         seed,
         ..Options::default()
-    };
+    }
+}
+
+fn trained(output: &Path, seed: u64) -> TrainedEncoder {
     let fast = Model::embedded().expect("the shipped model");
-    train(&rows(), &[], &fast, output, &options, &mut |_| {}).expect("an encoder")
+    let texts = Texts { corpus: rows(), ..Texts::default() };
+    train(&texts, &fast, output, &options(seed), &mut |_| {}).expect("an encoder")
 }
 
 fn vectors(files: EncoderFiles, texts: &[&str]) -> Vec<Vec<f32>> {
@@ -80,6 +86,72 @@ fn training_learns_and_the_same_seed_gives_the_same_files() {
     let vector = &vectors(first.1, &["where is my package"])[0];
     let intents = heads.read(vector).intents;
     assert!(intents[0] > 0.5, "{intents:?}");
+}
+
+#[test]
+fn the_weights_of_the_words_are_fitted_anew_without_training() {
+    let dir = tempfile::tempdir().expect("a folder");
+    trained(dir.path(), 7);
+    let before = Installed::read(dir.path()).expect("sound").expect("there");
+    let card = std::fs::read_to_string(dir.path().join("README.md")).expect("a card");
+    assert!(card.contains(&before.heads.encoder_sha256), "{card}");
+    let fast = Model::embedded().expect("the shipped model");
+    let texts = Texts { corpus: rows(), other: rows(), ..Texts::default() };
+
+    let again = weigh_again(&texts, &fast, dir.path()).expect("weighed");
+
+    let after = Installed::read(dir.path()).expect("sound").expect("there");
+    assert_eq!((&after.files, &after.heads), (&before.files, &before.heads));
+    assert_eq!((again.pools, again.trained_on), (after.heads.pools, 64));
+    assert_eq!(again.other.map(|other| other.messages), Some(72));
+}
+
+#[test]
+fn translations_lie_closer_together_after_they_were_taught() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("shop-strings/ecommerce_i18n");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let strings = [
+        ("Basket", "Warenkorb"),
+        ("Refund", "Erstattung"),
+        ("Delivery address", "Lieferadresse"),
+        ("Password", "Kennwort"),
+        ("Gift card", "Gutschein"),
+        ("Opening hours", "Öffnungszeiten"),
+    ];
+    let table = |of: &dyn Fn(&(&str, &str)) -> String| {
+        let lines = strings.iter().enumerate().map(|(key, pair)| format!("{}\t{key}\n", of(pair)));
+        format!("text\tkey\n{}", lines.collect::<String>())
+    };
+    std::fs::write(folder.join("bagisto.en.tsv"), table(&|pair| pair.0.to_owned()))
+        .expect("written");
+    std::fs::write(folder.join("bagisto.de.tsv"), table(&|pair| pair.1.to_owned()))
+        .expect("written");
+    let mut corpus = rows();
+    for row in corpus.iter_mut().step_by(2) {
+        row.language = Some("de".parse().expect("a language"));
+    }
+    let translations = read_translations(dir.path(), &corpus).expect("strings");
+    assert_eq!(translations.len(), strings.len());
+    let fast = Model::embedded().expect("the shipped model");
+    // How much closer a string is to its translation than to those of others.
+    let margin = |name: &str, translations: Vec<_>| {
+        let texts = Texts { corpus: corpus.clone(), translations, ..Texts::default() };
+        let output = dir.path().join(name);
+        let options = Options { translation: 1.0, ..options(7) };
+        train(&texts, &fast, &output, &options, &mut |_| {}).expect("an encoder");
+        let files = EncoderFiles::read(&output).expect("the files");
+        let english = vectors(files.clone(), &strings.map(|pair| pair.0));
+        let german = vectors(files, &strings.map(|pair| pair.1));
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let own: f32 = english.iter().zip(&german).map(|(a, b)| dot(a, b)).sum();
+        let all: f32 = english.iter().flat_map(|a| german.iter().map(|b| dot(a, b))).sum();
+        (own - all / strings.len() as f32) / strings.len() as f32
+    };
+
+    let (without, with) = (margin("without", Vec::new()), margin("with", translations));
+
+    assert!(with > without + 0.1, "{without} before, {with} after");
 }
 
 #[test]
@@ -157,24 +229,22 @@ fn a_prefix_stands_before_each_text_and_is_installed_with_the_encoder() {
 #[test]
 fn an_installed_encoder_is_read_back_and_one_with_other_weights_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
-    let measured = trained(dir.path(), 7).held_out;
-    let files = EncoderFiles::read(dir.path()).expect("the files");
-    let heads = Heads::decode(&std::fs::read(dir.path().join(HEADS_FILE)).expect("heads"));
-    let heads = heads.expect("heads");
+    trained(dir.path(), 7);
+    let trained = Installed::read(dir.path()).expect("sound").expect("there");
     let folder = dir.path().join("models").join("encoder");
     assert!(Installed::read(&folder).expect("nothing is no error").is_none());
 
     // Twice: the second takes the place of the first.
     for _ in 0..2 {
-        let installed = Installed { files: files.clone(), heads: heads.clone(), measured };
-        installed.write(&folder).expect("installed");
+        trained.write(&folder).expect("installed");
     }
 
     let found = Installed::read(&folder).expect("sound").expect("there");
-    assert_eq!((found.files, found.heads, found.measured), (files.clone(), heads, measured));
-    let mut other = files.weights;
+    assert_eq!((&found.files, &found.heads), (&trained.files, &trained.heads));
+    assert_eq!((found.measured, found.origin), (trained.measured, trained.origin));
+    let mut other = trained.files.weights;
     *other.last_mut().expect("weights") ^= 1;
     std::fs::write(folder.join("model.safetensors"), other).expect("written");
     let error = Installed::read(&folder).err().expect("other weights").to_string();
-    assert!(error.contains("other weights"), "{error}");
+    assert!(error.contains("model.safetensors"), "{error}");
 }

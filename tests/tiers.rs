@@ -1,4 +1,4 @@
-//! Both tiers in a running router, with a tiny encoder that the test trains.
+//! Both tiers in a running router, with a tiny encoder that the test trains and with the shipped one.
 
 #[path = "router/mod.rs"]
 mod router;
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use router::{Router, config};
 use tradewind::domain::Tier;
 use tradewind::understand::encoder::Installed;
-use tradewind::understand::encoder::train::{Options, train};
+use tradewind::understand::encoder::train::{Options, Texts, train};
 use tradewind::understand::tiers::{SecondTier, TieredReader};
 use tradewind::understand::{Hint, Model, parse_rows};
 
@@ -38,8 +38,8 @@ fn install(data: &Path, pays: bool) {
     };
     let fast = Model::embedded().expect("the shipped model");
     let output = data.join("trained");
-    let rows = parse_rows(&lines).expect("rows");
-    train(&rows, &[], &fast, &output, &options, &mut |_| {}).expect("an encoder");
+    let texts = Texts { corpus: parse_rows(&lines).expect("rows"), ..Texts::default() };
+    train(&texts, &fast, &output, &options, &mut |_| {}).expect("an encoder");
     let mut trained = Installed::read(&output).expect("sound").expect("there");
     trained.measured.pays = pays;
     trained.write(&Installed::folder(data)).expect("installed");
@@ -111,9 +111,11 @@ fn a_stop_waits_for_the_encoder_so_that_nothing_is_read_anew_after_it() {
 }
 
 #[test]
-fn an_encoder_that_does_not_pay_is_asked_only_when_it_is_asked_for() {
+fn an_encoder_is_asked_unless_none_is_to_be() {
     let dir = with_encoder(false);
-    for (lines, asked) in [("", 0.0), ("encoder = \"added\"", 1.0), ("encoder = \"off\"", 0.0)] {
+    let choices = ["auto", "built-in", "added"].map(|choice| (choice, 1.0));
+    for (choice, asked) in choices.into_iter().chain([("off", 0.0)]) {
+        let lines = &format!("encoder = \"{choice}\"");
         let router = started(dir.path(), lines).expect("a router");
         let mut ana = router.customer("demo");
         ana.say(UNSURE);
@@ -123,18 +125,34 @@ fn an_encoder_that_does_not_pay_is_asked_only_when_it_is_asked_for() {
 }
 
 #[test]
+fn an_encoder_that_has_used_up_its_time_lets_the_fast_answer_stand() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lines = "encoder_share = 0.001\nencoder_burst = \"1ms\"";
+    let router = started(dir.path(), lines).expect("a router");
+
+    // The first takes all there is, and what it took comes back in seconds and not before.
+    for _ in 0..2 {
+        let mut customer = router.customer("demo");
+        customer.say(UNSURE);
+        customer.next("event");
+    }
+
+    assert_eq!((count(&router, "answered"), count(&router, "over_budget")), (1.0, 1.0));
+}
+
+#[test]
 fn a_missing_or_damaged_encoder_is_told_at_the_start() {
     let dir = tempfile::tempdir().expect("a folder");
     let refusal = |lines: &str| started(dir.path(), lines).err().map(|error| error.to_string());
 
-    assert_eq!(refusal(""), None, "without an encoder the fast tier serves alone");
+    assert_eq!(refusal(""), None, "the one inside the program is asked");
     let missing = refusal("encoder = \"added\"").expect("there is none");
     assert!(missing.contains("tradewind model add"), "{missing}");
     install(&dir.path().join("data"), true);
     let weights = Installed::folder(&dir.path().join("data")).join("model.safetensors");
     std::fs::write(weights, b"short").expect("written");
     let damaged = refusal("").expect("it is damaged");
-    assert!(damaged.contains("other weights") && damaged.contains("off"), "{damaged}");
+    assert!(damaged.contains("model.safetensors") && damaged.contains("off"), "{damaged}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The models that the router asks, as the configuration chooses them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::understand::encoder::Installed;
 use crate::understand::tenant::ServedSets;
-use crate::understand::tiers::{SecondThread, SecondTier};
+use crate::understand::tiers::{Budget, SecondThread, SecondTier};
 use crate::understand::{Model, Readers, Understanders};
 
 use super::StartError;
@@ -34,5 +35,7 @@ fn encoder(config: &Config, metrics: Arc<Metrics>) -> Result<Option<SecondThread
     let Some(installed) = chosen else { return Ok(None) };
     let load = || SecondTier::installed(installed);
     let capacity = config.understand.encoder_queue_capacity.get();
-    Ok(Some(SecondThread::start(load, capacity, metrics)?))
+    let share = config.understand.encoder_share;
+    let budget = Budget::new(share, config.understand.encoder_burst, Instant::now());
+    Ok(Some(SecondThread::start(load, capacity, budget, metrics)?))
 }

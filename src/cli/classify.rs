@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::Exit;
-use super::model::second_tier;
+use super::model::EncoderArgs;
 use crate::domain::Language;
 use crate::understand::mixed::{self, Share};
 use crate::understand::tiers::TieredReader;
@@ -20,8 +20,8 @@ use crate::understand::{Classified, Hint, Model, Scratch};
     tradewind classify messages.txt --json\n  \
     tradewind classify --locale ms-MY messages.txt\n  \
     tradewind classify --encoder data/models/encoder --json messages.txt\n\n\
-    With --json, `languages` tells each language of a message with its share of the letters, the\n\
-    largest first. Names, brands and numbers count for none, and less than a clause is no second\n\
+    With --json, `tier` says which model had the last word, `fast` or `encoder`, and `languages` tells\n\
+    each language of a message with its share of the letters, the largest first. Names, brands and numbers count for none, and less than a clause is no second\n\
     language. Without it, `+en` before the text names a second language.")]
 pub(super) struct Args {
     /// File with one message a line; standard input when it is missing.
@@ -35,10 +35,8 @@ pub(super) struct Args {
     /// Folder of a model; the one inside the binary when it is missing.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Folder of an encoder that `tradewind model add` installed, asked where the model is not sure;
-    /// `tier` says which of them had the last word.
-    #[arg(long)]
-    encoder: Option<PathBuf>,
+    #[command(flatten)]
+    encoder: EncoderArgs,
 }
 
 /// Reads the lines and writes what they say.
@@ -60,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         None => Box::new(std::io::stdin().lock()),
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut reader = TieredReader::new(model.clone(), second_tier(args.encoder.as_deref())?);
+    let mut reader = TieredReader::new(model.clone(), args.encoder.tier()?);
     let mut scratch = Scratch::default();
     for line in input.split(b'\n') {
         let line = line.context("reading the messages")?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::Exit;
-use super::model::second_tier;
+use super::model::EncoderArgs;
 use crate::understand::Model;
 use crate::understand::labelled::Lengths;
 use crate::understand::tiers::TieredReader;
@@ -22,6 +22,7 @@ use crate::understand::tiers::TieredReader;
 Examples:
   tradewind evaluate --data messages.jsonl
   tradewind evaluate --data es.jsonl th.jsonl --json --report report.html
+  tradewind evaluate --data messages.jsonl --fast-only
   tradewind evaluate --data messages.jsonl --encoder data/models/encoder
   tradewind evaluate --sentiment reviews.tsv tweets.tsv --json
   tradewind evaluate --language sets/es.tsv sets/pt-BR.tsv sets/zh.tsv
@@ -31,8 +32,10 @@ Examples:
 
 --data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
 skipped, and a figure that no row has a label for is null. Tab-separated files have a header and
-no quoting. Times are those of one message on one core, read by the model without an encoder: the minimum of five passes for each
-message, of which the median and the 99th percentile over all messages are told."
+no quoting. --data is read by both tiers, as the router does, and tells under `fast_only` what the fast
+one alone gets; --pairs compares their vectors; the others are of the fast tier. Times are those of one
+message on one core, read by the fast tier: the minimum of five passes for each message, of which the
+median and the 99th percentile over all messages are told."
 )]
 pub(super) struct Args {
     /// Files of shop messages, JSON lines.
@@ -62,10 +65,8 @@ pub(super) struct Args {
     /// Folder of a model; the one inside the binary when it is missing.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Folder of an encoder that `tradewind model add` installed, asked where the model is not sure,
-    /// or for the vectors of pairs.
-    #[arg(long, conflicts_with_all = ["sentiment", "language", "intents"])]
-    encoder: Option<PathBuf>,
+    #[command(flatten)]
+    encoder: EncoderArgs,
 }
 
 /// Reads the messages, asks the model and prints the figures.
@@ -85,9 +86,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     } else if !args.language.is_empty() {
         sets::language(&model, &args.language, args.fragments.as_ref(), args.json)?;
     } else if !args.pairs.is_empty() {
-        sets::pairs(&model, args.encoder.as_deref(), &args.pairs, args.json)?;
+        sets::pairs(&model, args.encoder.installed()?, &args.pairs, args.json)?;
     } else {
-        let mut reader = TieredReader::new(model, second_tier(args.encoder.as_deref())?);
+        let mut reader = TieredReader::new(model, args.encoder.tier()?);
         shop::run(&mut reader, &args.data, args.report.as_deref(), args.json)?;
     }
     Ok(Exit::Success)

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
 use crate::understand::encoder::{
-    Accuracy, BATCH_MAX, Bounds, CandleEncoder, Comparison, Config, Encoder, EncoderFiles,
-    Installed, compare, fit,
+    Accuracy, BATCH_MAX, Bounds, CandleEncoder, Change, Comparison, Config, Encoder, EncoderFiles,
+    Heads, Installed, Origin, Pools, Seer, fit, weigh,
 };
 use crate::understand::tiers::SecondTier;
 use crate::understand::train::corpus::{Part, parts};
@@ -36,9 +36,10 @@ Examples:
 
 DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder.
 Nothing is fetched. The figures are of messages that neither the heads nor the built-in model were
-trained on.")]
+trained on. It pays if it is better than the encoder inside the program, in intent or in sentiment, and
+worse in neither.")]
     Add(AddArgs),
-    /// Lists the built-in model and the encoder that was added.
+    /// Lists the built-in models and the encoder that was added.
     #[command(after_help = "\
 Examples:
   tradewind model list
@@ -97,16 +98,16 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     let sha256 = files.sha256();
     let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
     let vectors = vectors(&mut encoder, &taught)?;
-    let heads = fit(&vectors, &taught, &sha256, SEED);
-    let start = Instant::now();
-    let measured = compare(&fast, &mut encoder, &heads, &asked, &mut || start.elapsed())?;
+    let mut heads = fit(&vectors, &taught, &sha256, SEED);
+    let (pools, measured) = weighed(&fast, &mut encoder, &heads, &asked)?;
+    heads.pools = pools;
     drop(encoder);
 
     // The weights may take gigabytes, so they were not kept; what is installed is what was measured.
     let files = read_files(args)?;
     ensure!(files.sha256() == sha256, "{} changed while it was measured", args.dir.display());
     let folder = Installed::folder(&config.paths.data);
-    Installed { files, heads, measured }.write(&folder)?;
+    Installed { files, heads, measured, origin: Origin::default() }.write(&folder)?;
     if args.json {
         let shown = json!({"folder": folder, "sha256": sha256, "messages_fitted_on": taught.len(),
             "measured": measured});
@@ -115,6 +116,22 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
         print(&format!("installed in {}\n{}", folder.display(), table(&measured)))?;
     }
     Ok(Exit::Success)
+}
+
+/// How much the encoder's word weighs, and how it does beside the fast tier and instead of the encoder
+/// inside the program.
+fn weighed(
+    fast: &Model,
+    encoder: &mut dyn Encoder,
+    heads: &Heads,
+    asked: &[Row],
+) -> anyhow::Result<(Pools, Comparison)> {
+    let shipped = Installed::shipped()?;
+    let mut built_in = CandleEncoder::new(shipped.files, &Bounds::default())?;
+    let instead_of = Seer { encoder: &mut built_in, heads: &shipped.heads };
+    let start = Instant::now();
+    let seer = Seer { encoder, heads };
+    Ok(weigh(fast, seer, Some(instead_of), asked, &mut || start.elapsed())?)
 }
 
 fn read_files(args: &AddArgs) -> anyhow::Result<EncoderFiles> {
@@ -127,42 +144,77 @@ fn read_files(args: &AddArgs) -> anyhow::Result<EncoderFiles> {
 
 fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let config = args.settings.load()?.config;
-    let fast = Model::embedded()?;
+    let languages = Model::embedded()?.languages().len();
+    let shipped = Installed::shipped()?;
     let folder = Installed::folder(&config.paths.data);
-    let installed = Installed::read(&folder)?;
-    let shape = installed.as_ref().map(|it| Config::parse(&it.files.config)).transpose()?;
-    let encoder = installed.as_ref().zip(shape);
+    let added = Installed::read(&folder)?;
     if args.json {
-        let encoder = encoder.map(|(installed, shape)| {
-            json!({"folder": folder, "sha256": installed.files.sha256(),
-                "bytes": installed.files.weights.len(), "dims": shape.hidden_size,
-                "layers": shape.layers, "measured": installed.measured})
-        });
-        print_json(&json!({"fast": {"languages": fast.languages().len()}, "encoder": encoder}))?;
+        let mut encoder = added.as_ref().map(shown).transpose()?;
+        if let Some(encoder) = &mut encoder {
+            encoder["folder"] = json!(folder);
+        }
+        let fast = json!({"languages": languages});
+        print_json(&json!({"fast": fast, "built_in": shown(&shipped)?, "encoder": encoder}))?;
     } else {
-        let encoder = encoder.map_or("none".to_owned(), |(installed, shape)| {
-            let (layers, dims) = (shape.layers, shape.hidden_size);
-            format!(
-                "{layers} layers of {dims} in {}\n{}",
-                folder.display(),
-                table(&installed.measured)
-            )
-        });
-        let languages = fast.languages().len();
-        print(&format!("fast     built in, {languages} languages\nencoder  {encoder}\n"))?;
+        let added = match &added {
+            Some(it) => format!("{} in {}\n{}", shape(it)?, folder.display(), table(&it.measured)),
+            None => "none\n".to_owned(),
+        };
+        print(&format!(
+            "fast     built in, {languages} languages\nencoder  built in, {}\n{}\nadded    {added}",
+            shape(&shipped)?,
+            table(&shipped.measured)
+        ))?;
     }
     Ok(Exit::Success)
 }
 
-/// The tier of the encoder in `folder`, as `model add` left it; none when no folder is named.
-///
-/// # Errors
-/// When there is no encoder, or it is damaged.
-pub(super) fn second_tier(folder: Option<&Path>) -> anyhow::Result<Option<SecondTier>> {
-    let Some(folder) = folder else { return Ok(None) };
-    let installed = Installed::read(folder)?;
-    let installed = installed.with_context(|| format!("no encoder in {}", folder.display()))?;
-    Ok(Some(SecondTier::installed(installed)?))
+fn shown(installed: &Installed) -> anyhow::Result<serde_json::Value> {
+    let shape = Config::parse(&installed.files.config)?;
+    Ok(json!({"sha256": installed.heads.encoder_sha256, "bytes": installed.files.weights.len(),
+        "dims": shape.hidden_size, "layers": shape.layers, "measured": installed.measured}))
+}
+
+fn shape(installed: &Installed) -> anyhow::Result<String> {
+    let Config { layers, hidden_size, .. } = Config::parse(&installed.files.config)?;
+    Ok(format!("{layers} layers of {hidden_size}"))
+}
+
+/// Which encoder a command of the line asks.
+#[derive(Debug, clap::Args)]
+pub(super) struct EncoderArgs {
+    /// Folder of an encoder that `tradewind model add` installed; the one inside the program when it
+    /// is missing. It is asked where the model is not sure.
+    #[arg(long)]
+    encoder: Option<PathBuf>,
+    /// Asks no encoder.
+    #[arg(long, conflicts_with = "encoder")]
+    fast_only: bool,
+}
+
+impl EncoderArgs {
+    /// That encoder.
+    ///
+    /// # Errors
+    /// When there is none in the folder, or it is damaged.
+    pub(super) fn installed(&self) -> anyhow::Result<Option<Installed>> {
+        match &self.encoder {
+            _ if self.fast_only => Ok(None),
+            None => Ok(Some(Installed::shipped()?)),
+            Some(folder) => {
+                let none = || format!("no encoder in {}", folder.display());
+                Installed::read(folder)?.with_context(none).map(Some)
+            }
+        }
+    }
+
+    /// The tier of that encoder.
+    ///
+    /// # Errors
+    /// As [`Self::installed`].
+    pub(super) fn tier(&self) -> anyhow::Result<Option<SecondTier>> {
+        Ok(self.installed()?.map(SecondTier::installed).transpose()?)
+    }
 }
 
 /// Rows to fit on and rows to measure on, at most `rows_max` and a third of it, evenly chosen.
@@ -217,13 +269,18 @@ fn table(measured: &Comparison) -> String {
             percent(accuracy.sentiment)
         )
     };
-    let verdict = if measured.pays {
-        "It pays: two tiers are better than the fast one by more than chance."
-    } else {
-        "It does not pay: two tiers are not better than the fast one by enough, or by chance only."
+    let change = |what: &str, change: Change| {
+        let Change { gained, lost } = change;
+        format!("{what:<18} {gained} gained, {lost} lost, {:.1} standard errors\n", change.errors())
     };
+    let verdict = if measured.pays {
+        "It pays: in intent or sentiment it is better by more than chance, and worse in neither."
+    } else {
+        "It does not pay: it is not better by enough, or by chance only, or worse in the other."
+    };
+    let built_in = measured.instead_of.as_ref();
     format!(
-        "{:<18} {:>9} {:>9} {:>9}\n{}{}{}{}asked for {:.1} % of {} messages, {} gained, {} lost\n\
+        "{:<18} {:>9} {:>9} {:>9}\n{}{}{}{}{}asked for {:.1} % of {} messages\n{}{}\
          time of a message  p50 {:.0} µs, p99 {:.0} µs\n{verdict}\n",
         "",
         "intent",
@@ -231,12 +288,13 @@ fn table(measured: &Comparison) -> String {
         "sentiment",
         line("fast tier", &measured.fast),
         line("encoder", &measured.encoder),
-        line("mean of both", &measured.averaged),
+        line("both, always", &measured.pooled),
         line("two tiers", &measured.two_tiers),
+        built_in.map_or(String::new(), |tiers| line("with the built-in", tiers)),
         measured.asked_share * 100.0,
         measured.messages,
-        measured.gained,
-        measured.lost,
+        change("intents", measured.intents),
+        change("sentiments", measured.sentiments),
         measured.microseconds_p50,
         measured.microseconds_p99,
     )

@@ -271,9 +271,11 @@ choice! {
 
 choice! {
     /// Which encoder is asked where the fast tier is not sure.
-    EncoderChoice: "\"auto\", \"added\" or \"off\"" {
-        /// The one that was added, if it pays.
+    EncoderChoice: "\"auto\", \"built-in\", \"added\" or \"off\"" {
+        /// The one that was added, if it pays, else the one inside the program.
         Auto = "auto",
+        /// The one inside the program.
+        BuiltIn = "built-in",
         /// The one that was added, whether or not it pays.
         Added = "added",
         /// None: the fast tier's answers stand.

@@ -141,15 +141,21 @@ settings! {
         queue_capacity: Count = "4096", "64"..="1_048_576";
         /// Longest wait for a thread before the message goes on without being understood.
         wait_max: Length = "250ms", "10ms"..="10s";
-        /// The sentence encoder that is asked where the fast model is not sure of the intent: "auto" is
-        /// the one of `tradewind model add`, if that found that it pays; "added" is that one in any
-        /// case; "off" is none.
+        /// The sentence encoder that is asked where the fast model is not sure of intent or sentiment:
+        /// "auto" is the one of `tradewind model add`, if that found that it pays, else the one inside
+        /// the program ("built-in"); "added" is that of `model add` in any case; "off" is none.
         encoder: EncoderChoice = "auto";
         /// Messages that wait for the encoder. Past it the fast model's answer stands.
         encoder_queue_capacity: Count = "256", "1"..="65_536";
         /// Longest wait for the encoder before the fast model's answer stands. Other conversations do not
         /// wait for it.
         encoder_wait_max: Length = "100ms", "1ms"..="5s";
+        /// Share of one core's time that the encoder may take in the long run, so that a flood of unclear
+        /// messages costs no others their time. Past it the fast model's answer stands. The one inside
+        /// the program reads some 100 messages a second with a share of 0.05; a larger one needs more.
+        encoder_share: Share = "0.05", "0.001"..="1";
+        /// Time that the encoder may take at once, after it has taken none for a while.
+        encoder_burst: Length = "250ms", "1ms"..="1min";
     }
 
     /// A customer who says the same again.

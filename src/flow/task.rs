@@ -12,7 +12,7 @@ use crate::journal::{Batch, Journal, JournalError, SegmentId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookResult};
 use crate::runtime::{Clock, Full, Inbox};
-use crate::understand::tiers::{Asked, Unsure};
+use crate::understand::tiers::{Asked, NotAsked, Unsure};
 use crate::understand::{Hint, Job, Outcome, Understanders};
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
@@ -216,7 +216,7 @@ impl ShardTask {
         self.understanders.submit(messages.iter().map(job).collect()).ok()
     }
 
-    /// Asks the encoder about a message; whether it has room. The answer comes through the inbox.
+    /// Asks the encoder about a message; whether it has room and time. The answer comes through the inbox.
     fn ask_encoder(&self, message: Unsure, understood: &Understood) -> bool {
         let Understood { conversation, seq, caused_at, .. } = *understood;
         let (owners, index) = (self.owners.clone(), self.index);
@@ -226,10 +226,15 @@ impl ShardTask {
         });
         let until = Instant::now() + self.encoder_wait_max;
         let asked = self.understanders.ask_encoder(Asked { message, until, reply });
-        if asked.is_err() {
-            self.metrics.count(Counter::Encoder(SecondLookResult::Full));
+        match asked {
+            Ok(()) => return true,
+            Err(NotAsked::None) => {}
+            Err(NotAsked::Full) => self.metrics.count(Counter::Encoder(SecondLookResult::Full)),
+            Err(NotAsked::OverBudget) => {
+                self.metrics.count(Counter::Encoder(SecondLookResult::OverBudget));
+            }
         }
-        asked.is_ok()
+        false
     }
 
     /// What came back in time; fewer than asked for means that the rest did not.

@@ -92,6 +92,8 @@ pub enum SecondLook {
     Answered,
     /// As many messages waited for it as may.
     Full,
+    /// It had used up its share of the time.
+    OverBudget,
     /// It did not answer in time.
     Late,
     /// It failed.
@@ -239,6 +241,7 @@ impl Counter {
             Self::Understood(Tier::Encoder),
             Self::Encoder(SecondLook::Answered),
             Self::Encoder(SecondLook::Full),
+            Self::Encoder(SecondLook::OverBudget),
             Self::Encoder(SecondLook::Late),
             Self::Encoder(SecondLook::Failed),
             Self::OwnIntents(SetReload::Loaded),
@@ -336,6 +339,7 @@ impl Counter {
                     match result {
                         SecondLook::Answered => "answered",
                         SecondLook::Full => "full",
+                        SecondLook::OverBudget => "over_budget",
                         SecondLook::Late => "late",
                         SecondLook::Failed => "failed",
                     },

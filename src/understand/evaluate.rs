@@ -41,10 +41,45 @@ pub struct Report {
     pub reliability: Vec<Bin>,
     /// Share of the messages on which the encoder had the last word.
     pub encoder_share: Option<f64>,
+    /// What the fast tier alone gets; missing where that is all that was asked.
+    pub fast_only: Option<Shares>,
     /// Median time to read a message.
     pub microseconds_p50: f64,
     /// 99th percentile of that time.
     pub microseconds_p99: f64,
+}
+
+/// The figures that an encoder may change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Shares {
+    /// See [`Report::intent_accuracy`].
+    pub intent_accuracy: Option<f64>,
+    /// See [`Report::intent_macro_f1`].
+    pub intent_macro_f1: Option<f64>,
+    /// See [`Report::sentiment_accuracy`].
+    pub sentiment_accuracy: Option<f64>,
+    /// See [`Report::accepted_share`].
+    pub accepted_share: Option<f64>,
+    /// See [`Report::accepted_precision`].
+    pub accepted_precision: Option<f64>,
+    /// See [`Report::ece`].
+    pub ece: Option<f64>,
+}
+
+impl Report {
+    /// The figures that an encoder may change.
+    pub fn shares(&self) -> Shares {
+        let Self { intent_accuracy, intent_macro_f1, sentiment_accuracy, .. } = *self;
+        let Self { accepted_share, accepted_precision, ece, .. } = *self;
+        Shares {
+            intent_accuracy,
+            intent_macro_f1,
+            sentiment_accuracy,
+            accepted_share,
+            accepted_precision,
+            ece,
+        }
+    }
 }
 
 /// Figures of a group of rows.
@@ -149,6 +184,7 @@ fn evaluate_with<E>(
         confusions: confusions(&intents),
         reliability,
         encoder_share: share(by_encoder, read.len()),
+        fast_only: None,
         microseconds_p50: percentile(&microseconds, 0.50),
         microseconds_p99: percentile(&microseconds, 0.99),
     })

@@ -27,9 +27,9 @@ pub mod tiers;
 pub mod timing;
 pub mod train;
 
-pub use evaluate::{Bin, Report, evaluate, evaluate_tiers};
+pub use evaluate::{Bin, Report, Shares, evaluate, evaluate_tiers};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
 pub use pii::{mask, order_numbers};
-pub use task::{EncoderFull, Job, Outcome, Overloaded, Readers, Understanders};
+pub use task::{Job, Outcome, Overloaded, Readers, Understanders};
 pub use train::{Row, RowError, parse_rows};

@@ -41,6 +41,10 @@ const DENSE_PRIOR: f32 = 2.0;
 /// The languages of scripts without spaces.
 const DENSE_LANGUAGES: [&str; 3] = ["ja", "th", "zh"];
 
+/// Confidence from which on a sentiment is clear: above it the encoder changes nothing for the better
+/// (docs/decisions/0018).
+const SENTIMENT_CLEAR: f32 = 0.7;
+
 /// Label of the topic head for a text that is no shop message.
 const OTHER: usize = 1;
 
@@ -339,6 +343,11 @@ impl Model {
         at.is_some_and(|at| intent.confidence >= header.accept[at])
     }
 
+    /// Whether the encoder is worth asking: the intent is not accepted, or the sentiment not clear.
+    pub fn is_unsure(&self, understanding: &Understanding) -> bool {
+        !self.accepts(&understanding.intent) || understanding.sentiment.confidence < SENTIMENT_CLEAR
+    }
+
     fn lean_by_script(&self, chars: &[char], logits: &mut [f32]) {
         let dense = chars.iter().filter(|c| text::class_of(**c) == text::Class::Dense);
         if dense.take(DENSE_CHARS_MIN).count() < DENSE_CHARS_MIN {
@@ -420,11 +429,6 @@ const USUAL_WEIGHT: f32 = 150.0;
 /// Lower-case hexadecimal digits of the SHA-256 of `bytes`.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The mean of two lists of probabilities, each label for itself.
-pub(super) fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
-    a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect()
 }
 
 pub(super) fn best<T: Copy>(labels: &[T], probabilities: &[f32]) -> Guess<T> {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::format::FILE_BYTES_MAX;
 use super::model::{Hint, Manifest, Model, Scratch};
 use super::tenant::{ServedSets, SetScratch};
-use super::tiers::{Asked, SecondThread, Unsure};
+use super::tiers::{Asked, NotAsked, SecondThread, Unsure};
 use super::{ModelError, train};
 use crate::domain::{Language, ShopId, Understanding};
 use crate::metrics::Metrics;
@@ -81,11 +81,6 @@ pub struct Overloaded {
     /// Most that may.
     pub capacity: usize,
 }
-
-/// The encoder tier takes no more messages for now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the encoder has no room for another message")]
-pub struct EncoderFull;
 
 /// What reads messages, and where its times are told.
 pub struct Readers {
@@ -156,7 +151,7 @@ impl Understanders {
                 if !own_sets.is_empty() {
                     understanding.own_intent = own_sets.read(shop, &job.text, &mut buffers.own);
                 }
-                if asks_encoder && !fast.accepts(&understanding.intent) {
+                if asks_encoder && fast.is_unsure(&understanding) {
                     unsure = Some(Box::new(buffers.fast.unsure(job.text.clone())));
                 }
             }
@@ -210,11 +205,10 @@ impl Understanders {
     /// Asks the encoder about a message that the fast tier is not sure of.
     ///
     /// # Errors
-    /// When there is no encoder, or as many messages wait for it as may. The fast tier's answer
-    /// stands then.
-    pub fn ask_encoder(&self, asked: Asked) -> Result<(), EncoderFull> {
-        let encoder = self.encoder.as_ref().ok_or(EncoderFull)?;
-        encoder.ask(asked).map_err(|_| EncoderFull)
+    /// When there is no encoder, or it has no room or no time for another message. The fast tier's
+    /// answer stands then.
+    pub fn ask_encoder(&self, asked: Asked) -> Result<(), NotAsked> {
+        self.encoder.as_ref().ok_or(NotAsked::None)?.ask(asked)
     }
 
     /// Messages that wait for the fast tier or are being read by it.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use tradewind::understand::encoder::train::{Options, train};
+use tradewind::understand::encoder::train::{
+    Options, Texts, read_translations, train, weigh_again,
+};
 use tradewind::understand::{Model, Row, parse_rows};
 
 use crate::train_model::again_in_release;
@@ -13,6 +15,8 @@ use crate::train_model::again_in_release;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask train-encoder\n  \
+    cargo xtask train-encoder --extra ../public-sets\n  \
+    cargo xtask train-encoder --keep-weights\n  \
     cargo xtask train-encoder --other dev/es.jsonl --output target/encoder --epochs 4\n  \
     RAYON_NUM_THREADS=1 cargo xtask train-encoder --seed 11")]
 pub struct Args {
@@ -22,6 +26,14 @@ pub struct Args {
     /// Folder that the encoder is written into.
     #[arg(long, default_value = "models/encoder")]
     output: PathBuf,
+    /// Folder of public sets, laid out as `models/README.md` names them, of which the interface strings
+    /// of shops teach what translates what.
+    #[arg(long)]
+    extra: Option<PathBuf>,
+    /// Trains nothing: takes the encoder in the output folder and fits anew how much its word weighs,
+    /// as is needed after the fast model or the corpus has changed.
+    #[arg(long)]
+    keep_weights: bool,
     /// Files of rows that are measured on and never trained on.
     #[arg(long, num_args = 1..)]
     other: Vec<PathBuf>,
@@ -43,9 +55,12 @@ pub struct Args {
     /// Largest step.
     #[arg(long, default_value_t = Options::default().rate)]
     rate: f64,
-    /// How much the contrastive loss counts beside that of the intent.
+    /// How much the contrastive loss over messages of one intent counts beside that of the intent.
     #[arg(long, default_value_t = Options::default().contrast)]
     contrast: f64,
+    /// How much the contrastive loss over translations counts beside that of the intent.
+    #[arg(long, default_value_t = Options::default().translation)]
+    translation: f64,
     /// Where random numbers start.
     #[arg(long, default_value_t = Options::default().seed)]
     seed: u64,
@@ -67,15 +82,24 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         batch: args.batch,
         rate: args.rate,
         contrast: args.contrast,
+        translation: args.translation,
         seed: args.seed,
         ..Options::default()
     };
     let fast = Model::load(&args.models)?;
     let corpus = rows(&files(&args.models.join("corpus"))?)?;
-    let other = rows(&args.other)?;
+    let translations = match &args.extra {
+        Some(folder) => read_translations(folder, &corpus)?,
+        None => Vec::new(),
+    };
+    let texts = Texts { corpus, translations, other: rows(&args.other)? };
     let start = Instant::now();
     let mut progress = |line: &str| eprintln!("[{:>4} s] {line}", start.elapsed().as_secs());
-    let trained = train(&corpus, &other, &fast, &args.output, &options, &mut progress)?;
+    let trained = if args.keep_weights {
+        weigh_again(&texts, &fast, &args.output)?
+    } else {
+        train(&texts, &fast, &args.output, &options, &mut progress)?
+    };
     println!("{}", serde_json::to_string_pretty(&trained)?);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::understand::Model;
-use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderFiles};
+use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, Installed};
 use crate::understand::labelled::{
     LanguageReport, Lengths, MoodReport, PairReport, fragments, language_of_stem, languages_of,
     moods_of, pairs_of, parse_languages, parse_moods, parse_pairs,
@@ -77,7 +77,7 @@ pub(super) fn language(
 /// When a file cannot be read, a line is no pair, or the encoder cannot be used.
 pub(super) fn pairs(
     model: &Model,
-    encoder: Option<&Path>,
+    encoder: Option<Installed>,
     paths: &[PathBuf],
     json: bool,
 ) -> anyhow::Result<()> {
@@ -86,7 +86,7 @@ pub(super) fn pairs(
         pairs.extend(parse_pairs(&read(path)?).with_context(|| name(path))?);
     }
     let mut encoder = match encoder {
-        Some(folder) => Some(CandleEncoder::new(EncoderFiles::read(folder)?, &Bounds::default())?),
+        Some(installed) => Some(CandleEncoder::new(installed.files, &Bounds::default())?),
         None => None,
     };
     let encoder = encoder.as_mut().map(|encoder| encoder as &mut dyn Encoder);

@@ -48,6 +48,19 @@ pub enum EncoderError {
         /// Where it would be.
         folder: PathBuf,
     },
+    /// A file is not the one that the manifest of the encoder names.
+    #[error("{name}: damaged or exchanged: its SHA-256 is {found}, the manifest says {wanted}")]
+    Sha256 {
+        /// Name of the file.
+        name: String,
+        /// Of the file, in hexadecimal digits.
+        found: String,
+        /// In the manifest.
+        wanted: String,
+    },
+    /// `manifest.toml` cannot be used.
+    #[error("manifest.toml: {0}")]
+    Manifest(String),
     /// The file of the heads is damaged or belongs to another encoder.
     #[error("heads: {0}")]
     Heads(String),

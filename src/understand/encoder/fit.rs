@@ -1,5 +1,6 @@
 //! Fits linear heads on the vectors of an encoder that stays as it is.
 
+use super::Pools;
 use super::heads::{Head, Heads};
 use crate::domain::{Intent, Language, Sentiment};
 use crate::understand::layers::{dot, softmax};
@@ -14,7 +15,8 @@ const RATE: f32 = 0.5;
 /// Parts of the rows; heads fitted on all but one show on that one how far they can be believed.
 const FOLDS: usize = 12;
 
-/// Heads for the vectors of `rows`, calibrated on rows that the calibrated heads had not seen.
+/// Heads for the vectors of `rows`, calibrated on rows that the calibrated heads had not seen. What
+/// they say counts for nothing until [`super::weigh`] has found how much it should.
 /// `vectors` holds one for each row. The same input and seed give the same heads.
 pub fn fit(vectors: &[Vec<f32>], rows: &[Row], encoder_sha256: &str, seed: u64) -> Heads {
     assert_eq!(vectors.len(), rows.len(), "each row has its vector");
@@ -38,7 +40,8 @@ pub fn fit(vectors: &[Vec<f32>], rows: &[Row], encoder_sha256: &str, seed: u64) 
         head(Intent::ALL.len(), &|row| Some(row.intent? as usize)),
         head(Sentiment::ALL.len(), &|row| Some(row.sentiment? as usize)),
     ];
-    Heads { dims, encoder_sha256: encoder_sha256.to_owned(), languages, heads }
+    let encoder_sha256 = encoder_sha256.to_owned();
+    Heads { dims, encoder_sha256, languages, heads, pools: Pools::FAST_ALONE }
 }
 
 struct Example<'a> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EncoderError;
+use super::{EncoderError, Pools};
 use crate::domain::{Intent, Language, Sentiment};
 use crate::understand::layers::{dot, softmax};
 
@@ -10,7 +10,7 @@ use crate::understand::layers::{dot, softmax};
 const MAGIC: &[u8; 4] = b"TWHD";
 /// Of the layout: magic, version (u16), length of the header (u32), header (JSON), the weights and
 /// biases of each head (f32), CRC-32C of all before (u32); numbers are little-endian.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Bytes before the header.
 const FIXED: usize = 10;
 /// Most bytes of the file; 100 languages on vectors of 4096 values take 2.3 MB.
@@ -38,6 +38,8 @@ pub struct Heads {
     pub languages: Vec<Language>,
     /// Language, intent, sentiment.
     pub heads: [Head; 3],
+    /// How much their word weighs beside the fast tier's.
+    pub pools: Pools,
 }
 
 /// Probabilities that the heads give the labels of a message.
@@ -59,6 +61,7 @@ struct Header {
     intents: usize,
     sentiments: usize,
     temperatures: [f32; 3],
+    pools: Pools,
 }
 
 impl Head {
@@ -98,6 +101,7 @@ impl Heads {
             intents: intent.bias.len(),
             sentiments: sentiment.bias.len(),
             temperatures: [language.temperature, intent.temperature, sentiment.temperature],
+            pools: self.pools,
         };
         let header = serde_json::to_vec(&header).expect("a header has only plain fields");
         let mut file = MAGIC.to_vec();
@@ -128,7 +132,10 @@ impl Heads {
         }
         let version = u16::from_le_bytes([body[4], body[5]]);
         if version != VERSION {
-            let told = format!("version {version}, this program reads {VERSION}");
+            let told = format!(
+                "version {version}, this program reads {VERSION}: add the encoder again with \
+                 `tradewind model add`"
+            );
             return Err(EncoderError::Heads(told));
         }
         let header_bytes = u32::from_le_bytes([body[6], body[7], body[8], body[9]]) as usize;
@@ -167,14 +174,26 @@ impl Heads {
         if !heads.iter().all(is_sound) {
             return Err(wrong("a weight is not a number"));
         }
-        let Header { dims, encoder_sha256, languages, .. } = header;
-        Ok(Self { dims, encoder_sha256, languages, heads })
+        let Header { dims, encoder_sha256, languages, pools, .. } = header;
+        if !pools.intent.is_sound() || !pools.sentiment.is_sound() {
+            return Err(wrong("the word of a tier weighs what it cannot"));
+        }
+        Ok(Self { dims, encoder_sha256, languages, heads, pools })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::understand::encoder::Pool;
+
+    /// The file with its checksum made right again.
+    fn resealed(mut file: Vec<u8>) -> Vec<u8> {
+        let body = file.len() - 4;
+        let sum = crc32c::crc32c(&file[..body]);
+        file[body..].copy_from_slice(&sum.to_le_bytes());
+        file
+    }
 
     fn heads() -> Heads {
         let head = |labels: usize| Head {
@@ -187,6 +206,10 @@ mod tests {
             encoder_sha256: "00ff".to_owned(),
             languages: ["en", "th"].map(|code| code.parse().expect("a language")).to_vec(),
             heads: [head(2), head(Intent::ALL.len()), head(Sentiment::ALL.len())],
+            pools: Pools {
+                intent: Pool { fast: 0.9, encoder: 0.3 },
+                sentiment: Pool { fast: 0.8, encoder: 0.5 },
+            },
         }
     }
 
@@ -207,6 +230,19 @@ mod tests {
             assert!(Heads::decode(&damaged).is_err(), "byte {at}");
             assert!(Heads::decode(&file[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_file_of_another_version_or_with_weights_that_cannot_be_says_so() {
+        let mut older = heads().encode();
+        older[4] = 1;
+        let told = Heads::decode(&resealed(older)).expect_err("another version").to_string();
+        assert!(told.contains("version 1") && told.contains("tradewind model add"), "{told}");
+
+        let mut odd = heads();
+        odd.pools.sentiment.encoder = -0.5;
+        let told = Heads::decode(&odd.encode()).expect_err("no pool").to_string();
+        assert!(told.contains("weighs"), "{told}");
     }
 
     #[test]

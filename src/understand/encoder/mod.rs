@@ -13,9 +13,12 @@ mod config;
 mod error;
 mod fit;
 mod heads;
+mod manifest;
 mod measure;
 #[cfg(feature = "fastembed")]
 mod onnx;
+mod pool;
+mod shipped;
 mod task;
 mod tokens;
 pub mod train;
@@ -28,9 +31,11 @@ pub use config::{Config, Family, Pooling};
 pub use error::EncoderError;
 pub use fit::fit;
 pub use heads::{Head, Heads, Reading};
-pub use measure::{Accuracy, Comparison, compare};
+pub use manifest::Origin;
+pub use measure::{Accuracy, Change, Comparison, Seer, compare, weigh};
 #[cfg(feature = "fastembed")]
 pub use onnx::OnnxEncoder;
+pub use pool::{Pool, Pools, Said};
 #[cfg(feature = "fastembed")]
 pub use task::OnnxFiles;
 pub use task::{EncoderFiles, Installed};

@@ -1,5 +1,6 @@
 //! The files of an encoder.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::heads::HEADS_BYTES_MAX;
+use super::manifest::{MANIFEST_FILE, Manifest, Origin};
 use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
 use crate::config::EncoderChoice;
 use crate::understand::model::sha256_hex;
@@ -99,18 +101,28 @@ impl EncoderFiles {
     /// # Errors
     /// When the folder or a file cannot be written.
     pub fn write(&self, dir: &Path) -> Result<(), EncoderError> {
-        write(&dir.join("config.json"), self.config.as_bytes())?;
-        write(&dir.join("tokenizer.json"), &self.tokenizer)?;
-        write(&dir.join("model.safetensors"), &self.weights)?;
+        for (name, content) in self.contents() {
+            write(&dir.join(name), &content)?;
+        }
+        Ok(())
+    }
+
+    /// Each file by its name.
+    fn contents(&self) -> Vec<(&'static str, Cow<'_, [u8]>)> {
+        let mut files = vec![
+            ("config.json", Cow::Borrowed(self.config.as_bytes())),
+            ("tokenizer.json", Cow::Borrowed(self.tokenizer.as_slice())),
+            ("model.safetensors", Cow::Borrowed(self.weights.as_slice())),
+        ];
         if let Some(pooling) = &self.pooling {
-            write(&dir.join("1_Pooling").join("config.json"), pooling.as_bytes())?;
+            files.push(("1_Pooling/config.json", Cow::Borrowed(pooling.as_bytes())));
         }
         if !self.prefix.is_empty() {
             let prompts =
                 json!({"prompts": {"query": self.prefix}, "default_prompt_name": "query"});
-            write(&dir.join(PROMPTS_FILE), prompts.to_string().as_bytes())?;
+            files.push((PROMPTS_FILE, Cow::Owned(prompts.to_string().into_bytes())));
         }
-        Ok(())
+        files
     }
 }
 
@@ -179,12 +191,8 @@ pub struct Installed {
     pub heads: Heads,
     /// How it did beside the fast tier when it was added.
     pub measured: Comparison,
-}
-
-/// Writes how an encoder did into its folder.
-pub(super) fn write_measured(dir: &Path, measured: &Comparison) -> Result<(), EncoderError> {
-    let measured = serde_json::to_string_pretty(measured).expect("plain numbers");
-    write(&dir.join(MEASURED_FILE), measured.as_bytes())
+    /// Where its weights come from.
+    pub origin: Origin,
 }
 
 /// The figures of an installed encoder, beside its files.
@@ -201,15 +209,17 @@ impl Installed {
     /// # Errors
     /// When there is none and one is asked for, or it is damaged.
     pub fn chosen(data: &Path, choice: EncoderChoice) -> Result<Option<Self>, EncoderError> {
-        if choice == EncoderChoice::Off {
-            return Ok(None);
+        match choice {
+            EncoderChoice::Off => return Ok(None),
+            EncoderChoice::BuiltIn => return Self::shipped().map(Some),
+            EncoderChoice::Auto | EncoderChoice::Added => {}
         }
         let folder = Self::folder(data);
-        let added = Self::read(&folder)?;
-        match choice {
-            EncoderChoice::Added if added.is_none() => Err(EncoderError::NotAdded { folder }),
-            EncoderChoice::Added => Ok(added),
-            EncoderChoice::Auto | EncoderChoice::Off => Ok(added.filter(|it| it.measured.pays)),
+        match (Self::read(&folder)?, choice) {
+            (None, EncoderChoice::Added) => Err(EncoderError::NotAdded { folder }),
+            (Some(added), EncoderChoice::Added) => Ok(Some(added)),
+            (Some(added), _) if added.measured.pays => Ok(Some(added)),
+            _ => Self::shipped().map(Some),
         }
     }
 
@@ -221,8 +231,34 @@ impl Installed {
         if !dir.exists() {
             return Ok(None);
         }
+        let manifest = dir.join(MANIFEST_FILE);
+        if !manifest.exists() {
+            let told = "there is none: add the encoder again with `tradewind model add`";
+            return Err(EncoderError::Manifest(told.to_owned()));
+        }
+        let manifest = read_text(&manifest)?;
         let files = EncoderFiles::read(dir)?;
-        let heads = Heads::decode(&read(&dir.join(HEADS_FILE), HEADS_BYTES_MAX)?)?;
+        let heads = read(&dir.join(HEADS_FILE), HEADS_BYTES_MAX)?;
+        let measured = read(&dir.join(MEASURED_FILE), CONFIG_BYTES_MAX)?;
+        Self::from_parts(files, &heads, &measured, &manifest).map(Some)
+    }
+
+    /// An encoder from the content of its files.
+    ///
+    /// # Errors
+    /// When one is not that of the manifest, or they do not fit together.
+    pub(super) fn from_parts(
+        files: EncoderFiles,
+        heads: &[u8],
+        measured: &[u8],
+        manifest: &str,
+    ) -> Result<Self, EncoderError> {
+        let manifest = Manifest::parse(manifest)?;
+        manifest.check(&borrowed(
+            &files.contents(),
+            &[(HEADS_FILE, heads), (MEASURED_FILE, measured)],
+        ))?;
+        let heads = Heads::decode(heads)?;
         if heads.encoder_sha256 != files.sha256() {
             return Err(EncoderError::Heads("fitted on other weights than those here".to_owned()));
         }
@@ -231,10 +267,9 @@ impl Installed {
             let told = format!("for vectors of {} values, the encoder gives {dims}", heads.dims);
             return Err(EncoderError::Heads(told));
         }
-        let measured = read_text(&dir.join(MEASURED_FILE))?;
-        let measured = serde_json::from_str(&measured)
+        let measured = serde_json::from_slice(measured)
             .map_err(|error| EncoderError::Heads(format!("{MEASURED_FILE}: {error}")))?;
-        Ok(Some(Self { files, heads, measured }))
+        Ok(Self { files, heads, measured, origin: manifest.origin })
     }
 
     /// Puts the encoder into `dir`, in place of one that was there. Whoever reads meanwhile finds the
@@ -251,9 +286,7 @@ impl Installed {
         if new.exists() {
             fs::remove_dir_all(&new).map_err(failed(&new))?;
         }
-        self.files.write(&new)?;
-        write(&new.join(HEADS_FILE), &self.heads.encode())?;
-        write_measured(&new, &self.measured)?;
+        self.write_files(&new)?;
         let old = dir.with_extension("old");
         if old.exists() {
             fs::remove_dir_all(&old).map_err(failed(&old))?;
@@ -267,6 +300,37 @@ impl Installed {
         }
         Ok(())
     }
+
+    /// Writes the files into `dir`, beside or over what is there.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(super) fn write_files(&self, dir: &Path) -> Result<(), EncoderError> {
+        let heads = self.heads.encode();
+        let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
+        let own = [(HEADS_FILE, heads.as_slice()), (MEASURED_FILE, measured.as_bytes())];
+        let contents = self.files.contents();
+        let files = borrowed(&contents, &own);
+        for (name, content) in &files {
+            write(&dir.join(name), content)?;
+        }
+        let manifest = Manifest::new(&files, self.origin.clone());
+        write(&dir.join(MANIFEST_FILE), manifest.text().as_bytes())
+    }
+
+    /// Size of all files but the manifest.
+    pub fn bytes(&self) -> usize {
+        let files = self.files.contents();
+        files.iter().map(|(_, content)| content.len()).sum::<usize>() + self.heads.encode().len()
+    }
+}
+
+fn borrowed<'a>(
+    files: &'a [(&'static str, Cow<'_, [u8]>)],
+    own: &[(&'a str, &'a [u8])],
+) -> Vec<(&'a str, &'a [u8])> {
+    let files = files.iter().map(|(name, content)| (*name, content.as_ref()));
+    files.chain(own.iter().copied()).collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl TieredReader {
     pub fn classify(&mut self, text: &str, hint: &Hint) -> Result<Classified, EncoderError> {
         let classified = self.fast.classify(text, hint, &mut self.scratch);
         let Some(second) = &mut self.second else { return Ok(classified) };
-        if self.fast.accepts(&classified.understanding.intent) {
+        if !self.fast.is_unsure(&classified.understanding) {
             return Ok(classified);
         }
         let unsure = self.scratch.unsure(text.into());

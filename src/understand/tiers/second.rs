@@ -1,11 +1,11 @@
-//! The mean of what both tiers read.
+//! What both tiers together make of a message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Guess, Intent, Sentiment, Tier, Understanding};
 use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderError, Heads, Installed};
-use crate::understand::model::{best, mean, top};
+use crate::understand::model::{best, top};
 
 /// A message that the fast tier is not sure of.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,8 +98,8 @@ impl SecondTier {
 
 fn answer(message: &Unsure, heads: &Heads, vector: &[f32]) -> Second {
     let reading = heads.read(vector);
-    let intents = mean(&message.intents, &reading.intents);
-    let sentiments = mean(&message.sentiments, &reading.sentiments);
+    let intents = heads.pools.intent.of(&message.intents, &reading.intents);
+    let sentiments = heads.pools.sentiment.of(&message.sentiments, &reading.sentiments);
     Second {
         intent: best(&Intent::ALL, &intents),
         sentiment: best(&Sentiment::ALL, &sentiments),

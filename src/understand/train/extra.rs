@@ -38,6 +38,18 @@ pub struct Set {
     pub teaches: Teaches,
 }
 
+/// Strings of shops in many languages by their keys: their language, and what translates what.
+pub const SHOP_STRINGS: Set = Set {
+    name: "shop interface strings",
+    folder: "shop-strings/ecommerce_i18n",
+    prefixes: &["spree_i18n", "solidus_i18n", "bagisto"],
+    source: "github.com/spree-contrib/spree_i18n @ 38ac265691, \
+             github.com/solidusio/solidus_i18n @ a262c6174a, \
+             github.com/bagisto/bagisto @ 889a7c6bd7",
+    licence: "BSD-3-Clause, BSD-3-Clause, MIT",
+    teaches: Teaches::Language { name_part: 1, rows_max: 2_000, mistaken: &[] },
+};
+
 /// Every set that the trainer knows. All of them allow weights that are trained on them.
 pub const SETS: [Set; 7] = [
     Set {
@@ -48,16 +60,7 @@ pub const SETS: [Set; 7] = [
         licence: "Apache-2.0",
         teaches: Teaches::Language { name_part: 0, rows_max: 3_000, mistaken: &["ms"] },
     },
-    Set {
-        name: "shop interface strings",
-        folder: "shop-strings/ecommerce_i18n",
-        prefixes: &["spree_i18n", "solidus_i18n", "bagisto"],
-        source: "github.com/spree-contrib/spree_i18n @ 38ac265691, \
-                 github.com/solidusio/solidus_i18n @ a262c6174a, \
-                 github.com/bagisto/bagisto @ 889a7c6bd7",
-        licence: "BSD-3-Clause, BSD-3-Clause, MIT",
-        teaches: Teaches::Language { name_part: 1, rows_max: 2_000, mistaken: &[] },
-    },
+    SHOP_STRINGS,
     Set {
         name: "home control commands",
         folder: "intents/ha_intents",

@@ -8,7 +8,7 @@
 pub(super) mod calibrate;
 mod card;
 pub mod corpus;
-mod extra;
+pub(super) mod extra;
 mod learn;
 pub mod lint;
 mod net;
@@ -18,6 +18,7 @@ mod vocabulary;
 
 pub use corpus::{Row, RowError, parse_rows};
 pub use net::{Chance, Learning};
+pub(super) use task::corpus_credit;
 pub use task::{FILE, TrainError, TrainedReport, train};
 
 /// What the trainer may be told.

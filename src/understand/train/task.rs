@@ -90,7 +90,7 @@ pub fn train(
     }
     let trained_on = texts.shop.len();
     texts.prose = read_prose(&models.join("language"))?;
-    let mut data = vec![own_credit(trained_on)];
+    let mut data = vec![corpus_credit(trained_on)];
     if !texts.prose.is_empty() {
         data.push(prose_credit(texts.prose.len()));
     }
@@ -235,7 +235,8 @@ const ACCEPTED_PRECISION: f64 = 0.9;
 /// that are asked know nearly as much as the shipped one.
 const FOLDS: usize = 12;
 
-fn own_credit(rows: usize) -> DataSource {
+/// The line of the corpus in a manifest.
+pub(in crate::understand) fn corpus_credit(rows: usize) -> DataSource {
     DataSource {
         name: "models/corpus".to_owned(),
         source: "written for this project; synthetic: no message was sent by a customer".to_owned(),

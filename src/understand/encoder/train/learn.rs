@@ -6,6 +6,7 @@ use candle_nn::{AdamW, Optimizer, ParamsAdamW, VarBuilder, VarMap, ops};
 use crate::understand::encoder::Config;
 use crate::understand::encoder::bert::{Bert, Mode, mean_of_tokens, unit_rows};
 use crate::understand::encoder::heads::Head;
+use crate::understand::encoder::tokens::Batch;
 use crate::understand::train::Chance;
 
 use super::Options;
@@ -67,17 +68,33 @@ impl Student {
     pub(super) fn learn(&mut self, lesson: &Lesson, chance: &mut Chance) -> Result<f32> {
         self.optimizer.set_learning_rate(self.rate());
         self.step += 1;
-        let vectors = self.vectors(lesson)?;
-        let intents = label_tensor(&lesson.labels[1])?;
+        let loss = match lesson {
+            Lesson::Messages(batch, labels) => self.loss_of_messages(batch, labels, chance)?,
+            Lesson::Translations(batch, keys) => {
+                let near = contrast(&self.vectors(batch)?, &label_tensor(keys)?)?;
+                (near * self.options.translation)?
+            }
+        };
+        self.optimizer.backward_step(&loss)?;
+        loss.to_scalar()
+    }
+
+    fn loss_of_messages(
+        &self,
+        batch: &Batch,
+        labels: &[Vec<u32>; 3],
+        chance: &mut Chance,
+    ) -> Result<Tensor> {
+        let vectors = self.vectors(batch)?;
+        let intents = label_tensor(&labels[1])?;
         let mut loss = (contrast(&vectors, &intents)? * self.options.contrast)?;
         let seen = vectors.mul(&dropout(vectors.dims2()?, chance)?)?;
         for (at, (weights, bias)) in self.heads.iter().enumerate() {
             let logits = seen.matmul(&weights.t()?)?.broadcast_add(bias)?;
-            let labels = label_tensor(&lesson.labels[at])?;
+            let labels = label_tensor(&labels[at])?;
             loss = (loss + (surprise(&logits, &labels)? * WEIGHTS[at])?)?;
         }
-        self.optimizer.backward_step(&loss)?;
-        loss.to_scalar()
+        Ok(loss)
     }
 
     /// The tensors of the encoder, by name.
@@ -101,8 +118,7 @@ impl Student {
     }
 
     /// Vectors whose values are about one: what the heads learn on.
-    fn vectors(&self, lesson: &Lesson) -> Result<Tensor> {
-        let batch = &lesson.batch;
+    fn vectors(&self, batch: &Batch) -> Result<Tensor> {
         let shape = (batch.texts, batch.length);
         let ids = Tensor::from_slice(&batch.ids, shape, &Device::Cpu)?;
         let mask = Tensor::from_slice(&batch.mask, shape, &Device::Cpu)?.to_dtype(DType::F32)?;
@@ -174,15 +190,15 @@ fn surprise(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     (right * -(1.0 - SMOOTHING))? + (all * -SMOOTHING)?
 }
 
-/// Supervised contrast: messages of one intent, in whatever language, shall lie closer to each
-/// other than to the rest of the batch (Khosla and others, arXiv:2004.11362).
-fn contrast(vectors: &Tensor, intents: &Tensor) -> Result<Tensor> {
+/// Supervised contrast: texts of one label, in whatever language, shall lie closer to each other than
+/// to the rest of the batch (Khosla and others, arXiv:2004.11362).
+fn contrast(vectors: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let (texts, dims) = vectors.dims2()?;
     let cosines = (vectors.matmul(&vectors.t()?)? / (dims as f64 * CONTRAST_TEMPERATURE))?;
     let itself = Tensor::eye(texts, DType::F32, vectors.device())?;
     let logs = ops::log_softmax(&(cosines - (&itself * 1e4)?)?, D::Minus1)?;
-    let rows = intents.unsqueeze(1)?.broadcast_as((texts, texts))?;
-    let same = rows.eq(&intents.unsqueeze(0)?.broadcast_as((texts, texts))?)?;
+    let rows = labels.unsqueeze(1)?.broadcast_as((texts, texts))?;
+    let same = rows.eq(&labels.unsqueeze(0)?.broadcast_as((texts, texts))?)?;
     let same = (same.to_dtype(DType::F32)? - itself)?;
     let partners = same.sum(1)?;
     let near = (logs * same)?.sum(1)?.div(&partners.maximum(1.0)?)?;

@@ -6,6 +6,7 @@ use crate::understand::encoder::tokens::{Batch, Tokens};
 use crate::understand::train::{Chance, Row};
 
 use super::noise::with_noise;
+use super::translations::Translation;
 
 /// A text with all its labels as numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,38 +36,72 @@ impl Example {
     }
 }
 
-/// Messages of similar length with their labels.
-pub(super) struct Lesson {
-    pub(super) batch: Batch,
-    /// By question, then by message.
-    pub(super) labels: [Vec<u32>; 3],
+/// Texts of similar length for one step.
+pub(super) enum Lesson {
+    /// Messages with their labels, by question, then by message.
+    Messages(Batch, [Vec<u32>; 3]),
+    /// Strings with the number of what they say.
+    Translations(Batch, Vec<u32>),
 }
 
-/// Batches in which messages are sorted by length: what fills short ones up costs as much as they.
+/// All that is learnt from.
+pub(super) struct Course {
+    pub(super) examples: Vec<Example>,
+    pub(super) translations: Vec<Translation>,
+}
+
+/// Batches in which texts are sorted by length: what fills short ones up costs as much as they.
 const POOL_BATCHES: usize = 16;
 
-/// All examples once, with noise, in a random order.
-pub(super) fn lessons(
-    examples: &[Example],
-    tokens: &Tokens,
-    batch: usize,
-    chance: &mut Chance,
-) -> Result<Vec<Lesson>, EncoderError> {
-    let mut order: Vec<usize> = (0..examples.len()).collect();
-    chance.shuffle(&mut order);
-    let mut lessons = Vec::new();
-    for pool in order.chunks_mut(batch * POOL_BATCHES) {
-        pool.sort_by_key(|at| examples[*at].text.len());
-        for part in pool.chunks(batch) {
-            let texts: Vec<String> =
-                part.iter().map(|at| with_noise(&examples[*at].text, chance)).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let label = |question: usize| {
-                part.iter().map(|at| examples[*at].labels[question]).collect::<Vec<u32>>()
-            };
-            lessons.push(Lesson { batch: tokens.batch(&texts)?, labels: [0, 1, 2].map(label) });
-        }
+impl Course {
+    /// How many lessons of `batch` texts a pass has.
+    pub(super) fn lessons_count(&self, batch: usize) -> usize {
+        self.examples.len().div_ceil(batch) + self.translations.len().div_ceil(batch / 2)
     }
-    chance.shuffle(&mut lessons);
-    Ok(lessons)
+
+    /// All examples once and a pair of each translation, with noise, in a random order.
+    pub(super) fn lessons(
+        &self,
+        tokens: &Tokens,
+        batch: usize,
+        chance: &mut Chance,
+    ) -> Result<Vec<Lesson>, EncoderError> {
+        let length = |example: &Example| example.text.len();
+        let mut lessons = Vec::new();
+        for part in parts(&self.examples, batch, &length, chance) {
+            let texts: Vec<String> =
+                part.iter().map(|example| with_noise(&example.text, chance)).collect();
+            let label = |question: usize| {
+                part.iter().map(|example| example.labels[question]).collect::<Vec<u32>>()
+            };
+            lessons.push(Lesson::Messages(tokens.batch(&texts)?, [0, 1, 2].map(label)));
+        }
+        let pairs: Vec<[&str; 2]> = self.translations.iter().map(|it| it.pair(chance)).collect();
+        let length = |pair: &[&str; 2]| pair[0].len() + pair[1].len();
+        for part in parts(&pairs, batch / 2, &length, chance) {
+            let texts: Vec<String> =
+                part.iter().flat_map(|pair| pair.map(|text| with_noise(text, chance))).collect();
+            let keys = (0..part.len() as u32).flat_map(|key| [key, key]).collect();
+            lessons.push(Lesson::Translations(tokens.batch(&texts)?, keys));
+        }
+        chance.shuffle(&mut lessons);
+        Ok(lessons)
+    }
+}
+
+/// `items` in a random order, in parts of at most `size` that are of similar length.
+fn parts<'a, T>(
+    items: &'a [T],
+    size: usize,
+    length: &dyn Fn(&T) -> usize,
+    chance: &mut Chance,
+) -> Vec<Vec<&'a T>> {
+    let mut order: Vec<&T> = items.iter().collect();
+    chance.shuffle(&mut order);
+    let mut parts = Vec::new();
+    for pool in order.chunks_mut(size * POOL_BATCHES) {
+        pool.sort_by_key(|item| length(item));
+        parts.extend(pool.chunks(size).map(<[&T]>::to_vec));
+    }
+    parts
 }

@@ -1,17 +1,21 @@
 //! Trains a small multilingual encoder from the corpus: vocabulary, layers, heads.
 //!
-//! **In** rows with labels. **Out** the files of an encoder and the file of its heads.
+//! **In** rows with labels, and strings that translate each other. **Out** the files of an encoder and
+//! the file of its heads.
 //! **Invariants** held-out rows never touch the weights; every random number comes from the seed.
 //! **Bounds** passes, batch and shape are options; memory is that of one batch and three copies of
 //! the weights.
 
+mod card;
 mod learn;
 mod lessons;
 mod noise;
 mod task;
+mod translations;
 mod vocabulary;
 
-pub use task::{TrainedEncoder, train};
+pub use task::{Texts, TrainedEncoder, read_translations, train, weigh_again};
+pub use translations::Translation;
 
 /// What the trainer may be told.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +36,10 @@ pub struct Options {
     pub batch: usize,
     /// Largest step.
     pub rate: f64,
-    /// How much the contrastive loss counts beside that of the intent.
+    /// How much the contrastive loss over messages of one intent counts beside that of the intent.
     pub contrast: f64,
+    /// How much the contrastive loss over translations counts beside that of the intent.
+    pub translation: f64,
     /// Where random numbers start.
     pub seed: u64,
 }
@@ -50,6 +56,7 @@ impl Default for Options {
             batch: 64,
             rate: 1.5e-3,
             contrast: 0.2,
+            translation: 0.3,
             seed: 7,
         }
     }

@@ -1,8 +1,8 @@
 //! Reads the corpus, trains, and writes the files of the encoder.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use candle_core::{DType, Tensor};
 use serde::Serialize;
@@ -10,23 +10,26 @@ use serde_json::json;
 
 use crate::domain::Language;
 use crate::understand::encoder::heads::Heads;
-use crate::understand::encoder::measure::{Comparison, compare};
-use crate::understand::encoder::task::{write, write_measured};
+use crate::understand::encoder::measure::{Comparison, Seer, compare, weigh};
+use crate::understand::encoder::task::{read, write};
 use crate::understand::encoder::tokens::Tokens;
 use crate::understand::encoder::{
-    Bounds, CandleEncoder, Config, Encoder, EncoderError, EncoderFiles, HEADS_FILE,
+    Bounds, CandleEncoder, Config, EncoderError, EncoderFiles, Installed, Origin, Pools,
 };
-use crate::understand::model::{Model, sha256_hex};
+use crate::understand::model::{DataSource, Model, sha256_hex};
 use crate::understand::train::corpus::{Part, parts};
-use crate::understand::train::{Chance, Row};
+use crate::understand::train::extra::SHOP_STRINGS;
+use crate::understand::train::{Chance, Row, corpus_credit};
 
 use super::Options;
+use super::card;
 use super::learn::Student;
-use super::lessons::{Example, lessons};
+use super::lessons::{Course, Example};
+use super::translations::{Strings, Translation};
 use super::vocabulary::learn_vocabulary;
 
-/// Tokens of a message that are looked at while learning and later.
-const TOKENS_MAX: usize = 64;
+/// How messages are read while learning and later.
+const BOUNDS: Bounds = Bounds { tokens_max: 64, normalise: true };
 
 /// What came out of a training.
 #[derive(Clone, Debug, Serialize)]
@@ -37,36 +40,44 @@ pub struct TrainedEncoder {
     pub bytes: usize,
     /// Of `model.safetensors`.
     pub sha256: String,
+    /// How much its word weighs.
+    pub pools: Pools,
     /// Beside the fast tier, on the held-out messages.
     pub held_out: Comparison,
     /// Beside the fast tier, on other messages; missing when there are none.
     pub other: Option<Comparison>,
 }
 
+/// What a training reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// Shop messages, of which some are held out to be measured on.
+    pub corpus: Vec<Row>,
+    /// What says the same in several languages.
+    pub translations: Vec<Translation>,
+    /// Messages that are only measured on.
+    pub other: Vec<Row>,
+}
+
 /// Trains on the rows that are not held out and writes `config.json`, `tokenizer.json`,
 /// `model.safetensors`, the heads and the figures into `output`, from where it can be installed and
-/// asked. `other` rows are only measured on. `progress`
-/// hears a line now and then.
+/// asked. `progress` hears a line now and then.
 ///
 /// # Errors
 /// When there is nothing to learn from or a file cannot be written.
 pub fn train(
-    corpus: &[Row],
-    other: &[Row],
+    texts: &Texts,
     fast: &Model,
     output: &Path,
     options: &Options,
     progress: &mut dyn FnMut(&str),
 ) -> Result<TrainedEncoder, EncoderError> {
-    let split = corpus.iter().zip(parts(corpus));
-    let (training, held_out): (Vec<_>, Vec<_>) =
-        split.partition(|(_, part)| *part == Part::Training);
-    let training: Vec<&Row> = training.into_iter().map(|(row, _)| row).collect();
-    let held_out: Vec<Row> = held_out.into_iter().map(|(row, _)| row.clone()).collect();
+    let Texts { corpus, translations, other } = texts;
+    let (training, held_out) = split(corpus);
     let mut languages: Vec<Language> = training.iter().filter_map(|row| row.language).collect();
     languages.sort_unstable();
     languages.dedup();
-    let examples = Example::of_rows(training.iter().copied(), &languages);
+    let examples = Example::of_rows(&training, &languages);
     if examples.is_empty() {
         return Err(EncoderError::Encode("no message with all labels to learn from".to_owned()));
     }
@@ -75,17 +86,25 @@ pub fn train(
     let tokenizer = learn_vocabulary(&texts, options.vocab_size)?;
     let config_text = config_text(options);
     let config = Config::parse(&config_text)?;
-    let tokens = Tokens::parse(&tokenizer, &config, TOKENS_MAX)?;
-    progress(&format!("{} messages to learn from, {} held out", examples.len(), held_out.len()));
+    let tokens = Tokens::parse(&tokenizer, &config, BOUNDS.tokens_max)?;
+    progress(&format!(
+        "{} messages and {} translations to learn from, {} messages held out",
+        examples.len(),
+        translations.len(),
+        held_out.len()
+    ));
     let failed = |error: candle_core::Error| EncoderError::Encode(error.to_string());
-    let student = fitted(&examples, &tokens, &config, &languages, options, progress)?;
+    let trained_on = examples.len();
+    let course = Course { examples, translations: translations.clone() };
+    let student = fitted(&course, &tokens, &config, &languages, options, progress)?;
 
     let weights = half(student.tensors()).map_err(failed)?;
-    let heads = Heads {
+    let mut heads = Heads {
         dims: config.hidden_size,
         encoder_sha256: sha256_hex(&weights),
         languages,
         heads: student.heads().map_err(failed)?,
+        pools: Pools::FAST_ALONE,
     };
     let files = EncoderFiles {
         config: config_text,
@@ -94,38 +113,116 @@ pub fn train(
         pooling: None,
         prefix: String::new(),
     };
-    let bytes = files.config.len() + files.tokenizer.len() + files.weights.len();
-    let heads_file = heads.encode();
-    files.write(output)?;
-    write(&output.join(HEADS_FILE), &heads_file)?;
+    let origin = origin(trained_on, translations.len());
+    let (pools, held_out_figures) = weighed(&files, &heads, fast, &held_out)?;
+    heads.pools = pools;
+    let installed = Installed { files, heads, measured: held_out_figures, origin };
+    finish(installed, fast, other, output)
+}
 
-    let bounds = Bounds { tokens_max: TOKENS_MAX, normalise: true };
-    let mut encoder = CandleEncoder::new(files, &bounds)?;
-    let mut measured = |rows: &[Row]| measure(fast, &mut encoder, &heads, rows);
-    let on_held_out = measured(&held_out)?;
-    write_measured(output, &on_held_out)?;
+/// Fits anew how much the word of the encoder in `output` weighs beside `fast`, and measures and writes
+/// it anew. Its weights stay as they are.
+///
+/// # Errors
+/// When there is no encoder, or a file cannot be written.
+pub fn weigh_again(
+    texts: &Texts,
+    fast: &Model,
+    output: &Path,
+) -> Result<TrainedEncoder, EncoderError> {
+    let missing = || EncoderError::NotAdded { folder: output.to_owned() };
+    let mut installed = Installed::read(output)?.ok_or_else(missing)?;
+    let (_, held_out) = split(&texts.corpus);
+    let (pools, measured) = weighed(&installed.files, &installed.heads, fast, &held_out)?;
+    installed.heads.pools = pools;
+    installed.measured = measured;
+    finish(installed, fast, &texts.other, output)
+}
+
+fn finish(
+    installed: Installed,
+    fast: &Model,
+    other: &[Row],
+    output: &Path,
+) -> Result<TrainedEncoder, EncoderError> {
+    installed.write_files(output)?;
+    write(&output.join("README.md"), card::write(&installed)?.as_bytes())?;
+    let mut encoder = CandleEncoder::new(installed.files.clone(), &BOUNDS)?;
+    let start = Instant::now();
+    let seer = Seer { encoder: &mut encoder, heads: &installed.heads };
+    let on_other = compare(fast, seer, other, &mut || start.elapsed())?;
     Ok(TrainedEncoder {
-        trained_on: examples.len(),
-        bytes: bytes + heads_file.len(),
-        sha256: heads.encoder_sha256.clone(),
-        held_out: on_held_out,
-        other: if other.is_empty() { None } else { Some(measured(other)?) },
+        trained_on: installed.origin.data.first().map_or(0, |source| source.rows),
+        bytes: installed.bytes(),
+        sha256: installed.heads.encoder_sha256.clone(),
+        pools: installed.heads.pools,
+        held_out: installed.measured,
+        other: (!other.is_empty()).then_some(on_other),
     })
 }
 
-fn measure(
-    fast: &Model,
-    encoder: &mut dyn Encoder,
+/// How much the encoder's word weighs, and how it does.
+fn weighed(
+    files: &EncoderFiles,
     heads: &Heads,
-    rows: &[Row],
-) -> Result<Comparison, EncoderError> {
+    fast: &Model,
+    held_out: &[Row],
+) -> Result<(Pools, Comparison), EncoderError> {
+    let mut encoder = CandleEncoder::new(files.clone(), &BOUNDS)?;
     let start = Instant::now();
-    let mut clock = || -> Duration { start.elapsed() };
-    compare(fast, encoder, heads, rows, &mut clock)
+    let seer = Seer { encoder: &mut encoder, heads };
+    weigh(fast, seer, None, held_out, &mut || start.elapsed())
+}
+
+/// Rows that train, and rows that are held out.
+fn split(corpus: &[Row]) -> (Vec<Row>, Vec<Row>) {
+    let rows = corpus.iter().zip(parts(corpus));
+    let (training, held_out): (Vec<_>, Vec<_>) =
+        rows.partition(|(_, part)| *part == Part::Training);
+    let rows = |part: Vec<(&Row, Part)>| part.into_iter().map(|(row, _)| row.clone()).collect();
+    (rows(training), rows(held_out))
+}
+
+fn origin(messages: usize, translations: usize) -> Origin {
+    let mut data = vec![corpus_credit(messages)];
+    if translations > 0 {
+        let teaches = "what says the same in other languages".to_owned();
+        data.push(DataSource { teaches, ..SHOP_STRINGS.credit(translations) });
+    }
+    Origin { licence: Some("Apache-2.0 OR MIT".to_owned()), data }
+}
+
+/// Most bytes of a file of strings.
+const STRINGS_BYTES_MAX: u64 = 16 << 20;
+
+/// The translations in a folder of public sets, in the languages of `corpus`.
+///
+/// # Errors
+/// When the folder has no interface strings, or a file cannot be read.
+pub fn read_translations(extra: &Path, corpus: &[Row]) -> Result<Vec<Translation>, EncoderError> {
+    let folder = extra.join(SHOP_STRINGS.folder);
+    let failed = |reason| EncoderError::File { path: folder.clone(), reason };
+    let entries = std::fs::read_dir(&folder).map_err(failed)?;
+    let paths = entries.map(|entry| Ok(entry.map_err(failed)?.path()));
+    let mut paths = paths.collect::<Result<Vec<PathBuf>, EncoderError>>()?;
+    // By name: which of two files of a language comes first must not hang on the file system.
+    paths.sort();
+    let mut languages: Vec<Language> = corpus.iter().filter_map(|row| row.language).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    let mut strings = Strings::default();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if SHOP_STRINGS.has(&name) {
+            let table = read(&path, STRINGS_BYTES_MAX)?;
+            strings.add(&name, &String::from_utf8_lossy(&table), &languages);
+        }
+    }
+    Ok(strings.translations())
 }
 
 fn fitted(
-    examples: &[Example],
+    course: &Course,
     tokens: &Tokens,
     config: &Config,
     languages: &[Language],
@@ -134,12 +231,12 @@ fn fitted(
 ) -> Result<Student, EncoderError> {
     let failed = |error: candle_core::Error| EncoderError::Encode(error.to_string());
     let mut chance = Chance::new(options.seed);
-    let steps_total = options.epochs * examples.len().div_ceil(options.batch);
+    let steps_total = options.epochs * course.lessons_count(options.batch);
     let labels = Example::label_counts(languages);
     let mut student =
         Student::new(config, labels, options, steps_total, &mut chance).map_err(failed)?;
     for epoch in 1..=options.epochs {
-        let lessons = lessons(examples, tokens, options.batch, &mut chance)?;
+        let lessons = course.lessons(tokens, options.batch, &mut chance)?;
         let mut loss = 0.0;
         for lesson in &lessons {
             loss += student.learn(lesson, &mut chance).map_err(failed)?;
@@ -160,7 +257,7 @@ fn config_text(options: &Options) -> String {
         "num_hidden_layers": options.layers,
         "num_attention_heads": options.heads,
         "intermediate_size": options.intermediate_size,
-        "max_position_embeddings": TOKENS_MAX,
+        "max_position_embeddings": BOUNDS.tokens_max,
         "type_vocab_size": 1,
         "layer_norm_eps": 1e-6,
         "hidden_act": "relu",

@@ -1,0 +1,101 @@
+//! The encoder inside the program.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tradewind::understand::encoder::{
+    Bounds, CandleEncoder, Encoder, EncoderError, Installed, Seer, compare,
+};
+use tradewind::understand::train::corpus::{Part, parts};
+use tradewind::understand::{Model, Row, parse_rows};
+
+/// Everything in `models/` that is inside the program, in bytes.
+const SHIPPED_BYTES_MAX: u64 = 30_000_000;
+
+fn models() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
+}
+
+fn bytes(folder: &Path) -> u64 {
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let files = entries.filter(|entry| entry.path().is_file());
+    files.map(|entry| entry.metadata().expect("a size").len()).sum()
+}
+
+fn held_out() -> Vec<Row> {
+    let mut paths: Vec<_> = std::fs::read_dir(models().join("corpus"))
+        .expect("the corpus is in the repository")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+        .collect();
+    paths.sort();
+    let read = |path| parse_rows(&std::fs::read_to_string(path).expect("a text")).expect("rows");
+    let rows: Vec<Row> = paths.iter().flat_map(read).collect();
+    let held = rows.iter().zip(parts(&rows)).filter(|(_, part)| *part == Part::HeldOut);
+    held.map(|(row, _)| row.clone()).collect()
+}
+
+#[test]
+fn all_that_ships_fits_in_thirty_megabytes() {
+    let all = bytes(models()) + bytes(&models().join("encoder"));
+
+    assert!(all <= SHIPPED_BYTES_MAX, "{all} bytes");
+}
+
+#[test]
+fn a_message_gets_the_same_vector_alone_and_in_a_batch() {
+    let files = Installed::shipped().expect("the files fit together").files;
+    let mut encoder = CandleEncoder::new(files, &Bounds::default()).expect("an encoder");
+    let texts = ["hi", "où est mon colis ?", "พัสดุของฉันอยู่ที่ไหน ยังไม่ได้รับเลยค่ะ", "🙃", ""];
+
+    let together = encoder.embed(&texts).expect("vectors");
+
+    for (text, vector) in texts.iter().zip(together) {
+        let alone = encoder.embed(&[text]).expect("a vector").remove(0);
+        let apart = alone.iter().zip(&vector).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart < 1e-5, "{text}: {apart}");
+    }
+}
+
+#[test]
+fn two_tiers_are_better_than_one_on_messages_that_trained_neither() {
+    let Installed { files, heads, measured, .. } = Installed::shipped().expect("sound");
+    let mut encoder = CandleEncoder::new(files, &Bounds::default()).expect("an encoder");
+    let fast = Model::embedded().expect("the shipped model");
+    // A part of them, for time; what the card reports is of all.
+    let rows: Vec<Row> = held_out().into_iter().step_by(4).collect();
+
+    let seer = Seer { encoder: &mut encoder, heads: &heads };
+    let found = compare(&fast, seer, &rows, &mut || Duration::ZERO).expect("figures");
+
+    assert!(measured.pays, "what ships must pay: {measured:?}");
+    assert!(found.two_tiers.intent > found.fast.intent, "{found:?}");
+    assert!(found.two_tiers.sentiment > found.fast.sentiment, "{found:?}");
+    assert!((found.two_tiers.intent - measured.two_tiers.intent).abs() < 0.03, "{measured:?}");
+}
+
+#[test]
+fn an_exchanged_or_missing_file_of_an_encoder_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("encoder");
+    let shipped = Installed::shipped().expect("sound");
+    shipped.write(&folder).expect("written");
+    Installed::read(&folder).expect("sound").expect("there");
+
+    for name in ["config.json", "tokenizer.json", "model.safetensors", "heads.twh", "measured.json"]
+    {
+        let path = folder.join(name);
+        let content = std::fs::read(&path).expect("a file");
+        let mut damaged = content.clone();
+        damaged[content.len() / 2] ^= 0x20;
+        std::fs::write(&path, damaged).expect("written");
+        let told = Installed::read(&folder).err().expect("damaged").to_string();
+        assert!(told.contains(name) && told.contains("SHA-256"), "{told}");
+        std::fs::write(&path, content).expect("written");
+    }
+    std::fs::remove_file(folder.join("manifest.toml")).expect("removed");
+    let told = Installed::read(&folder).err().expect("an older folder");
+    assert!(matches!(told, EncoderError::Manifest(_)), "{told}");
+    assert!(told.to_string().contains("tradewind model add"), "{told}");
+}
