@@ -1,5 +1,7 @@
-//! Turns a normalised message into hashed features: words, word pairs and character n-grams.
+//! Turns a normalised message into hashed features: words, word pairs, character n-grams, and the
+//! concepts behind its words.
 
+use super::lexicon::{Concepts, Lexicon};
 use super::text::{Class, class_of};
 
 /// Most features of one message; a bound on the time that one message can take.
@@ -28,6 +30,8 @@ pub enum Kind {
     Run,
     /// Punctuation, a symbol, an emoji.
     Mark,
+    /// A concept that the message names, or two of them.
+    Concept,
 }
 
 impl Kind {
@@ -40,19 +44,27 @@ impl Kind {
             3 => Self::Pair,
             4 => Self::Piece,
             5 => Self::Run,
-            _ => Self::Mark,
+            6 => Self::Mark,
+            _ => Self::Concept,
         }
     }
 }
 
 const KIND_BITS: u64 = 7;
 
-/// Writes the hashes of the features of `chars` (see [`super::text::normalise`]) over `out`.
-pub fn extract(chars: &[char], out: &mut Vec<u64>) {
+/// Writes the hashes of the features of `chars` (see [`super::text::normalise`]) over `out`, with the
+/// concepts that `lexicon` finds in it.
+pub fn extract(chars: &[char], lexicon: &Lexicon, out: &mut Vec<u64>) {
     out.clear();
     out.push(finish(Kind::Always, seed(Kind::Always)));
     out.push(finish(Kind::Length, add(seed(Kind::Length), length_bucket(chars.len()))));
-    let mut walk = Walk { out, previous: seed(Kind::Word) };
+    let mut walk = Walk {
+        out,
+        lexicon,
+        concepts: Concepts::default(),
+        previous: seed(Kind::Word),
+        said: [None; FORM_WORDS_MAX],
+    };
     let mut start = 0;
     while start < chars.len() && walk.out.len() < FEATURES_MAX {
         let class = class_of(chars[start]);
@@ -62,6 +74,7 @@ pub fn extract(chars: &[char], out: &mut Vec<u64>) {
     }
     let last = walk.previous;
     walk.pair(last, seed(Kind::Word));
+    walk.concepts();
     out.truncate(FEATURES_MAX);
 }
 
@@ -78,8 +91,80 @@ fn token_len(class: Class, chars: &[char]) -> usize {
 
 struct Walk<'a> {
     out: &'a mut Vec<u64>,
+    lexicon: &'a Lexicon,
+    concepts: Concepts,
     /// Hash of the word before, for pairs.
     previous: u64,
+    /// The words before, as forms.
+    said: Said,
+}
+
+/// Words, or a stretch of characters, as the lexicon knows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form(u64);
+
+/// Most words of a form.
+const FORM_WORDS_MAX: usize = 3;
+/// Most characters of a form in a script without spaces.
+const FORM_CHARS_MAX: usize = 14;
+/// Letters of the shortest beginning of a word that may stand for the whole: endings differ.
+const STEM_CHARS: usize = 5;
+/// Concepts that each concept is paired with.
+const NEIGHBOURS: usize = 3;
+/// Characters of a stretch from which it is known whether a form starts so.
+const START_CHARS: usize = 2;
+
+/// The forms of one, two and three words that end with a word.
+type Said = [Option<Form>; FORM_WORDS_MAX];
+
+impl Form {
+    /// The form that `chars` are as a whole; `None` when no message can be found to have it.
+    pub fn of(chars: &[char]) -> Option<Self> {
+        let mut tokens = Vec::new();
+        let mut start = 0;
+        while start < chars.len() {
+            let class = class_of(chars[start]);
+            let end = start + token_len(class, &chars[start..]);
+            if !matches!(class, Class::Space | Class::Apostrophe | Class::Mark) {
+                tokens.push((class, &chars[start..end]));
+            }
+            start = end;
+        }
+        match tokens.as_slice() {
+            [] => None,
+            [(Class::Dense | Class::Hangul, run)] => {
+                (run.len() <= FORM_CHARS_MAX).then(|| Self(hash(Kind::Run, run)))
+            }
+            words if words.len() > FORM_WORDS_MAX => None,
+            words if words.iter().any(|(class, _)| *class == Class::Dense) => None,
+            words => {
+                let words = words.iter().map(|(_, word)| hash(Kind::Word, word));
+                let count = words.len();
+                words.fold([None; FORM_WORDS_MAX], |said, word| Self::said(word, said))[count - 1]
+            }
+        }
+    }
+
+    /// The beginning of `chars` by which longer forms are sought; `None` for one that is no longer.
+    pub fn start(chars: &[char]) -> Option<Self> {
+        let class = class_of(*chars.first()?);
+        let (kind, len) = match class {
+            Class::Dense | Class::Hangul => (Kind::Run, START_CHARS),
+            _ => (Kind::Word, STEM_CHARS),
+        };
+        let single = token_len(class, chars) == chars.len();
+        (single && chars.len() >= len).then(|| Self(hash(kind, &chars[..len])))
+    }
+
+    fn said(word: u64, before: Said) -> Said {
+        let and = |form: Self| Self(form.0.rotate_left(17).wrapping_mul(MULTIPLIER) ^ word);
+        [Some(Self(word)), before[0].map(and), before[1].map(and)]
+    }
+
+    /// A hash with all bits spread.
+    pub fn key(self) -> u64 {
+        finish(Kind::Concept, self.0)
+    }
 }
 
 impl Walk<'_> {
@@ -90,18 +175,37 @@ impl Walk<'_> {
             Class::Digit => self.word(token),
             Class::Letter | Class::Hangul => {
                 self.word(token);
+                let token = &token[..token.len().min(WORD_CHARS_MAX)];
                 let singles = class == Class::Hangul;
-                self.pieces(&token[..token.len().min(WORD_CHARS_MAX)], singles);
+                self.pieces(token, singles);
+                if singles {
+                    (0..token.len()).for_each(|start| self.form(&token[start..]));
+                }
             }
             Class::Dense => self.run(token),
         }
     }
 
     fn word(&mut self, word: &[char]) {
-        let hashed = hash(Kind::Word, word);
+        let start = &word[..word.len().min(STEM_CHARS)];
+        let mut hashed = hash(Kind::Word, start);
+        let mut stem = None;
+        let inflected = word.len() > STEM_CHARS && self.lexicon.starts(Form(hashed));
+        for &c in &word[start.len()..] {
+            if inflected && self.lexicon.has(Form(hashed)) {
+                stem = Some(Form(hashed));
+            }
+            hashed = add(hashed, c as u32);
+        }
         self.out.push(finish(Kind::Word, hashed));
         self.pair(self.previous, hashed);
         self.previous = hashed;
+        self.said = Form::said(hashed, self.said);
+        let [alone, two, three] = self.said;
+        let known = alone.is_some_and(|word| self.lexicon.find(word, &mut self.concepts));
+        for form in [two, three, stem.filter(|_| !known)].into_iter().flatten() {
+            self.lexicon.find(form, &mut self.concepts);
+        }
     }
 
     fn pair(&mut self, first: u64, second: u64) {
@@ -142,8 +246,44 @@ impl Walk<'_> {
                 hashed = add(hashed, c as u32);
                 self.out.push(finish(Kind::Run, hashed));
             }
+            self.form(&run[start..]);
         }
         self.previous = seed(Kind::Word);
+        self.said = [None; FORM_WORDS_MAX];
+    }
+
+    /// The longest form that `run` starts with.
+    fn form(&mut self, run: &[char]) {
+        if self.lexicon.is_empty() {
+            return;
+        }
+        let (mut hashed, mut longest) = (seed(Kind::Run), None);
+        for (at, &c) in run.iter().take(FORM_CHARS_MAX).enumerate() {
+            hashed = add(hashed, c as u32);
+            let form = Form(hashed);
+            longest = if self.lexicon.has(form) { Some(form) } else { longest };
+            if at + 1 == START_CHARS && !self.lexicon.starts(form) {
+                break;
+            }
+        }
+        if let Some(form) = longest {
+            self.lexicon.find(form, &mut self.concepts);
+        }
+    }
+
+    /// Each concept, and each with the next ones: *refund* with *not arrived* is another matter than
+    /// either.
+    fn concepts(&mut self) {
+        let concepts = self.concepts.as_slice();
+        for (at, &one) in concepts.iter().enumerate() {
+            let alone = add(seed(Kind::Concept), u32::from(one));
+            self.out.push(finish(Kind::Concept, alone));
+            for &other in concepts[at + 1..].iter().take(NEIGHBOURS) {
+                let (low, high) = (one.min(other), one.max(other));
+                let both = add(add(seed(Kind::Concept), u32::from(low)), u32::from(high));
+                self.out.push(finish(Kind::Concept, both));
+            }
+        }
     }
 }
 
@@ -187,7 +327,7 @@ mod tests {
     fn features(text: &str) -> Vec<u64> {
         let (mut chars, mut out) = (Vec::new(), Vec::new());
         normalise(text, &mut chars);
-        extract(&chars, &mut out);
+        extract(&chars, &Lexicon::default(), &mut out);
         out
     }
 

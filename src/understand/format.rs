@@ -4,6 +4,7 @@
 //! magic (8) · header length (u32 LE) · header (JSON) · zeros up to a multiple of 64
 //! records  rows × (gain bf16, weight bf16, dims / 2 bytes)
 //! tags     rows × u16 LE: which feature owns the row, 0 for none
+//! lexicon  forms × (key u32 LE, concept u16 LE): the words for concepts, see [`Lexicon`]
 //! heads    for each task: classes × dims f32 LE, then classes f32 LE
 //! crc32c of everything before it (u32 LE)
 //! ```
@@ -12,14 +13,17 @@
 //! points of intent and pays for twice as many values. The gain of a row is its step times its
 //! attention weight, so reading needs no `exp`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::lexicon::Lexicon;
 use crate::domain::{Intent, Language, Sentiment};
 
 const MAGIC: &[u8; 8] = b"TWMODEL\x01";
 /// Version of the meaning of header and features; the features are part of the model.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Records start on a cache line.
 const ALIGN: usize = 64;
 /// Bytes of a record before its values.
@@ -30,6 +34,10 @@ pub const STEP_ZERO: i8 = 8;
 pub const STEPS_MAX: f32 = 7.0;
 /// Values of a row come in blocks of so many, which are summed in one go.
 pub const DIMS_STEP: usize = 32;
+/// Most forms of a lexicon.
+const FORMS_MAX: usize = 1 << 20;
+/// Bytes of a form.
+const FORM_BYTES: usize = 6;
 /// Rows that share a bucket of the table.
 pub const BUCKET: usize = 4;
 /// Largest file that is read, so that a wrong path cannot fill the memory.
@@ -91,6 +99,8 @@ pub struct Header {
     pub dims: usize,
     /// Rows of the table, a multiple of [`BUCKET`].
     pub rows: usize,
+    /// Forms of the lexicon.
+    pub forms: usize,
     /// Labels of the language head.
     pub languages: Vec<Language>,
     /// Labels of the intent head.
@@ -141,6 +151,8 @@ pub struct Parts {
     pub records: Bytes,
     /// The owner of each row.
     pub tags: Vec<u16>,
+    /// The words for concepts.
+    pub lexicon: Arc<Lexicon>,
     /// See [`Layers`].
     pub heads: Layers,
 }
@@ -175,6 +187,9 @@ impl Header {
         if !(BUCKET..=1 << 24).contains(&self.rows) || !self.rows.is_multiple_of(BUCKET) {
             return wrong("rows must be a multiple of 4 up to 2^24");
         }
+        if self.forms > FORMS_MAX {
+            return wrong("too many forms of concepts");
+        }
         if self.classes().iter().any(|count| !(1..=1_024).contains(count)) {
             return wrong("each head needs 1 to 1024 labels");
         }
@@ -206,6 +221,10 @@ pub fn encode(parts: &Parts) -> Vec<u8> {
     out.resize(out.len().next_multiple_of(ALIGN), 0);
     out.extend_from_slice(&parts.records);
     parts.tags.iter().for_each(|tag| out.extend_from_slice(&tag.to_le_bytes()));
+    for (key, concept) in parts.lexicon.entries() {
+        out.extend_from_slice(&key.to_le_bytes());
+        out.extend_from_slice(&concept.to_le_bytes());
+    }
     for head in &parts.heads {
         let values = head.weights.iter().chain(&head.bias);
         values.for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
@@ -250,14 +269,24 @@ pub fn decode(file: &Bytes) -> Result<Parts, ModelError> {
 
     let records_at = (start + len).next_multiple_of(ALIGN);
     let tags_at = records_at + header.rows * header.record_bytes();
-    let heads_at = tags_at + header.rows * 2;
+    let lexicon_at = tags_at + header.rows * 2;
+    let heads_at = lexicon_at + header.forms * FORM_BYTES;
     let values: usize = header.classes().iter().map(|count| count * (header.dims + 1)).sum();
     let wanted = heads_at + values * 4 + 4;
     if file.len() != wanted {
         return Err(ModelError::Length { found: file.len(), wanted });
     }
-    let tags = body[tags_at..heads_at].chunks_exact(2);
+    let tags = body[tags_at..lexicon_at].chunks_exact(2);
     let tags = tags.map(|tag| u16::from_le_bytes([tag[0], tag[1]])).collect();
+    let entry = |form: &[u8]| {
+        let key = u32::from_le_bytes([form[0], form[1], form[2], form[3]]);
+        (key, u16::from_le_bytes([form[4], form[5]]))
+    };
+    let entries: Vec<_> = body[lexicon_at..heads_at].chunks_exact(FORM_BYTES).map(entry).collect();
+    if entries.iter().any(|(key, _)| *key == 0) {
+        return Err(ModelError::Header("a form of a concept without a key".to_owned()));
+    }
+    let lexicon = Arc::new(Lexicon::new(&entries));
     let mut values = body[heads_at..]
         .chunks_exact(4)
         .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]));
@@ -265,7 +294,7 @@ pub fn decode(file: &Bytes) -> Result<Parts, ModelError> {
         weights: values.by_ref().take(count * header.dims).collect(),
         bias: values.by_ref().take(count).collect(),
     });
-    Ok(Parts { records: file.slice(records_at..tags_at), tags, heads, header })
+    Ok(Parts { records: file.slice(records_at..tags_at), tags, lexicon, heads, header })
 }
 
 /// The upper half of an `f32`: eight bits of precision, which attention does not need more of.
@@ -289,6 +318,7 @@ mod tests {
             version: VERSION,
             dims: DIMS_STEP,
             rows: 4,
+            forms: 2,
             languages: vec![Language::ENGLISH],
             intents: vec![Intent::Other],
             sentiments: Sentiment::ALL.to_vec(),
@@ -304,6 +334,7 @@ mod tests {
         Parts {
             records: Bytes::from(vec![7; 4 * header.record_bytes()]),
             tags: vec![1, 2, 3, 4],
+            lexicon: Arc::new(Lexicon::new(&[(5, 0), (1_000_000, 1)])),
             heads: [head.clone(), head, of(3), of(3), of(2)],
             header,
         }
@@ -318,6 +349,7 @@ mod tests {
         assert_eq!(read.header, parts.header);
         assert_eq!(read.records, parts.records);
         assert_eq!(read.tags, parts.tags);
+        assert_eq!(read.lexicon.entries(), parts.lexicon.entries());
         assert_eq!(read.heads, parts.heads);
     }
 
@@ -340,7 +372,7 @@ mod tests {
 
         let error = decode(&Bytes::from(encode(&parts))).expect_err("another version");
 
-        assert_eq!(error.to_string(), "model version 4, this router reads version 3");
+        assert_eq!(error.to_string(), "model version 5, this router reads version 4");
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl Model {
     /// The first half of [`Self::understand`]: finds the features of `text`.
     pub(super) fn tokenise(&self, text: &str, scratch: &mut Scratch) {
         text::normalise(text, &mut scratch.chars);
-        features::extract(&scratch.chars, &mut scratch.features);
+        features::extract(&scratch.chars, &self.parts.lexicon, &mut scratch.features);
     }
 
     /// The second half of [`Self::understand`]: what the features that were just found say.

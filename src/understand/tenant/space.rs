@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::understand::features::{self, FEATURES_MAX, Kind};
+use crate::understand::lexicon::Lexicon;
 use crate::understand::text::{self, Class, class_of};
 
 /// Words of a message that are paired with each other.
@@ -75,7 +76,7 @@ pub(super) struct Buffers {
 pub(super) fn count(text: &str, buffers: &mut Buffers, counts: &mut Counts) {
     let Buffers { chars, hashes, words, features } = buffers;
     text::normalise(text, chars);
-    features::extract(chars, hashes);
+    features::extract(chars, &Lexicon::default(), hashes);
     features.clear();
     words.clear();
     for hash in hashes.iter() {
@@ -88,6 +89,7 @@ pub(super) fn count(text: &str, buffers: &mut Buffers, counts: &mut Counts) {
             Kind::Pair => Block::Pair,
             Kind::Piece | Kind::Run => Block::Piece,
             Kind::Length | Kind::Mark => Block::Mark,
+            Kind::Concept => continue,
         };
         features.push(feature(*hash, block));
     }

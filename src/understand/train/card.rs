@@ -25,7 +25,8 @@ fn compose(
         "# The shipped model\n\n\
          *Written by `cargo xtask train-model`; do not edit by hand.*\n\n\
          `{}` reads the language ({} of them), the intent ({}) and the sentiment (3) of a short \
-         shop message. Hashed words, word pairs and character n-grams find rows of a table \
+         shop message. Hashed words, word pairs, character n-grams and the concepts that words stand \
+         for in any language (`models/lexicon`) find rows of a table \
          ({} rows of {} values, four bits each); a weighted sum of the rows goes through one linear \
          layer for each question. Sentiment has two layers, one for shop messages and one for other \
          texts; a third tells how much of each a text is. It runs in the process, on one core, \
@@ -58,8 +59,8 @@ fn data(card: &mut String, manifest: &Manifest) -> std::fmt::Result {
         writeln!(card, "| {name} | {rows} | {teaches} | {} | {} |", set.licence, set.source)?;
     }
     card.push_str(
-        "\nOnly `models/corpus` and `models/language` are in this repository. **They are synthetic**: \
-         written for this project, line by line, by few hands; no customer wrote any of it.\n\n",
+        "\nOnly `models/corpus`, `models/language` and `models/lexicon` are in this repository. **They are \
+         synthetic**: written for this project, line by line, by few hands; no customer wrote any of it.\n\n",
     );
     Ok(())
 }

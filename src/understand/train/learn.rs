@@ -1,7 +1,10 @@
 //! From texts to a trained net.
 
+use std::sync::Arc;
+
 use crate::domain::{Intent, Language, Sentiment};
 use crate::understand::features;
+use crate::understand::lexicon::Lexicon;
 use crate::understand::table;
 use crate::understand::text::{normalise, strip_accents};
 
@@ -26,14 +29,14 @@ const PLAIN_SHARE: f32 = 0.25;
 /// Share of the looks at a text for languages that see a piece of it: messages are shorter than the
 /// sentences of a newspaper.
 const CUT_SHARE: f32 = 0.8;
-/// Features of the shortest such piece, about two words.
-const CUT_FEATURES_MIN: usize = 40;
+/// Characters of such a piece. It is cut at any character, as the ends of a message may be.
+const CUT_CHARS: std::ops::RangeInclusive<usize> = 16..=80;
 /// The last pass learns at this share of the first rate.
 const LAST_RATE: f32 = 0.1;
 
 /// How much the tasks count beside the intent of a shop message.
 const SHOP_LANGUAGE_WEIGHT: f32 = 0.7;
-const PROSE_WEIGHT: f32 = 0.6;
+const PROSE_WEIGHT: f32 = 1.0;
 const LANGUAGE_WEIGHT: f32 = 0.3;
 const SENTIMENT_WEIGHT: f32 = 0.5;
 const MOOD_WEIGHT: f32 = 0.2;
@@ -50,6 +53,8 @@ pub struct Texts {
     pub language: Vec<(String, Language)>,
     /// Texts of which the mood is known.
     pub mood: Vec<(String, Sentiment)>,
+    /// The words for concepts.
+    pub lexicon: Arc<Lexicon>,
 }
 
 impl Texts {
@@ -65,7 +70,7 @@ impl Texts {
 
     /// The table for these texts.
     pub fn tags(&self, rows: usize) -> Vec<u16> {
-        let mut counts = Counts::default();
+        let mut counts = Counts::new(&self.lexicon);
         self.shop.iter().for_each(|row| counts.shop(&row.text));
         self.prose.iter().chain(&self.language).for_each(|(text, _)| counts.other(text));
         self.mood.iter().for_each(|(text, _)| counts.other(text));
@@ -87,25 +92,27 @@ struct Example {
     rows: Vec<u32>,
     /// Without accents; empty when there are none.
     plain_rows: Vec<u32>,
+    /// Of a text that is seen in pieces; empty for others.
+    chars: Vec<char>,
     targets: Vec<Target>,
 }
 
 impl Example {
     /// The rows that one look at the text sees.
-    fn look(&self, chance: &mut Chance) -> &[u32] {
-        let rows = &self.rows;
+    fn look<'a>(&'a self, reader: &'a mut Reader, chance: &mut Chance) -> &'a [u32] {
         match self.lesson {
             Lesson::Shop if !self.plain_rows.is_empty() && chance.unit() < PLAIN_SHARE => {
                 &self.plain_rows
             }
             Lesson::Prose | Lesson::Language
-                if rows.len() > CUT_FEATURES_MIN && chance.unit() < CUT_SHARE =>
+                if self.chars.len() > *CUT_CHARS.start() && chance.unit() < CUT_SHARE =>
             {
-                let len = CUT_FEATURES_MIN + chance.below(rows.len() - CUT_FEATURES_MIN + 1);
-                let start = chance.below(rows.len() - len + 1);
-                &rows[start..start + len]
+                let longest = self.chars.len().min(*CUT_CHARS.end());
+                let len = CUT_CHARS.start() + chance.below(longest - CUT_CHARS.start() + 1);
+                let start = chance.below(self.chars.len() - len + 1);
+                reader.piece_rows(&self.chars[start..start + len])
             }
-            _ => rows,
+            _ => &self.rows,
         }
     }
 }
@@ -113,15 +120,31 @@ impl Example {
 /// Turns texts into rows of a table.
 struct Reader<'a> {
     tags: &'a [u16],
+    lexicon: &'a Lexicon,
     chars: Vec<char>,
     plain: Vec<char>,
     features: Vec<u64>,
+    rows: Vec<u32>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(tags: &'a [u16], lexicon: &'a Lexicon) -> Self {
+        let (chars, plain, features, rows) = Default::default();
+        Self { tags, lexicon, chars, plain, features, rows }
+    }
+
+    /// The rows of a piece of a text that was normalised before.
+    fn piece_rows(&mut self, piece: &[char]) -> &[u32] {
+        features::extract(piece, self.lexicon, &mut self.features);
+        self.rows = self.found();
+        &self.rows
+    }
 }
 
 impl Reader<'_> {
     fn rows(&mut self, text: &str) -> Vec<u32> {
         normalise(text, &mut self.chars);
-        features::extract(&self.chars, &mut self.features);
+        features::extract(&self.chars, self.lexicon, &mut self.features);
         self.found()
     }
 
@@ -130,7 +153,7 @@ impl Reader<'_> {
         if !strip_accents(&self.chars, &mut self.plain) {
             return Vec::new();
         }
-        features::extract(&self.plain, &mut self.features);
+        features::extract(&self.plain, self.lexicon, &mut self.features);
         self.found()
     }
 
@@ -152,6 +175,7 @@ pub fn learn(
     let moods = Sentiment::ALL.len();
     let classes = [languages.len(), Intent::ALL.len(), moods, moods, 2];
     let mut net = Net::new(tags.len(), options.dims, &classes, options.learning, options.seed);
+    let mut reader = Reader::new(tags, &texts.lexicon);
     let mut chance = Chance::new(options.seed ^ 0x7472_6169_6e00);
     for epoch in 0..options.epochs {
         let done = epoch as f32 / options.epochs as f32;
@@ -167,7 +191,7 @@ pub fn learn(
         let mut loss = 0.0;
         for &at in &order {
             let example = &examples[at];
-            let rows = example.look(&mut chance);
+            let rows = example.look(&mut reader, &mut chance);
             if !rows.is_empty() {
                 loss += f64::from(net.learn(rows, &example.targets, &mut chance));
             }
@@ -179,7 +203,7 @@ pub fn learn(
 }
 
 fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example> {
-    let mut reader = Reader { tags, chars: Vec::new(), plain: Vec::new(), features: Vec::new() };
+    let mut reader = Reader::new(tags, &texts.lexicon);
     let language = |language: Language, weight: f32| {
         let label = languages.binary_search(&language).ok()?;
         Some(target(LANGUAGE, label, weight))
@@ -207,7 +231,9 @@ fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example>
         .map(|(lesson, text, targets): (Lesson, &str, Vec<Target>)| {
             let rows = reader.rows(text);
             let plain_rows = if lesson == Lesson::Shop { reader.plain_rows() } else { Vec::new() };
-            Example { lesson, rows, plain_rows, targets }
+            let in_pieces = matches!(lesson, Lesson::Prose | Lesson::Language);
+            let chars = if in_pieces { reader.chars.clone() } else { Vec::new() };
+            Example { lesson, rows, plain_rows, chars, targets }
         })
         .collect()
 }

@@ -52,7 +52,7 @@ impl Default for Options {
             mood_share: 0.3,
             calibration_folds: 1,
             learning: Learning::default(),
-            seed: 7,
+            seed: 11,
         }
     }
 }

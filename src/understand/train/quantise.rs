@@ -1,5 +1,7 @@
 //! From a trained net to the pieces of a model file.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::domain::{Intent, Language, Sentiment};
@@ -7,15 +9,22 @@ use crate::understand::format::{
     Header, Linear, Parts, SENTIMENTS, STEP_ZERO, STEPS_MAX, Temperatures, VERSION, from_bf16,
     to_bf16,
 };
+use crate::understand::lexicon::Lexicon;
 
 use super::net::Net;
 
 /// The net with rows of four bits a value and a scale for each row.
-pub fn quantise(net: &Net, tags: Vec<u16>, languages: Vec<Language>) -> Parts {
+pub fn quantise(
+    net: &Net,
+    tags: Vec<u16>,
+    lexicon: Arc<Lexicon>,
+    languages: Vec<Language>,
+) -> Parts {
     let header = Header {
         version: VERSION,
         dims: net.dims,
         rows: tags.len(),
+        forms: lexicon.entries().len(),
         languages,
         intents: Intent::ALL.to_vec(),
         sentiments: Sentiment::ALL.to_vec(),
@@ -36,7 +45,7 @@ pub fn quantise(net: &Net, tags: Vec<u16>, languages: Vec<Language>) -> Parts {
         weights: net.heads[at].weights.clone(),
         bias: net.heads[at].bias.clone(),
     });
-    Parts { header, records: Bytes::from(records), tags, heads }
+    Parts { header, records: Bytes::from(records), tags, lexicon, heads }
 }
 
 fn push_record(records: &mut Vec<u8>, values: &[f32], weight: f32) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::domain::{Intent, Language};
 use crate::understand::evaluate::{Report, evaluate};
 use crate::understand::format::{self, ModelError, Parts, Temperatures};
 use crate::understand::layers::softmax;
+use crate::understand::lexicon::{self, FormError};
 use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex};
 
 use super::calibrate::{self, Outcome};
@@ -43,6 +45,14 @@ pub enum TrainError {
     Name {
         /// Which file.
         path: PathBuf,
+    },
+    /// A line of the lexicon names no concept with forms.
+    #[error("{path}: {reason}")]
+    Lexicon {
+        /// Which file.
+        path: PathBuf,
+        /// Which line.
+        reason: FormError,
     },
     /// There is nothing to learn from.
     #[error("no messages in {path}")]
@@ -90,9 +100,15 @@ pub fn train(
     }
     let trained_on = texts.shop.len();
     texts.prose = read_prose(&models.join("language"))?;
+    let lexicon = read_lexicon(&models.join("lexicon"))?;
+    let concepts = lexicon.concepts().len();
+    texts.lexicon = Arc::new(lexicon.build());
     let mut data = vec![corpus_credit(trained_on)];
     if !texts.prose.is_empty() {
         data.push(prose_credit(texts.prose.len()));
+    }
+    if concepts > 0 {
+        data.push(lexicon_credit(concepts));
     }
     for set in extra.iter().flat_map(|_| &SETS) {
         let folder = extra.expect("sets are read when there is a folder").join(set.folder);
@@ -148,7 +164,7 @@ fn fitted(
     let tags = texts.tags(options.rows);
     progress(&format!("table of {} rows", tags.len()));
     let net = learn(texts, &tags, languages, options, progress);
-    quantise(&net, tags, languages.to_vec())
+    quantise(&net, tags, Arc::clone(&texts.lexicon), languages.to_vec())
 }
 
 /// What the answers of models to messages that they were not trained on say about confidence.
@@ -256,6 +272,16 @@ fn prose_credit(rows: usize) -> DataSource {
     }
 }
 
+fn lexicon_credit(concepts: usize) -> DataSource {
+    DataSource {
+        name: "models/lexicon".to_owned(),
+        source: "written for this project".to_owned(),
+        licence: "Apache-2.0 OR MIT".to_owned(),
+        rows: concepts,
+        teaches: "which words of the languages of the corpus name the same".to_owned(),
+    }
+}
+
 fn read_corpus(folder: &Path) -> Result<Vec<Row>, TrainError> {
     let mut rows = Vec::new();
     for path in files(folder, ".jsonl")? {
@@ -282,6 +308,19 @@ fn read_prose(folder: &Path) -> Result<Vec<(String, Language)>, TrainError> {
         lines.extend(filled.map(|line| (line.to_owned(), language)));
     }
     Ok(lines)
+}
+
+/// The forms in `<folder>/<language>.txt`; none when there is no such folder.
+fn read_lexicon(folder: &Path) -> Result<lexicon::Builder, TrainError> {
+    let mut builder = lexicon::Builder::default();
+    if !folder.exists() {
+        return Ok(builder);
+    }
+    for path in files(folder, ".txt")? {
+        let added = builder.add(&read(&path)?);
+        added.map_err(|reason| TrainError::Lexicon { path, reason })?;
+    }
+    Ok(builder)
 }
 
 /// Adds the texts of a set and returns how many.

@@ -4,12 +4,13 @@ use ahash::AHashMap;
 
 use crate::understand::features::{self, Kind};
 use crate::understand::format::BUCKET;
+use crate::understand::lexicon::Lexicon;
 use crate::understand::table;
 use crate::understand::text;
 
 /// In how many messages each feature occurs.
-#[derive(Default)]
-pub struct Counts {
+pub struct Counts<'a> {
+    lexicon: &'a Lexicon,
     seen: AHashMap<u64, Seen>,
     chars: Vec<char>,
     plain: Vec<char>,
@@ -22,14 +23,20 @@ struct Seen {
     other: u32,
 }
 
-impl Counts {
+impl<'a> Counts<'a> {
+    /// Nothing counted yet.
+    pub fn new(lexicon: &'a Lexicon) -> Self {
+        let (chars, plain, features) = (Vec::new(), Vec::new(), Vec::new());
+        Self { lexicon, seen: AHashMap::new(), chars, plain, features }
+    }
+
     /// Counts a message of the shop corpus, once as it is and once without accents.
     pub fn shop(&mut self, message: &str) {
         text::normalise(message, &mut self.chars);
-        features::extract(&self.chars, &mut self.features);
+        features::extract(&self.chars, self.lexicon, &mut self.features);
         if text::strip_accents(&self.chars, &mut self.plain) {
             let mut more = Vec::new();
-            features::extract(&self.plain, &mut more);
+            features::extract(&self.plain, self.lexicon, &mut more);
             self.features.append(&mut more);
         }
         self.count(|seen| seen.shop += 1);
@@ -38,7 +45,7 @@ impl Counts {
     /// Counts a text that teaches languages or moods only.
     pub fn other(&mut self, message: &str) {
         text::normalise(message, &mut self.chars);
-        features::extract(&self.chars, &mut self.features);
+        features::extract(&self.chars, self.lexicon, &mut self.features);
         self.count(|seen| seen.other += 1);
     }
 
