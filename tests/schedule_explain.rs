@@ -23,6 +23,8 @@ fn steps(explanation: &Explanation) -> Vec<&'static str> {
     let name = |step: &Step| match step {
         Step::Waits { .. } => "waits",
         Step::Offered { .. } => "offered",
+        Step::Held { .. } => "held",
+        Step::Approved { .. } => "approved",
         Step::Declined { .. } => "declined",
         Step::Withdrawn { .. } => "withdrawn",
         Step::Assigned { .. } => "assigned",

@@ -7,7 +7,7 @@ use tradewind::domain::{ConversationId, WaitReason};
 use tradewind::flow::SeatAct;
 use tradewind::schedule::{Decision, RefuseReason};
 
-use super::world::{Socket, World, kinds, shop, text};
+use crate::world::{Socket, World, kinds, shop, text};
 
 /// The demo shop, whose supervisors have to approve refunds: what every message here asks for.
 fn refunds_held() -> Shop {
@@ -28,8 +28,8 @@ fn world() -> World {
 fn held(world: &mut World, customer: &Socket) -> ConversationId {
     world.say(customer, "quiero mi dinero de vuelta");
     let waiting = world.scheduler.queue(&shop(), 9);
-    let held = waiting.iter().filter(|view| view.reason == WaitReason::Approval);
-    held.last().expect("one is held").conversation
+    let mut held = waiting.iter().filter(|view| view.reason == WaitReason::Approval);
+    held.next_back().expect("one is held").conversation
 }
 
 #[test]

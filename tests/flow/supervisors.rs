@@ -1,5 +1,8 @@
 //! What supervisors do in conversations, over the public interface of `flow`.
 
+#[path = "approval.rs"]
+mod approval;
+
 use tradewind::config::shop::Shop;
 use tradewind::domain::{Guess, Intent, SeatId, SeatState, ShopId};
 use tradewind::flow::{CustomerAct, SeatAct};

@@ -39,11 +39,14 @@ impl Span {
     }
 }
 
+/// The states of a seat, and since when each; `None` while it was not there.
+type States = Vec<(Timestamp, Option<SeatState>)>;
+
 /// What a journal says, taken in entry by entry. It keeps no text.
 #[derive(Debug, Default)]
 pub struct Recording {
     stories: BTreeMap<ConversationId, Story>,
-    seats: BTreeMap<ShopId, BTreeMap<SeatId, Vec<(Timestamp, Option<SeatState>)>>>,
+    seats: BTreeMap<ShopId, BTreeMap<SeatId, States>>,
     /// The last instant that it speaks of.
     until: Timestamp,
     /// Records of conversations whose beginning is not there.
