@@ -33,7 +33,7 @@ pub enum StoreError {
     #[error(transparent)]
     Edit(#[from] EditError),
     /// The shop would have mistakes.
-    #[error("{0}")]
+    #[error(transparent)]
     Mistakes(#[from] ShopErrors),
     /// The disk.
     #[error("{}: {error}", path.display())]
