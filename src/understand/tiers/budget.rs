@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 const NEWS: f64 = 0.1;
 /// What the first message is thought to take, in seconds.
 const FIRST_COST: f64 = 1e-3;
+/// Bursts that may be owed at the most: a machine that slept for a minute is no reason to ask nobody for
+/// twenty.
+const DEBT_MAX: f64 = 10.0;
 
 /// Time that may still be spent. Who asks pays what a message took lately; what it really took is
 /// settled afterwards, so that messages which wait are counted already.
@@ -45,6 +48,7 @@ impl Budget {
     /// others came too late for it.
     pub fn settle(&mut self, paid: Duration, read: usize, took: Duration) {
         self.left += paid.as_secs_f64() - took.as_secs_f64();
+        self.left = self.left.max(-DEBT_MAX * self.burst);
         for _ in 0..read {
             self.cost += NEWS * (took.as_secs_f64() / read as f64 - self.cost);
         }
@@ -108,6 +112,18 @@ mod tests {
 
         assert!(budget.take(start + 900 * MS).is_none());
         assert!(budget.take(start + 1_100 * MS).is_some());
+    }
+
+    #[test]
+    fn a_machine_that_slept_does_not_silence_the_encoder_for_long() {
+        let start = Instant::now();
+        let mut budget = Budget::new(0.1, 50 * MS, start);
+        let paid = budget.take(start).expect("a full bucket");
+
+        budget.settle(paid, 1, Duration::from_secs(60));
+
+        assert!(budget.take(start + Duration::from_secs(4)).is_none());
+        assert!(budget.take(start + Duration::from_secs(6)).is_some());
     }
 
     #[test]

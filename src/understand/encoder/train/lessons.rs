@@ -56,7 +56,7 @@ const POOL_BATCHES: usize = 16;
 impl Course {
     /// How many lessons of `batch` texts a pass has.
     pub(super) fn lessons_count(&self, batch: usize) -> usize {
-        self.examples.len().div_ceil(batch) + self.translations.len().div_ceil(batch / 2)
+        self.examples.len().div_ceil(batch) + self.translations.len().div_ceil(pairs_of(batch))
     }
 
     /// All examples once and a pair of each translation, with noise, in a random order.
@@ -78,7 +78,7 @@ impl Course {
         }
         let pairs: Vec<[&str; 2]> = self.translations.iter().map(|it| it.pair(chance)).collect();
         let length = |pair: &[&str; 2]| pair[0].len() + pair[1].len();
-        for part in parts(&pairs, batch / 2, &length, chance) {
+        for part in parts(&pairs, pairs_of(batch), &length, chance) {
             let texts: Vec<String> =
                 part.iter().flat_map(|pair| pair.map(|text| with_noise(text, chance))).collect();
             let keys = (0..part.len() as u32).flat_map(|key| [key, key]).collect();
@@ -87,6 +87,11 @@ impl Course {
         chance.shuffle(&mut lessons);
         Ok(lessons)
     }
+}
+
+/// Pairs of texts in a batch of so many texts.
+fn pairs_of(batch: usize) -> usize {
+    (batch / 2).max(1)
 }
 
 /// `items` in a random order, in parts of at most `size` that are of similar length.
