@@ -30,7 +30,7 @@ fn no_reply_permission() {
     let router = Router::start(config(folder.path(), "")).expect("a router");
     let mut mai = router.seat("demo", "mai");
     let mut customer = router.customer("demo");
-    customer.say("I want to talk to a person. My parcel arrived broken, this is a disgrace.");
+    customer.say("I want to talk to a real person, please.");
     customer.next("queued");
 
     let mut kofi = router.seat("demo", "kofi");

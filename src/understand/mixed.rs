@@ -38,8 +38,12 @@ const LATIN_WORDS_MIN: usize = 3;
 /// characters, or two words of most scripts.
 const LETTERS_MIN: usize = 7;
 /// Probability that the stretch, read as a whole, must have of being in its language. A row of brand
-/// names reaches 0.8, a clause of three words 0.9.
+/// names reaches 0.83, a clause of three words 0.9.
 const SURE: f32 = 0.85;
+/// The same of a long stretch, which is no row of names: one loan word in it makes it less sure.
+const SURE_LONG: f32 = 0.75;
+/// Words of a long stretch.
+const LONG_WORDS: usize = 6;
 /// Smallest share that is told.
 const SHARE_MIN: f32 = 0.15;
 
@@ -75,7 +79,8 @@ pub fn languages(
         for (range, language) in stretches(&cheapest(&windows, whole)) {
             let is_clause = *script != Script::Latin || range.len() >= LATIN_WORDS_MIN;
             let stretch = &words[range];
-            if is_clause && is_sure(language, &guess(&joined(text, stretch))) {
+            let least = if stretch.len() < LONG_WORDS { SURE } else { SURE_LONG };
+            if is_clause && chance_of(language, &guess(&joined(text, stretch))) >= least {
                 let weight: usize = stretch.iter().map(|word| word.weight).sum();
                 *weights.entry(language).or_default() += weight;
             }
@@ -226,9 +231,9 @@ fn stretches(path: &[Language]) -> Vec<(Range<usize>, Language)> {
     stretches
 }
 
-fn is_sure(language: Language, guesses: &[Guess<Language>]) -> bool {
+fn chance_of(language: Language, guesses: &[Guess<Language>]) -> f32 {
     let kin = guesses.iter().filter(|it| it.label == language || are_kin(it.label, language));
-    kin.map(|guess| guess.confidence).sum::<f32>() >= SURE
+    kin.map(|guess| guess.confidence).sum()
 }
 
 fn are_kin(a: Language, b: Language) -> bool {
