@@ -217,6 +217,7 @@ impl Driver {
         for seat in gone {
             let links = self.lines.remove(seat).unwrap_or_default();
             links.iter().for_each(|link| link.outbox.close(CloseCode::Unauthorized));
+            self.note_state(seat);
         }
         let connected: Vec<SeatRef> = self.lines.keys().cloned().collect();
         for seat in connected {
@@ -294,7 +295,7 @@ impl Driver {
         let Some(links) = self.lines.get_mut(seat) else { return };
         links.retain(|link| link.session != session || !link.outbox.is_closed());
         let is_last = links.is_empty();
-        self.floors.unwatch(&seat.shop, session);
+        self.floors.closed(&seat.shop, session);
         if is_last {
             self.lines.remove(seat);
             let (shop, seat) = (seat.shop.clone(), seat.id.clone());

@@ -3,6 +3,7 @@
 //! a busy one the same however much happens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -61,6 +62,11 @@ impl Floors {
     pub fn watch(&mut self, line: SeatLine) {
         let SeatLine { seat, link } = line;
         let watchers = &mut self.by_shop.entry(seat.shop).or_default().watchers;
+        // A socket that came back has the session of the one before, which may not have gone yet.
+        let is_before = |watcher: &Watcher| {
+            watcher.link.session == link.session && !Arc::ptr_eq(&watcher.link.outbox, &link.outbox)
+        };
+        watchers.retain(|watcher| !is_before(watcher));
         if watchers.iter().all(|watcher| watcher.link.session != link.session) {
             watchers.push(Watcher { seat: seat.id, link, is_new: true });
             self.has_changed = true;
@@ -71,6 +77,16 @@ impl Floors {
     pub fn unwatch(&mut self, shop: &ShopId, session: Uuid) {
         if let Some(watched) = self.by_shop.get_mut(shop) {
             watched.watchers.retain(|watcher| watcher.link.session != session);
+        }
+    }
+
+    /// A socket has gone: it watches no longer. One that has taken its session over goes on.
+    pub fn closed(&mut self, shop: &ShopId, session: Uuid) {
+        if let Some(watched) = self.by_shop.get_mut(shop) {
+            let has_gone = |watcher: &Watcher| {
+                watcher.link.session == session && watcher.link.outbox.is_closed()
+            };
+            watched.watchers.retain(|watcher| !has_gone(watcher));
         }
     }
 
@@ -184,7 +200,6 @@ fn new_rows<'a, K: Ord, V: PartialEq>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::task::{Context, Waker};
 
     use serde_json::Value;
@@ -192,6 +207,7 @@ mod tests {
     use super::*;
     use crate::deliver::Outbox;
     use crate::domain::SeatState;
+    use crate::protocol::CloseCode;
 
     fn line(seat: &str, session: u128) -> SeatLine {
         let outbox = Arc::new(Outbox::new(1 << 20));
@@ -286,5 +302,22 @@ mod tests {
         assert_eq!(floors.keep(|seat| seat.id.as_str() == "wei").len(), 0);
         assert_eq!(floors.keep(|_| false).len(), 1);
         floors.show(START, |_| panic!("nobody looks"));
+    }
+
+    #[test]
+    fn a_socket_that_takes_a_session_over_gets_all_and_keeps_it_when_the_old_one_goes() {
+        let mut floors = Floors::default();
+        let old = line("wei", 1);
+        floors.watch(old.clone());
+        floors.show(START, |_| floor(&[("ann", 0)]));
+
+        let new = line("wei", 1);
+        floors.watch(new.clone());
+        old.link.outbox.close(CloseCode::Silent);
+        floors.closed(&"demo".into(), Uuid::from_u128(1));
+        let sent = floors.show(START, |_| floor(&[("ann", 1)]));
+
+        assert_eq!(sent, [FloorShown::Full]);
+        assert_eq!(frames(&new).len(), 1);
     }
 }

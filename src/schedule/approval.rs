@@ -4,12 +4,14 @@
 //! A hold keeps arrival and place, and has an end: what nobody has approved by then gets a ticket or
 //! goes on, as the rule says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::command::{Approval, Contact};
 use super::decision::{Decision, RefuseReason, TicketReason};
 use super::scheduler::{Case, Scheduler, Station};
-use super::shop::{Shop, ShopNo};
+use super::shifts::Order;
+use super::shop::Shop;
 use super::timers::Timer;
 use crate::domain::{AfterHold, ApprovalRule, ConversationId, SeatId, ShopId, SkillId, Timestamp};
 
@@ -24,8 +26,8 @@ impl Scheduler {
         case.contact.approval = Approval::Held { until };
         case.station = Station::Held;
         case.admitted = true;
-        let (shop_no, order) = (case.shop, case.order());
-        self.shops[shop_no].held.insert(order);
+        let (shop_no, order, skill) = (case.shop, case.order(), case.contact.skill.clone());
+        self.shops[shop_no].held.entry(skill).or_default().insert(order);
         self.shops[shop_no].waiting += 1;
         self.timers.set(Timer::HoldEnds(conversation), until);
         if known.is_none() {
@@ -75,16 +77,9 @@ impl Scheduler {
 
     /// Place from 1 among the held conversations of its skill, by arrival.
     pub(super) fn place_among_held(&self, case: &Case) -> u32 {
-        let before = self.shops[case.shop].held.range(..case.order());
-        let skill = &case.contact.skill;
-        let of_skill = before.filter(|(.., other)| self.case(*other).contact.skill == *skill);
-        of_skill.count() as u32 + 1
-    }
-
-    /// Conversations of a skill that are held.
-    pub(super) fn held_of(&self, shop: ShopNo, skill: &SkillId) -> usize {
-        let held = self.shops[shop].held.iter();
-        held.filter(|(.., held)| self.case(*held).contact.skill == *skill).count()
+        let Some(held) = self.shops[case.shop].held.get(&case.contact.skill) else { return 1 };
+        // Counted from the end: who is new stands there.
+        (held.len() - held.range(case.order()..).count()) as u32 + 1
     }
 }
 
@@ -99,6 +94,25 @@ impl Case {
 }
 
 impl Shop {
+    /// How many conversations of a skill are held.
+    pub fn held_of(&self, skill: &SkillId) -> usize {
+        self.held.get(skill).map_or(0, BTreeSet::len)
+    }
+
+    /// Every conversation that is held, by skill and arrival.
+    pub fn all_held(&self) -> impl Iterator<Item = ConversationId> {
+        self.held.values().flatten().map(|(.., conversation)| *conversation)
+    }
+
+    /// A conversation is held no longer.
+    pub fn forget_held(&mut self, skill: &SkillId, order: &Order) {
+        let Some(held) = self.held.get_mut(skill) else { return };
+        held.remove(order);
+        if held.is_empty() {
+            self.held.remove(skill);
+        }
+    }
+
     /// The rule by which a contact is held now, if its queue has one.
     pub fn approval_rule(&self, contact: &Contact) -> Option<ApprovalRule> {
         let rule = self.rules.queues.get(&contact.skill)?.approval?;

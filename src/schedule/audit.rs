@@ -37,7 +37,7 @@ impl Scheduler {
         for (shop_no, shop) in self.shops.iter().enumerate() {
             let kept: usize = shop.seats.iter().map(|seat| seat.kept.len()).sum();
             let lined_up: usize = shop.lanes.iter().map(|lane| lane.len()).sum();
-            let waiting = kept + lined_up + shop.held.len();
+            let waiting = kept + lined_up + shop.all_held().count();
             if waiting != shop.waiting {
                 broken.push(format!("{} of {waiting} are counted", shop.waiting));
             }
@@ -96,10 +96,10 @@ impl Scheduler {
         placed: &mut BTreeSet<ConversationId>,
         broken: &mut Vec<String>,
     ) {
-        for (.., conversation) in self.shops[shop_no].held.iter().take(head) {
+        for conversation in self.shops[shop_no].all_held().take(head) {
             let is_held = |case: &Case| matches!(case.station, Station::Held);
-            self.audit_place(shop_no, *conversation, is_held, placed, broken);
-            if !self.timers.is_set(Timer::HoldEnds(*conversation)) {
+            self.audit_place(shop_no, conversation, is_held, placed, broken);
+            if !self.timers.is_set(Timer::HoldEnds(conversation)) {
                 broken.push(format!("{conversation} may be held for ever"));
             }
         }

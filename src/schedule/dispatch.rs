@@ -100,7 +100,7 @@ impl Scheduler {
         let lined_up = || {
             let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
             let in_lanes = lanes.filter(|lane| lane.key.skill == *skill).map(Lane::len);
-            in_lanes.sum::<usize>() + self.held_of(shop_no, skill)
+            in_lanes.sum::<usize>() + shop.held_of(skill)
         };
         shop.waiting >= self.settings.waiting_max || limit.is_some_and(|limit| lined_up() >= limit)
     }

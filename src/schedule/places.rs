@@ -259,10 +259,9 @@ impl Scheduler {
         let kept = kept.map(|(_, entry)| entry.conversation);
         let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
         let lined_up = lanes.flat_map(|lane| lane.in_order(self.now, self.settings.age_bound));
-        let held = shop.held.iter().map(|(.., conversation)| *conversation);
         offered
             .chain(kept)
-            .chain(held)
+            .chain(shop.all_held())
             .chain(lined_up)
             .take(limit)
             .map(|conversation| self.waiting_view(shop, self.case(conversation)))

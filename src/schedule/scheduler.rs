@@ -414,7 +414,8 @@ impl Scheduler {
                 None
             }
             Station::Held => {
-                self.shops[shop].held.remove(&order);
+                let skill = &self.cases[&conversation].contact.skill;
+                self.shops[shop].forget_held(skill, &order);
                 self.shops[shop].waiting -= 1;
                 None
             }

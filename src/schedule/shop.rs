@@ -138,8 +138,8 @@ pub(super) struct Shop {
     pub present: Bitset,
     /// Conversations in lanes, held for approval or kept for a seat.
     pub waiting: usize,
-    /// Conversations that are held for approval.
-    pub held: BTreeSet<Order>,
+    /// Conversations that are held for approval, by skill; no set is empty.
+    pub held: BTreeMap<SkillId, BTreeSet<Order>>,
     pub handling: HandlingTime,
     pub told_waits: TrackRecord,
     pub queues: Vec<Queue>,
@@ -186,7 +186,7 @@ impl Shop {
             on_shift: Bitset::with_room(len),
             present: Bitset::with_room(len),
             waiting: 0,
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
             handling: HandlingTime::starting_at(settings.handling_start),
             told_waits: TrackRecord::default(),
             queues,
