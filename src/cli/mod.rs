@@ -12,6 +12,7 @@ mod doctor;
 mod evaluate;
 mod explain;
 mod html;
+mod journal;
 mod model;
 mod seat;
 mod serve;
@@ -73,6 +74,8 @@ enum Verb {
     Seat(seat::Args),
     /// Explains the decisions about a conversation.
     Explain(explain::Args),
+    /// Checks the journal or prints what it holds.
+    Journal(journal::Args),
     /// Simulates a contact centre in virtual time and compares schedulers.
     Simulate(simulate::Args),
 }
@@ -117,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
+        Some(Verb::Journal(args)) => journal::run(&args),
         Some(Verb::Simulate(args)) => simulate::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -77,11 +77,13 @@
 
 mod batch;
 mod error;
+mod find;
 mod folder;
 mod frame;
 mod handle;
 mod keeper;
 mod log;
+mod look;
 mod options;
 mod recover;
 mod replay;
@@ -101,6 +103,7 @@ pub use error::JournalError;
 pub use folder::{DiskFolder, Folder, FolderFile, FolderLock};
 pub use frame::PAYLOAD_BYTES_MAX;
 pub use handle::{Journal, Receipt};
+pub use look::{Look, look};
 pub use options::{Durability, Options};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};

@@ -27,7 +27,8 @@ pub enum DamageKind {
 }
 
 impl DamageKind {
-    const fn words(self) -> &'static str {
+    /// The kind in words.
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Header => "broken header",
             Self::Records => "broken records",

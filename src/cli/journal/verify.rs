@@ -1,0 +1,151 @@
+//! `tradewind journal verify`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{folder, open};
+use crate::cli::{Exit, print, print_json};
+use crate::domain::{ConversationId, Timestamp};
+use crate::flow::Record;
+use crate::journal::{JournalError, Position, ReplaySummary};
+
+/// Records that cannot be understood are named up to this number; more are only counted.
+const UNREADABLE_NAMED_MAX: usize = 64;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tradewind journal verify data
+  tradewind journal verify /backup/tradewind --json
+
+DIR is a data folder, a backup, or a folder that holds the journal itself. Nothing in it is changed.
+An interrupted commit at the end is no damage: it was never acknowledged, and the next start cuts it.
+Exit codes: 0 whole, 1 not readable or of a later version, 3 damaged or with records that this
+program does not understand.")]
+pub(super) struct Args {
+    /// Data folder, backup or journal folder.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the records say, beside what the journal says of itself.
+#[derive(Default)]
+struct Content {
+    conversations: BTreeSet<ConversationId>,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    unreadable: Vec<Position>,
+    unreadable_total: u64,
+}
+
+impl Content {
+    fn take(&mut self, position: Position, payload: &[u8]) {
+        let Ok(record) = Record::decode(payload) else {
+            self.unreadable_total += 1;
+            if self.unreadable.len() < UNREADABLE_NAMED_MAX {
+                self.unreadable.push(position);
+            }
+            return;
+        };
+        self.conversations.insert(record.conversation);
+        if let Some(at) = record.at() {
+            self.first_at.get_or_insert(at);
+            self.last_at = Some(at);
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let mut found = open(&args.dir)?;
+    let mut content = Content::default();
+    for entry in found.replay.by_ref() {
+        match entry {
+            Ok((position, payload)) => content.take(position, &payload),
+            // Counted by the summary.
+            Err(JournalError::Damaged(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let summary = found.replay.summary();
+    let is_whole = summary.damaged_total == 0 && content.unreadable_total == 0;
+    if args.json {
+        print_json(&to_json(args, found.is_taken, found.end, summary, &content))?;
+    } else {
+        print(&to_text(args, found.end, summary, &content))?;
+    }
+    Ok(if is_whole { Exit::Success } else { Exit::CheckFailed })
+}
+
+fn to_json(
+    args: &Args,
+    is_taken: bool,
+    end: Option<Position>,
+    summary: &ReplaySummary,
+    content: &Content,
+) -> serde_json::Value {
+    let damage: Vec<_> = summary
+        .damaged
+        .iter()
+        .map(|it| json!({"kind": it.kind.words(), "position": it.position, "bytes": it.bytes}))
+        .collect();
+    let torn = summary.torn_tail.map(|it| json!({"position": it.position, "bytes": it.bytes}));
+    json!({
+        "folder": folder(&args.dir).display().to_string(),
+        "in_use": is_taken,
+        "whole": summary.damaged_total == 0 && content.unreadable_total == 0,
+        "segments": summary.segments,
+        "records": summary.records,
+        "bytes": summary.bytes,
+        "conversations": content.conversations.len(),
+        "first_at": content.first_at.map(Timestamp::to_rfc3339),
+        "last_at": content.last_at.map(Timestamp::to_rfc3339),
+        "end": end,
+        "torn_tail": torn,
+        "damage": damage,
+        "damage_total": summary.damaged_total,
+        "not_understood": content.unreadable,
+        "not_understood_total": content.unreadable_total,
+    })
+}
+
+fn to_text(
+    args: &Args,
+    end: Option<Position>,
+    summary: &ReplaySummary,
+    content: &Content,
+) -> String {
+    let when = |at: Option<Timestamp>| at.map_or("-".to_owned(), Timestamp::to_rfc3339);
+    let torn = summary.torn_tail.map_or("none".to_owned(), |torn| {
+        format!(
+            "{} bytes at {}, never acknowledged: the next start cuts them",
+            torn.bytes, torn.position
+        )
+    });
+    let mut text = format!(
+        "journal        {}\nsegments       {}\nrecords        {}\nbytes          {}\n\
+         conversations  {}\nfirst          {}\nlast           {}\nend            {}\n\
+         interrupted    {torn}\n",
+        folder(&args.dir).display(),
+        summary.segments,
+        summary.records,
+        summary.bytes,
+        content.conversations.len(),
+        when(content.first_at),
+        when(content.last_at),
+        end.map_or("-".to_owned(), |end| end.to_string()),
+    );
+    let named = summary.damaged.iter().map(|damage| format!("DAMAGED        {damage}\n"));
+    let unreadable = content.unreadable.iter().map(|at| format!("NOT UNDERSTOOD record at {at}\n"));
+    text.extend(named.chain(unreadable));
+    let (damaged, unreadable) = (summary.damaged_total, content.unreadable_total);
+    text.push_str(&match (damaged, unreadable) {
+        (0, 0) => "whole\n".to_owned(),
+        _ => format!("{damaged} damages, {unreadable} records not understood\n"),
+    });
+    text
+}
