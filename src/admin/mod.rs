@@ -5,6 +5,7 @@
 //! **Invariants**: nothing here changes a conversation; shops with mistakes are never taken.
 //! **Bounds**: a view shows at most 200 waiting conversations of one shop.
 
+mod backup;
 mod own_intents;
 mod shops;
 
@@ -33,7 +34,8 @@ pub fn router(gateway: Arc<Gateway>, own_intents: OwnIntentSets, reloads: ShopRe
         .route("/v1/shops", get(list))
         .route("/v1/shops/{shop}/queue", get(queue))
         .route("/v1/conversations/{conversation}/explanation", get(explanation))
-        .with_state(gateway)
+        .with_state(gateway.clone())
+        .merge(backup::router(gateway))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
 }

@@ -4,7 +4,7 @@ mod reload;
 mod settings;
 mod understand;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, OwnIntentSets, ShopReloads};
 use crate::admission::SharedBucket;
+use crate::backup;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
@@ -61,6 +62,15 @@ pub enum StartError {
         /// What is wrong.
         error: io::Error,
     },
+    /// A restore was begun and not finished.
+    #[error(
+        "data folder {}: a restore into it was not finished; empty it and restore again",
+        folder.display()
+    )]
+    Restoring {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -86,10 +96,8 @@ pub fn run(config: Config) -> Result<(), StartError> {
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let app = App::start(config).await?;
-        println!("listening on http://{}", app.address);
-        println!("  customers  http://{}/widget", app.address);
-        println!("  seats      http://{}/seat", app.address);
-        println!("  management http://{}", app.admin_address);
+        // Whoever started the router may not listen: no reason to stop.
+        let _ = app.tell_addresses(&mut io::stdout().lock());
         while let Signal::Reload = signals.recv().await {
             // What came of it stands in the log.
             let _ = app.shop_reloads.reload().await;
@@ -162,6 +170,9 @@ impl App {
         let clock = Clock::start();
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
+        if backup::is_unfinished(&config.paths.data) {
+            return Err(StartError::Restoring { folder: config.paths.data });
+        }
         let shops = load_shops(&config)?;
         let own_sets = Arc::new(ServedSets::load(shops.values())?);
         let listener = listen(config.server.listen).await?;
@@ -266,6 +277,15 @@ impl App {
             reloading,
             drain_max,
         })
+    }
+
+    fn tell_addresses(&self, out: &mut impl Write) -> io::Result<()> {
+        let Self { address, admin_address, .. } = self;
+        writeln!(
+            out,
+            "listening on http://{address}\n  customers  http://{address}/widget\n  \
+             seats      http://{address}/seat\n  management http://{admin_address}"
+        )
     }
 
     /// Stops: takes nothing more, finishes what was taken, makes it durable, closes the sockets.

@@ -14,6 +14,7 @@ mod conversation;
 mod customer;
 mod decided;
 mod dispatch;
+mod epochs;
 mod fact;
 mod input;
 mod resume;
@@ -32,6 +33,7 @@ mod viewers;
 pub use conversation::Conversation;
 pub use decided::reference;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine};
+pub use epochs::Epochs;
 pub use fact::{Fact, Noted, Opened, Record, RecordError};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,

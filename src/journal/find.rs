@@ -43,6 +43,22 @@ pub(super) fn find(folder: &Arc<dyn Folder>, segment_bytes: u64) -> Result<Found
     Ok(Found { journals, spares, links, last, unused, torn_tail, damaged })
 }
 
+/// The chain of segments from `first` on whose acknowledged bytes end at `end`, whatever stands
+/// behind it: for reading beside a running writer.
+pub(super) fn find_until(
+    folder: &Arc<dyn Folder>,
+    first: SegmentId,
+    end: Position,
+) -> Result<(VecDeque<Link>, Vec<Damage>), JournalError> {
+    let (journals, _) = names(folder)?;
+    let journals = journals.range(first..=end.segment).copied().collect();
+    let mut finder = Finder { folder, segment_bytes: 0, torn_tail: None, damaged: Vec::new() };
+    let mut links = VecDeque::from([Link { segment: end.segment, end: end.offset }]);
+    let opening = finder.opening_of(end.segment)?;
+    finder.chain(&mut links, opening, &journals)?;
+    Ok((links, finder.damaged))
+}
+
 fn names(
     folder: &Arc<dyn Folder>,
 ) -> Result<(BTreeSet<SegmentId>, BTreeSet<SegmentId>), JournalError> {

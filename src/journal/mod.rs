@@ -21,7 +21,7 @@
 //! **Bounds:** queue by batches, by bytes and by longest wait; record 1 MiB, batch 8 MiB; segment
 //! 16 KiB to 1 GiB; two spare segments; memory of the writer one commit, of a replay one segment.
 //! One prepared segment waits beside the active one, so the folder holds the live segments and at
-//! most three more.
+//! most three more, and what at most four holds keep.
 //!
 //! # How it runs
 //! Two threads. `journal-writer` takes whatever waits in the queue, writes it with one `pwrite` and
@@ -76,6 +76,7 @@
 //! one and is reported as torn, not as damage.
 
 mod batch;
+mod copy;
 mod error;
 mod find;
 mod folder;
@@ -99,6 +100,7 @@ use std::thread;
 use tokio::sync::{Semaphore, mpsc};
 
 pub use batch::{BATCH_BYTES_MAX, Batch};
+pub use copy::{CopyPlan, Piece};
 pub use error::JournalError;
 pub use folder::{DiskFolder, Folder, FolderFile, FolderLock};
 pub use frame::PAYLOAD_BYTES_MAX;
@@ -107,7 +109,7 @@ pub use look::{Look, look};
 pub use options::{Durability, Options};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};
-pub use shared::{CommitObserver, CommitReport, JournalStats};
+pub use shared::{CommitObserver, CommitReport, HOLDS_MAX, Hold, JournalStats};
 
 /// Opens the journal in `dir`, creating it when missing, and repairs its end.
 ///
@@ -139,7 +141,10 @@ pub fn open_in(
 
     let found = recover::recover(&folder, options.segment_bytes)?;
     let last = found.links.back().copied();
-    let shared = Arc::new(shared::Shared::new(options.observer, last.map(|link| link.segment)));
+    let shared = Arc::new(shared::Shared::new(
+        options.observer,
+        last.map(|link| Position { segment: link.segment, offset: link.end }),
+    ));
     let stock = keeper::Stock {
         live: found.links.iter().map(|link| link.segment).collect(),
         ready: found.ready,
@@ -166,6 +171,7 @@ pub fn open_in(
         .map_err(|error| JournalError::from_io("start the writer thread", error))?;
 
     let journal = Journal {
+        path: folder.path().into(),
         queue,
         bytes: Arc::new(Semaphore::new(options.queue_bytes_max)),
         shared,

@@ -5,6 +5,7 @@
 mod damage;
 mod disk;
 mod faults;
+mod holds;
 mod power_cut;
 
 use std::sync::Arc;

@@ -42,17 +42,15 @@ impl Router {
     }
 
     pub fn customer(&self, shop: &str) -> Client {
-        let asked = json!({"shop": shop, "visitor": null, "locale": "en-GB", "time_zone": null,
-            "identity": null});
-        let token = post(self.address, "/v1/widget/session", &asked).1["token"].clone();
-        Client::open(self.address, "/v1/widget", &token)
+        let session = visitor(self.address, shop, &Value::Null);
+        Client::hello(self.address, "/v1/widget", &session["token"], &Value::Null).0
     }
 
     /// A seat that is ready.
     pub fn seat(&self, shop: &str, user: &str) -> Client {
         let asked = json!({"shop": shop, "user": user, "password": "demo"});
         let token = post(self.address, "/v1/seat/session", &asked).1["token"].clone();
-        let mut client = Client::open(self.address, "/v1/seat", &token);
+        let (mut client, _) = Client::hello(self.address, "/v1/seat", &token, &Value::Null);
         client.send(&json!({"type": "state", "state": "ready"}));
         client.next("state");
         client
@@ -77,15 +75,16 @@ pub struct Client {
 }
 
 impl Client {
-    fn open(address: SocketAddr, path: &str, token: &Value) -> Self {
+    /// A socket that said hello with what it holds, and what `welcome` said.
+    pub fn hello(address: SocketAddr, path: &str, token: &Value, resume: &Value) -> (Self, Value) {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
         let url = format!("ws://{address}{path}");
         let (socket, _) = tungstenite::client(url, stream).expect("a socket");
         let mut client = Self { socket, next_id: 1 };
-        client.send(&json!({"type": "hello", "token": token, "resume": null}));
-        client.next("welcome");
-        client
+        client.send(&json!({"type": "hello", "token": token, "resume": resume}));
+        let welcome = client.next("welcome");
+        (client, welcome)
     }
 
     pub fn send(&mut self, frame: &Value) {
@@ -96,6 +95,20 @@ impl Client {
         let id = uuid::Uuid::from_u128(self.next_id);
         self.next_id += 1;
         self.send(&json!({"type": "send", "id": id, "conversation": null, "text": text}));
+    }
+
+    /// The next frame of any type; `None` when the router has closed the socket.
+    pub fn any(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    return Some(serde_json::from_str(&text).expect("JSON"));
+                }
+                Ok(Message::Close(_)) => return None,
+                Ok(_) => {}
+                Err(error) => panic!("a frame in time: {error}"),
+            }
+        }
     }
 
     /// The next frame of this type, or event of this kind; what comes before it is passed over.
@@ -114,6 +127,19 @@ impl Client {
     }
 }
 
+/// A token of a customer, and the handle by which the customer is known again.
+pub fn visitor(address: SocketAddr, shop: &str, visitor: &Value) -> Value {
+    let asked = json!({"shop": shop, "visitor": visitor, "locale": "en-GB", "time_zone": null,
+        "identity": null});
+    post(address, "/v1/widget/session", &asked).1
+}
+
+/// Status and body of a `GET`.
+pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let asked = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    request(address, &asked)
+}
+
 /// Status and JSON body of a request.
 pub fn post(address: SocketAddr, path: &str, body: &Value) -> (u16, Value) {
     let (body, length) = (body.to_string(), body.to_string().len());
@@ -129,8 +155,7 @@ pub fn post(address: SocketAddr, path: &str, body: &Value) -> (u16, Value) {
 
 /// The value of the metric on a line that begins with `line`.
 pub fn metric(address: SocketAddr, line: &str) -> f64 {
-    let asked = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let (_, body) = request(address, &asked);
+    let (_, body) = get(address, "/metrics");
     let value = body.lines().find_map(|it| it.strip_prefix(line)).expect("such a metric");
     value.trim().parse().expect("a number")
 }

@@ -1,0 +1,71 @@
+//! Which bytes of which files make up a copy of a journal.
+//!
+//! A copy holds each segment of the chain up to where its acknowledged bytes end, so that it reads
+//! as the journal did; what a commit was writing, and segments that were prepared, are left out.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::find::{Found, find, find_until};
+use super::folder::{DiskFolder, Folder};
+use super::replay::{Damage, Link};
+use super::segment::{Position, SegmentId};
+
+/// The beginning of a file of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Name of the file.
+    pub name: String,
+    /// Bytes from its start that belong to the copy. A damaged journal may have fewer.
+    pub bytes: u64,
+}
+
+/// What to copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyPlan {
+    /// The files, oldest first.
+    pub pieces: Vec<Piece>,
+    /// Where the acknowledged bytes end; `None` when nothing was ever written.
+    pub end: Option<Position>,
+    /// Damage that was met on the way; a copy carries it along.
+    pub damaged: Vec<Damage>,
+}
+
+impl CopyPlan {
+    /// For a journal that nobody writes to: whoever copies holds its lock.
+    ///
+    /// # Errors
+    /// What the disk says, or a later format.
+    pub fn at_rest(dir: &Path) -> Result<Self, JournalError> {
+        let Found { links, damaged, .. } = find(&read_only(dir)?, 0)?;
+        let end = links.back().map(|link| Position { segment: link.segment, offset: link.end });
+        Ok(Self { pieces: pieces(links), end, damaged })
+    }
+
+    /// For a journal that goes on being written, under a [`Hold`](super::Hold) with these bounds.
+    ///
+    /// # Errors
+    /// What the disk says, or a later format.
+    pub fn beside_the_writer(
+        dir: &Path,
+        from: SegmentId,
+        end: Position,
+    ) -> Result<Self, JournalError> {
+        let (links, damaged) = find_until(&read_only(dir)?, from, end)?;
+        Ok(Self { pieces: pieces(links), end: Some(end), damaged })
+    }
+}
+
+fn read_only(dir: &Path) -> Result<Arc<dyn Folder>, JournalError> {
+    let folder = DiskFolder::read_only(dir);
+    Ok(Arc::new(folder.map_err(|error| JournalError::from_io("open the folder", error))?))
+}
+
+fn pieces(links: VecDeque<Link>) -> Vec<Piece> {
+    links
+        .into_iter()
+        .map(|link| Piece { name: link.segment.journal_name(), bytes: link.end })
+        .collect()
+}
