@@ -4,6 +4,7 @@ mod reload;
 mod settings;
 mod understand;
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -242,6 +243,7 @@ impl App {
                 metrics: metrics.clone(),
                 batch_max: config.flow.batch_max.get(),
                 oldest_needed: oldest_needed.clone(),
+                put_aside: VecDeque::new(),
             };
             tasks.spawn(task.run(first, stop_owners.clone()));
         }

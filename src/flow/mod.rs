@@ -6,7 +6,7 @@
 //! **Invariants**: a customer and all of the customer's conversations have one owner; what happens to
 //! a conversation is one order, the same for every viewer; state changes only by facts that stand in
 //! the journal, so a restart finds what was there; at most one open conversation for each customer.
-//! **Bounds**: work from outside is refused when the inbox is full; conversations, those kept of one
+//! **Bounds**: work from outside is refused when the inbox is full; while the disk refuses, each owner puts as much aside again; conversations, those kept of one
 //! customer, and messages of one conversation, are limited ([`Settings`]); a closed conversation is forgotten after its resume
 //! window.
 
@@ -28,6 +28,7 @@ mod supervisor;
 mod task;
 mod turn;
 mod understood;
+mod unkept;
 mod viewers;
 
 pub use conversation::Conversation;

@@ -1,16 +1,20 @@
 //! The driver of one shard: takes inputs in batches, makes their records durable, then lets what
 //! follows from them leave.
 
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::deliver::Outbox;
 use crate::domain::{ConversationId, CustomerKey, Tier};
 use crate::journal::{Batch, Journal, JournalError, SegmentId};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookResult};
+use crate::protocol::CloseCode;
 use crate::runtime::{Clock, Full, Inbox};
 use crate::understand::tiers::{Asked, Unsure};
 use crate::understand::{Hint, Job, Outcome, Understanders};
@@ -22,11 +26,14 @@ use super::second_look::SecondLook;
 use super::shard::Shard;
 use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
+use super::unkept::Unkept;
 
 /// Records go to the journal in pieces of about this size, well below its limit for a batch.
 const APPEND_BYTES: usize = 1 << 20;
 /// Pause before a failed append is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Inputs that wait beside the inbox while the disk refuses; past it readers wait as well.
+const PUT_ASIDE_MAX: usize = 8192;
 
 /// The inboxes of every shard.
 #[derive(Clone, Debug)]
@@ -112,6 +119,15 @@ pub struct ShardTask {
     pub batch_max: usize,
     /// The oldest segment that each shard still needs.
     pub oldest_needed: Arc<[AtomicU64]>,
+    /// Inputs that came while the disk refused.
+    pub put_aside: VecDeque<Envelope>,
+}
+
+/// What is remembered from the first refusal of the disk until it takes the records.
+struct Refused {
+    unkept: Unkept,
+    /// Sockets that were shown less than there is.
+    saw_less: Vec<Arc<Outbox>>,
 }
 
 impl ShardTask {
@@ -125,11 +141,16 @@ impl ShardTask {
         loop {
             let deadline = self.shard.next_deadline().map(|at| self.clock.tokio_instant(at));
             let inboxes = self.owners.inboxes.clone();
-            tokio::select! {
-                biased; // what was taken in is finished before the drain is noticed
-                () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
-                () = sleep_until(deadline) => {}
-                () = drain.cancelled(), if !self.shard.waits_for_encoder() => return,
+            if self.put_aside.is_empty() {
+                tokio::select! {
+                    biased; // what was taken in is finished before the drain is noticed
+                    () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
+                    () = sleep_until(deadline) => {}
+                    () = drain.cancelled(), if !self.shard.waits_for_encoder() => return,
+                }
+            } else {
+                let count = self.put_aside.len().min(self.batch_max);
+                batch.extend(self.put_aside.drain(..count));
             }
             self.metrics.record_value(Histogram::BatchSize, batch.len() as f64);
             let now = self.clock.now();
@@ -251,8 +272,9 @@ impl ShardTask {
     }
 
     /// Writes records until they are durable. A write that fails is tried again on a fresh segment,
-    /// so state in memory never runs ahead of the disk for good; meanwhile the gateway refuses.
-    async fn append(&self, records: &[Record]) -> Result<Option<SegmentId>, ()> {
+    /// so state in memory never runs ahead of the disk for good; meanwhile the gateway refuses, and
+    /// who only reads is served with what is on disk.
+    async fn append(&mut self, records: &[Record]) -> Result<Option<SegmentId>, ()> {
         let started = Instant::now();
         let payloads: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
         let mut segment = None;
@@ -265,7 +287,7 @@ impl ShardTask {
             });
             let (piece, later) = rest.split_at(fits.count().max(1));
             // The first counts: a conversation that began in the turn may stand there.
-            let written = self.append_piece(piece).await?;
+            let written = self.append_piece(piece, records).await?;
             segment.get_or_insert(written);
             rest = later;
         }
@@ -275,25 +297,72 @@ impl ShardTask {
         Ok(segment)
     }
 
-    async fn append_piece(&self, payloads: &[Vec<u8>]) -> Result<SegmentId, ()> {
-        let mut failed = false;
+    /// Writes some of the payloads of `records`.
+    async fn append_piece(
+        &mut self,
+        payloads: &[Vec<u8>],
+        records: &[Record],
+    ) -> Result<SegmentId, ()> {
+        let mut refused: Option<Refused> = None;
         loop {
             let mut batch = Batch::with_room_for(payloads.iter().map(Vec::len));
             for payload in payloads {
                 batch.push(payload).expect("a record is far smaller than the journal's limit");
             }
             match self.journal.append(batch).await {
-                Ok(position) => return Ok(position.segment),
+                Ok(position) => {
+                    if let Some(refused) = refused {
+                        tracing::info!("journal writes again");
+                        // The client asks anew for what it was not shown.
+                        let ask = |outbox: &Arc<Outbox>| outbox.close(CloseCode::Draining);
+                        refused.saw_less.iter().for_each(ask);
+                    }
+                    return Ok(position.segment);
+                }
                 Err(JournalError::Closed) => return Err(()),
                 Err(error) => {
                     self.metrics.count(Counter::JournalFailed);
-                    if !std::mem::replace(&mut failed, true) {
+                    let refused = refused.get_or_insert_with(|| {
                         tracing::error!(%error, "journal cannot write, nothing is acknowledged");
-                    }
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                        Refused { unkept: Unkept::of(records), saw_less: Vec::new() }
+                    });
+                    self.serve_readers(refused).await;
                 }
             }
         }
+    }
+
+    /// For the length of a pause lets sockets come and go, and puts everything else aside.
+    async fn serve_readers(&mut self, refused: &mut Refused) {
+        let mut pause = pin!(tokio::time::sleep(RETRY_PAUSE));
+        let inboxes = self.owners.inboxes.clone();
+        let mut batch = Vec::new();
+        while self.put_aside.len() < PUT_ASIDE_MAX {
+            tokio::select! {
+                biased;
+                () = &mut pause => return,
+                () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
+            }
+            let mut turn = Turn::default();
+            for envelope in batch.drain(..) {
+                match envelope.input {
+                    Input::Attach(attach) => {
+                        let outbox = attach.link.outbox.clone();
+                        if self.shard.attach_to_kept(attach, &refused.unkept, &mut turn) {
+                            refused.saw_less.push(outbox);
+                        }
+                    }
+                    Input::Detach { .. } => {
+                        self.shard.handle(self.clock.now(), envelope, &mut turn);
+                    }
+                    _ => self.put_aside.push_back(envelope),
+                }
+            }
+            self.release(turn);
+            // Else each try of a long outage would keep what is long gone.
+            refused.saw_less.retain(|outbox| !outbox.is_closed());
+        }
+        pause.await;
     }
 
     fn release(&self, turn: Turn) {
