@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+#[path = "reliability/mod.rs"]
+#[allow(dead_code, reason = "there is one size of it")]
+mod reliability;
 #[path = "router/mod.rs"]
 mod router;
 
@@ -132,7 +135,6 @@ fn a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself() {
     ana_again.say("is anybody there?");
     // Refused before, so it is new now.
     ana_again.next("ack");
-    println!("red after {red_after:?}, green after {green_after:?}");
 
     drop(process);
     process = Process::start(folder.path());
@@ -141,4 +143,6 @@ fn a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself() {
         read_all(process.address, &ana, &conversation),
         ["where is my order TW-10482?", "is anybody there?"]
     );
+    println!("red after {red_after:?}, green after {green_after:?}");
+    reliability::done(1);
 }

@@ -22,6 +22,7 @@ use crate::admission::SharedBucket;
 use crate::backup;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
+use crate::domain::Timestamp;
 use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, Secret};
 use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
@@ -168,7 +169,6 @@ impl App {
     /// When a part cannot start.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let began = Instant::now();
-        let clock = Clock::start();
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
         if backup::is_unfinished(&config.paths.data) {
@@ -189,7 +189,8 @@ impl App {
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
-        let (newest, damaged) = restore(replay, &mut shards, &owners);
+        let Restored { newest, last_at, damaged } = restore(replay, &mut shards, &owners);
+        let clock = Clock::start_after(last_at);
         let oldest_needed = shards.iter().map(|shard| {
             AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
         });
@@ -342,9 +343,18 @@ fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
 }
 
-/// Replays the journal into the shards; gives the newest segment seen and whether there was damage.
-fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (SegmentId, bool) {
+/// What a replay tells beside the state of the shards.
+struct Restored {
+    newest: SegmentId,
+    /// The latest instant that was written down.
+    last_at: Timestamp,
+    damaged: bool,
+}
+
+/// Replays the journal into the shards.
+fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> Restored {
     let mut newest = SegmentId::FIRST;
+    let mut last_at = Timestamp::default();
     let mut unknown = 0u64;
     for item in &mut replay {
         let (position, payload) = match item {
@@ -358,6 +368,7 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (Segmen
         newest = newest.max(segment);
         match Record::decode(&payload) {
             Ok(record) => {
+                last_at = last_at.max(record.at().unwrap_or_default());
                 let owner = owners.of_conversation(record.conversation);
                 unknown += u64::from(!shards[owner].restore(&record, segment.get()));
             }
@@ -368,5 +379,5 @@ fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> (Segmen
     let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
     let conversations: usize = shards.iter().map(Shard::len).sum();
     tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
-    (newest, damaged > 0)
+    Restored { newest, last_at, damaged: damaged > 0 }
 }

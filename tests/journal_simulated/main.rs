@@ -7,6 +7,9 @@ mod disk;
 mod faults;
 mod holds;
 mod power_cut;
+mod refusals;
+#[path = "../reliability/mod.rs"]
+mod reliability;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

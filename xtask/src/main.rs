@@ -6,6 +6,7 @@ mod echo;
 mod install;
 mod licences;
 mod lint_corpus;
+mod reliability;
 mod run;
 mod steps;
 mod train_encoder;
@@ -85,6 +86,16 @@ Examples:
     /// Trains the small multilingual encoder from `models/corpus`; takes a quarter of an hour, in the
     /// release profile.
     TrainEncoder(train_encoder::Args),
+    /// Breaks the router in every way that it promises to survive, and counts what was lost.
+    #[command(after_help = "\
+Examples:
+  cargo xtask reliability
+  cargo xtask reliability --only kill-9 --json
+  cargo xtask reliability --full              hours; goes on where it was interrupted
+
+A row has {name, size, lost, duplicates, out_of_order, violations, seconds, passed}. The exit code is 1
+when one did not pass. docs/reliability.md says which promise each row is about.")]
+    Reliability(reliability::Args),
     /// Measures the router side by side with what it is compared to, as ratios.
     #[command(after_help = "\
 Examples:
@@ -114,6 +125,7 @@ fn main() -> ExitCode {
         Verb::LintCorpus(args) => lint_corpus::run(&args),
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::TrainEncoder(args) => train_encoder::run(&args).map(|()| true),
+        Verb::Reliability(args) => reliability::run(&args),
         Verb::BenchCompare(args) => bench::compare(&args),
         Verb::Echo { listen } => echo::serve(listen),
     };
