@@ -64,6 +64,7 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/load.rs", "reads the file and the environment"),
     ("config/kinds.rs", "counts the cores for `auto`"),
     ("config/shop/load.rs", "reads the folder of shop files"),
+    ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 

@@ -1,19 +1,21 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
 mod reload;
+mod restore;
 mod settings;
+mod snapshots;
 mod understand;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +24,9 @@ use crate::admission::SharedBucket;
 use crate::backup;
 use crate::config::Config;
 use crate::config::shop::{Shop, ShopErrors};
-use crate::domain::Timestamp;
-use crate::flow::{Dispatcher, Owners, Record, Shard, ShardTask, Shops, Turn};
+use crate::flow::{Dispatcher, Owners, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, Secret};
-use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
+use crate::journal::{self, Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
 use crate::schedule::Scheduler;
@@ -33,7 +34,9 @@ use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
 
+use restore::{Restored, restore};
 use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
+use snapshots::Snapshotter;
 
 /// Why the router does not start.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +162,7 @@ pub struct App {
     own_intents: OwnIntentSets,
     shop_reloads: ShopReloads,
     reloading: tokio::task::JoinHandle<()>,
+    snapshotting: tokio::task::JoinHandle<()>,
     drain_max: Duration,
 }
 
@@ -189,13 +193,8 @@ impl App {
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
-        let Restored { newest, last_at, damaged } = restore(replay, &mut shards, &owners);
+        let Restored { last_at, damaged } = restore(&journal, replay, &mut shards, &owners);
         let clock = Clock::start_after(last_at);
-        let oldest_needed = shards.iter().map(|shard| {
-            AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
-        });
-        let oldest_needed: Arc<[AtomicU64]> = oldest_needed.collect();
-
         let gateway = Arc::new(Gateway {
             limits: limits(&config),
             shop_buckets: shops
@@ -225,7 +224,10 @@ impl App {
             metrics.clone(),
             stop_owners.clone(),
         ));
+        let mut snapshots = Vec::new();
         for (index, mut shard) in shards.into_iter().enumerate() {
+            let (ask, asked) = mpsc::channel(1);
+            snapshots.push(ask);
             let mut first = Turn::default();
             if damaged {
                 shard.begin_epoch(clock.now(), &mut first);
@@ -243,7 +245,7 @@ impl App {
                 clock,
                 metrics: metrics.clone(),
                 batch_max: config.flow.batch_max.get(),
-                oldest_needed: oldest_needed.clone(),
+                snapshots: asked,
                 put_aside: VecDeque::new(),
             };
             tasks.spawn(task.run(first, stop_owners.clone()));
@@ -256,6 +258,8 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
+        let snapshots = Snapshotter { journal: journal.clone(), shards: snapshots };
+        let snapshotting = tokio::spawn(snapshots.run(config.journal.snapshot_every));
         let reloading = tokio::spawn(reload::serve(config, gateway.clone(), asked));
         let router = admin::router(gateway.clone(), own_intents.clone(), shop_reloads.clone());
         edges.spawn(gateway::serve(
@@ -278,6 +282,7 @@ impl App {
             own_intents,
             shop_reloads,
             reloading,
+            snapshotting,
             drain_max,
         })
     }
@@ -297,6 +302,7 @@ impl App {
         self.gateway.ready.store(false, Ordering::Relaxed);
         self.stop_accepting.cancel();
         self.reloading.abort();
+        self.snapshotting.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_owners.cancel();
@@ -341,43 +347,4 @@ fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
     let settings = flow_settings(config, count);
     // The seed is for ids that must not be guessed from the last ones, so it is not fixed.
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
-}
-
-/// What a replay tells beside the state of the shards.
-struct Restored {
-    newest: SegmentId,
-    /// The latest instant that was written down.
-    last_at: Timestamp,
-    damaged: bool,
-}
-
-/// Replays the journal into the shards.
-fn restore(mut replay: Replay, shards: &mut [Shard], owners: &Owners) -> Restored {
-    let mut newest = SegmentId::FIRST;
-    let mut last_at = Timestamp::default();
-    let mut unknown = 0u64;
-    for item in &mut replay {
-        let (position, payload) = match item {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::error!(%error, "journal is damaged");
-                continue;
-            }
-        };
-        let segment = position.segment;
-        newest = newest.max(segment);
-        match Record::decode(&payload) {
-            Ok(record) => {
-                last_at = last_at.max(record.at().unwrap_or_default());
-                let owner = owners.of_conversation(record.conversation);
-                unknown += u64::from(!shards[owner].restore(&record, segment.get()));
-            }
-            Err(error) => tracing::error!(%error, "journal record is not understood"),
-        }
-    }
-    let summary = replay.summary();
-    let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
-    let conversations: usize = shards.iter().map(Shard::len).sum();
-    tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
-    Restored { newest, last_at, damaged: damaged > 0 }
 }

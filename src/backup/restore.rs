@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::flow::{Epochs, Record};
+use crate::flow::{Conversation, Epochs, Record};
 use crate::journal::{self, Batch, Journal, JournalError, Options};
 
 use super::{BackupError, JOURNAL, Manifest, files};
@@ -76,6 +76,16 @@ async fn begin_epochs(
     let (journal, mut replay) = journal::open(folder, options)?;
     let mut epochs = Epochs::default();
     let mut not_understood = 0;
+    let snapshots = journal.snapshots();
+    for id in snapshots.list()? {
+        // The start takes the newest that is whole. Epochs of the others do no harm.
+        for entry in snapshots.open(id).into_iter().flatten() {
+            match Conversation::decode_kept(&entry?.1) {
+                Ok(conversation) => epochs.note_kept(&conversation),
+                Err(_) => not_understood += 1,
+            }
+        }
+    }
     for entry in replay.by_ref() {
         match entry {
             Ok((_, payload)) => match Record::decode(&payload) {

@@ -4,22 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::domain::ConversationId;
 
-use super::fact::{Fact, Record};
+use super::conversation::Conversation;
+use super::fact::{Fact, Opened, Record};
 
 /// The epoch of every conversation in a journal.
 #[derive(Debug, Default)]
 pub struct Epochs(BTreeMap<ConversationId, u32>);
 
 impl Epochs {
+    /// Takes a conversation of a snapshot.
+    pub fn note_kept(&mut self, conversation: &Conversation) {
+        let known = self.0.entry(conversation.id).or_default();
+        *known = (*known).max(conversation.epoch);
+    }
+
     /// Takes the next record of the journal.
     pub fn note(&mut self, record: &Record) {
         for fact in &record.facts {
             match fact {
-                Fact::Opened(opened) => {
-                    self.0.insert(record.conversation, opened.epoch);
-                }
-                Fact::Epoch(epoch) => {
-                    self.0.insert(record.conversation, *epoch);
+                Fact::Opened(Opened { epoch, .. }) | Fact::Epoch(epoch) => {
+                    let known = self.0.entry(record.conversation).or_default();
+                    *known = (*known).max(*epoch);
                 }
                 _ => {}
             }

@@ -153,12 +153,13 @@ impl Shard {
     pub(super) fn open(&mut self, opened: Opened) -> ConversationId {
         let key = CustomerKey::of(&opened.shop, &opened.customer);
         let id = ConversationId::new(opened.at.as_millis(), key, self.random.random());
-        self.insert(id, opened);
+        self.insert(Conversation::new(id, opened));
         id
     }
 
     /// Puts a conversation in its places.
-    pub(super) fn insert(&mut self, id: ConversationId, opened: Opened) {
+    pub(super) fn insert(&mut self, conversation: Conversation) {
+        let Conversation { id, ref opened, .. } = conversation;
         let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
         let entry = self.customers.entry(customer).or_default();
         entry.conversations.push(id);
@@ -170,7 +171,7 @@ impl Shard {
             }
         }
         let at = opened.at + self.settings.customer_silence_ask;
-        let mut conversation = Box::new(Conversation::new(id, opened));
+        let mut conversation = Box::new(conversation);
         self.set_alarm(&mut conversation, at);
         self.conversations.insert(id, conversation);
     }
@@ -200,11 +201,10 @@ impl Shard {
 
     /// Rebuilds state from one record of the journal. Records of conversations that never began
     /// here, as after a loss, are left out.
-    pub fn restore(&mut self, record: &Record, segment: u64) -> bool {
+    pub fn restore(&mut self, record: &Record) -> bool {
         if !self.conversations.contains_key(&record.conversation) {
             let Some(Fact::Opened(opened)) = record.facts.first() else { return false };
-            self.insert(record.conversation, opened.clone());
-            self.note_segment(&[record.conversation], segment);
+            self.insert(Conversation::new(record.conversation, opened.clone()));
         }
         if let Some(conversation) = self.conversations.get_mut(&record.conversation) {
             for fact in &record.facts {
@@ -212,20 +212,6 @@ impl Shard {
             }
         }
         true
-    }
-
-    /// Notes in which journal segment conversations began.
-    pub fn note_segment(&mut self, began: &[ConversationId], segment: u64) {
-        for id in began {
-            if let Some(conversation) = self.conversations.get_mut(id) {
-                conversation.first_segment = segment;
-            }
-        }
-    }
-
-    /// The oldest journal segment that a conversation in memory began in.
-    pub fn oldest_segment(&self) -> Option<u64> {
-        self.conversations.values().map(|conversation| conversation.first_segment).min()
     }
 
     /// Gives every conversation that it holds a new epoch: what clients hold may no longer be so. The

@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::Outbox;
 use crate::domain::{ConversationId, CustomerKey, Tier};
-use crate::journal::{Batch, Journal, JournalError, SegmentId};
+use crate::journal::{Batch, Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookResult};
 use crate::protocol::CloseCode;
@@ -24,6 +24,7 @@ use super::fact::Record;
 use super::input::{CustomerRef, Envelope, Input};
 use super::second_look::SecondLook;
 use super::shard::Shard;
+use super::sweep::{Pieces, Sweep};
 use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
 use super::unkept::Unkept;
@@ -117,8 +118,8 @@ pub struct ShardTask {
     pub metrics: Arc<Metrics>,
     /// Inputs of one turn.
     pub batch_max: usize,
-    /// The oldest segment that each shard still needs.
-    pub oldest_needed: Arc<[AtomicU64]>,
+    /// Snapshots that it is asked to hand its conversations to, one at a time.
+    pub snapshots: mpsc::Receiver<Pieces>,
     /// Inputs that came while the disk refused.
     pub put_aside: VecDeque<Envelope>,
 }
@@ -137,7 +138,7 @@ impl ShardTask {
         self.metrics.shift(Gauge::Conversations, held);
         self.settle(first).await;
         let mut batch = Vec::with_capacity(self.batch_max);
-        let mut last_segment = 0;
+        let mut sweep: Option<Sweep> = None;
         loop {
             let deadline = self.shard.next_deadline().map(|at| self.clock.tokio_instant(at));
             let inboxes = self.owners.inboxes.clone();
@@ -146,6 +147,10 @@ impl ShardTask {
                     biased; // what was taken in is finished before the drain is noticed
                     () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
                     () = sleep_until(deadline) => {}
+                    Some(to) = self.snapshots.recv(), if sweep.is_none() => {
+                        sweep = Some(Sweep::begin(&self.shard, to));
+                    }
+                    () = Sweep::has_room(sweep.as_ref()) => {}
                     () = drain.cancelled(), if !self.shard.waits_for_encoder() => return,
                 }
             } else {
@@ -164,26 +169,25 @@ impl ShardTask {
             self.shard.on_timer(now, Instant::now(), &mut turn);
             let grown = self.shard.len() as i64 - held_before as i64;
             self.metrics.shift(Gauge::Conversations, i32::try_from(grown).unwrap_or(0));
-            if let Some(segment) = self.settle(turn).await
-                && segment.get() != last_segment
+            self.settle(turn).await;
+            if let Some(current) = &mut sweep
+                && !current.step(&self.shard, &self.journal)
             {
-                last_segment = segment.get();
-                self.release_segments(segment);
+                sweep = None;
             }
         }
     }
 
     /// Makes a turn durable and lets it leave, then does the same with what follows from the
     /// messages in it, once they are understood. Understanding begins before the disk is waited for.
-    async fn settle(&mut self, mut turn: Turn) -> Option<SegmentId> {
-        let mut segment = None;
+    async fn settle(&mut self, mut turn: Turn) {
         loop {
             let messages = std::mem::take(&mut turn.to_understand);
             let outcomes = self.submit(&messages);
             self.shard.pass_on(&mut turn);
-            segment = self.commit(turn).await.or(segment);
+            self.commit(turn).await;
             if messages.is_empty() {
-                return segment;
+                return;
             }
             let outcomes = self.outcomes(outcomes).await;
             let now = self.clock.now();
@@ -258,26 +262,19 @@ impl ShardTask {
         }
     }
 
-    async fn commit(&mut self, turn: Turn) -> Option<SegmentId> {
-        let segment = match self.append(&turn.records).await {
-            Ok(segment) => segment,
-            // The journal is closed: nothing of this turn may be told to anybody.
-            Err(()) => return None,
-        };
-        if let Some(segment) = segment {
-            self.shard.note_segment(&turn.opened, segment.get());
+    async fn commit(&mut self, turn: Turn) {
+        // When the journal is closed, nothing of this turn may be told to anybody.
+        if self.append(&turn.records).await.is_ok() {
+            self.release(turn);
         }
-        self.release(turn);
-        segment
     }
 
     /// Writes records until they are durable. A write that fails is tried again on a fresh segment,
     /// so state in memory never runs ahead of the disk for good; meanwhile the gateway refuses, and
     /// who only reads is served with what is on disk.
-    async fn append(&mut self, records: &[Record]) -> Result<Option<SegmentId>, ()> {
+    async fn append(&mut self, records: &[Record]) -> Result<(), ()> {
         let started = Instant::now();
         let payloads: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
-        let mut segment = None;
         let mut rest = payloads.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -286,23 +283,17 @@ impl ShardTask {
                 bytes <= APPEND_BYTES
             });
             let (piece, later) = rest.split_at(fits.count().max(1));
-            // The first counts: a conversation that began in the turn may stand there.
-            let written = self.append_piece(piece, records).await?;
-            segment.get_or_insert(written);
+            self.append_piece(piece, records).await?;
             rest = later;
         }
-        if segment.is_some() {
+        if !records.is_empty() {
             self.metrics.record(Histogram::JournalCommit, started.elapsed());
         }
-        Ok(segment)
+        Ok(())
     }
 
     /// Writes some of the payloads of `records`.
-    async fn append_piece(
-        &mut self,
-        payloads: &[Vec<u8>],
-        records: &[Record],
-    ) -> Result<SegmentId, ()> {
+    async fn append_piece(&mut self, payloads: &[Vec<u8>], records: &[Record]) -> Result<(), ()> {
         let mut refused: Option<Refused> = None;
         loop {
             let mut batch = Batch::with_room_for(payloads.iter().map(Vec::len));
@@ -310,14 +301,14 @@ impl ShardTask {
                 batch.push(payload).expect("a record is far smaller than the journal's limit");
             }
             match self.journal.append(batch).await {
-                Ok(position) => {
+                Ok(_) => {
                     if let Some(refused) = refused {
                         tracing::info!("journal writes again");
                         // The client asks anew for what it was not shown.
                         let ask = |outbox: &Arc<Outbox>| outbox.close(CloseCode::Draining);
                         refused.saw_less.iter().for_each(ask);
                     }
-                    return Ok(position.segment);
+                    return Ok(());
                 }
                 Err(JournalError::Closed) => return Err(()),
                 Err(error) => {
@@ -395,16 +386,6 @@ impl ShardTask {
                 FirstResponse::Person => Histogram::FirstResponsePerson,
             };
             self.metrics.record(histogram, Duration::from_millis(waited_ms));
-        }
-    }
-
-    /// Lets the journal reuse the segments that no shard needs any more.
-    fn release_segments(&self, current: SegmentId) {
-        let oldest = self.shard.oldest_segment().unwrap_or(current.get());
-        self.oldest_needed[self.index].store(oldest, Ordering::Release);
-        let needed = self.oldest_needed.iter().map(|shard| shard.load(Ordering::Acquire)).min();
-        if let Some(segment) = needed.and_then(SegmentId::new) {
-            self.journal.recycle_below(segment);
         }
     }
 }

@@ -37,8 +37,6 @@ pub struct Turn {
     pub first_responses: Vec<(FirstResponse, u64)>,
     /// Conversations with something to pass on.
     pub touched: Vec<ConversationId>,
-    /// Conversations that began.
-    pub opened: Vec<ConversationId>,
 }
 
 /// Something that leaves.

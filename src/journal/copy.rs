@@ -1,7 +1,8 @@
 //! Which bytes of which files make up a copy of a journal.
 //!
 //! A copy holds each segment of the chain up to where its acknowledged bytes end, so that it reads
-//! as the journal did; what a commit was writing, and segments that were prepared, are left out.
+//! as the journal did; what a commit was writing, and segments that were prepared, are left out. So are
+//! snapshots that were finished behind the end of the copy.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -12,6 +13,7 @@ use super::find::{Found, find, find_until};
 use super::folder::{DiskFolder, Folder};
 use super::replay::{Damage, Link};
 use super::segment::{Position, SegmentId};
+use super::snapshot::files_up_to;
 
 /// The beginning of a file of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub struct Piece {
 /// What to copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyPlan {
-    /// The files, oldest first.
+    /// The files: snapshots, then segments, oldest first.
     pub pieces: Vec<Piece>,
     /// Where the acknowledged bytes end; `None` when nothing was ever written.
     pub end: Option<Position>,
@@ -39,9 +41,10 @@ impl CopyPlan {
     /// # Errors
     /// What the disk says, or a later format.
     pub fn at_rest(dir: &Path) -> Result<Self, JournalError> {
-        let Found { links, damaged, .. } = find(&read_only(dir)?, 0)?;
+        let folder = read_only(dir)?;
+        let Found { links, damaged, .. } = find(&folder, 0)?;
         let end = links.back().map(|link| Position { segment: link.segment, offset: link.end });
-        Ok(Self { pieces: pieces(links), end, damaged })
+        Ok(Self { pieces: pieces(&folder, links, end)?, end, damaged })
     }
 
     /// For a journal that goes on being written, under a [`Hold`](super::Hold) with these bounds.
@@ -53,8 +56,9 @@ impl CopyPlan {
         from: SegmentId,
         end: Position,
     ) -> Result<Self, JournalError> {
-        let (links, damaged) = find_until(&read_only(dir)?, from, end)?;
-        Ok(Self { pieces: pieces(links), end: Some(end), damaged })
+        let folder = read_only(dir)?;
+        let (links, damaged) = find_until(&folder, from, end)?;
+        Ok(Self { pieces: pieces(&folder, links, Some(end))?, end: Some(end), damaged })
     }
 }
 
@@ -63,9 +67,15 @@ fn read_only(dir: &Path) -> Result<Arc<dyn Folder>, JournalError> {
     Ok(Arc::new(folder.map_err(|error| JournalError::from_io("open the folder", error))?))
 }
 
-fn pieces(links: VecDeque<Link>) -> Vec<Piece> {
-    links
-        .into_iter()
-        .map(|link| Piece { name: link.segment.journal_name(), bytes: link.end })
-        .collect()
+/// Snapshots first: they are the first to be replaced by newer ones.
+fn pieces(
+    folder: &Arc<dyn Folder>,
+    links: VecDeque<Link>,
+    end: Option<Position>,
+) -> Result<Vec<Piece>, JournalError> {
+    let snapshots = end.map_or(Ok(Vec::new()), |end| files_up_to(folder, end))?;
+    let snapshots = snapshots.into_iter().map(|(name, bytes)| Piece { name, bytes });
+    let segments =
+        links.into_iter().map(|link| Piece { name: link.segment.journal_name(), bytes: link.end });
+    Ok(snapshots.chain(segments).collect())
 }

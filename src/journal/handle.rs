@@ -13,9 +13,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::batch::Batch;
 use super::error::JournalError;
+use super::folder::Folder;
 use super::keeper::Job;
 use super::segment::{Position, SegmentId};
 use super::shared::{Hold, JournalStats, Shared};
+use super::snapshot::Snapshots;
 use super::writer::{Command, Pending};
 
 /// An open journal. Clones share one writer, which ends when it is closed or the last clone goes.
@@ -27,7 +29,7 @@ pub struct Journal {
     pub(super) keeper: SyncSender<Job>,
     pub(super) wait_max: Duration,
     pub(super) batch_bytes_max: usize,
-    pub(super) path: Arc<Path>,
+    pub(super) folder: Arc<dyn Folder>,
 }
 
 impl Journal {
@@ -106,7 +108,12 @@ impl Journal {
 
     /// The folder of the journal.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
+    }
+
+    /// The snapshots beside it.
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots::new(Arc::clone(&self.folder))
     }
 
     /// Keeps every segment that is still there from being recycled, for a reader beside the writer;

@@ -8,6 +8,7 @@ use super::find::find;
 use super::folder::{DiskFolder, Folder};
 use super::replay::Replay;
 use super::segment::Position;
+use super::snapshot::Snapshots;
 
 /// A journal that is only looked at.
 pub struct Look {
@@ -15,6 +16,8 @@ pub struct Look {
     /// written at this instant, which then shows as an interrupted commit, and segments that are
     /// recycled under it, which then show as damage.
     pub replay: Replay,
+    /// The snapshots beside it.
+    pub snapshots: Snapshots,
     /// Where the acknowledged bytes end; `None` when no record was ever written.
     pub end: Option<Position>,
     /// Files of the journal in the folder, prepared ones included.
@@ -38,6 +41,7 @@ pub fn look(dir: &Path) -> Result<Look, JournalError> {
     let found = find(&folder, 0)?;
     let end = found.links.back().map(|link| Position { segment: link.segment, offset: link.end });
     let files = found.journals.len();
+    let snapshots = Snapshots::new(Arc::clone(&folder));
     let replay = Replay::new(folder, found.links, found.damaged, found.torn_tail);
-    Ok(Look { replay, end, files, is_taken })
+    Ok(Look { replay, snapshots, end, files, is_taken })
 }

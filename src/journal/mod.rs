@@ -36,6 +36,9 @@
 //! to the log or is prepared for it, `….spare` waits to be zeroed, `….damaged` was set aside for a
 //! person. Numbers grow and are never reused.
 //!
+//! Beside them lie snapshots (`….snapshot`, [`Snapshots`]), whose format is in `snapshot.rs`. Segments
+//! behind the older of two whole snapshots are recycled.
+//!
 //! A segment has a fixed size and is zero where nothing was written. Its header page:
 //!
 //! | offset | bytes | |
@@ -91,6 +94,7 @@ mod replay;
 mod scan;
 mod segment;
 mod shared;
+mod snapshot;
 mod writer;
 
 use std::path::Path;
@@ -110,6 +114,7 @@ pub use options::{Durability, Options};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};
 pub use shared::{CommitObserver, CommitReport, HOLDS_MAX, Hold, JournalStats};
+pub use snapshot::{SNAPSHOT_VERSION, SnapshotId, SnapshotReader, SnapshotWriter, Snapshots};
 
 /// Opens the journal in `dir`, creating it when missing, and repairs its end.
 ///
@@ -171,7 +176,7 @@ pub fn open_in(
         .map_err(|error| JournalError::from_io("start the writer thread", error))?;
 
     let journal = Journal {
-        path: folder.path().into(),
+        folder: Arc::clone(&folder),
         queue,
         bytes: Arc::new(Semaphore::new(options.queue_bytes_max)),
         shared,

@@ -1,9 +1,11 @@
 //! What a restart must find again, beyond conversations, places and owners.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tradewind::domain::{Guess, Intent, Priority, SeatId, Sentiment, Timestamp, TransferTarget};
-use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
+use tradewind::flow::{Conversation, CustomerAct, Fact, Record, SeatAct};
+use tradewind::journal::look;
 use tradewind::protocol::Resume;
 use tradewind::schedule::Command;
 
@@ -167,4 +169,30 @@ fn an_epoch_that_began_with_damage_lasts_when_the_damage_is_gone() {
     let mut after = world.restarted();
     let held = after.attach(customer("ana"), Resume::default()).attached().held;
     assert_eq!(held[0].epoch, 2);
+}
+
+/// What was kept by version 0.1.0 is understood now. `TRADEWIND_WRITE_GOLDEN=1` writes the files of a
+/// new version.
+#[test]
+fn what_an_earlier_version_kept_gives_the_conversations_of_its_journal() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/records");
+    let mut world = World::new();
+    for entry in look(&folder).expect("the golden journal").replay {
+        let (_, payload) = entry.expect("it is whole");
+        assert!(world.shard.restore(&Record::decode(&payload).expect("a record")));
+    }
+    let ids = world.conversations();
+    assert_eq!(ids.len(), 2);
+
+    for id in ids {
+        let kept = world.shard.keep(id).expect("it is there");
+        let path = folder.join(format!("{id}.kept"));
+        if std::env::var_os("TRADEWIND_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &kept).expect("written");
+        }
+        let golden = std::fs::read(&path).expect("the golden file");
+
+        let text = |kept: &[u8]| format!("{:#?}", Conversation::decode_kept(kept).expect("one"));
+        assert_eq!(text(&golden), text(&kept));
+    }
 }

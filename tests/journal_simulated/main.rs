@@ -10,6 +10,7 @@ mod power_cut;
 mod refusals;
 #[path = "../reliability/mod.rs"]
 mod reliability;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{folder, open};
 use crate::cli::{Exit, print, print_json};
 use crate::domain::{ConversationId, Timestamp};
-use crate::flow::Record;
-use crate::journal::{JournalError, Position, ReplaySummary};
+use crate::flow::{Conversation, Record};
+use crate::journal::{JournalError, Position, ReplaySummary, Snapshots};
 
 /// Records that cannot be understood are named up to this number; more are only counted.
 const UNREADABLE_NAMED_MAX: usize = 64;
@@ -41,9 +41,29 @@ struct Content {
     last_at: Option<Timestamp>,
     unreadable: Vec<Position>,
     unreadable_total: u64,
+    snapshots: u64,
+    /// In words.
+    damaged_snapshots: Vec<String>,
 }
 
 impl Content {
+    /// Reads every snapshot as a start would.
+    fn take_snapshots(&mut self, snapshots: &Snapshots) -> anyhow::Result<()> {
+        for id in snapshots.list()? {
+            let read = snapshots.open(id).map_err(anyhow::Error::from).and_then(|entries| {
+                entries.into_iter().try_for_each(|entry| {
+                    Conversation::decode_kept(&entry?.1)?;
+                    Ok(())
+                })
+            });
+            match read {
+                Ok(()) => self.snapshots += 1,
+                Err(error) => self.damaged_snapshots.push(format!("{id}: {error}")),
+            }
+        }
+        Ok(())
+    }
+
     fn take(&mut self, position: Position, payload: &[u8]) {
         let Ok(record) = Record::decode(payload) else {
             self.unreadable_total += 1;
@@ -71,14 +91,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             Err(error) => return Err(error.into()),
         }
     }
+    content.take_snapshots(&found.snapshots)?;
     let summary = found.replay.summary();
-    let is_whole = summary.damaged_total == 0 && content.unreadable_total == 0;
+    let is_whole = is_whole(summary, &content);
     if args.json {
         print_json(&to_json(args, found.is_taken, found.end, summary, &content))?;
     } else {
         print(&to_text(args, found.end, summary, &content))?;
     }
     Ok(if is_whole { Exit::Success } else { Exit::CheckFailed })
+}
+
+fn is_whole(summary: &ReplaySummary, content: &Content) -> bool {
+    summary.damaged_total == 0
+        && content.unreadable_total == 0
+        && content.damaged_snapshots.is_empty()
 }
 
 fn to_json(
@@ -97,7 +124,7 @@ fn to_json(
     json!({
         "folder": folder(&args.dir).display().to_string(),
         "in_use": is_taken,
-        "whole": summary.damaged_total == 0 && content.unreadable_total == 0,
+        "whole": is_whole(summary, content),
         "segments": summary.segments,
         "records": summary.records,
         "bytes": summary.bytes,
@@ -108,6 +135,8 @@ fn to_json(
         "torn_tail": torn,
         "damage": damage,
         "damage_total": summary.damaged_total,
+        "snapshots": content.snapshots,
+        "snapshots_damaged": content.damaged_snapshots,
         "not_understood": content.unreadable,
         "not_understood_total": content.unreadable_total,
     })
@@ -129,7 +158,7 @@ fn to_text(
     let mut text = format!(
         "journal        {}\nsegments       {}\nrecords        {}\nbytes          {}\n\
          conversations  {}\nfirst          {}\nlast           {}\nend            {}\n\
-         interrupted    {torn}\n",
+         interrupted    {torn}\nsnapshots      {}\n",
         folder(&args.dir).display(),
         summary.segments,
         summary.records,
@@ -138,14 +167,18 @@ fn to_text(
         when(content.first_at),
         when(content.last_at),
         end.map_or("-".to_owned(), |end| end.to_string()),
+        content.snapshots,
     );
     let named = summary.damaged.iter().map(|damage| format!("DAMAGED        {damage}\n"));
     let unreadable = content.unreadable.iter().map(|at| format!("NOT UNDERSTOOD record at {at}\n"));
-    text.extend(named.chain(unreadable));
-    let (damaged, unreadable) = (summary.damaged_total, content.unreadable_total);
-    text.push_str(&match (damaged, unreadable) {
-        (0, 0) => "whole\n".to_owned(),
-        _ => format!("{damaged} damages, {unreadable} records not understood\n"),
+    let snapshots = content.damaged_snapshots.iter().map(|it| format!("DAMAGED        {it}\n"));
+    text.extend(named.chain(unreadable).chain(snapshots));
+    let damaged = summary.damaged_total + content.damaged_snapshots.len() as u64;
+    text.push_str(&match is_whole(summary, content) {
+        true => "whole\n".to_owned(),
+        false => {
+            format!("{damaged} damages, {} records not understood\n", content.unreadable_total)
+        }
     });
     text
 }
