@@ -282,6 +282,15 @@ impl SnapshotWriter {
     /// # Errors
     /// What the disk says, or that it gave back something else.
     pub fn finish(mut self, end: Position) -> Result<u64, JournalError> {
+        let finished = self.try_to_finish(end);
+        if finished.is_err() {
+            // Gives the space back: what is left aside would keep a full disk full.
+            self.abandon();
+        }
+        finished
+    }
+
+    fn try_to_finish(&mut self, end: Position) -> Result<u64, JournalError> {
         let id = SnapshotId(end);
         let crc = u64::from(self.crc);
         self.push_entry(self.entries, crc, &[])?;

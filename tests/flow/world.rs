@@ -156,7 +156,7 @@ impl World {
             let kept = |world: &Self| world.shard.keep(id).map(|kept| readable(&kept));
             assert_eq!(kept(&from_journal), kept(&from_snapshot), "a snapshot loses something");
         }
-        if self.journal.len() % 2 == 0 { from_journal } else { from_snapshot }
+        if self.journal.len().is_multiple_of(2) { from_journal } else { from_snapshot }
     }
 
     fn restarted_with(&self, restore: impl FnOnce(&mut Shard)) -> Self {

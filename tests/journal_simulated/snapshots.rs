@@ -11,8 +11,10 @@ fn position(segment: u64, offset: u64) -> Position {
     Position { segment: SegmentId::new(segment).unwrap(), offset }
 }
 
+type Entries = Vec<(Position, Vec<u8>)>;
+
 /// Entries of different sizes, some beyond the buffer.
-fn entries(count: u64) -> Vec<(Position, Vec<u8>)> {
+fn entries(count: u64) -> Entries {
     let size = |number: u64| usize::try_from(1 + number * number * 7919 % 40_000).unwrap();
     (0..count)
         .map(|number| (position(1 + number, number), vec![number as u8; size(number)]))
@@ -33,7 +35,7 @@ fn write(
 }
 
 /// Where to read from, and the entries, of the newest snapshot.
-fn newest(journal: &Journal) -> Option<(Position, Vec<(Position, Vec<u8>)>)> {
+fn newest(journal: &Journal) -> Option<(Position, Entries)> {
     let snapshots = journal.snapshots();
     let id = *snapshots.list().unwrap().first()?;
     let reader = snapshots.open(id).expect("what has its name is whole");

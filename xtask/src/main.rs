@@ -8,6 +8,7 @@ mod licences;
 mod lint_corpus;
 mod reliability;
 mod run;
+mod start_up;
 mod steps;
 mod train_encoder;
 mod train_model;
@@ -96,6 +97,15 @@ Examples:
 A row has {name, size, lost, duplicates, out_of_order, violations, seconds, passed}. The exit code is 1
 when one did not pass. docs/reliability.md says which promise each row is about.")]
     Reliability(reliability::Args),
+    /// Measures how long a router takes to start on a long journal, and on a snapshot of it.
+    #[command(after_help = "\
+Examples:
+  cargo xtask start-up
+  cargo xtask start-up --records 1000000 --json
+
+Needs some 400 bytes of disk and some 200 bytes of memory for each record. Build xtask for release,
+or most of the time goes by making the journal: cargo run --release -p xtask -- start-up")]
+    StartUp(start_up::Args),
     /// Measures the router side by side with what it is compared to, as ratios.
     #[command(after_help = "\
 Examples:
@@ -126,6 +136,7 @@ fn main() -> ExitCode {
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::TrainEncoder(args) => train_encoder::run(&args).map(|()| true),
         Verb::Reliability(args) => reliability::run(&args),
+        Verb::StartUp(args) => start_up::measure(&args),
         Verb::BenchCompare(args) => bench::compare(&args),
         Verb::Echo { listen } => echo::serve(listen),
     };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -38,10 +40,12 @@ pub struct Customer {
     tally: Tally,
     /// Sent and not acknowledged: to be sent again with the same id.
     waiting: Option<(String, String)>,
+    /// Counts the acknowledgements of all customers.
+    acks: Arc<watch::Sender<u64>>,
 }
 
 impl Customer {
-    pub fn new(address: SocketAddr, number: usize) -> Self {
+    pub fn new(address: SocketAddr, number: usize, acks: Arc<watch::Sender<u64>>) -> Self {
         Self {
             address,
             number,
@@ -51,6 +55,7 @@ impl Customer {
             visited: Vec::new(),
             tally: Tally::default(),
             waiting: None,
+            acks,
         }
     }
 
@@ -111,6 +116,7 @@ impl Customer {
                 };
                 let place = Place { conversation: conversation.to_owned(), seq };
                 self.visit.acked.insert(id, (place, text));
+                self.acks.send_modify(|count| *count += 1);
             }
             Some("error") => {
                 // Nothing of what is sent here may be refused while the disk takes it.
