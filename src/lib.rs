@@ -6,6 +6,7 @@ pub mod app;
 pub mod cli;
 
 pub mod admin;
+pub mod backup;
 pub mod doctor;
 pub mod flow;
 pub mod gateway;

@@ -27,7 +27,8 @@ const STAGES: &[&str] =
     &["channels", "admission", "understand", "dedup", "automate", "schedule", "deliver", "learn"];
 
 /// What touches the world outside, and `flow`, which owns conversations and calls the stages.
-const EDGES: &[&str] = &["flow", "gateway", "integrations", "journal", "admin", "sim", "doctor"];
+const EDGES: &[&str] =
+    &["flow", "gateway", "integrations", "journal", "backup", "admin", "sim", "doctor"];
 
 /// Arrows inside a layer, each with its reason.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
@@ -36,6 +37,8 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("gateway", "journal", "a message is refused at the door while nothing can be kept"),
     ("admin", "flow", "supervisors ask the owners of conversations"),
     ("admin", "gateway", "readiness and figures of the sockets"),
+    ("backup", "journal", "a backup is a journal up to a stated position"),
+    ("backup", "flow", "after a restore every conversation begins a new epoch"),
     ("sim", "flow", "the simulator drives the owners of conversations"),
     ("sim", "journal", "the simulator replays what was written"),
     ("doctor", "journal", "the disk is measured by the way the journal writes"),
@@ -43,8 +46,18 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
 
 /// Modules whose files may wait, spawn, read clocks and touch the system. `flow` and `sim` are not
 /// among them: what they do has to come out the same from the same input.
-const IMPURE: &[&str] =
-    &["runtime", "gateway", "integrations", "journal", "admin", "doctor", "app", "cli", "main"];
+const IMPURE: &[&str] = &[
+    "runtime",
+    "gateway",
+    "integrations",
+    "journal",
+    "backup",
+    "admin",
+    "doctor",
+    "app",
+    "cli",
+    "main",
+];
 
 /// Single files that may as well, each with its reason.
 const IMPURE_FILES: &[(&str, &str)] = &[
@@ -52,6 +65,7 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/kinds.rs", "counts the cores for `auto`"),
     ("config/shop/load.rs", "reads the folder of shop files"),
     ("config/shop/store.rs", "writes a shop that was changed by a command"),
+    ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 

@@ -66,6 +66,9 @@ const ROUTES: &[(&str, Answer)] = &[
     ("admin POST /v1/shops/{shop}/keys", Refuses),
     ("admin DELETE /v1/shops/{shop}/keys/{kid}", Refuses),
     ("admin GET /v1/conversations/{conversation}/explanation", Refuses),
+    ("admin POST /v1/backup/holds", Refuses),
+    ("admin POST /v1/backup/holds/{id}", Refuses),
+    ("admin DELETE /v1/backup/holds/{id}", Refuses),
     ("admin POST /v1/own-intents/reload", Refuses),
     ("admin POST /v1/shops/reload", Refuses),
 ];
@@ -130,7 +133,7 @@ const FRAMES: &[(Side, &str, &str)] = &[
 /// offer; `wei`, who does everything that a seat may do, attacks from the second.
 struct World {
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     lucia: Client,
     customer: Client,
     conversation: String,
@@ -160,7 +163,7 @@ impl World {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let (conversation, offer) = (text(&conversation), text(&offer));
         let visitor = text(&granted["visitor"]);
-        Self { router, _folder: folder, lucia, customer, conversation, offer, visitor }
+        Self { router, folder, lucia, customer, conversation, offer, visitor }
     }
 
     fn token_of_second(&self) -> String {
@@ -226,6 +229,14 @@ fn every_route_refuses_the_credentials_of_another_shop() {
     let rows: BTreeSet<String> = ROUTES.iter().map(|(route, _)| (*route).to_owned()).collect();
     assert_eq!(rows, routes_in_the_sources(), "the table needs a row for every route");
     let token = world.token_of_second();
+    let data = world.folder.path().join("data");
+    let key = std::fs::read_to_string(data.join("admin.key")).expect("the key of management");
+    let backup = |route: (&str, &str), bearer: &str| {
+        ask(world.router.admin_address, route, bearer, &Value::Null)
+    };
+    let (_, hold) = backup(("POST", "/v1/backup/holds"), &key);
+    let hold: Value = serde_json::from_str(&hold).expect("a hold");
+    let hold = hold["hold"].to_string();
 
     for (route, answer) in ROUTES {
         let (is_admin, route) = match route.strip_prefix("admin ") {
@@ -238,7 +249,8 @@ fn every_route_refuses_the_credentials_of_another_shop() {
             .replace("{conversation}", &world.conversation)
             .replace("{shop}", "first")
             .replace("{seat}", "lucia")
-            .replace("{kid}", "a");
+            .replace("{kid}", "a")
+            .replace("{id}", &hold);
         match answer {
             Refuses => {
                 let body = json!({"id": "third", "name": "x", "kid": "x", "password": "12345678",
@@ -256,6 +268,9 @@ fn every_route_refuses_the_credentials_of_another_shop() {
             Apart(check) => check(&world),
         }
     }
+    let of_hold = format!("/v1/backup/holds/{hold}");
+    assert_eq!(backup(("DELETE", &of_hold), "").0, 401, "whoever is on this machine has no key");
+    assert_eq!(backup(("DELETE", &of_hold), &key).0, 204, "nobody has ended it");
     world.is_untouched();
 }
 

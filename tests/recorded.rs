@@ -188,6 +188,26 @@ fn a_transfer_is_one_contact_whose_work_is_that_of_both_seats() {
 }
 
 #[test]
+fn a_seat_that_came_before_the_journal_begins_is_known_from_a_snapshot() {
+    let (world, seats) = morning();
+    let whole = centre(&recording(&world, seats.clone()), demo_roster());
+
+    let mut begun_later = recording(&world, Vec::new());
+    seats.into_iter().for_each(|seat| begun_later.take_kept(seat));
+
+    let known = centre(&begun_later, demo_roster()).scenario;
+    assert_eq!(known.to_json(), whole.scenario.to_json());
+
+    // What the journal itself says goes first.
+    let at = world.now;
+    let away = SeatState::Away;
+    let seat = SeatRecord { shop: shop(), seat: SeatId::from("lucia"), at, state: Some(away) };
+    begun_later.take_kept(seat);
+    let known = centre(&begun_later, demo_roster()).scenario;
+    assert_eq!(known.to_json(), whole.scenario.to_json());
+}
+
+#[test]
 fn a_written_scenario_is_read_back_as_it_was() {
     let (world, seats) = morning();
     let Recorded { scenario, .. } = centre(&recording(&world, seats), demo_roster());
@@ -218,7 +238,7 @@ fn records_whose_beginning_is_gone_are_counted_and_left_out() {
 
     assert_eq!(recorded.scenario.contacts.len(), 3);
     let notes = &recorded.notes;
-    assert!(notes.iter().any(|note| note.contains("whose beginning")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("that began before")), "{notes:?}");
 }
 
 fn put_demo(folder: &Path, from: &str, to: &str) {

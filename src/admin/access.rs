@@ -88,7 +88,7 @@ impl Caller {
     }
 
     /// Lets only the operator through.
-    pub(super) fn may_change_shops(&self) -> Result<(), Refused> {
+    pub(super) fn must_be_operator(&self) -> Result<(), Refused> {
         if *self == Self::Operator { Ok(()) } else { Err(needs_key()) }
     }
 }

@@ -52,7 +52,7 @@ async fn add_shop(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Answer {
-    caller.may_change_shops()?;
+    caller.must_be_operator()?;
     let new: NewShop = accounts.read(body).await?;
     let id = new.id.clone();
     accounts.with_folder(move |folder| folder.add(&new)).await?;
@@ -64,7 +64,7 @@ async fn remove_shop(
     Extension(caller): Extension<Caller>,
     Path(shop): Path<String>,
 ) -> Answer {
-    caller.may_change_shops()?;
+    caller.must_be_operator()?;
     let id = shop.clone();
     accounts.with_folder(move |folder| folder.remove(&id)).await?;
     accounts.taken_over(StatusCode::OK, json!({ "shop": shop })).await

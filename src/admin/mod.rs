@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod backup;
 mod own_intents;
 mod shops;
 
@@ -66,7 +67,8 @@ pub fn router(management: Management) -> Router {
         .route("/v1/shops", get(list))
         .route("/v1/shops/{shop}/queue", get(queue))
         .route("/v1/conversations/{conversation}/explanation", get(explanation))
-        .with_state(gateway)
+        .with_state(gateway.clone())
+        .merge(backup::router(gateway))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
         .merge(accounts::router(accounts))

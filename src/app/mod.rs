@@ -1,31 +1,33 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
 mod reload;
+mod restore;
 mod settings;
+mod snapshots;
 mod understand;
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminKey, Management, OwnIntentSets, ShopReloads};
+use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{
-    Dispatcher, Entry, Owners, SeatRecord, SeatRef, SeatStates, Shard, ShardTask, Shops, Turn,
-};
+use crate::flow::{Dispatcher, Owners, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret};
-use crate::journal::{self, Journal, JournalError, Replay, SegmentId};
+use crate::journal::{self, Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster, Scheduler};
@@ -33,7 +35,9 @@ use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
 
+use restore::{Restored, restore};
 use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
+use snapshots::Snapshotter;
 
 /// Why the router does not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +71,15 @@ pub enum StartError {
     /// The certificate of the main address cannot be used.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// A restore was begun and not finished.
+    #[error(
+        "data folder {}: a restore into it was not finished; empty it and restore again",
+        folder.display()
+    )]
+    Restoring {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -92,11 +105,8 @@ pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let app = App::start_from(config, read_again).await?;
-        let scheme = if app.certificate.is_some() { "https" } else { "http" };
-        println!("listening on {scheme}://{}", app.address);
-        println!("  customers  {scheme}://{}/widget", app.address);
-        println!("  seats      {scheme}://{}/seat", app.address);
-        println!("  management http://{}", app.admin_address);
+        // Whoever started the router may not listen: no reason to stop.
+        let _ = app.tell_addresses(&mut io::stdout().lock());
         while let Signal::Reload = signals.recv().await {
             // What came of it stands in the log.
             let _ = app.shop_reloads.reload().await;
@@ -161,6 +171,7 @@ pub struct App {
     own_intents: OwnIntentSets,
     shop_reloads: ShopReloads,
     reloading: tokio::task::JoinHandle<()>,
+    snapshotting: tokio::task::JoinHandle<()>,
     drain_max: Duration,
 }
 
@@ -181,9 +192,11 @@ impl App {
     /// When a part cannot start.
     pub async fn start_from(config: Config, read_again: ReadSettings) -> Result<Self, StartError> {
         let began = Instant::now();
-        let clock = Clock::start();
         let metrics =
             Arc::new(Metrics::new().map_err(|error| StartError::Runtime(error.to_string()))?);
+        if backup::is_unfinished(&config.paths.data) {
+            return Err(StartError::Restoring { folder: config.paths.data });
+        }
         let shops = load_shops(&config)?;
         let files = CertificateFiles::of(&config.server.tls_certificate, &config.server.tls_key);
         let certificate = files.map(Certificate::load).transpose()?;
@@ -207,13 +220,9 @@ impl App {
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
         let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
-        let Restored { newest, damaged, seats } =
-            restore(replay, &mut shards, &owners, &mut scheduler);
-        let oldest_needed = shards.iter().map(|shard| {
-            AtomicU64::new(shard.oldest_segment().unwrap_or(newest.get()).min(newest.get()))
-        });
-        let oldest_needed: Arc<[AtomicU64]> = oldest_needed.collect();
-
+        let Restored { last_at, damaged, seats } =
+            restore(&journal, replay, &mut shards, &owners, &mut scheduler);
+        let clock = Clock::start_after(last_at);
         let gateway = Arc::new(Gateway {
             limits: limits(&config),
             shop_buckets: dashmap::DashMap::default(),
@@ -242,7 +251,10 @@ impl App {
             metrics.clone(),
             stop_owners.clone(),
         ));
+        let mut snapshots = Vec::new();
         for (index, mut shard) in shards.into_iter().enumerate() {
+            let (ask, asked) = mpsc::channel(1);
+            snapshots.push(ask);
             let mut first = Turn::default();
             if damaged {
                 shard.begin_epoch(clock.now(), &mut first);
@@ -260,7 +272,8 @@ impl App {
                 clock,
                 metrics: metrics.clone(),
                 batch_max: config.flow.batch_max.get(),
-                oldest_needed: oldest_needed.clone(),
+                snapshots: asked,
+                put_aside: VecDeque::new(),
             };
             tasks.spawn(task.run(first, stop_owners.clone()));
         }
@@ -272,6 +285,8 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
+        let snapshots = Snapshotter { journal: journal.clone(), shards: snapshots };
+        let snapshotting = tokio::spawn(snapshots.run(config.journal.snapshot_every));
         let shops = config.paths.shops.clone();
         let reload = reload::Reload {
             config,
@@ -310,8 +325,19 @@ impl App {
             own_intents,
             shop_reloads,
             reloading,
+            snapshotting,
             drain_max,
         })
+    }
+
+    fn tell_addresses(&self, out: &mut impl Write) -> io::Result<()> {
+        let Self { address, admin_address, .. } = self;
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        writeln!(
+            out,
+            "listening on {scheme}://{address}\n  customers  {scheme}://{address}/widget\n  \
+             seats      {scheme}://{address}/seat\n  management http://{admin_address}"
+        )
     }
 
     /// Reads the certificate of the main address anew, for whoever connects from here on.
@@ -334,6 +360,7 @@ impl App {
         self.gateway.ready.store(false, Ordering::Relaxed);
         self.stop_accepting.cancel();
         self.reloading.abort();
+        self.snapshotting.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_owners.cancel();
@@ -389,56 +416,4 @@ fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
     let settings = flow_settings(config, count);
     // The seed is for ids that must not be guessed from the last ones, so it is not fixed.
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
-}
-
-/// What a replay found beside conversations.
-struct Restored {
-    /// The newest segment seen.
-    newest: SegmentId,
-    /// Whether there was damage.
-    damaged: bool,
-    /// The seats that were there at the end.
-    seats: SeatStates,
-}
-
-/// Replays the journal into the shards and the scheduler's memory.
-fn restore(
-    mut replay: Replay,
-    shards: &mut [Shard],
-    owners: &Owners,
-    scheduler: &mut Scheduler,
-) -> Restored {
-    let (mut newest, mut seats) = (SegmentId::FIRST, SeatStates::new());
-    let mut unknown = 0u64;
-    for item in &mut replay {
-        let (position, payload) = match item {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::error!(%error, "journal is damaged");
-                continue;
-            }
-        };
-        let segment = position.segment;
-        newest = newest.max(segment);
-        match Entry::decode(&payload) {
-            Ok(Entry::Conversation(record)) => {
-                let shard = &mut shards[owners.of_conversation(record.conversation)];
-                unknown += u64::from(!shard.restore(&record, segment.get()));
-                shard.recall(&record, scheduler);
-            }
-            Ok(Entry::Seat(SeatRecord { shop, seat: id, state, .. })) => {
-                let seat = SeatRef { shop, id };
-                match state {
-                    Some(state) => seats.insert(seat, state),
-                    None => seats.remove(&seat),
-                };
-            }
-            Err(error) => tracing::error!(%error, "journal record is not understood"),
-        }
-    }
-    let summary = replay.summary();
-    let (records, segments, damaged) = (summary.records, summary.segments, summary.damaged_total);
-    let conversations: usize = shards.iter().map(Shard::len).sum();
-    tracing::info!(records, segments, damaged, unknown, conversations, "journal replayed");
-    Restored { newest, damaged: damaged > 0, seats }
 }

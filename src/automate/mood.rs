@@ -5,6 +5,7 @@
 //! or polite message between angry ones does not move the conversation to and fro. Everything is
 //! drawn from the probabilities of the model, nothing from lists of words.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::config::shop::Priorities;
@@ -23,14 +24,14 @@ const RISK_HIGH: f32 = 0.5;
 const CALM: f32 = 0.05;
 
 /// What the customer's messages were like, the latest last.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mood {
     /// Number of the latest message.
     heard: u64,
     turns: SmallVec<[Turn; 2]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Turn {
     intent: Guess<Intent>,
     sentiment: Guess<Sentiment>,

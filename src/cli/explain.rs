@@ -16,7 +16,7 @@ Examples:
   tradewind explain 0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9dc1 --admin-listen 127.0.0.1:9001
 
 Asks the router that runs on this machine, at its management address. It remembers the latest decisions
-(schedule.records_max), those of before a restart as long as its journal keeps the conversation. Exit code 1 when it is not there or does not know.")]
+(schedule.records_max), those of before a restart included, as long as it keeps the conversation. Exit code 1 when it is not there or does not know.")]
 pub(super) struct Args {
     /// The id of the conversation.
     #[arg(value_name = "CONVERSATION")]

@@ -6,6 +6,7 @@
 //!   of `config/tradewind.toml`.
 //! - **Bounds**: none of its own; what runs is bounded by the configuration.
 
+mod backup;
 mod classify;
 mod config;
 mod doctor;
@@ -13,8 +14,10 @@ mod evaluate;
 mod explain;
 mod folder;
 mod html;
+mod journal;
 mod model;
 mod own_intents;
+mod restore;
 mod router;
 mod seat;
 mod serve;
@@ -78,6 +81,12 @@ enum Verb {
     Seat(seat::Args),
     /// Explains the decisions about a conversation.
     Explain(explain::Args),
+    /// Copies the data folder, beside a running router or at rest.
+    Backup(backup::Args),
+    /// Makes a data folder out of a backup.
+    Restore(restore::Args),
+    /// Checks the journal or prints what it holds.
+    Journal(journal::Args),
     /// Simulates a contact centre in virtual time and compares schedulers.
     Simulate(simulate::Args),
 }
@@ -123,6 +132,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Tenant(args)) => tenant::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
+        Some(Verb::Backup(args)) => backup::run(&args),
+        Some(Verb::Restore(args)) => restore::run(&args),
+        Some(Verb::Journal(args)) => journal::run(&args),
         Some(Verb::Simulate(args)) => simulate::run(&args),
     };
     outcome.unwrap_or_else(|error| {

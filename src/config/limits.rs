@@ -119,6 +119,10 @@ settings! {
         /// What an acknowledgement promises: "durable" is on disk; "memory" is in the operating system's
         /// hands, lost in a power cut, and for measuring what the disk costs.
         durability: Durability = "durable";
+        /// How often the conversations are written to a snapshot, when anything has happened since the
+        /// last. A start reads the newest one and the journal behind it; files of the journal are used
+        /// again behind the older of two.
+        snapshot_every: Length = "10min", "1s"..="24h";
         /// Bytes gathered into one write and one wait for the disk. More would let the first of them
         /// wait for the last.
         commit_bytes_max: Size = "1MiB", "1B"..="8MiB";

@@ -3,9 +3,10 @@
 //! [`Conversation::apply`] is the only place where state changes, for live work and for replay
 //! alike, so what a restart restores is what was there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
@@ -17,15 +18,16 @@ use crate::domain::{
     Timestamp, TransferTarget, Understanding,
 };
 use crate::protocol::Held;
-use crate::schedule::Contact;
+use crate::schedule::{Contact, DecisionRecord};
 
 use super::fact::{Fact, Noted, Opened};
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
-/// A conversation in memory.
-#[derive(Debug)]
+/// A conversation in memory. A snapshot keeps it with its fields' names, but for what a restart makes
+/// anew.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Conversation {
     /// Which.
     pub id: ConversationId,
@@ -60,29 +62,36 @@ pub struct Conversation {
     /// The number of the assignment: the seat got everything up to it as history.
     pub seat_sees_after: u64,
     /// How the seat came to own it, until it is told.
+    #[serde(skip)]
     pub taken_by: Option<TakenBy>,
     /// The fence of the last assignment.
     pub last_fence: u64,
     /// What the owner asked to hand it on, until the scheduler has decided.
+    #[serde(skip)]
     pub handing_on: Option<HandingOn>,
     /// The ids of its messages.
+    #[serde(skip)]
     pub seen: Seen,
     /// What the customer said lately.
+    #[serde(skip)]
     pub recent: Recent,
+    /// What the scheduler decided about it, for as long as the scheduler remembers.
+    #[serde(skip)]
+    pub decided: Vec<Weak<DecisionRecord>>,
     /// Messages that were not yet passed on to the viewers.
     pub in_flight: SmallVec<[InFlight; 1]>,
     /// Events up to this number were passed on to the viewers.
     pub passed_on: u64,
     /// When typing was last passed on: the customer's, and the seat's.
+    #[serde(skip)]
     typing_passed_on_at: [Timestamp; 2],
-    /// The journal segment in which it began.
-    pub first_segment: u64,
     /// When it is next looked at.
+    #[serde(skip)]
     pub alarm_at: Timestamp,
 }
 
 /// Where a conversation stands.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Stage {
     /// Nothing is owed: new, or answered by a machine.
     Open,
@@ -100,7 +109,7 @@ pub enum Stage {
 }
 
 /// An owner and what it took over.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Owned {
     /// The owner.
     pub seat: SeatId,
@@ -133,11 +142,12 @@ pub struct HandingOn {
 }
 
 /// A message between its acceptance and the moment its viewers get it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct InFlight {
     /// Its number.
     pub seq: u64,
     /// The sockets that sent it, one unless it was sent again meanwhile; none after a restart.
+    #[serde(skip)]
     pub origins: SmallVec<[Origin; 1]>,
     /// Whether it has been understood, or that has failed.
     pub understood: bool,
@@ -190,10 +200,10 @@ impl Conversation {
             handing_on: None,
             seen: Seen::default(),
             recent: Recent::default(),
+            decided: Vec::new(),
             in_flight: SmallVec::new(),
             passed_on: 0,
             typing_passed_on_at: [Timestamp::default(); 2],
-            first_segment: 0,
             alarm_at: Timestamp::default(),
         }
     }
@@ -276,6 +286,17 @@ impl Conversation {
         })
     }
 
+    /// Remembers anew, after a restart from a snapshot, which messages it had.
+    pub fn remember_seen(&mut self) {
+        for event in &self.events {
+            if let EventKind::Message { from, id, text, .. } = &event.kind
+                && *from != Sender::Machine
+            {
+                self.seen.record(*id, text, event.seq);
+            }
+        }
+    }
+
     /// Remembers anew, after a restart, what the customer said since the last answer.
     pub fn remember_recent(&mut self, settings: &dedup::Settings) {
         let since_answer = self.events.iter().rev().take_while(|event| {
@@ -323,8 +344,10 @@ impl Conversation {
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
-            // The scheduler remembers it.
-            Fact::Decided(_) => {}
+            Fact::Decided(decision) => {
+                self.decided.retain(|it| it.strong_count() > 0);
+                self.decided.push(Arc::downgrade(decision));
+            }
         }
     }
 

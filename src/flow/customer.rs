@@ -224,7 +224,6 @@ impl Shard {
             region: profile.region.clone(),
             value: profile.value,
         });
-        turn.opened.push(id);
         Ok(id)
     }
 

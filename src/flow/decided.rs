@@ -1,5 +1,7 @@
 //! What the scheduler's decisions do to conversations.
 
+use std::sync::Arc;
+
 use crate::automate;
 use crate::domain::{
     ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget, WaitReason,
@@ -71,7 +73,7 @@ impl Shard {
         &mut self,
         now: Timestamp,
         id: ConversationId,
-        record: DecisionRecord,
+        record: Arc<DecisionRecord>,
         turn: &mut Turn,
     ) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };

@@ -350,7 +350,7 @@ impl Driver {
             }
         }
         for (conversation, record) in self.scheduler.take_unwritten_records() {
-            let input = Input::Recorded(conversation, Box::new(record));
+            let input = Input::Recorded(conversation, record);
             let owner = self.owners.of_conversation(conversation);
             self.owners.follow_up(owner, Envelope { caused_at, input });
         }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Event, Language, RegionId, SeatId, SeatState,
-    ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Event, EventKind, Language, RegionId, SeatId,
+    SeatState, ShopId, Timestamp, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 
 /// Room for the record of a usual message; a longer one grows.
 const USUAL_BYTES: usize = 512;
+
+/// Letters that are left of an id that is cut short, and never more than half of it.
+const SHORT_CHARS: usize = 6;
 
 /// One step of one conversation: facts that hold together or not at all.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +56,7 @@ pub enum Fact {
     /// A seat noted something for its colleagues.
     Noted(Noted),
     /// The scheduler decided something about it, and why: for explanations only.
-    Decided(DecisionRecord),
+    Decided(Arc<DecisionRecord>),
 }
 
 /// How a conversation began.
@@ -126,6 +129,14 @@ impl SeatRecord {
 }
 
 impl Entry {
+    /// When it became true, where it says so.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Conversation(record) => record.at(),
+            Self::Seat(seat) => Some(seat.at),
+        }
+    }
+
     /// Reads a payload of either kind.
     ///
     /// # Errors
@@ -148,6 +159,49 @@ impl Record {
         out
     }
 
+    /// When the first of its facts that says so became true.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.facts.iter().find_map(|fact| match fact {
+            Fact::Opened(opened) => Some(opened.at),
+            Fact::Event(event) => Some(event.at),
+            Fact::Noted(note) => Some(note.at),
+            Fact::Decided(decision) => Some(decision.at),
+            _ => None,
+        })
+    }
+
+    /// The record for eyes that need no personal data: texts of people go through `mask`, ids of
+    /// customers are cut short. A visitor's id opens the visitor's conversations to whoever has it.
+    pub fn masked(mut self, mask: impl Fn(&str) -> String) -> Self {
+        for fact in &mut self.facts {
+            // No wildcard: who adds a fact says here what of it is somebody's own.
+            match fact {
+                Fact::Opened(opened) => {
+                    opened.customer = cut_short(&opened.customer);
+                    opened.verified = opened.verified.as_ref().map(cut_short);
+                }
+                Fact::Event(event) => match &mut event.kind {
+                    EventKind::Message { text, .. } => *text = mask(text).into(),
+                    EventKind::Queued { .. }
+                    | EventKind::Assigned { .. }
+                    | EventKind::AnsweredByMachine { .. }
+                    | EventKind::Ticket { .. }
+                    | EventKind::Transferred { .. }
+                    | EventKind::Rated { .. }
+                    | EventKind::Closed { .. } => {}
+                },
+                Fact::Noted(note) => note.text = mask(&note.text).into(),
+                Fact::Understood { .. }
+                | Fact::Epoch(_)
+                | Fact::AskedForPerson
+                | Fact::Waits(_)
+                | Fact::Owned { .. }
+                | Fact::Decided(_) => {}
+            }
+        }
+        self
+    }
+
     /// Reads a payload.
     ///
     /// # Errors
@@ -155,6 +209,13 @@ impl Record {
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         Ok(rmp_serde::from_slice(bytes)?)
     }
+}
+
+/// Enough of an id to tell customers of one conversation apart, too little to be taken for one.
+fn cut_short(id: &CustomerId) -> CustomerId {
+    let letters = id.as_str().chars().count();
+    let start: String = id.as_str().chars().take(SHORT_CHARS.min(letters / 2)).collect();
+    CustomerId::from(format!("{start}…"))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub enum Input {
     /// The scheduler decided something about a conversation of this shard.
     Decided(Decision),
     /// Why the scheduler decided something, to be kept.
-    Recorded(ConversationId, Box<DecisionRecord>),
+    Recorded(ConversationId, Arc<DecisionRecord>),
     /// What a seat does was noted, to be kept.
     SeatNoted(SeatRecord),
     /// The encoder looked at a message of this shard.

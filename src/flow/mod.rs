@@ -6,7 +6,7 @@
 //! **Invariants**: a customer and all of the customer's conversations have one owner; what happens to
 //! a conversation is one order, the same for every viewer; state changes only by facts that stand in
 //! the journal, so a restart finds what was there; at most one open conversation for each customer.
-//! **Bounds**: work from outside is refused when the inbox is full; conversations, those kept of one
+//! **Bounds**: work from outside is refused when the inbox is full; while the disk refuses, each owner puts as much aside again; conversations, those kept of one
 //! customer, and messages of one conversation, are limited ([`Settings`]); a closed conversation is forgotten after its resume
 //! window.
 
@@ -14,9 +14,11 @@ mod conversation;
 mod customer;
 mod decided;
 mod dispatch;
+mod epochs;
 mod fact;
 mod floor;
 mod input;
+mod kept;
 mod resume;
 mod seat;
 mod second_look;
@@ -26,21 +28,26 @@ mod silence;
 mod step;
 mod summary;
 mod supervisor;
+mod sweep;
 mod task;
 mod turn;
 mod understood;
+mod unkept;
 mod viewers;
 
 pub use conversation::Conversation;
 pub use decided::reference;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
+pub use epochs::Epochs;
 pub use fact::{Entry, Fact, Noted, Opened, Record, RecordError, SeatRecord};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
     Profile, SeatAct, SeatRef, Viewer,
 };
+pub use kept::{Kept, KeptConversation, recall_kept};
 pub use second_look::SecondLook;
 pub use shard::{Settings, Shard, Shops};
+pub use sweep::{Piece, Pieces};
 pub use task::{Owners, ShardTask};
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 pub use understood::Understood;

@@ -4,7 +4,7 @@
 //! here locks.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::metrics::names::Counter;
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 
 use super::conversation::Conversation;
-use super::fact::{Fact, Opened, Record};
+use super::fact::{Fact, Opened, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
 use super::second_look::SecondLooks;
 use super::step::Step;
@@ -65,6 +65,8 @@ pub struct Shard {
     pub(super) conversations: AHashMap<ConversationId, Box<Conversation>>,
     pub(super) customers: AHashMap<CustomerRef, Customer>,
     pub(super) seats: AHashMap<SeatRef, SeatViews>,
+    /// The seats that are there, in the shard that writes down when they come and go.
+    pub(super) present: BTreeMap<SeatRef, SeatRecord>,
     /// When to look at a conversation again, looked at anew when it comes up. Of several entries of
     /// one conversation only that at its `alarm_at` counts.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
@@ -95,6 +97,7 @@ impl Shard {
             conversations: AHashMap::new(),
             customers: AHashMap::new(),
             seats: AHashMap::new(),
+            present: BTreeMap::new(),
             alarms: BinaryHeap::new(),
             second_looks: SecondLooks::default(),
             random: SmallRng::seed_from_u64(seed),
@@ -125,8 +128,11 @@ impl Shard {
             Input::Customer(frame) => self.customer_frame(cause, frame, turn),
             Input::Seat(frame) => self.seat_frame(cause, frame, turn),
             Input::Decided(decision) => self.decided(cause, decision, turn),
-            Input::Recorded(id, record) => self.record_decision(now, id, *record, turn),
-            Input::SeatNoted(record) => turn.seats.push(record),
+            Input::Recorded(id, record) => self.record_decision(now, id, record, turn),
+            Input::SeatNoted(record) => {
+                self.note_seat(&record);
+                turn.seats.push(record);
+            }
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
         }
@@ -155,12 +161,13 @@ impl Shard {
     pub(super) fn open(&mut self, opened: Opened) -> ConversationId {
         let key = CustomerKey::of(&opened.shop, &opened.customer);
         let id = ConversationId::new(opened.at.as_millis(), key, self.random.random());
-        self.insert(id, opened);
+        self.insert(Conversation::new(id, opened));
         id
     }
 
     /// Puts a conversation in its places.
-    pub(super) fn insert(&mut self, id: ConversationId, opened: Opened) {
+    pub(super) fn insert(&mut self, conversation: Conversation) {
+        let Conversation { id, ref opened, .. } = conversation;
         let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
         let entry = self.customers.entry(customer).or_default();
         entry.conversations.push(id);
@@ -172,7 +179,7 @@ impl Shard {
             }
         }
         let at = opened.at + self.settings.customer_silence_ask;
-        let mut conversation = Box::new(Conversation::new(id, opened));
+        let mut conversation = Box::new(conversation);
         self.set_alarm(&mut conversation, at);
         self.conversations.insert(id, conversation);
     }
@@ -202,11 +209,10 @@ impl Shard {
 
     /// Rebuilds state from one record of the journal. Records of conversations that never began
     /// here, as after a loss, are left out.
-    pub fn restore(&mut self, record: &Record, segment: u64) -> bool {
+    pub fn restore(&mut self, record: &Record) -> bool {
         if !self.conversations.contains_key(&record.conversation) {
             let Some(Fact::Opened(opened)) = record.facts.first() else { return false };
-            self.insert(record.conversation, opened.clone());
-            self.note_segment(&[record.conversation], segment);
+            self.insert(Conversation::new(record.conversation, opened.clone()));
         }
         if let Some(conversation) = self.conversations.get_mut(&record.conversation) {
             for fact in &record.facts {
@@ -214,20 +220,6 @@ impl Shard {
             }
         }
         true
-    }
-
-    /// Notes in which journal segment conversations began.
-    pub fn note_segment(&mut self, began: &[ConversationId], segment: u64) {
-        for id in began {
-            if let Some(conversation) = self.conversations.get_mut(id) {
-                conversation.first_segment = segment;
-            }
-        }
-    }
-
-    /// The oldest journal segment that a conversation in memory began in.
-    pub fn oldest_segment(&self) -> Option<u64> {
-        self.conversations.values().map(|conversation| conversation.first_segment).min()
     }
 
     /// Gives every conversation that it holds a new epoch: what clients hold may no longer be so. The

@@ -1,16 +1,20 @@
 //! The driver of one shard: takes inputs in batches, makes their records durable, then lets what
 //! follows from them leave.
 
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::deliver::Outbox;
 use crate::domain::{ConversationId, CustomerKey, Tier};
-use crate::journal::{Batch, Journal, JournalError, SegmentId};
+use crate::journal::{Batch, Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookResult};
+use crate::protocol::CloseCode;
 use crate::runtime::{Clock, Full, Inbox};
 use crate::understand::tiers::{Asked, NotAsked, Unsure};
 use crate::understand::{Hint, Job, Outcome, Understanders};
@@ -20,13 +24,17 @@ use super::fact::{Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input};
 use super::second_look::SecondLook;
 use super::shard::Shard;
+use super::sweep::{Pieces, Sweep};
 use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
+use super::unkept::Unkept;
 
 /// Records go to the journal in pieces of about this size, well below its limit for a batch.
 const APPEND_BYTES: usize = 1 << 20;
 /// Pause before a failed append is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Inputs that wait beside the inbox while the disk refuses; past it readers wait as well.
+const PUT_ASIDE_MAX: usize = 8192;
 
 /// The inboxes of every shard.
 #[derive(Clone, Debug)]
@@ -110,8 +118,17 @@ pub struct ShardTask {
     pub metrics: Arc<Metrics>,
     /// Inputs of one turn.
     pub batch_max: usize,
-    /// The oldest segment that each shard still needs.
-    pub oldest_needed: Arc<[AtomicU64]>,
+    /// Snapshots that it is asked to hand its conversations to, one at a time.
+    pub snapshots: mpsc::Receiver<Pieces>,
+    /// Inputs that came while the disk refused.
+    pub put_aside: VecDeque<Envelope>,
+}
+
+/// What is remembered from the first refusal of the disk until it takes the records.
+struct Refused {
+    unkept: Unkept,
+    /// Sockets that were shown less than there is.
+    saw_less: Vec<Arc<Outbox>>,
 }
 
 impl ShardTask {
@@ -121,15 +138,24 @@ impl ShardTask {
         self.metrics.shift(Gauge::Conversations, held);
         self.settle(first).await;
         let mut batch = Vec::with_capacity(self.batch_max);
-        let mut last_segment = 0;
+        let mut sweep: Option<Sweep> = None;
         loop {
             let deadline = self.shard.next_deadline().map(|at| self.clock.tokio_instant(at));
             let inboxes = self.owners.inboxes.clone();
-            tokio::select! {
-                biased; // what was taken in is finished before the drain is noticed
-                () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
-                () = sleep_until(deadline) => {}
-                () = drain.cancelled(), if !self.shard.waits_for_encoder() => return,
+            if self.put_aside.is_empty() {
+                tokio::select! {
+                    biased; // what was taken in is finished before the drain is noticed
+                    () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
+                    () = sleep_until(deadline) => {}
+                    Some(to) = self.snapshots.recv(), if sweep.is_none() => {
+                        sweep = Some(Sweep::begin(&self.shard, to));
+                    }
+                    () = Sweep::has_room(sweep.as_ref()) => {}
+                    () = drain.cancelled(), if !self.shard.waits_for_encoder() => return,
+                }
+            } else {
+                let count = self.put_aside.len().min(self.batch_max);
+                batch.extend(self.put_aside.drain(..count));
             }
             self.metrics.record_value(Histogram::BatchSize, batch.len() as f64);
             let now = self.clock.now();
@@ -143,33 +169,31 @@ impl ShardTask {
             self.shard.on_timer(now, Instant::now(), &mut turn);
             let grown = self.shard.len() as i64 - held_before as i64;
             self.metrics.shift(Gauge::Conversations, i32::try_from(grown).unwrap_or(0));
-            if let Some(segment) = self.settle(turn).await
-                && segment.get() != last_segment
+            self.settle(turn).await;
+            if let Some(current) = &mut sweep
+                && !current.step(&self.shard, &self.journal)
             {
-                last_segment = segment.get();
-                self.release_segments(segment);
+                sweep = None;
             }
         }
     }
 
     /// Makes a turn durable and lets it leave, then does the same with what follows from the
     /// messages in it, once they are understood. Understanding begins before the disk is waited for.
-    async fn settle(&mut self, mut turn: Turn) -> Option<SegmentId> {
+    async fn settle(&mut self, mut turn: Turn) {
         let closing = std::mem::take(&mut turn.closing);
-        let segment = self.settle_messages(turn).await;
+        self.settle_messages(turn).await;
         closing.iter().for_each(|(outbox, code)| outbox.close(*code));
-        segment
     }
 
-    async fn settle_messages(&mut self, mut turn: Turn) -> Option<SegmentId> {
-        let mut segment = None;
+    async fn settle_messages(&mut self, mut turn: Turn) {
         loop {
             let messages = std::mem::take(&mut turn.to_understand);
             let outcomes = self.submit(&messages);
             self.shard.pass_on(&mut turn);
-            segment = self.commit(turn).await.or(segment);
+            self.commit(turn).await;
             if messages.is_empty() {
-                return segment;
+                return;
             }
             let outcomes = self.outcomes(outcomes).await;
             let now = self.clock.now();
@@ -249,27 +273,21 @@ impl ShardTask {
         }
     }
 
-    async fn commit(&mut self, turn: Turn) -> Option<SegmentId> {
-        let records = turn.records.iter().map(Record::encode);
-        let payloads: Vec<_> = records.chain(turn.seats.iter().map(SeatRecord::encode)).collect();
-        let segment = match self.append(&payloads).await {
-            Ok(segment) => segment,
-            // The journal is closed: nothing of this turn may be told to anybody.
-            Err(()) => return None,
-        };
-        if let Some(segment) = segment {
-            self.shard.note_segment(&turn.opened, segment.get());
+    async fn commit(&mut self, turn: Turn) {
+        // When the journal is closed, nothing of this turn may be told to anybody.
+        if self.append(&turn).await.is_ok() {
+            self.release(turn);
         }
-        self.release(turn);
-        segment
     }
 
-    /// Writes payloads until they are durable. A write that fails is tried again on a fresh segment,
-    /// so state in memory never runs ahead of the disk for good; meanwhile the gateway refuses.
-    async fn append(&self, payloads: &[Vec<u8>]) -> Result<Option<SegmentId>, ()> {
+    /// Writes the records of a turn until they are durable. A write that fails is tried again on a
+    /// fresh segment, so state in memory never runs ahead of the disk for good; meanwhile the gateway
+    /// refuses, and who only reads is served with what is on disk.
+    async fn append(&mut self, turn: &Turn) -> Result<(), ()> {
         let started = Instant::now();
-        let mut segment = None;
-        let mut rest = payloads;
+        let records = turn.records.iter().map(Record::encode);
+        let payloads: Vec<_> = records.chain(turn.seats.iter().map(SeatRecord::encode)).collect();
+        let mut rest = payloads.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = rest.iter().take_while(|payload| {
@@ -277,36 +295,77 @@ impl ShardTask {
                 bytes <= APPEND_BYTES
             });
             let (piece, later) = rest.split_at(fits.count().max(1));
-            // The first counts: a conversation that began in the turn may stand there.
-            let written = self.append_piece(piece).await?;
-            segment.get_or_insert(written);
+            self.append_piece(piece, &turn.records).await?;
             rest = later;
         }
-        if segment.is_some() {
+        if !payloads.is_empty() {
             self.metrics.record(Histogram::JournalCommit, started.elapsed());
         }
-        Ok(segment)
+        Ok(())
     }
 
-    async fn append_piece(&self, payloads: &[Vec<u8>]) -> Result<SegmentId, ()> {
-        let mut failed = false;
+    /// Writes some of the payloads; `records` are those of the whole turn.
+    async fn append_piece(&mut self, payloads: &[Vec<u8>], records: &[Record]) -> Result<(), ()> {
+        let mut refused: Option<Refused> = None;
         loop {
             let mut batch = Batch::with_room_for(payloads.iter().map(Vec::len));
             for payload in payloads {
                 batch.push(payload).expect("a record is far smaller than the journal's limit");
             }
             match self.journal.append(batch).await {
-                Ok(position) => return Ok(position.segment),
+                Ok(_) => {
+                    if let Some(refused) = refused {
+                        tracing::info!("journal writes again");
+                        // The client asks anew for what it was not shown.
+                        let ask = |outbox: &Arc<Outbox>| outbox.close(CloseCode::Draining);
+                        refused.saw_less.iter().for_each(ask);
+                    }
+                    return Ok(());
+                }
                 Err(JournalError::Closed) => return Err(()),
                 Err(error) => {
                     self.metrics.count(Counter::JournalFailed);
-                    if !std::mem::replace(&mut failed, true) {
+                    let refused = refused.get_or_insert_with(|| {
                         tracing::error!(%error, "journal cannot write, nothing is acknowledged");
-                    }
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                        Refused { unkept: Unkept::of(records), saw_less: Vec::new() }
+                    });
+                    self.serve_readers(refused).await;
                 }
             }
         }
+    }
+
+    /// For the length of a pause lets sockets come and go, and puts everything else aside.
+    async fn serve_readers(&mut self, refused: &mut Refused) {
+        let mut pause = pin!(tokio::time::sleep(RETRY_PAUSE));
+        let inboxes = self.owners.inboxes.clone();
+        let mut batch = Vec::new();
+        while self.put_aside.len() < PUT_ASIDE_MAX {
+            tokio::select! {
+                biased;
+                () = &mut pause => return,
+                () = inboxes[self.index].take(&mut batch, self.batch_max) => {}
+            }
+            let mut turn = Turn::default();
+            for envelope in batch.drain(..) {
+                match envelope.input {
+                    Input::Attach(attach) => {
+                        let outbox = attach.link.outbox.clone();
+                        if self.shard.attach_to_kept(attach, &refused.unkept, &mut turn) {
+                            refused.saw_less.push(outbox);
+                        }
+                    }
+                    Input::Detach { .. } => {
+                        self.shard.handle(self.clock.now(), envelope, &mut turn);
+                    }
+                    _ => self.put_aside.push_back(envelope),
+                }
+            }
+            self.release(turn);
+            // Else each try of a long outage would keep what is long gone.
+            refused.saw_less.retain(|outbox| !outbox.is_closed());
+        }
+        pause.await;
     }
 
     fn release(&self, turn: Turn) {
@@ -339,16 +398,6 @@ impl ShardTask {
                 FirstResponse::Person => Histogram::FirstResponsePerson,
             };
             self.metrics.record(histogram, Duration::from_millis(waited_ms));
-        }
-    }
-
-    /// Lets the journal reuse the segments that no shard needs any more.
-    fn release_segments(&self, current: SegmentId) {
-        let oldest = self.shard.oldest_segment().unwrap_or(current.get());
-        self.oldest_needed[self.index].store(oldest, Ordering::Release);
-        let needed = self.oldest_needed.iter().map(|shard| shard.load(Ordering::Acquire)).min();
-        if let Some(segment) = needed.and_then(SegmentId::new) {
-            self.journal.recycle_below(segment);
         }
     }
 }

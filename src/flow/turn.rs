@@ -42,8 +42,6 @@ pub struct Turn {
     pub closing: Vec<(Arc<Outbox>, CloseCode)>,
     /// Conversations with something to pass on.
     pub touched: Vec<ConversationId>,
-    /// Conversations that began.
-    pub opened: Vec<ConversationId>,
 }
 
 /// Something that leaves.

@@ -19,6 +19,7 @@ use super::fact::Noted;
 use super::input::{Attach, Attached, CustomerRef, Link, SeatRef, Viewer};
 use super::shard::Shard;
 use super::turn::{Delivery, Timing, Turn};
+use super::unkept::Unkept;
 
 impl Shard {
     /// Passes on what the conversations touched in this turn have for their viewers.
@@ -88,16 +89,28 @@ impl Shard {
 
     /// Adds a viewer and tells it what it missed.
     pub(super) fn attach(&mut self, attach: Attach, turn: &mut Turn) {
+        self.attach_to_kept(attach, &Unkept::default(), turn);
+    }
+
+    /// As [`Self::attach`], but tells only what is on disk; gives whether that is less than there is.
+    /// Such a viewer has to come back once the rest is on disk: frames of it went to the viewers of
+    /// before.
+    pub(super) fn attach_to_kept(
+        &mut self,
+        attach: Attach,
+        unkept: &Unkept,
+        turn: &mut Turn,
+    ) -> bool {
         let Attach { viewer, link, resume, reply } = attach;
         if link.outbox.is_closed() {
-            return;
+            return false;
         }
         let (Viewer::Customer(CustomerRef { shop, .. }) | Viewer::Seat(SeatRef { shop, .. })) =
             &viewer;
         if !self.shops.contains_key(shop) {
             // It went while the socket was opening. Without an answer that closes, and whoever comes
             // back is told.
-            return;
+            return false;
         }
         let links = match &viewer {
             Viewer::Customer(customer) => {
@@ -108,24 +121,22 @@ impl Shard {
         supersede(links, link.session);
         let outbox = link.outbox.clone();
         links.push(link);
-        let ids: SmallVec<[ConversationId; 8]> = match &viewer {
-            Viewer::Customer(customer) => {
-                self.customers.get(customer).map(|c| c.conversations.iter().copied().collect())
-            }
-            Viewer::Seat(seat) => {
-                self.seats.get(seat).map(|views| views.owned.iter().copied().collect())
-            }
-        }
-        .unwrap_or_default();
+        let ids = self.viewed_by(&viewer);
 
         let mut attached = Attached::default();
-        for id in ids {
-            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
-            attached.held.push(conversation.held());
-            let Some(last_seq) = resume.last_seq.get(&id) else { continue };
-            if *last_seq <= conversation.seq() {
+        for id in &ids {
+            let Some(conversation) = self.conversations.get_mut(id) else { continue };
+            let on_disk = unkept.on_disk(*id);
+            // Who owns it, and whether it began, may be what is not on disk.
+            if on_disk == 0 || matches!(viewer, Viewer::Seat(_)) && unkept.concerns(*id) {
+                continue;
+            }
+            let seq = conversation.seq().min(on_disk);
+            attached.held.push(Held { seq, ..conversation.held() });
+            let Some(last_seq) = resume.last_seq.get(id) else { continue };
+            if *last_seq <= seq {
                 attached.recovered += 1;
-                missed(conversation, *last_seq, &mut attached.missed);
+                missed(conversation, *last_seq, on_disk, &mut attached.missed);
                 // What was acknowledged ahead to the socket before is not news to this one.
                 let had = conversation.in_flight.iter_mut().filter(|m| m.seq <= *last_seq);
                 had.for_each(|message| {
@@ -134,6 +145,19 @@ impl Shard {
             }
         }
         turn.deliveries.push(Delivery::Attached(reply, attached));
+        ids.iter().any(|id| unkept.concerns(*id))
+    }
+
+    fn viewed_by(&self, viewer: &Viewer) -> SmallVec<[ConversationId; 8]> {
+        let ids = match viewer {
+            Viewer::Customer(customer) => {
+                self.customers.get(customer).map(|c| c.conversations.iter().copied().collect())
+            }
+            Viewer::Seat(seat) => {
+                self.seats.get(seat).map(|views| views.owned.iter().copied().collect())
+            }
+        };
+        ids.unwrap_or_default()
     }
 }
 
@@ -173,10 +197,11 @@ fn supersede(links: &mut SmallVec<[Link; 1]>, session: Uuid) {
     });
 }
 
-/// The events after `last_seq` that other viewers have had; later ones follow live.
-fn missed(conversation: &Conversation, last_seq: u64, frames: &mut Vec<Frame>) {
+/// The events after `last_seq` that other viewers have had and that are on disk; later ones follow
+/// live.
+fn missed(conversation: &Conversation, last_seq: u64, on_disk: u64, frames: &mut Vec<Frame>) {
     let from = usize::try_from(last_seq).unwrap_or(usize::MAX);
-    let to = usize::try_from(conversation.passed_on).unwrap_or(usize::MAX);
+    let to = usize::try_from(conversation.passed_on.min(on_disk)).unwrap_or(usize::MAX);
     let events = conversation.events.get(from..to.min(conversation.events.len()));
     frames.extend(events.unwrap_or_default().iter().map(|e| event_frame(conversation, e)));
 }

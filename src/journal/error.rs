@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::replay::Damage;
 use super::segment::FORMAT_VERSION;
+use super::snapshot::SnapshotId;
 
 /// Why the journal did not do what was asked.
 ///
@@ -82,6 +83,14 @@ pub enum JournalError {
     /// Replay met bytes that were once good and no longer are; it goes on behind them.
     #[error("journal damage: {0}")]
     Damaged(Damage),
+    /// A snapshot is not what was written.
+    #[error("{snapshot} cannot be used: {why}")]
+    BadSnapshot {
+        /// Which.
+        snapshot: SnapshotId,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The journal was closed, or its writer is gone.
     #[error("journal is closed")]
     Closed,

@@ -55,7 +55,14 @@ impl FolderLock {
 /// A folder of the local file system.
 pub struct DiskFolder {
     path: PathBuf,
-    writable: bool,
+    access: Access,
+}
+
+/// What may be done in a [`DiskFolder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    ReadAndWrite,
 }
 
 /// Name of the file whose lock marks the folder as taken.
@@ -75,12 +82,48 @@ impl DiskFolder {
                 File::open(parent)?.sync_all()?;
             }
         }
-        Ok(Self { path: path.to_owned(), writable: true })
+        Ok(Self { path: path.to_owned(), access: Access::ReadAndWrite })
     }
 
-    /// The folder at `path`, whose files are opened for reading only.
-    pub(super) fn read_only(path: &Path) -> Self {
-        Self { path: path.to_owned(), writable: false }
+    /// The folder at `path`, which must exist, for looking only: nothing in it is changed, and no
+    /// right to change it is needed.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn read_only(path: &Path) -> io::Result<Self> {
+        fs::read_dir(path)?;
+        Ok(Self { path: path.to_owned(), access: Access::Read })
+    }
+
+    /// Whether a process has the folder at this instant.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn is_taken(&self) -> io::Result<bool> {
+        let file = match File::open(self.path.join(LOCK_NAME)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Shared, so that two lookers do not see each other; given back at once.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn options(&self) -> OpenOptions {
+        let mut options = private();
+        options.write(self.access == Access::ReadAndWrite);
+        options
+    }
+
+    fn check_may_write(&self) -> io::Result<()> {
+        match self.access {
+            Access::Read => Err(io::ErrorKind::PermissionDenied.into()),
+            Access::ReadAndWrite => Ok(()),
+        }
     }
 }
 
@@ -104,19 +147,21 @@ impl Folder for DiskFolder {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
-        let path = self.path.join(name);
-        Ok(Box::new(if self.writable { private().open(path)? } else { File::open(path)? }))
+        Ok(Box::new(self.options().open(self.path.join(name))?))
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn FolderFile>> {
+        self.check_may_write()?;
         Ok(Box::new(private().create_new(true).open(self.path.join(name))?))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.check_may_write()?;
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.check_may_write()?;
         fs::remove_file(self.path.join(name))
     }
 
@@ -125,6 +170,7 @@ impl Folder for DiskFolder {
     }
 
     fn lock(&self) -> io::Result<Option<FolderLock>> {
+        self.check_may_write()?;
         let file = private().create(true).truncate(false).open(self.path.join(LOCK_NAME))?;
         match file.try_lock() {
             // The operating system releases the lock with the process, however it ends.

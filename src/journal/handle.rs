@@ -1,6 +1,7 @@
 //! The cheap handle that the rest of the program holds.
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -12,9 +13,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::batch::Batch;
 use super::error::JournalError;
+use super::folder::Folder;
 use super::keeper::Job;
 use super::segment::{Position, SegmentId};
-use super::shared::{JournalStats, Shared};
+use super::shared::{Hold, JournalStats, Shared};
+use super::snapshot::Snapshots;
 use super::writer::{Command, Pending};
 
 /// An open journal. Clones share one writer, which ends when it is closed or the last clone goes.
@@ -26,6 +29,7 @@ pub struct Journal {
     pub(super) keeper: SyncSender<Job>,
     pub(super) wait_max: Duration,
     pub(super) batch_bytes_max: usize,
+    pub(super) folder: Arc<dyn Folder>,
 }
 
 impl Journal {
@@ -94,6 +98,41 @@ impl Journal {
             // A full queue of jobs is as good: each job ends with a look at the floor.
             let _ = self.keeper.try_send(Job::Recycle);
         }
+    }
+
+    /// Where the acknowledged bytes end now; `None` while nothing was ever written. Whatever was
+    /// acknowledged before this call lies before it.
+    pub fn end(&self) -> Option<Position> {
+        self.shared.end()
+    }
+
+    /// The folder of the journal.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The snapshots beside it.
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots::new(Arc::clone(&self.folder))
+    }
+
+    /// Keeps every segment that is still there from being recycled, for a reader beside the writer;
+    /// ends by itself after `lease`. `None` when [`HOLDS_MAX`](super::HOLDS_MAX) are held already.
+    pub fn hold(&self, lease: Duration) -> Option<Hold> {
+        self.shared.hold(lease)
+    }
+
+    /// Lets a hold last for another `lease` from now; false when it has ended.
+    pub fn extend_hold(&self, id: u64, lease: Duration) -> bool {
+        self.shared.extend_hold(id, lease)
+    }
+
+    /// Ends a hold; false when it had ended before.
+    pub fn end_hold(&self, id: u64) -> bool {
+        let was_held = self.shared.end_hold(id);
+        // A full queue of jobs is as good: each job ends with a look at the floor.
+        let _ = self.keeper.try_send(Job::Recycle);
+        was_held
     }
 
     /// False from a refused commit until the next that succeeds.

@@ -218,9 +218,9 @@ impl Worker {
     /// Each rename is durable before the next and before the bytes are touched: a power cut then
     /// leaves either the whole segment or none of it, and never a hole between two segments.
     fn recycle(&mut self) {
-        let floor = self.shared.recycle_floor();
+        // Asked anew for each segment: somebody may have begun to hold what comes next.
         while let Some(&segment) = self.live.first()
-            && segment.get() < floor
+            && segment.get() < self.shared.recycle_floor()
         {
             let (from, to) = (segment.journal_name(), segment.spare_name());
             if let Err(error) = self.folder.rename(&from, &to).and_then(|()| self.folder.sync()) {

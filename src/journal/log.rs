@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::error::JournalError;
 use super::frame::{OPENING_FRAME_BYTES, Opening, place, push_opening};
 use super::keeper::Keeper;
-use super::segment::{HEADER_BYTES, Position, SegmentFile, SegmentId};
+use super::segment::{HEADER_BYTES, Position, SegmentFile};
 
 /// Space that the first commit of a segment cannot use.
 pub(super) const SEGMENT_OVERHEAD_BYTES: usize = HEADER_BYTES + OPENING_FRAME_BYTES;
@@ -129,11 +129,12 @@ impl Log {
         match synced {
             Ok(()) => {
                 active.end = start + self.buffer.len() as u64;
-                self.acknowledged = Some(Position { segment, offset: active.end });
+                let end = Position { segment, offset: active.end };
+                self.acknowledged = Some(end);
                 if std::mem::take(&mut active.is_fresh) {
                     self.keeper.request();
                 }
-                Ok(Commit { segment, bytes: self.buffer.len() as u64 })
+                Ok(Commit { end, bytes: self.buffer.len() as u64 })
             }
             Err(error) => {
                 let error = JournalError::from_io("write and sync a commit", error);
@@ -158,7 +159,8 @@ impl Log {
 /// A commit that the disk has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Commit {
-    pub segment: SegmentId,
+    /// Where it ends.
+    pub end: Position,
     pub bytes: u64,
 }
 

@@ -21,7 +21,7 @@
 //! **Bounds:** queue by batches, by bytes and by longest wait; record 1 MiB, batch 8 MiB; segment
 //! 16 KiB to 1 GiB; two spare segments; memory of the writer one commit, of a replay one segment.
 //! One prepared segment waits beside the active one, so the folder holds the live segments and at
-//! most three more.
+//! most three more, and what at most four holds keep.
 //!
 //! # How it runs
 //! Two threads. `journal-writer` takes whatever waits in the queue, writes it with one `pwrite` and
@@ -35,6 +35,9 @@
 //! A folder holds `lock`, and segments named by their number with 20 digits: `….journal` belongs
 //! to the log or is prepared for it, `….spare` waits to be zeroed, `….damaged` was set aside for a
 //! person. Numbers grow and are never reused.
+//!
+//! Beside them lie snapshots (`….snapshot`, [`Snapshots`]), whose format is in `snapshot.rs`. Segments
+//! behind the older of two whole snapshots are recycled.
 //!
 //! A segment has a fixed size and is zero where nothing was written. Its header page:
 //!
@@ -76,18 +79,22 @@
 //! one and is reported as torn, not as damage.
 
 mod batch;
+mod copy;
 mod error;
+mod find;
 mod folder;
 mod frame;
 mod handle;
 mod keeper;
 mod log;
+mod look;
 mod options;
 mod recover;
 mod replay;
 mod scan;
 mod segment;
 mod shared;
+mod snapshot;
 mod writer;
 
 use std::path::Path;
@@ -97,14 +104,17 @@ use std::thread;
 use tokio::sync::{Semaphore, mpsc};
 
 pub use batch::{BATCH_BYTES_MAX, Batch};
+pub use copy::{CopyPlan, Piece};
 pub use error::JournalError;
 pub use folder::{DiskFolder, Folder, FolderFile, FolderLock};
 pub use frame::PAYLOAD_BYTES_MAX;
 pub use handle::{Journal, Receipt};
+pub use look::{Look, look};
 pub use options::{Durability, Options};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};
-pub use shared::{CommitObserver, CommitReport, JournalStats};
+pub use shared::{CommitObserver, CommitReport, HOLDS_MAX, Hold, JournalStats};
+pub use snapshot::{SNAPSHOT_VERSION, SnapshotId, SnapshotReader, SnapshotWriter, Snapshots};
 
 /// Opens the journal in `dir`, creating it when missing, and repairs its end.
 ///
@@ -118,19 +128,6 @@ pub fn open(dir: &Path, options: Options) -> Result<(Journal, Replay), JournalEr
     let folder = DiskFolder::create(dir)
         .map_err(|error| JournalError::from_io("create the folder", error))?;
     open_in(Arc::new(folder), options)
-}
-
-/// Reads the journal in `dir` and changes nothing, also while a router writes to it.
-///
-/// The replay shows what was whole at the time of the call. Beside a running router, a segment that
-/// the router recycles meanwhile is reported as damage: look again.
-///
-/// # Errors
-/// [`JournalError::UnsupportedVersion`], or what the disk says.
-pub fn look(dir: &Path) -> Result<Replay, JournalError> {
-    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::read_only(dir));
-    let seen = recover::look(&folder)?;
-    Ok(Replay::new(folder, seen.links, seen.damaged, seen.torn_tail))
 }
 
 /// As [`open`], on any [`Folder`].
@@ -149,7 +146,10 @@ pub fn open_in(
 
     let found = recover::recover(&folder, options.segment_bytes)?;
     let last = found.links.back().copied();
-    let shared = Arc::new(shared::Shared::new(options.observer, last.map(|link| link.segment)));
+    let shared = Arc::new(shared::Shared::new(
+        options.observer,
+        last.map(|link| Position { segment: link.segment, offset: link.end }),
+    ));
     let stock = keeper::Stock {
         live: found.links.iter().map(|link| link.segment).collect(),
         ready: found.ready,
@@ -176,6 +176,7 @@ pub fn open_in(
         .map_err(|error| JournalError::from_io("start the writer thread", error))?;
 
     let journal = Journal {
+        folder: Arc::clone(&folder),
         queue,
         bytes: Arc::new(Semaphore::new(options.queue_bytes_max)),
         shared,

@@ -27,7 +27,8 @@ pub enum DamageKind {
 }
 
 impl DamageKind {
-    const fn words(self) -> &'static str {
+    /// The kind in words.
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Header => "broken header",
             Self::Records => "broken records",
@@ -98,6 +99,8 @@ pub struct Replay {
     links: VecDeque<Link>,
     reading: Option<Reading>,
     known: VecDeque<Damage>,
+    /// Where reading begins, when that is not the start of a segment.
+    skipped: Option<Position>,
     summary: ReplaySummary,
 }
 
@@ -121,6 +124,7 @@ impl Replay {
             links,
             reading: None,
             known: known.into(),
+            skipped: None,
             summary: ReplaySummary { torn_tail, ..ReplaySummary::default() },
         }
     }
@@ -128,6 +132,20 @@ impl Replay {
     /// What was met so far; final once the iterator returned `None`.
     pub const fn summary(&self) -> &ReplaySummary {
         &self.summary
+    }
+
+    /// Leaves out what stands before `from`, a position at which a commit ended. Call it before the
+    /// first record is taken.
+    pub fn skip_to(&mut self, from: Position) {
+        while self.links.front().is_some_and(|link| link.segment < from.segment) {
+            self.links.pop_front();
+        }
+        self.skipped = Some(from);
+    }
+
+    /// Whether the oldest segment is the first that there ever was.
+    pub fn begins_at_the_beginning(&self) -> bool {
+        self.links.front().is_none_or(|link| link.segment == SegmentId::FIRST)
     }
 
     fn damaged(&mut self, damage: Damage) -> JournalError {
@@ -150,7 +168,11 @@ impl Replay {
         match read() {
             Ok(bytes) => {
                 self.summary.segments += 1;
-                Ok(Reading { segment: link.segment, bytes, end, at: HEADER_BYTES })
+                let first = self.skipped.filter(|from| from.segment == link.segment);
+                let at = first.map_or(HEADER_BYTES, |from| {
+                    usize::try_from(from.offset).unwrap_or(usize::MAX)
+                });
+                Ok(Reading { segment: link.segment, bytes, end, at })
             }
             Err(_) => Err(Damage {
                 kind: DamageKind::Unreadable,

@@ -1,10 +1,12 @@
-//! What the handles, the writer and the keeper see together: counters, health, the floor.
+//! What the handles, the writer and the keeper see together: counters, health, the end, the floor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::segment::SegmentId;
+use parking_lot::Mutex;
+
+use super::segment::{Position, SegmentId};
 
 /// One commit, as told to a [`CommitObserver`].
 #[derive(Clone, Copy, Debug)]
@@ -112,27 +114,47 @@ impl Counters {
     }
 }
 
+/// Segments that a reader beside the writer keeps from being recycled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Names the hold.
+    pub id: u64,
+    /// The oldest segment that stays.
+    pub from: SegmentId,
+    /// Where the acknowledged bytes ended when the hold began; `None` while nothing was written.
+    pub end: Option<Position>,
+}
+
+/// Holds at a time. Each keeps files on the disk.
+pub const HOLDS_MAX: usize = 4;
+
 pub(super) struct Shared {
     pub stats: Counters,
     pub observer: Option<Arc<dyn CommitObserver>>,
     is_healthy: AtomicBool,
     /// Segments below this number are no longer needed by the caller.
     wanted_floor: AtomicU64,
-    /// The segment of the last successful commit; it and all above stay.
-    committed: AtomicU64,
+    /// Where the acknowledged bytes end; its segment and all above stay.
+    end: Mutex<Option<Position>>,
+    holds: Mutex<Holds>,
+}
+
+#[derive(Default)]
+struct Holds {
+    last_id: u64,
+    /// Each with the instant at which it ends by itself.
+    held: Vec<(Hold, Instant)>,
 }
 
 impl Shared {
-    pub(super) fn new(
-        observer: Option<Arc<dyn CommitObserver>>,
-        committed: Option<SegmentId>,
-    ) -> Self {
+    pub(super) fn new(observer: Option<Arc<dyn CommitObserver>>, end: Option<Position>) -> Self {
         Self {
             stats: Counters::default(),
             observer,
             is_healthy: AtomicBool::new(true),
             wanted_floor: AtomicU64::new(0),
-            committed: AtomicU64::new(committed.map_or(0, SegmentId::get)),
+            end: Mutex::new(end),
+            holds: Mutex::default(),
         }
     }
 
@@ -149,12 +171,62 @@ impl Shared {
         self.wanted_floor.fetch_max(segment.get(), Relaxed) < segment.get()
     }
 
-    pub(super) fn set_committed(&self, segment: SegmentId) {
-        self.committed.fetch_max(segment.get(), Relaxed);
+    pub(super) fn end(&self) -> Option<Position> {
+        *self.end.lock()
+    }
+
+    pub(super) fn set_end(&self, end: Position) {
+        *self.end.lock() = Some(end);
     }
 
     /// Segments with lower numbers may be recycled.
     pub(super) fn recycle_floor(&self) -> u64 {
-        self.wanted_floor.load(Relaxed).min(self.committed.load(Relaxed))
+        let mut holds = self.holds.lock();
+        self.floor_under(&mut holds)
+    }
+
+    /// Keeps from now on what is not recycled yet; `None` when there are too many holds.
+    ///
+    /// The floor is worked out under the same lock that the keeper reads it under, so what it is
+    /// recycling at this instant lies below the hold.
+    pub(super) fn hold(&self, lease: Duration) -> Option<Hold> {
+        let mut holds = self.holds.lock();
+        let from = SegmentId::new(self.floor_under(&mut holds)).unwrap_or(SegmentId::FIRST);
+        if holds.held.len() >= HOLDS_MAX {
+            return None;
+        }
+        holds.last_id += 1;
+        let hold = Hold { id: holds.last_id, from, end: self.end() };
+        holds.held.push((hold, Instant::now() + lease));
+        Some(hold)
+    }
+
+    /// Lets a hold last for another `lease` from now; false when it has ended.
+    pub(super) fn extend_hold(&self, id: u64, lease: Duration) -> bool {
+        let mut holds = self.holds.lock();
+        self.floor_under(&mut holds);
+        match holds.held.iter_mut().find(|(hold, _)| hold.id == id) {
+            Some((_, until)) => {
+                *until = Instant::now() + lease;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// False when it had ended before.
+    pub(super) fn end_hold(&self, id: u64) -> bool {
+        let mut holds = self.holds.lock();
+        let before = holds.held.len();
+        holds.held.retain(|(hold, _)| hold.id != id);
+        holds.held.len() < before
+    }
+
+    fn floor_under(&self, holds: &mut Holds) -> u64 {
+        let now = Instant::now();
+        holds.held.retain(|(_, until)| *until > now);
+        let committed = self.end().map_or(0, |end| end.segment.get());
+        let held = holds.held.iter().map(|(hold, _)| hold.from.get());
+        held.chain([self.wanted_floor.load(Relaxed), committed]).min().unwrap_or(0)
     }
 }

@@ -91,7 +91,7 @@ impl Writer {
 
         match commit {
             Ok(commit) => {
-                self.shared.set_committed(commit.segment);
+                self.shared.set_end(commit.end);
                 self.shared.set_healthy(true);
                 self.report(&CommitReport {
                     batches,

@@ -138,13 +138,18 @@ impl Scheduler {
     }
 
     /// The records of what was decided since the last call, for the journal.
-    pub fn take_unwritten_records(&mut self) -> Vec<(ConversationId, DecisionRecord)> {
+    pub fn take_unwritten_records(&mut self) -> Vec<(ConversationId, Arc<DecisionRecord>)> {
         self.records.take_unwritten()
     }
 
     /// After a restart, before any command: remembers a decision that the journal has kept. Call it
     /// in the order of the journal.
-    pub fn recall(&mut self, shop: &ShopId, conversation: ConversationId, record: DecisionRecord) {
+    pub fn recall(
+        &mut self,
+        shop: &ShopId,
+        conversation: ConversationId,
+        record: Arc<DecisionRecord>,
+    ) {
         if let Some(shop) = self.shop_no(shop) {
             self.records.recall(conversation, shop, record);
         }

@@ -110,7 +110,7 @@ pub(super) struct Records {
 #[derive(Debug)]
 struct Remembered {
     shop: ShopNo,
-    records: VecDeque<DecisionRecord>,
+    records: VecDeque<Arc<DecisionRecord>>,
     /// How many of the latest are not written.
     unwritten: usize,
 }
@@ -135,7 +135,7 @@ impl Records {
 
     /// Remembers what was decided just now.
     pub fn push(&mut self, conversation: ConversationId, shop: ShopNo, record: DecisionRecord) {
-        self.recall(conversation, shop, record);
+        self.recall(conversation, shop, Arc::new(record));
         if let Some(remembered) = self.by_conversation.get_mut(&conversation) {
             remembered.unwritten = (remembered.unwritten + 1).min(PER_CONVERSATION_MAX);
             self.unwritten.insert(conversation);
@@ -143,7 +143,7 @@ impl Records {
     }
 
     /// What the journal has not been given since the last call.
-    pub fn take_unwritten(&mut self) -> Vec<(ConversationId, DecisionRecord)> {
+    pub fn take_unwritten(&mut self) -> Vec<(ConversationId, Arc<DecisionRecord>)> {
         let mut taken = Vec::new();
         for conversation in std::mem::take(&mut self.unwritten) {
             let Some(remembered) = self.by_conversation.get_mut(&conversation) else { continue };
@@ -156,7 +156,12 @@ impl Records {
     }
 
     /// Remembers what the journal has kept.
-    pub fn recall(&mut self, conversation: ConversationId, shop: ShopNo, record: DecisionRecord) {
+    pub fn recall(
+        &mut self,
+        conversation: ConversationId,
+        shop: ShopNo,
+        record: Arc<DecisionRecord>,
+    ) {
         if !self.is_on() {
             return;
         }
@@ -185,7 +190,7 @@ impl Records {
         conversation: ConversationId,
     ) -> Option<(ShopNo, impl DoubleEndedIterator<Item = &DecisionRecord>)> {
         let remembered = self.by_conversation.get(&conversation)?;
-        Some((remembered.shop, remembered.records.iter()))
+        Some((remembered.shop, remembered.records.iter().map(AsRef::as_ref)))
     }
 }
 
@@ -220,7 +225,7 @@ mod tests {
     #[test]
     fn each_record_is_given_to_the_journal_once_and_one_from_it_never() {
         let mut records = Records::new(100);
-        records.recall(conversation(1), 0, record(1));
+        records.recall(conversation(1), 0, record(1).into());
         records.push(conversation(1), 0, record(2));
         records.push(conversation(2), 0, record(3));
         let mut taken = || {

@@ -1,5 +1,6 @@
 //! What a restart must find again, beyond conversations, places and owners.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tradewind::config::shop::Shop;
@@ -7,7 +8,8 @@ use tradewind::domain::{
     ConversationId, Guess, Intent, Priority, SeatId, SeatState, Sentiment, ShopId, Timestamp,
     TransferTarget,
 };
-use tradewind::flow::{CustomerAct, Fact, Record, SeatAct};
+use tradewind::flow::{CustomerAct, Fact, Kept, Record, SeatAct};
+use tradewind::journal::look;
 use tradewind::protocol::Resume;
 use tradewind::schedule::{Command, Decision, Totals};
 
@@ -222,6 +224,7 @@ fn a_seat_that_declined_is_not_asked_again_at_once_because_of_a_restart() {
     after.pass(Duration::from_secs(6));
     assert!(kinds(&lucia.frames()).contains(&"offer".to_owned()), "the back-off is over");
 }
+
 #[test]
 fn what_was_open_in_a_shop_that_is_not_served_any_more_is_closed_and_stays_so() {
     let mut world = World::new();
@@ -305,7 +308,7 @@ fn two_starts_from_the_same_journal_decide_the_same_byte_for_byte() {
         let mut cut = World::new();
         (cut.now, cut.journal) = (world.now, world.journal[..end].to_vec());
         let run = || {
-            let mut after = cut.restarted();
+            let mut after = cut.started_from_journal(vec![Shop::embedded_demo()]);
             rest_of_the_day(&mut after);
             let decided = serde_json::to_vec(&after.decided).expect("decisions as JSON");
             (decided, after.decided.len(), after.journal)
@@ -351,4 +354,30 @@ fn who_waits_gets_the_seat_that_it_would_have_got_without_the_restart() {
 
     assert!(with_restart.len() >= 2, "{with_restart:?}");
     assert_eq!(asked(&mut live, begun), with_restart);
+}
+
+/// What was kept by version 0.1.0 is understood now. `TRADEWIND_WRITE_GOLDEN=1` writes the files of a
+/// new version.
+#[test]
+fn what_an_earlier_version_kept_gives_the_conversations_of_its_journal() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/records");
+    let mut world = World::new();
+    for entry in look(&folder).expect("the golden journal").replay {
+        let (_, payload) = entry.expect("it is whole");
+        assert!(world.shard.restore(&Record::decode(&payload).expect("a record")));
+    }
+    let ids = world.conversations();
+    assert_eq!(ids.len(), 2);
+
+    for id in ids {
+        let kept = world.shard.keep(id).expect("it is there");
+        let path = folder.join(format!("{id}.kept"));
+        if std::env::var_os("TRADEWIND_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &kept).expect("written");
+        }
+        let golden = std::fs::read(&path).expect("the golden file");
+
+        let text = |kept: &[u8]| format!("{:#?}", Kept::decode(kept).expect("one"));
+        assert_eq!(text(&golden), text(&kept));
+    }
 }

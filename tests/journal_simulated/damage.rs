@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use tradewind::journal::{Batch, DamageKind};
 
 use super::disk::{Chance, SimulatedDisk};
-use super::{append, content, drain, open, record, until, written};
+use super::{append, content, drain, open, record, reliability, until, written};
+
+/// Flipped bits in a plain test run.
+const FLIPS: u64 = 600;
 
 const FIRST: &str = "00000000000000000001.journal";
 
@@ -66,9 +69,10 @@ async fn a_flipped_bit_never_changes_a_record_and_never_hides_one_in_silence() {
     let (whole, records) = written(160).await;
     let segments: Vec<_> = whole.names().into_iter().filter(|name| whole.is_used(name)).collect();
     assert!(segments.len() >= 3, "the flips must meet inner segments too: {segments:?}");
-    let mut chance = Chance(2026);
+    let flips = reliability::size(FLIPS);
+    let mut chance = Chance(2026 + reliability::first_seed());
 
-    for _ in 0..600 {
+    for _ in 0..flips {
         let name = &segments[chance.below(segments.len())];
         let mut bytes = whole.content(name);
         let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
@@ -89,6 +93,7 @@ async fn a_flipped_bit_never_changes_a_record_and_never_hides_one_in_silence() {
             assert!(originals.any(|original| original == record), "a record changed or moved");
         }
     }
+    reliability::done(flips);
 }
 
 #[tokio::test]

@@ -5,7 +5,12 @@
 mod damage;
 mod disk;
 mod faults;
+mod holds;
 mod power_cut;
+mod refusals;
+#[path = "../reliability/mod.rs"]
+mod reliability;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

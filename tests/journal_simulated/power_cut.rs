@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tradewind::journal::{Batch, Journal, JournalError, Position, Replay, SegmentId, open_in};
 
 use super::disk::{Chance, SimulatedDisk};
-use super::options;
+use super::{options, reliability};
 
-/// Cuts in a plain test run; `TRADEWIND_POWER_CUTS` asks for more.
-const CUTS: usize = 400;
+/// Cuts in a plain test run.
+const CUTS: u64 = 400;
 
 /// What the callers of the journal know.
 #[derive(Default)]
@@ -21,23 +21,23 @@ struct Known {
 
 #[test]
 fn no_acknowledged_record_is_lost_to_a_power_cut() {
-    let cuts = std::env::var("TRADEWIND_POWER_CUTS")
-        .ok()
-        .and_then(|cuts| cuts.parse().ok())
-        .unwrap_or(CUTS);
+    let cuts = reliability::size(CUTS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let (mut done, mut seed, mut acknowledged) = (0, 0, 0);
+    let first_seed = reliability::first_seed();
+    let (mut done, mut seed, mut acknowledged) = (0, first_seed, 0);
     while done < cuts {
         let (cuts_here, acknowledged_here) = runtime.block_on(one_life(seed));
         done += cuts_here;
         acknowledged += acknowledged_here;
         seed += 1;
     }
-    println!("{done} power cuts, {seed} seeds, {acknowledged} acknowledged records, 0 lost");
+    let seeds = seed - first_seed;
+    println!("{done} power cuts, {seeds} seeds, {acknowledged} acknowledged records, 0 lost");
+    reliability::done(done);
 }
 
 /// One journal through several cuts.
-async fn one_life(seed: u64) -> (usize, usize) {
+async fn one_life(seed: u64) -> (u64, usize) {
     let mut chance = Chance(seed);
     let mut disk = SimulatedDisk::new();
     let mut known = Known::default();

@@ -69,10 +69,8 @@ impl Router {
     }
 
     pub fn customer(&self, shop: &str) -> Client {
-        let asked = json!({"shop": shop, "visitor": null, "locale": "en-GB", "time_zone": null,
-            "identity": null});
-        let token = post(self.address, "/v1/widget/session", &asked).1["token"].clone();
-        Client::open(self.address, "/v1/widget", &token)
+        let session = visitor(self.address, shop, &Value::Null);
+        Client::open(self.address, "/v1/widget", &session["token"])
     }
 
     /// A customer whose identity the shop's own server vouches for.
@@ -113,10 +111,15 @@ pub struct Client {
 impl Client {
     /// A connection that has said hello and was welcomed.
     pub fn open(address: SocketAddr, path: &str, token: &Value) -> Self {
+        Self::hello(address, path, token, &Value::Null).0
+    }
+
+    /// The same with what it holds, and what `welcome` said.
+    pub fn hello(address: SocketAddr, path: &str, token: &Value, resume: &Value) -> (Self, Value) {
         let mut client = Self::connect(address, path);
-        client.send(&json!({"type": "hello", "token": token, "resume": null}));
-        client.next("welcome");
-        client
+        client.send(&json!({"type": "hello", "token": token, "resume": resume}));
+        let welcome = client.next("welcome");
+        (client, welcome)
     }
 
     /// A connection that has not said anything.
@@ -142,12 +145,23 @@ impl Client {
     pub fn refused(&mut self, frame: &Value) -> String {
         self.send(frame);
         loop {
-            let Message::Text(text) = self.socket.read().expect("a frame in time") else {
-                continue;
-            };
-            let frame: Value = serde_json::from_str(&text).expect("JSON");
+            let frame = self.any().expect("an answer");
             if frame["type"] == "error" {
                 return frame["code"].as_str().expect("a code").to_owned();
+            }
+        }
+    }
+
+    /// The next frame of any type; `None` when the router has closed the socket.
+    pub fn any(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    return Some(serde_json::from_str(&text).expect("JSON"));
+                }
+                Ok(Message::Close(_)) => return None,
+                Ok(_) => {}
+                Err(error) => panic!("a frame in time: {error}"),
             }
         }
     }
@@ -180,6 +194,13 @@ impl Client {
             }
         }
     }
+}
+
+/// A token of a customer, and the handle by which the customer is known again.
+pub fn visitor(address: SocketAddr, shop: &str, visitor: &Value) -> Value {
+    let asked = json!({"shop": shop, "visitor": visitor, "locale": "en-GB", "time_zone": null,
+        "identity": null});
+    post(address, "/v1/widget/session", &asked).1
 }
 
 /// Status and JSON body of a request.
@@ -219,8 +240,7 @@ pub fn ask(
 
 /// The value of the metric on a line that begins with `line`.
 pub fn metric(address: SocketAddr, line: &str) -> f64 {
-    let asked = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let (_, body) = request(address, &asked);
+    let (_, body) = get(address, "/metrics", "");
     let value = body.lines().find_map(|it| it.strip_prefix(line)).expect("such a metric");
     value.trim().parse().expect("a number")
 }

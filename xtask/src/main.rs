@@ -6,7 +6,9 @@ mod echo;
 mod install;
 mod licences;
 mod lint_corpus;
+mod reliability;
 mod run;
+mod start_up;
 mod steps;
 mod train_encoder;
 mod train_model;
@@ -85,6 +87,25 @@ Examples:
     /// Trains the small multilingual encoder from `models/corpus`; takes a quarter of an hour, in the
     /// release profile.
     TrainEncoder(train_encoder::Args),
+    /// Breaks the router in every way that it promises to survive, and counts what was lost.
+    #[command(after_help = "\
+Examples:
+  cargo xtask reliability
+  cargo xtask reliability --only kill-9 --json
+  cargo xtask reliability --full              hours; goes on where it was interrupted
+
+A row has {name, size, lost, duplicates, out_of_order, violations, seconds, passed}. The exit code is 1
+when one did not pass. docs/reliability.md says which promise each row is about.")]
+    Reliability(reliability::Args),
+    /// Measures how long a router takes to start on a long journal, and on a snapshot of it.
+    #[command(after_help = "\
+Examples:
+  cargo xtask start-up
+  cargo xtask start-up --records 1000000 --json
+
+Needs some 400 bytes of disk and some 200 bytes of memory for each record. Build xtask for release,
+or most of the time goes by making the journal: cargo run --release -p xtask -- start-up")]
+    StartUp(start_up::Args),
     /// Measures the router side by side with what it is compared to, as ratios.
     #[command(after_help = "\
 Examples:
@@ -114,6 +135,8 @@ fn main() -> ExitCode {
         Verb::LintCorpus(args) => lint_corpus::run(&args),
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::TrainEncoder(args) => train_encoder::run(&args).map(|()| true),
+        Verb::Reliability(args) => reliability::run(&args),
+        Verb::StartUp(args) => start_up::measure(&args),
         Verb::BenchCompare(args) => bench::compare(&args),
         Verb::Echo { listen } => echo::serve(listen),
     };

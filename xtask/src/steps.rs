@@ -93,6 +93,7 @@ pub const TESTS: &[Step] = &[
         runner: Runner::Cargo,
     },
     Step { name: "release", commands: &["cargo build --locked --release --workspace"], ..PLAIN },
+    Step { name: "reliability", commands: &["cargo --quiet xtask reliability"], ..PLAIN },
     Step {
         name: "python",
         tools: &[&PYTHON],

@@ -10,8 +10,8 @@ use crate::app;
 use crate::cli::settings::SettingsArgs;
 use crate::cli::{Exit, print, print_json};
 use crate::domain::{ShopId, Timestamp};
-use crate::flow::Entry;
-use crate::journal;
+use crate::flow::{Entry, Kept};
+use crate::journal::{self, Snapshots};
 use crate::sim::{self, Figures, PolicyName, Recorded, Recording, Span};
 
 /// Reads of a journal beside a running router, which may recycle a file under one of them.
@@ -100,13 +100,15 @@ fn read(folder: &Path) -> anyhow::Result<Recording> {
     let folder = if inner.is_dir() { &inner } else { folder };
     for again in 1..=READS_MAX {
         let (mut recording, mut damage, mut not_understood) = (Recording::default(), None, 0u64);
-        for item in journal::look(folder).with_context(|| shown(folder))? {
+        let found = journal::look(folder).with_context(|| shown(folder))?;
+        for item in found.replay {
             match item.map(|(_, payload)| Entry::decode(&payload)) {
                 Ok(Ok(entry)) => recording.take(entry),
                 Ok(Err(_)) => not_understood += 1,
                 Err(error) => damage = Some(error),
             }
         }
+        take_kept(&mut recording, &found.snapshots);
         if let Some(error) = &damage {
             if again < READS_MAX {
                 continue;
@@ -119,6 +121,19 @@ fn read(folder: &Path) -> anyhow::Result<Recording> {
         return Ok(recording);
     }
     bail!("{}: cannot be read", shown(folder))
+}
+
+/// Takes who was there when the journal begins: its files from before may have been used again. What
+/// cannot be read of a snapshot is left out, as another may say it.
+fn take_kept(recording: &mut Recording, snapshots: &Snapshots) {
+    // The newest first, as each is asked for what was before the one after it.
+    for id in snapshots.list().unwrap_or_default() {
+        for (_, payload) in snapshots.open(id).into_iter().flatten().flatten() {
+            if let Ok(Kept::Seat(seat)) = Kept::decode(&payload) {
+                recording.take_kept(seat);
+            }
+        }
+    }
 }
 
 /// The shop that is asked for, or the only one.

@@ -340,10 +340,11 @@ impl Builder<'_> {
             let names = unknown.join(", ");
             notes.push(format!("not in these rules, and left out of simulations: seats {names}"));
         }
-        if self.recording.without_beginning > 0 {
+        let without_beginning = self.recording.without_beginning;
+        if let (1.., Some(since)) = (without_beginning, self.recording.since) {
             notes.push(format!(
-                "{} records belong to conversations whose beginning is no longer in the journal",
-                self.recording.without_beginning
+                "the journal holds what was since {since}: {without_beginning} records of \
+                 conversations that began before are left out"
             ));
         }
         notes

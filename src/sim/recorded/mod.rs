@@ -47,7 +47,9 @@ type States = Vec<(Timestamp, Option<SeatState>)>;
 pub struct Recording {
     stories: BTreeMap<ConversationId, Story>,
     seats: BTreeMap<ShopId, BTreeMap<SeatId, States>>,
-    /// The last instant that it speaks of.
+    /// The first instant that it speaks of, but for seats that were there before.
+    since: Option<Timestamp>,
+    /// The last one.
     until: Timestamp,
     /// Records of conversations whose beginning is not there.
     without_beginning: u64,
@@ -56,6 +58,7 @@ pub struct Recording {
 impl Recording {
     /// Takes the next entry of the journal, in its order.
     pub fn take(&mut self, entry: Entry) {
+        self.since = self.since.or(entry.at());
         match entry {
             Entry::Conversation(record) => self.take_record(record),
             Entry::Seat(SeatRecord { shop, seat, at, state }) => {
@@ -63,6 +66,16 @@ impl Recording {
                 let seats = self.seats.entry(shop).or_default();
                 seats.entry(seat).or_default().push((at, state));
             }
+        }
+    }
+
+    /// Takes a seat of a snapshot, after the last entry: where the journal no longer says when it came,
+    /// this does.
+    pub fn take_kept(&mut self, seat: SeatRecord) {
+        let SeatRecord { shop, seat, at, state } = seat;
+        let states = self.seats.entry(shop).or_default().entry(seat).or_default();
+        if states.first().is_none_or(|(first, _)| at < *first) {
+            states.insert(0, (at, state));
         }
     }
 

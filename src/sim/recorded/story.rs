@@ -100,7 +100,7 @@ impl Story {
             Fact::Event(event) => self.event(&event),
             Fact::Waits(contact) => self.waits(contact),
             Fact::Owned { seat, .. } => self.owned(seat),
-            Fact::Decided(record) => self.decided(record),
+            Fact::Decided(record) => self.decided(&record),
             Fact::Noted(note) => self.it_was(note.at),
             Fact::Opened(_) | Fact::Understood { .. } | Fact::Epoch(_) | Fact::AskedForPerson => {}
         }
@@ -143,10 +143,10 @@ impl Story {
         self.stage = Stage::Owned;
     }
 
-    fn decided(&mut self, record: DecisionRecord) {
+    fn decided(&mut self, record: &DecisionRecord) {
         self.it_was(record.at);
-        match record.step {
-            Step::Offered { seat, .. } => self.offered = Some((seat, record.at)),
+        match &record.step {
+            Step::Offered { seat, .. } => self.offered = Some((seat.clone(), record.at)),
             // The time that it was held is nobody's wait for a seat.
             Step::Approved { .. } => {
                 let need = self.needs.last_mut().filter(|need| need.tenures.is_empty());

@@ -1,0 +1,153 @@
+//! The state that a start begins with: the newest whole snapshot, and the journal from there on.
+
+use ahash::AHashMap;
+
+use crate::domain::{ConversationId, Timestamp};
+use crate::flow::{
+    Entry, Kept, KeptConversation, Owners, SeatRecord, SeatStates, Shard, recall_kept,
+};
+use crate::journal::{Journal, JournalError, Position, Replay, SnapshotId};
+use crate::schedule::Scheduler;
+
+/// What is told beside the state of the shards.
+pub(super) struct Restored {
+    /// The latest instant that was written down.
+    pub last_at: Timestamp,
+    /// Whether something that was acknowledged is missing.
+    pub damaged: bool,
+    /// The seats that were there at the end.
+    pub seats: SeatStates,
+}
+
+/// A snapshot in memory.
+struct Loaded {
+    /// Where the journal has to be read from.
+    from: Position,
+    /// Conversations, each with the position up to which it covers the journal.
+    kept: Vec<(Position, KeptConversation)>,
+    /// Seats that were there. What the journal says of them from there on may be said again: the
+    /// last word counts.
+    seats: Vec<SeatRecord>,
+}
+
+/// Brings the shards, and the scheduler's memory of decisions, to where the journal ends. The first
+/// shard knows the seats.
+pub(super) fn restore(
+    journal: &Journal,
+    mut replay: Replay,
+    shards: &mut [Shard],
+    owners: &Owners,
+    scheduler: &mut Scheduler,
+) -> Restored {
+    let mut covered: AHashMap<ConversationId, Position> = AHashMap::new();
+    let mut last_at = Timestamp::default();
+    let (loaded, were_damaged) = newest_whole(journal);
+    // Older segments are recycled behind two snapshots. Without one, the journal has to be whole.
+    let mut damaged = were_damaged && loaded.is_none() && !replay.begins_at_the_beginning();
+    if damaged {
+        tracing::error!("no snapshot is whole, and the journal behind them is gone");
+    }
+    if let Some(Loaded { from, kept, seats }) = loaded {
+        replay.skip_to(from);
+        recall_kept(kept.iter().map(|(_, kept)| kept), scheduler);
+        for seat in seats {
+            last_at = last_at.max(seat.at);
+            shards[0].note_seat(&seat);
+        }
+        for (at, kept) in kept {
+            let conversation = &kept.conversation;
+            covered.insert(conversation.id, at);
+            last_at = last_at.max(conversation.events.last().map_or(last_at, |event| event.at));
+            shards[owners.of_conversation(conversation.id)].restore_kept(kept);
+        }
+    }
+    let mut unknown = 0u64;
+    for item in &mut replay {
+        let (position, payload) = match item {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "journal is damaged");
+                continue;
+            }
+        };
+        let entry = match Entry::decode(&payload) {
+            Ok(entry) => entry,
+            Err(error) => {
+                tracing::error!(%error, "journal record is not understood");
+                continue;
+            }
+        };
+        last_at = last_at.max(entry.at().unwrap_or_default());
+        match entry {
+            Entry::Seat(seat) => shards[0].note_seat(&seat),
+            Entry::Conversation(record) => {
+                if covered.get(&record.conversation).is_some_and(|at| position < *at) {
+                    continue;
+                }
+                let shard = &mut shards[owners.of_conversation(record.conversation)];
+                unknown += u64::from(!shard.restore(&record));
+                shard.recall(&record, scheduler);
+            }
+        }
+    }
+    let summary = replay.summary();
+    damaged |= summary.damaged_total > 0;
+    let from_snapshot = covered.len();
+    let (records, segments, damages) = (summary.records, summary.segments, summary.damaged_total);
+    let conversations: usize = shards.iter().map(Shard::len).sum();
+    tracing::info!(
+        from_snapshot,
+        records,
+        segments,
+        damaged = damages,
+        unknown,
+        conversations,
+        "journal replayed"
+    );
+    Restored { last_at, damaged, seats: shards[0].seat_states() }
+}
+
+/// The newest snapshot that can be read, and whether a newer one could not.
+fn newest_whole(journal: &Journal) -> (Option<Loaded>, bool) {
+    let snapshots = journal.snapshots();
+    let ids = snapshots.list().unwrap_or_else(|error| {
+        tracing::error!(%error, "snapshots cannot be listed");
+        Vec::new()
+    });
+    let mut were_damaged = false;
+    for id in ids {
+        match load(journal, id) {
+            Ok(loaded) => return (Some(loaded), were_damaged),
+            Err(error) => {
+                were_damaged = true;
+                tracing::error!(%error, "snapshot is not used");
+                if let Err(error) = snapshots.set_aside(id) {
+                    tracing::error!(%error, "snapshot stays where it is");
+                }
+            }
+        }
+    }
+    (None, were_damaged)
+}
+
+/// All of it or nothing: a snapshot that lacks a conversation would lose it in silence.
+fn load(journal: &Journal, id: SnapshotId) -> Result<Loaded, JournalError> {
+    let reader = journal.snapshots().open(id)?;
+    let from = reader.from();
+    let mut kept = Vec::with_capacity(usize::try_from(reader.entries()).unwrap_or_default());
+    let mut seats = Vec::new();
+    for entry in reader {
+        let (at, payload) = entry?;
+        let entry = Kept::decode(&payload).map_err(|error| {
+            tracing::error!(%error, "entry of a snapshot is not understood");
+            JournalError::BadSnapshot { snapshot: id, why: "an entry is not understood" }
+        })?;
+        match entry {
+            Kept::Conversation(conversation) => kept.push((at, *conversation)),
+            Kept::Seat(seat) => seats.push(seat),
+        }
+    }
+    // In the order in which they began, as a replay has them.
+    kept.sort_unstable_by_key(|(_, kept)| kept.conversation.id);
+    Ok(Loaded { from, kept, seats })
+}

@@ -1,0 +1,98 @@
+//! Making a backup.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::domain::Timestamp;
+use crate::journal::{CopyPlan, Damage};
+
+use super::files::{self, FileSum};
+use super::{BackupError, FORMAT_VERSION, JOURNAL, Manifest};
+
+/// A backup that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// Damage of the journal, which the backup has as well.
+    pub damaged: Vec<Damage>,
+}
+
+/// Copies `data` into `target`, the journal as `plan` says. After each file `goes_on` is asked
+/// whether the journal is still held.
+///
+/// # Errors
+/// When `target` holds something, a file refuses, or the hold is lost. What was copied so far stays
+/// and is no backup.
+pub fn make(
+    data: &Path,
+    target: &Path,
+    plan: CopyPlan,
+    made_at: Timestamp,
+    online: bool,
+    mut goes_on: impl FnMut() -> bool,
+) -> Result<Made, BackupError> {
+    files::empty_folder(target)?;
+    if resolved(target)?.starts_with(resolved(data)?) {
+        return Err(BackupError::Inside { folder: target.to_owned() });
+    }
+    let mut copied = Vec::new();
+    let mut folders = vec![target.to_owned(), target.join(JOURNAL)];
+    files::make_folder(&target.join(JOURNAL))?;
+    for piece in &plan.pieces {
+        let path = format!("{JOURNAL}/{}", piece.name);
+        copied.push(files::copy(&data.join(&path), &target.join(&path), piece.bytes, &path)?);
+        if !goes_on() {
+            return Err(BackupError::HoldLost);
+        }
+    }
+    copy_others(data, Path::new(""), target, &mut copied, &mut folders)?;
+    folders.iter().try_for_each(|folder| files::sync_folder(folder))?;
+    if !goes_on() {
+        return Err(BackupError::HoldLost);
+    }
+    let manifest = Manifest {
+        format: FORMAT_VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        made_at,
+        online,
+        position: plan.end,
+        files: copied,
+    };
+    manifest.write(target)?;
+    Ok(Made { manifest, damaged: plan.damaged })
+}
+
+fn resolved(folder: &Path) -> Result<PathBuf, BackupError> {
+    folder.canonicalize().map_err(BackupError::file("find", folder))
+}
+
+/// Copies everything below `data`/`below` but the journal. Each such file is written aside and
+/// renamed by whoever changes it, so it is whole whenever it is read.
+fn copy_others(
+    data: &Path,
+    below: &Path,
+    target: &Path,
+    copied: &mut Vec<FileSum>,
+    folders: &mut Vec<PathBuf>,
+) -> Result<(), BackupError> {
+    let folder = data.join(below);
+    let mut entries = fs::read_dir(&folder)
+        .and_then(|entries| entries.collect::<io::Result<Vec<_>>>())
+        .map_err(BackupError::file("read", &folder))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = below.join(entry.file_name());
+        let kind = entry.file_type().map_err(BackupError::file("read", &entry.path()))?;
+        if kind.is_dir() && path != Path::new(JOURNAL) {
+            files::make_folder(&target.join(&path))?;
+            folders.push(target.join(&path));
+            copy_others(data, &path, target, copied, folders)?;
+        } else if kind.is_file() {
+            let name = path.to_string_lossy().into_owned();
+            copied.push(files::copy(&entry.path(), &target.join(&path), u64::MAX, &name)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Handing what a shard holds over to a snapshot, piece by piece between its turns, so that
+//! nobody waits for all of them.
+
+use tokio::sync::mpsc;
+
+use crate::domain::ConversationId;
+use crate::journal::{Journal, Position};
+
+use super::input::SeatRef;
+use super::shard::Shard;
+
+/// Bytes that are encoded between two turns: some 200 µs of work.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// What a shard hands over.
+#[derive(Debug)]
+pub enum Piece {
+    /// Conversations and seats, each with the position up to which it covers the journal.
+    Kept(Vec<(Position, Vec<u8>)>),
+    /// That was all of this shard.
+    Done,
+}
+
+/// Where a shard hands its pieces to.
+pub type Pieces = mpsc::Sender<Piece>;
+
+/// What has to be handed over.
+enum Item {
+    Conversation(ConversationId),
+    Seat(SeatRef),
+}
+
+/// A shard's part of a snapshot that is being made.
+pub(super) struct Sweep {
+    /// Still to come, the last first. What begins meanwhile is in the journal behind the snapshot.
+    items: Vec<Item>,
+    to: Pieces,
+}
+
+impl Sweep {
+    pub(super) fn begin(shard: &Shard, to: Pieces) -> Self {
+        let conversations = shard.conversation_ids().map(Item::Conversation);
+        let items = conversations.chain(shard.present.keys().cloned().map(Item::Seat)).collect();
+        Self { items, to }
+    }
+
+    /// Returns once there is room for a piece.
+    pub(super) async fn has_room(sweep: Option<&Self>) {
+        match sweep {
+            // Whoever makes the snapshot may be gone; then the next step ends the sweep.
+            Some(sweep) => drop(sweep.to.reserve().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Hands over a piece if there is room; whether there is more to come. Call it between turns:
+    /// everything that the shard knows is on disk then, in front of the journal's end.
+    pub(super) fn step(&mut self, shard: &Shard, journal: &Journal) -> bool {
+        let permit = match self.to.try_reserve() {
+            Ok(permit) => permit,
+            Err(mpsc::error::TrySendError::Full(())) => return true,
+            Err(mpsc::error::TrySendError::Closed(())) => return false,
+        };
+        let Some(end) = journal.end() else { return false };
+        let (mut piece, mut bytes) = (Vec::new(), 0);
+        while bytes < PIECE_BYTES
+            && let Some(item) = self.items.pop()
+        {
+            let kept = match item {
+                Item::Conversation(id) => shard.keep(id),
+                Item::Seat(seat) => shard.keep_seat(&seat),
+            };
+            if let Some(kept) = kept {
+                bytes += kept.len();
+                piece.push((end, kept));
+            }
+        }
+        if piece.is_empty() {
+            permit.send(Piece::Done);
+            return false;
+        }
+        permit.send(Piece::Kept(piece));
+        true
+    }
+}

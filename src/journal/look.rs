@@ -1,0 +1,47 @@
+//! Reading a journal without opening it: for checks, for printing, for copies.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::find::find;
+use super::folder::{DiskFolder, Folder};
+use super::replay::Replay;
+use super::segment::Position;
+use super::snapshot::Snapshots;
+
+/// A journal that is only looked at.
+pub struct Look {
+    /// Every acknowledged record, oldest first. Beside a running router it may meet what is being
+    /// written at this instant, which then shows as an interrupted commit, and segments that are
+    /// recycled under it, which then show as damage.
+    pub replay: Replay,
+    /// The snapshots beside it.
+    pub snapshots: Snapshots,
+    /// Where the acknowledged bytes end; `None` when no record was ever written.
+    pub end: Option<Position>,
+    /// Files of the journal in the folder, prepared ones included.
+    pub files: usize,
+    /// Whether a process has the folder.
+    pub is_taken: bool,
+}
+
+/// Looks at the journal in `dir` and changes nothing: its end is not repaired, its lock not held.
+///
+/// # Errors
+/// [`JournalError::UnsupportedVersion`], or what the disk says. Damage is no error here: the replay
+/// reports it.
+pub fn look(dir: &Path) -> Result<Look, JournalError> {
+    let folder = DiskFolder::read_only(dir)
+        .map_err(|error| JournalError::from_io("open the folder", error))?;
+    let is_taken =
+        folder.is_taken().map_err(|error| JournalError::from_io("look at the lock", error))?;
+    let folder: Arc<dyn Folder> = Arc::new(folder);
+    // Only the repair asks which segments are prepared.
+    let found = find(&folder, 0)?;
+    let end = found.links.back().map(|link| Position { segment: link.segment, offset: link.end });
+    let files = found.journals.len();
+    let snapshots = Snapshots::new(Arc::clone(&folder));
+    let replay = Replay::new(folder, found.links, found.damaged, found.torn_tail);
+    Ok(Look { replay, snapshots, end, files, is_taken })
+}

@@ -1,0 +1,262 @@
+//! Backups made beside a running router and at rest, restored and started on.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+#[path = "router/mod.rs"]
+mod router;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex};
+
+use router::{Client, Router, config, visitor};
+use serde_json::{Value, json};
+use tradewind::config::shop::ShopFiles;
+
+/// Allows a test to send as fast as it is answered, and to fill several files.
+const LINES: &str = "[gateway]\nmessages_per_s = 10000\nmessages_burst = 10000\n\
+    [journal]\nsegment = \"1MiB\"\n";
+const CUSTOMERS: usize = 4;
+
+fn tradewind(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tradewind")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn started(folder: &Path) -> Router {
+    for (file, text) in &ShopFiles::demo().0 {
+        let path = folder.join("shops/demo").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    Router::start(config(folder, LINES)).unwrap()
+}
+
+/// An acknowledged message.
+#[derive(Clone, Debug, PartialEq)]
+struct Acked {
+    seq: u64,
+    text: String,
+}
+
+/// What the customers have had acknowledged, and a bell for whoever waits for more of it.
+struct Ledger {
+    acked: Mutex<Vec<Vec<Acked>>>,
+    more: Condvar,
+    stop: AtomicBool,
+}
+
+impl Ledger {
+    /// Returns once every customer has so many acknowledgements more than in `since`.
+    fn wait_for(&self, since: &[Vec<Acked>], more: usize) -> Vec<Vec<Acked>> {
+        let mut acked = self.acked.lock().unwrap();
+        while acked.iter().zip(since).any(|(now, then)| now.len() < then.len() + more) {
+            acked = self.more.wait(acked).unwrap();
+        }
+        acked.clone()
+    }
+}
+
+/// A customer that sends one message after another until it is told to stop; gives its conversation.
+fn talk(address: SocketAddr, token: &Value, number: usize, ledger: &Ledger) -> Value {
+    let (mut client, _) = Client::hello(address, "/v1/widget", token, &Value::Null);
+    let mut conversation = Value::Null;
+    for count in 0.. {
+        // Long, so that several files are filled in a short time.
+        let text = format!("customer {number} message {count} {}", "x".repeat(4000));
+        client.say(&text);
+        let ack = client.next("ack");
+        conversation = ack["conversation"].clone();
+        let seq = ack["seq"].as_u64().unwrap();
+        ledger.acked.lock().unwrap()[number].push(Acked { seq, text });
+        ledger.more.notify_all();
+        if ledger.stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    conversation
+}
+
+/// Every message of a conversation that a customer who holds nothing gets, and its epoch.
+fn read_all(address: SocketAddr, token: &Value, conversation: &Value) -> (u64, Vec<Acked>) {
+    let from_start = json!({"session": null, "last_seq": {conversation.as_str().unwrap(): 0}});
+    let (mut client, welcome) = Client::hello(address, "/v1/widget", token, &from_start);
+    assert_eq!(welcome["recovered"], true);
+    let held = welcome["conversations"].as_array().unwrap();
+    let held = held.iter().find(|held| held["conversation"] == *conversation).unwrap();
+    let mut messages = Vec::new();
+    loop {
+        let event = client.next("event");
+        let seq = event["seq"].as_u64().unwrap();
+        if event["kind"] == "message" && event["from"] == "customer" {
+            messages.push(Acked { seq, text: event["text"].as_str().unwrap().to_owned() });
+        }
+        if seq == held["seq"].as_u64().unwrap() {
+            return (held["epoch"].as_u64().unwrap(), messages);
+        }
+    }
+}
+
+#[test]
+fn a_backup_under_load_holds_what_was_acknowledged_before_it_and_says_where_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let sessions: Vec<_> =
+        (0..CUSTOMERS).map(|_| visitor(router.address, "demo", &Value::Null)).collect();
+    let ledger = Ledger {
+        acked: Mutex::new(vec![Vec::new(); CUSTOMERS]),
+        more: Condvar::new(),
+        stop: AtomicBool::new(false),
+    };
+    let target = folder.path().join("backup");
+    let (before, conversations) = std::thread::scope(|scope| {
+        let (address, ledger) = (router.address, &ledger);
+        let talking: Vec<_> = sessions
+            .iter()
+            .enumerate()
+            .map(|(number, session)| {
+                scope.spawn(move || talk(address, &session["token"], number, ledger))
+            })
+            .collect();
+        let before = ledger.wait_for(&vec![Vec::new(); CUSTOMERS], 100);
+
+        let made = tradewind(&[
+            "backup",
+            path(&target),
+            "--json",
+            "--data",
+            path(&folder.path().join("data")),
+            "--admin-listen",
+            &router.admin_address.to_string(),
+        ]);
+
+        let at_end = ledger.acked.lock().unwrap().clone();
+        ledger.wait_for(&at_end, 5);
+        ledger.stop.store(true, Ordering::Relaxed);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        assert_eq!(made["online"], true);
+        assert!(made["position"]["offset"].as_u64().unwrap() > 4096, "{made}");
+        (before, talking.into_iter().map(|it| it.join().unwrap()).collect::<Vec<_>>())
+    });
+    let acked = ledger.acked.into_inner().unwrap();
+    drop(router);
+
+    let other = tempfile::tempdir().unwrap();
+    let data = other.path().join("data");
+    let restored = tradewind(&["restore", path(&target), path(&data), "--json"]);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    let restored: Value = serde_json::from_slice(&restored.stdout).unwrap();
+    assert_eq!(restored["conversations"], CUSTOMERS);
+
+    let router = started(other.path());
+    for number in 0..CUSTOMERS {
+        let conversation = &conversations[number];
+        let again = visitor(router.address, "demo", &sessions[number]["visitor"]);
+        let (epoch, found) = read_all(router.address, &again["token"], conversation);
+        assert_eq!(epoch, 2, "clients are told not to trust what they hold");
+        assert!(found.len() >= before[number].len());
+        assert!(found.len() < acked[number].len(), "the last ones came after the backup");
+        assert_eq!(found, acked[number][..found.len()], "what is there is what was acknowledged");
+
+        let last = acked[number].last().unwrap().seq;
+        let ahead = json!({"session": null, "last_seq": {conversation.as_str().unwrap(): last}});
+        let (_, welcome) = Client::hello(router.address, "/v1/widget", &again["token"], &ahead);
+        assert_eq!(welcome["recovered"], false, "what is missing is said to be missing");
+    }
+}
+
+/// A folder with a backup of a stopped router's data, with one message in it.
+fn at_rest() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut customer = router.customer("demo");
+    customer.say("where is my order TW-10482?");
+    customer.next("ack");
+    drop(router);
+    let data = folder.path().join("data");
+    let made = tradewind(&["backup", path(&folder.path().join("backup")), "--data", path(&data)]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("position   1:"));
+    folder
+}
+
+#[test]
+fn a_folder_at_rest_is_copied_without_a_router_and_only_into_an_empty_folder() {
+    let folder = at_rest();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+
+    let again = tradewind(&["backup", path(&backup), "--data", path(&data)]);
+    let inside = tradewind(&["backup", path(&data.join("b")), "--data", path(&data)]);
+    let over = tradewind(&["restore", path(&backup), path(&data)]);
+    let verified = tradewind(&["journal", "verify", path(&backup), "--json"]);
+
+    assert_eq!(
+        (again.status.code(), inside.status.code(), over.status.code()),
+        (Some(1), Some(1), Some(1))
+    );
+    assert!(text(&again.stderr).contains("is not empty"));
+    assert!(text(&inside.stderr).contains("lies in the data folder"));
+    assert!(text(&over.stderr).contains("is not empty"));
+    assert!(verified.status.success());
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!((&verified["whole"], &verified["conversations"]), (&json!(true), &json!(1)));
+    let secret = |folder: &Path| std::fs::read(folder.join("secret.key")).unwrap();
+    assert_eq!(secret(&data), secret(&backup));
+}
+
+#[test]
+fn a_backup_that_changed_or_was_not_finished_is_refused_and_no_router_starts_on_what_it_left() {
+    let folder = at_rest();
+    let backup = folder.path().join("backup");
+    let segment = backup.join("journal/00000000000000000001.journal");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[4200] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let data = other.path().join("data");
+
+    let changed = tradewind(&["restore", path(&backup), path(&data)]);
+    let started = tradewind(&["serve", "--data", path(&data), "--listen", "127.0.0.1:0"]);
+    let manifest = std::fs::read_to_string(backup.join("backup.json")).unwrap();
+    let later = manifest.replacen("\"format\": 1", "\"format\": 7", 1);
+    std::fs::write(backup.join("backup.json"), later).unwrap();
+    let other_format = tradewind(&["restore", path(&backup), path(&other.path().join("b"))]);
+    std::fs::remove_file(backup.join("backup.json")).unwrap();
+    let unfinished = tradewind(&["restore", path(&backup), path(&other.path().join("c"))]);
+
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(text(&changed.stderr).contains("is not what was written"));
+    assert_eq!(started.status.code(), Some(1));
+    assert!(text(&started.stderr).contains("was not finished"), "{}", text(&started.stderr));
+    assert!(text(&other_format.stderr).contains("format 7; this program reads up to 1"));
+    assert!(text(&unfinished.stderr).contains("is no backup, or was not finished"));
+}
+
+#[test]
+fn a_router_of_another_folder_is_not_taken_for_the_one_that_is_asked_for() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (first, second) = (started(one.path()), started(other.path()));
+
+    let made = tradewind(&[
+        "backup",
+        path(&one.path().join("backup")),
+        "--data",
+        path(&one.path().join("data")),
+        "--admin-listen",
+        &second.admin_address.to_string(),
+    ]);
+
+    assert_eq!(made.status.code(), Some(1));
+    assert!(text(&made.stderr).contains("has another data folder"), "{}", text(&made.stderr));
+    drop(first);
+}

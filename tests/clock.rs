@@ -1,0 +1,118 @@
+//! A system clock that was set while the router did not run. While it runs, it does not look at it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+#[path = "reliability/mod.rs"]
+#[allow(dead_code, reason = "each case is run once")]
+mod reliability;
+#[path = "router/mod.rs"]
+mod router;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use router::{Client, Router, config, visitor};
+use serde_json::{Value, json};
+use tradewind::config::shop::ShopFiles;
+use tradewind::flow::{Fact, Record};
+use tradewind::journal::{Batch, Options, open};
+
+const HOUR: i64 = 3600;
+const CASES: [i64; 5] = [0, 5 * 60, 23 * HOUR, -24 * HOUR, 24 * 365 * HOUR];
+
+fn started(folder: &Path) -> Router {
+    for (file, text) in &ShopFiles::demo().0 {
+        let path = folder.join("shops/demo").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    // A day that passed by the clock must not end the conversation.
+    let lines = "[timers]\ncustomer_silence_ask = \"23h\"\ncustomer_silence_close = \"48h\"\n\
+        resume_for = \"30d\"\n";
+    Router::start(config(folder, lines)).unwrap()
+}
+
+/// Writes the journal anew as a router would have whose clock was `ahead_s` seconds ahead of now.
+fn shift(folder: &Path, ahead_s: i64) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let dir = folder.join("data/journal");
+    runtime.block_on(async {
+        let (journal, replay) = open(&dir, Options::default()).unwrap();
+        let records: Vec<Record> =
+            replay.map(|entry| Record::decode(&entry.unwrap().1).unwrap()).collect();
+        journal.close().await.unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        let (journal, _) = open(&dir, Options::default()).unwrap();
+        for mut record in records {
+            for fact in &mut record.facts {
+                let by = Duration::from_secs(ahead_s.unsigned_abs());
+                let at = match fact {
+                    Fact::Opened(opened) => &mut opened.at,
+                    Fact::Event(event) => &mut event.at,
+                    _ => continue,
+                };
+                *at = if ahead_s < 0 { *at - by } else { *at + by };
+            }
+            journal.append(Batch::of(&record.encode()).unwrap()).await.unwrap();
+        }
+        journal.close().await.unwrap();
+    });
+}
+
+/// Events of a conversation from its start: number, instant, text.
+fn read_all(router: &Router, session: &Value, conversation: &str) -> Vec<(u64, String, String)> {
+    let from_start = json!({"session": null, "last_seq": {conversation: 0}});
+    let (mut client, welcome) =
+        Client::hello(router.address, "/v1/widget", &session["token"], &from_start);
+    assert_eq!(welcome["recovered"], true, "nothing is lost");
+    let last = welcome["conversations"][0]["seq"].as_u64().unwrap();
+    let mut events = Vec::new();
+    while events.last().is_none_or(|(seq, _, _)| *seq < last) {
+        let event = client.next("event");
+        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        events.push((event["seq"].as_u64().unwrap(), text("at"), text("text")));
+    }
+    events
+}
+
+#[test]
+fn a_clock_that_was_set_changes_no_order_and_loses_nothing() {
+    for ahead_s in CASES {
+        let folder = tempfile::tempdir().unwrap();
+        let router = started(folder.path());
+        let session = visitor(router.address, "demo", &Value::Null);
+        let (mut client, _) =
+            Client::hello(router.address, "/v1/widget", &session["token"], &Value::Null);
+        client.say("the first thing I say");
+        let conversation = client.next("ack")["conversation"].as_str().unwrap().to_owned();
+        drop((client, router));
+        shift(folder.path(), ahead_s);
+
+        let router = started(folder.path());
+        let session = visitor(router.address, "demo", &session["visitor"]);
+        let (mut client, _) =
+            Client::hello(router.address, "/v1/widget", &session["token"], &Value::Null);
+        let text = "the second thing I say";
+        let id = uuid::Uuid::from_u128(2);
+        client.send(&json!({"type": "send", "id": id, "conversation": null, "text": text}));
+        let ack = client.next("ack");
+
+        assert_eq!(ack["conversation"], *conversation, "ahead by {ahead_s} s");
+        let events = read_all(&router, &session, &conversation);
+        let seqs: Vec<u64> = events.iter().map(|(seq, _, _)| *seq).collect();
+        assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+        let at = |text: &str| {
+            let found = events.iter().find(|(_, _, said)| said == text).unwrap();
+            found.1.parse::<jiff::Timestamp>().unwrap()
+        };
+        let (first, second) = (at("the first thing I say"), at(text));
+        // A year ahead was a clock that was wrong, and is not believed.
+        let goes_on = ahead_s <= 24 * HOUR;
+        assert_eq!(first <= second, goes_on, "ahead by {ahead_s} s: {first} then {second}");
+        if ahead_s <= 0 || !goes_on {
+            let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap();
+            assert!(now.duration_since(second).as_secs() < 60, "ahead by {ahead_s} s: {second}");
+        }
+    }
+    reliability::done(CASES.len() as u64);
+}

@@ -1,0 +1,212 @@
+//! A router that makes snapshots, starts from them, and from less when they are damaged.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+#[path = "router/mod.rs"]
+mod router;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use router::{Client, Router, config, get, visitor};
+use serde_json::{Value, json};
+use tradewind::config::shop::ShopFiles;
+
+const LINES: &str = "[gateway]\nmessages_per_s = 10000\nmessages_burst = 10000\n\
+    [journal]\nsegment = \"1MiB\"\nsnapshot_every = \"1s\"\n";
+
+fn started(folder: &Path) -> Router {
+    for (file, text) in &ShopFiles::demo().0 {
+        let path = folder.join("shops/demo").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    Router::start(config(folder, LINES)).unwrap()
+}
+
+/// Files of the journal that end so, the oldest first.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.join("data/journal")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = paths.filter(|path| path.to_str().unwrap().ends_with(ending)).collect();
+    found.sort();
+    found
+}
+
+/// A customer whose conversation began in the first file of the journal and goes on.
+struct Talk {
+    session: Value,
+    conversation: String,
+    said: Vec<String>,
+    client: Client,
+}
+
+impl Talk {
+    fn begin(router: &Router) -> Self {
+        let session = visitor(router.address, "demo", &Value::Null);
+        let (mut client, _) =
+            Client::hello(router.address, "/v1/widget", &session["token"], &Value::Null);
+        client.say("the very first");
+        let conversation = client.next("ack")["conversation"].as_str().unwrap().to_owned();
+        Self { session, conversation, said: vec!["the very first".to_owned()], client }
+    }
+
+    /// Talks until it is so; each message fills a good part of a file.
+    fn until(&mut self, mut is_so: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < Duration::from_secs(60), "it never came");
+            let text = format!("message {} {}", self.said.len(), "x".repeat(15_000));
+            self.client.say(&text);
+            self.client.next("ack");
+            self.said.push(text);
+        }
+    }
+
+    /// Epoch and texts that a router has of it.
+    fn read_again(&self, router: &Router) -> Option<(u64, Vec<String>)> {
+        let session = visitor(router.address, "demo", &self.session["visitor"]);
+        let from_start = json!({"session": null, "last_seq": {self.conversation.as_str(): 0}});
+        let (mut client, welcome) =
+            Client::hello(router.address, "/v1/widget", &session["token"], &from_start);
+        let held = welcome["conversations"].as_array()?.first()?;
+        let mut texts = Vec::new();
+        loop {
+            let event = client.next("event");
+            if event["kind"] == "message" && event["from"] == "customer" {
+                texts.push(event["text"].as_str()?.to_owned());
+            }
+            if event["seq"] == held["seq"] {
+                return Some((held["epoch"].as_u64()?, texts));
+            }
+        }
+    }
+}
+
+fn path(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// What a command that succeeds prints.
+fn run(arguments: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tradewind"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A conversation that `seat` has accepted and closed.
+fn answered(router: &Router, seat: &mut Client) -> String {
+    let mut customer = router.customer("demo");
+    customer.say("I want to talk to a person");
+    let offer = seat.next("offer");
+    seat.send(&json!({"type": "accept", "offer": offer["offer"]}));
+    seat.next("accepted");
+    seat.send(&json!({"type": "close", "conversation": offer["conversation"]}));
+    customer.next("closed");
+    offer["conversation"].as_str().unwrap().to_owned()
+}
+
+fn flip_a_bit(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_start_needs_no_more_than_a_snapshot_and_what_came_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    let first = files(folder.path(), "00000000000000000001.journal");
+    assert_eq!(first.len(), 1);
+
+    // The conversation is still open, and yet the file in which it began is used again.
+    talk.until(|| !first[0].exists());
+    let is_two = || files(folder.path(), ".snapshot").len() == 2;
+    talk.until(is_two);
+    drop(router);
+
+    let router = started(folder.path());
+    assert_eq!(talk.read_again(&router), Some((1, talk.said.clone())));
+    drop(router);
+
+    let snapshots = files(folder.path(), ".snapshot");
+    flip_a_bit(snapshots.last().unwrap());
+    let router = started(folder.path());
+    assert_eq!(talk.read_again(&router), Some((1, talk.said.clone())), "the older one serves");
+    drop(router);
+    assert_eq!(files(folder.path(), ".snapshot.damaged").len(), 1);
+
+    // With neither, what is gone is not passed over in silence: nothing is served in the old epoch.
+    for snapshot in files(folder.path(), ".snapshot") {
+        flip_a_bit(&snapshot);
+    }
+    let router = started(folder.path());
+    assert_eq!(talk.read_again(&router), None);
+}
+
+#[test]
+fn a_damaged_only_snapshot_costs_nothing_while_the_journal_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    talk.until(|| files(folder.path(), ".snapshot").len() == 1);
+    drop(router);
+    flip_a_bit(&files(folder.path(), ".snapshot")[0]);
+
+    let router = started(folder.path());
+
+    assert_eq!(talk.read_again(&router), Some((1, talk.said.clone())));
+}
+
+#[test]
+fn a_backup_of_a_router_with_snapshots_restores_what_only_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    let first = files(folder.path(), "00000000000000000001.journal");
+    talk.until(|| !first[0].exists());
+    let backup = folder.path().join("backup");
+
+    let (data, admin) = (folder.path().join("data"), router.admin_address.to_string());
+    run(&["backup", &path(&backup), "--data", &path(&data), "--admin-listen", &admin]);
+    drop(router);
+    let other = tempfile::tempdir().unwrap();
+    run(&["restore", &path(&backup), &path(&other.path().join("data"))]);
+
+    let router = started(other.path());
+    assert_eq!(talk.read_again(&router), Some((2, talk.said.clone())));
+}
+
+#[test]
+fn why_it_was_decided_and_who_was_there_outlive_the_file_that_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut seat = router.seat("demo", "mai");
+    let conversation = answered(&router, &mut seat);
+    let page = format!("/v1/conversations/{conversation}/explanation");
+    let mut talk = Talk::begin(&router);
+    let first = files(folder.path(), "00000000000000000001.journal");
+    talk.until(|| !first[0].exists());
+    talk.client.send(&json!({"type": "close", "conversation": talk.conversation}));
+    talk.client.next("closed");
+    let (_, before) = get(router.admin_address, &page, "");
+    assert!(before.contains("offered") && before.contains("assigned"), "{before}");
+    drop(router);
+
+    let router = started(folder.path());
+
+    assert_eq!(get(router.admin_address, &page, ""), (200, before));
+    let (data, shops) = (path(&folder.path().join("data")), path(&folder.path().join("shops")));
+    let dumped = run(&["journal", "dump", &data]);
+    assert!(!dumped.contains("seat mai of demo is ready"), "that file is used again");
+    assert!(dumped.contains("seat mai of demo left"), "a start tells that she is gone");
+
+    answered(&router, &mut router.seat("demo", "mai"));
+    let simulated = run(&["simulate", "--journal", &data, "--shops", &shops]);
+    assert!(simulated.contains("conversations that began before are left out"), "{simulated}");
+}
