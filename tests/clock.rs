@@ -93,8 +93,7 @@ fn a_clock_that_was_set_changes_no_order_and_loses_nothing() {
         let (mut client, _) =
             Client::hello(router.address, "/v1/widget", &session["token"], &Value::Null);
         let text = "the second thing I say";
-        let id = uuid::Uuid::from_u128(2);
-        client.send(&json!({"type": "send", "id": id, "conversation": null, "text": text}));
+        client.say(text);
         let ack = client.next("ack");
 
         assert_eq!(ack["conversation"], *conversation, "ahead by {ahead_s} s");

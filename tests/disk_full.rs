@@ -136,6 +136,8 @@ fn a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself() {
     // The socket that was shown less is asked to come back, and then finds everything.
     while min_again.any().is_some() {}
     assert_eq!(read_all(address, &min, &waited), ["this waits for room"]);
+    // Hers may be asked as well: what the encoder read may have come when the disk refused.
+    let (mut ana_again, _) = hello(&ana);
     ana_again.say("is anybody there?");
     // Refused before, so it is new now.
     ana_again.next("ack");
