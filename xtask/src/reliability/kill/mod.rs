@@ -2,7 +2,7 @@
 //!
 //! Customers send one message after another, come back after each kill, resume, and send again what
 //! had no acknowledgement, with the same id. Seats accept what they are offered and look on. Whatever
-//! they see is compared at once ([`View`]); at the end every customer reads everything again, and
+//! they see is compared at once ([`view::View`]); at the end every customer reads everything again, and
 //! what was acknowledged must be there, once, in its place.
 
 mod client;
