@@ -143,9 +143,9 @@ impl Replay {
         self.skipped = Some(from);
     }
 
-    /// Whether the oldest segment is the first that there ever was.
+    /// Whether there are segments, and the oldest is the first that there ever was.
     pub fn begins_at_the_beginning(&self) -> bool {
-        self.links.front().is_none_or(|link| link.segment == SegmentId::FIRST)
+        self.links.front().is_some_and(|link| link.segment == SegmentId::FIRST)
     }
 
     fn damaged(&mut self, damage: Damage) -> JournalError {

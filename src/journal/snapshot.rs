@@ -129,7 +129,7 @@ impl Snapshots {
     /// Reads a snapshot through and, when it is whole, gives its entries.
     ///
     /// # Errors
-    /// [`JournalError::BadSnapshot`], or what the disk says.
+    /// [`JournalError::BadSnapshot`], [`JournalError::LaterSnapshot`], or what the disk says.
     pub fn open(&self, id: SnapshotId) -> Result<SnapshotReader, JournalError> {
         let mut check = self.reader(id)?;
         let mut entries = 0;
@@ -165,8 +165,9 @@ impl Snapshots {
         if header[..8] != MAGIC || crc32c::crc32c(&header[..32]) != u32_at(&header, 32) {
             return Err(reader.bad("its header does not check"));
         }
-        if u32_at(&header, 8) != SNAPSHOT_VERSION {
-            return Err(reader.bad("it was written by a later program"));
+        let found = u32_at(&header, 8);
+        if found != SNAPSHOT_VERSION {
+            return Err(JournalError::LaterSnapshot { snapshot: id, found });
         }
         reader.from =
             position_at(&header, 16).ok_or_else(|| reader.bad("its header names no segment"))?;
