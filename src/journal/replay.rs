@@ -24,6 +24,8 @@ pub enum DamageKind {
     MissingSegment,
     /// The disk could not read the segment.
     Unreadable,
+    /// The log once went on to where a snapshot was finished, and ends before it.
+    LostEnd,
 }
 
 impl DamageKind {
@@ -34,6 +36,7 @@ impl DamageKind {
             Self::Records => "broken records",
             Self::MissingSegment => "missing segment",
             Self::Unreadable => "unreadable segment",
+            Self::LostEnd => "lost end",
         }
     }
 }

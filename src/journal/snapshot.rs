@@ -60,6 +60,11 @@ pub struct Snapshots {
 pub struct SnapshotId(Position);
 
 impl SnapshotId {
+    /// Where the journal ended when it was finished: behind all that it covers.
+    pub(super) const fn end(self) -> Position {
+        self.0
+    }
+
     fn name(self) -> String {
         format!("{:020}-{:010}{SUFFIX}", self.0.segment.get(), self.0.offset)
     }
@@ -208,13 +213,13 @@ impl Snapshots {
     }
 }
 
-/// Names and sizes of the finished snapshots that a copy up to `end` takes along.
-pub(super) fn files_up_to(
+/// Names and sizes of the finished snapshots, or of those that a copy up to `end` takes along.
+pub(super) fn files(
     folder: &Arc<dyn Folder>,
-    end: Position,
+    end: Option<Position>,
 ) -> Result<Vec<(String, u64)>, JournalError> {
     let snapshots = Snapshots::new(Arc::clone(folder));
-    let ids = snapshots.list()?.into_iter().filter(|id| id.0 <= end);
+    let ids = snapshots.list()?.into_iter().filter(|id| end.is_none_or(|end| id.0 <= end));
     ids.map(|id| {
         let len = folder.open(&id.name()).and_then(|file| file.len_bytes());
         Ok((id.name(), len.map_err(|error| JournalError::from_io("open a snapshot", error))?))
