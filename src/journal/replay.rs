@@ -143,6 +143,11 @@ impl Replay {
         while self.links.front().is_some_and(|link| link.segment < from.segment) {
             self.links.pop_front();
         }
+        if self.links.front().is_some_and(|link| link.segment > from.segment) {
+            // What stood between is gone; where the log begins says nothing of it.
+            let kind = DamageKind::MissingSegment;
+            self.known.push_back(Damage { kind, position: from, bytes: 0 });
+        }
         self.skipped = Some(from);
     }
 

@@ -7,7 +7,7 @@ use tradewind::journal::{
 };
 
 use super::disk::{Chance, SimulatedDisk};
-use super::{append, drain, open, options, record};
+use super::{append, drain, open, options, record, written};
 
 fn position(segment: u64, offset: u64) -> Position {
     Position { segment: SegmentId::new(segment).unwrap(), offset }
@@ -135,6 +135,23 @@ async fn what_is_written_after_the_log_lost_its_end_lies_behind_the_snapshot_of_
         assert_eq!(journal.snapshots().keep_newest(1).unwrap(), [end]);
         journal.close().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_replay_says_when_the_segment_that_it_begins_in_is_gone() {
+    let (disk, records) = written(160).await;
+    disk.delete("00000000000000000001.journal");
+    disk.delete("00000000000000000002.journal");
+    let (journal, mut replay) = open(&disk);
+    let from = position(1, 9000);
+
+    replay.skip_to(from);
+    let found = drain(replay);
+
+    let gone = Damage { kind: DamageKind::MissingSegment, position: from, bytes: 0 };
+    assert_eq!(found.damages, [gone]);
+    assert_eq!(found.records.last(), records.last());
+    journal.close().await.unwrap();
 }
 
 #[tokio::test]
