@@ -13,7 +13,7 @@ use super::find::{Found, end_of, find, find_until};
 use super::folder::{DiskFolder, Folder};
 use super::replay::{Damage, Link};
 use super::segment::{Position, SegmentId};
-use super::snapshot::files;
+use super::snapshot::{self, files};
 
 /// The beginning of a file of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub struct Piece {
     pub name: String,
     /// Bytes from its start that belong to the copy. A damaged journal may have fewer.
     pub bytes: u64,
+}
+
+impl Piece {
+    /// Whether it is a snapshot, and not a segment.
+    pub fn is_snapshot(&self) -> bool {
+        snapshot::is_name(&self.name)
+    }
 }
 
 /// What to copy.

@@ -213,6 +213,11 @@ impl Snapshots {
     }
 }
 
+/// Whether a finished snapshot is called so.
+pub(super) fn is_name(name: &str) -> bool {
+    SnapshotId::parse(name).is_some()
+}
+
 /// Names and sizes of the finished snapshots, or of those that a copy up to `end` takes along.
 pub(super) fn files(
     folder: &Arc<dyn Folder>,
