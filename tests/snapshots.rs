@@ -214,6 +214,34 @@ fn a_damaged_only_snapshot_costs_nothing_while_the_journal_is_whole() {
 }
 
 #[test]
+fn what_is_said_after_the_journal_lost_its_end_outlives_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    talk.until(|| files(folder.path(), ".snapshot").len() == 1);
+    drop(router);
+    // As after a power cut that took all that was in memory only.
+    for segment in files(folder.path(), ".journal") {
+        std::fs::remove_file(segment).unwrap();
+    }
+
+    let router = started(folder.path());
+    let (epoch, before) = talk.read_again(&router).unwrap();
+    assert_eq!(epoch, 2, "what is missing is said to be missing");
+    assert!(!before.is_empty() && talk.said.starts_with(&before));
+    let session = visitor(router.address, "demo", &talk.session["visitor"]);
+    let (mut client, _) =
+        Client::hello(router.address, "/v1/widget", &session["token"], &Value::Null);
+    client.say("later");
+    client.next("ack");
+    drop(router);
+
+    let router = started(folder.path());
+    let (_, after) = talk.read_again(&router).unwrap();
+    assert_eq!(after, [before, vec!["later".to_owned()]].concat());
+}
+
+#[test]
 fn a_backup_of_a_router_with_snapshots_restores_what_only_they_hold() {
     let folder = tempfile::tempdir().unwrap();
     let router = started(folder.path());
