@@ -10,10 +10,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use router::{Client, Router, config, visitor};
 use serde_json::{Value, json};
+use tradewind::backup::{BackupError, make};
 use tradewind::config::shop::ShopFiles;
+use tradewind::domain::Timestamp;
+use tradewind::journal::{CopyPlan, Piece};
 
 /// Allows a test to send as fast as it is answered, and to fill several files.
 const LINES: &str = "[gateway]\nmessages_per_s = 10000\nmessages_burst = 10000\n\
@@ -240,6 +244,71 @@ fn a_backup_that_changed_or_was_not_finished_is_refused_and_no_router_starts_on_
     assert!(text(&started.stderr).contains("was not finished"), "{}", text(&started.stderr));
     assert!(text(&other_format.stderr).contains("format 7; this program reads up to 1"));
     assert!(text(&unfinished.stderr).contains("is no backup, or was not finished"));
+}
+
+const NEWEST: &str = "00000000000000000002-0000009000.snapshot";
+const OLDER: &str = "00000000000000000001-0000009000.snapshot";
+
+/// A data folder with files of the journal that have so many bytes, and what to copy of it.
+fn plan(files: &[(&str, usize)]) -> (tempfile::TempDir, CopyPlan) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("data/journal")).unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join("data/journal").join(name), vec![7; *bytes]).unwrap();
+    }
+    let piece =
+        |&(name, bytes): &(&str, usize)| Piece { name: name.to_owned(), bytes: bytes as u64 };
+    let pieces = files.iter().map(piece).collect();
+    (folder, CopyPlan { pieces, end: None, damaged: Vec::new() })
+}
+
+#[test]
+fn the_hold_is_asked_for_within_a_long_file_and_a_lost_one_ends_the_copy() {
+    const FILE_BYTES: usize = 8 << 20;
+    let (folder, plan) = plan(&[(NEWEST, FILE_BYTES)]);
+    let (data, target) = (folder.path().join("data"), folder.path().join("backup"));
+    let make = |target: &Path, goes_on: &mut dyn FnMut() -> bool| {
+        make(&data, target, plan.clone(), Timestamp::default(), true, goes_on)
+    };
+
+    // A disk that takes ten seconds for a mebibyte, and a lease of a minute from each question on.
+    let (mut clock, mut leased_until) = (Duration::ZERO, Duration::from_secs(60));
+    let slow = make(&target, &mut || {
+        clock += Duration::from_secs(10);
+        let is_held = clock < leased_until;
+        leased_until = clock + Duration::from_secs(60);
+        is_held
+    });
+    let mut asked = 0;
+    let lost = make(&folder.path().join("lost"), &mut || {
+        asked += 1;
+        asked < 4
+    });
+
+    assert_eq!(slow.unwrap().manifest.files[0].bytes, FILE_BYTES as u64);
+    assert!(clock >= Duration::from_secs(80), "asked for each mebibyte");
+    assert!(matches!(lost, Err(BackupError::HoldLost)), "{lost:?}");
+    let copied = std::fs::metadata(folder.path().join("lost/journal").join(NEWEST)).unwrap().len();
+    assert!(copied < FILE_BYTES as u64, "it ended within the file");
+    assert!(!folder.path().join("lost/backup.json").exists());
+}
+
+#[test]
+fn an_older_snapshot_that_was_replaced_meanwhile_is_left_out_and_nothing_else_is() {
+    let (folder, plan) = plan(&[(NEWEST, 10), (OLDER, 10), ("00000000000000000001.journal", 10)]);
+    let data = folder.path().join("data");
+    let without = |missing: &str, target: &str| {
+        let (file, aside) = (data.join("journal").join(missing), folder.path().join("aside"));
+        std::fs::rename(&file, &aside).unwrap();
+        let target = folder.path().join(target);
+        let made = make(&data, &target, plan.clone(), Timestamp::default(), true, || true);
+        std::fs::rename(&aside, &file).unwrap();
+        made.map(|made| made.manifest.files.len())
+    };
+
+    assert_eq!(without(OLDER, "a").unwrap(), 2);
+    assert!(matches!(without(NEWEST, "b"), Err(BackupError::File { .. })));
+    assert!(matches!(without("00000000000000000001.journal", "c"), Err(BackupError::File { .. })));
 }
 
 #[test]

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use router::{Client, Router, config, get, visitor};
 use serde_json::{Value, json};
+use tradewind::app::StartError;
 use tradewind::config::shop::ShopFiles;
+use tradewind::journal::JournalError;
 
 const LINES: &str = "[gateway]\nmessages_per_s = 10000\nmessages_burst = 10000\n\
     [journal]\nsegment = \"1MiB\"\nsnapshot_every = \"1s\"\n";
@@ -22,6 +24,11 @@ fn started(folder: &Path) -> Router {
         std::fs::write(path, text).unwrap();
     }
     Router::start(config(folder, LINES)).unwrap()
+}
+
+/// Why a router does not start.
+fn refused(folder: &Path) -> StartError {
+    Router::start(config(folder, LINES)).err().unwrap()
 }
 
 /// Files of the journal that end so, the oldest first.
@@ -141,12 +148,55 @@ fn a_start_needs_no_more_than_a_snapshot_and_what_came_after_it() {
     drop(router);
     assert_eq!(files(folder.path(), ".snapshot.damaged").len(), 1);
 
-    // With neither, what is gone is not passed over in silence: nothing is served in the old epoch.
-    for snapshot in files(folder.path(), ".snapshot") {
-        flip_a_bit(&snapshot);
+    // With neither, the start is refused, again and again, and changes nothing.
+    let snapshots = files(folder.path(), ".snapshot");
+    for snapshot in &snapshots {
+        flip_a_bit(snapshot);
     }
-    let router = started(folder.path());
+    for _ in 0..2 {
+        let refused = refused(folder.path());
+        assert!(matches!(refused, StartError::StateLost { .. }), "{refused}");
+        assert!(refused.to_string().contains("restore a backup"), "{refused}");
+        assert_eq!(files(folder.path(), ".snapshot"), snapshots);
+    }
+
+    // Whoever wants it so goes on with what is left: nothing is served in the old epoch.
+    let lines = format!("{LINES}lost_state = \"start\"\n");
+    let router = Router::start(config(folder.path(), &lines)).unwrap();
     assert_eq!(talk.read_again(&router), None);
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_now_or_was_written_by_a_later_program_ends_the_start_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    talk.until(|| files(folder.path(), ".snapshot").len() == 1);
+    drop(router);
+    let snapshot = files(folder.path(), ".snapshot").remove(0);
+    let whole = std::fs::read(&snapshot).unwrap();
+
+    let mut later = whole.clone();
+    later[8..12].copy_from_slice(&7u32.to_le_bytes());
+    let crc = crc32c::crc32c(&later[..32]).to_le_bytes();
+    later[32..36].copy_from_slice(&crc);
+    std::fs::write(&snapshot, later).unwrap();
+    let refused_later = refused(folder.path());
+    // A folder opens as a file does, and cannot be read as one.
+    std::fs::remove_file(&snapshot).unwrap();
+    std::fs::create_dir(&snapshot).unwrap();
+    let refused_unreadable = refused(folder.path());
+
+    assert!(refused_later.to_string().contains("format 7"), "{refused_later}");
+    assert!(
+        matches!(refused_unreadable, StartError::Snapshots { error: JournalError::Io { .. }, .. }),
+        "{refused_unreadable}"
+    );
+    assert!(snapshot.exists());
+    std::fs::remove_dir(&snapshot).unwrap();
+    std::fs::write(&snapshot, whole).unwrap();
+    let router = started(folder.path());
+    assert_eq!(talk.read_again(&router), Some((1, talk.said.clone())));
 }
 
 #[test]
@@ -161,6 +211,34 @@ fn a_damaged_only_snapshot_costs_nothing_while_the_journal_is_whole() {
     let router = started(folder.path());
 
     assert_eq!(talk.read_again(&router), Some((1, talk.said.clone())));
+}
+
+#[test]
+fn what_is_said_after_the_journal_lost_its_end_outlives_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    talk.until(|| files(folder.path(), ".snapshot").len() == 1);
+    drop(router);
+    // As after a power cut that took all that was in memory only.
+    for segment in files(folder.path(), ".journal") {
+        std::fs::remove_file(segment).unwrap();
+    }
+
+    let router = started(folder.path());
+    let (epoch, before) = talk.read_again(&router).unwrap();
+    assert_eq!(epoch, 2, "what is missing is said to be missing");
+    assert!(!before.is_empty() && talk.said.starts_with(&before));
+    let session = visitor(router.address, "demo", &talk.session["visitor"]);
+    let (mut client, _) =
+        Client::hello(router.address, "/v1/widget", &session["token"], &Value::Null);
+    client.say("later");
+    client.next("ack");
+    drop(router);
+
+    let router = started(folder.path());
+    let (_, after) = talk.read_again(&router).unwrap();
+    assert_eq!(after, [before, vec!["later".to_owned()]].concat());
 }
 
 #[test]

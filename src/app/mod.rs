@@ -25,9 +25,9 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, Shard, ShardTask, Shops, Turn};
+use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret};
-use crate::journal::{self, Journal, JournalError};
+use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster, Scheduler};
@@ -60,6 +60,38 @@ pub enum StartError {
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The disk does not give the snapshots, or a later program wrote them.
+    #[error("snapshots in {}: {error}", folder.display())]
+    Snapshots {
+        /// The journal's folder.
+        folder: PathBuf,
+        /// What is wrong.
+        error: JournalError,
+    },
+    /// A whole snapshot holds what this program does not understand.
+    #[error(
+        "{snapshot} in {} is whole, but this program does not understand it: {error}; \
+         start the program that wrote it",
+        folder.display()
+    )]
+    Snapshot {
+        /// The journal's folder.
+        folder: PathBuf,
+        /// Which.
+        snapshot: SnapshotId,
+        /// What is not understood.
+        error: RecordError,
+    },
+    /// The conversations were in snapshots that are damaged.
+    #[error(
+        "no snapshot in {} is whole, and the journal before them is gone: restore a backup, or set \
+         `journal.lost_state = \"start\"` for one start to go on with what is left",
+        folder.display()
+    )]
+    StateLost {
+        /// The journal's folder.
+        folder: PathBuf,
+    },
     /// Something in the data folder cannot be used.
     #[error("data folder {}: {error}", folder.display())]
     Data {
@@ -220,8 +252,16 @@ impl App {
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
         let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
-        let Restored { last_at, damaged, seats } =
-            restore(&journal, replay, &mut shards, &owners, &mut scheduler);
+        let lost_state = config.journal.lost_state;
+        let restored = restore(&journal, replay, lost_state, &mut shards, &owners, &mut scheduler);
+        let Restored { last_at, damaged, seats } = match restored {
+            Ok(restored) => restored,
+            Err(error) => {
+                // The folder is free when the error is told.
+                let _ = journal.close().await;
+                return Err(error);
+            }
+        };
         let clock = Clock::start_after(last_at);
         let gateway = Arc::new(Gateway {
             limits: limits(&config),

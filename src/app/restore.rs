@@ -2,6 +2,8 @@
 
 use ahash::AHashMap;
 
+use super::StartError;
+use crate::config::LostState;
 use crate::domain::{ConversationId, Timestamp};
 use crate::flow::{
     Entry, Kept, KeptConversation, Owners, SeatRecord, SeatStates, Shard, recall_kept,
@@ -32,20 +34,33 @@ struct Loaded {
 
 /// Brings the shards, and the scheduler's memory of decisions, to where the journal ends. The first
 /// shard knows the seats.
+///
+/// # Errors
+/// When a snapshot cannot be read or understood, and when the state is lost and `lost_state` does not
+/// allow for that. Only what its checksums call damaged is passed over: anything else may be well again
+/// at the next start.
 pub(super) fn restore(
     journal: &Journal,
     mut replay: Replay,
+    lost_state: LostState,
     shards: &mut [Shard],
     owners: &Owners,
     scheduler: &mut Scheduler,
-) -> Restored {
+) -> Result<Restored, StartError> {
     let mut covered: AHashMap<ConversationId, Position> = AHashMap::new();
     let mut last_at = Timestamp::default();
-    let (loaded, were_damaged) = newest_whole(journal);
+    let (loaded, broken) = newest_whole(journal)?;
     // Older segments are recycled behind two snapshots. Without one, the journal has to be whole.
-    let mut damaged = were_damaged && loaded.is_none() && !replay.begins_at_the_beginning();
+    let mut damaged = loaded.is_none() && !broken.is_empty() && !replay.begins_at_the_beginning();
     if damaged {
-        tracing::error!("no snapshot is whole, and the journal behind them is gone");
+        if lost_state == LostState::Refuse {
+            return Err(StartError::StateLost { folder: journal.path().to_owned() });
+        }
+        tracing::error!("no snapshot is whole, and the journal before them is gone");
+    }
+    // Only now: a start that is refused leaves the folder as it found it.
+    for id in broken {
+        journal.snapshots().set_aside(id)?;
     }
     if let Some(Loaded { from, kept, seats }) = loaded {
         replay.skip_to(from);
@@ -104,43 +119,41 @@ pub(super) fn restore(
         conversations,
         "journal replayed"
     );
-    Restored { last_at, damaged, seats: shards[0].seat_states() }
+    Ok(Restored { last_at, damaged, seats: shards[0].seat_states() })
 }
 
-/// The newest snapshot that can be read, and whether a newer one could not.
-fn newest_whole(journal: &Journal) -> (Option<Loaded>, bool) {
-    let snapshots = journal.snapshots();
-    let ids = snapshots.list().unwrap_or_else(|error| {
-        tracing::error!(%error, "snapshots cannot be listed");
-        Vec::new()
-    });
-    let mut were_damaged = false;
-    for id in ids {
+/// The newest whole snapshot, and the newer ones that are damaged.
+fn newest_whole(journal: &Journal) -> Result<(Option<Loaded>, Vec<SnapshotId>), StartError> {
+    let mut broken = Vec::new();
+    let unread = |error| StartError::Snapshots { folder: journal.path().to_owned(), error };
+    for id in journal.snapshots().list().map_err(unread)? {
         match load(journal, id) {
-            Ok(loaded) => return (Some(loaded), were_damaged),
-            Err(error) => {
-                were_damaged = true;
-                tracing::error!(%error, "snapshot is not used");
-                if let Err(error) = snapshots.set_aside(id) {
-                    tracing::error!(%error, "snapshot stays where it is");
-                }
+            Ok(loaded) => return Ok((Some(loaded), broken)),
+            Err(StartError::Snapshots {
+                error: error @ JournalError::BadSnapshot { .. }, ..
+            }) => {
+                tracing::error!(%error, "snapshot is damaged");
+                broken.push(id);
             }
+            Err(error) => return Err(error),
         }
     }
-    (None, were_damaged)
+    Ok((None, broken))
 }
 
 /// All of it or nothing: a snapshot that lacks a conversation would lose it in silence.
-fn load(journal: &Journal, id: SnapshotId) -> Result<Loaded, JournalError> {
-    let reader = journal.snapshots().open(id)?;
+fn load(journal: &Journal, id: SnapshotId) -> Result<Loaded, StartError> {
+    let unread = |error| StartError::Snapshots { folder: journal.path().to_owned(), error };
+    let reader = journal.snapshots().open(id).map_err(unread)?;
     let from = reader.from();
     let mut kept = Vec::with_capacity(usize::try_from(reader.entries()).unwrap_or_default());
     let mut seats = Vec::new();
     for entry in reader {
-        let (at, payload) = entry?;
-        let entry = Kept::decode(&payload).map_err(|error| {
-            tracing::error!(%error, "entry of a snapshot is not understood");
-            JournalError::BadSnapshot { snapshot: id, why: "an entry is not understood" }
+        let (at, payload) = entry.map_err(unread)?;
+        let entry = Kept::decode(&payload).map_err(|error| StartError::Snapshot {
+            folder: journal.path().to_owned(),
+            snapshot: id,
+            error,
         })?;
         match entry {
             Kept::Conversation(conversation) => kept.push((at, *conversation)),

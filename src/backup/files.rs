@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use super::BackupError;
 
 const BUFFER_BYTES: usize = 1 << 20;
+/// Bytes between two syncs: bounds the wait at the end of a file, in which nobody is asked.
+const SYNC_BYTES: u64 = 64 << 20;
 
 /// A file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +25,19 @@ pub struct FileSum {
     pub sha256: String,
 }
 
-/// Copies the first `bytes_max` bytes of a file to a new one and waits for the disk.
-pub(super) fn copy(
+/// Copies a file to a new one and waits for the disk.
+pub(super) fn copy(from: &Path, to: &Path, path: &str) -> Result<FileSum, BackupError> {
+    copy_while(from, to, u64::MAX, path, &mut || true)
+}
+
+/// Copies the first `bytes_max` bytes of a file that is only held while `goes_on` says so: it is asked
+/// before each buffer and at the end.
+pub(super) fn copy_while(
     from: &Path,
     to: &Path,
     bytes_max: u64,
     path: &str,
+    goes_on: &mut impl FnMut() -> bool,
 ) -> Result<FileSum, BackupError> {
     let mut source = File::open(from).map_err(BackupError::file("read", from))?.take(bytes_max);
     let mut target = new_file(to).map_err(BackupError::file("write", to))?;
@@ -36,6 +45,9 @@ pub(super) fn copy(
     let mut bytes = 0;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
+        if !goes_on() {
+            return Err(BackupError::HoldLost);
+        }
         let read = match source.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => read,
@@ -45,8 +57,14 @@ pub(super) fn copy(
         sum.update(&buffer[..read]);
         target.write_all(&buffer[..read]).map_err(BackupError::file("write", to))?;
         bytes += read as u64;
+        if bytes % SYNC_BYTES < read as u64 {
+            target.sync_data().map_err(BackupError::file("write", to))?;
+        }
     }
     target.sync_all().map_err(BackupError::file("write", to))?;
+    if !goes_on() {
+        return Err(BackupError::HoldLost);
+    }
     let sha256 = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(FileSum { path: path.to_owned(), bytes, sha256 })
 }

@@ -19,8 +19,8 @@ pub struct Made {
     pub damaged: Vec<Damage>,
 }
 
-/// Copies `data` into `target`, the journal as `plan` says. After each file `goes_on` is asked
-/// whether the journal is still held.
+/// Copies `data` into `target`, the journal as `plan` says. Before each mebibyte and after each file of
+/// the journal `goes_on` is asked whether it is still held; the other files need no hold.
 ///
 /// # Errors
 /// When `target` holds something, a file refuses, or the hold is lost. What was copied so far stays
@@ -40,18 +40,19 @@ pub fn make(
     let mut copied = Vec::new();
     let mut folders = vec![target.to_owned(), target.join(JOURNAL)];
     files::make_folder(&target.join(JOURNAL))?;
-    for piece in &plan.pieces {
+    for (index, piece) in plan.pieces.iter().enumerate() {
         let path = format!("{JOURNAL}/{}", piece.name);
-        copied.push(files::copy(&data.join(&path), &target.join(&path), piece.bytes, &path)?);
-        if !goes_on() {
-            return Err(BackupError::HoldLost);
+        let (from, to) = (data.join(&path), target.join(&path));
+        match files::copy_while(&from, &to, piece.bytes, &path, &mut goes_on) {
+            Ok(sum) => copied.push(sum),
+            // The router replaces the older snapshot whenever it makes a new one. The newest comes first.
+            Err(BackupError::File { error, .. })
+                if error.kind() == io::ErrorKind::NotFound && index > 0 && piece.is_snapshot() => {}
+            Err(error) => return Err(error),
         }
     }
     copy_others(data, Path::new(""), target, &mut copied, &mut folders)?;
     folders.iter().try_for_each(|folder| files::sync_folder(folder))?;
-    if !goes_on() {
-        return Err(BackupError::HoldLost);
-    }
     let manifest = Manifest {
         format: FORMAT_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,7 +92,7 @@ fn copy_others(
             copy_others(data, &path, target, copied, folders)?;
         } else if kind.is_file() {
             let name = path.to_string_lossy().into_owned();
-            copied.push(files::copy(&entry.path(), &target.join(&path), u64::MAX, &name)?);
+            copied.push(files::copy(&entry.path(), &target.join(&path), &name)?);
         }
     }
     Ok(())

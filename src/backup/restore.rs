@@ -53,7 +53,7 @@ pub async fn restore(from: &Path, data: &Path, options: Options) -> Result<Resto
         if let Some(folder) = target.parent() {
             files::make_folder(folder)?;
         }
-        let written = files::copy(&from.join(&file.path), &target, u64::MAX, &file.path)?;
+        let written = files::copy(&from.join(&file.path), &target, &file.path)?;
         if written != *file {
             return Err(BackupError::Changed { path: file.path.clone() });
         }

@@ -117,8 +117,8 @@ fn beside_the_router(router: &Router, data: &Path, target: &Path) -> anyhow::Res
         Some(end) => CopyPlan::beside_the_writer(&data.join(JOURNAL), hold.from, end)?,
         None => CopyPlan { pieces: Vec::new(), end: None, damaged: Vec::new() },
     };
-    // A third of the lease: one extension may be slow.
-    let pause = Duration::from_secs(hold.lease_s) / 3;
+    // A quarter of the lease: a mebibyte and one extension may be slow.
+    let pause = Duration::from_secs(hold.lease_s) / 4;
     let mut extended = Instant::now();
     let goes_on = || {
         if extended.elapsed() < pause {

@@ -270,6 +270,16 @@ choice! {
 }
 
 choice! {
+    /// What a start does when the state is lost.
+    LostState: "\"refuse\" or \"start\"" {
+        /// It ends with an error, and nothing is changed.
+        Refuse = "refuse",
+        /// It goes on with what is left.
+        Start = "start",
+    }
+}
+
+choice! {
     /// Which encoder is asked where the fast tier is not sure.
     EncoderChoice: "\"auto\", \"built-in\", \"added\" or \"off\"" {
         /// The one that was added, if it pays, else the one inside the program.

@@ -5,7 +5,7 @@
 
 use super::kinds::{
     Address, Count, Durability, EncoderChoice, FileOrNone, Folder, FolderOrNone, Kind, Length,
-    LogFormat, LogLevel, Share, Size, Workers,
+    LogFormat, LogLevel, LostState, Share, Size, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -123,6 +123,10 @@ settings! {
         /// last. A start reads the newest one and the journal behind it; files of the journal are used
         /// again behind the older of two.
         snapshot_every: Length = "10min", "1s"..="24h";
+        /// What a start does when no snapshot is whole and the journal before them is gone: "refuse" changes
+        /// nothing, so that a backup can be restored; "start" goes on with what is left, without the
+        /// conversations that only the snapshots held.
+        lost_state: LostState = "refuse";
         /// Bytes gathered into one write and one wait for the disk. More would let the first of them
         /// wait for the last.
         commit_bytes_max: Size = "1MiB", "1B"..="8MiB";

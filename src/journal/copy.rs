@@ -2,18 +2,18 @@
 //!
 //! A copy holds each segment of the chain up to where its acknowledged bytes end, so that it reads
 //! as the journal did; what a commit was writing, and segments that were prepared, are left out. So are
-//! snapshots that were finished behind the end of the copy.
+//! snapshots that are finished behind the end of the copy while it is made.
 
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::JournalError;
-use super::find::{Found, find, find_until};
+use super::find::{Found, end_of, find, find_until};
 use super::folder::{DiskFolder, Folder};
 use super::replay::{Damage, Link};
 use super::segment::{Position, SegmentId};
-use super::snapshot::files_up_to;
+use super::snapshot::{self, files};
 
 /// The beginning of a file of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub struct Piece {
     pub name: String,
     /// Bytes from its start that belong to the copy. A damaged journal may have fewer.
     pub bytes: u64,
+}
+
+impl Piece {
+    /// Whether it is a snapshot, and not a segment.
+    pub fn is_snapshot(&self) -> bool {
+        snapshot::is_name(&self.name)
+    }
 }
 
 /// What to copy.
@@ -43,8 +50,8 @@ impl CopyPlan {
     pub fn at_rest(dir: &Path) -> Result<Self, JournalError> {
         let folder = read_only(dir)?;
         let Found { links, damaged, .. } = find(&folder, 0)?;
-        let end = links.back().map(|link| Position { segment: link.segment, offset: link.end });
-        Ok(Self { pieces: pieces(&folder, links, end)?, end, damaged })
+        let end = end_of(&links);
+        Ok(Self { pieces: pieces(&folder, links, None)?, end, damaged })
     }
 
     /// For a journal that goes on being written, under a [`Hold`](super::Hold) with these bounds.
@@ -73,8 +80,7 @@ fn pieces(
     links: VecDeque<Link>,
     end: Option<Position>,
 ) -> Result<Vec<Piece>, JournalError> {
-    let snapshots = end.map_or(Ok(Vec::new()), |end| files_up_to(folder, end))?;
-    let snapshots = snapshots.into_iter().map(|(name, bytes)| Piece { name, bytes });
+    let snapshots = files(folder, end)?.into_iter().map(|(name, bytes)| Piece { name, bytes });
     let segments =
         links.into_iter().map(|link| Piece { name: link.segment.journal_name(), bytes: link.end });
     Ok(snapshots.chain(segments).collect())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::replay::Damage;
 use super::segment::FORMAT_VERSION;
-use super::snapshot::SnapshotId;
+use super::snapshot::{SNAPSHOT_VERSION, SnapshotId};
 
 /// Why the journal did not do what was asked.
 ///
@@ -83,13 +83,21 @@ pub enum JournalError {
     /// Replay met bytes that were once good and no longer are; it goes on behind them.
     #[error("journal damage: {0}")]
     Damaged(Damage),
-    /// A snapshot is not what was written.
+    /// A snapshot is not what was written: its checksums say so.
     #[error("{snapshot} cannot be used: {why}")]
     BadSnapshot {
         /// Which.
         snapshot: SnapshotId,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A snapshot was written by a later version of the program.
+    #[error("{snapshot} has format {found}; this program reads up to {SNAPSHOT_VERSION}")]
+    LaterSnapshot {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Version in its header.
+        found: u32,
     },
     /// The journal was closed, or its writer is gone.
     #[error("journal is closed")]

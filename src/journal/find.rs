@@ -12,6 +12,7 @@ use super::scan::{self, Step, Tail};
 use super::segment::{
     HEADER_BYTES, Header, Named, Position, SEGMENT_BYTES_MAX, SegmentId, read_header,
 };
+use super::snapshot::SnapshotId;
 
 /// What a look at a folder found.
 pub(super) struct Found {
@@ -57,6 +58,22 @@ pub(super) fn find_until(
     let opening = finder.opening_of(end.segment)?;
     finder.chain(&mut links, opening, &journals)?;
     Ok((links, finder.damaged))
+}
+
+/// The newest snapshot, when the log no longer reaches it: a power cut took what was only in memory,
+/// or the end of the log is damaged.
+pub(super) fn ahead_of(
+    end: Option<Position>,
+    newest: Option<SnapshotId>,
+) -> Option<(SnapshotId, Damage)> {
+    let id = newest.filter(|id| end.is_none_or(|end| end < id.end()))?;
+    let position = end.unwrap_or(Position { segment: SegmentId::FIRST, offset: 0 });
+    Some((id, Damage { kind: DamageKind::LostEnd, position, bytes: 0 }))
+}
+
+/// Where the acknowledged bytes of a chain end.
+pub(super) fn end_of(links: &VecDeque<Link>) -> Option<Position> {
+    links.back().map(|link| Position { segment: link.segment, offset: link.end })
 }
 
 fn names(

@@ -43,16 +43,21 @@ pub(super) enum Room {
 }
 
 impl Log {
+    /// Goes on at the end of what was acknowledged, in `active` or in a new segment.
     pub(super) fn new(
-        active: Option<(SegmentFile, u64)>,
+        active: Option<SegmentFile>,
+        acknowledged: Option<Position>,
         keeper: Keeper,
         durability: Durability,
         retry_pause: Duration,
     ) -> Self {
-        let acknowledged =
-            active.as_ref().map(|(segment, end)| Position { segment: segment.id, offset: *end });
+        let active = active.zip(acknowledged).map(|(segment, acknowledged)| Active {
+            segment,
+            end: acknowledged.offset,
+            is_fresh: false,
+        });
         Self {
-            active: active.map(|(segment, end)| Active { segment, end, is_fresh: false }),
+            active,
             acknowledged,
             keeper,
             durability,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::JournalError;
-use super::find::find;
+use super::find::{ahead_of, end_of, find};
 use super::folder::{DiskFolder, Folder};
 use super::replay::Replay;
 use super::segment::Position;
@@ -37,11 +37,14 @@ pub fn look(dir: &Path) -> Result<Look, JournalError> {
     let is_taken =
         folder.is_taken().map_err(|error| JournalError::from_io("look at the lock", error))?;
     let folder: Arc<dyn Folder> = Arc::new(folder);
-    // Only the repair asks which segments are prepared.
-    let found = find(&folder, 0)?;
-    let end = found.links.back().map(|link| Position { segment: link.segment, offset: link.end });
-    let files = found.journals.len();
     let snapshots = Snapshots::new(Arc::clone(&folder));
+    // Asked before the log is followed, which may grow meanwhile and give snapshots of its later ends.
+    let newest = snapshots.list()?.first().copied();
+    // Only the repair asks which segments are prepared.
+    let mut found = find(&folder, 0)?;
+    let end = end_of(&found.links);
+    found.damaged.extend(ahead_of(end, newest).map(|(_, damage)| damage));
+    let files = found.journals.len();
     let replay = Replay::new(folder, found.links, found.damaged, found.torn_tail);
     Ok(Look { replay, snapshots, end, files, is_taken })
 }

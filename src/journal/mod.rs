@@ -37,7 +37,8 @@
 //! person. Numbers grow and are never reused.
 //!
 //! Beside them lie snapshots (`….snapshot`, [`Snapshots`]), whose format is in `snapshot.rs`. Segments
-//! behind the older of two whole snapshots are recycled.
+//! behind the older of two whole snapshots are recycled. Where the log ends before a snapshot, its
+//! end is lost: that is damage, and it goes on in a segment with a higher number than the snapshot's.
 //!
 //! A segment has a fixed size and is zero where nothing was written. Its header page:
 //!
@@ -145,11 +146,8 @@ pub fn open_in(
         .ok_or_else(|| JournalError::Locked { folder: folder.path().to_owned() })?;
 
     let found = recover::recover(&folder, options.segment_bytes)?;
-    let last = found.links.back().copied();
-    let shared = Arc::new(shared::Shared::new(
-        options.observer,
-        last.map(|link| Position { segment: link.segment, offset: link.end }),
-    ));
+    let end = find::end_of(&found.links);
+    let shared = Arc::new(shared::Shared::new(options.observer, end));
     let stock = keeper::Stock {
         live: found.links.iter().map(|link| link.segment).collect(),
         ready: found.ready,
@@ -159,8 +157,7 @@ pub fn open_in(
     };
     let (keeper, keeper_jobs) =
         keeper::Keeper::start(Arc::clone(&folder), Arc::clone(&shared), stock)?;
-    let active = found.active.zip(last.map(|link| link.end));
-    let log = log::Log::new(active, keeper, options.durability, options.retry_pause);
+    let log = log::Log::new(found.active, end, keeper, options.durability, options.retry_pause);
 
     let (queue, inbox) = mpsc::channel(options.queue_capacity.get());
     let writer = writer::Writer {

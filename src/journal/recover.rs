@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use super::batch::BATCH_BYTES_MAX;
 use super::error::JournalError;
-use super::find::{Found, Loaded, State, Unused, find, open_segment};
+use super::find::{Found, Loaded, State, Unused, ahead_of, end_of, find, open_segment};
 use super::folder::{Folder, FolderFile};
 use super::replay::{Damage, DamageKind, Link, TornTail};
 use super::segment::{HEADER_BYTES, Header, SegmentFile, SegmentId};
+use super::snapshot::Snapshots;
 
 /// The state of a folder after its repair.
 pub(super) struct Recovered {
     /// Segments that hold records, oldest first.
     pub links: VecDeque<Link>,
-    /// The last of them, to go on writing at its link's end.
+    /// The last of them, to go on writing at its link's end. `None` when the log goes on in a new one.
     pub active: Option<SegmentFile>,
     /// A segment that was prepared and never used.
     pub ready: Option<SegmentFile>,
@@ -36,9 +37,14 @@ pub(super) fn recover(
     folder: &Arc<dyn Folder>,
     segment_bytes: u64,
 ) -> Result<Recovered, JournalError> {
-    let Found { journals, mut spares, links, last, unused, torn_tail, damaged } =
+    let Found { journals, mut spares, links, last, unused, torn_tail, mut damaged } =
         find(folder, segment_bytes)?;
-    let next = journals.last().max(spares.last()).map_or(SegmentId::FIRST, |last| last.next());
+    let newest = Snapshots::new(Arc::clone(folder)).list()?.first().copied();
+    let ahead = ahead_of(end_of(&links), newest);
+    // Positions up to a snapshot's end count as covered by it, so nothing new may get one of them.
+    let covered = ahead.map(|(snapshot, _)| snapshot.end().segment);
+    let last_number = journals.last().max(spares.last()).max(covered.as_ref()).copied();
+    let next = last_number.map_or(SegmentId::FIRST, SegmentId::next);
     let active = last.map(|last| repair(folder, last)).transpose()?;
 
     let mut ready = None;
@@ -51,7 +57,9 @@ pub(super) fn recover(
             Some(Unused { state: State::Broken, .. }) => {
                 rename(folder, &segment.journal_name(), &segment.damaged_name())?;
             }
-            Some(Unused { state: State::Prepared, .. }) if ready.is_none() => {
+            Some(Unused { state: State::Prepared, .. })
+                if ready.is_none() && Some(segment) > covered =>
+            {
                 let file = open_segment(folder, segment)?;
                 ready = Some(SegmentFile { id: segment, file, bytes: segment_bytes });
             }
@@ -66,10 +74,11 @@ pub(super) fn recover(
         }
     }
     folder.sync().map_err(|error| JournalError::from_io("sync the folder", error))?;
+    damaged.extend(ahead.map(|(_, damage)| damage));
 
     Ok(Recovered {
         links,
-        active,
+        active: active.filter(|_| ahead.is_none()),
         ready,
         spares: spares.into_iter().map(SegmentId::spare_name).collect(),
         next,

@@ -24,6 +24,8 @@ pub enum DamageKind {
     MissingSegment,
     /// The disk could not read the segment.
     Unreadable,
+    /// The log once went on to where a snapshot was finished, and ends before it.
+    LostEnd,
 }
 
 impl DamageKind {
@@ -34,6 +36,7 @@ impl DamageKind {
             Self::Records => "broken records",
             Self::MissingSegment => "missing segment",
             Self::Unreadable => "unreadable segment",
+            Self::LostEnd => "lost end",
         }
     }
 }
@@ -140,12 +143,17 @@ impl Replay {
         while self.links.front().is_some_and(|link| link.segment < from.segment) {
             self.links.pop_front();
         }
+        if self.links.front().is_some_and(|link| link.segment > from.segment) {
+            // What stood between is gone; where the log begins says nothing of it.
+            let kind = DamageKind::MissingSegment;
+            self.known.push_back(Damage { kind, position: from, bytes: 0 });
+        }
         self.skipped = Some(from);
     }
 
-    /// Whether the oldest segment is the first that there ever was.
+    /// Whether there are segments, and the oldest is the first that there ever was.
     pub fn begins_at_the_beginning(&self) -> bool {
-        self.links.front().is_none_or(|link| link.segment == SegmentId::FIRST)
+        self.links.front().is_some_and(|link| link.segment == SegmentId::FIRST)
     }
 
     fn damaged(&mut self, damage: Damage) -> JournalError {

@@ -60,6 +60,11 @@ pub struct Snapshots {
 pub struct SnapshotId(Position);
 
 impl SnapshotId {
+    /// Where the journal ended when it was finished: behind all that it covers.
+    pub(super) const fn end(self) -> Position {
+        self.0
+    }
+
     fn name(self) -> String {
         format!("{:020}-{:010}{SUFFIX}", self.0.segment.get(), self.0.offset)
     }
@@ -129,7 +134,7 @@ impl Snapshots {
     /// Reads a snapshot through and, when it is whole, gives its entries.
     ///
     /// # Errors
-    /// [`JournalError::BadSnapshot`], or what the disk says.
+    /// [`JournalError::BadSnapshot`], [`JournalError::LaterSnapshot`], or what the disk says.
     pub fn open(&self, id: SnapshotId) -> Result<SnapshotReader, JournalError> {
         let mut check = self.reader(id)?;
         let mut entries = 0;
@@ -165,8 +170,9 @@ impl Snapshots {
         if header[..8] != MAGIC || crc32c::crc32c(&header[..32]) != u32_at(&header, 32) {
             return Err(reader.bad("its header does not check"));
         }
-        if u32_at(&header, 8) != SNAPSHOT_VERSION {
-            return Err(reader.bad("it was written by a later program"));
+        let found = u32_at(&header, 8);
+        if found != SNAPSHOT_VERSION {
+            return Err(JournalError::LaterSnapshot { snapshot: id, found });
         }
         reader.from =
             position_at(&header, 16).ok_or_else(|| reader.bad("its header names no segment"))?;
@@ -207,13 +213,18 @@ impl Snapshots {
     }
 }
 
-/// Names and sizes of the finished snapshots that a copy up to `end` takes along.
-pub(super) fn files_up_to(
+/// Whether a finished snapshot is called so.
+pub(super) fn is_name(name: &str) -> bool {
+    SnapshotId::parse(name).is_some()
+}
+
+/// Names and sizes of the finished snapshots, or of those that a copy up to `end` takes along.
+pub(super) fn files(
     folder: &Arc<dyn Folder>,
-    end: Position,
+    end: Option<Position>,
 ) -> Result<Vec<(String, u64)>, JournalError> {
     let snapshots = Snapshots::new(Arc::clone(folder));
-    let ids = snapshots.list()?.into_iter().filter(|id| id.0 <= end);
+    let ids = snapshots.list()?.into_iter().filter(|id| end.is_none_or(|end| id.0 <= end));
     ids.map(|id| {
         let len = folder.open(&id.name()).and_then(|file| file.len_bytes());
         Ok((id.name(), len.map_err(|error| JournalError::from_io("open a snapshot", error))?))

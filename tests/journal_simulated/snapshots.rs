@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use tradewind::journal::{Journal, JournalError, Position, SegmentId, Snapshots, open_in};
+use tradewind::journal::{
+    Damage, DamageKind, Journal, JournalError, Position, SegmentId, Snapshots, open_in,
+};
 
 use super::disk::{Chance, SimulatedDisk};
-use super::{append, drain, open, options, record};
+use super::{append, drain, open, options, record, written};
 
 fn position(segment: u64, offset: u64) -> Position {
     Position { segment: SegmentId::new(segment).unwrap(), offset }
@@ -83,6 +85,72 @@ async fn the_newest_are_kept_and_the_others_removed() {
 
     assert_eq!(kept, [position(4, 5), position(3, 5)]);
     assert_eq!(snapshots.list().unwrap().len(), 2);
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_written_after_the_log_lost_its_end_lies_behind_the_snapshot_of_before() {
+    // How many of the files the power cut leaves; of the last one it takes the end.
+    for left in 0..4 {
+        let disk = SimulatedDisk::new();
+        let (journal, _) = open(&disk);
+        append(&journal, b"first").await.unwrap();
+        let from = journal.end().unwrap();
+        let mut kept = Vec::new();
+        for number in 0..250 {
+            append(&journal, &record(number)).await.unwrap();
+            kept.push((journal.end().unwrap(), record(number)));
+        }
+        let before = journal.end().unwrap();
+        assert!(before.segment.get() > 3);
+        write(&journal.snapshots(), from, &kept, before).unwrap();
+        journal.close().await.unwrap();
+        for name in disk.names().into_iter().filter(|name| name.ends_with(".journal")) {
+            let number: usize = name[..20].parse().unwrap();
+            let mut bytes = disk.content(&name);
+            if number >= left.max(1) {
+                disk.delete(&name);
+            }
+            if number == left {
+                bytes[8000..].fill(0);
+                disk.plant(&name, bytes);
+            }
+        }
+
+        let (journal, replay) = open(&disk);
+        let damages = drain(replay).damages;
+        let lost = damages.last().expect("the end is missing");
+        assert_eq!((lost.kind, damages.len()), (DamageKind::LostEnd, 1), "{left} files");
+        let at = append(&journal, b"later").await.unwrap();
+        assert!(at > before, "{at} is not behind {before}");
+        journal.close().await.unwrap();
+
+        let (journal, replay) = open(&disk);
+        let found = drain(replay);
+        assert_eq!(found.damages, [], "{left} files");
+        assert_eq!(found.records.last().unwrap(), b"later");
+        let end = journal.end().unwrap();
+        write(&journal.snapshots(), end, &entries(2), end).unwrap();
+        assert_eq!(newest(&journal).unwrap(), (end, entries(2)), "newer ones are in front");
+        assert_eq!(journal.snapshots().keep_newest(1).unwrap(), [end]);
+        journal.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_replay_says_when_the_segment_that_it_begins_in_is_gone() {
+    let (disk, records) = written(160).await;
+    disk.delete("00000000000000000001.journal");
+    disk.delete("00000000000000000002.journal");
+    let (journal, mut replay) = open(&disk);
+    let from = position(1, 9000);
+
+    replay.skip_to(from);
+    let found = drain(replay);
+
+    let gone = Damage { kind: DamageKind::MissingSegment, position: from, bytes: 0 };
+    assert_eq!(found.damages, [gone]);
+    assert_eq!(found.records.last(), records.last());
     journal.close().await.unwrap();
 }
 
