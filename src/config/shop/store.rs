@@ -29,6 +29,9 @@ pub enum StoreError {
     /// There is one already.
     #[error("there is a shop `{0}` already")]
     Taken(String),
+    /// A router without a shop does not start.
+    #[error("`{0}` is the only shop: add another one first")]
+    Last(String),
     /// The file cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -43,6 +46,13 @@ pub enum StoreError {
         /// What is wrong.
         error: io::Error,
     },
+}
+
+impl StoreError {
+    /// Whether what was to be changed is not there.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::NoShop(_) | Self::Edit(EditError::Missing(_)))
+    }
 }
 
 /// What a new shop begins with.
@@ -89,10 +99,13 @@ impl ShopFolder {
     /// Takes a shop out of service. Its folder stays, with `shop.toml` named `shop.removed.toml`.
     ///
     /// # Errors
-    /// When there is no such shop, or the disk refuses.
+    /// When there is no such shop or no other one, or the disk refuses.
     pub fn remove(&self, id: &str) -> Result<(), StoreError> {
         let _one_at_a_time = self.lock()?;
         let folder = self.find(id)?;
+        if !self.folders()?.any(|other| other != folder && other.join(FILE).is_file()) {
+            return Err(StoreError::Last(id.to_owned()));
+        }
         let (from, to) = (folder.join(FILE), folder.join(REMOVED));
         fs::rename(&from, &to).map_err(|error| io_error(&from, error))?;
         sync_folder(&folder)
@@ -143,14 +156,18 @@ impl ShopFolder {
     /// The folder whose file has the id: it may be called otherwise.
     fn find(&self, id: &str) -> Result<PathBuf, StoreError> {
         let missing = || StoreError::NoShop(id.to_owned());
-        let entries = fs::read_dir(&self.0).map_err(|error| io_error(&self.0, error))?;
         let has_id = |folder: &Path| {
             let text = fs::read_to_string(folder.join(FILE)).ok()?;
             let table: toml::Table = text.parse().ok()?;
             (table.get("id")?.as_str()? == id).then_some(())
         };
-        let mut folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        folders.find(|folder| has_id(folder).is_some()).ok_or_else(missing)
+        self.folders()?.find(|folder| has_id(folder).is_some()).ok_or_else(missing)
+    }
+
+    /// What lies in the folder.
+    fn folders(&self) -> Result<impl Iterator<Item = PathBuf>, StoreError> {
+        let entries = fs::read_dir(&self.0).map_err(|error| io_error(&self.0, error))?;
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())))
     }
 
     /// Holds other programs off until it is dropped.
