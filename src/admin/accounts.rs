@@ -309,8 +309,12 @@ async fn hash(password: String) -> Result<String, Refused> {
 fn refused(error: &StoreError) -> Refused {
     let code = match error {
         StoreError::NoShop(_) | StoreError::Edit(EditError::Missing(_)) => ErrorCode::NotFound,
+        StoreError::NotEmpty(_) => {
+            let text = "files of a shop of that id are there: move them away, or choose another id";
+            return Refused::new(ErrorCode::Conflict, text);
+        }
         StoreError::Taken(_) | StoreError::Last(_) | StoreError::Edit(_) => ErrorCode::Conflict,
-        StoreError::Mistakes(_) => ErrorCode::BadFrame,
+        StoreError::Mistakes(_) | StoreError::TooLarge => ErrorCode::BadFrame,
         StoreError::Io { .. } => {
             tracing::error!(%error, "a shop's file could not be changed");
             return Refused::new(ErrorCode::Unavailable, "the file could not be changed");
