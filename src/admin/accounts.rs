@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::access::Caller;
 use super::shops::ShopReloads;
@@ -298,9 +299,15 @@ fn stopping() -> Refused {
     Refused::new(ErrorCode::Unavailable, "the router is stopping")
 }
 
-/// Hashing takes tens of milliseconds.
+/// Hashing takes tens of milliseconds and much memory: one at a time, also for clients that hang up.
 async fn hash(password: String) -> Result<String, Refused> {
-    let hashed = tokio::task::spawn_blocking(move || Password::hash(&password)).await;
+    static ONE: Mutex<()> = Mutex::const_new(());
+    let turn = ONE.lock().await;
+    let hashed = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        Password::hash(&password)
+    })
+    .await;
     hashed
         .map_err(|_| stopping())?
         .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
