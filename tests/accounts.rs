@@ -4,7 +4,7 @@
 #[path = "router/mod.rs"]
 mod router;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,11 +23,16 @@ struct World {
 impl World {
     /// A router with one shop that has nobody.
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same with `lines` in its settings.
+    fn with(lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let shops = ShopFolder::new(folder.path().join("shops"));
         let origins = Vec::new();
         shops.add(&NewShop { id: "cafe".into(), name: "Café".into(), origins }).expect("a shop");
-        let router = Router::start(config(folder.path(), "")).expect("a router");
+        let router = Router::start(config(folder.path(), lines)).expect("a router");
         let key = std::fs::read_to_string(folder.path().join("data/admin.key")).expect("a key");
         Self { router, folder, key }
     }
@@ -38,6 +43,12 @@ impl World {
 
     /// What a command prints as JSON.
     fn run(&self, arguments: &[&str], input: &str) -> Value {
+        let output = self.output(arguments, input);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    fn output(&self, arguments: &[&str], input: &str) -> std::process::Output {
         let settings = self.path("settings.toml");
         let text = format!(
             "data = {:?}\nshops = {:?}\n[server]\nadmin_listen = \"{}\"\n",
@@ -56,9 +67,7 @@ impl World {
             .spawn()
             .expect("the program");
         command.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
-        let output = command.wait_with_output().expect("an end");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("JSON")
+        command.wait_with_output().expect("an end")
     }
 
     fn admin(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
@@ -197,4 +206,95 @@ fn a_page_in_a_browser_on_the_machine_is_not_the_operator() {
         assert_eq!(router::request(address, &asked).0, 401, "{head}");
     }
     assert_eq!(world.admin("POST", "/v1/shops/reload", "", &Value::Null).0, 200);
+}
+
+/// A shop that keeps the router from taking anything over, and what its files say.
+fn break_another_shop(world: &World) -> PathBuf {
+    let folder = world.path("shops/broken");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("shop.toml"), "id = \"broken\"\nname = \"B\"\nsurprise = 1\n")
+        .expect("a file");
+    folder
+}
+
+#[test]
+fn a_mistake_of_another_shop_is_told_to_the_operator_only() {
+    let world = World::new();
+    let eve = json!({"id": "eve", "password": PASSWORD, "languages": ["en"], "role": "admin"});
+    assert_eq!(world.admin("POST", "/v1/shops/cafe/seats", &world.key, &eve).0, 201);
+    let eve = world.sign_in("cafe", "eve", PASSWORD).1["token"].as_str().expect("one").to_owned();
+    break_another_shop(&world);
+    let origins = json!({"origins": ["https://a.example"]});
+
+    let path = "/v1/shops/cafe/origins";
+    let (status, to_admin) = world.admin("PUT", path, &eve, &origins);
+    let (_, to_operator) = world.admin("PUT", path, &world.key, &origins);
+
+    assert_eq!((status, &to_admin["in_force"]), (409, &false.into()), "{to_admin}");
+    assert!(to_admin["message"].is_string(), "{to_admin}");
+    assert!(!to_admin.to_string().contains("broken"), "{to_admin}");
+    assert!(to_operator["mistakes"].to_string().contains("surprise"), "{to_operator}");
+}
+
+#[test]
+fn a_revocation_that_was_not_in_force_holds_when_it_is_asked_for_again() {
+    let world = World::new();
+    for id in ["ann", "bea"] {
+        let seat = json!({"id": id, "password": PASSWORD, "languages": ["en"]});
+        assert_eq!(world.admin("POST", "/v1/shops/cafe/seats", &world.key, &seat).0, 201);
+    }
+    let (mut ann, mut bea) =
+        (world.seat("cafe", "ann", PASSWORD), world.seat("cafe", "bea", PASSWORD));
+    let broken = break_another_shop(&world);
+    let delete = |id: &str| {
+        world.admin("DELETE", &format!("/v1/shops/cafe/seats/{id}"), &world.key, &Value::Null)
+    };
+
+    for _ in 0..2 {
+        let (status, answer) = delete("ann");
+        assert_eq!((status, &answer["in_force"]), (409, &false.into()), "{answer}");
+    }
+    assert_eq!(delete("bea").0, 409);
+    std::fs::remove_dir_all(broken).expect("removed");
+    assert_eq!(delete("ann").0, 404);
+    assert_eq!(ann.close_code(), 4503);
+    assert_eq!(bea.close_code(), 4503);
+}
+
+#[test]
+fn a_command_that_finds_nothing_to_revoke_still_lets_the_router_load_the_shops() {
+    let world = World::new();
+    world.run(&["seat", "add", "cafe", "ann", "--language", "en", "--reload"], PASSWORD);
+    let mut ann = world.seat("cafe", "ann", PASSWORD);
+    world.run(&["seat", "revoke", "cafe", "ann"], "");
+
+    let again = world.output(&["seat", "revoke", "cafe", "ann", "--reload"], "");
+
+    assert!(!again.status.success());
+    assert_eq!(ann.close_code(), 4503);
+}
+
+#[test]
+fn the_last_shop_is_not_removed() {
+    let world = World::new();
+
+    let (status, answer) = world.admin("DELETE", "/v1/shops/cafe", &world.key, &Value::Null);
+
+    assert_eq!(status, 409, "{answer}");
+    assert!(world.path("shops/cafe/shop.toml").is_file());
+}
+
+#[test]
+fn a_full_public_address_leaves_management_open() {
+    let world = World::with("[gateway]\nconnections_max = 1\n");
+    let _held = std::net::TcpStream::connect(world.router.address).expect("a connection");
+
+    let mut public = String::new();
+    let mut second = std::net::TcpStream::connect(world.router.address).expect("a connection");
+    second.read_to_string(&mut public).expect("an answer");
+    let asked = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let management = router::request(world.router.admin_address, asked).0;
+
+    assert!(public.starts_with("HTTP/1.1 503"), "{public}");
+    assert_eq!(management, 200);
 }

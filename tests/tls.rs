@@ -32,6 +32,8 @@ struct Program {
     child: Child,
     address: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
+    /// Held open: a program that cannot print its addresses ends.
+    _out: BufReader<std::process::ChildStdout>,
 }
 
 impl Program {
@@ -51,7 +53,8 @@ impl Program {
         let mut line = String::new();
         out.read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on https://").expect(&line);
-        Self { address: address.parse().expect("an address"), child, log }
+        let address = address.parse().expect("an address");
+        Self { address, child, log, _out: out }
     }
 
     /// Sends SIGHUP and waits until the log says what became of the certificate.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::access::Caller;
 use super::shops::ShopReloads;
@@ -31,6 +32,8 @@ pub(super) struct Accounts {
 }
 
 type Answer = Result<(StatusCode, Json<Value>), Refused>;
+/// What is answered when a change is in force.
+type Done = (StatusCode, Value);
 
 pub(super) fn router(accounts: Accounts) -> Router {
     Router::new()
@@ -55,8 +58,8 @@ async fn add_shop(
     caller.must_be_operator()?;
     let new: NewShop = accounts.read(body).await?;
     let id = new.id.clone();
-    accounts.with_folder(move |folder| folder.add(&new)).await?;
-    accounts.taken_over(StatusCode::CREATED, json!({ "shop": id })).await
+    let answer = json!({ "shop": id });
+    accounts.carry_out(caller, (StatusCode::CREATED, answer), move |folder| folder.add(&new)).await
 }
 
 async fn remove_shop(
@@ -65,9 +68,8 @@ async fn remove_shop(
     Path(shop): Path<String>,
 ) -> Answer {
     caller.must_be_operator()?;
-    let id = shop.clone();
-    accounts.with_folder(move |folder| folder.remove(&id)).await?;
-    accounts.taken_over(StatusCode::OK, json!({ "shop": shop })).await
+    let answer = json!({ "shop": shop });
+    accounts.carry_out(caller, (StatusCode::OK, answer), move |folder| folder.remove(&shop)).await
 }
 
 #[derive(Deserialize)]
@@ -85,13 +87,11 @@ async fn set_origins(
     caller.may_change(&shop)?;
     let NewOrigins { origins } = accounts.read(body).await?;
     let answer = json!({ "shop": shop, "origins": origins });
-    accounts
-        .change(shop, move |text| {
-            text.set_origins(&origins);
-            Ok(())
-        })
-        .await?;
-    accounts.taken_over(StatusCode::OK, answer).await
+    let edit = move |text: &mut ShopText| {
+        text.set_origins(&origins);
+        Ok(())
+    };
+    accounts.change(caller, shop, (StatusCode::OK, answer), edit).await
 }
 
 async fn list_seats(
@@ -126,8 +126,9 @@ async fn add_seat(
     })?;
     seat.password_hash = hash(password).await?;
     let answer = json!({ "shop": shop, "seat": seat.id });
-    accounts.change(shop, move |text| text.add_seat(&seat)).await?;
-    accounts.taken_over(StatusCode::CREATED, answer).await
+    accounts
+        .change(caller, shop, (StatusCode::CREATED, answer), move |text| text.add_seat(&seat))
+        .await
 }
 
 async fn remove_seat(
@@ -137,8 +138,9 @@ async fn remove_seat(
 ) -> Answer {
     caller.may_change(&shop)?;
     let answer = json!({ "shop": shop, "seat": seat });
-    accounts.change(shop, move |text| text.remove_seat(&seat)).await?;
-    accounts.taken_over(StatusCode::OK, answer).await
+    accounts
+        .change(caller, shop, (StatusCode::OK, answer), move |text| text.remove_seat(&seat))
+        .await
 }
 
 #[derive(Deserialize)]
@@ -157,8 +159,9 @@ async fn set_password(
     let NewPassword { password } = accounts.read(body).await?;
     let hash = hash(password).await?;
     let answer = json!({ "shop": shop, "seat": seat });
-    accounts.change(shop, move |text| text.set_password(&seat, &hash)).await?;
-    accounts.taken_over(StatusCode::OK, answer).await
+    accounts
+        .change(caller, shop, (StatusCode::OK, answer), move |text| text.set_password(&seat, &hash))
+        .await
 }
 
 async fn list_keys(
@@ -199,8 +202,9 @@ async fn add_key(
         }
     };
     let answer = json!({ "shop": shop, "kid": kid, "secret": secret });
-    accounts.change(shop, move |text| text.add_key(&kid, &key)).await?;
-    accounts.taken_over(StatusCode::CREATED, answer).await
+    accounts
+        .change(caller, shop, (StatusCode::CREATED, answer), move |text| text.add_key(&kid, &key))
+        .await
 }
 
 async fn remove_key(
@@ -210,8 +214,7 @@ async fn remove_key(
 ) -> Answer {
     caller.may_change(&shop)?;
     let answer = json!({ "shop": shop, "kid": kid });
-    accounts.change(shop, move |text| text.remove_key(&kid)).await?;
-    accounts.taken_over(StatusCode::OK, answer).await
+    accounts.change(caller, shop, (StatusCode::OK, answer), move |text| text.remove_key(&kid)).await
 }
 
 impl Accounts {
@@ -224,51 +227,101 @@ impl Accounts {
         served.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such shop"))
     }
 
+    /// Changes the file of a shop and takes it over.
     async fn change(
         &self,
+        caller: Caller,
         shop: String,
+        done: Done,
         edit: impl FnOnce(&mut ShopText) -> Result<(), EditError> + Send + 'static,
-    ) -> Result<(), Refused> {
-        self.with_folder(move |folder| folder.change(&shop, edit)).await
+    ) -> Answer {
+        self.carry_out(caller, done, move |folder| folder.change(&shop, edit)).await
+    }
+
+    /// Changes the folder of shops and takes it over, in a task of its own: a client that hangs up
+    /// in between leaves no change behind that is not in force.
+    async fn carry_out(
+        &self,
+        caller: Caller,
+        done: Done,
+        work: impl FnOnce(&ShopFolder) -> Result<(), StoreError> + Send + 'static,
+    ) -> Answer {
+        let accounts = self.clone();
+        let task = tokio::spawn(async move {
+            let changed = accounts.with_folder(work).await?;
+            // What is missing may be gone from the files by a change that was not taken over.
+            if let Err(error) = &changed
+                && !error.is_missing()
+            {
+                return Err(refused(error));
+            }
+            match (accounts.reloads.reload().await, changed) {
+                (Err(mistakes), _) => Ok(not_in_force(&caller, done.1, &mistakes)),
+                (Ok(_), Err(error)) => Err(refused(&error)),
+                (Ok(_), Ok(())) => Ok(in_force(done)),
+            }
+        });
+        task.await.map_err(|_| stopping())?
     }
 
     /// Works on the folder of shops, away from the sockets' threads.
     async fn with_folder(
         &self,
         work: impl FnOnce(&ShopFolder) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), Refused> {
+    ) -> Result<Result<(), StoreError>, Refused> {
         let Some(folder) = self.folder.clone() else {
             let text = "the built-in demo shop cannot be changed: name a folder of shops";
             return Err(Refused::new(ErrorCode::Conflict, text));
         };
         let worked = tokio::task::spawn_blocking(move || work(&folder)).await;
-        let stopping = |_| Refused::new(ErrorCode::Unavailable, "the router is stopping");
-        worked.map_err(stopping)?.map_err(|error| refused(&error))
-    }
-
-    /// Loads the shops anew; `in_force` says whether that went well, `mistakes` why not.
-    async fn taken_over(&self, status: StatusCode, mut answer: Value) -> Answer {
-        let reloaded = self.reloads.reload().await;
-        answer["in_force"] = reloaded.is_ok().into();
-        if let Err(mistakes) = reloaded {
-            answer["mistakes"] = mistakes.lines().collect::<Vec<_>>().into();
-        }
-        Ok((status, Json(answer)))
+        worked.map_err(|_| stopping())
     }
 }
 
-/// Hashing takes tens of milliseconds.
+fn in_force((status, mut answer): Done) -> (StatusCode, Json<Value>) {
+    answer["in_force"] = true.into();
+    (status, Json(answer))
+}
+
+/// The mistakes may be those of any shop: only the operator may know them.
+fn not_in_force(caller: &Caller, mut answer: Value, mistakes: &str) -> (StatusCode, Json<Value>) {
+    answer["in_force"] = false.into();
+    answer["message"] = "the files of the shops say so now, but the router cannot take them over: \
+        what was in force before still is; ask again when the operator has mended the files"
+        .into();
+    if *caller == Caller::Operator {
+        answer["mistakes"] = mistakes.lines().collect::<Vec<_>>().into();
+    }
+    (StatusCode::CONFLICT, Json(answer))
+}
+
+fn stopping() -> Refused {
+    Refused::new(ErrorCode::Unavailable, "the router is stopping")
+}
+
+/// Hashing takes tens of milliseconds and much memory: one at a time, also for clients that hang up.
 async fn hash(password: String) -> Result<String, Refused> {
-    let hashed = tokio::task::spawn_blocking(move || Password::hash(&password)).await;
-    let stopping = |_| Refused::new(ErrorCode::Unavailable, "the router is stopping");
-    hashed.map_err(stopping)?.map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
+    static ONE: Mutex<()> = Mutex::const_new(());
+    let turn = ONE.lock().await;
+    let hashed = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        Password::hash(&password)
+    })
+    .await;
+    hashed
+        .map_err(|_| stopping())?
+        .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
 }
 
 fn refused(error: &StoreError) -> Refused {
     let code = match error {
         StoreError::NoShop(_) | StoreError::Edit(EditError::Missing(_)) => ErrorCode::NotFound,
-        StoreError::Taken(_) | StoreError::Edit(_) => ErrorCode::Conflict,
-        StoreError::Mistakes(_) => ErrorCode::BadFrame,
+        StoreError::NotEmpty(_) => {
+            let text = "files of a shop of that id are there: move them away, or choose another id";
+            return Refused::new(ErrorCode::Conflict, text);
+        }
+        StoreError::Taken(_) | StoreError::Last(_) | StoreError::Edit(_) => ErrorCode::Conflict,
+        StoreError::Mistakes(_) | StoreError::TooLarge => ErrorCode::BadFrame,
         StoreError::Io { .. } => {
             tracing::error!(%error, "a shop's file could not be changed");
             return Refused::new(ErrorCode::Unavailable, "the file could not be changed");

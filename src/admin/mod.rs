@@ -36,6 +36,9 @@ pub use access::AdminKey;
 pub use own_intents::OwnIntentSets;
 pub use shops::{ReloadedShops, ShopReload, ShopReloads};
 
+/// Connections to the address of management at a time.
+pub const CONNECTIONS_MAX: usize = 64;
+
 /// What management works with.
 pub struct Management {
     /// Sockets, shops and figures.

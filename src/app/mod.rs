@@ -15,7 +15,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, PasswordChecks, Secret};
+use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
@@ -275,7 +275,6 @@ impl App {
             clock,
             secret,
             sockets: dashmap::DashMap::default(),
-            connections: Arc::new(Semaphore::new(config.gateway.connections_max.get())),
             password_checks,
             ready: AtomicBool::new(true),
         });
@@ -320,8 +319,13 @@ impl App {
 
         let stop_accepting = CancellationToken::new();
         let mut edges = JoinSet::new();
-        let router = gateway::router(gateway.clone());
-        edges.spawn(gateway::serve(gateway.clone(), listener, router, tls, stop_accepting.clone()));
+        let public = Served {
+            listener,
+            router: gateway::router(gateway.clone()),
+            tls,
+            connections_max: config.gateway.connections_max.get(),
+        };
+        edges.spawn(gateway::serve(gateway.clone(), public, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
@@ -343,13 +347,13 @@ impl App {
             key,
             loopback: admin_address.ip().to_canonical().is_loopback(),
         });
-        edges.spawn(gateway::serve(
-            gateway.clone(),
-            admin_listener,
+        let management = Served {
+            listener: admin_listener,
             router,
-            None,
-            stop_accepting.clone(),
-        ));
+            tls: None,
+            connections_max: admin::CONNECTIONS_MAX,
+        };
+        edges.spawn(gateway::serve(gateway.clone(), management, stop_accepting.clone()));
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(%address, %admin_address, took_ms, "ready");
         Ok(Self {

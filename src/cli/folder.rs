@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::router::Router;
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
-use crate::config::shop::store::ShopFolder;
+use crate::config::shop::store::{ShopFolder, StoreError};
 
 /// Flags of such a command.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,23 @@ impl FolderArgs {
              the built-in demo shop cannot be changed",
         )?;
         Ok(ShopFolder::new(folder))
+    }
+
+    /// Changes the folder. What is missing may be gone already by a change that the router has not
+    /// taken over: with `--reload` it is asked in that case too.
+    pub(super) fn change(
+        &self,
+        work: impl FnOnce(&ShopFolder) -> Result<(), StoreError>,
+    ) -> anyhow::Result<()> {
+        let changed = work(&self.open()?);
+        if let Err(error) = &changed
+            && error.is_missing()
+            && self.reload
+        {
+            let reloaded = Router::of(&self.settings.load()?.config).reload_shops();
+            reloaded.with_context(|| error.to_string())?;
+        }
+        Ok(changed?)
     }
 
     /// Ends a command that has changed something.

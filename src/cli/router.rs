@@ -18,16 +18,17 @@ const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(super) struct Router {
     /// Where it is asked.
     pub(super) address: SocketAddr,
-    /// The key of management, where this user may read it.
+    /// The key of management, where this user may read it and the address is open to others. A
+    /// loopback address asks for none, and somebody else may listen there while the router is down.
     key: Option<AdminKey>,
 }
 
 impl Router {
     pub(super) fn of(config: &Config) -> Self {
-        Self {
-            address: reachable(config.server.admin_listen),
-            key: AdminKey::read(&config.paths.data).ok(),
-        }
+        let listen = config.server.admin_listen;
+        let asks_for_key = !listen.ip().to_canonical().is_loopback();
+        let key = asks_for_key.then(|| AdminKey::read(&config.paths.data).ok()).flatten();
+        Self { address: reachable(listen), key }
     }
 
     /// Status and body of one request.
@@ -81,4 +82,24 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_address_is_not_shown_the_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        AdminKey::load_or_create(folder.path()).expect("a key");
+        let mut config = Config::default();
+        config.paths.data = folder.path().to_owned();
+
+        for (listen, shown) in
+            [("127.0.0.1:8081", false), ("[::1]:8081", false), ("0.0.0.0:8081", true)]
+        {
+            config.server.admin_listen = listen.parse().expect("an address");
+            assert_eq!(Router::of(&config).key.is_some(), shown, "{listen}");
+        }
+    }
 }

@@ -116,7 +116,6 @@ impl PasswordArgs {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.verb {
         Verb::Add { shop, user, languages, skills, slots, role, password, folder } => {
-            let shops = folder.open()?;
             let (password_hash, made) = password.hash()?;
             let seat = NewSeat {
                 id: user.clone(),
@@ -126,7 +125,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
                 slots: *slots,
                 role: *role,
             };
-            shops.change(shop, |text| text.add_seat(&seat))?;
+            folder.change(|shops| shops.change(shop, |text| text.add_seat(&seat)))?;
             folder.done(seat_json(shop, user, made.as_ref()), &seat_text(user, made.as_ref()))
         }
         Verb::List { shop, folder } => {
@@ -144,13 +143,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             folder.tell(json!({ "shop": shop, "seats": rows }), &lines.collect::<String>())
         }
         Verb::Revoke { shop, user, folder } => {
-            folder.open()?.change(shop, |text| text.remove_seat(user))?;
+            folder.change(|shops| shops.change(shop, |text| text.remove_seat(user)))?;
             folder.done(json!({ "shop": shop, "seat": user }), &format!("{user} is removed\n"))
         }
         Verb::Password { shop, user, password, folder } => {
-            let shops = folder.open()?;
             let (hash, made) = password.hash()?;
-            shops.change(shop, |text| text.set_password(user, &hash))?;
+            folder.change(|shops| shops.change(shop, |text| text.set_password(user, &hash)))?;
             folder.done(seat_json(shop, user, made.as_ref()), &seat_text(user, made.as_ref()))
         }
         Verb::HashPassword => {

@@ -36,7 +36,7 @@ The machine of a new shop says only what every shop's machine has to say; its se
         /// The name that people read.
         #[arg(long)]
         name: String,
-        /// A page that may connect, such as https://cafe.example; may come several times.
+        /// A page that may connect, such as `https://cafe.example`; may come several times.
         #[arg(long = "origin", value_name = "ORIGIN")]
         origins: Vec<String>,
         #[command(flatten)]
@@ -133,18 +133,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.verb {
         Verb::Add { id, name, origins, folder } => {
             let new = NewShop { id: id.clone(), name: name.clone(), origins: origins.clone() };
-            folder.open()?.add(&new)?;
+            folder.change(|shops| shops.add(&new))?;
             folder.done(json!({ "shop": id }), &format!("{id} is made\n"))
         }
         Verb::List { folder } => list(folder),
         Verb::Remove { id, folder } => {
-            folder.open()?.remove(id)?;
+            folder.change(|shops| shops.remove(id))?;
             folder.done(json!({ "shop": id }), &format!("{id} is out of service\n"))
         }
         Verb::Origins { id, origins, folder } => {
-            folder.open()?.change(id, |shop| {
-                shop.set_origins(origins);
-                Ok(())
+            folder.change(|shops| {
+                shops.change(id, |shop| {
+                    shop.set_origins(origins);
+                    Ok(())
+                })
             })?;
             let text = format!("{id} is open to {} pages\n", origins.len());
             folder.done(json!({ "shop": id, "origins": origins }), &text)
@@ -185,7 +187,7 @@ fn key(verb: &KeyVerb) -> anyhow::Result<Exit> {
                     (NewKey::Hs256(secret.clone()), Some(secret))
                 }
             };
-            folder.open()?.change(id, |shop| shop.add_key(&kid, &key))?;
+            folder.change(|shops| shops.change(id, |shop| shop.add_key(&kid, &key)))?;
             let shown = secret.as_ref().map(|secret| format!("secret {secret}\n"));
             let text = format!("kid    {kid}\n{}", shown.unwrap_or_default());
             folder.done(json!({ "shop": id, "kid": kid, "secret": secret }), &text)
@@ -198,7 +200,7 @@ fn key(verb: &KeyVerb) -> anyhow::Result<Exit> {
             folder.tell(json!({ "shop": id, "keys": keys }), &lines.collect::<String>())
         }
         KeyVerb::Remove { id, kid, folder } => {
-            folder.open()?.change(id, |shop| shop.remove_key(kid))?;
+            folder.change(|shops| shops.change(id, |shop| shop.remove_key(kid)))?;
             folder.done(json!({ "shop": id, "kid": kid }), &format!("{kid} is removed\n"))
         }
     }

@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -31,14 +31,22 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nCont
 /// Leave to hold one connection; it travels with the connection, into the WebSocket as well.
 pub type Permit = Arc<OwnedSemaphorePermit>;
 
-/// Serves, over TLS where there is an acceptor, until `drain` is cancelled, then accepts nothing more.
-pub async fn serve(
-    gateway: Arc<Gateway>,
-    listener: TcpListener,
-    router: Router,
-    tls: Option<TlsAcceptor>,
-    drain: CancellationToken,
-) {
+/// An address that is served.
+pub struct Served {
+    /// Where connections come in.
+    pub listener: TcpListener,
+    /// What answers them.
+    pub router: Router,
+    /// Speaks TLS, where there is one.
+    pub tls: Option<TlsAcceptor>,
+    /// Most connections at a time: this address's own, so that a flood of one leaves the other open.
+    pub connections_max: usize,
+}
+
+/// Serves until `drain` is cancelled, then accepts nothing more.
+pub async fn serve(gateway: Arc<Gateway>, served: Served, drain: CancellationToken) {
+    let Served { listener, router, tls, connections_max } = served;
+    let connections = Arc::new(Semaphore::new(connections_max));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -53,7 +61,7 @@ pub async fn serve(
                 continue;
             }
         };
-        match gateway.connections.clone().try_acquire_owned() {
+        match connections.clone().try_acquire_owned() {
             Ok(permit) => {
                 let permit = Arc::new(permit);
                 let (gateway, router, tls) = (gateway.clone(), router.clone(), tls.clone());

@@ -30,7 +30,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::admission::{self, Rate, SharedBucket};
@@ -44,7 +43,7 @@ use crate::runtime::Clock;
 
 pub use body::read_json;
 pub use http::{bearer, explained_to, metrics, router};
-pub use listener::serve;
+pub use listener::{Served, serve};
 pub use passwords::PasswordChecks;
 pub use problem::Refused;
 pub use token::{Secret, write_private};
@@ -101,8 +100,6 @@ pub struct Gateway {
     pub secret: Secret,
     /// Open sockets.
     pub sockets: DashMap<Uuid, OpenSocket, ahash::RandomState>,
-    /// Leave to hold a connection.
-    pub connections: Arc<Semaphore>,
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
     /// Whether work is taken in.

@@ -356,4 +356,23 @@ mod tests {
         assert!(shop.customer_proof.keys.is_empty());
         assert!(shop.origins.allow("https://a.example") && !shop.origins.allow_loopback());
     }
+
+    #[test]
+    fn a_file_names_at_most_2000_seats_and_each_language_of_a_seat_once() {
+        let told = |seats: &str| {
+            let mut files = demo();
+            files.0.get_mut("shop.toml").expect("the file").push_str(seats);
+            Shop::from_files(&files).expect_err("a mistake").to_string()
+        };
+        let seat = |id: usize, languages: &str| {
+            let password = format!("password = \"{HASH}\"");
+            format!("\n[[seats]]\nid = \"s{id}\"\n{password}\nlanguages = [{languages}]\n")
+        };
+
+        let many: String = (0..2_001).map(|id| seat(id, "\"en\"")).collect();
+        let twice = told(&seat(0, "\"en\", \"fr\", \"en:2\""));
+
+        assert!(told(&many).contains("seats: are too many; accepted: at most 2000"));
+        assert!(twice.contains("languages: names one twice"), "{twice}");
+    }
 }

@@ -216,6 +216,28 @@ mod tests {
             assert!(told.contains(part), "{part}: {told}");
         }
         assert!(!told.contains("hush"), "{told}");
+        for (lines, part) in [
+            ("[identity.keys]\nkid = \"a\"\nsecret = \"hush-hush\"", "identity.keys: a table"),
+            (
+                "[[identity.keys]]\nkid = \"a\"\nalg = \"HS256\"\nsecret = [\"hush\"]",
+                "keys[0].secret",
+            ),
+            (
+                "[[identity.keys]]\nkid = \"a\"\nalg = \"EdDSA\"\npublic_key = {hush = 1}",
+                "public_key",
+            ),
+            ("[[seats]]\nid = \"a\"\nlanguages = [\"en\"]\npassword = 40740740", "].password"),
+            (
+                "[[seats]]\nid = \"a\"\nlanguages = [\"en\"]\ndemo_password = 40740740",
+                "demo_password",
+            ),
+            ("[[identity.keys]]\nsecret = \"hush-hush", ", column "),
+            ("[[identity.keys]]\nsecret = hush-hush", ", column "),
+        ] {
+            let told = shop(&format!("\n{lines}\n")).expect_err("a mistake");
+            assert!(told.contains(part), "{part}: {told}");
+            assert!(!told.contains("hush") && !told.contains("4074"), "{told}");
+        }
         let nobody = shop("\n[identity]\nrequired = true\n").expect_err("a mistake");
         assert!(nobody.contains("identity.required: leaves nobody in"), "{nobody}");
     }

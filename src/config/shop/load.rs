@@ -14,7 +14,7 @@ use super::{Shop, parse};
 pub struct ShopFiles(pub BTreeMap<String, String>);
 
 /// Most bytes of one file of a shop: a table of some 100,000 orders.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 macro_rules! demo_files {
     ($($path:literal),+ $(,)?) => {

@@ -1,6 +1,6 @@
 //! From the files of a shop to a [`Shop`], with all mistakes noted on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ const NAME: &str = "1 to 64 of a-z, 0-9, `-` and `_`";
 const ORDER_NUMBER: &str =
     "capital letters, 4 to 16 `#` for digits, and separators, as in TW-#####";
 pub(super) const SLOTS_MAX: u32 = 20;
-const CREW_SEATS_MAX: u32 = 2_000;
+/// Of a crew, and of those that the file names one by one.
+const SEATS_MAX: u32 = 2_000;
 /// Confidence means probability: from here on the label is likelier right than wrong.
 const OWN_INTENT_CONFIDENCE: f32 = 0.5;
 /// Intents about an order that its status may answer.
@@ -93,7 +94,11 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         teams,
         seats: BTreeMap::new(),
     };
-    for section in root.sections("seats") {
+    let sections = root.sections("seats");
+    if sections.len() > SEATS_MAX as usize {
+        root.note("seats", "are too many", format!("at most {SEATS_MAX}"));
+    }
+    for section in sections.into_iter().take(SEATS_MAX as usize) {
         seats.seat(section);
     }
     if root.has("crew") {
@@ -308,6 +313,9 @@ impl Seats<'_> {
         let spoken =
             spoken.into_iter().filter_map(|(name, level)| Some((name.parse().ok()?, level)));
         let spoken = spoken.collect();
+        if languages.iter().collect::<BTreeSet<_>>().len() < languages.len() {
+            section.note("languages", "names one twice", "each language once");
+        }
         if languages.is_empty() {
             section.note("languages", "is empty", "at least one language code");
         }
@@ -367,7 +375,7 @@ impl Seats<'_> {
         let prefix = section.required_text("prefix", NAME);
         check_name(&section, "prefix", &prefix);
         let crew = Crew {
-            seats: section.whole("seats", 1..=CREW_SEATS_MAX, 1),
+            seats: section.whole("seats", 1..=SEATS_MAX, 1),
             prefix,
             slots: slots(&mut section),
             skills: self.skills_of(&mut section).0,

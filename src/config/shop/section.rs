@@ -12,6 +12,9 @@ use toml::{Table, Value};
 
 use crate::config::kinds::{Kind, Length};
 
+/// Keys whose values stay out of every message, whatever stands there: messages go to logs.
+const SECRETS: [&str; 5] = ["secret", "identity_secret", "password", "demo_password", "public_key"];
+
 /// One thing that is wrong in the files of a shop.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
@@ -103,8 +106,7 @@ impl<'a> Section<'a> {
     /// The root table of `text`; empty, with the mistake noted, when `text` is no TOML.
     pub fn root(mistakes: &'a Mistakes, file: &'a str, text: &str) -> Self {
         let table = text.parse::<Table>().unwrap_or_else(|error| {
-            let problem = error.to_string().trim().replace('\n', " ");
-            mistakes.note(file, "", problem, "a TOML file");
+            mistakes.note(file, "", syntax_problem(text, &error), "a TOML file");
             Table::new()
         });
         Self { mistakes, file, path: String::new(), table, asked: Vec::new() }
@@ -295,7 +297,7 @@ impl<'a> Section<'a> {
 
     /// Notes that `value` does not fit under `key`.
     pub fn refuse<T>(&self, key: &str, value: &Value, accepted: &str) -> Option<T> {
-        self.note(key, format!("`{value}` does not fit"), accepted);
+        self.note(key, misfit(key, value), accepted);
         None
     }
 
@@ -313,4 +315,23 @@ impl<'a> Section<'a> {
     fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
+}
+
+/// What is wrong with a value, which is told itself only where no secret can stand in it.
+fn misfit(key: &str, value: &Value) -> String {
+    match value {
+        Value::Table(_) => "a table does not fit".to_owned(),
+        Value::Array(_) => "a list does not fit".to_owned(),
+        other if SECRETS.contains(&key) => format!("does not fit as a {}", other.type_str()),
+        other => format!("`{other}` does not fit"),
+    }
+}
+
+/// Where `text` is no TOML and why, without the line itself: a secret may stand there.
+fn syntax_problem(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', " ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|&letter| letter != '\n').count() + 1;
+    format!("line {line}, column {column}: {message}")
 }

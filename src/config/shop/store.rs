@@ -5,16 +5,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Gid, Uid, fchown, flock};
 
 use super::edit::{EditError, ShopText};
-use super::load::ShopFiles;
+use super::load::{FILE_BYTES_MAX, ShopFiles};
 use super::section::{Mistakes, ShopErrors};
 use super::{Shop, parse};
 
 const FILE: &str = "shop.toml";
-/// What the file of a removed shop is called: it is not served, and nothing is lost.
-const REMOVED: &str = "shop.removed.toml";
 
 /// A folder with a folder for each shop.
 #[derive(Clone, Debug)]
@@ -29,6 +27,15 @@ pub enum StoreError {
     /// There is one already.
     #[error("there is a shop `{0}` already")]
     Taken(String),
+    /// Something of an earlier shop may stand there.
+    #[error("{} is there already and not empty: move it away, or choose another id", .0.display())]
+    NotEmpty(PathBuf),
+    /// A router would not read it.
+    #[error("shop.toml would be larger than 16 MiB")]
+    TooLarge,
+    /// A router without a shop does not start.
+    #[error("`{0}` is the only shop: add another one first")]
+    Last(String),
     /// The file cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -43,6 +50,13 @@ pub enum StoreError {
         /// What is wrong.
         error: io::Error,
     },
+}
+
+impl StoreError {
+    /// Whether what was to be changed is not there.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::NoShop(_) | Self::Edit(EditError::Missing(_)))
+    }
 }
 
 /// What a new shop begins with.
@@ -78,6 +92,9 @@ impl ShopFolder {
         if folder.join(FILE).exists() || self.find(&new.id).is_ok() {
             return Err(StoreError::Taken(new.id.clone()));
         }
+        if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(StoreError::NotEmpty(folder));
+        }
         // The file that makes the folder a shop comes last.
         let (last, others): (Vec<_>, Vec<_>) = files.0.iter().partition(|(name, _)| *name == FILE);
         for (name, text) in others.into_iter().chain(last) {
@@ -86,14 +103,18 @@ impl ShopFolder {
         Ok(())
     }
 
-    /// Takes a shop out of service. Its folder stays, with `shop.toml` named `shop.removed.toml`.
+    /// Takes a shop out of service. Its folder stays, with `shop.toml` named `shop.removed.toml`, or
+    /// with a number when there is such a file.
     ///
     /// # Errors
-    /// When there is no such shop, or the disk refuses.
+    /// When there is no such shop or no other one, or the disk refuses.
     pub fn remove(&self, id: &str) -> Result<(), StoreError> {
         let _one_at_a_time = self.lock()?;
         let folder = self.find(id)?;
-        let (from, to) = (folder.join(FILE), folder.join(REMOVED));
+        if !self.folders()?.any(|other| other != folder && other.join(FILE).is_file()) {
+            return Err(StoreError::Last(id.to_owned()));
+        }
+        let (from, to) = (folder.join(FILE), free_name(&folder));
         fs::rename(&from, &to).map_err(|error| io_error(&from, error))?;
         sync_folder(&folder)
     }
@@ -117,6 +138,9 @@ impl ShopFolder {
         let mut shop = ShopText::read(text)?;
         edit(&mut shop)?;
         *text = shop.text();
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(StoreError::TooLarge);
+        }
         parse::shop(&files)?;
         write_complete(&folder.join(FILE), &files.0[FILE])
     }
@@ -143,14 +167,18 @@ impl ShopFolder {
     /// The folder whose file has the id: it may be called otherwise.
     fn find(&self, id: &str) -> Result<PathBuf, StoreError> {
         let missing = || StoreError::NoShop(id.to_owned());
-        let entries = fs::read_dir(&self.0).map_err(|error| io_error(&self.0, error))?;
         let has_id = |folder: &Path| {
             let text = fs::read_to_string(folder.join(FILE)).ok()?;
             let table: toml::Table = text.parse().ok()?;
             (table.get("id")?.as_str()? == id).then_some(())
         };
-        let mut folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        folders.find(|folder| has_id(folder).is_some()).ok_or_else(missing)
+        self.folders()?.find(|folder| has_id(folder).is_some()).ok_or_else(missing)
+    }
+
+    /// What lies in the folder.
+    fn folders(&self) -> Result<impl Iterator<Item = PathBuf>, StoreError> {
+        let entries = fs::read_dir(&self.0).map_err(|error| io_error(&self.0, error))?;
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())))
     }
 
     /// Holds other programs off until it is dropped.
@@ -162,18 +190,29 @@ impl ShopFolder {
     }
 }
 
-/// Writes a file that only its owner may read, complete or not at all.
+/// What the file of a removed shop is called from then on: it is not served, and nothing is lost.
+fn free_name(folder: &Path) -> PathBuf {
+    let first = std::iter::once("shop.removed.toml".to_owned());
+    let names = first.chain((2u32..).map(|number| format!("shop.removed-{number}.toml")));
+    let mut paths = names.map(|name| folder.join(name));
+    paths.find(|path| !path.exists()).expect("a folder holds fewer files than there are numbers")
+}
+
+/// Writes a file that only its owner may read, complete or not at all. It belongs to whom it belonged
+/// before, a new one to whom its folder belongs.
 fn write_complete(path: &Path, text: &str) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| io_error(folder, error))?;
+    make_folder(folder)?;
     let partial = path.with_extension("partial");
     let write = || {
         let mut options = fs::OpenOptions::new();
         let mut file =
             options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
         file.write_all(text.as_bytes())?;
-        if let Ok(before) = fs::metadata(path) {
+        let before = fs::metadata(path);
+        give_to(&file, before.as_ref().unwrap_or(&fs::metadata(folder)?))?;
+        if let Ok(before) = before {
             // Who may read it stays as its owner has chosen.
             file.set_permissions(before.permissions())?;
         }
@@ -185,6 +224,35 @@ fn write_complete(path: &Path, text: &str) -> Result<(), StoreError> {
         io_error(path, error)
     })?;
     sync_folder(folder)
+}
+
+/// Makes a folder inside the folder of shops, which has the owner of the one that it lies in.
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    make_folder(parent)?;
+    let make = || {
+        fs::create_dir(folder)?;
+        give_to(&File::open(folder)?, &fs::metadata(parent)?)
+    };
+    make().map_err(|error| io_error(folder, error))
+}
+
+/// Gives `file` the owner and the group of `like`: the router must be able to read what somebody else
+/// wrote for it.
+fn give_to(file: &File, like: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let now = file.metadata()?;
+    let (uid, gid) = (like.uid(), like.gid());
+    if (now.uid(), now.gid()) == (uid, gid) {
+        return Ok(());
+    }
+    fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(|error| {
+        let text = format!("must belong to user {uid} and group {gid}: run this as that user");
+        io::Error::new(io::Error::from(error).kind(), text)
+    })
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
@@ -271,5 +339,74 @@ mod tests {
         assert_eq!(left.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>(), ["other"]);
         assert!(folder.path().join("cafe/shop.removed.toml").is_file());
         assert!(matches!(shops.remove("cafe"), Err(StoreError::NoShop(_))));
+        assert!(matches!(shops.remove("other"), Err(StoreError::Last(_))));
+    }
+
+    #[test]
+    fn what_a_removed_shop_leaves_is_never_written_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shops = ShopFolder::new(folder.path());
+        for id in ["cafe", "other"] {
+            shops.add(&new_shop(id)).expect("added");
+        }
+        let answers = folder.path().join("cafe/answers/en.toml");
+        fs::write(&answers, "# my own words").expect("written");
+        shops.remove("cafe").expect("removed");
+
+        assert!(matches!(shops.add(&new_shop("cafe")), Err(StoreError::NotEmpty(_))));
+
+        assert_eq!(fs::read_to_string(&answers).expect("the file"), "# my own words");
+        let (served, kept) =
+            (folder.path().join("cafe/shop.toml"), folder.path().join("cafe/shop.removed.toml"));
+        fs::copy(&kept, &served).expect("put back");
+        fs::write(&kept, "# of before").expect("written");
+        shops.remove("cafe").expect("removed");
+        assert_eq!(fs::read_to_string(&kept).expect("the file"), "# of before");
+        assert!(folder.path().join("cafe/shop.removed-2.toml").is_file());
+    }
+
+    #[test]
+    fn files_keep_their_owner_and_new_ones_have_that_of_the_folder() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root can give files away");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        chown(folder.path(), Some(4_321), Some(4_322)).expect("given away");
+        let shops = ShopFolder::new(folder.path());
+        let owner = |path: &str| {
+            let file = fs::metadata(folder.path().join(path)).expect("a file");
+            (file.uid(), file.gid())
+        };
+
+        shops.add(&new_shop("cafe")).expect("added");
+        for path in ["cafe", "cafe/shop.toml", "cafe/answers", "cafe/answers/en.toml"] {
+            assert_eq!(owner(path), (4_321, 4_322), "{path}");
+        }
+        chown(folder.path().join("cafe/shop.toml"), Some(4_323), Some(4_324)).expect("given away");
+        shops
+            .change("cafe", |shop| {
+                shop.set_origins(&[]);
+                Ok(())
+            })
+            .expect("changed");
+        assert_eq!(owner("cafe/shop.toml"), (4_323, 4_324));
+    }
+
+    #[test]
+    fn a_file_that_no_router_would_read_is_not_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shops = ShopFolder::new(folder.path());
+        shops.add(&new_shop("cafe")).expect("added");
+        let page = format!("https://{}.example", "a".repeat(1_000_000));
+
+        let refused = shops.change("cafe", |shop| {
+            shop.set_origins(&vec![page; 17]);
+            Ok(())
+        });
+
+        assert!(matches!(refused, Err(StoreError::TooLarge)));
+        shops.shop("cafe").expect("the shop as it was");
     }
 }
