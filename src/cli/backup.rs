@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             let plan = CopyPlan::at_rest(&journal)?;
             backup::make(data, &args.target, plan, now(), false, || true)?
         }
-        None => beside_the_router(&Router::of(&config), data, &args.target)?,
+        None => beside_the_router(&Router::with_key(&config), data, &args.target)?,
     };
     for damage in &made.damaged {
         eprintln!("damaged: {damage}");

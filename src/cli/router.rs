@@ -31,6 +31,13 @@ impl Router {
         Self { address: reachable(listen), key }
     }
 
+    /// The router of a configuration, shown the key at any address. Only for what the key is asked for
+    /// everywhere, and only while the router is known to run, so that nobody else listens there.
+    pub(super) fn with_key(config: &Config) -> Self {
+        let key = AdminKey::read(&config.paths.data).ok();
+        Self { address: reachable(config.server.admin_listen), key }
+    }
+
     /// Status and body of one request.
     pub(super) fn ask(
         &self,
