@@ -454,8 +454,11 @@ describe("the pages", { timeout: 600_000 }, () => {
 
   test("a supervisor approves what a queue holds, and then it is offered", async () => {
     const plain = server;
-    const queue = '[[queues]]\nskill = "orders"\napproval = { hold_max = "30min", then = "ticket" }\n';
-    server = new Server((text) => text.replace("chat = 1\n", `chat = 1\n${queue}`));
+    // Which of these the model hears in a cross message is not what is tested here.
+    const queues = ["orders", "returns", "care", "general"].map(
+      (skill) => `[[queues]]\nskill = "${skill}"\napproval = { hold_max = "30min", then = "ticket" }\n`,
+    );
+    server = new Server((text) => text.replace("chat = 1\n", `chat = 1\n${queues.join("")}`));
     try {
       await server.start();
       const operator = await seat();
