@@ -25,7 +25,7 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
+use crate::flow::{Dispatch, Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
@@ -280,6 +280,8 @@ impl App {
         });
         gateway.set_shops(shops.clone());
 
+        let supervisors = Dispatch::Supervisors(reload::supervisors(&shops));
+        dispatcher.tell(supervisors, Instant::now());
         let stop_owners = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(dispatcher.clone().run(
