@@ -26,9 +26,10 @@ use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{Dispatch, Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
+use crate::gateway::{self, Gateway, OpenIdDoor, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
+use crate::openid::Providers;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
@@ -276,6 +277,7 @@ impl App {
             secret,
             sockets: dashmap::DashMap::default(),
             password_checks,
+            openid: OpenIdDoor::new(Providers::new(config.timers.provider)),
             ready: AtomicBool::new(true),
         });
         gateway.set_shops(shops.clone());
