@@ -52,11 +52,11 @@ class Provider {
     });
   }
 
-  stop() {
-    return new Promise((resolve) => {
-      this.#child.on("exit", resolve);
-      this.#child.kill("SIGTERM");
-    });
+  async stop() {
+    if (this.#child === undefined || this.#child.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.on("exit", resolve));
+    this.#child.kill("SIGTERM");
+    await ended;
   }
 }
 
@@ -69,6 +69,8 @@ describe("signing in at a provider", { timeout: 300_000 }, () => {
   before(async () => {
     const [port, router] = [await freePort(), `http://127.0.0.1:${await freePort()}`];
     process.env.SHOP_OPENID_SECRET = SECRET;
+    // Everything that the router has to say, for the test of what it does not say.
+    process.env.TRADEWIND_LOG_LEVEL = "trace";
     const known = (text, seat, lines) => text.replace(`id = "${seat}"\n`, `id = "${seat}"\n${lines}\n`);
     server = new Server((text) => {
       const seats = known(known(text, "mai", 'email = "mai@shop.example"'), "wei", 'subject = "wei"');
@@ -174,7 +176,7 @@ supervisor = ["leads"]
   test("who says no at the provider is back at the door", async () => {
     const page = await door();
     await page.locator("#provider").click();
-    await page.getByRole("link", { name: "Abort" }).click();
+    await page.getByRole("link", { name: "Cancel" }).click();
 
     await page.getByText("The sign-in was refused.").waitFor();
   });
@@ -198,10 +200,19 @@ supervisor = ["leads"]
     const again = new URL(used);
     again.searchParams.set("state", begun.searchParams.get("state"));
     assert.equal((await ask(again.href)).searchParams.get("sign_in"), "refused");
+
+    const session = (await page.context().cookies(server.url)).find((cookie) => cookie.name === "tradewind-seat-demo");
+    const secrets = [SECRET, session.value, "@shop.example", "stranger"];
+    for (const name of ["code", "state"]) secrets.push(again.searchParams.get(name), new URL(used).searchParams.get(name));
+    assert.match(server.output, /sign-in by the provider failed/);
+    for (const secret of secrets) assert.ok(!server.output.includes(secret), `${secret} stands in the log`);
   });
 
   test("a provider with a new key is believed, and one that is down keeps nobody from a password", async () => {
     await provider.stop();
+    // A router that has just started knows nothing of the provider yet.
+    await server.kill();
+    await server.start();
     const page = await door();
     await page.locator("#provider").click();
     await page.getByText("The sign-in service does not answer.").waitFor();
@@ -212,6 +223,11 @@ supervisor = ["leads"]
     assert.equal(await page.locator("#sign-out").isHidden(), true);
 
     await provider.start("second");
+    const first = await door();
+    await signIn(first, "mai");
+    await desk(first);
+    await provider.stop();
+    await provider.start("third");
     const other = await door();
     await signIn(other, "mai");
     await desk(other);
