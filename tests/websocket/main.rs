@@ -6,6 +6,7 @@ mod router;
 
 mod frames;
 mod handshakes;
+mod utf8;
 mod wire;
 
 use std::net::SocketAddr;
