@@ -2,7 +2,6 @@
 //! below have a row for each; a route or a type without a row fails the test.
 
 #[path = "reliability/mod.rs"]
-#[allow(dead_code, reason = "there is one size of it")]
 mod reliability;
 #[path = "router/mod.rs"]
 mod router;

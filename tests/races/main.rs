@@ -4,7 +4,6 @@
 //! Every race is run again and again: what loses it differs from time to time, what must hold does not.
 
 #[path = "../reliability/mod.rs"]
-#[allow(dead_code, reason = "there is one size of it")]
 mod reliability;
 
 mod client;

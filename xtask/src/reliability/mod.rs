@@ -107,7 +107,8 @@ pub fn run(args: &Args) -> Result<bool> {
 fn one(spec: &Spec, args: &Args) -> Result<Row> {
     let started = Instant::now();
     let limit_s = spec.time.as_ref().map(|time| time.ci_s);
-    let tally = part(spec, args, &Share { size: spec.ci, seed: 0, limit_s })?;
+    let least = spec.time.as_ref().map_or(0, |time| time.least);
+    let tally = part(spec, args, &Share { size: spec.ci, seed: 0, limit_s, least })?;
     Ok(row(spec, tally, started.elapsed().as_secs_f64(), spec.ci))
 }
 
@@ -121,7 +122,8 @@ fn full(spec: &Spec, args: &Args) -> Result<Row> {
     };
     while parts.done.size < spec.full && limit_s(parts.seconds) != Some(0) {
         let size = spec.part.min(spec.full - parts.done.size);
-        let share = Share { size, seed: parts.done.size, limit_s: limit_s(parts.seconds) };
+        let (seed, limit_s) = (parts.done.size, limit_s(parts.seconds));
+        let share = Share { size, seed, limit_s, least: 0 };
         let started = Instant::now();
         let tally = part(spec, args, &share)?;
         // What has done less than it was to do would do so again.
@@ -141,8 +143,9 @@ struct Share {
     size: u64,
     /// Where the seeds begin, so that the parts of a long run differ.
     seed: u64,
-    /// Ends the run before its size is done.
+    /// Ends the run before its size is done, once the least is.
     limit_s: Option<u64>,
+    least: u64,
 }
 
 fn part(spec: &Spec, args: &Args, share: &Share) -> Result<Tally> {

@@ -18,13 +18,13 @@ pub struct Spec {
     pub how: How,
 }
 
-/// Time that a row may take. It ends with its size or with this, whatever comes first.
+/// Time that a row may take. It ends with its size, or after this with the least.
 pub struct Time {
     /// In CI, and longest part of the full run.
     pub ci_s: u64,
     /// In full.
     pub full_s: u64,
-    /// What it must have done by then to pass.
+    /// What it must have done to pass.
     pub least: u64,
 }
 
@@ -56,6 +56,19 @@ const fn test(file: &'static str, test: &'static str) -> How {
 /// All tests of a file of the router's own.
 const fn tests(file: &'static str) -> How {
     How::Tests { package: "tradewind", file, test: None }
+}
+
+/// A row of fuzzing: inputs of one kind, by number or by time.
+const fn fuzz(name: &'static str, unit: &'static str, test_name: &'static str) -> Spec {
+    Spec {
+        name,
+        unit,
+        ci: 1_000_000,
+        full: 10_000_000,
+        part: 1_000_000,
+        time: Some(Time { ci_s: 60, full_s: 900, least: 100_000 }),
+        how: test("fuzz", test_name),
+    }
 }
 
 /// Every row. Add one here and nowhere else.
@@ -150,4 +163,9 @@ pub const ROWS: &[Spec] = &[
         how: tests("foreign_credentials"),
         ..ROW
     },
+    fuzz("fuzz-frames", "texts as frames of a client", "frames"),
+    fuzz("fuzz-tokens", "tokens of ours, JWTs, signed ids and handles", "tokens"),
+    fuzz("fuzz-config", "settings of a router and files of a shop", "configuration"),
+    fuzz("fuzz-journal", "segments, snapshots and records of a journal", "journal_bytes"),
+    fuzz("fuzz-http", "heads of HTTP requests to a running router", "http_heads"),
 ];

@@ -33,6 +33,7 @@ pub fn rust(package: &str, file: &str, test: Option<&str>, share: &Share) -> Res
         .current_dir(root());
     if let Some(limit_s) = share.limit_s {
         command.env("TRADEWIND_SECONDS", limit_s.to_string());
+        command.env("TRADEWIND_LEAST", share.least.to_string());
     }
     told_by(command)
 }
