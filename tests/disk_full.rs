@@ -7,7 +7,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 #[path = "reliability/mod.rs"]
-#[allow(dead_code, reason = "there is one size of it")]
 mod reliability;
 #[path = "router/mod.rs"]
 mod router;

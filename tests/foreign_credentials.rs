@@ -1,6 +1,8 @@
 //! Every route and every type of message with the credentials of another shop: refused. The tables
 //! below have a row for each; a route or a type without a row fails the test.
 
+#[path = "reliability/mod.rs"]
+mod reliability;
 #[path = "router/mod.rs"]
 mod router;
 
@@ -285,6 +287,7 @@ fn every_route_refuses_the_credentials_of_another_shop() {
     assert_eq!(backup(("DELETE", &of_hold), "").0, 401, "whoever is on this machine has no key");
     assert_eq!(backup(("DELETE", &of_hold), &key).0, 204, "nobody has ended it");
     world.is_untouched();
+    reliability::done(ROUTES.len() as u64);
 }
 
 #[test]
@@ -313,6 +316,7 @@ fn every_type_of_message_refuses_the_ids_of_another_shop() {
     let floor = seat.next("floor").to_string();
     assert!(!floor.contains(&world.conversation) && !floor.contains("lucia\",\"state\":\"ready"));
     world.is_untouched();
+    reliability::done(FRAMES.len() as u64);
 }
 
 fn a_visitor_of_another_shop_is_a_new_visitor(world: &World) {

@@ -171,9 +171,23 @@ fn text_and_form(value: &DeValue<'_>) -> (String, Form) {
     }
 }
 
+/// What looks less like a key is no help.
+const LIKENESS_MIN: f64 = 0.5;
+
 fn unknown_key(key: String, origin: Origin) -> Mistake {
     let nearest = nearest(&key, all_settings().map(|setting| setting.key.to_owned()));
     Mistake::UnknownKey { key, origin, nearest }
+}
+
+/// From 0 to 1; 0 also for what is too long or too short to be like enough, which is not compared: that
+/// takes time by the product of both lengths, and a file may hold any key.
+fn likeness(one: &str, other: &str) -> f64 {
+    let (one_len, other_len) = (one.chars().count(), other.chars().count());
+    let (shorter, longer) = (one_len.min(other_len), one_len.max(other_len));
+    if (shorter as f64) < LIKENESS_MIN * longer as f64 {
+        return 0.0;
+    }
+    strsim::normalized_damerau_levenshtein(one, other)
 }
 
 /// The candidate that looks most like `given`, if one looks like it at all. The last part counts as
@@ -182,11 +196,10 @@ fn nearest(given: &str, candidates: impl Iterator<Item = String>) -> Option<Stri
     let last_part = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     candidates
         .map(|key| {
-            let whole = strsim::normalized_damerau_levenshtein(given, &key);
-            let last = strsim::normalized_damerau_levenshtein(&last_part(given), &last_part(&key));
-            (whole.max(last * 0.95), key)
+            let last = likeness(&last_part(given), &last_part(&key));
+            (likeness(given, &key).max(last * 0.95), key)
         })
-        .filter(|(likeness, _)| *likeness >= 0.5)
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, key)| key)
 }

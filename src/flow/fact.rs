@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
@@ -12,6 +13,9 @@ use crate::schedule::{Contact, DecisionRecord};
 
 /// Room for the record of a usual message; a longer one grows.
 const USUAL_BYTES: usize = 512;
+
+/// How deep values may lie in one another: several times what is written, and far less than a stack holds.
+const DEPTH_MAX: usize = 64;
 
 /// Letters that are left of an id that is cut short, and never more than half of it.
 const SHORT_CHARS: usize = 6;
@@ -121,6 +125,13 @@ pub enum Entry {
 #[error("journal record cannot be read: {0}")]
 pub struct RecordError(#[from] rmp_serde::decode::Error);
 
+/// Reads MessagePack with field names.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    reader.set_max_depth(DEPTH_MAX);
+    Ok(T::deserialize(&mut reader)?)
+}
+
 impl SeatRecord {
     /// The record as journal payload, in the same form as [`Record::encode`].
     pub fn encode(&self) -> Vec<u8> {
@@ -145,7 +156,7 @@ impl Entry {
         // Their fields have no name in common, so no payload is both.
         Record::decode(bytes)
             .map(Self::Conversation)
-            .or_else(|error| rmp_serde::from_slice(bytes).map(Self::Seat).map_err(|_| error))
+            .or_else(|error| read(bytes).map(Self::Seat).map_err(|_| error))
     }
 }
 
@@ -207,7 +218,7 @@ impl Record {
     /// # Errors
     /// When the bytes are no record.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        Ok(rmp_serde::from_slice(bytes)?)
+        read(bytes)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::schedule::{DecisionRecord, Scheduler};
 
 use super::conversation::Conversation;
 use super::dispatch::SeatStates;
-use super::fact::{RecordError, SeatRecord};
+use super::fact::{RecordError, SeatRecord, read};
 use super::input::SeatRef;
 use super::shard::Shard;
 
@@ -49,12 +49,12 @@ impl Kept {
     /// When the bytes are neither.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         // Their fields have no name in common, so no payload is both.
-        match rmp_serde::from_slice::<KeptConversation>(bytes) {
+        match read::<KeptConversation>(bytes) {
             Ok(mut kept) => {
                 kept.conversation.remember_seen();
                 Ok(Self::Conversation(Box::new(kept)))
             }
-            Err(error) => Ok(Self::Seat(rmp_serde::from_slice(bytes).map_err(|_| error)?)),
+            Err(error) => Ok(Self::Seat(read(bytes).map_err(|_| error)?)),
         }
     }
 }

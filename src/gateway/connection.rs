@@ -46,7 +46,7 @@ pub async fn run(
     let hello = Box::pin(identify(&gateway, &mut socket, role, origin.as_deref(), within)).await;
     let identified = match hello {
         Ok(identified) => identified,
-        Err(None) => return,
+        Err(None) => return Box::pin(socket.part()).await,
         Err(Some(code)) => return Box::pin(close(&gateway, socket, code)).await,
     };
     // Everything that an open connection needs for long is in one place on the heap; what the hello
@@ -106,8 +106,9 @@ async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Iden
     connection.gateway.sockets.remove(&key);
     connection.leave();
     connection.gateway.metrics.shift(gauge, -1);
-    if let Some(code) = end {
-        Box::pin(close(&connection.gateway, socket, code)).await;
+    match end {
+        Some(code) => Box::pin(close(&connection.gateway, socket, code)).await,
+        None => Box::pin(socket.part()).await,
     }
 }
 

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
@@ -22,6 +25,10 @@ use super::stream::Stream;
 use super::{Gateway, Limits};
 
 const SUBPROTOCOL: &str = "tradewind.v1.json";
+/// The one version of the WebSocket protocol.
+const VERSION: &str = "13";
+/// Bytes of `Sec-WebSocket-Key`.
+const KEY_BYTES: usize = 16;
 
 /// `GET /v1/widget`.
 pub async fn widget(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -34,21 +41,20 @@ pub async fn seat(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
 }
 
 fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response {
-    let headers = request.headers();
-    let Some(accept) = accept_key(headers) else {
-        let mut response = StatusCode::UPGRADE_REQUIRED.into_response();
-        let websocket = HeaderValue::from_static("websocket");
-        response.headers_mut().insert(header::UPGRADE, websocket);
-        return response;
-    };
-    let origin = match origin(&gateway, headers) {
-        Ok(origin) => origin,
-        Err(refused) => {
-            gateway.metrics.count(Counter::Refused(refused.code()));
-            return refused.into_response();
+    let asked = accept_key(&request).and_then(|accept| {
+        let origin = origin(&gateway, request.headers()).map_err(NotUpgraded::Refused)?;
+        Ok((accept, origin))
+    });
+    let (accept, origin) = match asked {
+        Ok(asked) => asked,
+        Err(not_upgraded) => {
+            if let NotUpgraded::Refused(refused) = &not_upgraded {
+                gateway.metrics.count(Counter::Refused(refused.code()));
+            }
+            return not_upgraded.into_response();
         }
     };
-    let response = switch_protocols(headers, accept);
+    let response = switch_protocols(request.headers(), accept);
     let permit = request.extensions().get::<Permit>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -64,27 +70,103 @@ fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response 
     response
 }
 
-/// The answer to the key of a well-formed upgrade request.
-fn accept_key(headers: &HeaderMap) -> Option<String> {
-    let has = |name: header::HeaderName, word: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
-    };
-    let version = headers.get(header::SEC_WEBSOCKET_VERSION)?.as_bytes();
-    let well_formed =
-        has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket") && version == b"13";
-    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
-    well_formed.then(|| derive_accept_key(key.as_bytes()))
+/// Why a request does not become a WebSocket.
+enum NotUpgraded {
+    /// It does not ask for one, or for another version of the protocol.
+    Elsewhere,
+    /// Only `GET` does.
+    Method,
+    /// It is broken, or not allowed.
+    Refused(Refused),
+}
+
+impl IntoResponse for NotUpgraded {
+    fn into_response(self) -> Response {
+        let (status, headers): (_, &[_]) = match self {
+            Self::Refused(refused) => return refused.into_response(),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, &[(header::ALLOW, "GET")]),
+            Self::Elsewhere => (
+                StatusCode::UPGRADE_REQUIRED,
+                &[
+                    (header::CONNECTION, "Upgrade"),
+                    (header::UPGRADE, "websocket"),
+                    (header::SEC_WEBSOCKET_VERSION, VERSION),
+                ],
+            ),
+        };
+        let mut response = status.into_response();
+        for (name, value) in headers {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// The answer to the key of a well-formed upgrade request (RFC 6455, 4.2.1).
+fn accept_key(request: &Request) -> Result<String, NotUpgraded> {
+    let headers = request.headers();
+    let broken =
+        |what: &str| Err(NotUpgraded::Refused(Refused::new(ErrorCode::BadFrame, what.to_owned())));
+    if request.method() != Method::GET {
+        return Err(NotUpgraded::Method);
+    }
+    if !names(headers, header::UPGRADE, "websocket") {
+        return Err(NotUpgraded::Elsewhere);
+    }
+    if request.version() != Version::HTTP_11 {
+        return broken("a WebSocket needs HTTP/1.1");
+    }
+    if only(headers, header::HOST).is_none() {
+        return broken("a WebSocket needs one `Host`");
+    }
+    if !names(headers, header::CONNECTION, "upgrade") {
+        return broken("`Connection` does not say `Upgrade`");
+    }
+    // A body would be taken for frames.
+    let is_empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+    if !is_empty || headers.contains_key(header::TRANSFER_ENCODING) {
+        return broken("a WebSocket begins without a body");
+    }
+    if only(headers, header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
+        return Err(NotUpgraded::Elsewhere);
+    }
+    match only(headers, header::SEC_WEBSOCKET_KEY) {
+        Some(key) if is_key(key.as_bytes()) => Ok(derive_accept_key(key.as_bytes())),
+        _ => broken("`Sec-WebSocket-Key` is not 16 bytes in Base64, once"),
+    }
+}
+
+/// Whether a list of words has this one.
+fn names(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name);
+    let mut words =
+        values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    words.any(|it| it.trim().eq_ignore_ascii_case(word))
+}
+
+/// The value of a header that must be there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn is_key(text: &[u8]) -> bool {
+    // The last letter has four bits that mean nothing; not every client has them zero.
+    const ANY_REST: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    ANY_REST.decode(text).is_ok_and(|bytes| bytes.len() == KEY_BYTES)
 }
 
 /// Refuses pages of origins that no shop knows. Which shop it is, the token tells later; then the
 /// origin must be the token's.
 fn origin(gateway: &Gateway, headers: &HeaderMap) -> Result<Option<String>, Refused> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(None) };
-    let text = origin.to_str().unwrap_or_default();
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(None);
+    }
+    let text = only(headers, header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let text = text.unwrap_or_default();
     if gateway.shops().values().any(|shop| shop.origins.allow(text)) {
         return Ok(Some(text.to_owned()));
     }

@@ -46,14 +46,14 @@ use crate::runtime::Clock;
 
 pub use body::read_json;
 pub use http::{bearer, explained_to, metrics, router};
+pub use identity::{Proved, Unproved, prove};
 pub use listener::{Served, serve};
 pub use openid::OpenIdDoor;
 pub use passwords::PasswordChecks;
 pub use problem::Refused;
-pub use token::{Secret, write_private};
+pub use token::{Customer, Holder, Secret, Token, write_private};
 
 use standing::OpenSocket;
-use token::Holder;
 
 /// The bounds of the edge.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -13,7 +14,7 @@ use crate::protocol::CloseCode;
 
 use super::stream::Stream;
 
-/// How long a peer may take to read a close frame.
+/// How long a peer may take to read a close frame and to hang up.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// The socket of one connection.
@@ -83,10 +84,31 @@ impl Socket {
         let close = async {
             if WebSocketStream::close(&mut self.stream, Some(frame)).await.is_ok() {
                 while let Some(Ok(_)) = self.stream.next().await {}
+                self.hang_up().await;
             }
         };
         // A peer that does not answer is dropped.
         let _ = tokio::time::timeout(CLOSE_MAX, close).await;
+    }
+
+    /// Parts from a peer that is [`Received::Gone`]: its close frame, if there was one, is answered.
+    pub async fn part(mut self) {
+        let part = async {
+            if self.stream.flush().await.is_ok() {
+                self.hang_up().await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_MAX, part).await;
+    }
+
+    /// Ends the connection from this side and passes over what still comes from the other. Dropped with
+    /// bytes that nobody read, it would be reset, and the peer might never see the close frame.
+    async fn hang_up(&mut self) {
+        let stream = self.stream.get_mut();
+        let mut unread = [0; 1024];
+        if stream.shutdown().await.is_ok() {
+            while stream.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
+        }
     }
 }
 

@@ -36,7 +36,14 @@ pub fn look(dir: &Path) -> Result<Look, JournalError> {
         .map_err(|error| JournalError::from_io("open the folder", error))?;
     let is_taken =
         folder.is_taken().map_err(|error| JournalError::from_io("look at the lock", error))?;
-    let folder: Arc<dyn Folder> = Arc::new(folder);
+    Ok(Look { is_taken, ..look_in(Arc::new(folder))? })
+}
+
+/// As [`look`], on any [`Folder`]; whether a process has it is not asked.
+///
+/// # Errors
+/// As [`look`].
+pub fn look_in(folder: Arc<dyn Folder>) -> Result<Look, JournalError> {
     let snapshots = Snapshots::new(Arc::clone(&folder));
     // Asked before the log is followed, which may grow meanwhile and give snapshots of its later ends.
     let newest = snapshots.list()?.first().copied();
@@ -46,5 +53,5 @@ pub fn look(dir: &Path) -> Result<Look, JournalError> {
     found.damaged.extend(ahead_of(end, newest).map(|(_, damage)| damage));
     let files = found.journals.len();
     let replay = Replay::new(folder, found.links, found.damaged, found.torn_tail);
-    Ok(Look { replay, snapshots, end, files, is_taken })
+    Ok(Look { replay, snapshots, end, files, is_taken: false })
 }

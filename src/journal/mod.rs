@@ -110,7 +110,7 @@ pub use error::JournalError;
 pub use folder::{DiskFolder, Folder, FolderFile, FolderLock};
 pub use frame::PAYLOAD_BYTES_MAX;
 pub use handle::{Journal, Receipt};
-pub use look::{Look, look};
+pub use look::{Look, look, look_in};
 pub use options::{Durability, Options};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};

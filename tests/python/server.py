@@ -11,7 +11,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("TRADEWIND_BIN", str(ROOT / "target" / "release" / "tradewind"))
 READY_WITHIN_S = 30
-ADDRESS = re.compile(rb"listening on (http://127\.0\.0\.1:\d+)")
+ADDRESSES = re.compile(
+    rb"listening on (http://127\.0\.0\.1:\d+).*management (http://127\.0\.0\.1:\d+)", re.DOTALL
+)
 
 
 class Server:
@@ -21,6 +23,7 @@ class Server:
         self._folder = tempfile.TemporaryDirectory(prefix="tradewind-test-")
         self._process: subprocess.Popen | None = None
         self.url = ""
+        self.management = ""
 
     def start(self) -> None:
         self._log = open(pathlib.Path(self._folder.name) / "server.log", "ab")
@@ -29,9 +32,9 @@ class Server:
         self._process = subprocess.Popen(
             command, cwd=self._folder.name, stdout=subprocess.PIPE, stderr=self._log
         )
-        self.url = self._wait_for_address()
+        self.url, self.management = self._wait_for_addresses()
 
-    def _wait_for_address(self) -> str:
+    def _wait_for_addresses(self) -> tuple[str, str]:
         seen = b""
         until = time.monotonic() + READY_WITHIN_S
         pipe = self._process.stdout
@@ -42,9 +45,9 @@ class Server:
             if part == b"":
                 break
             seen += part or b""
-            found = ADDRESS.search(seen)
+            found = ADDRESSES.search(seen)
             if found:
-                return found.group(1).decode()
+                return found.group(1).decode(), found.group(2).decode()
         raise RuntimeError(f"{BINARY} did not say where it listens: {seen!r}\n{self.log()}")
 
     def kill(self) -> None:
@@ -64,6 +67,10 @@ class Server:
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def key(self) -> str:
+        """What opens management."""
+        return (pathlib.Path(self._folder.name) / "data" / "admin.key").read_text()
 
     def log(self) -> str:
         return (pathlib.Path(self._folder.name) / "server.log").read_text(errors="replace")

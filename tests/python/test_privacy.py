@@ -10,6 +10,7 @@ import urllib.request
 from unittest import mock
 
 from client import Customer, Refused, accept, make_ready, new_id, post
+from schema import document, resolve
 from test_conversation import Talk
 
 PLANTED = {
@@ -48,6 +49,7 @@ FRAMES = [
     {"type": "assign", "conversation": SENTENCE, "seat": SENTENCE},
     {"type": "assign", "conversation": new_id(), "seat": SENTENCE},
     {"type": "take_over", "conversation": SENTENCE},
+    {"type": "approve", "conversation": SENTENCE},
     {"type": "floor", "watch": SENTENCE},
 ]
 VISITOR = {"shop": "demo", "visitor": None, "locale": "es-MX", "time_zone": None, "identity": None}
@@ -63,9 +65,42 @@ SIGN_INS = [
     ("seat", {"shop": "demo", "user": SENTENCE, "password": SENTENCE}),
     ("seat", {"shop": "demo", "user": "lucia", "password": SENTENCE}),
 ]
+MANAGEMENT = [
+    ("POST", "/v1/shops", {"id": SENTENCE, "name": SENTENCE, "origins": [SENTENCE]}),
+    ("DELETE", "/v1/shops/{}", None),
+    ("PUT", "/v1/shops/{}/origins", {"origins": [SENTENCE]}),
+    ("GET", "/v1/shops/{}/queue", None),
+    ("GET", "/v1/shops/{}/seats", None),
+    ("POST", "/v1/shops/demo/seats", {"id": SENTENCE, "password": SENTENCE, "languages": [SENTENCE]}),
+    ("DELETE", "/v1/shops/demo/seats/{}", None),
+    ("PUT", "/v1/shops/demo/seats/{}/password", {"password": SENTENCE}),
+    ("GET", "/v1/shops/{}/keys", None),
+    ("POST", "/v1/shops/demo/keys", {"kid": SENTENCE, "alg": SENTENCE, "secret": SENTENCE}),
+    ("DELETE", "/v1/shops/demo/keys/{}", None),
+    ("GET", "/v1/conversations/{}/explanation", None),
+    ("POST", "/v1/backup/holds/{}", None),
+    ("DELETE", "/v1/backup/holds/{}", None),
+]
+
+
+def places(value) -> int:
+    """How many names and values in it hold the sentence."""
+    if isinstance(value, dict):
+        return sum(places(name) + places(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return sum(places(inner) for inner in value)
+    return int(isinstance(value, str) and SENTENCE in value)
+
+
+def tearDownModule() -> None:
+    # For `cargo xtask reliability`.
+    print(f"\nreliability: {json.dumps({'size': Privacy.planted})}", flush=True)
 
 
 class Privacy(Talk):
+    # Places that held the sentence, over all tests.
+    planted = 0
+
     @classmethod
     def setUpClass(cls) -> None:
         with mock.patch.dict(os.environ, {"TRADEWIND_LOG_LEVEL": "trace"}):
@@ -89,17 +124,23 @@ class Privacy(Talk):
         # What clients are told when something is refused.
         self.errors: list[str] = []
 
+    def plant(self, value):
+        """The value, counted."""
+        Privacy.planted += places(value)
+        return value
+
     async def test_nothing_that_people_write_is_logged_or_measured(self) -> None:
         customer = await self.customer()
         seat = await self.seat()
         await make_ready(seat)
 
-        conversation = await self.ask_for_a_person(customer, SENTENCE)
+        conversation = await self.ask_for_a_person(customer, self.plant(SENTENCE))
         await accept(seat, conversation)
-        await seat.send(conversation, SENTENCE)
-        await seat.say({"type": "note", "conversation": conversation, "text": SENTENCE})
-        await customer.refused({"type": "send", "id": new_id(), "text": SENTENCE * 120})
-        await customer.say_raw('{"type":"' + SENTENCE + '"}')
+        await seat.send(conversation, self.plant(SENTENCE))
+        note = {"type": "note", "conversation": conversation, "text": SENTENCE}
+        await seat.say(self.plant(note))
+        await customer.refused(self.plant({"type": "send", "id": new_id(), "text": SENTENCE * 120}))
+        await customer.say_raw(self.plant('{"type":"' + SENTENCE + '"}'))
         await customer.expect("error", code="bad_frame")
         await self.end(customer, conversation)
 
@@ -107,16 +148,27 @@ class Privacy(Talk):
         for open_socket in (self.customer, self.seat):
             for frame in FRAMES:
                 connection = await open_socket()
-                await connection.say(frame)
-                await connection.say_raw(json.dumps(frame)[:-1])
+                await connection.say(self.plant(frame))
+                await connection.say_raw(json.dumps(self.plant(frame))[:-1])
                 self.errors.append(json.dumps(await connection.expect("error"), ensure_ascii=False))
                 await connection.close()
+
+    def test_every_type_of_frame_has_a_row(self) -> None:
+        described = set()
+        for role in ("Widget", "Seat"):
+            for message in document()["operations"][f"from{role}"]["messages"]:
+                payload = resolve(resolve(message["$ref"])["$ref"])["payload"]
+                named = resolve(payload["$ref"]) if "$ref" in payload else payload
+                described.add(named["properties"]["type"]["const"])
+
+        self.assertEqual({frame["type"] for frame in FRAMES} - {SENTENCE}, described)
 
     async def test_no_field_of_a_sign_in_is_logged_or_measured(self) -> None:
         refused = 0
         for side, body in SIGN_INS:
             try:
-                await asyncio.to_thread(post, f"{self.server.url}/v1/{side}/session", body)
+                url = f"{self.server.url}/v1/{side}/session"
+                await asyncio.to_thread(post, url, self.plant(body))
             except Refused as error:
                 refused += 1
                 self.errors.append(json.dumps(error.problem, ensure_ascii=False))
@@ -127,14 +179,31 @@ class Privacy(Talk):
         quoted = urllib.parse.quote(SENTENCE)
         headers = {"user-agent": SENTENCE, "cookie": SENTENCE, "authorization": f"Bearer {SENTENCE}"}
         for path in (f"/{quoted}", f"/v1/widget?token={quoted}"):
-            request = urllib.request.Request(self.server.url + path, headers=headers)
+            Privacy.planted += 1
+            request = urllib.request.Request(self.server.url + path, headers=self.plant(headers))
             with self.assertRaises(urllib.error.HTTPError) as refused:
                 await asyncio.to_thread(urllib.request.urlopen, request)
             self.errors.append(refused.exception.read().decode())
 
         with self.assertRaises(Refused):
+            Privacy.planted += 1
             origin = f"https://{PLANTED['token'].lower()}.example"
             await Customer(self.server.url, origin=origin).token()
+
+    async def test_nothing_that_management_is_sent_is_logged_or_measured(self) -> None:
+        # Whoever may see a shop's mistakes is told the values that do not fit, so answers are left out.
+        quoted = urllib.parse.quote(SENTENCE, safe="")
+        for bearer in (self.server.key(), SENTENCE):
+            for method, path, body in MANAGEMENT:
+                Privacy.planted += places(body) + ("{}" in path) + places(bearer)
+                request = urllib.request.Request(
+                    self.server.management + path.format(quoted),
+                    json.dumps(body).encode() if body else None,
+                    {"authorization": f"Bearer {bearer}", "content-type": "application/json"},
+                    method=method,
+                )
+                with self.assertRaises(urllib.error.HTTPError, msg=f"{method} {path}"):
+                    await asyncio.to_thread(urllib.request.urlopen, request)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 //! Runs steps, shows what they print, and counts.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -93,6 +94,23 @@ fn run_steps<'a>(steps: impl Iterator<Item = &'a Step>, mode: Mode) -> Tally {
     println!("\n{}\n", told.join("\n"));
     failures.iter().for_each(|failure| println!("{failure}"));
     total
+}
+
+/// The Python that the suite in `tests/python` runs with, its packages brought first where they are
+/// missing.
+///
+/// # Errors
+/// When there is no Python, or the packages do not come.
+pub fn python() -> anyhow::Result<PathBuf> {
+    let step = TESTS.iter().find(|step| step.name == "python").context("a step for Python")?;
+    let Prepared { path, commands } = step.prepared.as_ref().context("Python has packages")?;
+    if prepare(step, Mode::AsItIs).is_err() {
+        // In silence: whoever asks may print for a program.
+        for command in *commands {
+            ensure!(succeeds(command), "`{command}` failed, so there is no {path}");
+        }
+    }
+    Ok(root().join(path))
 }
 
 /// Sees to it that everything the step needs is there; the error says what is missing.

@@ -1,8 +1,8 @@
-//! `cargo xtask reliability`: the product's promises under faults, a row for each. Add a row to
-//! [`ROWS`] and nowhere else.
+//! `cargo xtask reliability`: the product's promises under faults, a row for each of [`ROWS`].
 
 mod kill;
 mod parts;
+mod rows;
 mod suite;
 
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use parts::Parts;
+use rows::{How, ROWS, Spec};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,7 @@ pub struct Args {
     /// Runs the full sizes from the start.
     #[arg(long, requires = "full")]
     anew: bool,
-    /// Runs only this row; may come several times.
+    /// Runs only this row, or the rows that begin so (`fuzz`); may come several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Prints one JSON array and nothing else on standard output.
@@ -34,94 +35,6 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 }
-
-/// A row of the table.
-struct Spec {
-    name: &'static str,
-    /// What one unit of the size is.
-    unit: &'static str,
-    /// Size in CI.
-    ci: u64,
-    /// Full size.
-    full: u64,
-    /// Most that is done at a time of the full size.
-    part: u64,
-    how: How,
-}
-
-/// How a row is run.
-enum How {
-    /// Real processes that are killed.
-    Kill,
-    /// A test of this file.
-    Test { file: &'static str, test: &'static str },
-}
-
-const ROWS: &[Spec] = &[
-    Spec {
-        name: "kill-9",
-        unit: "kills of the running router under load",
-        ci: 100,
-        full: 1_000,
-        part: 100,
-        how: How::Kill,
-    },
-    Spec {
-        name: "power-cuts",
-        unit: "simulated power cuts, also during the recovery from the one before",
-        ci: 2_000,
-        full: 10_000,
-        part: 2_500,
-        how: How::Test {
-            file: "journal_simulated",
-            test: "power_cut::no_acknowledged_record_is_lost_to_a_power_cut",
-        },
-    },
-    Spec {
-        name: "fsync-errors",
-        unit: "lives of a journal with failed syncs and a full disk at any moment",
-        ci: 300,
-        full: 5_000,
-        part: 1_000,
-        how: How::Test {
-            file: "journal_simulated",
-            test: "refusals::what_the_disk_refused_never_comes_back_and_the_rest_is_kept_in_order",
-        },
-    },
-    Spec {
-        name: "bit-flips",
-        unit: "flipped bits",
-        ci: 600,
-        full: 10_000,
-        part: 2_500,
-        how: How::Test {
-            file: "journal_simulated",
-            test: "damage::a_flipped_bit_never_changes_a_record_and_never_hides_one_in_silence",
-        },
-    },
-    Spec {
-        name: "disk-full",
-        unit: "real process whose disk fills up and has room again",
-        ci: 1,
-        full: 1,
-        part: 1,
-        how: How::Test {
-            file: "disk_full",
-            test: "a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself",
-        },
-    },
-    Spec {
-        name: "clock-jumps",
-        unit: "restarts under a clock that was set",
-        ci: 5,
-        full: 5,
-        part: 5,
-        how: How::Test {
-            file: "clock",
-            test: "a_clock_that_was_set_changes_no_order_and_loses_nothing",
-        },
-    },
-];
 
 /// What went wrong, and how much was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -170,11 +83,11 @@ struct Row {
 /// # Errors
 /// When a name is no row, or the router cannot be built.
 pub fn run(args: &Args) -> Result<bool> {
-    if let Some(unknown) = args.only.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
+    if let Some(unknown) = args.only.iter().find(|name| !ROWS.iter().any(|row| row.is_in(name))) {
         let known: Vec<_> = ROWS.iter().map(|row| row.name).collect();
         bail!("`{unknown}` is no row; there are {}", known.join(", "));
     }
-    let chosen = |row: &&Spec| args.only.is_empty() || args.only.iter().any(|it| it == row.name);
+    let chosen = |row: &&Spec| args.only.is_empty() || args.only.iter().any(|it| row.is_in(it));
     let mut rows = Vec::new();
     for spec in ROWS.iter().filter(chosen) {
         eprintln!("==> {}: {}", spec.name, spec.unit);
@@ -193,18 +106,29 @@ pub fn run(args: &Args) -> Result<bool> {
 /// The size of CI, at one go.
 fn one(spec: &Spec, args: &Args) -> Result<Row> {
     let started = Instant::now();
-    let tally = part(spec, args, spec.ci, 0)?;
+    let limit_s = spec.time.as_ref().map(|time| time.ci_s);
+    let least = spec.time.as_ref().map_or(0, |time| time.least);
+    let tally = part(spec, args, &Share { size: spec.ci, seed: 0, limit_s, least })?;
     Ok(row(spec, tally, started.elapsed().as_secs_f64(), spec.ci))
 }
 
 /// The full size, part by part.
 fn full(spec: &Spec, args: &Args) -> Result<Row> {
     let mut parts = Parts::open(spec.name, args.anew)?;
-    while parts.done.size < spec.full {
+    // What is left of the time, a part at a time, so that little is lost to an interruption.
+    let limit_s = |spent: f64| {
+        let time = spec.time.as_ref()?;
+        Some(time.full_s.saturating_sub(spent as u64).min(time.ci_s))
+    };
+    while parts.done.size < spec.full && limit_s(parts.seconds) != Some(0) {
         let size = spec.part.min(spec.full - parts.done.size);
+        let (seed, limit_s) = (parts.done.size, limit_s(parts.seconds));
+        let share = Share { size, seed, limit_s, least: 0 };
         let started = Instant::now();
-        let tally = part(spec, args, size, parts.done.size)?;
-        let is_clean = tally.is_clean() && tally.size > 0;
+        let tally = part(spec, args, &share)?;
+        // What has done less than it was to do would do so again.
+        let is_short = spec.time.is_none() && tally.size < size;
+        let is_clean = tally.is_clean() && tally.size > 0 && !is_short;
         parts.add(tally, started.elapsed().as_secs_f64())?;
         eprintln!("    {} of {} {}", parts.done.size, spec.full, spec.unit);
         if !is_clean {
@@ -214,15 +138,29 @@ fn full(spec: &Spec, args: &Args) -> Result<Row> {
     Ok(row(spec, parts.done, parts.seconds, spec.full))
 }
 
-fn part(spec: &Spec, args: &Args, size: u64, seed: u64) -> Result<Tally> {
+/// How much of a row is run at one go.
+struct Share {
+    size: u64,
+    /// Where the seeds begin, so that the parts of a long run differ.
+    seed: u64,
+    /// Ends the run before its size is done, once the least is.
+    limit_s: Option<u64>,
+    least: u64,
+}
+
+fn part(spec: &Spec, args: &Args, share: &Share) -> Result<Tally> {
+    let binary = args.binary.as_deref();
     match spec.how {
-        How::Kill => kill::run(args.binary.as_deref(), size, seed),
-        How::Test { file, test } => suite::run(file, test, size, seed),
+        How::Kill => kill::run(binary, share.size, share.seed),
+        How::Tests { package, file, test } => suite::rust(package, file, test, share),
+        How::Python { module } => suite::python(module, binary),
     }
 }
 
 fn row(spec: &Spec, tally: Tally, seconds: f64, wanted: u64) -> Row {
-    let passed = tally.is_clean() && tally.size >= wanted;
+    // What is bounded by time has done enough when it has done the least.
+    let enough = spec.time.as_ref().map_or(wanted, |time| time.least);
+    let passed = tally.is_clean() && tally.size >= enough;
     Row { name: spec.name, tally, seconds: (seconds * 10.0).round() / 10.0, passed }
 }
 
@@ -230,7 +168,7 @@ fn line(row: &Row) -> String {
     let Row { name, tally, seconds, passed } = row;
     let verdict = if *passed { "passed" } else { "FAILED" };
     format!(
-        "{name:<14} {:>7} {:>6} lost {:>6} duplicates {:>6} out of order {:>6} violations {seconds:>8.1} s  {verdict}",
+        "{name:<19} {:>8} {:>6} lost {:>6} duplicates {:>6} out of order {:>6} violations {seconds:>8.1} s  {verdict}",
         tally.size, tally.lost, tally.duplicates, tally.out_of_order, tally.violations
     )
 }

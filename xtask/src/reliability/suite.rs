@@ -1,15 +1,16 @@
 //! Rows that are tests: `tests/reliability/mod.rs` is their side of this.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::Tally;
+use super::{Share, Tally};
 use crate::root;
 
-/// What a test tells on its last line.
+/// What a test tells on a line of its own.
 const PREFIX: &str = "reliability: ";
 
 #[derive(Deserialize)]
@@ -17,29 +18,60 @@ struct Done {
     size: u64,
 }
 
-/// Runs a test with this size; one that fails has broken a promise and says on standard error which.
-pub fn run(file: &str, test: &str, size: u64, seed: u64) -> Result<Tally> {
-    let mut child = Command::new("cargo")
-        .args(["test", "--locked", "--quiet", "--test", file, "--", "--exact", test, "--nocapture"])
-        .env("TRADEWIND_SIZE", size.to_string())
-        .env("TRADEWIND_SEED", seed.to_string())
-        .current_dir(root())
+/// Runs one test of a file, or all of them; one that fails has broken a promise and says on standard
+/// error which.
+pub fn rust(package: &str, file: &str, test: Option<&str>, share: &Share) -> Result<Tally> {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--locked", "--quiet", "--package", package, "--test", file, "--"]);
+    if let Some(test) = test {
+        command.args(["--exact", test]);
+    }
+    command
+        .arg("--nocapture")
+        .env("TRADEWIND_SIZE", share.size.to_string())
+        .env("TRADEWIND_SEED", share.seed.to_string())
+        .current_dir(root());
+    if let Some(limit_s) = share.limit_s {
+        command.env("TRADEWIND_SECONDS", limit_s.to_string());
+        command.env("TRADEWIND_LEAST", share.least.to_string());
+    }
+    told_by(command)
+}
+
+/// Runs a module of `tests/python` against a real router.
+pub fn python(module: &str, binary: Option<&Path>) -> Result<Tally> {
+    let binary = super::kill::binary(binary)?;
+    let python = match crate::run::python() {
+        Ok(python) => python,
+        Err(error) => {
+            eprintln!("    {error:#}");
+            return Ok(Tally { violations: 1, ..Tally::default() });
+        }
+    };
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "unittest", module])
+        .env("TRADEWIND_BIN", binary)
+        .current_dir(root().join("tests/python"));
+    told_by(command)
+}
+
+/// Runs it, and adds up what it tells of its sizes.
+fn told_by(mut command: Command) -> Result<Tally> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .context("cargo cannot be started")?;
-    let mut done = None;
+        .with_context(|| format!("{command:?} cannot be started"))?;
+    let mut done = 0;
     for line in BufReader::new(child.stdout.take().context("standard output is a pipe")?).lines() {
         let line = line?;
         match line.strip_prefix(PREFIX) {
-            Some(told) => done = Some(serde_json::from_str::<Done>(told)?),
+            Some(told) => done += serde_json::from_str::<Done>(told)?.size,
             // Standard output is for the rows alone.
             None => eprintln!("    {line}"),
         }
     }
-    let has_passed = child.wait()?.success();
-    Ok(match done {
-        Some(Done { size }) if has_passed => Tally { size, ..Tally::default() },
-        _ => Tally { violations: 1, ..Tally::default() },
-    })
+    let has_passed = child.wait()?.success() && done > 0;
+    Ok(Tally { size: done, violations: u64::from(!has_passed), ..Tally::default() })
 }

@@ -24,6 +24,8 @@ use super::Tally;
 use customer::Customer;
 use router::Router;
 
+pub use router::binary;
+
 /// Customers that talk at the same time.
 const CUSTOMERS: usize = 40;
 /// Seats of the demo shop that are signed in.

@@ -1,0 +1,171 @@
+//! The table of rows.
+
+/// A row of the table.
+pub struct Spec {
+    /// As it stands in the result.
+    pub name: &'static str,
+    /// What one unit of the size is.
+    pub unit: &'static str,
+    /// Size in CI.
+    pub ci: u64,
+    /// Full size.
+    pub full: u64,
+    /// Most that is done at a time of the full size.
+    pub part: u64,
+    /// Ends the row early.
+    pub time: Option<Time>,
+    /// How it is run.
+    pub how: How,
+}
+
+/// Time that a row may take. It ends with its size, or after this with the least.
+pub struct Time {
+    /// In CI, and longest part of the full run.
+    pub ci_s: u64,
+    /// In full.
+    pub full_s: u64,
+    /// What it must have done to pass.
+    pub least: u64,
+}
+
+/// How a row is run.
+pub enum How {
+    /// Real processes that are killed.
+    Kill,
+    /// Tests of this file of a package: one of them, or all.
+    Tests { package: &'static str, file: &'static str, test: Option<&'static str> },
+    /// A module of `tests/python`.
+    Python { module: &'static str },
+}
+
+impl Spec {
+    /// Whether `name` is this row or the family that it belongs to.
+    pub fn is_in(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
+/// What most rows have.
+const ROW: Spec = Spec { name: "", unit: "", ci: 1, full: 1, part: 1, time: None, how: How::Kill };
+
+/// One test of the router's own.
+const fn test(file: &'static str, test: &'static str) -> How {
+    How::Tests { package: "tradewind", file, test: Some(test) }
+}
+
+/// All tests of a file of the router's own.
+const fn tests(file: &'static str) -> How {
+    How::Tests { package: "tradewind", file, test: None }
+}
+
+/// A row of fuzzing: inputs of one kind, by number or by time.
+const fn fuzz(name: &'static str, unit: &'static str, test_name: &'static str) -> Spec {
+    Spec {
+        name,
+        unit,
+        ci: 1_000_000,
+        full: 10_000_000,
+        part: 1_000_000,
+        time: Some(Time { ci_s: 60, full_s: 900, least: 100_000 }),
+        how: test("fuzz", test_name),
+    }
+}
+
+/// Every row. Add one here and nowhere else.
+pub const ROWS: &[Spec] = &[
+    Spec {
+        name: "kill-9",
+        unit: "kills of the running router under load",
+        ci: 100,
+        full: 1_000,
+        part: 100,
+        how: How::Kill,
+        ..ROW
+    },
+    Spec {
+        name: "power-cuts",
+        unit: "simulated power cuts, also during the recovery from the one before",
+        ci: 2_000,
+        full: 10_000,
+        part: 2_500,
+        how: test("journal_simulated", "power_cut::no_acknowledged_record_is_lost_to_a_power_cut"),
+        ..ROW
+    },
+    Spec {
+        name: "fsync-errors",
+        unit: "lives of a journal with failed syncs and a full disk at any moment",
+        ci: 300,
+        full: 5_000,
+        part: 1_000,
+        how: test(
+            "journal_simulated",
+            "refusals::what_the_disk_refused_never_comes_back_and_the_rest_is_kept_in_order",
+        ),
+        ..ROW
+    },
+    Spec {
+        name: "bit-flips",
+        unit: "flipped bits",
+        ci: 600,
+        full: 10_000,
+        part: 2_500,
+        how: test(
+            "journal_simulated",
+            "damage::a_flipped_bit_never_changes_a_record_and_never_hides_one_in_silence",
+        ),
+        ..ROW
+    },
+    Spec {
+        name: "disk-full",
+        unit: "real process whose disk fills up and has room again",
+        ci: 1,
+        full: 1,
+        part: 1,
+        how: test(
+            "disk_full",
+            "a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself",
+        ),
+        ..ROW
+    },
+    Spec {
+        name: "clock-jumps",
+        unit: "restarts under a clock that was set",
+        ci: 5,
+        full: 5,
+        part: 5,
+        how: test("clock", "a_clock_that_was_set_changes_no_order_and_loses_nothing"),
+        ..ROW
+    },
+    Spec {
+        name: "races",
+        unit: "races of real clients at one router: one offer, one id, one customer, one slot",
+        ci: 1_800,
+        full: 1_800,
+        part: 1_800,
+        how: tests("races"),
+        ..ROW
+    },
+    Spec {
+        name: "planted-data",
+        unit: "fields with planted personal data and tokens, looked for in log, metrics and errors",
+        ci: 221,
+        full: 221,
+        part: 221,
+        how: How::Python { module: "test_privacy" },
+        ..ROW
+    },
+    Spec {
+        name: "foreign-credentials",
+        unit: "routes and types of message tried with what belongs to another shop",
+        ci: 61,
+        full: 61,
+        part: 61,
+        how: tests("foreign_credentials"),
+        ..ROW
+    },
+    fuzz("fuzz-frames", "texts as frames of a client", "frames"),
+    fuzz("fuzz-tokens", "tokens of ours, JWTs, signed ids and handles", "tokens"),
+    fuzz("fuzz-config", "settings of a router and files of a shop", "configuration"),
+    fuzz("fuzz-journal", "segments, snapshots and records of a journal", "journal_bytes"),
+    fuzz("fuzz-http", "heads of HTTP requests to a running router", "http_heads"),
+];
