@@ -42,10 +42,13 @@ use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
 pub use body::read_json;
+pub use connection::Role;
+pub use handshake::serve_stream;
 pub use http::{bearer, explained_to, metrics, router};
 pub use listener::{Served, serve};
 pub use passwords::PasswordChecks;
 pub use problem::Refused;
+pub use stream::Stream;
 pub use token::{Secret, write_private};
 
 use standing::OpenSocket;

@@ -27,7 +27,7 @@
 //! Two threads. `journal-writer` takes whatever waits in the queue, writes it with one `pwrite` and
 //! one `fdatasync` and answers every caller. `journal-keeper` zero-fills the next segment before it
 //! is needed and recycles freed ones: a file that grows costs a file-system journal commit for each
-//! `fdatasync`, a zero-filled one does not.
+//! `fdatasync`, a zero-filled one does not. [`open_stepped`] runs the same code without the threads.
 //!
 //! # Format, version 1
 //! All numbers are little-endian; checksums are CRC-32C.
@@ -96,10 +96,13 @@ mod scan;
 mod segment;
 mod shared;
 mod snapshot;
+mod steps;
 mod writer;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -116,6 +119,7 @@ pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};
 pub use shared::{CommitObserver, CommitReport, HOLDS_MAX, Hold, JournalStats};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotId, SnapshotReader, SnapshotWriter, Snapshots};
+pub use steps::Steps;
 
 /// Opens the journal in `dir`, creating it when missing, and repairs its end.
 ///
@@ -139,6 +143,38 @@ pub fn open_in(
     folder: Arc<dyn Folder>,
     options: Options,
 ) -> Result<(Journal, Replay), JournalError> {
+    let (journal, replay, writer) = parts(folder, options, keeper::Keeper::start)?;
+    thread::Builder::new()
+        .name("journal-writer".to_owned())
+        .spawn(move || writer.run())
+        .map_err(|error| JournalError::from_io("start the writer thread", error))?;
+    Ok((journal, replay))
+}
+
+/// As [`open_in`], without threads: nothing is written but by [`Steps`], so that one thread decides
+/// what happens when.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stepped(
+    folder: Arc<dyn Folder>,
+    options: Options,
+) -> Result<(Journal, Replay, Steps), JournalError> {
+    let (journal, replay, writer) = parts(folder, options, keeper::Keeper::without_thread)?;
+    Ok((journal, replay, Steps::new(writer)))
+}
+
+type StartKeeper = fn(
+    Arc<dyn Folder>,
+    Arc<shared::Shared>,
+    keeper::Stock,
+) -> Result<(keeper::Keeper, SyncSender<keeper::Job>), JournalError>;
+
+fn parts(
+    folder: Arc<dyn Folder>,
+    options: Options,
+    keeper: StartKeeper,
+) -> Result<(Journal, Replay, writer::Writer), JournalError> {
     options.check()?;
     let lock = folder
         .lock()
@@ -155,8 +191,7 @@ pub fn open_in(
         next: found.next,
         segment_bytes: options.segment_bytes,
     };
-    let (keeper, keeper_jobs) =
-        keeper::Keeper::start(Arc::clone(&folder), Arc::clone(&shared), stock)?;
+    let (keeper, keeper_jobs) = keeper(Arc::clone(&folder), Arc::clone(&shared), stock)?;
     let log = log::Log::new(found.active, end, keeper, options.durability, options.retry_pause);
 
     let (queue, inbox) = mpsc::channel(options.queue_capacity.get());
@@ -166,12 +201,10 @@ pub fn open_in(
         queue: inbox,
         commit_bytes_max: options.commit_bytes_max,
         lock,
+        group: VecDeque::new(),
+        held: None,
+        closed: Vec::new(),
     };
-    thread::Builder::new()
-        .name("journal-writer".to_owned())
-        .spawn(move || writer.run())
-        .map_err(|error| JournalError::from_io("start the writer thread", error))?;
-
     let journal = Journal {
         folder: Arc::clone(&folder),
         queue,
@@ -184,5 +217,6 @@ pub fn open_in(
             .saturating_sub(log::SEGMENT_OVERHEAD_BYTES)
             .min(BATCH_BYTES_MAX),
     };
-    Ok((journal, Replay::new(folder, found.links, found.damaged, found.torn_tail)))
+    let replay = Replay::new(folder, found.links, found.damaged, found.torn_tail);
+    Ok((journal, replay, writer))
 }
