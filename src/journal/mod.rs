@@ -15,7 +15,8 @@
 //!   disk. This is what lets recovery tell an interrupted commit from damage.
 //! - After a failed write or sync the segment is given up and nothing is synced a second time. The
 //!   next segment states where the acknowledged bytes ended, so the failed batch does not come back.
-//! - Damage is reported where it stands and never skipped in silence.
+//! - Damage is reported where it stands and never skipped in silence. What the disk cannot read now is no
+//!   damage unless the caller says so ([`Unreadable`]).
 //! - One process has the folder; another gets [`JournalError::Locked`].
 //!
 //! **Bounds:** queue by batches, by bytes and by longest wait; record 1 MiB, batch 8 MiB; segment
@@ -114,7 +115,7 @@ pub use folder::{DiskFolder, Folder, FolderFile, FolderLock};
 pub use frame::PAYLOAD_BYTES_MAX;
 pub use handle::{Journal, Receipt};
 pub use look::{Look, look};
-pub use options::{Durability, Options};
+pub use options::{Durability, Options, Unreadable};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};
 pub use shared::{CommitObserver, CommitReport, HOLDS_MAX, Hold, JournalStats};
@@ -128,7 +129,7 @@ pub use steps::Steps;
 ///
 /// # Errors
 /// [`JournalError::Locked`], [`JournalError::UnsupportedVersion`], [`JournalError::Option`], or
-/// what the disk says. Damage is no error here: the replay reports it.
+/// what the disk says, as when a segment cannot be read. Damage is no error here: the replay reports it.
 pub fn open(dir: &Path, options: Options) -> Result<(Journal, Replay), JournalError> {
     let folder = DiskFolder::create(dir)
         .map_err(|error| JournalError::from_io("create the folder", error))?;
@@ -181,7 +182,7 @@ fn parts(
         .map_err(|error| JournalError::from_io("lock the folder", error))?
         .ok_or_else(|| JournalError::Locked { folder: folder.path().to_owned() })?;
 
-    let found = recover::recover(&folder, options.segment_bytes)?;
+    let found = recover::recover(&folder, options.segment_bytes, options.unreadable)?;
     let end = find::end_of(&found.links);
     let shared = Arc::new(shared::Shared::new(options.observer, end));
     let stock = keeper::Stock {
