@@ -151,6 +151,13 @@ impl Loaded {
     }
 }
 
+/// Whether a segment says that it is the first of its log. It need not be number one: a segment is given
+/// up when its first commit fails.
+pub(super) fn is_the_beginning(folder: &Arc<dyn Folder>, segment: SegmentId) -> bool {
+    let opening = read_start(folder, segment).ok().and_then(|bytes| opening_in(&bytes, segment));
+    matches!(opening, Some(Opening { previous: None, .. }))
+}
+
 /// The header and the first frame, if that is an opening.
 fn read_start(folder: &Arc<dyn Folder>, segment: SegmentId) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; HEADER_BYTES + OPENING_FRAME_BYTES];
