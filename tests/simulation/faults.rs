@@ -1,0 +1,82 @@
+//! What can go wrong, and how often it did.
+
+use std::collections::BTreeMap;
+
+/// The kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    NetDelay,
+    NetReorder,
+    NetDrop,
+    NetDuplicate,
+    PartitionOneWay,
+    PartitionBothWays,
+    HalfOpen,
+    Reset,
+    DiskSlow,
+    ReadError,
+    WriteError,
+    SyncError,
+    TornWrite,
+    LostUnsynced,
+    BitFlip,
+    DiskFull,
+    Kill,
+    Pause,
+    SlowTask,
+    ClockForward,
+    ClockBack,
+    ClockSkew,
+    ModelFails,
+    SeatVanishes,
+}
+
+impl Fault {
+    pub const ALL: [Self; 24] = [
+        Self::NetDelay,
+        Self::NetReorder,
+        Self::NetDrop,
+        Self::NetDuplicate,
+        Self::PartitionOneWay,
+        Self::PartitionBothWays,
+        Self::HalfOpen,
+        Self::Reset,
+        Self::DiskSlow,
+        Self::ReadError,
+        Self::WriteError,
+        Self::SyncError,
+        Self::TornWrite,
+        Self::LostUnsynced,
+        Self::BitFlip,
+        Self::DiskFull,
+        Self::Kill,
+        Self::Pause,
+        Self::SlowTask,
+        Self::ClockForward,
+        Self::ClockBack,
+        Self::ClockSkew,
+        Self::ModelFails,
+        Self::SeatVanishes,
+    ];
+}
+
+/// How often each kind happened. What could not happen, as a reset without a connection, does not
+/// count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub BTreeMap<Fault, u64>);
+
+impl Faults {
+    pub fn count(&mut self, fault: Fault) {
+        *self.0.entry(fault).or_default() += 1;
+    }
+
+    pub fn add(&mut self, others: &Self) {
+        for (fault, count) in &others.0 {
+            *self.0.entry(*fault).or_default() += count;
+        }
+    }
+
+    pub fn missing(&self) -> Vec<Fault> {
+        Fault::ALL.into_iter().filter(|fault| !self.0.contains_key(fault)).collect()
+    }
+}
