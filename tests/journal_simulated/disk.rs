@@ -51,6 +51,7 @@ struct State {
     power_left: Option<u64>,
     is_off: bool,
     syncs_to_fail: u32,
+    lies: bool,
     writes_to_fail: u32,
     unreadable: Option<u64>,
     is_gate_closed: bool,
@@ -83,6 +84,11 @@ impl SimulatedDisk {
     /// The power goes at the n-th changing operation from now.
     pub fn cut_power_after(&self, operations: u64) {
         self.state().power_left = Some(operations);
+    }
+
+    /// The power does not go after all.
+    pub fn keep_power(&self) {
+        self.state().power_left = None;
     }
 
     /// The disk as it is found after a power cut, unsynced changes kept as chance has it.
@@ -170,6 +176,11 @@ impl SimulatedDisk {
     /// The next `count` syncs fail; what they should have made durable is forgotten as clean.
     pub fn fail_syncs(&self, count: u32) {
         self.state().syncs_to_fail = count;
+    }
+
+    /// Syncs of files succeed and keep nothing.
+    pub fn lie(&self) {
+        self.state().lies = true;
     }
 
     /// The next `count` writes fail.
@@ -430,6 +441,9 @@ impl FolderFile for OpenFile {
             state.waiting_at_gate -= 1;
         }
         state.spend()?;
+        if state.lies {
+            return Ok(());
+        }
         let is_failing = state.syncs_to_fail > 0;
         state.syncs_to_fail = state.syncs_to_fail.saturating_sub(1);
         let file = state.files.get_mut(&self.id).expect("open files stay");

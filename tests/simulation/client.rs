@@ -80,16 +80,9 @@ struct Life {
 }
 
 /// Starts a client.
-pub fn start(
-    who: Who,
-    number: usize,
-    token: String,
-    seed: u64,
-    door: Door,
-    judge: Judge,
-) -> Client {
+pub fn start(view: View, token: String, seed: u64, door: Door, judge: Judge) -> Client {
     let (orders, told) = mpsc::unbounded_channel();
-    let view = Arc::new(Mutex::new(View::new(who, number, judge.clone())));
+    let view = Arc::new(Mutex::new(view));
     let route = Route::new(seed ^ 0x0ffe);
     let life = Life {
         view: view.clone(),

@@ -60,6 +60,37 @@ impl Fault {
     ];
 }
 
+/// Mistakes that are put in on purpose, to see that they are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// A disk that says it has what it has not: acknowledgements run ahead of it.
+    SyncsNothing,
+    /// A recovery that cuts off the last record.
+    CutsTooMuch,
+    /// A recovery that forgets the ids of messages, so that one sent again counts as new.
+    ForgetsIds,
+    /// A scheduler that takes each seat to have one slot more than it has.
+    OneSlotMore,
+    /// A viewer is shown an event twice now and then.
+    ShowsTwice,
+    /// A viewer is not shown an event now and then.
+    ShowsNot,
+    /// The scheduler stands still.
+    StopsScheduler,
+}
+
+impl Plant {
+    pub const ALL: [Self; 7] = [
+        Self::SyncsNothing,
+        Self::CutsTooMuch,
+        Self::ForgetsIds,
+        Self::OneSlotMore,
+        Self::ShowsTwice,
+        Self::ShowsNot,
+        Self::StopsScheduler,
+    ];
+}
+
 /// How often each kind happened. What could not happen, as a reset without a connection, does not
 /// count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

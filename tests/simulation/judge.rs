@@ -11,7 +11,7 @@ use tradewind::domain::{ConversationId, MessageId};
 use tradewind::flow::Entry;
 
 use super::faults::{Fault, Faults};
-use super::story::Story;
+use super::story::{Found, Story};
 
 /// One judge for everybody in a simulated world.
 #[derive(Clone)]
@@ -143,6 +143,14 @@ impl Judge {
 }
 
 impl State {
+    /// Takes what a start found for what there is.
+    pub fn believe(&mut self, found: &Found) {
+        self.story.forgive(&found.lost);
+        for payload in &found.extra {
+            self.story.read(payload, &mut self.violations);
+        }
+    }
+
     pub fn note(&mut self, kind: &str, what: &str) {
         let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         (at_ms, kind, what).hash(&mut self.trace);

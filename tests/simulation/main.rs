@@ -25,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use faults::Faults;
+use faults::{Faults, Plant};
 use setting::Setting;
 use world::{Outcome, run};
 
@@ -42,7 +42,7 @@ fn judged(setting: &Setting, seed: u64) -> Result<Outcome, String> {
          -- --exact {TEST} --nocapture"
     );
     let log = std::env::var_os("TRADEWIND_LOG").is_some();
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(setting, seed, log)))
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(setting, seed, log, None)))
         .map_err(|_| format!("the world itself broke, see above\n{replay}"))?;
     outcome.log.iter().for_each(|line| println!("{line}"));
     if outcome.violations.is_empty() {
@@ -102,4 +102,22 @@ fn promises_hold_in_every_simulated_day() {
         assert_eq!(faults.missing(), [], "every kind of fault has happened");
     }
     reliability::done(seeds);
+}
+
+/// Seeds in which a mistake that was put in has to show.
+const SEEDS_TO_FIND: u64 = 40;
+
+#[test]
+fn every_mistake_that_is_put_in_is_found_within_a_few_seeds() {
+    let well = Setting::new();
+    let one_more = Setting::with_slots(setting::SLOTS + 1);
+    for plant in Plant::ALL {
+        let setting = if plant == Plant::OneSlotMore { &one_more } else { &well };
+        let found = (0..SEEDS_TO_FIND).find_map(|seed| {
+            let outcome = run(setting, seed, false, Some(plant));
+            Some((seed, outcome.violations.first()?.clone()))
+        });
+        let (seed, violation) = found.unwrap_or_else(|| panic!("{plant:?} is not found"));
+        println!("{plant:?}: seed {seed}: {violation}");
+    }
 }

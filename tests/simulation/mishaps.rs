@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt;
+use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
 use tokio::time::sleep;
-use tradewind::journal::open_stepped;
+use tradewind::app::StartError;
+use tradewind::domain::{Event, EventKind, MessageId};
+use tradewind::flow::{Fact, Record};
+use tradewind::journal::{Batch, open_stepped};
 
 use super::client::Order;
 use super::disk::SimulatedDisk;
-use super::faults::Fault;
+use super::faults::{Fault, Plant};
 use super::model::Health;
 use super::network::Way;
 use super::process::{Process, Start, options};
@@ -20,12 +24,16 @@ use super::world::World;
 const HOUR_MS: i64 = 60 * 60_000;
 /// How far the system clock is off at most.
 const CLOCK_AHEAD_MS_MAX: i64 = 12 * HOUR_MS;
+/// The number of the scheduler's task.
+const SCHEDULER: usize = 1;
+/// Bits of one disk that turn over.
+const FLIPS_MAX: usize = 2;
 /// Starts that are tried while the disk cannot be read.
 const TRIES: usize = 4;
 
 /// What is left of the disk when a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
+pub enum Cut {
     /// The operating system goes on and has everything that was written.
     Kill,
     /// The power goes: of what was not synced any part is there.
@@ -231,10 +239,14 @@ impl World<'_> {
     }
 
     /// The process ends and comes back a little later.
-    async fn restart(&mut self, cut: Cut, flips_a_bit: bool) {
+    pub async fn restart(&mut self, cut: Cut, flips_a_bit: bool) {
         self.stop(cut).await;
         if flips_a_bit {
             self.flip();
+        }
+        if cut == Cut::Torn && self.random.random_range(0..3) == 0 {
+            // It goes again, while the start repairs what the first cut left or soon after.
+            self.disk.cut_power_after(self.random.random_range(1..40));
         }
         sleep(self.some_ms(10, 4_000)).await;
         self.start().await;
@@ -271,23 +283,24 @@ impl World<'_> {
             let goes_unnoticed = read.is_some_and(|(found, is_damaged)| {
                 let is_whole = self.judge.state().snapshots == 0;
                 let missing = self.judge.state().story.compare(&found, is_whole).missing;
-                !is_damaged && missing > 0
+                !is_damaged && !missing.is_empty()
             });
             if !goes_unnoticed {
-                self.has_flipped_a_bit = true;
+                self.flipped_bits += 1;
+                self.may_lose = true;
                 return;
             }
             self.disk.flip_bit(&name, bit);
         }
     }
 
-    /// Once in a world: a second one could take what the first has left.
     async fn bit_flips(&mut self) -> bool {
-        if self.has_flipped_a_bit {
+        let before = self.flipped_bits;
+        if before == FLIPS_MAX {
             return false;
         }
         self.restart(Cut::Kill, true).await;
-        self.has_flipped_a_bit
+        self.flipped_bits > before
     }
 
     /// A file cannot be read for as long as a start or two last.
@@ -306,52 +319,100 @@ impl World<'_> {
     /// Starts the router on what the disk has, as often as it takes.
     pub async fn start(&mut self) {
         let mut refused = String::new();
-        for tries in 0.. {
+        for tries in 0..2 * TRIES {
             if tries == TRIES {
                 self.heal_disk();
             }
-            if tries == 2 * TRIES {
-                return self.judge.violation(format!("no start on a well disk: {refused}"));
+            if self.disk.is_off() {
+                // The power went during the start before.
+                self.disk = self.disk.after_power_cut(&mut self.chance);
             }
-            let Some((found, is_damaged)) = read_journal(&self.disk) else {
-                sleep(Duration::from_secs(1)).await;
-                continue;
-            };
-            // Behind a snapshot what is older may be gone; where there is damage it counts as lost.
-            let is_whole = is_damaged || self.judge.state().snapshots == 0;
-            let found = self.judge.state().story.compare(&found, is_whole);
-            let start = Start {
-                wall: self.wall(),
-                seed: self.random.random(),
-                pace: self.pace.clone(),
-                model: self.model.clone(),
-                metrics: self.metrics.clone(),
-                judge: self.judge.clone(),
-            };
-            match Process::start(&self.disk, self.setting, start).await {
-                Ok(process) => {
-                    self.judge.note("start", "");
-                    self.judge.expect(is_damaged || found.missing == 0, || {
-                        format!("{} records are lost, and nobody is told", found.missing)
-                    });
-                    let mut state = self.judge.state();
-                    state.story.forgive(&found.lost);
-                    let state = &mut *state;
-                    for payload in &found.extra {
-                        state.story.read(payload, &mut state.violations);
-                    }
-                    self.overdue_since.clear();
-                    self.started_at = process.gateway.clock.now();
-                    *self.door.process() = Some(process);
+            match self.try_to_start().await {
+                Ok(()) => return,
+                // Two flipped bits can take both snapshots: then it is right not to start.
+                Err(Some(StartError::StateLost { .. })) if self.flipped_bits > 1 => {
+                    self.judge.note("state lost", "");
+                    self.is_over = true;
                     return;
                 }
-                Err(error) => {
-                    refused = error.to_string();
-                    self.judge.note("start refused", &refused);
-                    sleep(Duration::from_secs(1)).await;
-                }
+                Err(Some(error)) => refused = error.to_string(),
+                Err(None) => "the journal cannot be read".clone_into(&mut refused),
             }
+            self.judge.note("start refused", &refused);
+            sleep(Duration::from_secs(1)).await;
         }
+        self.judge.violation(format!("no start on a well disk: {refused}"));
+    }
+
+    async fn try_to_start(&mut self) -> Result<(), Option<StartError>> {
+        self.plant_into_disk().await;
+        let (found, is_damaged) = read_journal(&self.disk).ok_or(None)?;
+        // Behind a snapshot what is older may be gone; where there is damage it counts as lost.
+        let is_whole = is_damaged || self.judge.state().snapshots == 0;
+        let found = self.judge.state().story.compare(&found, is_whole);
+        let start = Start {
+            wall: self.wall(),
+            seed: self.random.random(),
+            pace: self.pace.clone(),
+            model: self.model.clone(),
+            metrics: self.metrics.clone(),
+            judge: self.judge.clone(),
+        };
+        let process = Process::start(&self.disk, self.setting, start).await.map_err(Some)?;
+        self.judge.note("start", "");
+        let may_lose = self.recovers_wrongly() || is_damaged && std::mem::take(&mut self.may_lose);
+        let lost_now = found.missing.difference(&self.missing).count();
+        self.judge.expect(may_lose || lost_now == 0, || {
+            format!("{lost_now} records are lost, and nobody is told")
+        });
+        if !self.recovers_wrongly() {
+            self.judge.state().believe(&found);
+            self.missing = found.missing;
+        }
+        self.overdue_since.clear();
+        self.started_at = process.gateway.clock.now();
+        *self.door.process() = Some(process);
+        Ok(())
+    }
+
+    /// Mistakes of a recovery are found by what clients see, not by a look at the disk.
+    fn recovers_wrongly(&self) -> bool {
+        matches!(self.plant, Some(Plant::CutsTooMuch | Plant::ForgetsIds))
+    }
+
+    /// What a wrong disk or a wrong recovery makes of what was written.
+    async fn plant_into_disk(&mut self) {
+        match self.plant {
+            Some(Plant::SyncsNothing) => self.disk.lie(),
+            Some(Plant::CutsTooMuch) => {
+                self.rewrite(|records| drop(records.pop())).await;
+            }
+            Some(Plant::ForgetsIds) => {
+                let mut random = SmallRng::seed_from_u64(self.random.random());
+                self.rewrite(|records| {
+                    records.iter_mut().for_each(|payload| forget_ids(payload, &mut random));
+                })
+                .await;
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts another journal in the place of the one that there is.
+    async fn rewrite(&mut self, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        let Some((mut records, _)) = read_journal(&self.disk) else { return };
+        edit(&mut records);
+        let disk = SimulatedDisk::new();
+        let opened = open_stepped(Arc::new(disk.clone()), options());
+        let (journal, _, mut steps) = opened.expect("an empty disk");
+        for payload in records {
+            let batch = Batch::of(&payload).expect("it was in a journal");
+            let receipt = journal.try_enqueue(batch).expect("nothing else waits");
+            assert!(steps.wait().await, "something waits");
+            steps.step(&mut |_| {});
+            receipt.await.expect("the disk is well");
+        }
+        self.disk = disk;
     }
 
     fn heal_disk(&self) {
@@ -366,12 +427,16 @@ impl World<'_> {
     pub async fn mend(&mut self) {
         self.judge.note("mended", "");
         self.heal_disk();
-        if self.disk.is_off() {
+        while self.disk.is_off() {
             self.restart(Cut::Torn, false).await;
         }
+        self.disk.keep_power();
         self.model.set(Health::Well);
         if let Some(process) = self.door.process().as_ref() {
             process.gate.open();
+            if self.plant == Some(Plant::StopsScheduler) {
+                process.gate.hold(SCHEDULER, true);
+            }
         }
         for client in &self.clients {
             client.route.usual_speed();
@@ -393,4 +458,16 @@ fn read_journal(disk: &SimulatedDisk) -> Option<(Vec<Vec<u8>>, bool)> {
         is_damaged |= ids.iter().any(|id| journal.snapshots().open(*id).is_err());
     }
     Some((found, is_damaged))
+}
+
+/// Gives the messages of a record other ids.
+fn forget_ids(payload: &mut Vec<u8>, random: &mut SmallRng) {
+    let Ok(mut record) = Record::decode(payload) else { return };
+    for fact in &mut record.facts {
+        if let Fact::Event(Event { kind: EventKind::Message { id, .. }, .. }) = fact {
+            *id =
+                MessageId::from_uuid(uuid::Builder::from_random_bytes(random.random()).into_uuid());
+        }
+    }
+    *payload = record.encode();
 }

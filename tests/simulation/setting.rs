@@ -48,7 +48,7 @@ pub fn shop_id() -> ShopId {
 }
 
 /// The demo shop without its crew of 200, whose seats have `slots` slots.
-pub fn shops(slots: u32) -> Shops {
+fn shops(slots: u32) -> Shops {
     let mut files = ShopFiles::demo();
     let text = files.0.get_mut("shop.toml").expect("the demo shop");
     text.truncate(text.find("# --- a crew").expect("the crew is the last part"));
@@ -64,6 +64,11 @@ pub fn shops(slots: u32) -> Shops {
 impl Setting {
     /// Starts a router once to have it grant tokens by its own calls.
     pub fn new() -> Self {
+        Self::with_slots(SLOTS)
+    }
+
+    /// The same where seats have so many slots.
+    pub fn with_slots(slots: u32) -> Self {
         let text = "[flow]\nshards = \"2\"\n[timers]\ntoken_ttl = \"24h\"\n";
         let file = Some((PathBuf::from("simulation.toml"), text.to_owned()));
         let sources = Sources { file, ..Sources::default() };
@@ -71,7 +76,7 @@ impl Setting {
         let folder = tempfile::tempdir().expect("a folder");
         let secret = Secret::load_or_create(folder.path()).expect("a secret");
         let password_checks = PasswordChecks::start().expect("a thread");
-        let shops = shops(SLOTS);
+        let shops = shops(slots);
         let mut setting = Self { config, shops, secret, password_checks, tokens: BTreeMap::new() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         setting.tokens = runtime.expect("a runtime").block_on(setting.granted());

@@ -46,8 +46,8 @@ pub struct Found {
     pub extra: Vec<Vec<u8>>,
     /// Conversations of which records are missing.
     pub lost: BTreeSet<ConversationId>,
-    /// How many are missing in all.
-    pub missing: usize,
+    /// The missing records, by their place in the story.
+    pub missing: BTreeSet<usize>,
 }
 
 fn hash(payload: &[u8]) -> u64 {
@@ -149,20 +149,19 @@ impl Story {
         let begins =
             hashes.first().and_then(|first| self.log.iter().position(|it| it.hash == *first));
         let mut at = if is_whole { 0 } else { begins.unwrap_or(self.log.len()) };
-        let mut missing: Vec<Written> = Vec::new();
-        let mut extra = Vec::new();
+        let (mut missing, mut extra) = (BTreeSet::new(), Vec::new());
         for (hash, payload) in hashes.iter().zip(found) {
             match self.log[at..].iter().position(|written| written.hash == *hash) {
                 Some(skipped) => {
-                    missing.extend(&self.log[at..at + skipped]);
+                    missing.extend(at..at + skipped);
                     at += skipped + 1;
                 }
                 None => extra.push(payload.clone()),
             }
         }
-        missing.extend(&self.log[at..]);
-        let lost = missing.iter().filter_map(|written| written.conversation).collect();
-        Found { extra, lost, missing: missing.len() }
+        missing.extend(at..self.log.len());
+        let lost = missing.iter().filter_map(|at| self.log[*at].conversation).collect();
+        Found { extra, lost, missing }
     }
 
     /// Believes the disk about conversations of which records are gone.

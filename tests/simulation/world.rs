@@ -1,6 +1,6 @@
 //! A simulated world from a seed: a router, its clients, what they do and what happens to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ use tradewind::schedule::{SeatView, WaitingView};
 use super::client::{self, Client, Order};
 use super::disk::{Chance, SimulatedDisk};
 use super::door::Door;
-use super::faults::{Fault, Faults};
+use super::faults::{Fault, Faults, Plant};
 use super::judge::Judge;
+use super::mishaps::Cut;
 use super::model::{SimulatedModel, TEXTS};
 use super::process::DiskPace;
-use super::setting::{BEGINNING, CUSTOMERS, SEATS, Setting, shop_id};
-use super::view::{Sent, Who};
+use super::setting::{BEGINNING, CUSTOMERS, SEATS, SLOTS, Setting, shop_id};
+use super::view::{Sent, View, Who};
 
 /// What clients do and suffer before everything is mended.
 const STEPS: usize = 45;
@@ -60,7 +61,14 @@ pub struct World<'a> {
     /// How far each client's clock is off.
     pub skew_ms: Vec<i64>,
     pub kinds: Vec<Fault>,
-    pub has_flipped_a_bit: bool,
+    pub plant: Option<Plant>,
+    pub flipped_bits: usize,
+    /// A bit has turned over, and the next start may find something missing.
+    pub may_lose: bool,
+    /// Records that are known to be gone.
+    pub missing: BTreeSet<usize>,
+    /// The disk has lost what a start needs, and the router says so.
+    pub is_over: bool,
     began: Instant,
     /// When the process started, by its own clock.
     pub started_at: Timestamp,
@@ -69,17 +77,17 @@ pub struct World<'a> {
 }
 
 /// Lives through a seed on a clock that stands still while anybody has something to do.
-pub fn run(setting: &Setting, seed: u64, log: bool) -> Outcome {
+pub fn run(setting: &Setting, seed: u64, log: bool, plant: Option<Plant>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let mut world = World::new(setting, seed, log).await;
+        let mut world = World::new(setting, seed, log, plant).await;
         for _ in 0..STEPS {
             world.step().await;
-            if !world.judge.state().violations.is_empty() {
+            if world.is_over || !world.judge.state().violations.is_empty() {
                 break;
             }
         }
@@ -88,7 +96,7 @@ pub fn run(setting: &Setting, seed: u64, log: bool) -> Outcome {
 }
 
 impl<'a> World<'a> {
-    async fn new(setting: &'a Setting, seed: u64, log: bool) -> Self {
+    async fn new(setting: &'a Setting, seed: u64, log: bool, plant: Option<Plant>) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let judge = Judge::new(log);
         let door = Door::new(judge.clone());
@@ -103,7 +111,8 @@ impl<'a> World<'a> {
             .map(|(who, number)| {
                 let (Who::Customer(name) | Who::Seat(name)) = who;
                 let token = setting.tokens[name].clone();
-                client::start(who, number, token, random.random(), door.clone(), judge.clone())
+                let view = View::new(who, number, plant, judge.clone());
+                client::start(view, token, random.random(), door.clone(), judge.clone())
             })
             .collect();
         let mut kinds = Fault::ALL.to_vec();
@@ -122,7 +131,11 @@ impl<'a> World<'a> {
             skew_ms: vec![0; clients.len()],
             clients,
             kinds,
-            has_flipped_a_bit: false,
+            plant,
+            flipped_bits: 0,
+            may_lose: false,
+            missing: BTreeSet::new(),
+            is_over: false,
             began: Instant::now(),
             started_at: BEGINNING,
             overdue_since: BTreeMap::new(),
@@ -140,6 +153,9 @@ impl<'a> World<'a> {
     }
 
     async fn step(&mut self) {
+        if self.disk.is_off() {
+            self.restart(Cut::Torn, false).await;
+        }
         match self.random.random_range(0..100) {
             0..38 => self.customer_says(),
             38..46 => self.customer_acts(),
@@ -268,8 +284,8 @@ impl<'a> World<'a> {
         let mut owners: BTreeMap<ConversationId, &str> = BTreeMap::new();
         for seat in &seats {
             let used = seat.assigned + seat.offered + seat.wrapping_up;
-            self.judge.expect(used <= seat.slots && seat.slots <= super::setting::SLOTS, || {
-                format!("{} has {used} of {} slots in use", seat.seat, seat.slots)
+            self.judge.expect(used <= SLOTS, || {
+                format!("{} has {used} of {SLOTS} slots in use", seat.seat)
             });
             for conversation in &seat.conversations {
                 if let Some(other) = owners.insert(*conversation, seat.seat.as_str()) {
@@ -300,8 +316,10 @@ impl<'a> World<'a> {
 
     /// Mends everything, lets everybody finish, and looks whether all is there.
     async fn end(mut self) -> Outcome {
-        if self.judge.state().violations.is_empty() {
+        if !self.is_over && self.judge.state().violations.is_empty() {
             self.mend().await;
+        }
+        if !self.is_over && self.judge.state().violations.is_empty() {
             if let Some(unfinished) = self.finish().await {
                 self.judge.violation(format!("although all is well, {unfinished}"));
             }
