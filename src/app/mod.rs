@@ -1,21 +1,20 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
+mod core;
 mod reload;
 mod restore;
 mod settings;
 mod snapshots;
 mod understand;
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -25,19 +24,20 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Dispatch, Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, OpenIdDoor, PasswordChecks, Secret, Served};
+use crate::flow::{RecordError, Shops};
+use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
-use crate::openid::Providers;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
-use crate::schedule::{self, Roster, Scheduler};
+use crate::schedule::{self, Roster};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
 
-use restore::{Restored, restore};
-use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
+pub use core::{Core, CoreParts};
+pub use snapshots::{Making, ask_for_pieces};
+
+use settings::{journal_options, rosters, schedule_settings};
 use snapshots::Snapshotter;
 
 /// Why the router does not start.
@@ -249,76 +249,23 @@ impl App {
 
         let password_checks =
             PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
-        let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
-        let dispatcher = Dispatcher::new();
-        let mut shards = empty_shards(&config, &shops, owners.len());
-        let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
-        let lost_state = config.journal.lost_state;
-        let restored = restore(&journal, replay, lost_state, &mut shards, &owners, &mut scheduler);
-        let Restored { last_at, damaged, seats } = match restored {
-            Ok(restored) => restored,
-            Err(error) => {
-                // The folder is free when the error is told.
-                let _ = journal.close().await;
-                return Err(error);
-            }
-        };
-        let clock = Clock::start_after(last_at);
-        let gateway = Arc::new(Gateway {
-            limits: limits(&config),
-            shop_buckets: dashmap::DashMap::default(),
-            shop_rate: shop_rate(&config),
-            shops: RwLock::default(),
-            owners: owners.clone(),
-            dispatcher: dispatcher.clone(),
-            journal: journal.clone(),
+        let parts = CoreParts {
+            shops,
             metrics: metrics.clone(),
-            clock,
+            understanders,
+            journal: journal.clone(),
+            replay,
             secret,
-            sockets: dashmap::DashMap::default(),
             password_checks,
-            openid: OpenIdDoor::new(Providers::new(config.timers.provider)),
-            ready: AtomicBool::new(true),
-        });
-        gateway.set_shops(shops.clone());
-
-        let supervisors = Dispatch::Supervisors(reload::supervisors(&shops));
-        dispatcher.tell(supervisors, Instant::now());
-        let stop_owners = CancellationToken::new();
+            clock: Box::new(Clock::start_after),
+            // Not fixed: the next ids must not be guessed from the last ones.
+            seed: rand::random(),
+        };
+        let Core { gateway, tasks: core, stop: stop_owners, snapshots } =
+            Core::build(&config, parts).await?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(dispatcher.clone().run(
-            scheduler,
-            seats,
-            owners.clone(),
-            clock,
-            metrics.clone(),
-            stop_owners.clone(),
-        ));
-        let mut snapshots = Vec::new();
-        for (index, mut shard) in shards.into_iter().enumerate() {
-            let (ask, asked) = mpsc::channel(1);
-            snapshots.push(ask);
-            let mut first = Turn::default();
-            if damaged {
-                shard.begin_epoch(clock.now(), &mut first);
-            }
-            shard.resume(clock.now(), Instant::now(), &mut first);
-            let task = ShardTask {
-                index,
-                shard,
-                owners: owners.clone(),
-                journal: journal.clone(),
-                understanders: understanders.clone(),
-                understand_wait_max: config.understand.wait_max,
-                encoder_wait_max: config.understand.encoder_wait_max,
-                dispatcher: dispatcher.clone(),
-                clock,
-                metrics: metrics.clone(),
-                batch_max: config.flow.batch_max.get(),
-                snapshots: asked,
-                put_aside: VecDeque::new(),
-            };
-            tasks.spawn(task.run(first, stop_owners.clone()));
+        for task in core {
+            tasks.spawn(task);
         }
 
         let stop_accepting = CancellationToken::new();
@@ -458,10 +405,4 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|error| StartError::Runtime(error.to_string()))
-}
-
-fn empty_shards(config: &Config, shops: &Shops, count: usize) -> Vec<Shard> {
-    let settings = flow_settings(config, count);
-    // The seed is for ids that must not be guessed from the last ones, so it is not fixed.
-    (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), rand::random())).collect()
 }

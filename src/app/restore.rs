@@ -8,7 +8,7 @@ use crate::domain::{ConversationId, Timestamp};
 use crate::flow::{
     Entry, Kept, KeptConversation, Owners, SeatRecord, SeatStates, Shard, recall_kept,
 };
-use crate::journal::{Journal, JournalError, Position, Replay, SnapshotId};
+use crate::journal::{DamageKind, Journal, JournalError, Position, Replay, SnapshotId};
 use crate::schedule::Scheduler;
 
 /// What is told beside the state of the shards.
@@ -36,8 +36,8 @@ struct Loaded {
 /// shard knows the seats.
 ///
 /// # Errors
-/// When a snapshot cannot be read or understood, and when the state is lost and `lost_state` does not
-/// allow for that. Only what its checksums call damaged is passed over: anything else may be well again
+/// When a snapshot cannot be read or understood, and when the state is lost, or a segment cannot be read,
+/// and `lost_state` does not allow for that. Only what its checksums call damaged is passed over: anything else may be well again
 /// at the next start.
 pub(super) fn restore(
     journal: &Journal,
@@ -80,6 +80,11 @@ pub(super) fn restore(
     for item in &mut replay {
         let (position, payload) = match item {
             Ok(found) => found,
+            Err(JournalError::Damaged(damage))
+                if damage.kind == DamageKind::Unreadable && lost_state == LostState::Refuse =>
+            {
+                return Err(JournalError::Damaged(damage).into());
+            }
             Err(error) => {
                 tracing::error!(%error, "journal is damaged");
                 continue;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::admission::Rate;
 use crate::config::shop::Shop;
-use crate::config::{Config, Durability};
+use crate::config::{Config, Durability, LostState};
 use crate::flow::Shops;
 use crate::gateway::Limits;
 use crate::schedule::{QueueHours, Roster, Translation};
@@ -25,6 +25,10 @@ pub(super) fn journal_options(config: &Config) -> journal::Options {
         queue_bytes_max: config.journal.queue_bytes_max,
         queue_wait_max: config.journal.queue_wait_max,
         retry_pause: config.journal.retry_pause,
+        unreadable: match config.journal.lost_state {
+            LostState::Refuse => journal::Unreadable::Refuse,
+            LostState::Start => journal::Unreadable::PassOver,
+        },
         observer: None,
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::flow::{Piece, Pieces};
-use crate::journal::{Journal, JournalError, Position};
+use crate::journal::{Journal, JournalError, Position, SnapshotWriter};
 
 /// Whole snapshots that are kept: the older one is for the day on which the newer one is damaged.
 const KEPT: usize = 2;
@@ -40,17 +40,16 @@ impl Snapshotter {
     /// Whether a snapshot was made.
     async fn make(&self, from: Position) -> bool {
         let began = Instant::now();
-        let (to, pieces) = mpsc::channel(PIECES_WAITING_MAX);
-        for shard in &self.shards {
-            if shard.send(to.clone()).await.is_err() {
-                return false;
-            }
-        }
-        drop(to);
+        let Some(mut pieces) = ask_for_pieces(&self.shards).await else { return false };
         let (journal, shards) = (self.journal.clone(), self.shards.len());
-        let written =
-            tokio::task::spawn_blocking(move || write(&journal, from, shards, pieces)).await;
-        match written {
+        let written = tokio::task::spawn_blocking(move || {
+            let mut making = Making::begin(journal, from, shards)?;
+            while let Some(piece) = pieces.blocking_recv() {
+                making = making.take(piece)?;
+            }
+            making.finish()
+        });
+        match written.await {
             Ok(Ok(Some((conversations, bytes)))) => {
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(conversations, bytes, took_ms, "snapshot made");
@@ -66,39 +65,71 @@ impl Snapshotter {
     }
 }
 
-/// Writes what `shards` shards hand over; gives the number of conversations and of bytes, or `None`
-/// when a shard ended before it had handed over everything.
-fn write(
-    journal: &Journal,
-    from: Position,
-    shards: usize,
-    mut pieces: mpsc::Receiver<Piece>,
-) -> Result<Option<(u64, u64)>, JournalError> {
-    let snapshots = journal.snapshots();
-    let mut writer = snapshots.begin(from)?;
-    let (mut conversations, mut done) = (0, 0);
-    while let Some(piece) = pieces.blocking_recv() {
+/// Asks every shard for its part of a snapshot; `None` when one of them has ended.
+pub async fn ask_for_pieces(shards: &[mpsc::Sender<Pieces>]) -> Option<mpsc::Receiver<Piece>> {
+    let (to, pieces) = mpsc::channel(PIECES_WAITING_MAX);
+    for shard in shards {
+        shard.send(to.clone()).await.ok()?;
+    }
+    Some(pieces)
+}
+
+/// A snapshot that is being written.
+pub struct Making {
+    journal: Journal,
+    writer: SnapshotWriter,
+    conversations: u64,
+    shards_left: usize,
+}
+
+impl Making {
+    /// Begins one of what `shards` shards hand over from now on, for a journal that is read again from
+    /// `from`.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn begin(journal: Journal, from: Position, shards: usize) -> Result<Self, JournalError> {
+        let writer = journal.snapshots().begin(from)?;
+        Ok(Self { journal, writer, conversations: 0, shards_left: shards })
+    }
+
+    /// Writes what was handed over.
+    ///
+    /// # Errors
+    /// What the disk says. The snapshot is given up then: what is left aside would keep a full disk
+    /// full.
+    pub fn take(mut self, piece: Piece) -> Result<Self, JournalError> {
         match piece {
             Piece::Kept(kept) => {
                 for (at, payload) in kept {
-                    conversations += 1;
-                    if let Err(error) = writer.push(at, &payload) {
-                        writer.abandon();
+                    self.conversations += 1;
+                    if let Err(error) = self.writer.push(at, &payload) {
+                        self.writer.abandon();
                         return Err(error);
                     }
                 }
             }
-            Piece::Done => done += 1,
+            Piece::Done => self.shards_left = self.shards_left.saturating_sub(1),
         }
+        Ok(self)
     }
-    let Some(end) = journal.end().filter(|_| done == shards) else {
-        writer.abandon();
-        return Ok(None);
-    };
-    let bytes = writer.finish(end)?;
-    let kept = snapshots.keep_newest(KEPT)?;
-    if let (KEPT, Some(oldest)) = (kept.len(), kept.iter().min()) {
-        journal.recycle_below(oldest.segment);
+
+    /// Puts it in its place and lets go of what it makes needless; gives the number of conversations
+    /// and of bytes, or `None` when a shard ended before it had handed over everything.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn finish(self) -> Result<Option<(u64, u64)>, JournalError> {
+        let Self { journal, writer, conversations, shards_left } = self;
+        let Some(end) = journal.end().filter(|_| shards_left == 0) else {
+            writer.abandon();
+            return Ok(None);
+        };
+        let bytes = writer.finish(end)?;
+        let kept = journal.snapshots().keep_newest(KEPT)?;
+        if let (KEPT, Some(oldest)) = (kept.len(), kept.iter().min()) {
+            journal.recycle_below(oldest.segment);
+        }
+        Ok(Some((conversations, bytes)))
     }
-    Ok(Some((conversations, bytes)))
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use crate::domain::Timestamp;
 use crate::flow::{Entry, Epochs, Kept};
 use crate::journal::{self, Batch, Journal, JournalError, Options};
+use crate::runtime::Clock;
 
 use super::{BackupError, JOURNAL, Manifest, files};
 
@@ -99,7 +101,7 @@ async fn begin_epochs(
             Err(error) => return Err(error.into()),
         }
     }
-    append(&journal, &epochs).await?;
+    append(&journal, &epochs, Clock::start().now()).await?;
     journal.close().await?;
     let summary = replay.summary();
     Ok(Restored {
@@ -111,9 +113,9 @@ async fn begin_epochs(
     })
 }
 
-async fn append(journal: &Journal, epochs: &Epochs) -> Result<(), JournalError> {
+async fn append(journal: &Journal, epochs: &Epochs, at: Timestamp) -> Result<(), JournalError> {
     let mut batch = Batch::new();
-    for record in epochs.next() {
+    for record in epochs.next(at) {
         batch.push(&record.encode())?;
         if batch.frame_bytes() >= APPEND_BYTES {
             journal.append(std::mem::take(&mut batch)).await?;

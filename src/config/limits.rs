@@ -123,9 +123,9 @@ settings! {
         /// last. A start reads the newest one and the journal behind it; files of the journal are used
         /// again behind the older of two.
         snapshot_every: Length = "10min", "1s"..="24h";
-        /// What a start does when no snapshot is whole and the journal before them is gone: "refuse" changes
-        /// nothing, so that a backup can be restored; "start" goes on with what is left, without the
-        /// conversations that only the snapshots held.
+        /// What a start does when no snapshot is whole and the journal before them is gone, or a segment of
+        /// the journal cannot be read: "refuse" changes nothing, so that a backup can be restored or the
+        /// disk be mended; "start" goes on with what is left.
         lost_state: LostState = "refuse";
         /// Bytes gathered into one write and one wait for the disk. More would let the first of them
         /// wait for the last.

@@ -2,10 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::ConversationId;
+use crate::domain::{ConversationId, Timestamp};
 
 use super::conversation::Conversation;
 use super::fact::{Fact, Opened, Record};
+
+/// The epoch that begins at `at` behind one of which `known` is the last that is known of. It may have
+/// been followed by others that were lost with the rest, or that a restored backup knows nothing of, so
+/// counting on would give one of them again: it is the second in which it begins.
+pub fn epoch_after(known: u32, at: Timestamp) -> u32 {
+    let second = u32::try_from(at.as_millis() / 1000).unwrap_or(u32::MAX);
+    known.saturating_add(1).max(second)
+}
 
 /// The epoch of every conversation in a journal.
 #[derive(Debug, Default)]
@@ -41,11 +49,11 @@ impl Epochs {
         self.0.is_empty()
     }
 
-    /// Records that begin the next epoch of each.
-    pub fn next(&self) -> impl Iterator<Item = Record> + '_ {
-        self.0.iter().map(|(conversation, epoch)| Record {
+    /// Records that begin the next epoch of each at `at`.
+    pub fn next(&self, at: Timestamp) -> impl Iterator<Item = Record> + '_ {
+        self.0.iter().map(move |(conversation, epoch)| Record {
             conversation: *conversation,
-            facts: vec![Fact::Epoch(epoch.saturating_add(1))],
+            facts: vec![Fact::Epoch(epoch_after(*epoch, at))],
         })
     }
 }

@@ -24,6 +24,7 @@ use crate::metrics::names::Counter;
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 
 use super::conversation::Conversation;
+use super::epochs::epoch_after;
 use super::fact::{Fact, Opened, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
 use super::second_look::SecondLooks;
@@ -228,7 +229,7 @@ impl Shard {
         let mut conversations: Vec<_> = self.conversations.values_mut().collect();
         conversations.sort_unstable_by_key(|conversation| conversation.id);
         for conversation in conversations {
-            let epoch = conversation.epoch + 1;
+            let epoch = epoch_after(conversation.epoch, now);
             let mut step = Step::new(conversation, now);
             step.fact(Fact::Epoch(epoch));
             step.finish(turn);

@@ -17,7 +17,7 @@ use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookR
 use crate::protocol::CloseCode;
 use crate::runtime::{Clock, Full, Inbox};
 use crate::understand::tiers::{Asked, NotAsked, Unsure};
-use crate::understand::{Hint, Job, Outcome, Understanders};
+use crate::understand::{Hint, Job, Outcome, Understand};
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
 use super::fact::{Record, SeatRecord};
@@ -105,7 +105,7 @@ pub struct ShardTask {
     /// Where its records go.
     pub journal: Journal,
     /// Who understands its messages.
-    pub understanders: Arc<Understanders>,
+    pub understanders: Arc<dyn Understand>,
     /// Longest that a message waits to be understood.
     pub understand_wait_max: Duration,
     /// Longest that a message waits for the encoder beyond that.

@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use uuid::Uuid;
 
@@ -52,6 +52,11 @@ pub async fn run(
     // Everything that an open connection needs for long is in one place on the heap; what the hello
     // needed is freed before.
     Box::pin(open(gateway, socket, role, identified)).await;
+}
+
+/// The instant from which the latency of what follows counts.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 async fn close(gateway: &Gateway, socket: Socket, code: CloseCode) {
@@ -137,7 +142,7 @@ impl Connection {
                 received = socket.next() => {
                     heard_at = Instant::now();
                     match received {
-                        Received::Text(text) => self.take(&text, heard_at),
+                        Received::Text(text) => self.take(&text, heard_at.into_std()),
                         Received::Binary => {
                             self.bad_frame(None, "binary messages are not part of the protocol");
                         }
@@ -155,7 +160,7 @@ impl Connection {
                     if silent_for >= dead_after {
                         return Some(CloseCode::Silent);
                     }
-                    alarm.as_mut().reset((heard_at + dead_after).into());
+                    alarm.as_mut().reset(heard_at + dead_after);
                 }
             }
         }
@@ -173,7 +178,7 @@ impl Connection {
                 resume: resume.clone(),
                 reply,
             };
-            let envelope = Envelope { caused_at: Instant::now(), input: Input::Attach(attach) };
+            let envelope = Envelope { caused_at: now(), input: Input::Attach(attach) };
             let offered = self.gateway.owners.offer(owner, envelope);
             offered.map_err(|_| CloseCode::Overloaded)?;
             replies.push(answer);
@@ -188,7 +193,7 @@ impl Connection {
         }
         if let Who::Seat(seat) = &self.who {
             let line = SeatLine { seat: (**seat).clone(), link: self.link.clone() };
-            self.gateway.dispatcher.tell(Dispatch::SeatOpened(line), Instant::now());
+            self.gateway.dispatcher.tell(Dispatch::SeatOpened(line), now());
         }
         let limits = &self.gateway.limits;
         let welcome = ServerFrame::Welcome {
@@ -209,12 +214,12 @@ impl Connection {
         let session = self.link.session;
         for owner in self.owners() {
             let input = Input::Detach { viewer: self.who.viewer(), session };
-            let envelope = Envelope { caused_at: Instant::now(), input };
+            let envelope = Envelope { caused_at: now(), input };
             self.gateway.owners.follow_up(owner, envelope);
         }
         if let Who::Seat(seat) = &self.who {
             let dispatch = Dispatch::SeatClosed { seat: (**seat).clone(), session };
-            self.gateway.dispatcher.tell(dispatch, Instant::now());
+            self.gateway.dispatcher.tell(dispatch, now());
         }
     }
 
@@ -233,7 +238,7 @@ impl Connection {
         self.gateway.owners.of_customer(customer)
     }
 
-    fn take(&mut self, text: &str, arrived_at: Instant) {
+    fn take(&mut self, text: &str, arrived_at: std::time::Instant) {
         match ClientFrame::parse(text) {
             Err((frame, error)) => self.bad_frame(frame, &error.to_string()),
             Ok((_, ClientFrame::Ping)) => self.send(&ServerFrame::Pong),
@@ -305,7 +310,7 @@ impl Connection {
         &self,
         owner: usize,
         input: Input,
-        arrived_at: Instant,
+        arrived_at: std::time::Instant,
     ) -> Result<(), NotTaken> {
         let envelope = Envelope { caused_at: arrived_at, input };
         self.gateway.owners.offer(owner, envelope).map_err(|_| {

@@ -191,16 +191,33 @@ fn switch_protocols(headers: &HeaderMap, accept: String) -> Response {
     response
 }
 
+/// Serves a stream that needs no upgrade any more: WebSocket frames come at once, from a page of
+/// `origin` or from no page.
+pub async fn serve_stream(
+    gateway: Arc<Gateway>,
+    stream: Stream,
+    role: Role,
+    origin: Option<String>,
+) {
+    let config = Some(websocket_config(&gateway.limits));
+    let socket = WebSocketStream::from_raw_socket(stream, Side::Server, config).await;
+    connection::run(gateway, Box::new(socket), role, origin).await;
+}
+
 /// The WebSocket straight on its stream, without the layers of HTTP. On the heap at once: it is
 /// handed on from future to future, and each of them would keep room for a copy.
 async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<Box<WebSocketStream<Stream>>> {
     let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(limits.read_buffer_bytes)
-        .max_message_size(Some(limits.frame_bytes_max))
-        .max_frame_size(Some(limits.frame_bytes_max));
+    let config = websocket_config(limits);
     let stream = parts.io.into_inner();
     let read = parts.read_buf.to_vec();
     let socket = WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config));
     Some(Box::new(Box::pin(socket).await))
+}
+
+fn websocket_config(limits: &Limits) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(limits.read_buffer_bytes)
+        .max_message_size(Some(limits.frame_bytes_max))
+        .max_frame_size(Some(limits.frame_bytes_max))
 }

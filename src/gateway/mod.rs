@@ -45,12 +45,15 @@ use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
 pub use body::read_json;
+pub use connection::Role;
+pub use handshake::serve_stream;
 pub use http::{bearer, explained_to, metrics, router};
 pub use identity::{Proved, Unproved, prove};
 pub use listener::{Served, serve};
 pub use openid::OpenIdDoor;
 pub use passwords::PasswordChecks;
 pub use problem::Refused;
+pub use stream::Stream;
 pub use token::{Customer, Holder, Secret, Token, write_private};
 
 use standing::OpenSocket;

@@ -18,7 +18,9 @@ const NICENESS: i32 = 10;
 /// What a check is taken to need before one was measured.
 const FIRST_GUESS: Duration = Duration::from_millis(50);
 
-/// The queue of passwords to check. Dropping it ends the thread after what waits.
+/// The queue of passwords to check; clones share it. Dropping the last one ends the thread after what
+/// waits.
+#[derive(Clone)]
 pub struct PasswordChecks {
     queue: mpsc::Sender<Check>,
     took_us: Arc<AtomicU64>,

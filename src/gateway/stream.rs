@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -14,6 +14,8 @@ pub enum Stream {
     Plain(TcpStream),
     /// Encrypted. In a box, so that a plain one stays small.
     Tls(Box<TlsStream<TcpStream>>),
+    /// From within the process, as a simulated network has them.
+    Local(DuplexStream),
 }
 
 macro_rules! of_either {
@@ -21,6 +23,7 @@ macro_rules! of_either {
         match $self.get_mut() {
             Self::Plain($stream) => $call,
             Self::Tls($stream) => $call,
+            Self::Local($stream) => $call,
         }
     };
 }
@@ -64,6 +67,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Local(stream) => stream.is_write_vectored(),
         }
     }
 }

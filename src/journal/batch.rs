@@ -1,7 +1,7 @@
 //! Records that are kept or lost together.
 
 use super::error::JournalError;
-use super::frame::{HEAD_BYTES, Kind, PAYLOAD_BYTES_MAX, push_unplaced, set_kind};
+use super::frame::{HEAD_BYTES, Kind, PAYLOAD_BYTES_MAX, payload_len, push_unplaced, set_kind};
 
 /// Most bytes of one batch, frames included: 8 MiB.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
@@ -77,6 +77,17 @@ impl Batch {
     /// Bytes the batch takes in a segment.
     pub const fn frame_bytes(&self) -> usize {
         self.frames.len()
+    }
+
+    /// The payloads in order.
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.frames.as_slice();
+        std::iter::from_fn(move || {
+            let (head, behind) = rest.split_at_checked(HEAD_BYTES)?;
+            let (payload, next) = behind.split_at_checked(payload_len(head))?;
+            rest = next;
+            Some(payload)
+        })
     }
 
     /// Frames in order, heads not yet placed.

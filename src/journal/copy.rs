@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::error::JournalError;
 use super::find::{Found, end_of, find, find_until};
 use super::folder::{DiskFolder, Folder};
+use super::options::Unreadable;
 use super::replay::{Damage, Link};
 use super::segment::{Position, SegmentId};
 use super::snapshot::{self, files};
@@ -49,7 +50,7 @@ impl CopyPlan {
     /// What the disk says, or a later format.
     pub fn at_rest(dir: &Path) -> Result<Self, JournalError> {
         let folder = read_only(dir)?;
-        let Found { links, damaged, .. } = find(&folder, 0)?;
+        let Found { links, damaged, .. } = find(&folder, 0, Unreadable::PassOver)?;
         let end = end_of(&links);
         Ok(Self { pieces: pieces(&folder, links, None)?, end, damaged })
     }

@@ -2,11 +2,13 @@
 //! Changes nothing.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use super::error::JournalError;
 use super::folder::{Folder, FolderFile};
 use super::frame::{Kind, OPENING_FRAME_BYTES, Opening, read_opening};
+use super::options::Unreadable;
 use super::replay::{Damage, DamageKind, Link, TornTail};
 use super::scan::{self, Step, Tail};
 use super::segment::{
@@ -31,9 +33,14 @@ pub(super) struct Found {
 }
 
 /// Looks at the whole journal. A segment counts as prepared when it has `segment_bytes`.
-pub(super) fn find(folder: &Arc<dyn Folder>, segment_bytes: u64) -> Result<Found, JournalError> {
+pub(super) fn find(
+    folder: &Arc<dyn Folder>,
+    segment_bytes: u64,
+    unreadable: Unreadable,
+) -> Result<Found, JournalError> {
     let (journals, spares) = names(folder)?;
-    let mut finder = Finder { folder, segment_bytes, torn_tail: None, damaged: Vec::new() };
+    let mut finder =
+        Finder { folder, segment_bytes, unreadable, torn_tail: None, damaged: Vec::new() };
     let (last, unused) = finder.last_used(&journals)?;
     let mut links = VecDeque::new();
     if let Some(last) = &last {
@@ -53,7 +60,13 @@ pub(super) fn find_until(
 ) -> Result<(VecDeque<Link>, Vec<Damage>), JournalError> {
     let (journals, _) = names(folder)?;
     let journals = journals.range(first..=end.segment).copied().collect();
-    let mut finder = Finder { folder, segment_bytes: 0, torn_tail: None, damaged: Vec::new() };
+    let mut finder = Finder {
+        folder,
+        segment_bytes: 0,
+        unreadable: Unreadable::PassOver,
+        torn_tail: None,
+        damaged: Vec::new(),
+    };
     let mut links = VecDeque::from([Link { segment: end.segment, end: end.offset }]);
     let opening = finder.opening_of(end.segment)?;
     finder.chain(&mut links, opening, &journals)?;
@@ -104,6 +117,7 @@ pub(super) fn open_segment(
 struct Finder<'a> {
     folder: &'a Arc<dyn Folder>,
     segment_bytes: u64,
+    unreadable: Unreadable,
     torn_tail: Option<TornTail>,
     damaged: Vec<Damage>,
 }
@@ -135,6 +149,20 @@ impl Loaded {
     fn opening(&self) -> Option<Opening> {
         opening_in(&self.bytes, self.segment)
     }
+}
+
+/// Whether a segment says that it is the first of its log. It need not be number one: a segment is given
+/// up when its first commit fails.
+pub(super) fn is_the_beginning(folder: &Arc<dyn Folder>, segment: SegmentId) -> bool {
+    let opening = read_start(folder, segment).ok().and_then(|bytes| opening_in(&bytes, segment));
+    matches!(opening, Some(Opening { previous: None, .. }))
+}
+
+/// The header and the first frame, if that is an opening.
+fn read_start(folder: &Arc<dyn Folder>, segment: SegmentId) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; HEADER_BYTES + OPENING_FRAME_BYTES];
+    folder.open(&segment.journal_name())?.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 fn opening_in(bytes: &[u8], segment: SegmentId) -> Option<Opening> {
@@ -222,7 +250,7 @@ impl Finder<'_> {
                     opening = loaded.opening();
                     links.push_front(Link { segment, end: loaded.tail.end as u64 });
                 }
-                Err(JournalError::Io { .. }) => {
+                Err(JournalError::Io { .. }) if self.unreadable == Unreadable::PassOver => {
                     opening = None;
                     self.damage(DamageKind::Unreadable, segment, 0);
                 }
@@ -232,19 +260,22 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// Reads only the header and the first frame. A segment that cannot be read counts as one
-    /// whose opening is lost: the replay reports it.
+    /// Reads only the header and the first frame. A segment that is too short for them, or cannot be
+    /// read and is passed over, counts as one whose opening is lost: the replay reports it.
     fn opening_of(&mut self, segment: SegmentId) -> Result<Option<Opening>, JournalError> {
-        let mut bytes = vec![0; HEADER_BYTES + OPENING_FRAME_BYTES];
-        let read = self
-            .folder
-            .open(&segment.journal_name())
-            .and_then(|file| file.read_exact_at(&mut bytes, 0));
-        if read.is_err() {
-            return Ok(None);
+        match read_start(self.folder, segment) {
+            Ok(bytes) => {
+                self.header(&bytes, segment)?;
+                Ok(opening_in(&bytes, segment))
+            }
+            Err(error)
+                if self.unreadable == Unreadable::Refuse
+                    && error.kind() != io::ErrorKind::UnexpectedEof =>
+            {
+                Err(JournalError::from_io("read a segment", error))
+            }
+            Err(_) => Ok(None),
         }
-        self.header(&bytes, segment)?;
-        Ok(opening_in(&bytes, segment))
     }
 
     fn load(&mut self, segment: SegmentId) -> Result<Loaded, JournalError> {

@@ -83,8 +83,13 @@ pub(super) fn place(frames: &mut [u8], segment: SegmentId, offset: u64, commit: 
         head[4..8].copy_from_slice(&commit.to_le_bytes());
         let crc = head_crc(head, segment, offset + at as u64);
         head[12..16].copy_from_slice(&crc.to_le_bytes());
-        at += HEAD_BYTES + (word(head, 0) & 0x00ff_ffff) as usize;
+        at += HEAD_BYTES + payload_len(head);
     }
+}
+
+/// Bytes of payload behind a head that was made here.
+pub(super) fn payload_len(head: &[u8]) -> usize {
+    (word(head, 0) & 0x00ff_ffff) as usize
 }
 
 /// What an opening frame says.

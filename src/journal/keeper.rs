@@ -1,8 +1,10 @@
 //! The thread that prepares the next segment and recycles the ones no longer needed, so that a
-//! commit never waits for 64 MiB of zeros.
+//! commit never waits for 64 MiB of zeros. Where the journal is driven by its owner, the same is done
+//! at once.
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
@@ -38,10 +40,21 @@ pub(super) enum Job {
 /// The writer's end: prepared segments come out in the order of the requests.
 pub(super) struct Keeper {
     jobs: SyncSender<Job>,
-    ready: Receiver<Result<SegmentFile, JournalError>>,
-    thread: Option<thread::JoinHandle<()>>,
+    ready: Receiver<Prepared>,
+    hands: Hands,
     next: SegmentId,
     is_requested: bool,
+}
+
+/// A segment to go on in, or why there is none.
+type Prepared = Result<SegmentFile, JournalError>;
+
+/// Who does the jobs.
+enum Hands {
+    /// A thread; `None` once it was waited for.
+    Thread(Option<thread::JoinHandle<()>>),
+    /// Whoever asks, before going on.
+    Caller { worker: Box<Worker>, inbox: Receiver<Job>, ready: SyncSender<Prepared> },
 }
 
 /// What the keeper starts from.
@@ -65,6 +78,33 @@ impl Keeper {
         shared: Arc<Shared>,
         stock: Stock,
     ) -> Result<(Self, SyncSender<Job>), JournalError> {
+        Self::with(folder, shared, stock, |worker, inbox, ready| {
+            let thread = thread::Builder::new()
+                .name("journal-keeper".to_owned())
+                .spawn(move || worker.run(&inbox, &ready))
+                .map_err(|error| JournalError::from_io("start the keeper thread", error))?;
+            Ok(Hands::Thread(Some(thread)))
+        })
+    }
+
+    /// The same without a thread: see [`Self::work`].
+    pub(super) fn without_thread(
+        folder: Arc<dyn Folder>,
+        shared: Arc<Shared>,
+        stock: Stock,
+    ) -> Result<(Self, SyncSender<Job>), JournalError> {
+        Self::with(folder, shared, stock, |mut worker, inbox, ready| {
+            worker.trim_spares();
+            Ok(Hands::Caller { worker: Box::new(worker), inbox, ready })
+        })
+    }
+
+    fn with(
+        folder: Arc<dyn Folder>,
+        shared: Arc<Shared>,
+        stock: Stock,
+        hands: impl FnOnce(Worker, Receiver<Job>, SyncSender<Prepared>) -> Result<Hands, JournalError>,
+    ) -> Result<(Self, SyncSender<Job>), JournalError> {
         let (jobs, inbox) = sync_channel(JOBS_MAX);
         let (ready_sender, ready) = sync_channel(1);
         let Stock { mut live, ready: prepared, spares, next, segment_bytes } = stock;
@@ -75,18 +115,24 @@ impl Keeper {
             ready_sender.try_send(Ok(segment)).expect("an empty channel has room for one");
         }
         let worker = Worker { folder, shared, segment_bytes, live, spares };
-        let thread = thread::Builder::new()
-            .name("journal-keeper".to_owned())
-            .spawn(move || worker.run(&inbox, &ready_sender))
-            .map_err(|error| JournalError::from_io("start the keeper thread", error))?;
+        let hands = hands(worker, inbox, ready_sender)?;
 
-        let mut keeper =
-            Self { jobs: jobs.clone(), ready, thread: Some(thread), next, is_requested: true };
+        let mut keeper = Self { jobs: jobs.clone(), ready, hands, next, is_requested: true };
         if !is_prepared {
             keeper.is_requested = false;
             keeper.request();
         }
         Ok((keeper, jobs))
+    }
+
+    /// Does the jobs that wait, where no thread does them.
+    pub(super) fn work(&mut self) {
+        let Hands::Caller { worker, inbox, ready } = &mut self.hands else { return };
+        while let Ok(job) = inbox.try_recv() {
+            if worker.take(job, ready).is_break() {
+                return;
+            }
+        }
     }
 
     /// Asks for the next segment ahead of its use.
@@ -95,6 +141,7 @@ impl Keeper {
             // A number is never tried twice: a failed attempt may have left a file of that name.
             self.next = self.next.next();
             self.is_requested = true;
+            self.work();
         }
     }
 
@@ -124,15 +171,18 @@ impl Keeper {
     }
 
     /// Removes a segment in which nothing was acknowledged.
-    pub(super) fn discard(&self, segment: SegmentId) {
+    pub(super) fn discard(&mut self, segment: SegmentId) {
         // A keeper that is gone leaves the file; the next open finds it outside the chain.
         let _ = self.jobs.send(Job::Discard(segment));
+        self.work();
     }
 
     /// Ends the thread and waits for it.
     pub(super) fn stop(&mut self) {
         let _ = self.jobs.send(Job::Stop);
-        if let Some(thread) = self.thread.take()
+        self.work();
+        if let Hands::Thread(thread) = &mut self.hands
+            && let Some(thread) = thread.take()
             && thread.join().is_err()
         {
             tracing::error!("journal keeper thread panicked");
@@ -150,22 +200,30 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, inbox: &Receiver<Job>, ready: &SyncSender<Result<SegmentFile, JournalError>>) {
+    fn run(mut self, inbox: &Receiver<Job>, ready: &SyncSender<Prepared>) {
         self.trim_spares();
         while let Ok(job) = inbox.recv() {
-            match job {
-                Job::Prepare(segment) => {
-                    let answer = self.prepare(segment);
-                    if ready.send(answer).is_err() {
-                        return;
-                    }
-                }
-                Job::Discard(segment) => self.discard(segment),
-                Job::Recycle => {}
-                Job::Stop => return,
+            if self.take(job, ready).is_break() {
+                return;
             }
-            self.recycle();
         }
+    }
+
+    /// Does one job.
+    fn take(&mut self, job: Job, ready: &SyncSender<Prepared>) -> ControlFlow<()> {
+        match job {
+            Job::Prepare(segment) => {
+                let answer = self.prepare(segment);
+                if ready.send(answer).is_err() {
+                    return ControlFlow::Break(());
+                }
+            }
+            Job::Discard(segment) => self.discard(segment),
+            Job::Recycle => {}
+            Job::Stop => return ControlFlow::Break(()),
+        }
+        self.recycle();
+        ControlFlow::Continue(())
     }
 
     fn prepare(&mut self, segment: SegmentId) -> Result<SegmentFile, JournalError> {

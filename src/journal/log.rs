@@ -155,6 +155,11 @@ impl Log {
         }
     }
 
+    /// Does what the keeper has to do, where it has no thread.
+    pub(super) fn keep(&mut self) {
+        self.keeper.work();
+    }
+
     /// Ends the keeper's thread.
     pub(super) fn stop(&mut self) {
         self.keeper.stop();

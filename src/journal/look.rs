@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::JournalError;
 use super::find::{ahead_of, end_of, find};
 use super::folder::{DiskFolder, Folder};
+use super::options::Unreadable;
 use super::replay::Replay;
 use super::segment::Position;
 use super::snapshot::Snapshots;
@@ -48,7 +49,7 @@ pub fn look_in(folder: Arc<dyn Folder>) -> Result<Look, JournalError> {
     // Asked before the log is followed, which may grow meanwhile and give snapshots of its later ends.
     let newest = snapshots.list()?.first().copied();
     // Only the repair asks which segments are prepared.
-    let mut found = find(&folder, 0)?;
+    let mut found = find(&folder, 0, Unreadable::PassOver)?;
     let end = end_of(&found.links);
     found.damaged.extend(ahead_of(end, newest).map(|(_, damage)| damage));
     let files = found.journals.len();

@@ -15,7 +15,8 @@
 //!   disk. This is what lets recovery tell an interrupted commit from damage.
 //! - After a failed write or sync the segment is given up and nothing is synced a second time. The
 //!   next segment states where the acknowledged bytes ended, so the failed batch does not come back.
-//! - Damage is reported where it stands and never skipped in silence.
+//! - Damage is reported where it stands and never skipped in silence. What the disk cannot read now is no
+//!   damage unless the caller says so ([`Unreadable`]).
 //! - One process has the folder; another gets [`JournalError::Locked`].
 //!
 //! **Bounds:** queue by batches, by bytes and by longest wait; record 1 MiB, batch 8 MiB; segment
@@ -27,7 +28,7 @@
 //! Two threads. `journal-writer` takes whatever waits in the queue, writes it with one `pwrite` and
 //! one `fdatasync` and answers every caller. `journal-keeper` zero-fills the next segment before it
 //! is needed and recycles freed ones: a file that grows costs a file-system journal commit for each
-//! `fdatasync`, a zero-filled one does not.
+//! `fdatasync`, a zero-filled one does not. [`open_stepped`] runs the same code without the threads.
 //!
 //! # Format, version 1
 //! All numbers are little-endian; checksums are CRC-32C.
@@ -96,10 +97,13 @@ mod scan;
 mod segment;
 mod shared;
 mod snapshot;
+mod steps;
 mod writer;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -111,11 +115,12 @@ pub use folder::{DiskFolder, Folder, FolderFile, FolderLock};
 pub use frame::PAYLOAD_BYTES_MAX;
 pub use handle::{Journal, Receipt};
 pub use look::{Look, look, look_in};
-pub use options::{Durability, Options};
+pub use options::{Durability, Options, Unreadable};
 pub use replay::{Damage, DamageKind, Replay, ReplaySummary, TornTail};
 pub use segment::{FORMAT_VERSION, Position, SegmentId};
 pub use shared::{CommitObserver, CommitReport, HOLDS_MAX, Hold, JournalStats};
 pub use snapshot::{SNAPSHOT_VERSION, SnapshotId, SnapshotReader, SnapshotWriter, Snapshots};
+pub use steps::Steps;
 
 /// Opens the journal in `dir`, creating it when missing, and repairs its end.
 ///
@@ -124,7 +129,7 @@ pub use snapshot::{SNAPSHOT_VERSION, SnapshotId, SnapshotReader, SnapshotWriter,
 ///
 /// # Errors
 /// [`JournalError::Locked`], [`JournalError::UnsupportedVersion`], [`JournalError::Option`], or
-/// what the disk says. Damage is no error here: the replay reports it.
+/// what the disk says, as when a segment cannot be read. Damage is no error here: the replay reports it.
 pub fn open(dir: &Path, options: Options) -> Result<(Journal, Replay), JournalError> {
     let folder = DiskFolder::create(dir)
         .map_err(|error| JournalError::from_io("create the folder", error))?;
@@ -139,13 +144,45 @@ pub fn open_in(
     folder: Arc<dyn Folder>,
     options: Options,
 ) -> Result<(Journal, Replay), JournalError> {
+    let (journal, replay, writer) = parts(folder, options, keeper::Keeper::start)?;
+    thread::Builder::new()
+        .name("journal-writer".to_owned())
+        .spawn(move || writer.run())
+        .map_err(|error| JournalError::from_io("start the writer thread", error))?;
+    Ok((journal, replay))
+}
+
+/// As [`open_in`], without threads: nothing is written but by [`Steps`], so that one thread decides
+/// what happens when.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stepped(
+    folder: Arc<dyn Folder>,
+    options: Options,
+) -> Result<(Journal, Replay, Steps), JournalError> {
+    let (journal, replay, writer) = parts(folder, options, keeper::Keeper::without_thread)?;
+    Ok((journal, replay, Steps::new(writer)))
+}
+
+type StartKeeper = fn(
+    Arc<dyn Folder>,
+    Arc<shared::Shared>,
+    keeper::Stock,
+) -> Result<(keeper::Keeper, SyncSender<keeper::Job>), JournalError>;
+
+fn parts(
+    folder: Arc<dyn Folder>,
+    options: Options,
+    keeper: StartKeeper,
+) -> Result<(Journal, Replay, writer::Writer), JournalError> {
     options.check()?;
     let lock = folder
         .lock()
         .map_err(|error| JournalError::from_io("lock the folder", error))?
         .ok_or_else(|| JournalError::Locked { folder: folder.path().to_owned() })?;
 
-    let found = recover::recover(&folder, options.segment_bytes)?;
+    let found = recover::recover(&folder, options.segment_bytes, options.unreadable)?;
     let end = find::end_of(&found.links);
     let shared = Arc::new(shared::Shared::new(options.observer, end));
     let stock = keeper::Stock {
@@ -155,8 +192,7 @@ pub fn open_in(
         next: found.next,
         segment_bytes: options.segment_bytes,
     };
-    let (keeper, keeper_jobs) =
-        keeper::Keeper::start(Arc::clone(&folder), Arc::clone(&shared), stock)?;
+    let (keeper, keeper_jobs) = keeper(Arc::clone(&folder), Arc::clone(&shared), stock)?;
     let log = log::Log::new(found.active, end, keeper, options.durability, options.retry_pause);
 
     let (queue, inbox) = mpsc::channel(options.queue_capacity.get());
@@ -166,12 +202,10 @@ pub fn open_in(
         queue: inbox,
         commit_bytes_max: options.commit_bytes_max,
         lock,
+        group: VecDeque::new(),
+        held: None,
+        closed: Vec::new(),
     };
-    thread::Builder::new()
-        .name("journal-writer".to_owned())
-        .spawn(move || writer.run())
-        .map_err(|error| JournalError::from_io("start the writer thread", error))?;
-
     let journal = Journal {
         folder: Arc::clone(&folder),
         queue,
@@ -184,5 +218,6 @@ pub fn open_in(
             .saturating_sub(log::SEGMENT_OVERHEAD_BYTES)
             .min(BATCH_BYTES_MAX),
     };
-    Ok((journal, Replay::new(folder, found.links, found.damaged, found.torn_tail)))
+    let replay = Replay::new(folder, found.links, found.damaged, found.torn_tail);
+    Ok((journal, replay, writer))
 }

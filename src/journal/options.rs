@@ -18,6 +18,15 @@ pub enum Durability {
     Memory,
 }
 
+/// What becomes of a segment that the disk cannot read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The journal does not open: the disk may be well again the next time.
+    Refuse,
+    /// It counts as damage, and is set aside.
+    PassOver,
+}
+
 /// Settings of a journal.
 #[derive(Clone)]
 pub struct Options {
@@ -36,6 +45,8 @@ pub struct Options {
     /// After a segment could not be had, appends are refused for this long before the disk is
     /// asked again: each try on a full disk writes until it fails.
     pub retry_pause: Duration,
+    /// What becomes of a segment that cannot be read.
+    pub unreadable: Unreadable,
     /// Told of every commit.
     pub observer: Option<Arc<dyn CommitObserver>>,
 }
@@ -50,6 +61,7 @@ impl Default for Options {
             queue_bytes_max: 64 << 20,
             queue_wait_max: Duration::from_secs(2),
             retry_pause: Duration::from_millis(500),
+            unreadable: Unreadable::Refuse,
             observer: None,
         }
     }

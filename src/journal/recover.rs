@@ -9,6 +9,7 @@ use super::batch::BATCH_BYTES_MAX;
 use super::error::JournalError;
 use super::find::{Found, Loaded, State, Unused, ahead_of, end_of, find, open_segment};
 use super::folder::{Folder, FolderFile};
+use super::options::Unreadable;
 use super::replay::{Damage, DamageKind, Link, TornTail};
 use super::segment::{HEADER_BYTES, Header, SegmentFile, SegmentId};
 use super::snapshot::Snapshots;
@@ -36,9 +37,10 @@ pub(super) struct Recovered {
 pub(super) fn recover(
     folder: &Arc<dyn Folder>,
     segment_bytes: u64,
+    unreadable: Unreadable,
 ) -> Result<Recovered, JournalError> {
     let Found { journals, mut spares, links, last, unused, torn_tail, mut damaged } =
-        find(folder, segment_bytes)?;
+        find(folder, segment_bytes, unreadable)?;
     let newest = Snapshots::new(Arc::clone(folder)).list()?.first().copied();
     let ahead = ahead_of(end_of(&links), newest);
     // Positions up to a snapshot's end count as covered by it, so nothing new may get one of them.
@@ -49,8 +51,12 @@ pub(super) fn recover(
 
     let mut ready = None;
     for segment in journals {
-        let is_linked = links.iter().any(|link| link.segment == segment);
-        if is_linked || is_unreadable(&damaged, segment) {
+        if links.iter().any(|link| link.segment == segment) {
+            continue;
+        }
+        if is_unreadable(&damaged, segment) {
+            // What goes on without it must not meet it again when the disk is well.
+            rename(folder, &segment.journal_name(), &segment.damaged_name())?;
             continue;
         }
         match unused.iter().find(|candidate| candidate.segment == segment) {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::JournalError;
+use super::find::is_the_beginning;
 use super::folder::Folder;
 use super::frame::Kind;
 use super::scan::{self, Step};
@@ -151,9 +152,11 @@ impl Replay {
         self.skipped = Some(from);
     }
 
-    /// Whether there are segments, and the oldest is the first that there ever was.
+    /// Whether there are segments, and no record stood before the oldest.
     pub fn begins_at_the_beginning(&self) -> bool {
-        self.links.front().is_some_and(|link| link.segment == SegmentId::FIRST)
+        self.links.front().is_some_and(|link| {
+            link.segment == SegmentId::FIRST || is_the_beginning(&self.folder, link.segment)
+        })
     }
 
     fn damaged(&mut self, damage: Damage) -> JournalError {

@@ -1,4 +1,4 @@
-//! The one thread that writes: gathers what waits, commits it, answers all.
+//! What writes, on one thread: gathers what waits, commits it, answers all.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,30 +34,51 @@ pub(super) struct Writer {
     /// Most bytes gathered into one commit; a single larger batch goes alone.
     pub commit_bytes_max: usize,
     pub lock: FolderLock,
+    /// The commit that is being made.
+    pub group: VecDeque<Pending>,
+    /// Came behind the last commit and did not fit into it.
+    pub held: Option<Command>,
+    /// Who waits for the end.
+    pub closed: Vec<oneshot::Sender<()>>,
 }
 
 impl Writer {
     /// Runs until the journal is closed or every handle is gone, and the queue is empty.
     pub(super) fn run(mut self) {
-        let mut group = VecDeque::new();
-        let mut held = None;
-        let mut closed = Vec::new();
-        loop {
-            let next = held.take().or_else(|| self.queue.blocking_recv());
-            match next {
-                Some(Command::Append(pending)) => {
-                    group.push_back(pending);
-                    self.commit(&mut group, &mut held);
-                }
-                Some(Command::Close(reply)) => {
-                    self.queue.close();
-                    closed.push(reply);
-                }
-                None => break,
+        while let Some(command) = self.held.take().or_else(|| self.queue.blocking_recv()) {
+            self.take(command, &mut |_| {});
+        }
+        self.end();
+    }
+
+    /// Waits for the next command; `None` as [`Self::run`] ends.
+    pub(super) async fn next(&mut self) -> Option<Command> {
+        match self.held.take() {
+            Some(command) => Some(command),
+            None => self.queue.recv().await,
+        }
+    }
+
+    /// Carries out a command, with what waits behind it. `on_disk` hears of each batch that is on
+    /// disk now, before its caller does.
+    pub(super) fn take(&mut self, command: Command, on_disk: &mut dyn FnMut(&Batch)) {
+        match command {
+            Command::Append(pending) => {
+                self.group.push_back(pending);
+                self.commit(on_disk);
+            }
+            Command::Close(reply) => {
+                self.queue.close();
+                self.closed.push(reply);
             }
         }
+        self.log.keep();
+    }
+
+    /// Ends the keeper and frees the folder.
+    pub(super) fn end(mut self) {
         self.log.stop();
-        let Self { log, lock, .. } = self;
+        let Self { log, lock, closed, .. } = self;
         // The files and the lock are gone before anybody hears that the journal is closed.
         drop((log, lock));
         for reply in closed {
@@ -66,7 +87,14 @@ impl Writer {
     }
 
     /// Commits the first batch with as many of the waiting ones as fit beside it.
-    fn commit(&mut self, group: &mut VecDeque<Pending>, held: &mut Option<Command>) {
+    fn commit(&mut self, on_disk: &mut dyn FnMut(&Batch)) {
+        let mut group = std::mem::take(&mut self.group);
+        self.commit_group(&mut group, on_disk);
+        // Its room is used again.
+        self.group = group;
+    }
+
+    fn commit_group(&mut self, group: &mut VecDeque<Pending>, on_disk: &mut dyn FnMut(&Batch)) {
         let first_bytes: usize = group.iter().map(|pending| pending.batch.frame_bytes()).sum();
         let room = match self.log.make_room(first_bytes) {
             Ok(Room::Same(bytes)) => bytes,
@@ -79,7 +107,7 @@ impl Writer {
                 return;
             }
         };
-        *held = self.gather(group, first_bytes, room.min(self.commit_bytes_max));
+        self.held = self.gather(group, first_bytes, room.min(self.commit_bytes_max));
 
         let batches = u32::try_from(group.len()).unwrap_or(u32::MAX);
         let records = group.iter().map(|pending| pending.batch.records()).sum();
@@ -100,6 +128,7 @@ impl Writer {
                     took,
                     is_ok: true,
                 });
+                group.iter().for_each(|pending| on_disk(&pending.batch));
                 for (pending, position) in group.drain(..).zip(positions) {
                     // A caller that no longer waits lost nothing: its records are on disk.
                     let _ = pending.reply.send(Ok(position));

@@ -1,6 +1,8 @@
 //! The one place that reads the time.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use crate::domain::Timestamp;
 
@@ -27,8 +29,13 @@ impl Clock {
     pub fn start_after(last: Timestamp) -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = u64::try_from(wall.as_millis()).unwrap_or_default();
-        let wall_at_start = go_on_from(last, Timestamp::from_millis(millis));
-        Self { wall_at_start, started: Instant::now() }
+        Self::start_at(Timestamp::from_millis(millis), last)
+    }
+
+    /// The same where the system clock shows `wall`. Time passes as tokio's clock does, which stands
+    /// still in a simulation until nobody has anything to do.
+    pub fn start_at(wall: Timestamp, last: Timestamp) -> Self {
+        Self { wall_at_start: go_on_from(last, wall), started: Instant::now() }
     }
 
     /// The present instant.
@@ -37,8 +44,8 @@ impl Clock {
     }
 
     /// The tokio instant at which `at` comes, for sleeping.
-    pub fn tokio_instant(&self, at: Timestamp) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.started + at.since(self.wall_at_start))
+    pub fn tokio_instant(&self, at: Timestamp) -> Instant {
+        self.started + at.since(self.wall_at_start)
     }
 }
 

@@ -32,5 +32,5 @@ pub use evaluate::{Bin, Report, Shares, evaluate, evaluate_tiers};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
 pub use pii::{mask, order_numbers};
-pub use task::{Job, Outcome, Overloaded, Readers, Understanders};
+pub use task::{Job, Outcome, Overloaded, Readers, Understand, Understanders};
 pub use train::{Row, RowError, parse_rows};

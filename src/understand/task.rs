@@ -94,6 +94,31 @@ pub struct Readers {
     pub metrics: Arc<Metrics>,
 }
 
+/// Who reads messages for the owners of conversations. In a router it is [`Understanders`].
+pub trait Understand: Send + Sync {
+    /// As [`Understanders::submit`].
+    ///
+    /// # Errors
+    /// When there is no room.
+    fn submit(&self, jobs: Vec<Job>) -> Result<oneshot::Receiver<Vec<Outcome>>, Overloaded>;
+
+    /// As [`Understanders::ask_encoder`].
+    ///
+    /// # Errors
+    /// When the encoder is not asked.
+    fn ask_encoder(&self, asked: Asked) -> Result<(), NotAsked>;
+}
+
+impl Understand for Understanders {
+    fn submit(&self, jobs: Vec<Job>) -> Result<oneshot::Receiver<Vec<Outcome>>, Overloaded> {
+        self.submit(jobs)
+    }
+
+    fn ask_encoder(&self, asked: Asked) -> Result<(), NotAsked> {
+        self.ask_encoder(asked)
+    }
+}
+
 /// Both tiers: a pool of OS threads that read messages in batches, and the thread of the encoder.
 /// Dropping it lets the threads finish what they have and ends them.
 pub struct Understanders {

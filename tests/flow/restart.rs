@@ -173,8 +173,28 @@ fn an_epoch_that_began_with_damage_lasts_when_the_damage_is_gone() {
     world.begin_epoch();
 
     let mut after = world.restarted();
-    let held = after.attach(customer("ana"), Resume::default()).attached().held;
-    assert_eq!(held[0].epoch, 2);
+    assert!(epoch_of(&mut after) > 1);
+}
+
+fn epoch_of(world: &mut World) -> u32 {
+    world.attach(customer("ana"), Resume::default()).attached().held[0].epoch
+}
+
+#[test]
+fn an_epoch_is_not_begun_again_when_the_record_of_it_was_lost_as_well() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "hola");
+    let without_epoch = world.journal.len();
+    world.begin_epoch();
+    let first = epoch_of(&mut world);
+
+    world.journal.truncate(without_epoch);
+    let mut after = world.started_from_journal(vec![Shop::embedded_demo()]);
+    after.pass(MINUTE);
+    after.begin_epoch();
+
+    assert!(epoch_of(&mut after) > first);
 }
 
 /// An explanation but for where it stands, in the bytes that a seat gets.

@@ -1,10 +1,12 @@
 //! Cut, flipped, missing and foreign bytes.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
-use tradewind::journal::{Batch, DamageKind};
+use tradewind::journal::{Batch, DamageKind, JournalError, Options, Unreadable, open_in};
 
 use super::disk::{Chance, SimulatedDisk};
-use super::{append, content, drain, open, record, reliability, until, written};
+use super::{append, content, drain, open, options, record, reliability, until, written};
 
 /// Flipped bits in a plain test run.
 const FLIPS: u64 = 600;
@@ -111,7 +113,22 @@ async fn a_missing_segment_between_others_is_reported() {
 }
 
 #[tokio::test]
-async fn a_segment_that_cannot_be_read_is_reported_and_left_as_it_is() {
+async fn a_segment_that_cannot_be_read_is_no_damage_and_nothing_is_changed() {
+    let (disk, records) = written(160).await;
+    for segment in ["00000000000000000001.journal", "00000000000000000002.journal"] {
+        disk.fail_reads_of(Some(segment));
+        let refused = open_in(Arc::new(disk.clone()), options()).err();
+        disk.fail_reads_of(None);
+
+        assert!(matches!(refused, Some(JournalError::Io { .. })), "{refused:?}");
+    }
+
+    let readable = content(&disk).await;
+    assert_eq!((readable.records, readable.damages), (records, vec![]));
+}
+
+#[tokio::test]
+async fn a_segment_that_is_passed_over_is_set_aside_and_does_not_come_back() {
     let (disk, records) = written(160).await;
     // Without the opening of segment 3 nothing says where segment 2 ends, so open itself reads it.
     let (second, third) = ("00000000000000000002.journal", "00000000000000000003.journal");
@@ -121,14 +138,18 @@ async fn a_segment_that_cannot_be_read_is_reported_and_left_as_it_is() {
     disk.plant(third, bytes);
     disk.fail_reads_of(Some(second));
 
-    let unreadable = content(&disk).await;
+    let pass_over = Options { unreadable: Unreadable::PassOver, ..options() };
+    let (journal, replay) = open_in(Arc::new(disk.clone()), pass_over).unwrap();
+    let unreadable = drain(replay);
+    journal.close().await.unwrap();
     disk.fail_reads_of(None);
-    let readable = content(&disk).await;
+    let later = content(&disk).await;
 
     let kinds: Vec<_> = unreadable.damages.iter().map(|damage| damage.kind).collect();
     assert_eq!(kinds, [DamageKind::Unreadable, DamageKind::Records]);
     assert!(unreadable.records.len() < records.len());
-    assert_eq!(readable.records, records, "only the opening is lost");
+    assert_eq!(later.records, unreadable.records, "what went on without it goes on");
+    assert!(disk.names().contains(&"00000000000000000002.damaged".to_owned()));
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ struct State {
     power_left: Option<u64>,
     is_off: bool,
     syncs_to_fail: u32,
+    lies: bool,
+    writes_to_fail: u32,
     unreadable: Option<u64>,
     is_gate_closed: bool,
     waiting_at_gate: u32,
@@ -84,6 +86,11 @@ impl SimulatedDisk {
         self.state().power_left = Some(operations);
     }
 
+    /// The power does not go after all.
+    pub fn keep_power(&self) {
+        self.state().power_left = None;
+    }
+
     /// The disk as it is found after a power cut, unsynced changes kept as chance has it.
     pub fn after_power_cut(&self, chance: &mut Chance) -> Self {
         let state = self.state();
@@ -107,6 +114,48 @@ impl SimulatedDisk {
         Self(Arc::new(Inner { state: Mutex::new(state), gate: Condvar::new() }))
     }
 
+    /// The disk as it is found after a power cut that took everything that was not synced.
+    pub fn after_losing_unsynced(&self) -> Self {
+        let state = self.state();
+        let files = state.files.iter().map(|(&id, file)| {
+            let bytes = file.synced.clone();
+            (id, SimulatedFile { synced: bytes.clone(), bytes, unsynced: Vec::new() })
+        });
+        let names = state.synced_names.clone();
+        let state = State {
+            files: files.collect(),
+            synced_names: names.clone(),
+            names,
+            next_file: state.next_file,
+            ..State::default()
+        };
+        Self(Arc::new(Inner { state: Mutex::new(state), gate: Condvar::new() }))
+    }
+
+    /// Whether the power is off.
+    pub fn is_off(&self) -> bool {
+        self.state().is_off
+    }
+
+    /// A bit of what is written in a file: its byte and its mask.
+    pub fn some_bit(&self, name: &str, chance: &mut Chance) -> Option<(usize, u8)> {
+        let bytes = self.content(name);
+        let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+        let at = *written.get(chance.below(written.len()))?;
+        Some((at, 1 << chance.below(8)))
+    }
+
+    /// Turns a bit over.
+    pub fn flip_bit(&self, name: &str, (at, mask): (usize, u8)) {
+        let mut state = self.state();
+        let id = state.names[name];
+        let file = state.files.get_mut(&id).expect("a name has its file");
+        file.bytes[at] ^= mask;
+        if let Some(synced) = file.synced.get_mut(at) {
+            *synced ^= mask;
+        }
+    }
+
     /// A copy that shares nothing, with every write synced.
     pub fn copy(&self) -> Self {
         let state = self.state();
@@ -127,6 +176,16 @@ impl SimulatedDisk {
     /// The next `count` syncs fail; what they should have made durable is forgotten as clean.
     pub fn fail_syncs(&self, count: u32) {
         self.state().syncs_to_fail = count;
+    }
+
+    /// Syncs of files succeed and keep nothing.
+    pub fn lie(&self) {
+        self.state().lies = true;
+    }
+
+    /// The next `count` writes fail.
+    pub fn fail_writes(&self, count: u32) {
+        self.state().writes_to_fail = count;
     }
 
     /// Reads of this file fail until it is called with `None`.
@@ -355,6 +414,10 @@ impl FolderFile for OpenFile {
         let offset = usize::try_from(offset).expect("simulated files are small");
         let mut state = self.disk.state();
         state.spend()?;
+        if state.writes_to_fail > 0 {
+            state.writes_to_fail -= 1;
+            return Err(io::Error::other("the disk cannot write this"));
+        }
         let grows = (offset + bytes.len()).saturating_sub(state.files[&self.id].bytes.len());
         if let Some(capacity) = state.capacity_bytes
             && state.used_bytes() + grows as u64 > capacity
@@ -378,6 +441,9 @@ impl FolderFile for OpenFile {
             state.waiting_at_gate -= 1;
         }
         state.spend()?;
+        if state.lies {
+            return Ok(());
+        }
         let is_failing = state.syncs_to_fail > 0;
         state.syncs_to_fail = state.syncs_to_fail.saturating_sub(1);
         let file = state.files.get_mut(&self.id).expect("open files stay");

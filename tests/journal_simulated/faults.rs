@@ -70,6 +70,33 @@ async fn a_disk_that_refuses_twice_in_a_row_loses_nothing_that_was_acknowledged(
 }
 
 #[tokio::test]
+async fn a_log_whose_first_segment_was_given_up_still_begins_at_the_beginning() {
+    let disk = SimulatedDisk::new();
+    let (journal, _) = open(&disk);
+    wait_for_prepared(&disk, 1).await;
+    disk.fail_syncs(1);
+    append(&journal, b"refused").await.unwrap_err();
+    let first = append(&journal, b"kept").await.unwrap().segment;
+    let mut last = first;
+    while last == first {
+        last = append(&journal, &record(1)).await.unwrap().segment;
+    }
+    journal.close().await.unwrap();
+
+    let (journal, replay) = open(&disk);
+    let is_whole = replay.begins_at_the_beginning();
+    drain(replay);
+    journal.recycle_below(last);
+    until(|| journal.stats().recycled > 0).await;
+    journal.close().await.unwrap();
+    let (journal, replay) = open(&disk);
+
+    assert!(first.get() > 1 && is_whole);
+    assert!(!replay.begins_at_the_beginning(), "what stood before is gone now");
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_appends_and_recovers_by_itself() {
     let disk = SimulatedDisk::new();
     let (journal, _) = open(&disk);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod damage;
+#[expect(dead_code, reason = "the simulation of the whole flow needs more of it")]
 mod disk;
 mod faults;
 mod holds;

@@ -116,6 +116,15 @@ pub const ROWS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "whole-flow",
+        unit: "simulated days of a router with its clients, under 24 kinds of faults",
+        ci: 500,
+        full: 10_000,
+        part: 1_000,
+        how: test("simulation", "promises_hold_in_every_simulated_day"),
+        ..ROW
+    },
+    Spec {
         name: "disk-full",
         unit: "real process whose disk fills up and has room again",
         ci: 1,

@@ -1,0 +1,158 @@
+//! The router without its edges: everything behind the sockets, put together. [`App`](super::App) puts
+//! listeners around it, a simulation puts clients around it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::domain::Timestamp;
+use crate::flow::{Dispatcher, Owners, Pieces, Shard, ShardTask, Shops, Turn};
+use crate::gateway::{Gateway, OpenIdDoor, PasswordChecks, Secret};
+use crate::journal::{Journal, Replay};
+use crate::metrics::Metrics;
+use crate::openid::Providers;
+use crate::runtime::Clock;
+use crate::schedule::Scheduler;
+use crate::understand::Understand;
+
+use super::StartError;
+use super::restore::{Restored, restore};
+use super::settings::{flow_settings, limits, rosters, schedule_settings, shop_rate};
+
+/// What a [`Core`] is made of.
+pub struct CoreParts {
+    /// The shops that are served.
+    pub shops: Shops,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// Who understands messages.
+    pub understanders: Arc<dyn Understand>,
+    /// An open journal.
+    pub journal: Journal,
+    /// What was in it.
+    pub replay: Replay,
+    /// What tokens are signed with.
+    pub secret: Secret,
+    /// Where passwords are checked.
+    pub password_checks: PasswordChecks,
+    /// Makes the clock, from the latest instant that was written down.
+    pub clock: Box<dyn FnOnce(Timestamp) -> Clock + Send>,
+    /// For the ids that are made here.
+    pub seed: u64,
+}
+
+/// A router that only needs somebody to run its tasks and to bring it connections.
+pub struct Core {
+    /// What connections work with.
+    pub gateway: Arc<Gateway>,
+    /// The scheduler and the owners of conversations.
+    pub tasks: Vec<BoxFuture<'static, ()>>,
+    /// Ends the tasks, once they have finished what was taken in.
+    pub stop: CancellationToken,
+    /// The way to ask each owner for its part of a snapshot.
+    pub snapshots: Vec<mpsc::Sender<Pieces>>,
+}
+
+impl Core {
+    /// Restores what the journal and its snapshots hold, and puts the parts together.
+    ///
+    /// # Errors
+    /// When the state cannot be restored; the journal is closed then.
+    pub async fn build(config: &Config, parts: CoreParts) -> Result<Self, StartError> {
+        let CoreParts {
+            shops,
+            metrics,
+            understanders,
+            journal,
+            replay,
+            secret,
+            password_checks,
+            clock,
+            seed,
+        } = parts;
+        let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
+        let dispatcher = Dispatcher::new();
+        let mut shards = empty_shards(config, &shops, owners.len(), seed);
+        let mut scheduler = Scheduler::new(schedule_settings(config), rosters(&shops));
+        let lost_state = config.journal.lost_state;
+        let restored = restore(&journal, replay, lost_state, &mut shards, &owners, &mut scheduler);
+        let Restored { last_at, damaged, seats } = match restored {
+            Ok(restored) => restored,
+            Err(error) => {
+                // The folder is free when the error is told.
+                let _ = journal.close().await;
+                return Err(error);
+            }
+        };
+        let clock = clock(last_at);
+        let gateway = Arc::new(Gateway {
+            limits: limits(config),
+            shop_buckets: dashmap::DashMap::default(),
+            shop_rate: shop_rate(config),
+            shops: RwLock::default(),
+            owners: owners.clone(),
+            dispatcher: dispatcher.clone(),
+            journal: journal.clone(),
+            metrics: metrics.clone(),
+            clock,
+            secret,
+            sockets: dashmap::DashMap::default(),
+            password_checks,
+            openid: OpenIdDoor::new(Providers::new(config.timers.provider)),
+            ready: AtomicBool::new(true),
+        });
+        gateway.set_shops(shops.clone());
+
+        let stop = CancellationToken::new();
+        let mut tasks: Vec<BoxFuture<'static, ()>> = Vec::new();
+        tasks.push(Box::pin(dispatcher.clone().run(
+            scheduler,
+            seats,
+            owners.clone(),
+            clock,
+            metrics.clone(),
+            stop.clone(),
+        )));
+        let mut snapshots = Vec::new();
+        for (index, mut shard) in shards.into_iter().enumerate() {
+            let (ask, asked) = mpsc::channel(1);
+            snapshots.push(ask);
+            let mut first = Turn::default();
+            if damaged {
+                shard.begin_epoch(clock.now(), &mut first);
+            }
+            shard.resume(clock.now(), Instant::now(), &mut first);
+            let task = ShardTask {
+                index,
+                shard,
+                owners: owners.clone(),
+                journal: journal.clone(),
+                understanders: understanders.clone(),
+                understand_wait_max: config.understand.wait_max,
+                encoder_wait_max: config.understand.encoder_wait_max,
+                dispatcher: dispatcher.clone(),
+                clock,
+                metrics: metrics.clone(),
+                batch_max: config.flow.batch_max.get(),
+                snapshots: asked,
+                put_aside: VecDeque::new(),
+            };
+            tasks.push(Box::pin(task.run(first, stop.clone())));
+        }
+        Ok(Self { gateway, tasks, stop, snapshots })
+    }
+}
+
+fn empty_shards(config: &Config, shops: &Shops, count: usize, seed: u64) -> Vec<Shard> {
+    let settings = flow_settings(config, count);
+    let mut seeds = SmallRng::seed_from_u64(seed);
+    (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), seeds.random())).collect()
+}

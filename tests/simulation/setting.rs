@@ -1,0 +1,137 @@
+//! What is the same for every seed: the shop, the settings, and tokens that outlive every clock.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tower::ServiceExt;
+use tradewind::app::{Core, CoreParts};
+use tradewind::config::shop::{Shop, ShopFiles};
+use tradewind::config::{Config, Sources};
+use tradewind::domain::{ShopId, Timestamp};
+use tradewind::flow::Shops;
+use tradewind::gateway::{self, Gateway, PasswordChecks, Secret};
+use tradewind::journal::open_stepped;
+use tradewind::metrics::Metrics;
+use tradewind::runtime::Clock;
+
+use super::disk::SimulatedDisk;
+use super::model::SimulatedModel;
+use super::process::options;
+
+/// Where the clocks of every seed begin: a Monday morning.
+pub const BEGINNING: Timestamp = Timestamp::from_millis(1_795_600_000_000);
+pub const CUSTOMERS: [&str; 4] = ["ana", "eva", "bob", "min"];
+/// Between them they speak every language of the texts, some only one of them.
+pub const SEATS: [&str; 3] = ["lucia", "mai", "kofi"];
+/// Conversations of each seat at a time.
+pub const SLOTS: u32 = 2;
+const IDENTITY_SECRET: &str = "a secret of the shop's own server";
+
+pub struct Setting {
+    pub config: Config,
+    pub shops: Shops,
+    pub secret: Secret,
+    pub password_checks: PasswordChecks,
+    /// By user id and by seat.
+    pub tokens: BTreeMap<&'static str, String>,
+}
+
+pub fn shop_id() -> ShopId {
+    ShopId::from("demo")
+}
+
+/// The demo shop without its crew of 200, whose seats have `slots` slots.
+fn shops(slots: u32) -> Shops {
+    let mut files = ShopFiles::demo();
+    let text = files.0.get_mut("shop.toml").expect("the demo shop");
+    text.truncate(text.find("# --- a crew").expect("the crew is the last part"));
+    let id = "id = \"demo\"\n";
+    *text = text.replacen(id, &format!("{id}identity_secret = \"{IDENTITY_SECRET}\"\n"), 1);
+    for usual in ["slots = 3", "slots = 4"] {
+        *text = text.replace(usual, &format!("slots = {slots}"));
+    }
+    let shop = Shop::from_files(&files).expect("a shop");
+    Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect())
+}
+
+impl Setting {
+    /// Starts a router once to have it grant tokens by its own calls.
+    pub fn new() -> Self {
+        Self::with_slots(SLOTS)
+    }
+
+    /// The same where seats have so many slots.
+    pub fn with_slots(slots: u32) -> Self {
+        let text = "[flow]\nshards = \"2\"\n[timers]\ntoken_ttl = \"24h\"\n";
+        let file = Some((PathBuf::from("simulation.toml"), text.to_owned()));
+        let sources = Sources { file, ..Sources::default() };
+        let config = Config::resolve(&sources).expect("settings").config;
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = Secret::load_or_create(folder.path()).expect("a secret");
+        let password_checks = PasswordChecks::start().expect("a thread");
+        let shops = shops(slots);
+        let mut setting = Self { config, shops, secret, password_checks, tokens: BTreeMap::new() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        setting.tokens = runtime.expect("a runtime").block_on(setting.granted());
+        setting
+    }
+
+    async fn granted(&self) -> BTreeMap<&'static str, String> {
+        let disk = Arc::new(SimulatedDisk::new());
+        let (journal, replay, _steps) = open_stepped(disk, options()).expect("a journal");
+        // No seed lives to see these tokens end.
+        let later = BEGINNING + Duration::from_secs(365 * 24 * 3600);
+        let parts = CoreParts {
+            shops: self.shops.clone(),
+            metrics: Arc::new(Metrics::new().expect("metrics")),
+            understanders: SimulatedModel::new(0),
+            journal,
+            replay,
+            secret: self.secret.clone(),
+            password_checks: self.password_checks.clone(),
+            clock: Box::new(move |_| Clock::start_at(later, later)),
+            seed: 0,
+        };
+        let core = Core::build(&self.config, parts).await.expect("a router");
+        let mut tokens = BTreeMap::new();
+        for customer in CUSTOMERS {
+            let identity = json!({"user_id": customer, "hmac": proof(customer)});
+            let asked = json!({
+                "shop": "demo", "locale": "en-GB", "time_zone": "Europe/London", "identity": identity,
+            });
+            tokens.insert(customer, grant(&core.gateway, "/v1/widget/session", &asked).await);
+        }
+        for seat in SEATS {
+            let asked = json!({"shop": "demo", "user": seat, "password": "demo"});
+            tokens.insert(seat, grant(&core.gateway, "/v1/seat/session", &asked).await);
+        }
+        tokens
+    }
+}
+
+fn proof(user: &str) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(IDENTITY_SECRET.as_bytes()).expect("any length is good");
+    mac.update(user.as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn grant(gateway: &Arc<Gateway>, path: &str, asked: &Value) -> String {
+    let request = Request::post(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(asked.to_string()))
+        .expect("a request");
+    let response = gateway::router(gateway.clone()).oneshot(request).await.expect("an answer");
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.expect("a body");
+    assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&body));
+    let granted: Value = serde_json::from_slice(&body).expect("JSON");
+    granted["token"].as_str().expect("a token").to_owned()
+}

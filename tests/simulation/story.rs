@@ -1,0 +1,236 @@
+//! What the journal says, record by record, read on its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use tradewind::domain::Timestamp;
+use tradewind::domain::{ConversationId, EventKind, MessageId, Sender};
+use tradewind::flow::{Entry, Fact, Record};
+
+#[derive(Default)]
+pub struct Story {
+    /// Every record that is known to be on disk, in order.
+    log: Vec<Written>,
+    conversations: BTreeMap<ConversationId, Told>,
+    /// The open conversation of each customer, by the shop's own id.
+    open: BTreeMap<String, ConversationId>,
+    /// When each seat left; `None` while it is there.
+    left_at: BTreeMap<String, Option<Timestamp>>,
+}
+
+#[derive(Clone, Copy)]
+struct Written {
+    hash: u64,
+    conversation: Option<ConversationId>,
+}
+
+/// What is told of one conversation.
+#[derive(Default)]
+struct Told {
+    customer: String,
+    epoch: u64,
+    /// `None` after damage, until the next event tells.
+    seq: Option<u64>,
+    fence: Option<u64>,
+    messages: BTreeMap<MessageId, u64>,
+    understood: BTreeSet<u64>,
+    closed_at: Option<Timestamp>,
+    rated: u64,
+    /// Records of it are gone by damage: what is said of it is believed.
+    is_damaged: bool,
+}
+
+/// What a start found on the disk.
+pub struct Found {
+    /// Records that the caller knew nothing of: they were written and never acknowledged.
+    pub extra: Vec<Vec<u8>>,
+    /// Conversations of which records are missing.
+    pub lost: BTreeSet<ConversationId>,
+    /// The missing records, by their place in the story.
+    pub missing: BTreeSet<usize>,
+}
+
+fn hash(payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    payload.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Story {
+    pub fn len(&self) -> usize {
+        self.log.len()
+    }
+
+    /// The last number of a conversation; `None` when it is not known.
+    pub fn seq(&self, conversation: ConversationId) -> Option<u64> {
+        let Some(told) = self.conversations.get(&conversation) else { return Some(0) };
+        told.seq
+    }
+
+    pub fn message(&self, conversation: ConversationId, id: MessageId) -> Option<u64> {
+        self.conversations.get(&conversation)?.messages.get(&id).copied()
+    }
+
+    pub fn is_damaged(&self, conversation: ConversationId) -> bool {
+        self.conversations.get(&conversation).is_some_and(|told| told.is_damaged)
+    }
+
+    /// Whether a message stands anywhere.
+    pub fn holds(&self, id: MessageId) -> bool {
+        self.conversations.values().any(|told| told.messages.contains_key(&id))
+    }
+
+    pub fn closed_at(&self, conversation: ConversationId) -> Option<Timestamp> {
+        self.conversations.get(&conversation)?.closed_at
+    }
+
+    pub fn left_at(&self, seat: &str) -> Option<Timestamp> {
+        self.left_at.get(seat).copied().flatten()
+    }
+
+    pub fn rated(&self, conversation: ConversationId) -> u64 {
+        self.conversations.get(&conversation).map_or(0, |told| told.rated)
+    }
+
+    /// The conversations of a customer with their epoch and last number.
+    pub fn of(&self, customer: &str) -> Vec<(ConversationId, u64, Option<u64>)> {
+        let theirs = self.conversations.iter().filter(|(_, told)| told.customer == customer);
+        theirs.map(|(id, told)| (*id, told.epoch, told.seq)).collect()
+    }
+
+    /// Takes the next record.
+    pub fn read(&mut self, payload: &[u8], violations: &mut Vec<String>) {
+        let mut written = Written { hash: hash(payload), conversation: None };
+        match Entry::decode(payload) {
+            Ok(Entry::Conversation(record)) => {
+                written.conversation = Some(record.conversation);
+                self.record(&record, violations);
+            }
+            Ok(Entry::Seat(record)) => {
+                let left_at = record.state.is_none().then_some(record.at);
+                self.left_at.insert(record.seat.to_string(), left_at);
+            }
+            Err(error) => violations.push(format!("a record that nobody wrote: {error}")),
+        }
+        self.log.push(written);
+    }
+
+    fn record(&mut self, record: &Record, violations: &mut Vec<String>) {
+        let id = record.conversation;
+        for fact in &record.facts {
+            if let Fact::Opened(opened) = fact {
+                let customer =
+                    opened.verified.as_ref().map(ToString::to_string).unwrap_or_default();
+                if let Some(before) = self.open.insert(customer.clone(), id) {
+                    violations.push(format!("{customer} has {id} open beside {before}"));
+                }
+                let epoch = u64::from(opened.epoch);
+                let told = Told { customer, epoch, seq: Some(0), ..Told::default() };
+                if self.conversations.insert(id, told).is_some() {
+                    violations.push(format!("{id} begins twice"));
+                }
+                continue;
+            }
+            let Some(told) = self.conversations.get_mut(&id) else {
+                violations.push(format!("{id} goes on without having begun"));
+                return;
+            };
+            told.take(id, fact, violations);
+            if told.closed_at.is_some() && self.open.get(&told.customer) == Some(&id) {
+                self.open.remove(&told.customer);
+            }
+        }
+    }
+
+    /// Holds what a start finds against what was written. `is_whole` says that nothing was freed.
+    pub fn compare(&self, found: &[Vec<u8>], is_whole: bool) -> Found {
+        let hashes: Vec<u64> = found.iter().map(|payload| hash(payload)).collect();
+        // What is older was freed behind a snapshot.
+        let begins =
+            hashes.first().and_then(|first| self.log.iter().position(|it| it.hash == *first));
+        let mut at = if is_whole { 0 } else { begins.unwrap_or(self.log.len()) };
+        let (mut missing, mut extra) = (BTreeSet::new(), Vec::new());
+        for (hash, payload) in hashes.iter().zip(found) {
+            match self.log[at..].iter().position(|written| written.hash == *hash) {
+                Some(skipped) => {
+                    missing.extend(at..at + skipped);
+                    at += skipped + 1;
+                }
+                None => extra.push(payload.clone()),
+            }
+        }
+        missing.extend(at..self.log.len());
+        let lost = missing.iter().filter_map(|at| self.log[*at].conversation).collect();
+        Found { extra, lost, missing }
+    }
+
+    /// Believes the disk about conversations of which records are gone.
+    pub fn forgive(&mut self, lost: &BTreeSet<ConversationId>) {
+        for id in lost {
+            if let Some(told) = self.conversations.get_mut(id) {
+                *told = Told {
+                    customer: std::mem::take(&mut told.customer),
+                    epoch: told.epoch,
+                    is_damaged: true,
+                    ..Told::default()
+                };
+                self.open.retain(|_, open| open != id);
+            }
+        }
+    }
+}
+
+impl Told {
+    fn take(&mut self, id: ConversationId, fact: &Fact, violations: &mut Vec<String>) {
+        match fact {
+            Fact::Event(event) => {
+                if self.seq.is_some_and(|seq| event.seq != seq + 1) {
+                    violations.push(format!("{id}: {} comes after {:?}", event.seq, self.seq));
+                }
+                self.seq = Some(event.seq);
+                self.event(id, event.seq, event.at, &event.kind, violations);
+            }
+            Fact::Owned { fence, .. } => {
+                if self.fence.is_some_and(|before| *fence <= before) {
+                    violations.push(format!("{id}: fence {fence} after {:?}", self.fence));
+                }
+                self.fence = Some(*fence);
+            }
+            Fact::Understood { seq, .. } => {
+                if !self.understood.insert(*seq) {
+                    violations.push(format!("{id}: {seq} is understood twice"));
+                }
+            }
+            Fact::Epoch(epoch) => {
+                if u64::from(*epoch) <= self.epoch {
+                    violations.push(format!("{id}: epoch {epoch} after {}", self.epoch));
+                }
+                self.epoch = u64::from(*epoch);
+            }
+            _ => {}
+        }
+    }
+
+    fn event(
+        &mut self,
+        id: ConversationId,
+        seq: u64,
+        at: Timestamp,
+        kind: &EventKind,
+        violations: &mut Vec<String>,
+    ) {
+        if self.closed_at.is_some() && !matches!(kind, EventKind::Rated { .. }) {
+            violations.push(format!("{id}: {kind:?} after the end"));
+        }
+        match kind {
+            EventKind::Message { id: message, from, .. } => {
+                if self.messages.insert(*message, seq).is_some() && *from != Sender::Machine {
+                    violations.push(format!("{id}: message {message} stands twice"));
+                }
+            }
+            EventKind::Closed { .. } => self.closed_at = Some(at),
+            EventKind::Rated { .. } => self.rated += 1,
+            _ => {}
+        }
+    }
+}
