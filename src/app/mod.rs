@@ -34,8 +34,9 @@ use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
+use crate::vault::{self, Vault, VaultError};
 
-use restore::{Restored, restore};
+use restore::{Restored, Stored, restore};
 use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
 use snapshots::Snapshotter;
 
@@ -103,6 +104,22 @@ pub enum StartError {
     /// The certificate of the main address cannot be used.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] VaultError),
+    /// What customers said is sealed with keys that are not here.
+    #[error(
+        "the journal in {} is sealed with keys that are not in {}: bring back the folder of keys that \
+         belongs to it",
+        journal.display(),
+        keys.display()
+    )]
+    KeysMissing {
+        /// The journal's folder.
+        journal: PathBuf,
+        /// Where the keys were looked for.
+        keys: PathBuf,
+    },
     /// A restore was begun and not finished.
     #[error(
         "data folder {}: a restore into it was not finished; empty it and restore again",
@@ -240,6 +257,8 @@ impl App {
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
         let understanders =
             Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
+        let vault = Vault::open(&config.paths.data.join(vault::FOLDER), &config.keys.master)?;
+        vault.find_free()?;
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
         let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
@@ -253,8 +272,13 @@ impl App {
         let mut shards = empty_shards(&config, &shops, owners.len());
         let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
         let lost_state = config.journal.lost_state;
-        let restored = restore(&journal, replay, lost_state, &mut shards, &owners, &mut scheduler);
-        let Restored { last_at, damaged, seats } = match restored {
+        let from = Stored { journal: &journal, vault: &vault, lost_state };
+        let restored = restore(&from, replay, &mut shards, &owners, &mut scheduler);
+        let restored = restored.and_then(|restored| {
+            vault.serve(shops.keys(), restored.damaged)?;
+            Ok(restored)
+        });
+        let Restored { last_at, damaged, seats, keys } = match restored {
             Ok(restored) => restored,
             Err(error) => {
                 // The folder is free when the error is told.
@@ -271,6 +295,7 @@ impl App {
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
             journal: journal.clone(),
+            vault: vault.clone(),
             metrics: metrics.clone(),
             clock,
             secret,
@@ -291,7 +316,7 @@ impl App {
             stop_owners.clone(),
         ));
         let mut snapshots = Vec::new();
-        for (index, mut shard) in shards.into_iter().enumerate() {
+        for (index, (mut shard, keys)) in shards.into_iter().zip(keys).enumerate() {
             let (ask, asked) = mpsc::channel(1);
             snapshots.push(ask);
             let mut first = Turn::default();
@@ -313,6 +338,7 @@ impl App {
                 batch_max: config.flow.batch_max.get(),
                 snapshots: asked,
                 put_aside: VecDeque::new(),
+                keys,
             };
             tasks.spawn(task.run(first, stop_owners.clone()));
         }
@@ -329,7 +355,8 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
-        let snapshots = Snapshotter { journal: journal.clone(), shards: snapshots };
+        let snapshots =
+            Snapshotter { journal: journal.clone(), vault: vault.clone(), shards: snapshots };
         let snapshotting = tokio::spawn(snapshots.run(config.journal.snapshot_every));
         let shops = config.paths.shops.clone();
         let reload = reload::Reload {

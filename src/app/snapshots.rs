@@ -1,11 +1,13 @@
 //! Makes a snapshot every now and then, and lets go of the journal behind the older of two.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use crate::flow::{Piece, Pieces};
 use crate::journal::{Journal, JournalError, Position};
+use crate::vault::Vault;
 
 /// Whole snapshots that are kept: the older one is for the day on which the newer one is damaged.
 const KEPT: usize = 2;
@@ -15,6 +17,7 @@ const PIECES_WAITING_MAX: usize = 4;
 /// What makes the snapshots.
 pub(super) struct Snapshotter {
     pub journal: Journal,
+    pub vault: Vault,
     /// The way to ask each shard.
     pub shards: Vec<mpsc::Sender<Pieces>>,
 }
@@ -47,9 +50,10 @@ impl Snapshotter {
             }
         }
         drop(to);
-        let (journal, shards) = (self.journal.clone(), self.shards.len());
-        let written =
-            tokio::task::spawn_blocking(move || write(&journal, from, shards, pieces)).await;
+        let (journal, vault, shards) =
+            (self.journal.clone(), self.vault.clone(), self.shards.len());
+        let write = move || write(&journal, &vault, from, shards, pieces);
+        let written = tokio::task::spawn_blocking(write).await;
         match written {
             Ok(Ok(Some((conversations, bytes)))) => {
                 let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -70,6 +74,7 @@ impl Snapshotter {
 /// when a shard ended before it had handed over everything.
 fn write(
     journal: &Journal,
+    vault: &Vault,
     from: Position,
     shards: usize,
     mut pieces: mpsc::Receiver<Piece>,
@@ -95,6 +100,14 @@ fn write(
         writer.abandon();
         return Ok(None);
     };
+    // What is not in it any more has lost its key before the journal is used again behind it.
+    if let Err(error) = vault.sync() {
+        writer.abandon();
+        return Err(JournalError::Io {
+            doing: "make sure of the keys",
+            source: Arc::new(std::io::Error::other(error)),
+        });
+    }
     let bytes = writer.finish(end)?;
     let kept = snapshots.keep_newest(KEPT)?;
     if let (KEPT, Some(oldest)) = (kept.len(), kept.iter().min()) {

@@ -121,6 +121,17 @@ const ROWS: &[Spec] = &[
             test: "a_clock_that_was_set_changes_no_order_and_loses_nothing",
         },
     },
+    Spec {
+        name: "erasure",
+        unit: "routers in which a customer is erased and looked for in every file and by every tool",
+        ci: 3,
+        full: 50,
+        part: 10,
+        how: How::Test {
+            file: "erasure",
+            test: "an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are",
+        },
+    },
 ];
 
 /// What went wrong, and how much was done.
