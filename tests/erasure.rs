@@ -349,6 +349,32 @@ fn a_customer_is_erased_in_a_folder_that_no_router_has_and_what_was_open_ends() 
 }
 
 #[test]
+fn an_erasure_that_was_cut_short_before_the_keys_were_destroyed_is_finished_by_the_next_start() {
+    let place = Place::new();
+    let process = Process::start(&place, "data");
+    let (mut ana, _) = process.customer("ana-7311");
+    ana.say("I am ana-7311-said");
+    ana.next("ack");
+    let data = place.path("data");
+    run(&["keys", "copy", &place.path("before"), "--data", &data]);
+    let admin = process.admin();
+    let settings = ["--data", &data, "--admin-listen", &admin];
+    run(&[&["erase", "--shop", "demo", "--customer", "ana-7311"], &settings[..]].concat());
+    drop(process);
+
+    // The facts are on disk, the keys are as they were before.
+    std::fs::remove_dir_all(place.path("data/keys")).unwrap();
+    std::fs::rename(place.path("before"), place.path("data/keys")).unwrap();
+    assert!(dump(&data, &place.path("data/keys")).contains("ana-7311-said"));
+    let process = Process::start(&place, "data");
+    // A key is made for him only after those of before are gone.
+    wait_for_snapshots(&place, &process, 1);
+    drop(process);
+
+    assert!(!dump(&data, &place.path("data/keys")).contains("ana-7311-said"));
+}
+
+#[test]
 fn a_missing_or_wrong_master_key_is_an_error_and_no_new_key_is_made() {
     let place = Place::new();
     let process = Process::start(&place, "data");

@@ -80,6 +80,10 @@ impl MasterSource {
             make_folder(parent)?;
         }
         write_whole(&path, key.text().as_bytes())?;
+        tracing::info!(
+            path = %path.display(),
+            "master key made: without it nothing of customers can be read; keep a copy, apart from the backups"
+        );
         Ok(key)
     }
 

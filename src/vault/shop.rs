@@ -124,7 +124,13 @@ pub(super) struct ShopKeys {
     free: VecDeque<(u64, Secret)>,
     /// Whether more are being made.
     pub(super) is_growing: bool,
+    /// How many were made last.
+    made: u64,
 }
+
+/// Keys that are made at a time: as many as the shop has had, between these.
+const MADE_MIN: u64 = 256;
+const MADE_MAX: u64 = 8192;
 
 impl ShopKeys {
     /// Makes the files of a shop that has none.
@@ -156,7 +162,7 @@ impl ShopKeys {
 
     fn with(shop: ShopId, secret: Secret, slots: Slots) -> Self {
         let tags = Secret::from_bytes(mac(&secret, b"tradewind customer tags"));
-        Self { shop, secret, tags, slots, free: VecDeque::new(), is_growing: false }
+        Self { shop, secret, tags, slots, free: VecDeque::new(), is_growing: false, made: MADE_MIN }
     }
 
     pub(super) const fn shop(&self) -> &ShopId {
@@ -179,9 +185,9 @@ impl ShopKeys {
         Ok(())
     }
 
-    /// Keys that wait.
-    pub(super) fn free(&self) -> usize {
-        self.free.len()
+    /// Whether it is time to make more.
+    pub(super) fn runs_low(&self) -> bool {
+        (self.free.len() as u64) < self.made / 2
     }
 
     /// Gives the next key to a customer; `None` when none waits.
@@ -232,7 +238,9 @@ impl ShopKeys {
     }
 
     /// Fresh keys for the numbers from `slot` on, and the same wrapped.
-    pub(super) fn fresh(&self, slot: u64, count: u64) -> Fresh {
+    pub(super) fn fresh(&mut self, slot: u64) -> Fresh {
+        let count = slot.clamp(MADE_MIN, MADE_MAX);
+        self.made = count;
         let keys: Vec<_> = (slot..slot + count).map(|slot| (slot, Secret::random())).collect();
         let wrap = |(slot, secret): &(u64, Secret)| self.secret.wrap(secret, &self.bound_to(*slot));
         let wrapped = keys.iter().map(wrap).collect();
