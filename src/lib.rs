@@ -26,3 +26,4 @@ pub mod domain;
 pub mod metrics;
 pub mod protocol;
 pub mod runtime;
+pub mod vault;

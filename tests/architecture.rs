@@ -11,7 +11,7 @@ use scan::{NamedPath, paths, test_modules};
 /// Modules from the bottom to the top. A module may use those of lower layers.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
-    &["runtime"],
+    &["runtime", "vault"],
     &["config", "protocol"],
     &["metrics"],
     &["locale"],
@@ -49,6 +49,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
 /// among them: what they do has to come out the same from the same input.
 const IMPURE: &[&str] = &[
     "runtime",
+    "vault",
     "gateway",
     "openid",
     "integrations",

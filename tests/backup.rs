@@ -157,7 +157,9 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_it_and_says_where_it_e
 
     let other = tempfile::tempdir().unwrap();
     let data = other.path().join("data");
-    let restored = tradewind(&["restore", path(&target), path(&data), "--json"]);
+    let keys = folder.path().join("data/keys");
+    let restored =
+        tradewind(&["restore", path(&target), path(&data), "--keys", path(&keys), "--json"]);
     assert!(restored.status.success(), "{}", text(&restored.stderr));
     let restored: Value = serde_json::from_slice(&restored.stdout).unwrap();
     assert_eq!(restored["conversations"], CUSTOMERS);
@@ -232,7 +234,7 @@ fn a_backup_that_changed_or_was_not_finished_is_refused_and_no_router_starts_on_
     let changed = tradewind(&["restore", path(&backup), path(&data)]);
     let started = tradewind(&["serve", "--data", path(&data), "--listen", "127.0.0.1:0"]);
     let manifest = std::fs::read_to_string(backup.join("backup.json")).unwrap();
-    let later = manifest.replacen("\"format\": 1", "\"format\": 7", 1);
+    let later = manifest.replacen("\"format\": 2", "\"format\": 7", 1);
     std::fs::write(backup.join("backup.json"), later).unwrap();
     let other_format = tradewind(&["restore", path(&backup), path(&other.path().join("b"))]);
     std::fs::remove_file(backup.join("backup.json")).unwrap();
@@ -242,7 +244,7 @@ fn a_backup_that_changed_or_was_not_finished_is_refused_and_no_router_starts_on_
     assert!(text(&changed.stderr).contains("is not what was written"));
     assert_eq!(started.status.code(), Some(1));
     assert!(text(&started.stderr).contains("was not finished"), "{}", text(&started.stderr));
-    assert!(text(&other_format.stderr).contains("format 7; this program reads up to 1"));
+    assert!(text(&other_format.stderr).contains("format 7; this program reads up to 2"));
     assert!(text(&unfinished.stderr).contains("is no backup, or was not finished"));
 }
 

@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime};
 use router::{Client, Router, config, visitor};
 use serde_json::{Value, json};
 use tradewind::config::shop::ShopFiles;
-use tradewind::flow::{Fact, Record};
+use tradewind::flow::{Entry, Fact, Keyring, Record};
 use tradewind::journal::{Batch, Options, open};
+use tradewind::vault::{MasterSource, Vault};
 
 const HOUR: i64 = 3600;
 const CASES: [i64; 5] = [0, 5 * 60, 23 * HOUR, -24 * HOUR, 24 * 365 * HOUR];
@@ -38,8 +39,14 @@ fn shift(folder: &Path, ahead_s: i64) {
     let dir = folder.join("data/journal");
     runtime.block_on(async {
         let (journal, replay) = open(&dir, Options::default()).unwrap();
-        let records: Vec<Record> =
-            replay.map(|entry| Record::decode(&entry.unwrap().1).unwrap()).collect();
+        let vault = Vault::open(&folder.join("data/keys"), &MasterSource::Beside).unwrap();
+        let mut keys = Keyring::new(vault);
+        let records: Vec<Record> = replay
+            .map(|entry| match Entry::read(&entry.unwrap().1, &mut keys).unwrap().0 {
+                Entry::Conversation(record) => record,
+                Entry::Seat(_) => panic!("no seat was there"),
+            })
+            .collect();
         journal.close().await.unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         let (journal, _) = open(&dir, Options::default()).unwrap();

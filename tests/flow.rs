@@ -3,6 +3,8 @@
 
 #[path = "flow/bounds.rs"]
 mod bounds;
+#[path = "flow/erasure.rs"]
+mod erasure;
 #[path = "flow/regressions.rs"]
 mod regressions;
 #[path = "flow/restart.rs"]

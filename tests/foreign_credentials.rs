@@ -76,6 +76,7 @@ const ROUTES: &[(&str, Answer)] = &[
     ("admin GET /v1/shops/{shop}/keys", Refuses),
     ("admin POST /v1/shops/{shop}/keys", Refuses),
     ("admin DELETE /v1/shops/{shop}/keys/{kid}", Refuses),
+    ("admin POST /v1/shops/{shop}/erasures", Refuses),
     ("admin GET /v1/conversations/{conversation}/explanation", Refuses),
     ("admin POST /v1/backup/holds", Refuses),
     ("admin POST /v1/backup/holds/{id}", Refuses),

@@ -199,10 +199,10 @@ async fn freed_segments_are_reused_and_the_folder_stays_small() {
     assert_eq!(content(dir.path()).await.last().unwrap().1, b"still there");
 }
 
-/// Format version 1, as the golden file has it. A change of these bytes needs a new version.
+/// Format versions, as the golden files have them. A change of these bytes needs a new version.
 #[tokio::test]
-async fn version_1_is_written_and_read_byte_for_byte() {
-    let golden_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/v1");
+async fn version_2_is_written_and_both_are_read_byte_for_byte() {
+    let golden_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden");
     let name = "00000000000000000001.journal";
     let mut pair = Batch::new();
     pair.push(b"second").unwrap();
@@ -214,13 +214,37 @@ async fn version_1_is_written_and_read_byte_for_byte() {
     journal.append(pair).await.unwrap();
     append(&journal, "第四".as_bytes()).await;
     journal.close().await.unwrap();
-    let copy = tempfile::tempdir().unwrap();
-    std::fs::copy(golden_dir.join(name), copy.path().join(name)).unwrap();
-    let read: Vec<_> = content(copy.path()).await.into_iter().map(|(_, record)| record).collect();
-
-    assert_eq!(read, [b"first".as_slice(), b"second", b"third", "第四".as_bytes()]);
-    let (written, golden) = (dir.path().join(name), golden_dir.join(name));
+    let (written, golden) = (dir.path().join(name), golden_dir.join("v2").join(name));
+    if std::env::var_os("TRADEWIND_WRITE_GOLDEN").is_some() {
+        std::fs::create_dir_all(golden_dir.join("v2")).unwrap();
+        std::fs::copy(&written, &golden).unwrap();
+    }
     assert!(std::fs::read(written).unwrap() == std::fs::read(golden).unwrap(), "the bytes differ");
+
+    for version in ["v1", "v2"] {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(golden_dir.join(version).join(name), copy.path().join(name)).unwrap();
+        let read = content(copy.path()).await.into_iter().map(|(_, record)| record);
+        let read: Vec<_> = read.collect();
+        assert_eq!(read, [b"first".as_slice(), b"second", b"third", "第四".as_bytes()]);
+    }
+}
+
+#[tokio::test]
+async fn a_segment_of_an_older_version_is_read_and_gets_nothing_new() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/v1");
+    let (first, second) = ("00000000000000000001.journal", "00000000000000000002.journal");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(golden.join(first), dir.path().join(first)).unwrap();
+
+    let (journal, _) = open(dir.path(), small()).unwrap();
+    append(&journal, b"fifth").await;
+    journal.close().await.unwrap();
+
+    let old = std::fs::read(dir.path().join(first)).unwrap();
+    assert!(old == std::fs::read(golden.join(first)).unwrap(), "the old segment stays as it was");
+    assert_eq!(std::fs::read(dir.path().join(second)).unwrap()[8], 2);
+    assert_eq!(content(dir.path()).await.len(), 5);
 }
 
 #[tokio::test]

@@ -254,7 +254,8 @@ fn a_backup_of_a_router_with_snapshots_restores_what_only_they_hold() {
     run(&["backup", &path(&backup), "--data", &path(&data), "--admin-listen", &admin]);
     drop(router);
     let other = tempfile::tempdir().unwrap();
-    run(&["restore", &path(&backup), &path(&other.path().join("data"))]);
+    let keys = path(&folder.path().join("data/keys"));
+    run(&["restore", &path(&backup), &path(&other.path().join("data")), "--keys", &keys]);
 
     let router = started(other.path());
     assert_eq!(talk.read_again(&router), Some((2, talk.said.clone())));

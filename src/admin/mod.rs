@@ -2,13 +2,14 @@
 //!
 //! **In**: requests on the admin address, loopback by default.
 //! **Out**: plain JSON and text.
-//! **Invariants**: nothing here changes a conversation; shops with mistakes are never taken; accounts
+//! **Invariants**: nothing here changes a conversation but the erasure of its customer; shops with mistakes are never taken; accounts
 //! are changed by the operator and by the shop's own admins only.
 //! **Bounds**: a view shows at most 200 waiting conversations of one shop.
 
 mod access;
 mod accounts;
 mod backup;
+mod erasures;
 mod own_intents;
 mod shops;
 
@@ -33,6 +34,7 @@ use access::Guard;
 use accounts::Accounts;
 
 pub use access::AdminKey;
+pub use erasures::customers_called;
 pub use own_intents::OwnIntentSets;
 pub use shops::{ReloadedShops, ShopReload, ShopReloads};
 
@@ -71,7 +73,8 @@ pub fn router(management: Management) -> Router {
         .route("/v1/shops/{shop}/queue", get(queue))
         .route("/v1/conversations/{conversation}/explanation", get(explanation))
         .with_state(gateway.clone())
-        .merge(backup::router(gateway))
+        .merge(backup::router(gateway.clone()))
+        .merge(erasures::router(gateway))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
         .merge(accounts::router(accounts))

@@ -22,9 +22,10 @@ use crate::openid::Providers;
 use crate::runtime::Clock;
 use crate::schedule::Scheduler;
 use crate::understand::Understand;
+use crate::vault::Vault;
 
 use super::StartError;
-use super::restore::{Restored, restore};
+use super::restore::{Restored, Stored, restore};
 use super::settings::{flow_settings, limits, rosters, schedule_settings, shop_rate};
 
 /// What a [`Core`] is made of.
@@ -37,6 +38,8 @@ pub struct CoreParts {
     pub understanders: Arc<dyn Understand>,
     /// An open journal.
     pub journal: Journal,
+    /// The keys of its records, whose free ones were found; `None` seals nothing.
+    pub vault: Option<Vault>,
     /// What was in it.
     pub replay: Replay,
     /// What tokens are signed with.
@@ -72,6 +75,7 @@ impl Core {
             metrics,
             understanders,
             journal,
+            vault,
             replay,
             secret,
             password_checks,
@@ -83,8 +87,15 @@ impl Core {
         let mut shards = empty_shards(config, &shops, owners.len(), seed);
         let mut scheduler = Scheduler::new(schedule_settings(config), rosters(&shops));
         let lost_state = config.journal.lost_state;
-        let restored = restore(&journal, replay, lost_state, &mut shards, &owners, &mut scheduler);
-        let Restored { last_at, damaged, seats } = match restored {
+        let from = Stored { journal: &journal, vault: vault.as_ref(), lost_state };
+        let restored = restore(&from, replay, &mut shards, &owners, &mut scheduler);
+        let restored = restored.and_then(|restored| {
+            if let Some(vault) = &vault {
+                vault.serve(shops.keys(), restored.damaged)?;
+            }
+            Ok(restored)
+        });
+        let Restored { last_at, damaged, seats, keys } = match restored {
             Ok(restored) => restored,
             Err(error) => {
                 // The folder is free when the error is told.
@@ -101,6 +112,7 @@ impl Core {
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
             journal: journal.clone(),
+            vault,
             metrics: metrics.clone(),
             clock,
             secret,
@@ -122,7 +134,7 @@ impl Core {
             stop.clone(),
         )));
         let mut snapshots = Vec::new();
-        for (index, mut shard) in shards.into_iter().enumerate() {
+        for (index, (mut shard, keys)) in shards.into_iter().zip(keys).enumerate() {
             let (ask, asked) = mpsc::channel(1);
             snapshots.push(ask);
             let mut first = Turn::default();
@@ -144,6 +156,7 @@ impl Core {
                 batch_max: config.flow.batch_max.get(),
                 snapshots: asked,
                 put_aside: VecDeque::new(),
+                keys,
             };
             tasks.push(Box::pin(task.run(first, stop.clone())));
         }

@@ -33,6 +33,7 @@ use crate::schedule::{self, Roster};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
+use crate::vault::{self, Vault, VaultError};
 
 pub use core::{Core, CoreParts};
 pub use snapshots::{Making, ask_for_pieces};
@@ -104,6 +105,22 @@ pub enum StartError {
     /// The certificate of the main address cannot be used.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] VaultError),
+    /// What customers said is sealed with keys that are not here.
+    #[error(
+        "the journal in {} is sealed with keys that are not in {}: bring back the folder of keys that \
+         belongs to it",
+        journal.display(),
+        keys.display()
+    )]
+    KeysMissing {
+        /// The journal's folder.
+        journal: PathBuf,
+        /// Where the keys were looked for.
+        keys: PathBuf,
+    },
     /// A restore was begun and not finished.
     #[error(
         "data folder {}: a restore into it was not finished; empty it and restore again",
@@ -241,6 +258,8 @@ impl App {
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
         let understanders =
             Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
+        let vault = Vault::open(&config.paths.data.join(vault::FOLDER), &config.keys.master)?;
+        vault.find_free()?;
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
         let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
@@ -254,6 +273,7 @@ impl App {
             metrics: metrics.clone(),
             understanders,
             journal: journal.clone(),
+            vault: Some(vault.clone()),
             replay,
             secret,
             password_checks,
@@ -280,7 +300,8 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
-        let snapshots = Snapshotter { journal: journal.clone(), shards: snapshots };
+        let snapshots =
+            Snapshotter { journal: journal.clone(), vault: Some(vault), shards: snapshots };
         let snapshotting = tokio::spawn(snapshots.run(config.journal.snapshot_every));
         let shops = config.paths.shops.clone();
         let reload = reload::Reload {

@@ -1,15 +1,19 @@
 //! The state that a start begins with: the newest whole snapshot, and the journal from there on.
 
+use std::path::PathBuf;
+
 use ahash::AHashMap;
 
 use super::StartError;
 use crate::config::LostState;
 use crate::domain::{ConversationId, Timestamp};
 use crate::flow::{
-    Entry, Kept, KeptConversation, Owners, SeatRecord, SeatStates, Shard, recall_kept,
+    Entry, Kept, KeptConversation, Keyring, Owners, RecordError, Seal, SeatRecord, SeatStates,
+    Shard, recall_kept,
 };
 use crate::journal::{DamageKind, Journal, JournalError, Position, Replay, SnapshotId};
 use crate::schedule::Scheduler;
+use crate::vault::Vault;
 
 /// What is told beside the state of the shards.
 pub(super) struct Restored {
@@ -19,6 +23,17 @@ pub(super) struct Restored {
     pub damaged: bool,
     /// The seats that were there at the end.
     pub seats: SeatStates,
+    /// The keys of each shard's conversations.
+    pub keys: Vec<Keyring>,
+}
+
+/// What a start finds on disk.
+pub(super) struct Stored<'a> {
+    pub journal: &'a Journal,
+    /// `None` when nothing is sealed.
+    pub vault: Option<&'a Vault>,
+    /// What to do when the state is lost.
+    pub lost_state: LostState,
 }
 
 /// A snapshot in memory.
@@ -40,16 +55,17 @@ struct Loaded {
 /// and `lost_state` does not allow for that. Only what its checksums call damaged is passed over: anything else may be well again
 /// at the next start.
 pub(super) fn restore(
-    journal: &Journal,
+    stored: &Stored<'_>,
     mut replay: Replay,
-    lost_state: LostState,
     shards: &mut [Shard],
     owners: &Owners,
     scheduler: &mut Scheduler,
 ) -> Result<Restored, StartError> {
+    let Stored { journal, vault, lost_state } = *stored;
+    let mut keys = vault.cloned().map_or_else(Keyring::locked, Keyring::new);
     let mut covered: AHashMap<ConversationId, Position> = AHashMap::new();
     let mut last_at = Timestamp::default();
-    let (loaded, broken) = newest_whole(journal)?;
+    let (loaded, broken) = newest_whole(journal, vault, &mut keys)?;
     // Older segments are recycled behind two snapshots. Without one, the journal has to be whole.
     let mut damaged = loaded.is_none() && !broken.is_empty() && !replay.begins_at_the_beginning();
     if damaged {
@@ -76,7 +92,7 @@ pub(super) fn restore(
             shards[owners.of_conversation(conversation.id)].restore_kept(kept);
         }
     }
-    let mut unknown = 0u64;
+    let (mut unknown, mut erased) = (0u64, 0u64);
     for item in &mut replay {
         let (position, payload) = match item {
             Ok(found) => found,
@@ -90,10 +106,17 @@ pub(super) fn restore(
                 continue;
             }
         };
-        let entry = match Entry::decode(&payload) {
-            Ok(entry) => entry,
+        let entry = match Entry::read(&payload, &mut keys) {
+            Ok((_, Seal::Locked)) => return Err(keys_missing(journal, vault)),
+            Ok((entry, seal)) => {
+                erased += u64::from(matches!(seal, Seal::Erased));
+                entry
+            }
+            Err(RecordError::Keys(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::error!(%error, "journal record is not understood");
+                // What was sealed and does not open is lost as what does not check is.
+                damaged |= !matches!(error, RecordError::Unknown(_));
                 continue;
             }
         };
@@ -121,18 +144,44 @@ pub(super) fn restore(
         segments,
         damaged = damages,
         unknown,
+        erased,
         conversations,
         "journal replayed"
     );
-    Ok(Restored { last_at, damaged, seats: shards[0].seat_states() })
+    let keys = keys_of_each(keys, shards, owners)?;
+    Ok(Restored { last_at, damaged, seats: shards[0].seat_states(), keys })
+}
+
+/// Gives each shard the keys of its conversations, and says whose they are where that was lost.
+fn keys_of_each(
+    mut keys: Keyring,
+    shards: &[Shard],
+    owners: &Owners,
+) -> Result<Vec<Keyring>, StartError> {
+    for (id, key) in keys.held() {
+        let customer = shards[owners.of_conversation(id)].customer_of(id);
+        if let Some(((_, customer), vault)) = customer.zip(keys.vault()) {
+            vault.note(key, customer)?;
+        }
+    }
+    let of_shard = |index| keys.split_off(|id| owners.of_conversation(id) == index);
+    Ok((0..shards.len()).map(of_shard).collect())
+}
+
+fn keys_missing(journal: &Journal, vault: &Vault) -> StartError {
+    StartError::KeysMissing { journal: journal.path().to_owned(), keys: vault.map_or_else(PathBuf::new, |vault| vault.folder().to_owned()) }
 }
 
 /// The newest whole snapshot, and the newer ones that are damaged.
-fn newest_whole(journal: &Journal) -> Result<(Option<Loaded>, Vec<SnapshotId>), StartError> {
+fn newest_whole(
+    journal: &Journal,
+    vault: Option<&Vault>,
+    keys: &mut Keyring,
+) -> Result<(Option<Loaded>, Vec<SnapshotId>), StartError> {
     let mut broken = Vec::new();
     let unread = |error| StartError::Snapshots { folder: journal.path().to_owned(), error };
     for id in journal.snapshots().list().map_err(unread)? {
-        match load(journal, id) {
+        match load(journal, id, vault, keys) {
             Ok(loaded) => return Ok((Some(loaded), broken)),
             Err(StartError::Snapshots {
                 error: error @ JournalError::BadSnapshot { .. }, ..
@@ -147,7 +196,12 @@ fn newest_whole(journal: &Journal) -> Result<(Option<Loaded>, Vec<SnapshotId>), 
 }
 
 /// All of it or nothing: a snapshot that lacks a conversation would lose it in silence.
-fn load(journal: &Journal, id: SnapshotId) -> Result<Loaded, StartError> {
+fn load(
+    journal: &Journal,
+    id: SnapshotId,
+    vault: Option<&Vault>,
+    keys: &mut Keyring,
+) -> Result<Loaded, StartError> {
     let unread = |error| StartError::Snapshots { folder: journal.path().to_owned(), error };
     let reader = journal.snapshots().open(id).map_err(unread)?;
     let from = reader.from();
@@ -155,11 +209,14 @@ fn load(journal: &Journal, id: SnapshotId) -> Result<Loaded, StartError> {
     let mut seats = Vec::new();
     for entry in reader {
         let (at, payload) = entry.map_err(unread)?;
-        let entry = Kept::decode(&payload).map_err(|error| StartError::Snapshot {
+        let read = Kept::read(&payload, keys).map_err(|error| StartError::Snapshot {
             folder: journal.path().to_owned(),
             snapshot: id,
             error,
         })?;
+        let (entry, Seal::None | Seal::Opened(_) | Seal::Erased) = read else {
+            return Err(keys_missing(journal, vault));
+        };
         match entry {
             Kept::Conversation(conversation) => kept.push((at, *conversation)),
             Kept::Seat(seat) => seats.push(seat),

@@ -1,11 +1,13 @@
 //! Makes a snapshot every now and then, and lets go of the journal behind the older of two.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use crate::flow::{Piece, Pieces};
 use crate::journal::{Journal, JournalError, Position, SnapshotWriter};
+use crate::vault::Vault;
 
 /// Whole snapshots that are kept: the older one is for the day on which the newer one is damaged.
 const KEPT: usize = 2;
@@ -15,6 +17,7 @@ const PIECES_WAITING_MAX: usize = 4;
 /// What makes the snapshots.
 pub(super) struct Snapshotter {
     pub journal: Journal,
+    pub vault: Option<Vault>,
     /// The way to ask each shard.
     pub shards: Vec<mpsc::Sender<Pieces>>,
 }
@@ -41,9 +44,10 @@ impl Snapshotter {
     async fn make(&self, from: Position) -> bool {
         let began = Instant::now();
         let Some(mut pieces) = ask_for_pieces(&self.shards).await else { return false };
-        let (journal, shards) = (self.journal.clone(), self.shards.len());
+        let (journal, vault) = (self.journal.clone(), self.vault.clone());
+        let shards = self.shards.len();
         let written = tokio::task::spawn_blocking(move || {
-            let mut making = Making::begin(journal, from, shards)?;
+            let mut making = Making::begin(journal, vault, from, shards)?;
             while let Some(piece) = pieces.blocking_recv() {
                 making = making.take(piece)?;
             }
@@ -77,6 +81,7 @@ pub async fn ask_for_pieces(shards: &[mpsc::Sender<Pieces>]) -> Option<mpsc::Rec
 /// A snapshot that is being written.
 pub struct Making {
     journal: Journal,
+    vault: Option<Vault>,
     writer: SnapshotWriter,
     conversations: u64,
     shards_left: usize,
@@ -88,9 +93,14 @@ impl Making {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn begin(journal: Journal, from: Position, shards: usize) -> Result<Self, JournalError> {
+    pub fn begin(
+        journal: Journal,
+        vault: Option<Vault>,
+        from: Position,
+        shards: usize,
+    ) -> Result<Self, JournalError> {
         let writer = journal.snapshots().begin(from)?;
-        Ok(Self { journal, writer, conversations: 0, shards_left: shards })
+        Ok(Self { journal, vault, writer, conversations: 0, shards_left: shards })
     }
 
     /// Writes what was handed over.
@@ -120,11 +130,19 @@ impl Making {
     /// # Errors
     /// What the disk says.
     pub fn finish(self) -> Result<Option<(u64, u64)>, JournalError> {
-        let Self { journal, writer, conversations, shards_left } = self;
+        let Self { journal, vault, writer, conversations, shards_left } = self;
         let Some(end) = journal.end().filter(|_| shards_left == 0) else {
             writer.abandon();
             return Ok(None);
         };
+        // What is not in it any more has lost its key before the journal is used again behind it.
+        if let Some(Err(error)) = vault.map(|vault| vault.sync()) {
+            writer.abandon();
+            return Err(JournalError::Io {
+                doing: "make sure of the keys",
+                source: Arc::new(std::io::Error::other(error)),
+            });
+        }
         let bytes = writer.finish(end)?;
         let kept = journal.snapshots().keep_newest(KEPT)?;
         if let (KEPT, Some(oldest)) = (kept.len(), kept.iter().min()) {

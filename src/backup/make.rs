@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::Timestamp;
 use crate::journal::{CopyPlan, Damage};
+use crate::vault;
 
 use super::files::{self, FileSum};
 use super::{BackupError, FORMAT_VERSION, JOURNAL, Manifest};
@@ -69,7 +70,8 @@ fn resolved(folder: &Path) -> Result<PathBuf, BackupError> {
     folder.canonicalize().map_err(BackupError::file("find", folder))
 }
 
-/// Copies everything below `data`/`below` but the journal. Each such file is written aside and
+/// Copies everything below `data`/`below` but the journal, and but the keys: what they sealed in a backup
+/// has to be unreadable once they are destroyed. Each such file is written aside and
 /// renamed by whoever changes it, so it is whole whenever it is read.
 fn copy_others(
     data: &Path,
@@ -86,7 +88,8 @@ fn copy_others(
     for entry in entries {
         let path = below.join(entry.file_name());
         let kind = entry.file_type().map_err(BackupError::file("read", &entry.path()))?;
-        if kind.is_dir() && path != Path::new(JOURNAL) {
+        let has_its_own_way = path == Path::new(JOURNAL) || path == Path::new(vault::FOLDER);
+        if kind.is_dir() && !has_its_own_way {
             files::make_folder(&target.join(&path))?;
             folders.push(target.join(&path));
             copy_others(data, &path, target, copied, folders)?;

@@ -11,8 +11,11 @@ use crate::journal::Position;
 use super::BackupError;
 use super::files::{self, FileSum};
 
-/// Version of the layout and of the manifest.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the layout and of the manifest. Since version 2 the journal may be sealed with keys that are
+/// kept apart.
+pub const FORMAT_VERSION: u32 = 2;
+/// The oldest version that is read.
+const FORMAT_VERSION_MIN: u32 = 1;
 
 /// The file that makes a folder a backup.
 pub const MANIFEST: &str = "backup.json";
@@ -62,7 +65,7 @@ impl Manifest {
         };
         // The version first: a later manifest may look altogether different.
         let version: Version = parse(&bytes)?;
-        if version.format != FORMAT_VERSION {
+        if !(FORMAT_VERSION_MIN..=FORMAT_VERSION).contains(&version.format) {
             return Err(BackupError::UnsupportedVersion { found: version.format });
         }
         let manifest: Self = parse(&bytes)?;

@@ -3,7 +3,8 @@
 //! **In**: a data folder. **Out**: a folder with the same files, the journal up to a stated
 //! position, and [`MANIFEST`], which is written last; and from it a data folder again.
 //! **Invariants**: a backup without its manifest is none; every file is compared with its checksum
-//! before it is restored; a folder that holds anything is never restored into; after a restore each
+//! before it is restored; a backup holds no keys, and after a restore there are only those keys that are
+//! needed and were destroyed nowhere; a folder that holds anything is never restored into; after a restore each
 //! conversation has a new epoch, so no client takes what it holds for what is there.
 //! **Bounds**: one buffer of a mebibyte; the manifest names at most [`FILES_MAX`] files.
 
@@ -16,10 +17,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::journal::JournalError;
+use crate::vault::VaultError;
 
 pub use make::{Made, make};
 pub use manifest::{FILES_MAX, FORMAT_VERSION, MANIFEST, Manifest};
-pub use restore::{Restored, is_unfinished, restore};
+pub use restore::{Keys, Restored, is_unfinished, restore};
 
 /// The folder of the journal in a data folder and in a backup.
 pub const JOURNAL: &str = "journal";
@@ -76,6 +78,15 @@ pub enum BackupError {
         /// Which, below the backup.
         path: String,
     },
+    /// The keys refuse.
+    #[error(transparent)]
+    Keys(#[from] VaultError),
+    /// What customers said in the backup is sealed, and the keys are not at hand.
+    #[error(
+        "the backup is sealed with keys that are not at hand; name the folder of the last copy of the keys \
+         with --keys, and the place of the master key with --master"
+    )]
+    KeysMissing,
     /// Segments that were promised to stay are gone.
     #[error("the router let go of the journal before it was copied; try again")]
     HoldLost,

@@ -10,11 +10,14 @@ mod backup;
 mod classify;
 mod config;
 mod doctor;
+mod erase;
 mod evaluate;
 mod explain;
 mod folder;
 mod html;
 mod journal;
+mod keyring;
+mod keys;
 mod model;
 mod own_intents;
 mod restore;
@@ -81,6 +84,10 @@ enum Verb {
     Seat(seat::Args),
     /// Explains the decisions about a conversation.
     Explain(explain::Args),
+    /// Erases a customer: what he said, and that it was him.
+    Erase(erase::Args),
+    /// Looks after the keys that personal data is sealed with.
+    Keys(keys::Args),
     /// Copies the data folder, beside a running router or at rest.
     Backup(backup::Args),
     /// Makes a data folder out of a backup.
@@ -132,6 +139,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Tenant(args)) => tenant::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
+        Some(Verb::Erase(args)) => erase::run(&args),
+        Some(Verb::Keys(args)) => keys::run(&args),
         Some(Verb::Backup(args)) => backup::run(&args),
         Some(Verb::Restore(args)) => restore::run(&args),
         Some(Verb::Journal(args)) => journal::run(&args),

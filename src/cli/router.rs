@@ -46,7 +46,19 @@ impl Router {
         accept: &str,
     ) -> anyhow::Result<(u16, String)> {
         let address = self.address;
-        let asked = self.exchange(method, path, accept);
+        let asked = self.exchange(method, path, accept, "");
+        asked.with_context(|| format!("no router answers at {address}"))
+    }
+
+    /// The same with a body, answered in JSON.
+    pub(super) fn tell(
+        &self,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<(u16, String)> {
+        let address = self.address;
+        let asked = self.exchange(method, path, "application/json", &body.to_string());
         asked.with_context(|| format!("no router answers at {address}"))
     }
 
@@ -60,7 +72,13 @@ impl Router {
         }
     }
 
-    fn exchange(&self, method: &str, path: &str, accept: &str) -> anyhow::Result<(u16, String)> {
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -69,9 +87,10 @@ impl Router {
         // HTTP/1.0: the answer ends with the connection.
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAccept: {accept}\r\n{}Content-Length: 0\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAccept: {accept}\r\n{}Content-Length: {}\r\n\r\n{body}",
             self.address,
-            key.unwrap_or_default()
+            key.unwrap_or_default(),
+            body.len()
         )?;
         let mut answer = String::new();
         stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;

@@ -9,6 +9,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::vault::MasterSource;
+
 /// How TOML writes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -105,6 +107,24 @@ impl Kind for FileOrNone {
 
     fn write(value: &Option<PathBuf>) -> String {
         value.as_ref().map(Folder::write).unwrap_or_default()
+    }
+}
+
+/// Where the master key is.
+pub struct MasterKeySource;
+
+impl Kind for MasterKeySource {
+    type Value = MasterSource;
+    const EXPECTED: &'static str =
+        "\"file\", \"file:PATH\", \"env:NAME\" or \"command:PROGRAM ARGUMENTS\"";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Option<MasterSource> {
+        MasterSource::parse(text)
+    }
+
+    fn write(value: &MasterSource) -> String {
+        value.to_string()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::kinds::{
     Address, Count, Durability, EncoderChoice, FileOrNone, Folder, FolderOrNone, Kind, Length,
-    LogFormat, LogLevel, LostState, Share, Size, Workers,
+    LogFormat, LogLevel, LostState, MasterKeySource, Share, Size, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -20,6 +20,15 @@ settings! {
         shops: FolderOrNone = "";
         /// Folder of the language models. Empty: those inside the program.
         model: FolderOrNone = "";
+    }
+
+    /// The keys that what customers say, and who they are, is sealed with on disk.
+    keys("keys."): Keys {
+        /// Where the master key is: "file" is keys/master.key in the data folder, made at the first start;
+        /// "file:PATH" another file, best on another disk; "env:NAME" a variable of the environment;
+        /// "command:PROGRAM ARGUMENTS" what a program prints, run without a shell. It is 32 bytes in base64
+        /// or hexadecimal. Without it nothing of customers can be read any more.
+        master: MasterKeySource = "file";
     }
 
     /// Addresses.

@@ -9,6 +9,7 @@
 mod certificate;
 mod files;
 pub mod fsync;
+mod keys;
 mod model;
 mod ports;
 
@@ -65,6 +66,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     shops,
     files::data_folder,
     files::free_space,
+    keys::examine,
     disk,
     files::open_files,
     ports::main,

@@ -101,6 +101,8 @@ pub enum By {
     Supervisor,
     /// The router, because the shop is no longer served.
     Shop,
+    /// The router, because the customer was erased.
+    Erasure,
 }
 
 /// Where a seat sends a conversation.

@@ -21,6 +21,7 @@ use crate::protocol::Held;
 use crate::schedule::{Contact, DecisionRecord};
 
 use super::fact::{Fact, Noted, Opened};
+use super::personal::Personal;
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -288,6 +289,9 @@ impl Conversation {
 
     /// Remembers anew, after a restart from a snapshot, which messages it had.
     pub fn remember_seen(&mut self) {
+        if self.opened.is_erased() {
+            return;
+        }
         for event in &self.events {
             if let EventKind::Message { from, id, text, .. } = &event.kind
                 && *from != Sender::Machine
@@ -348,7 +352,16 @@ impl Conversation {
                 self.decided.retain(|it| it.strong_count() > 0);
                 self.decided.push(Arc::downgrade(decision));
             }
+            Fact::Erased(_) => self.erase(),
         }
+    }
+
+    /// Lets go of everything personal.
+    fn erase(&mut self) {
+        drop(Personal::out_of_conversation(self));
+        (self.seen, self.recent) = (Seen::default(), Recent::default());
+        // Nobody has to look at a text that is gone.
+        self.in_flight.iter_mut().for_each(|message| message.understood = true);
     }
 
     fn apply_event(&mut self, event: &Event) {

@@ -338,6 +338,7 @@ impl Shard {
             By::Silence => Outcome::ClosedBySilence,
             By::Supervisor => Outcome::ClosedBySupervisor,
             By::Shop => Outcome::ClosedWithShop,
+            By::Erasure => Outcome::ClosedByErasure,
         }));
     }
 

@@ -10,6 +10,9 @@ use crate::domain::{
     SeatState, ShopId, Timestamp, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
+use crate::vault::{BadSeal, VaultError};
+
+use super::personal::{ErasedAt, Misfit};
 
 /// Room for the record of a usual message; a longer one grows.
 const USUAL_BYTES: usize = 512;
@@ -21,7 +24,7 @@ const DEPTH_MAX: usize = 64;
 const SHORT_CHARS: usize = 6;
 
 /// One step of one conversation: facts that hold together or not at all.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Which conversation.
     pub conversation: ConversationId,
@@ -61,6 +64,8 @@ pub enum Fact {
     Noted(Noted),
     /// The scheduler decided something about it, and why: for explanations only.
     Decided(Arc<DecisionRecord>),
+    /// What people said in it, and who they are, was erased.
+    Erased(ErasedAt),
 }
 
 /// How a conversation began.
@@ -122,8 +127,23 @@ pub enum Entry {
 
 /// Why bytes are no record.
 #[derive(Debug, thiserror::Error)]
-#[error("journal record cannot be read: {0}")]
-pub struct RecordError(#[from] rmp_serde::decode::Error);
+pub enum RecordError {
+    /// They are something else.
+    #[error("journal record cannot be read: {0}")]
+    Unknown(#[from] rmp_serde::decode::Error),
+    /// They are sealed, and in no way that this program knows.
+    #[error("journal record is sealed by a later version of the program, or is none")]
+    UnknownSeal,
+    /// The seal does not hold.
+    #[error("journal record does not open: {0}")]
+    BadSeal(#[from] BadSeal),
+    /// What is sealed does not fit.
+    #[error("journal record does not open: {0}")]
+    Misfit(#[from] Misfit),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] VaultError),
+}
 
 /// Reads MessagePack with field names.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
@@ -177,6 +197,7 @@ impl Record {
             Fact::Event(event) => Some(event.at),
             Fact::Noted(note) => Some(note.at),
             Fact::Decided(decision) => Some(decision.at),
+            Fact::Erased(erased) => Some(erased.at),
             _ => None,
         })
     }
@@ -207,7 +228,8 @@ impl Record {
                 | Fact::AskedForPerson
                 | Fact::Waits(_)
                 | Fact::Owned { .. }
-                | Fact::Decided(_) => {}
+                | Fact::Decided(_)
+                | Fact::Erased(_) => {}
             }
         }
         self
@@ -224,6 +246,9 @@ impl Record {
 
 /// Enough of an id to tell customers of one conversation apart, too little to be taken for one.
 fn cut_short(id: &CustomerId) -> CustomerId {
+    if id.as_str().is_empty() {
+        return id.clone();
+    }
     let letters = id.as_str().chars().count();
     let start: String = id.as_str().chars().take(SHORT_CHARS.min(letters / 2)).collect();
     CustomerId::from(format!("{start}…"))

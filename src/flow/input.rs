@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::protocol::{Held, Resume};
 use crate::schedule::{Decision, DecisionRecord};
 
+use super::erase::Erase;
 use super::fact::SeatRecord;
 use super::second_look::SecondLook;
 use super::shard::Shops;
@@ -53,6 +54,8 @@ pub enum Input {
     LookedAgain(SecondLook),
     /// The shops have changed.
     Shops(Shops),
+    /// A customer is to be erased.
+    Erase(Erase),
 }
 
 /// A socket that begins to view.

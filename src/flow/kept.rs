@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ConversationId;
 use crate::schedule::{DecisionRecord, Scheduler};
+use crate::vault::Key;
 
 use super::conversation::Conversation;
 use super::dispatch::SeatStates;
 use super::fact::{RecordError, SeatRecord, read};
 use super::input::SeatRef;
+use super::sealed::seal_conversation;
 use super::shard::Shard;
 
 /// Room for a usual conversation; a longer one grows.
@@ -62,12 +64,13 @@ impl Kept {
 impl Shard {
     /// A conversation as a snapshot keeps it; `None` when it is not here any more.
     pub fn keep(&self, id: ConversationId) -> Option<Vec<u8>> {
-        let conversation = &**self.conversations.get(&id)?;
-        let decided = conversation.decided.iter().filter_map(Weak::upgrade).collect();
-        let mut out = Vec::with_capacity(USUAL_BYTES);
-        rmp_serde::encode::write_named(&mut out, &Keeping { conversation, decided })
-            .expect("conversations hold only types that MessagePack has");
-        Some(out)
+        self.conversations.get(&id).map(|conversation| encode(conversation))
+    }
+
+    /// The same with what is personal in it sealed.
+    pub fn keep_sealed(&mut self, id: ConversationId, key: &Key) -> Option<Vec<u8>> {
+        let conversation = self.conversations.get_mut(&id)?;
+        Some(seal_conversation(key, conversation, encode))
     }
 
     /// A seat as a snapshot keeps it; `None` when it is not there any more.
@@ -97,6 +100,14 @@ impl Shard {
         let present = self.present.iter();
         present.filter_map(|(seat, record)| Some((seat.clone(), record.state?))).collect()
     }
+}
+
+fn encode(conversation: &Conversation) -> Vec<u8> {
+    let decided = conversation.decided.iter().filter_map(Weak::upgrade).collect();
+    let mut out = Vec::with_capacity(USUAL_BYTES);
+    rmp_serde::encode::write_named(&mut out, &Keeping { conversation, decided })
+        .expect("conversations hold only types that MessagePack has");
+    out
 }
 
 /// Lets the scheduler remember the decisions of a snapshot. Call it before any record of the journal

@@ -15,11 +15,14 @@ mod customer;
 mod decided;
 mod dispatch;
 mod epochs;
+mod erase;
 mod fact;
 mod floor;
 mod input;
 mod kept;
+mod personal;
 mod resume;
+mod sealed;
 mod seat;
 mod second_look;
 mod shard;
@@ -39,12 +42,15 @@ pub use conversation::Conversation;
 pub use decided::reference;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
 pub use epochs::Epochs;
+pub use erase::{Erase, ErasedCustomer, Erasing, Whom};
 pub use fact::{Entry, Fact, Noted, Opened, Record, RecordError, SeatRecord};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
     Profile, SeatAct, SeatRef, Viewer,
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
+pub use personal::{ERASED_TEXT, ErasedAt, Misfit};
+pub use sealed::{Keyring, Seal, key_of};
 pub use second_look::SecondLook;
 pub use shard::{Settings, Shard, Shops};
 pub use sweep::{Piece, Pieces};

@@ -68,6 +68,12 @@ impl SecondLooks {
         next
     }
 
+    /// Lets go of what waits in a conversation.
+    pub(super) fn forget(&mut self, conversation: ConversationId) {
+        self.waiting.remove(&conversation);
+        self.tidy();
+    }
+
     /// Lets `message` wait behind those of its conversation; gives it back when there are none.
     pub(super) fn behind(&mut self, message: Understood) -> Option<Understood> {
         if self.waiting.is_empty() {

@@ -72,6 +72,8 @@ pub struct Shard {
     /// one conversation only that at its `alarm_at` counts.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
+    /// Conversations whose keys are needed no longer.
+    pub(super) released: Vec<ConversationId>,
     random: SmallRng,
 }
 
@@ -101,6 +103,7 @@ impl Shard {
             present: BTreeMap::new(),
             alarms: BinaryHeap::new(),
             second_looks: SecondLooks::default(),
+            released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
     }
@@ -136,6 +139,7 @@ impl Shard {
             }
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
+            Input::Erase(erase) => self.erase(cause, erase, turn),
         }
     }
 
@@ -169,20 +173,28 @@ impl Shard {
     /// Puts a conversation in its places.
     pub(super) fn insert(&mut self, conversation: Conversation) {
         let Conversation { id, ref opened, .. } = conversation;
-        let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
+        if !opened.is_erased() {
+            self.list(id, CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() });
+        }
+        let at = opened.at + self.settings.customer_silence_ask;
+        let mut conversation = Box::new(conversation);
+        self.set_alarm(&mut conversation, at);
+        self.conversations.insert(id, conversation);
+    }
+
+    /// Puts a conversation on the list of its customer, from which the oldest may fall.
+    fn list(&mut self, id: ConversationId, customer: CustomerRef) {
         let entry = self.customers.entry(customer).or_default();
         entry.conversations.push(id);
         if entry.conversations.len() > CONVERSATIONS_PER_CUSTOMER_MAX {
             let conversations = &self.conversations;
             let has_ended = |id| conversations.get(id).is_none_or(|c| c.is_closed());
             if let Some(oldest) = entry.conversations.iter().position(has_ended) {
-                self.conversations.remove(&entry.conversations.remove(oldest));
+                let oldest = entry.conversations.remove(oldest);
+                self.conversations.remove(&oldest);
+                self.released.push(oldest);
             }
         }
-        let at = opened.at + self.settings.customer_silence_ask;
-        let mut conversation = Box::new(conversation);
-        self.set_alarm(&mut conversation, at);
-        self.conversations.insert(id, conversation);
     }
 
     /// Has a conversation looked at then, and not at the instant set before.
@@ -214,6 +226,12 @@ impl Shard {
         if !self.conversations.contains_key(&record.conversation) {
             let Some(Fact::Opened(opened)) = record.facts.first() else { return false };
             self.insert(Conversation::new(record.conversation, opened.clone()));
+        }
+        let is_erasure = record.facts.iter().any(|fact| matches!(fact, Fact::Erased(_)));
+        if is_erasure && let Some(conversation) = self.conversations.remove(&record.conversation) {
+            // The process may have ended before the key was destroyed.
+            self.forget(&conversation);
+            self.conversations.insert(record.conversation, conversation);
         }
         if let Some(conversation) = self.conversations.get_mut(&record.conversation) {
             for fact in &record.facts {

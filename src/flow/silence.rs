@@ -84,7 +84,7 @@ impl Shard {
         let settings = &self.settings;
         let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
         match &conversation.stage {
-            Stage::Closed { at } => Due::Forget(*at + settings.resume_for),
+            Stage::Closed { at } => Due::Forget(*at + self.keeps_closed(conversation)),
             Stage::Ticketed => Due::Close(last + settings.resume_for),
             Stage::Open if conversation.has_only_greeted() => {
                 Due::Question(last + settings.greeting_wait)
@@ -101,6 +101,25 @@ impl Shard {
             }
             // The scheduler's timers are running.
             Stage::Waiting(_) | Stage::Owned(_) => Due::Look(now + settings.customer_silence_ask),
+        }
+    }
+
+    /// How long a conversation is kept after its end: what its region says, else its shop, else for as
+    /// long as it can be resumed.
+    fn keeps_closed(&self, conversation: &Conversation) -> Duration {
+        let shop = self.shops.get(&conversation.opened.shop);
+        let of_shop =
+            shop.and_then(|shop| shop.keeps_closed_of(conversation.opened.region.as_ref()));
+        of_shop.unwrap_or(self.settings.resume_for)
+    }
+
+    /// Has closed conversations looked at anew, as they may be kept for another time from now on.
+    pub(super) fn look_at_closed(&mut self, now: Timestamp) {
+        let closed =
+            self.conversations.values_mut().filter(|conversation| conversation.is_closed());
+        for conversation in closed {
+            conversation.alarm_at = now;
+            self.alarms.push(Reverse((now, conversation.id)));
         }
     }
 
@@ -150,7 +169,9 @@ impl Shard {
         self.close(cause, conversation, By::Silence, turn);
     }
 
-    fn forget(&mut self, conversation: &Conversation) {
+    /// Takes a conversation off the list of its customer, for whom nothing of it is sealed any more.
+    pub(super) fn forget(&mut self, conversation: &Conversation) {
+        self.released.push(conversation.id);
         let customer = CustomerRef {
             shop: conversation.opened.shop.clone(),
             id: conversation.opened.customer.clone(),

@@ -7,6 +7,7 @@ use crate::domain::ConversationId;
 use crate::journal::{Journal, Position};
 
 use super::input::SeatRef;
+use super::sealed::Keyring;
 use super::shard::Shard;
 
 /// Bytes that are encoded between two turns: some 200 µs of work.
@@ -55,7 +56,12 @@ impl Sweep {
 
     /// Hands over a piece if there is room; whether there is more to come. Call it between turns:
     /// everything that the shard knows is on disk then, in front of the journal's end.
-    pub(super) fn step(&mut self, shard: &Shard, journal: &Journal) -> bool {
+    pub(super) fn step(
+        &mut self,
+        shard: &mut Shard,
+        keys: &mut Keyring,
+        journal: &Journal,
+    ) -> bool {
         let permit = match self.to.try_reserve() {
             Ok(permit) => permit,
             Err(mpsc::error::TrySendError::Full(())) => return true,
@@ -67,13 +73,24 @@ impl Sweep {
             && let Some(item) = self.items.pop()
         {
             let kept = match item {
-                Item::Conversation(id) => shard.keep(id),
+                Item::Conversation(id) => match keep(shard, keys, id) {
+                    Ok(kept) => kept,
+                    Err(NoKey) if keys.makes_more() => {
+                        self.items.push(Item::Conversation(id));
+                        break;
+                    }
+                    // It would lie there for anybody to read.
+                    Err(NoKey) => return false,
+                },
                 Item::Seat(seat) => shard.keep_seat(&seat),
             };
             if let Some(kept) = kept {
                 bytes += kept.len();
                 piece.push((end, kept));
             }
+        }
+        if piece.is_empty() && !self.items.is_empty() {
+            return true;
         }
         if piece.is_empty() {
             permit.send(Piece::Done);
@@ -82,4 +99,18 @@ impl Sweep {
         permit.send(Piece::Kept(piece));
         true
     }
+}
+
+/// No key is there to seal a conversation with.
+struct NoKey;
+
+/// A conversation as it goes to disk. One that is older than keys gets its key here.
+fn keep(
+    shard: &mut Shard,
+    keys: &mut Keyring,
+    id: ConversationId,
+) -> Result<Option<Vec<u8>>, NoKey> {
+    let Some((shop, customer)) = shard.customer_of(id) else { return Ok(shard.keep(id)) };
+    let key = keys.get_or_take(id, shop, customer).ok_or(NoKey)?.clone();
+    Ok(shard.keep_sealed(id, &key))
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::Outbox;
-use crate::domain::{ConversationId, CustomerKey, Tier};
+use crate::domain::{ConversationId, CustomerId, CustomerKey, ShopId, Tier};
 use crate::journal::{Batch, Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, Histogram, SecondLook as SecondLookResult};
@@ -18,10 +18,13 @@ use crate::protocol::CloseCode;
 use crate::runtime::{Clock, Full, Inbox};
 use crate::understand::tiers::{Asked, NotAsked, Unsure};
 use crate::understand::{Hint, Job, Outcome, Understand};
+use crate::vault::Vault;
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
-use super::fact::{Record, SeatRecord};
+use super::erase::{ErasedCustomer, Erasing};
+use super::fact::{Fact, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input};
+use super::sealed::Keyring;
 use super::second_look::SecondLook;
 use super::shard::Shard;
 use super::sweep::{Pieces, Sweep};
@@ -122,6 +125,8 @@ pub struct ShardTask {
     pub snapshots: mpsc::Receiver<Pieces>,
     /// Inputs that came while the disk refused.
     pub put_aside: VecDeque<Envelope>,
+    /// The keys of its conversations.
+    pub keys: Keyring,
 }
 
 /// What is remembered from the first refusal of the disk until it takes the records.
@@ -129,6 +134,18 @@ struct Refused {
     unkept: Unkept,
     /// Sockets that were shown less than there is.
     saw_less: Vec<Arc<Outbox>>,
+}
+
+impl Refused {
+    fn of(records: &[Record]) -> Self {
+        Self { unkept: Unkept::of(records), saw_less: Vec::new() }
+    }
+
+    fn is_over(self) {
+        tracing::info!("disk takes records again");
+        // The client asks anew for what it was not shown.
+        self.saw_less.iter().for_each(|outbox| outbox.close(CloseCode::Draining));
+    }
 }
 
 impl ShardTask {
@@ -171,7 +188,7 @@ impl ShardTask {
             self.metrics.shift(Gauge::Conversations, i32::try_from(grown).unwrap_or(0));
             self.settle(turn).await;
             if let Some(current) = &mut sweep
-                && !current.step(&self.shard, &self.journal)
+                && !current.step(&mut self.shard, &mut self.keys, &self.journal)
             {
                 sweep = None;
             }
@@ -277,6 +294,7 @@ impl ShardTask {
         // When the journal is closed, nothing of this turn may be told to anybody.
         if self.append(&turn).await.is_ok() {
             self.release(turn);
+            self.let_go_of_keys();
         }
     }
 
@@ -285,8 +303,11 @@ impl ShardTask {
     /// refuses, and who only reads is served with what is on disk.
     async fn append(&mut self, turn: &Turn) -> Result<(), ()> {
         let started = Instant::now();
-        let records = turn.records.iter().map(Record::encode);
-        let payloads: Vec<_> = records.chain(turn.seats.iter().map(SeatRecord::encode)).collect();
+        let mut payloads = Vec::with_capacity(turn.records.len() + turn.seats.len());
+        for record in &turn.records {
+            payloads.push(self.sealed(record, &turn.records).await);
+        }
+        payloads.extend(turn.seats.iter().map(SeatRecord::encode));
         let mut rest = payloads.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -315,10 +336,7 @@ impl ShardTask {
             match self.journal.append(batch).await {
                 Ok(_) => {
                     if let Some(refused) = refused {
-                        tracing::info!("journal writes again");
-                        // The client asks anew for what it was not shown.
-                        let ask = |outbox: &Arc<Outbox>| outbox.close(CloseCode::Draining);
-                        refused.saw_less.iter().for_each(ask);
+                        refused.is_over();
                     }
                     return Ok(());
                 }
@@ -327,7 +345,7 @@ impl ShardTask {
                     self.metrics.count(Counter::JournalFailed);
                     let refused = refused.get_or_insert_with(|| {
                         tracing::error!(%error, "journal cannot write, nothing is acknowledged");
-                        Refused { unkept: Unkept::of(records), saw_less: Vec::new() }
+                        Refused::of(records)
                     });
                     self.serve_readers(refused).await;
                 }
@@ -368,7 +386,89 @@ impl ShardTask {
         pause.await;
     }
 
+    /// A record as it goes to disk, once there is a key for what is personal in it.
+    async fn sealed(&mut self, record: &Record, records: &[Record]) -> Vec<u8> {
+        let id = record.conversation;
+        let is_ready = self.keys.vault().is_none() || self.keys.get(id).is_some();
+        if is_ready || !record.is_personal() {
+            return record.seal(self.keys.get(id));
+        }
+        let opened = record.facts.iter().find_map(|fact| match fact {
+            Fact::Opened(opened) => Some((&opened.shop, &opened.customer)),
+            _ => None,
+        });
+        let whose = opened.or_else(|| self.shard.customer_of(id));
+        let Some((shop, customer)) = whose.map(|(shop, id)| (shop.clone(), id.clone())) else {
+            // It was erased in this very turn.
+            return record.clone().erased().encode();
+        };
+        self.get_key(id, &shop, &customer, records).await;
+        record.seal(self.keys.get(id))
+    }
+
+    /// Returns once a conversation has a key. A few are always there, so this waits only in a storm of
+    /// new customers, and while the disk refuses.
+    async fn get_key(
+        &mut self,
+        conversation: ConversationId,
+        shop: &ShopId,
+        customer: &CustomerId,
+        records: &[Record],
+    ) {
+        let mut refused: Option<Refused> = None;
+        let vault = self.keys.vault().cloned();
+        loop {
+            let more = vault.as_ref().map(Vault::grown);
+            if self.keys.get_or_take(conversation, shop, customer).is_some() {
+                if let Some(refused) = refused {
+                    refused.is_over();
+                }
+                return;
+            }
+            match more.filter(|_| self.keys.makes_more()) {
+                Some(more) => drop(tokio::time::timeout(RETRY_PAUSE, more).await),
+                None => {
+                    let refused = refused.get_or_insert_with(|| Refused::of(records));
+                    self.serve_readers(refused).await;
+                }
+            }
+        }
+    }
+
+    /// Destroys the keys that nothing more is sealed with.
+    fn let_go_of_keys(&mut self) {
+        let released = self.shard.take_released();
+        let keys = released.into_iter().filter_map(|id| self.keys.remove(id));
+        let keys: Vec<_> = keys.map(|key| key.id().clone()).collect();
+        if let Some(vault) = self.keys.vault() {
+            vault.destroy(keys);
+        }
+    }
+
+    /// Destroys all keys that a customer has had, and tells who asked.
+    fn destroy_keys(&self, erasing: Erasing) {
+        let Erasing { customer, conversations, reply } = erasing;
+        let sealed = conversations.iter().filter(|id| self.keys.get(**id).is_some()).count();
+        let conversations = conversations.len() as u64;
+        let unsealed = conversations - sealed as u64;
+        let vault = self.keys.vault().zip(customer);
+        let answer = vault.map(|(vault, customer)| vault.erase(&customer.shop, &customer.id));
+        tokio::spawn(async move {
+            let keys = match answer {
+                Some(answer) => match answer.await {
+                    Ok(Ok(erased)) => erased.keys,
+                    // The keeper has said why.
+                    Ok(Err(_)) | Err(_) => return,
+                },
+                None => 0,
+            };
+            // Who asked may have gone.
+            let _ = reply.send(ErasedCustomer { conversations, unsealed, keys });
+        });
+    }
+
     fn release(&self, turn: Turn) {
+        turn.erasing.into_iter().for_each(|erasing| self.destroy_keys(erasing));
         for delivery in turn.deliveries {
             match delivery {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),

@@ -13,6 +13,7 @@ use crate::protocol::CloseCode;
 use crate::schedule::Command;
 
 use super::dispatch::Dispatch;
+use super::erase::Erasing;
 use super::fact::{Record, SeatRecord};
 use super::input::Attached;
 
@@ -40,6 +41,8 @@ pub struct Turn {
     pub first_responses: Vec<(FirstResponse, u64)>,
     /// Sockets to close, after everything that follows from the turn has left.
     pub closing: Vec<(Arc<Outbox>, CloseCode)>,
+    /// Customers that are erased once the records are durable.
+    pub erasing: Vec<Erasing>,
     /// Conversations with something to pass on.
     pub touched: Vec<ConversationId>,
 }

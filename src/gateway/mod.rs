@@ -43,6 +43,7 @@ use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
 use crate::runtime::Clock;
+use crate::vault::Vault;
 
 pub use body::read_json;
 pub use connection::Role;
@@ -99,6 +100,8 @@ pub struct Gateway {
     pub dispatcher: Dispatcher,
     /// For its health.
     pub journal: Journal,
+    /// The keys of what is in it.
+    pub vault: Option<Vault>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// The time.
@@ -163,7 +166,7 @@ impl Gateway {
 
     /// Whether the router takes work: started, not draining, and the journal can write.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) && self.journal.healthy()
+        self.ready.load(Ordering::Relaxed) && self.journal.healthy() && self.vault.as_ref().is_none_or(Vault::is_healthy)
     }
 
     /// Asks every socket to come back later.

@@ -195,7 +195,7 @@ impl Finder<'_> {
                     self.torn_tail = Some(torn(segment, loaded.tail));
                     State::Reusable
                 }
-                Header::Good { segment_bytes }
+                Header::Good { segment_bytes, is_current: true }
                     if segment_bytes == self.segment_bytes
                         && loaded.bytes.len() as u64 == segment_bytes =>
                 {

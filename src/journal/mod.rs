@@ -30,7 +30,9 @@
 //! is needed and recycles freed ones: a file that grows costs a file-system journal commit for each
 //! `fdatasync`, a zero-filled one does not. [`open_stepped`] runs the same code without the threads.
 //!
-//! # Format, version 1
+//! # Format, version 2
+//! As version 1, but payloads may be sealed. Segments of version 1 are read, and never written to.
+//!
 //! All numbers are little-endian; checksums are CRC-32C.
 //!
 //! A folder holds `lock`, and segments named by their number with 20 digits: `….journal` belongs

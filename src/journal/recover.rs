@@ -47,6 +47,9 @@ pub(super) fn recover(
     let covered = ahead.map(|(snapshot, _)| snapshot.end().segment);
     let last_number = journals.last().max(spares.last()).max(covered.as_ref()).copied();
     let next = last_number.map_or(SegmentId::FIRST, SegmentId::next);
+    // A segment of an older version gets nothing new, so that older programs know what they can read.
+    let is_older = |last: &Loaded| matches!(last.header, Header::Good { is_current: false, .. });
+    let goes_on = ahead.is_none() && !last.as_ref().is_some_and(is_older);
     let active = last.map(|last| repair(folder, last)).transpose()?;
 
     let mut ready = None;
@@ -84,7 +87,7 @@ pub(super) fn recover(
 
     Ok(Recovered {
         links,
-        active: active.filter(|_| ahead.is_none()),
+        active: active.filter(|_| goes_on),
         ready,
         spares: spares.into_iter().map(SegmentId::spare_name).collect(),
         next,
@@ -103,7 +106,7 @@ fn repair(folder: &Arc<dyn Folder>, last: Loaded) -> Result<SegmentFile, Journal
     let file = open_segment(folder, segment)?;
     let len = bytes.len();
     let full = match header {
-        Header::Good { segment_bytes } => segment_bytes.max(len as u64),
+        Header::Good { segment_bytes, .. } => segment_bytes.max(len as u64),
         Header::Bad => len as u64,
     };
     let rewrite_from = tail.end.saturating_sub(BATCH_BYTES_MAX).max(HEADER_BYTES);

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::error::JournalError;
 use super::folder::FolderFile;
 
-/// Version written into every header.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version written into every header. The bytes of segments are as in version 1; what records hold may be
+/// sealed since version 2, which a program that reads version 1 would take for empty texts.
+pub const FORMAT_VERSION: u32 = 2;
+/// The oldest version that is read.
+const FORMAT_VERSION_MIN: u32 = 1;
 
 /// Bytes before the first frame. A page of its own, so that no commit ever rewrites the header.
 pub(super) const HEADER_BYTES: usize = 4096;
@@ -136,7 +139,11 @@ pub(super) fn encode_header(segment: SegmentId, segment_bytes: u64) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
     /// The page is whole and belongs to this segment.
-    Good { segment_bytes: u64 },
+    Good {
+        segment_bytes: u64,
+        /// Whether it is of the version that is written now.
+        is_current: bool,
+    },
     /// The page does not check, or belongs elsewhere.
     Bad,
 }
@@ -157,13 +164,13 @@ pub(super) fn read_header(bytes: &[u8], segment: SegmentId) -> Result<Header, Jo
         return Ok(Header::Bad);
     }
     let found = u32_at(8);
-    if found != FORMAT_VERSION {
+    if !(FORMAT_VERSION_MIN..=FORMAT_VERSION).contains(&found) {
         return Err(JournalError::UnsupportedVersion { segment: segment.get(), found });
     }
     let segment_bytes = u64_at(24);
     let fits = (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&segment_bytes);
     Ok(if fits && u64_at(16) == segment.get() {
-        Header::Good { segment_bytes }
+        Header::Good { segment_bytes, is_current: found == FORMAT_VERSION }
     } else {
         Header::Bad
     })

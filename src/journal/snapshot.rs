@@ -4,7 +4,9 @@
 //! What an entry holds is the caller's. Each entry has the position up to which it covers the
 //! journal: entries of one snapshot are made one after another while the journal goes on.
 //!
-//! # Format, version 1
+//! # Format, version 2
+//! As version 1, but payloads may be sealed.
+//!
 //! All numbers are little-endian; checksums are CRC-32C. The file is named after the position at which
 //! the journal ended when the snapshot was finished, and is written aside (`snapshot.new`), synced
 //! and renamed.
@@ -35,7 +37,9 @@ use super::folder::{Folder, FolderFile};
 use super::segment::{Position, SegmentId};
 
 /// Version written into every header.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
+/// The oldest version that is read.
+const SNAPSHOT_VERSION_MIN: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"TWSNAP\r\n";
 const HEADER_BYTES: usize = 36;
@@ -171,7 +175,7 @@ impl Snapshots {
             return Err(reader.bad("its header does not check"));
         }
         let found = u32_at(&header, 8);
-        if found != SNAPSHOT_VERSION {
+        if !(SNAPSHOT_VERSION_MIN..=SNAPSHOT_VERSION).contains(&found) {
             return Err(JournalError::LaterSnapshot { snapshot: id, found });
         }
         reader.from =

@@ -130,6 +130,8 @@ pub enum Outcome {
     ClosedBySupervisor,
     /// Its shop is no longer served.
     ClosedWithShop,
+    /// The customer was erased.
+    ClosedByErasure,
 }
 
 /// What a seat did with an offer.
@@ -231,6 +233,7 @@ impl Counter {
             Self::Outcome(Outcome::ClosedBySilence),
             Self::Outcome(Outcome::ClosedBySupervisor),
             Self::Outcome(Outcome::ClosedWithShop),
+            Self::Outcome(Outcome::ClosedByErasure),
             Self::Offer(OfferAnswer::Made),
             Self::Offer(OfferAnswer::Accepted),
             Self::Offer(OfferAnswer::Declined),
@@ -312,6 +315,7 @@ impl Counter {
                         Outcome::ClosedBySilence => "closed_by_silence",
                         Outcome::ClosedBySupervisor => "closed_by_supervisor",
                         Outcome::ClosedWithShop => "closed_with_shop",
+                        Outcome::ClosedByErasure => "closed_by_erasure",
                     },
                 )),
             ),

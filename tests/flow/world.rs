@@ -12,8 +12,8 @@ use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
-    ConversationId, CustomerId, CustomerValue, Guess, Intent, Language, MessageId, SeatId,
-    SeatState, Sentiment, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Guess, Intent, Language, MessageId, RegionId,
+    SeatId, SeatState, Sentiment, ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
@@ -368,6 +368,18 @@ impl World {
         let id = self.message_id();
         let act = CustomerAct::Send { id, conversation: None, text: text.into() };
         let input = socket.input_from_browser(act, locale);
+        self.input(input);
+    }
+
+    /// The same from a customer of a sales region.
+    pub fn say_from(&mut self, socket: &Socket, text: &str, region: Option<&str>) {
+        let id = self.message_id();
+        let act = CustomerAct::Send { id, conversation: None, text: text.into() };
+        let mut input = socket.customer_input(act);
+        if let Input::Customer(frame) = &mut input {
+            let profile = Arc::get_mut(&mut frame.profile).expect("nobody else has it yet");
+            profile.region = region.map(RegionId::from);
+        }
         self.input(input);
     }
 

@@ -219,7 +219,7 @@ async fn a_later_format_is_refused_with_its_version() {
 
     assert_eq!(
         refused.unwrap().to_string(),
-        "segment 1 has journal format 9; this program reads up to 1"
+        "segment 1 has journal format 9; this program reads up to 2"
     );
 }
 

@@ -228,10 +228,10 @@ async fn a_full_disk_fails_a_snapshot_and_leaves_the_one_of_before() {
     journal.close().await.unwrap();
 }
 
-/// Snapshot format version 1, as the golden file has it. Other bytes need a new version.
+/// Snapshot format versions, as the golden files have them. Other bytes need a new version.
 #[tokio::test]
-async fn version_1_is_written_and_read_byte_for_byte() {
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journal_golden/v1/snapshot");
+async fn version_2_is_written_and_both_are_read_byte_for_byte() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journal_golden/v2/snapshot");
     let disk = SimulatedDisk::new();
     let (journal, _) = open(&disk);
     let written =
@@ -244,4 +244,11 @@ async fn version_1_is_written_and_read_byte_for_byte() {
         std::fs::write(golden, disk.content(name)).unwrap();
     }
     assert!(disk.content(name) == std::fs::read(golden).unwrap(), "the bytes differ");
+
+    let older = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journal_golden/v1/snapshot");
+    let disk = SimulatedDisk::new();
+    disk.plant(name, std::fs::read(older).unwrap());
+    let (journal, _) = open(&disk);
+    assert_eq!(newest(&journal), Some((position(6, 5000), written)));
+    journal.close().await.unwrap();
 }

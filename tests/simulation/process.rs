@@ -174,6 +174,8 @@ impl Process {
             metrics,
             understanders: model,
             journal: journal.clone(),
+            // Keys lie in files of their own, which are not simulated.
+            vault: None,
             replay,
             secret: setting.secret.clone(),
             password_checks: setting.password_checks.clone(),
@@ -247,7 +249,7 @@ async fn make_snapshots(journal: Journal, shards: Vec<mpsc::Sender<Pieces>>, jud
         sleep(SNAPSHOT_EVERY).await;
         let Some(from) = journal.end() else { continue };
         let Some(mut pieces) = ask_for_pieces(&shards).await else { return };
-        let mut making = Making::begin(journal.clone(), from, shards.len()).ok();
+        let mut making = Making::begin(journal.clone(), None, from, shards.len()).ok();
         while let Some(piece) = pieces.recv().await {
             making = making.and_then(|making| making.take(piece).ok());
         }

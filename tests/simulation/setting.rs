@@ -93,6 +93,8 @@ impl Setting {
             metrics: Arc::new(Metrics::new().expect("metrics")),
             understanders: SimulatedModel::new(0),
             journal,
+            // Keys lie in files of their own, which are not simulated.
+            vault: None,
             replay,
             secret: self.secret.clone(),
             password_checks: self.password_checks.clone(),

@@ -7,21 +7,29 @@ use serde_json::json;
 
 use super::open;
 use crate::cli::Exit;
+use crate::cli::keyring::KeysArgs;
 use crate::domain::{ConversationId, EventKind, SeatState, Sender, Timestamp};
-use crate::flow::{Entry, Fact, Record, SeatRecord};
+use crate::flow::{Entry, Fact, Record, Seal, SeatRecord};
 use crate::journal::{JournalError, Position};
 use crate::understand::{mask, pii};
+
+/// What stands for a text whose key is not here.
+const SEALED_TEXT: &str = "[sealed]";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tradewind journal dump data
   tradewind journal dump data --conversation 0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9dc1 --show-texts
+  tradewind journal dump /backup/today --keys /backup-keys --show-texts
   tradewind journal dump data --from 2026-11-26 --to 2026-11-26T12:00:00Z --json
 
 DIR is a data folder, a backup, or a folder that holds the journal itself. Nothing in it is changed.
 Personal data in texts is masked and ids of customers are cut short, unless --show-texts is given.
-With --json each line is one record: {position, at, conversation, facts}, or {position, at, shop, seat,
+Texts are sealed on disk: they are shown with the keys of the data folder, as [erased] where the key is
+destroyed, and as [sealed] where it is not at hand, as in a backup without --keys.
+With --json each line is one record: {position, at, conversation, facts}, with `seal` where it did not
+open (erased, locked), or {position, at, shop, seat,
 state} of a seat, with the state null when it left. A record without a time of
 its own, such as a new owner, counts as of the time of the record before it.
 Exit codes: 0 all read, 1 not readable or of a later version, 3 damage or records that this program
@@ -45,6 +53,8 @@ pub(super) struct Args {
     /// Prints one JSON object a line.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keys: KeysArgs,
 }
 
 /// `2026-11-26` (midnight in UTC) or `2026-11-26T12:00:00+08:00`.
@@ -78,6 +88,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut exit = Exit::Success;
     let mut at = Timestamp::default();
+    let mut keys = args.keys.open(&args.dir)?;
+    let mut locked = 0u64;
     for entry in found.replay {
         let (position, payload) = match entry {
             Ok(found) => found,
@@ -88,8 +100,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             }
             Err(error) => return Err(error.into()),
         };
-        let entry = match Entry::decode(&payload) {
-            Ok(entry) => entry,
+        let (entry, seal) = match Entry::read(&payload, &mut keys) {
+            Ok(read) => read,
             Err(error) => {
                 eprintln!("not understood: record at {position}: {error}");
                 exit = Exit::CheckFailed;
@@ -102,12 +114,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         let lines = match entry {
             Entry::Conversation(record) => {
-                let record = match args.show_texts {
-                    true => record,
-                    false => record.masked(|text| mask(text, &pii::find(text))),
+                let record = match (&seal, args.show_texts) {
+                    (Seal::Locked, _) => {
+                        locked += 1;
+                        record.masked(|_| SEALED_TEXT.to_owned())
+                    }
+                    (_, true) => record,
+                    (_, false) => record.masked(|text| mask(text, &pii::find(text))),
                 };
                 if args.json {
-                    to_json(position, at, &record)?
+                    to_json(position, at, &record, &seal)?
                 } else {
                     to_text(position, at, &record)
                 }
@@ -126,19 +142,34 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             written => written?,
         }
     }
+    if locked > 0 {
+        eprintln!(
+            "note: {locked} records are sealed with keys that are not here; name them with --keys"
+        );
+    }
     match out.flush() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(exit),
     }
 }
 
-fn to_json(position: Position, at: Timestamp, record: &Record) -> anyhow::Result<String> {
-    let line = json!({
+fn to_json(
+    position: Position,
+    at: Timestamp,
+    record: &Record,
+    seal: &Seal,
+) -> anyhow::Result<String> {
+    let mut line = json!({
         "position": position,
         "at": at.to_rfc3339(),
         "conversation": record.conversation,
         "facts": serde_json::to_value(&record.facts)?,
     });
+    match seal {
+        Seal::None | Seal::Opened(_) => {}
+        Seal::Erased => line["seal"] = json!("erased"),
+        Seal::Locked => line["seal"] = json!("locked"),
+    }
     Ok(format!("{line}\n"))
 }
 
@@ -172,7 +203,11 @@ fn words(fact: &Fact) -> String {
     match fact {
         Fact::Opened(opened) => {
             let locale = opened.locale.map_or("-".to_owned(), |locale| locale.to_string());
-            format!("opened by {} of {}, locale {locale}", opened.customer, opened.shop)
+            let customer = match opened.is_erased() {
+                true => "somebody",
+                false => opened.customer.as_str(),
+            };
+            format!("opened by {customer} of {}, locale {locale}", opened.shop)
         }
         Fact::Event(event) => format!("#{} {}", event.seq, event_words(&event.kind)),
         Fact::Understood { seq, understanding: None } => format!("#{seq} not understood"),
@@ -186,6 +221,7 @@ fn words(fact: &Fact) -> String {
         Fact::Owned { seat, fence } => format!("owned by {seat}, fence {fence}"),
         // The wire's own words, as in an explanation.
         Fact::Decided(decision) => format!("decided: {}", wire_words(&decision.step)),
+        Fact::Erased(_) => "erased: what was said, and by whom".to_owned(),
         Fact::Noted(note) => format!("noted by {}: {:?}", note.seat, note.text),
     }
 }

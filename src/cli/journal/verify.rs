@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{folder, open};
+use crate::cli::keyring::KeysArgs;
 use crate::cli::{Exit, print, print_json};
 use crate::domain::{ConversationId, SeatId, ShopId, Timestamp};
-use crate::flow::{Entry, Kept};
+use crate::flow::{Entry, Kept, Keyring, Seal};
 use crate::journal::{JournalError, Position, ReplaySummary, Snapshots};
 
 /// Records that cannot be understood are named up to this number; more are only counted.
@@ -21,6 +22,7 @@ Examples:
   tradewind journal verify /backup/tradewind --json
 
 DIR is a data folder, a backup, or a folder that holds the journal itself. Nothing in it is changed.
+What is sealed is opened where its keys are at hand: in the data folder, or named by --keys.
 An interrupted commit at the end is no damage: it was never acknowledged, and the next start cuts it.
 Exit codes: 0 whole, 1 not readable or of a later version, 3 damaged or with records that this
 program does not understand.")]
@@ -31,6 +33,8 @@ pub(super) struct Args {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keys: KeysArgs,
 }
 
 /// What the records say, beside what the journal says of itself.
@@ -46,15 +50,36 @@ struct Content {
     snapshots: u64,
     /// In words.
     damaged_snapshots: Vec<String>,
+    sealed: Sealed,
+}
+
+/// How many entries were sealed, by what became of the seal.
+#[derive(Default)]
+struct Sealed {
+    opened: u64,
+    erased: u64,
+    locked: u64,
+}
+
+impl Sealed {
+    fn count(&mut self, seal: &Seal) {
+        match seal {
+            Seal::None => {}
+            Seal::Opened(_) => self.opened += 1,
+            Seal::Erased => self.erased += 1,
+            Seal::Locked => self.locked += 1,
+        }
+    }
 }
 
 impl Content {
     /// Reads every snapshot as a start would.
-    fn take_snapshots(&mut self, snapshots: &Snapshots) -> anyhow::Result<()> {
+    fn take_snapshots(&mut self, snapshots: &Snapshots, keys: &mut Keyring) -> anyhow::Result<()> {
         for id in snapshots.list()? {
             let read = snapshots.open(id).map_err(anyhow::Error::from).and_then(|entries| {
                 entries.into_iter().try_for_each(|entry| {
-                    Kept::decode(&entry?.1)?;
+                    let (_, seal) = Kept::read(&entry?.1, keys)?;
+                    self.sealed.count(&seal);
                     Ok(())
                 })
             });
@@ -66,14 +91,15 @@ impl Content {
         Ok(())
     }
 
-    fn take(&mut self, position: Position, payload: &[u8]) {
-        let Ok(entry) = Entry::decode(payload) else {
+    fn take(&mut self, position: Position, payload: &[u8], keys: &mut Keyring) {
+        let Ok((entry, seal)) = Entry::read(payload, keys) else {
             self.unreadable_total += 1;
             if self.unreadable.len() < UNREADABLE_NAMED_MAX {
                 self.unreadable.push(position);
             }
             return;
         };
+        self.sealed.count(&seal);
         if let Some(at) = entry.at() {
             self.first_at.get_or_insert(at);
             self.last_at = Some(at);
@@ -88,15 +114,16 @@ impl Content {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut found = open(&args.dir)?;
     let mut content = Content::default();
+    let mut keys = args.keys.open(&args.dir)?;
     for entry in found.replay.by_ref() {
         match entry {
-            Ok((position, payload)) => content.take(position, &payload),
+            Ok((position, payload)) => content.take(position, &payload, &mut keys),
             // Counted by the summary.
             Err(JournalError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    content.take_snapshots(&found.snapshots)?;
+    content.take_snapshots(&found.snapshots, &mut keys)?;
     let summary = found.replay.summary();
     let is_whole = is_whole(summary, &content);
     if args.json {
@@ -143,6 +170,11 @@ fn to_json(
         "damage_total": summary.damaged_total,
         "snapshots": content.snapshots,
         "snapshots_damaged": content.damaged_snapshots,
+        "sealed": {
+            "opened": content.sealed.opened,
+            "erased": content.sealed.erased,
+            "locked": content.sealed.locked,
+        },
         "not_understood": content.unreadable,
         "not_understood_total": content.unreadable_total,
     })
@@ -164,7 +196,8 @@ fn to_text(
     let mut text = format!(
         "journal        {}\nsegments       {}\nrecords        {}\nbytes          {}\n\
          conversations  {}\nseats          {}\nfirst          {}\nlast           {}\nend            {}\n\
-         interrupted    {torn}\nsnapshots      {}\n",
+         interrupted    {torn}\nsnapshots      {}\n\
+         sealed         {} opened, {} erased, {} without their key here\n",
         folder(&args.dir).display(),
         summary.segments,
         summary.records,
@@ -175,6 +208,9 @@ fn to_text(
         when(content.last_at),
         end.map_or("-".to_owned(), |end| end.to_string()),
         content.snapshots,
+        content.sealed.opened,
+        content.sealed.erased,
+        content.sealed.locked,
     );
     let named = summary.damaged.iter().map(|damage| format!("DAMAGED        {damage}\n"));
     let unreadable = content.unreadable.iter().map(|at| format!("NOT UNDERSTOOD record at {at}\n"));

@@ -10,7 +10,7 @@ use crate::app;
 use crate::cli::settings::SettingsArgs;
 use crate::cli::{Exit, print, print_json};
 use crate::domain::{ShopId, Timestamp};
-use crate::flow::{Entry, Kept};
+use crate::flow::{Entry, Kept, Keyring};
 use crate::journal::{self, Snapshots};
 use crate::sim::{self, Figures, PolicyName, Recorded, Recording, Span};
 
@@ -101,9 +101,11 @@ fn read(folder: &Path) -> anyhow::Result<Recording> {
     for again in 1..=READS_MAX {
         let (mut recording, mut damage, mut not_understood) = (Recording::default(), None, 0u64);
         let found = journal::look(folder).with_context(|| shown(folder))?;
+        // Nothing of it is about what was said.
+        let mut no_keys = Keyring::locked();
         for item in found.replay {
-            match item.map(|(_, payload)| Entry::decode(&payload)) {
-                Ok(Ok(entry)) => recording.take(entry),
+            match item.map(|(_, payload)| Entry::read(&payload, &mut no_keys)) {
+                Ok(Ok((entry, _))) => recording.take(entry),
                 Ok(Err(_)) => not_understood += 1,
                 Err(error) => damage = Some(error),
             }
@@ -129,7 +131,7 @@ fn take_kept(recording: &mut Recording, snapshots: &Snapshots) {
     // The newest first, as each is asked for what was before the one after it.
     for id in snapshots.list().unwrap_or_default() {
         for (_, payload) in snapshots.open(id).into_iter().flatten().flatten() {
-            if let Ok(Kept::Seat(seat)) = Kept::decode(&payload) {
+            if let Ok((Kept::Seat(seat), _)) = Kept::read(&payload, &mut Keyring::locked()) {
                 recording.take_kept(seat);
             }
         }

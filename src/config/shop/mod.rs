@@ -65,6 +65,8 @@ pub struct Shop {
     pub queue_hours: BTreeMap<SkillId, Hours>,
     /// Sales regions.
     pub regions: Vec<Region>,
+    /// How long closed conversations are kept; `None` for as long as they can be resumed.
+    pub keeps_closed: Option<Duration>,
     /// Which skill an intent asks for.
     pub skills: SkillMap,
     /// Intents of the shop's own, trained from its examples.
@@ -93,6 +95,12 @@ impl Shop {
     /// The region of a customer; `None` when nothing points to one.
     pub fn region_for(&self, evidence: &Evidence<'_>) -> Option<RegionId> {
         region::region_for(&self.regions, evidence)
+    }
+
+    /// How long closed conversations with customers of a region are kept, if the shop says so.
+    pub fn keeps_closed_of(&self, region: Option<&RegionId>) -> Option<Duration> {
+        let region = region.and_then(|id| self.regions.iter().find(|region| region.id == *id));
+        region.and_then(|region| region.keeps_closed).or(self.keeps_closed)
     }
 
     /// The label of the shop's own set that goes before the shipped intent of a message, with its

@@ -37,6 +37,8 @@ const ORDER_NUMBER: &str =
 pub(super) const SLOTS_MAX: u32 = 20;
 /// Of a crew, and of those that the file names one by one.
 const SEATS_MAX: u32 = 2_000;
+/// Ten years.
+const KEEP_DAYS_MAX: u32 = 3_650;
 /// Confidence means probability: from here on the label is likelier right than wrong.
 const OWN_INTENT_CONFIDENCE: f32 = 0.5;
 /// Intents about an order that its status may answer.
@@ -77,6 +79,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
     section.finish();
     let regions = regions(root.sections("regions"));
+    let keeps_closed = keeps_closed(&mut root);
     let has_own = root.has("own_intents");
     let own_section = root.section("own_intents");
     let own_intents = has_own.then(|| read_own_intents(own_section));
@@ -138,6 +141,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         hours,
         queue_hours,
         regions,
+        keeps_closed,
         skills,
         own_intents,
         priorities,
@@ -183,6 +187,7 @@ fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
             locales: section.texts("locales"),
             time_zones: section.texts("time_zones"),
             resident: section.flag("resident"),
+            keeps_closed: keeps_closed(&mut section),
         };
         for code in &region.countries {
             if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -202,6 +207,13 @@ fn regions(sections: Vec<Section<'_>>) -> Vec<Region> {
         regions.push(region);
     }
     regions
+}
+
+/// How long closed conversations are kept.
+fn keeps_closed(section: &mut Section<'_>) -> Option<Duration> {
+    let is_given = section.has("keep_closed_days");
+    let days = section.whole("keep_closed_days", 1..=KEEP_DAYS_MAX, 1);
+    is_given.then(|| Duration::from_secs(u64::from(days) * 24 * 3600))
 }
 
 fn intents_accepted() -> String {

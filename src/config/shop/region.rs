@@ -1,5 +1,7 @@
 //! Where a customer writes from, told by the browser's locale and time zone.
 
+use std::time::Duration;
+
 use crate::domain::RegionId;
 
 /// A sales region and the signs of it.
@@ -15,6 +17,8 @@ pub struct Region {
     pub time_zones: Vec<String>,
     /// Whether only seats that name the region may see its customers, as some laws ask.
     pub resident: bool,
+    /// How long closed conversations of its customers are kept, in place of the shop's time.
+    pub keeps_closed: Option<Duration>,
 }
 
 /// What speaks for where a customer is, each part empty when it is not known.
@@ -101,6 +105,7 @@ mod tests {
             locales: locales.iter().map(ToString::to_string).collect(),
             time_zones: zones.iter().map(ToString::to_string).collect(),
             resident: false,
+            keeps_closed: None,
         };
         vec![
             region("sea", &["TH", "ID"], &["th"], &["Asia/Bangkok"]),

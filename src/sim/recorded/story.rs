@@ -102,6 +102,7 @@ impl Story {
             Fact::Owned { seat, .. } => self.owned(seat),
             Fact::Decided(record) => self.decided(&record),
             Fact::Noted(note) => self.it_was(note.at),
+            Fact::Erased(erased) => self.it_was(erased.at),
             Fact::Opened(_) | Fact::Understood { .. } | Fact::Epoch(_) | Fact::AskedForPerson => {}
         }
     }

@@ -146,6 +146,15 @@ pub const ROWS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "erasure",
+        unit: "routers in which a customer is erased and looked for in every file and by every tool",
+        ci: 3,
+        full: 50,
+        part: 10,
+        how: test("erasure", "an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are"),
+        ..ROW
+    },
+    Spec {
         name: "races",
         unit: "races of real clients at one router: one offer, one id, one customer, one slot",
         ci: 1_800,

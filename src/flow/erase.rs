@@ -1,0 +1,116 @@
+//! A customer who is erased: everything that he said, and that it was him. The conversations stay, with
+//! their ids and the order of what happened, until they are forgotten like others.
+
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use crate::domain::{By, ConversationId, CustomerId, ShopId};
+use crate::protocol::CloseCode;
+
+use super::fact::Fact;
+use super::input::CustomerRef;
+use super::personal::ErasedAt;
+use super::shard::{Cause, Shard};
+use super::step::Step;
+use super::turn::Turn;
+
+/// Asks for the erasure of a customer.
+#[derive(Debug)]
+pub struct Erase {
+    /// Of which shop.
+    pub shop: ShopId,
+    /// Of whom.
+    pub whom: Whom,
+    /// Gets what was erased once it is durable, and the keys are gone from the disk. Dropped when they
+    /// could not be destroyed.
+    pub reply: oneshot::Sender<ErasedCustomer>,
+}
+
+/// Who is erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// A customer by his id.
+    Customer(CustomerId),
+    /// Whoever began a conversation.
+    Conversation(ConversationId),
+}
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErasedCustomer {
+    /// Conversations in memory.
+    pub conversations: u64,
+    /// Those of them of which records lie on disk that were written before there were keys.
+    pub unsealed: u64,
+    /// Keys that were destroyed, those of conversations that were forgotten before included.
+    pub keys: u64,
+}
+
+/// An erasure whose facts are to be made durable.
+#[derive(Debug)]
+pub struct Erasing {
+    /// Whose keys go; `None` when there is nobody.
+    pub(super) customer: Option<CustomerRef>,
+    pub(super) conversations: SmallVec<[ConversationId; 4]>,
+    pub(super) reply: oneshot::Sender<ErasedCustomer>,
+}
+
+impl Shard {
+    /// Erases a customer and ends his conversations.
+    pub(super) fn erase(&mut self, cause: Cause, erase: Erase, turn: &mut Turn) {
+        let Erase { shop, whom, reply } = erase;
+        let customer = match whom {
+            Whom::Customer(id) => Some(id),
+            Whom::Conversation(id) => {
+                let found = self.customer_of(id).filter(|(of_shop, _)| **of_shop == shop);
+                found.map(|(_, customer)| customer.clone())
+            }
+        };
+        let customer = customer.map(|id| CustomerRef { shop, id });
+        let entry = customer.as_ref().and_then(|customer| self.customers.remove(customer));
+        let entry = entry.unwrap_or_default();
+        for id in &entry.conversations {
+            self.erase_conversation(cause, *id, turn);
+        }
+        // What the page still shows is loaded anew, and is not there.
+        let links = entry.links.iter().map(|link| (link.outbox.clone(), CloseCode::Draining));
+        turn.closing.extend(links);
+        let conversations = entry.conversations.iter().copied().collect();
+        turn.erasing.push(Erasing { customer, conversations, reply });
+    }
+
+    fn erase_conversation(&mut self, cause: Cause, id: ConversationId, turn: &mut Turn) {
+        let Some(mut conversation) = self.conversations.remove(&id) else { return };
+        self.close(cause, &mut conversation, By::Erasure, turn);
+        let epoch = conversation.epoch + 1;
+        let mut step = Step::new(&mut conversation, cause.now);
+        step.fact(Fact::Erased(ErasedAt { at: cause.now }));
+        // Whoever holds what it was loads it anew.
+        step.fact(Fact::Epoch(epoch));
+        step.finish(turn);
+        self.second_looks.forget(id);
+        self.released.push(id);
+        self.conversations.insert(id, conversation);
+    }
+
+    /// Ends a conversation whose key was destroyed while the router stood still.
+    pub(super) fn close_if_erased(&mut self, cause: Cause, id: ConversationId, turn: &mut Turn) {
+        if self.conversations.get(&id).is_none_or(|it| it.is_closed() || !it.opened.is_erased()) {
+            return;
+        }
+        let Some(mut conversation) = self.conversations.remove(&id) else { return };
+        self.close(cause, &mut conversation, By::Erasure, turn);
+        self.conversations.insert(id, conversation);
+    }
+
+    /// Conversations that are erased or no longer here: nothing more is sealed with their keys.
+    pub fn take_released(&mut self) -> Vec<ConversationId> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// Who began a conversation; `None` when it is not here or erased.
+    pub fn customer_of(&self, id: ConversationId) -> Option<(&ShopId, &CustomerId)> {
+        let opened = &self.conversations.get(&id)?.opened;
+        (!opened.is_erased()).then_some((&opened.shop, &opened.customer))
+    }
+}
