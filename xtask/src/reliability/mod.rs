@@ -1,9 +1,14 @@
 //! `cargo xtask reliability`: the product's promises under faults, a row for each. Add a row to
 //! [`ROWS`] and nowhere else.
 
+mod client;
+mod edge;
 mod kill;
 mod parts;
+mod router;
 mod suite;
+mod view;
+mod visit;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -53,6 +58,8 @@ struct Spec {
 enum How {
     /// Real processes that are killed.
     Kill,
+    /// A real process that is stormed.
+    Edge(edge::Kind),
     /// A test of this file.
     Test { file: &'static str, test: &'static str },
 }
@@ -109,6 +116,30 @@ const ROWS: &[Spec] = &[
             file: "disk_full",
             test: "a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself",
         },
+    },
+    Spec {
+        name: "half_open_handshakes",
+        unit: "half-open handshakes at once, beside 1,000 customers",
+        ci: 2_000,
+        full: 15_000,
+        part: 15_000,
+        how: How::Edge(edge::Kind::HalfOpen),
+    },
+    Spec {
+        name: "slow_readers",
+        unit: "seconds with 10 readers that do not read, beside 1,000 customers",
+        ci: 30,
+        full: 300,
+        part: 30,
+        how: How::Edge(edge::Kind::SlowReaders),
+    },
+    Spec {
+        name: "reconnect_storm",
+        unit: "customers who come back at once, without jitter",
+        ci: 2_000,
+        full: 15_000,
+        part: 15_000,
+        how: How::Edge(edge::Kind::Storm),
     },
     Spec {
         name: "clock-jumps",
@@ -217,6 +248,7 @@ fn full(spec: &Spec, args: &Args) -> Result<Row> {
 fn part(spec: &Spec, args: &Args, size: u64, seed: u64) -> Result<Tally> {
     match spec.how {
         How::Kill => kill::run(args.binary.as_deref(), size, seed),
+        How::Edge(kind) => edge::run(kind, args.binary.as_deref(), size),
         How::Test { file, test } => suite::run(file, test, size, seed),
     }
 }
@@ -230,7 +262,7 @@ fn line(row: &Row) -> String {
     let Row { name, tally, seconds, passed } = row;
     let verdict = if *passed { "passed" } else { "FAILED" };
     format!(
-        "{name:<14} {:>7} {:>6} lost {:>6} duplicates {:>6} out of order {:>6} violations {seconds:>8.1} s  {verdict}",
+        "{name:<20} {:>7} {:>6} lost {:>6} duplicates {:>6} out of order {:>6} violations {seconds:>8.1} s  {verdict}",
         tally.size, tally.lost, tally.duplicates, tally.out_of_order, tally.violations
     )
 }
