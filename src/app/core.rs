@@ -26,7 +26,9 @@ use crate::vault::Vault;
 
 use super::StartError;
 use super::restore::{Restored, Stored, restore};
-use super::settings::{flow_settings, limits, rosters, schedule_settings, shop_rate};
+use super::settings::{
+    addresses, flow_settings, limits, proxies, rosters, schedule_settings, shop_allowance,
+};
 
 /// What a [`Core`] is made of.
 pub struct CoreParts {
@@ -106,8 +108,10 @@ impl Core {
         let clock = clock(last_at);
         let gateway = Arc::new(Gateway {
             limits: limits(config),
-            shop_buckets: dashmap::DashMap::default(),
-            shop_rate: shop_rate(config),
+            shop_usages: dashmap::DashMap::default(),
+            shop_allowance: shop_allowance(config),
+            addresses: addresses(config),
+            proxies: proxies(config),
             shops: RwLock::default(),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{RecordError, Shops};
-use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
+use crate::gateway::{self, Door, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
@@ -38,7 +38,7 @@ use crate::vault::{self, Vault, VaultError};
 pub use core::{Core, CoreParts};
 pub use snapshots::{Making, ask_for_pieces};
 
-use settings::{journal_options, rosters, schedule_settings};
+use settings::{journal_options, rosters, schedule_settings, sign_ins};
 use snapshots::Snapshotter;
 
 /// Why the router does not start.
@@ -253,8 +253,8 @@ impl App {
         let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
         let tls = tls.map(TlsAcceptor::from);
         let own_sets = Arc::new(ServedSets::load(shops.values())?);
-        let listener = listen(config.server.listen).await?;
-        let admin_listener = listen(config.server.admin_listen).await?;
+        let listener = listen(config.server.listen)?;
+        let admin_listener = listen(config.server.admin_listen)?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
         let understanders =
             Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
@@ -266,8 +266,8 @@ impl App {
         let secret = Secret::load_or_create(&config.paths.data).map_err(unusable)?;
         let key = AdminKey::load_or_create(&config.paths.data).map_err(unusable)?;
 
-        let password_checks =
-            PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
+        let password_checks = PasswordChecks::start(sign_ins(&config))
+            .map_err(|error| StartError::Runtime(error.to_string()))?;
         let parts = CoreParts {
             shops,
             metrics: metrics.clone(),
@@ -295,6 +295,7 @@ impl App {
             router: gateway::router(gateway.clone()),
             tls,
             connections_max: config.gateway.connections_max.get(),
+            door: Door::Strangers,
         };
         edges.spawn(gateway::serve(gateway.clone(), public, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
@@ -324,6 +325,7 @@ impl App {
             router,
             tls: None,
             connections_max: admin::CONNECTIONS_MAX,
+            door: Door::Management,
         };
         edges.spawn(gateway::serve(gateway.clone(), management, stop_accepting.clone()));
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -420,8 +422,22 @@ pub fn rules_of(
     Ok(roster.map(|roster| (roster, schedule_settings(config))))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+/// What the system keeps of what was written and not read yet, for each socket; Linux doubles it. Left
+/// to itself it grows to megabytes.
+const SEND_BUFFER_BYTES: u32 = 128 * 1024;
+/// Connections that wait to be accepted, as when everybody comes back at once.
+const BACKLOG: u32 = 4_096;
+
+/// Listens with a bound on what the system keeps for a peer that does not read.
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error| StartError::Listen { address, error })
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {

@@ -169,7 +169,10 @@ fn keys_of_each(
 }
 
 fn keys_missing(journal: &Journal, vault: &Vault) -> StartError {
-    StartError::KeysMissing { journal: journal.path().to_owned(), keys: vault.map_or_else(PathBuf::new, |vault| vault.folder().to_owned()) }
+    StartError::KeysMissing {
+        journal: journal.path().to_owned(),
+        keys: vault.map_or_else(PathBuf::new, |vault| vault.folder().to_owned()),
+    }
 }
 
 /// The newest whole snapshot, and the newer ones that are damaged.

@@ -1,5 +1,6 @@
 //! From an HTTP request to a WebSocket.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,6 +12,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
@@ -18,10 +20,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 
-use super::connection::{self, Role};
-use super::listener::Permit;
+use super::clients::Accepted;
+use super::connection::{self, Role, Visit};
 use super::problem::Refused;
-use super::stream::Stream;
+use super::stream::{Reading, Stream};
 use super::{Gateway, Limits};
 
 const SUBPROTOCOL: &str = "tradewind.v1.json";
@@ -42,10 +44,12 @@ pub async fn seat(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
 
 fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response {
     let asked = accept_key(&request).and_then(|accept| {
-        let origin = origin(&gateway, request.headers()).map_err(NotUpgraded::Refused)?;
-        Ok((accept, origin))
+        let accepted = request.extensions().get::<Arc<Accepted>>().cloned();
+        let accepted = accepted.expect("the listener puts it into every request");
+        let visit = visit(&gateway, accepted, request.headers(), role);
+        Ok((accept, visit.map_err(NotUpgraded::Refused)?))
     });
-    let (accept, origin) = match asked {
+    let (accept, visit) = match asked {
         Ok(asked) => asked,
         Err(not_upgraded) => {
             if let NotUpgraded::Refused(refused) = &not_upgraded {
@@ -55,19 +59,28 @@ fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response 
         }
     };
     let response = switch_protocols(request.headers(), accept);
-    let permit = request.extensions().get::<Permit>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         if let Some(socket) = websocket(upgraded, &gateway.limits).await {
             // A task of its own: what the upgrade needed is freed.
-            tokio::spawn(async move {
-                connection::run(gateway, socket, role, origin).await;
-                drop(permit);
-            });
+            tokio::spawn(connection::run(gateway, socket, visit));
         }
     });
     response
+}
+
+/// Who comes, if the address may have one more socket and the page may connect.
+fn visit(
+    gateway: &Gateway,
+    accepted: Arc<Accepted>,
+    headers: &HeaderMap,
+    role: Role,
+) -> Result<Box<Visit>, Refused> {
+    let origin = origin(gateway, headers)?;
+    let client = gateway.client(&accepted, headers)?;
+    let place = gateway.socket_place(&accepted, &client)?;
+    Ok(Box::new(Visit { role, origin, address: client.usage, place, _accepted: accepted }))
 }
 
 /// Why a request does not become a WebSocket.
@@ -201,15 +214,19 @@ pub async fn serve_stream(
 ) {
     let config = Some(websocket_config(&gateway.limits));
     let socket = WebSocketStream::from_raw_socket(stream, Side::Server, config).await;
-    connection::run(gateway, Box::new(socket), role, origin).await;
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned();
+    let place = place.expect("nobody else has the permit of a new semaphore");
+    let accepted = Arc::new(Accepted::uncounted(Ipv4Addr::LOCALHOST.into(), place));
+    let visit = Visit { role, origin, address: None, place: None, _accepted: accepted };
+    connection::run(gateway, Box::new(socket), Box::new(visit)).await;
 }
 
 /// The WebSocket straight on its stream, without the layers of HTTP. On the heap at once: it is
 /// handed on from future to future, and each of them would keep room for a copy.
 async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<Box<WebSocketStream<Stream>>> {
-    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Reading>>().ok()?;
     let config = websocket_config(limits);
-    let stream = parts.io.into_inner();
+    let stream = parts.io.into_inner().into_inner();
     let read = parts.read_buf.to_vec();
     let socket = WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config));
     Some(Box::new(Box::pin(socket).await))

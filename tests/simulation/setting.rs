@@ -16,7 +16,7 @@ use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::config::{Config, Sources};
 use tradewind::domain::{ShopId, Timestamp};
 use tradewind::flow::Shops;
-use tradewind::gateway::{self, Gateway, PasswordChecks, Secret};
+use tradewind::gateway::{self, Gateway, PasswordChecks, Secret, SignInLimits};
 use tradewind::journal::open_stepped;
 use tradewind::metrics::Metrics;
 use tradewind::runtime::Clock;
@@ -75,7 +75,12 @@ impl Setting {
         let config = Config::resolve(&sources).expect("settings").config;
         let folder = tempfile::tempdir().expect("a folder");
         let secret = Secret::load_or_create(folder.path()).expect("a secret");
-        let password_checks = PasswordChecks::start().expect("a thread");
+        let password_checks = PasswordChecks::start(SignInLimits {
+            shop_max: 256,
+            address_max: 256,
+            loopback_max: 256,
+        })
+        .expect("a thread");
         let shops = shops(slots);
         let mut setting = Self { config, shops, secret, password_checks, tokens: BTreeMap::new() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

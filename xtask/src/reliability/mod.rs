@@ -1,9 +1,14 @@
 //! `cargo xtask reliability`: the product's promises under faults, a row for each of [`ROWS`].
 
+mod client;
+mod edge;
 mod kill;
 mod parts;
+mod router;
 mod rows;
 mod suite;
+mod view;
+mod visit;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -152,6 +157,7 @@ fn part(spec: &Spec, args: &Args, share: &Share) -> Result<Tally> {
     let binary = args.binary.as_deref();
     match spec.how {
         How::Kill => kill::run(binary, share.size, share.seed),
+        How::Edge(kind) => edge::run(kind, binary, share.size),
         How::Tests { package, file, test } => suite::rust(package, file, test, share),
         How::Python { module } => suite::python(module, binary),
     }
@@ -168,7 +174,7 @@ fn line(row: &Row) -> String {
     let Row { name, tally, seconds, passed } = row;
     let verdict = if *passed { "passed" } else { "FAILED" };
     format!(
-        "{name:<19} {:>8} {:>6} lost {:>6} duplicates {:>6} out of order {:>6} violations {seconds:>8.1} s  {verdict}",
+        "{name:<20} {:>8} {:>6} lost {:>6} duplicates {:>6} out of order {:>6} violations {seconds:>8.1} s  {verdict}",
         tally.size, tally.lost, tally.duplicates, tally.out_of_order, tally.violations
     )
 }

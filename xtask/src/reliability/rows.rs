@@ -1,5 +1,7 @@
 //! The table of rows.
 
+use super::edge;
+
 /// A row of the table.
 pub struct Spec {
     /// As it stands in the result.
@@ -32,6 +34,8 @@ pub struct Time {
 pub enum How {
     /// Real processes that are killed.
     Kill,
+    /// A real process that is stormed.
+    Edge(edge::Kind),
     /// Tests of this file of a package: one of them, or all.
     Tests { package: &'static str, file: &'static str, test: Option<&'static str> },
     /// A module of `tests/python`.
@@ -134,6 +138,33 @@ pub const ROWS: &[Spec] = &[
             "disk_full",
             "a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself",
         ),
+        ..ROW
+    },
+    Spec {
+        name: "half-open-handshakes",
+        unit: "half-open handshakes at once, beside 1,000 customers",
+        ci: 2_000,
+        full: 15_000,
+        part: 15_000,
+        how: How::Edge(edge::Kind::HalfOpen),
+        ..ROW
+    },
+    Spec {
+        name: "slow-readers",
+        unit: "seconds with 10 readers that do not read, beside 1,000 customers",
+        ci: 30,
+        full: 300,
+        part: 30,
+        how: How::Edge(edge::Kind::SlowReaders),
+        ..ROW
+    },
+    Spec {
+        name: "reconnect-storm",
+        unit: "customers who come back at once, without jitter",
+        ci: 2_000,
+        full: 15_000,
+        part: 15_000,
+        how: How::Edge(edge::Kind::Storm),
         ..ROW
     },
     Spec {
