@@ -22,6 +22,14 @@ pub struct Args {
     /// Where random numbers start; the same seed gives the same file.
     #[arg(long, default_value_t = Options::default().seed)]
     seed: u64,
+    /// Share of the looks at a message that see other values in its spans (order numbers, cities …).
+    #[arg(long, default_value_t = Options::default().slot_share, value_parser = share)]
+    vary: f32,
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
 /// Trains and prints the figures on held-out messages as JSON.
@@ -32,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         return again_in_release();
     }
-    let options = Options { seed: args.seed, ..Options::default() };
+    let options = Options { seed: args.seed, slot_share: args.vary, ..Options::default() };
     let start = Instant::now();
     let mut progress = |line: &str| eprintln!("[{:>4} s] {line}", start.elapsed().as_secs());
     let report = train(&args.models, args.extra.as_deref(), &options, &mut progress)?;

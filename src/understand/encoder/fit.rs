@@ -119,6 +119,7 @@ mod tests {
                 language,
                 intent: Some(intent),
                 sentiment: None,
+                spans: Vec::new(),
             });
         }
         (vectors, rows)

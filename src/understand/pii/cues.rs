@@ -75,11 +75,20 @@ const PHONE: [&str; 46] = [
 ];
 
 /// Words that stand before the number of an order, a parcel or a document.
-const ORDER: [&str; 62] = [
+const ORDER: [&str; 71] = [
     "order",
     "ofder",
+    "orden",
     "purchase",
     "pedido",
+    "encomenda",
+    "zakaz",
+    "zamovlen",
+    "заявк",
+    "tempahan",
+    "รายการ",
+    "订单尾号",
+    "claim",
     "bestell",
     "commande",
     "ordine",
@@ -232,6 +241,17 @@ impl<'a> Cues<'a> {
 
     /// What the nearest word before `at` says. Of two that end together the longer one counts.
     pub fn before(&self, at: usize) -> Near {
+        self.nearest(at).0
+    }
+
+    /// The bytes between a word for an order and `at`, when no other word stands nearer.
+    pub fn after_order(&self, at: usize) -> Option<&'a str> {
+        let (near, end) = self.nearest(at);
+        near.contains(&Cue::Order).then(|| &self.text[end..at])
+    }
+
+    /// What the nearest word before `at` says, and where it ends.
+    fn nearest(&self, at: usize) -> (Near, usize) {
         let mut from = at.saturating_sub(CONTEXT_BYTES + WORDS.longest);
         while !self.text.is_char_boundary(from) {
             from -= 1;
@@ -248,7 +268,7 @@ impl<'a> Cues<'a> {
             nearest = place;
             near.push(found.cue);
         }
-        near
+        (near, nearest.0)
     }
 
     /// The styles of address that a word of this message hints at, as bits.

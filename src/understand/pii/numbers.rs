@@ -193,8 +193,11 @@ impl Group {
         let opens = |c: char| matches!(c, '+' | '＋' | '(');
         let plus = matches!(first, '+' | '＋') || (first == '(' && matches!(second, '+' | '＋'));
         let lead = if opens(first) { first.len_utf8() } else { 0 };
-        let attached =
-            first.is_ascii_alphanumeric() || matches!(first, '#' | '-' | '_' | '/' | '№');
+        // Hebrew joins a preposition to a number by a hyphen: `ל-054`.
+        let joined = first == '-' && second.is_alphabetic() && !second.is_ascii();
+        let attached = first.is_ascii_alphanumeric()
+            || matches!(first, '#' | '_' | '/' | '№')
+            || (first == '-' && !joined);
         let mut group = Self {
             digits: SmallVec::new(),
             parts: SmallVec::new(),

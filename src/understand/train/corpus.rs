@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::slots::{self, Slot};
 use crate::domain::{Intent, Language, Sentiment};
 
 /// A message with whatever is known of it.
@@ -20,6 +21,10 @@ pub struct Row {
     /// How its writer feels.
     #[serde(default)]
     pub sentiment: Option<Sentiment>,
+    /// Values in it that could be others, in order; empty when there are none, or when they are
+    /// written in another way than in `models/corpus`, which the linter of the corpus tells.
+    #[serde(default, deserialize_with = "slots::known")]
+    pub spans: Vec<Slot>,
 }
 
 /// A line that is no [`Row`].
@@ -93,7 +98,8 @@ mod tests {
 
     fn row(language: &str, intent: Intent) -> Row {
         let language = Some(language.parse().expect("a language"));
-        Row { text: "…".to_owned(), language, intent: Some(intent), sentiment: None }
+        let (text, intent) = ("…".to_owned(), Some(intent));
+        Row { text, language, intent, sentiment: None, spans: Vec::new() }
     }
 
     #[test]

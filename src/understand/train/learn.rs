@@ -11,6 +11,7 @@ use crate::understand::text::{normalise, strip_accents};
 use super::Options;
 use super::corpus::Row;
 use super::net::{Chance, Net, Rivals, Target};
+use super::slots::Values;
 use super::vocabulary::Counts;
 
 /// Heads of the net, in the order of [`Layers`](crate::understand::format::Layers).
@@ -87,8 +88,10 @@ enum Lesson {
     Mood,
 }
 
-struct Example {
+struct Example<'a> {
     lesson: Lesson,
+    /// A shop message that has values to vary.
+    slotted: Option<&'a Row>,
     rows: Vec<u32>,
     /// Without accents; empty when there are none.
     plain_rows: Vec<u32>,
@@ -97,9 +100,17 @@ struct Example {
     targets: Vec<Target>,
 }
 
-impl Example {
+impl Example<'_> {
     /// The rows that one look at the text sees.
-    fn look<'a>(&'a self, reader: &'a mut Reader, chance: &mut Chance) -> &'a [u32] {
+    fn look<'a>(
+        &'a self,
+        reader: &'a mut Reader,
+        slots: &mut Slots,
+        chance: &mut Chance,
+    ) -> &'a [u32] {
+        if let Some(text) = self.slotted.and_then(|row| slots.vary(row)) {
+            return reader.text_rows(&text);
+        }
         match self.lesson {
             Lesson::Shop if !self.plain_rows.is_empty() && chance.unit() < PLAIN_SHARE => {
                 &self.plain_rows
@@ -117,6 +128,21 @@ impl Example {
     }
 }
 
+/// Puts other values into messages, with chances of its own: what else is drawn stays as it is.
+struct Slots {
+    values: Values,
+    share: f32,
+    chance: Chance,
+}
+
+impl Slots {
+    /// Another version of `row` for the share of the looks that see one.
+    fn vary(&mut self, row: &Row) -> Option<String> {
+        let varies = self.share > 0.0 && self.chance.unit() < self.share;
+        varies.then(|| self.values.vary(row, &mut self.chance))
+    }
+}
+
 /// Turns texts into rows of a table.
 struct Reader<'a> {
     tags: &'a [u16],
@@ -131,6 +157,12 @@ impl<'a> Reader<'a> {
     fn new(tags: &'a [u16], lexicon: &'a Lexicon) -> Self {
         let (chars, plain, features, rows) = Default::default();
         Self { tags, lexicon, chars, plain, features, rows }
+    }
+
+    /// The rows of a text that is looked at once.
+    fn text_rows(&mut self, text: &str) -> &[u32] {
+        self.rows = self.rows(text);
+        &self.rows
     }
 
     /// The rows of a piece of a text that was normalised before.
@@ -177,6 +209,11 @@ pub fn learn(
     let mut net = Net::new(tags.len(), options.dims, &classes, options.learning, options.seed);
     let mut reader = Reader::new(tags, &texts.lexicon);
     let mut chance = Chance::new(options.seed ^ 0x7472_6169_6e00);
+    let mut slots = Slots {
+        values: Values::of(&texts.shop),
+        share: options.slot_share,
+        chance: Chance::new(options.seed ^ 0x736c_6f74_7300),
+    };
     for epoch in 0..options.epochs {
         let done = epoch as f32 / options.epochs as f32;
         net.set_rate(options.learning.rate * (1.0 - (1.0 - LAST_RATE) * done));
@@ -191,7 +228,7 @@ pub fn learn(
         let mut loss = 0.0;
         for &at in &order {
             let example = &examples[at];
-            let rows = example.look(&mut reader, &mut chance);
+            let rows = example.look(&mut reader, &mut slots, &mut chance);
             if !rows.is_empty() {
                 loss += f64::from(net.learn(rows, &example.targets, &mut chance));
             }
@@ -202,7 +239,7 @@ pub fn learn(
     net
 }
 
-fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example> {
+fn examples<'a>(texts: &'a Texts, tags: &[u16], languages: &[Language]) -> Vec<Example<'a>> {
     let mut reader = Reader::new(tags, &texts.lexicon);
     let language = |language: Language, weight: f32| {
         let label = languages.binary_search(&language).ok()?;
@@ -215,25 +252,26 @@ fn examples(texts: &Texts, tags: &[u16], languages: &[Language]) -> Vec<Example>
             row.sentiment.map(|label| target(SENTIMENT, label as usize, SENTIMENT_WEIGHT)),
             Some(target(TOPIC, SHOP, TOPIC_WEIGHT)),
         ];
-        (Lesson::Shop, row.text.as_str(), targets.into_iter().flatten().collect())
+        let slotted = Some(row).filter(|row| !row.spans.is_empty());
+        (Lesson::Shop, slotted, row.text.as_str(), targets.into_iter().flatten().collect())
     });
     let prose = texts.prose.iter().map(|row| (Lesson::Prose, PROSE_WEIGHT, row));
     let tongues = texts.language.iter().map(|row| (Lesson::Language, LANGUAGE_WEIGHT, row));
     let tongues = prose.chain(tongues).map(|(lesson, weight, (text, label))| {
-        (lesson, text.as_str(), language(*label, weight).into_iter().collect())
+        (lesson, None, text.as_str(), language(*label, weight).into_iter().collect())
     });
     let moods = texts.mood.iter().map(|(text, label)| {
         let mood = target(MOOD, *label as usize, MOOD_WEIGHT);
-        (Lesson::Mood, text.as_str(), vec![mood, target(TOPIC, OTHER, TOPIC_WEIGHT)])
+        (Lesson::Mood, None, text.as_str(), vec![mood, target(TOPIC, OTHER, TOPIC_WEIGHT)])
     });
     shop.chain(tongues)
         .chain(moods)
-        .map(|(lesson, text, targets): (Lesson, &str, Vec<Target>)| {
+        .map(|(lesson, slotted, text, targets): (Lesson, Option<&Row>, &str, Vec<Target>)| {
             let rows = reader.rows(text);
             let plain_rows = if lesson == Lesson::Shop { reader.plain_rows() } else { Vec::new() };
             let in_pieces = matches!(lesson, Lesson::Prose | Lesson::Language);
             let chars = if in_pieces { reader.chars.clone() } else { Vec::new() };
-            Example { lesson, rows, plain_rows, chars, targets }
+            Example { lesson, slotted, rows, plain_rows, chars, targets }
         })
         .collect()
 }

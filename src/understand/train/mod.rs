@@ -13,11 +13,13 @@ mod learn;
 pub mod lint;
 mod net;
 mod quantise;
+pub mod slots;
 mod task;
 mod vocabulary;
 
 pub use corpus::{Row, RowError, parse_rows};
 pub use net::{Chance, Learning};
+pub use slots::{Slot, SlotKind};
 pub(super) use task::corpus_credit;
 pub use task::{FILE, TrainError, TrainedReport, train};
 
@@ -34,6 +36,8 @@ pub struct Options {
     pub language_share: f32,
     /// Share of the texts about moods that each pass looks at.
     pub mood_share: f32,
+    /// Share of the looks at a shop message that see other values in its slots.
+    pub slot_share: f32,
     /// Models that are trained on parts of the corpus to calibrate the confidence.
     pub calibration_folds: usize,
     /// How weights move.
@@ -50,6 +54,7 @@ impl Default for Options {
             epochs: 26,
             language_share: 0.3,
             mood_share: 0.3,
+            slot_share: 0.0,
             calibration_folds: 1,
             learning: Learning::default(),
             seed: 11,

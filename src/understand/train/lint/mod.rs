@@ -70,6 +70,8 @@ pub enum Rule {
     Script,
     /// A number that a card could have.
     CardNumber,
+    /// A span is empty, out of order, outside the text, cuts a character or is of an unknown kind.
+    Span,
 }
 
 /// A line of a file.
@@ -298,6 +300,28 @@ mod tests {
                 (Rule::Label, vec![4]),
                 (Rule::Label, vec![5]),
             ]
+        );
+    }
+
+    #[test]
+    fn spans_lie_in_their_message_in_order_and_are_of_a_known_kind() {
+        let spanned = |text: &str, spans: &str| {
+            let row = row(text, "de", "track_order");
+            format!("{},\"spans\":{spans}}}", row.trim_end_matches('}'))
+        };
+        let lines = [
+            spanned("nach Köln", r#"[{"kind":"city","start":5,"end":10}]"#),
+            spanned("bis Köln", r#"[{"kind":"city","start":4,"end":6}]"#),
+            spanned("Köln wartet", r#"[{"kind":"town","start":0,"end":5}]"#),
+            spanned(
+                "kam an",
+                r#"[{"kind":"city","start":0,"end":3},{"kind":"city","start":0,"end":3}]"#,
+            ),
+        ];
+
+        assert_eq!(
+            found("de.jsonl", &lines),
+            [(Rule::Span, vec![2]), (Rule::Span, vec![3]), (Rule::Span, vec![4])]
         );
     }
 

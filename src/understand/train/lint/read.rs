@@ -6,7 +6,7 @@ use crate::domain::{Intent, Language, PiiKind, Sentiment};
 use crate::understand::pii;
 use crate::understand::script::Script;
 use crate::understand::text;
-use crate::understand::train::Row;
+use crate::understand::train::{Row, slots};
 
 use super::{FOREIGN_SCRIPT_MAX, File, Finding, Place, Rule, shortened};
 
@@ -60,6 +60,8 @@ fn labelled(file: &File, place: Place, line: &str) -> Result<Labelled, (Rule, St
     if row.text.trim().is_empty() {
         return Err((Rule::Unreadable, "empty text".to_owned()));
     }
+    slots::check_line(line, &row.text)
+        .map_err(|wrong| (Rule::Span, format!("{wrong}: {}", shortened(&row.text))))?;
     let mut normal = Vec::new();
     text::normalise(&row.text, &mut normal);
     Ok(Labelled { place, text: row.text, normal, language, intent, sentiment })
