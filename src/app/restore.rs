@@ -168,7 +168,7 @@ fn keys_of_each(
     Ok((0..shards.len()).map(of_shard).collect())
 }
 
-fn keys_missing(journal: &Journal, vault: &Vault) -> StartError {
+fn keys_missing(journal: &Journal, vault: Option<&Vault>) -> StartError {
     StartError::KeysMissing {
         journal: journal.path().to_owned(),
         keys: vault.map_or_else(PathBuf::new, |vault| vault.folder().to_owned()),

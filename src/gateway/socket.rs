@@ -99,15 +99,15 @@ impl Socket {
             let _ = self.write(&mut vec![closing.into()], tokio::time::sleep(CLOSE_MAX)).await;
         }
         let frame = CloseFrame { code: code.number().into(), reason: code.as_str().into() };
+        // The close frame of a slow reader stands behind what it has not read: it gets the time in which
+        // a peer is taken for alive. Whoever does not answer is dropped.
+        let within = if code == CloseCode::Slow { self.write_max } else { CLOSE_MAX };
         let close = async {
             if WebSocketStream::close(&mut self.stream, Some(frame)).await.is_ok() {
                 while let Some(Ok(_)) = self.stream.next().await {}
                 self.hang_up().await;
             }
         };
-        // The close frame of a slow reader stands behind what it has not read: it gets the time in which
-        // a peer is taken for alive. Whoever does not answer is dropped.
-        let within = if code == CloseCode::Slow { self.write_max } else { CLOSE_MAX };
         let _ = tokio::time::timeout(within, close).await;
     }
 
