@@ -26,7 +26,7 @@ use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{Dispatch, Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, OpenIdDoor, PasswordChecks, Secret, Served};
+use crate::gateway::{self, Gateway, OpenIdSignIns, PasswordChecks, Secret, Served, SignedOut};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
 use crate::openid::Providers;
@@ -246,6 +246,8 @@ impl App {
         let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
         let secret = Secret::load_or_create(&config.paths.data).map_err(unusable)?;
         let key = AdminKey::load_or_create(&config.paths.data).map_err(unusable)?;
+        let signed_out = SignedOut::load(&config.paths.data).map_err(unusable)?;
+        let openid = OpenIdSignIns::new(Providers::new(config.timers.provider), signed_out);
 
         let password_checks =
             PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
@@ -277,7 +279,7 @@ impl App {
             secret,
             sockets: dashmap::DashMap::default(),
             password_checks,
-            openid: OpenIdDoor::new(Providers::new(config.timers.provider)),
+            openid,
             ready: AtomicBool::new(true),
         });
         gateway.set_shops(shops.clone());

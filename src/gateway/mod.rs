@@ -16,12 +16,14 @@ mod http;
 mod identity;
 mod listener;
 mod openid;
+mod openid_door;
 mod pages;
 mod passwords;
 mod pending;
 mod problem;
 mod seat;
 mod session;
+mod signed_out;
 mod socket;
 mod standing;
 mod stream;
@@ -47,9 +49,10 @@ use crate::runtime::Clock;
 pub use body::read_json;
 pub use http::{bearer, explained_to, metrics, router};
 pub use listener::{Served, serve};
-pub use openid::OpenIdDoor;
+pub use openid::OpenIdSignIns;
 pub use passwords::PasswordChecks;
 pub use problem::Refused;
+pub use signed_out::SignedOut;
 pub use token::{Secret, write_private};
 
 use standing::OpenSocket;
@@ -107,7 +110,7 @@ pub struct Gateway {
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
     /// Where seats come in that sign in at a provider.
-    pub openid: OpenIdDoor,
+    pub openid: OpenIdSignIns,
     /// Whether work is taken in.
     pub ready: AtomicBool,
 }
