@@ -48,6 +48,7 @@ const ROUTES: &[(&str, Answer)] = &[
     ("GET /v1/openid/{shop}/callback", Open("wants the sign-in of this browser: tests/openid.rs")),
     ("POST /v1/openid/{shop}/session", Refuses),
     ("POST /v1/openid/{shop}/sign-out", Refuses),
+    ("POST /v1/openid/{shop}/logged-out", Open("wants the provider's word: tests/openid.rs")),
     ("GET /v1/demo", Open("the public passwords of a demo shop, for this machine")),
     ("GET /healthz", Open("no shop in it")),
     ("GET /readyz", Open("no shop in it")),

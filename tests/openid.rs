@@ -6,198 +6,18 @@
 mod provider;
 #[path = "router/mod.rs"]
 mod router;
+#[path = "openid/world.rs"]
+mod world;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use provider::{Key, Provider, ok, unsigned, with_status};
-use router::{Client, Router, config, post, write_shop};
+use provider::{Key, ok, unsigned, with_status};
+use router::{Router, config, post};
 use serde_json::{Value, json};
+use world::{Begun, CLOSED_WITHIN, PAGES, SECRET, SETTINGS, World, believing_its_root, exchange};
 
-/// Where browsers are said to see the router; it need not be there.
-const PAGES: &str = "http://localhost:8080";
-/// What the product promises for a right that is taken away.
-const CLOSED_WITHIN: Duration = Duration::from_secs(5);
-const SECRET: &str = "a-secret-of-the-client";
-
-struct World {
-    router: Router,
-    provider: Provider,
-    key: Key,
-    folder: tempfile::TempDir,
-}
-
-/// `mai` is known by an address, `lucia` by a subject, `wei`, the supervisor, by both and by a group.
-fn with_provider(text: &str, issuer: &str) -> String {
-    let known = |text: &str, seat: &str, lines: &str| {
-        text.replacen(&format!("id = \"{seat}\"\n"), &format!("id = \"{seat}\"\n{lines}\n"), 1)
-    };
-    let text = known(text, "mai", "email = \"mai@shop.example\"");
-    let text = known(&text, "lucia", "subject = \"u-lucia\"");
-    let text = known(&text, "wei", "subject = \"u-wei\"\nemail = \"wei@shop.example\"");
-    format!(
-        "{text}\n[openid]\nissuer = \"{issuer}\"\nclient_id = \"tradewind\"\nrouter = \"{PAGES}\"\n\
-         client_secret_file = \"client.secret\"\nlabel = \"Shop account\"\n\
-         [openid.groups]\nclaim = \"groups\"\nsupervisor = [\"leads\"]\n"
-    )
-}
-
-/// An answer with its head.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let of = |line: &'_ str| line.split_once(": ").map(|(name, _)| name.to_ascii_lowercase());
-        let line = self.head.lines().find(|line| of(line).as_deref() == Some(name));
-        line.and_then(|line| line.split_once(": ")).map(|(_, value)| value)
-    }
-
-    fn location(&self) -> &str {
-        assert_eq!(self.status, 303, "{} {}", self.head, self.body);
-        self.header("location").expect("an address")
-    }
-
-    /// Name and value of each cookie that is set.
-    fn cookies(&self) -> Vec<String> {
-        let lines = self.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
-        lines.map(|line| line.split(';').next().unwrap_or_default().to_owned()).collect()
-    }
-
-    /// How the sign-in ended, from the address of the page.
-    fn outcome(&self) -> String {
-        let (page, outcome) = self.location().split_once("&sign_in=").expect("an outcome");
-        assert!(["/seat?shop=cafe", "/supervisor?shop=cafe"].contains(&page), "{page}");
-        outcome.to_owned()
-    }
-}
-
-fn exchange(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a bound");
-    let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: 0\r\n\
-         Connection: close\r\n\r\n"
-    );
-    stream.write_all(text.as_bytes()).expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    Answer { status: status.expect("a status"), head: head.to_owned(), body: body.to_owned() }
-}
-
-/// A browser on its way: what it was given and what it has to bring back.
-#[derive(Clone)]
-struct Begun {
-    cookie: String,
-    state: String,
-    nonce: String,
-    challenge: String,
-    query: String,
-}
-
-impl World {
-    fn new() -> Self {
-        Self::with("")
-    }
-
-    fn with(settings: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let key = Key::new("first");
-        let provider = Provider::start(&key);
-        let issuer = provider.issuer();
-        write_shop(folder.path(), "cafe", |text| with_provider(text, &issuer));
-        write_shop(folder.path(), "tea", |text| with_provider(text, &issuer));
-        for shop in ["cafe", "tea"] {
-            write_secret(folder.path(), shop);
-        }
-        let lines = format!("[timers]\nprovider = \"1s\"\n{settings}");
-        let router = Router::start(config(folder.path(), &lines)).expect("a router");
-        Self { router, provider, key, folder }
-    }
-
-    fn get(&self, path: &str, headers: &str) -> Answer {
-        exchange(self.router.address, "GET", path, headers)
-    }
-
-    fn begin(&self) -> Begun {
-        self.begin_at("/v1/openid/cafe/start")
-    }
-
-    fn begin_at(&self, path: &str) -> Begun {
-        let answer = self.get(path, "");
-        let location = answer.location();
-        let begins = format!("{}/authorize?", self.provider.issuer());
-        let query = location.strip_prefix(&begins).expect("the address of the provider").to_owned();
-        let of = |name: &str| {
-            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-        };
-        let of = |name: &str| of(name).expect("a parameter");
-        Begun {
-            cookie: answer.cookies().remove(0),
-            state: of("state"),
-            nonce: of("nonce"),
-            challenge: of("code_challenge"),
-            query: query.clone(),
-        }
-    }
-
-    fn come_back(&self, begun: &Begun) -> Answer {
-        let path = format!("/v1/openid/cafe/callback?code=c-1&state={}", begun.state);
-        self.get(&path, &format!("Cookie: {}\r\n", begun.cookie))
-    }
-
-    /// Signs somebody in with the claims that `edit` makes of honest ones.
-    fn sign_in(&self, subject: &str, edit: impl Fn(&mut Value)) -> Answer {
-        let begun = self.begin();
-        let mut claims = self.provider.claims(subject, &begun.nonce);
-        edit(&mut claims);
-        self.provider.gives(&self.key.sign(&claims));
-        self.come_back(&begun)
-    }
-
-    /// The cookie of a session of somebody whom the provider knows.
-    fn session(&self, subject: &str, groups: &[&str]) -> String {
-        let answer = self.sign_in(subject, |claims| claims["groups"] = json!(groups));
-        assert_eq!(answer.outcome(), "done");
-        answer.cookies().remove(1)
-    }
-
-    fn token(&self, cookie: &str) -> (u16, Value) {
-        let headers = format!("Cookie: {cookie}\r\nOrigin: {PAGES}\r\n");
-        let path = "/v1/openid/cafe/session";
-        let answer = exchange(self.router.address, "POST", path, &headers);
-        (answer.status, serde_json::from_str(&answer.body).expect("JSON"))
-    }
-
-    /// A socket of the page that holds this cookie.
-    fn open(&self, cookie: &str) -> Client {
-        let (status, granted) = self.token(cookie);
-        assert_eq!(status, 201, "{granted}");
-        let mut client = Client::connect_from(self.router.address, "/v1/seat", PAGES);
-        client.send(&json!({"type": "hello", "token": granted["token"], "resume": null}));
-        client.next("welcome");
-        client
-    }
-
-    fn reload_with(&self, edit: impl Fn(&str) -> String) {
-        let issuer = self.provider.issuer();
-        write_shop(self.folder.path(), "cafe", |text| edit(&with_provider(text, &issuer)));
-        assert_eq!(post(self.router.admin_address, "/v1/shops/reload", &json!({})).0, 200);
-    }
-}
-
-fn write_secret(folder: &Path, shop: &str) {
-    let path = folder.join("shops").join(shop).join("client.secret");
-    std::fs::write(path, format!("{SECRET}\n")).expect("a file");
-}
+type ChangeClaims = fn(&mut Value);
+type ChangeShop = fn(&str) -> String;
 
 #[test]
 fn a_seat_signs_in_by_its_subject_and_gets_a_token_for_its_socket() {
@@ -283,7 +103,7 @@ fn a_supervisor_needs_the_group_of_the_role() {
 #[test]
 fn a_token_that_is_not_right_in_every_claim_signs_nobody_in() {
     let world = World::new();
-    let wrong: [(&str, fn(&mut Value)); 9] = [
+    let wrong: [(&str, ChangeClaims); 9] = [
         ("issuer", |claims| claims["iss"] = "https://login.example".into()),
         ("audience", |claims| claims["aud"] = "another".into()),
         ("authorised party", |claims| claims["azp"] = "another".into()),
@@ -461,6 +281,21 @@ fn answer_again(world: &World) {
 }
 
 #[test]
+fn a_provider_with_a_certificate_is_asked_where_the_shop_believes_it_and_nowhere_else() {
+    let world = World::behind_tls();
+
+    world.open(&world.session("u-lucia", &[]));
+
+    let of_tea = world.get("/v1/openid/tea/start", "");
+    assert_eq!(of_tea.location(), "/seat?shop=tea&sign_in=unavailable");
+    // The certificate is of another name.
+    let issuer = world.provider.issuer();
+    let another = issuer.replace("localhost", "127.0.0.1");
+    world.reload_with(|text| believing_its_root(text).replace(&issuer, &another));
+    assert_eq!(world.get("/v1/openid/cafe/start", "").outcome(), "unavailable");
+}
+
+#[test]
 fn the_session_of_a_browser_serves_its_own_pages_and_its_own_shop_only() {
     let world = World::new();
     let cookie = world.session("u-lucia", &[]);
@@ -478,12 +313,15 @@ fn the_session_of_a_browser_serves_its_own_pages_and_its_own_shop_only() {
     assert_eq!(asked(path, &format!("{cookie}x"), &own), 401);
     let renamed = cookie.replace("seat-cafe", "seat-tea");
     assert_eq!(asked("/v1/openid/tea/session", &renamed, &own), 401);
+    let mut socket = world.open(&cookie);
     let offer = world.get("/v1/openid/cafe", &format!("Cookie: {cookie}\r\n"));
     assert_eq!(offer.body, r#"{"label":"Shop account","signed_in":true}"#);
     assert_eq!(world.get("/v1/openid/none", "").body, r#"{"label":null,"signed_in":false}"#);
     let headers = format!("Cookie: {cookie}\r\n{own}");
     let out = exchange(world.router.address, "POST", "/v1/openid/cafe/sign-out", &headers);
     assert_eq!(out.cookies(), ["tradewind-seat-cafe="]);
+    assert_eq!(asked(path, &cookie, &own), 401, "a copy of the cookie is worth nothing");
+    assert_eq!(socket.close_code(), 4503);
     let end: Value = serde_json::from_str(&out.body).expect("JSON");
     let end = end["end_session"].as_str().expect("an address");
     let back = "post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fseat";
@@ -494,7 +332,7 @@ fn the_session_of_a_browser_serves_its_own_pages_and_its_own_shop_only() {
 fn what_a_sign_in_stands_on_takes_its_open_sockets_with_it() {
     let world = World::new();
     let groups = ["leads"];
-    let taken: [(&str, fn(&str) -> String); 5] = [
+    let taken: [(&str, ChangeShop); 5] = [
         ("the role", |text| text.replace("supervisor = true", "supervisor = false")),
         ("the subject", |text| text.replace("u-wei", "u-other")),
         ("the group", |text| text.replace("[\"leads\"]", "[\"chiefs\"]")),
@@ -520,6 +358,85 @@ fn what_a_sign_in_stands_on_takes_its_open_sockets_with_it() {
     world.reload_with(|text| text.replace("Shop account", "Another label"));
     socket.send(&json!({"type": "ping"}));
     socket.next("pong");
+}
+
+/// What the provider sends when `subject`, or one session of it, is signed out there.
+fn logout(world: &World, edit: impl Fn(&mut Value)) -> u16 {
+    let mut claims = world.provider.claims("u-lucia", "");
+    claims.as_object_mut().expect("an object").remove("nonce");
+    claims["events"] = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    claims["jti"] = "1".into();
+    edit(&mut claims);
+    send_logout(world, &world.key.sign(&claims))
+}
+
+fn send_logout(world: &World, token: &str) -> u16 {
+    let body = format!("logout_token={token}");
+    let text = format!(
+        "POST /v1/openid/cafe/logged-out HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    router::request(world.router.address, &text).0
+}
+
+#[test]
+fn who_is_signed_out_at_the_provider_is_out_here_too_and_stays_so_over_a_restart() {
+    let mut world = World::new();
+    let with_session = |world: &World, sid: &str| {
+        let answer = world.sign_in("u-lucia", |claims| claims["sid"] = sid.into());
+        answer.cookies().remove(1)
+    };
+    let (phone, desk) = (with_session(&world, "s-1"), with_session(&world, "s-2"));
+    let (mut on_phone, mut on_desk) = (world.open(&phone), world.open(&desk));
+    let mut wei = world.open(&world.session("u-wei", &["leads"]));
+
+    let began = Instant::now();
+    assert_eq!(logout(&world, |claims| claims["sid"] = "s-1".into()), 200);
+    assert_eq!(on_phone.close_code(), 4503);
+    assert!(began.elapsed() < CLOSED_WITHIN, "{:?}", began.elapsed());
+    assert_eq!((world.token(&phone).0, world.token(&desk).0), (401, 201));
+    on_desk.send(&json!({"type": "ping"}));
+    on_desk.next("pong");
+    assert_eq!(logout(&world, |_| {}), 200);
+    assert_eq!(on_desk.close_code(), 4503);
+    wei.send(&json!({"type": "ping"}));
+    wei.next("pong");
+
+    world.router.stop();
+    world.router = Router::start(config(world.folder.path(), SETTINGS)).expect("a router");
+    assert_eq!((world.token(&phone).0, world.token(&desk).0), (401, 401));
+    world.open(&world.session("u-lucia", &[]));
+}
+
+#[test]
+fn a_logout_that_the_provider_did_not_sign_for_this_moment_and_client_ends_nothing() {
+    let world = World::new();
+    let cookie = world.session("u-lucia", &[]);
+    let mut socket = world.open(&cookie);
+    let wrong: [(&str, ChangeClaims); 8] = [
+        ("issuer", |claims| claims["iss"] = "https://login.example".into()),
+        ("audience", |claims| claims["aud"] = "another".into()),
+        ("old", |claims| claims["iat"] = (claims["iat"].as_u64().expect("s") - 200).into()),
+        ("over", |claims| claims["exp"] = 1_000.into()),
+        ("no event", |claims| claims["events"] = json!({})),
+        ("another event", |claims| claims["events"] = json!({"x": {}})),
+        ("an ID token", |claims| claims["nonce"] = "n".into()),
+        ("nobody", |claims| drop(claims.as_object_mut().expect("an object").remove("sub"))),
+    ];
+
+    for (what, edit) in wrong {
+        assert_eq!(logout(&world, edit), 400, "{what}");
+    }
+    let claims = world.provider.claims("u-lucia", "n");
+    for token in ["", "x", &world.key.sign(&claims), &Key::new("first").sign(&claims)] {
+        assert_eq!(send_logout(&world, token), 400, "{token}");
+    }
+    assert_eq!(send_logout(&world, &"x".repeat(50_000)), 400);
+
+    socket.send(&json!({"type": "ping"}));
+    socket.next("pong");
+    assert_eq!(world.token(&cookie).0, 201);
 }
 
 #[test]

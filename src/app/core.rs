@@ -14,17 +14,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::Timestamp;
-use crate::flow::{Dispatcher, Owners, Pieces, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{Gateway, OpenIdDoor, PasswordChecks, Secret};
+use crate::flow::{Dispatch, Dispatcher, Owners, Pieces, Shard, ShardTask, Shops, Turn};
+use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
 use crate::metrics::Metrics;
-use crate::openid::Providers;
 use crate::runtime::Clock;
 use crate::schedule::Scheduler;
 use crate::understand::Understand;
 use crate::vault::Vault;
 
 use super::StartError;
+use super::reload::supervisors;
 use super::restore::{Restored, Stored, restore};
 use super::settings::{
     addresses, flow_settings, limits, proxies, rosters, schedule_settings, shop_allowance,
@@ -48,6 +48,8 @@ pub struct CoreParts {
     pub secret: Secret,
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
+    /// How seats sign in at their shop's provider.
+    pub openid: OpenIdSignIns,
     /// Makes the clock, from the latest instant that was written down.
     pub clock: Box<dyn FnOnce(Timestamp) -> Clock + Send>,
     /// For the ids that are made here.
@@ -81,6 +83,7 @@ impl Core {
             replay,
             secret,
             password_checks,
+            openid,
             clock,
             seed,
         } = parts;
@@ -122,10 +125,12 @@ impl Core {
             secret,
             sockets: dashmap::DashMap::default(),
             password_checks,
-            openid: OpenIdDoor::new(Providers::new(config.timers.provider)),
+            openid,
             ready: AtomicBool::new(true),
         });
         gateway.set_shops(shops.clone());
+        let supervisors = Dispatch::Supervisors(supervisors(&shops));
+        dispatcher.tell(supervisors, Instant::now());
 
         let stop = CancellationToken::new();
         let mut tasks: Vec<BoxFuture<'static, ()>> = Vec::new();

@@ -25,9 +25,12 @@ use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{RecordError, Shops};
-use crate::gateway::{self, Door, Gateway, PasswordChecks, Secret, Served};
+use crate::gateway::{
+    self, Door, Gateway, OpenIdSignIns, PasswordChecks, Secret, Served, SignedOut,
+};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
+use crate::openid::Providers;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster};
 use crate::understand::ModelError;
@@ -265,6 +268,8 @@ impl App {
         let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
         let secret = Secret::load_or_create(&config.paths.data).map_err(unusable)?;
         let key = AdminKey::load_or_create(&config.paths.data).map_err(unusable)?;
+        let signed_out = SignedOut::load(&config.paths.data).map_err(unusable)?;
+        let openid = OpenIdSignIns::new(Providers::new(config.timers.provider), signed_out);
 
         let password_checks = PasswordChecks::start(sign_ins(&config))
             .map_err(|error| StartError::Runtime(error.to_string()))?;
@@ -277,6 +282,7 @@ impl App {
             replay,
             secret,
             password_checks,
+            openid,
             clock: Box::new(Clock::start_after),
             // Not fixed: the next ids must not be guessed from the last ones.
             seed: rand::random(),

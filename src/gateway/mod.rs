@@ -19,6 +19,7 @@ mod http;
 mod identity;
 mod listener;
 mod openid;
+mod openid_door;
 mod pages;
 mod passwords;
 mod pending;
@@ -26,6 +27,7 @@ mod problem;
 mod retry;
 mod seat;
 mod session;
+mod signed_out;
 mod socket;
 mod standing;
 mod stream;
@@ -56,9 +58,10 @@ pub use handshake::serve_stream;
 pub use http::{bearer, explained_to, metrics, router};
 pub use identity::{Proved, Unproved, prove};
 pub use listener::{Door, Served, serve};
-pub use openid::OpenIdDoor;
+pub use openid::OpenIdSignIns;
 pub use passwords::{PasswordChecks, SignInLimits};
 pub use problem::Refused;
+pub use signed_out::SignedOut;
 pub use stream::Stream;
 pub use token::{Customer, Holder, Secret, Token, write_private};
 
@@ -122,7 +125,7 @@ pub struct Gateway {
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
     /// Where seats come in that sign in at a provider.
-    pub openid: OpenIdDoor,
+    pub openid: OpenIdSignIns,
     /// Whether work is taken in.
     pub ready: AtomicBool,
 }

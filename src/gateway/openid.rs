@@ -6,42 +6,46 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::shop::{OpenId, SeatAccount, Shop};
-use crate::domain::{SeatId, ShopId, Timestamp};
 use crate::metrics::names::Counter;
-use crate::openid::{Account, Brought, FetchError, ProviderError, Providers, end_session_address};
+use crate::openid::{Account, Brought, LoggedOut, Providers, end_session_address, logged_out};
 use crate::protocol::ErrorCode;
 use crate::protocol::session::Granted;
 
 use super::Gateway;
-use super::cookie::{Cookie, SameSite};
+use super::openid_door::{Door, Outcome, Session, redirect, told};
 use super::pending::{PENDING_FOR, Page, Pending, Spent};
 use super::problem::Refused;
 use super::session::{Vouched, grant_seat};
+use super::signed_out::{ProviderSession, SignedOut, account_name, session_name};
 use super::standing::openid_stamp;
 
-const SEAL: &str = "openid session";
+/// A form with a token of at most 32 KiB.
+const LOGOUT_BYTES_MAX: usize = 40 * 1024;
 
 /// What sign-ins at providers need.
-pub struct OpenIdDoor {
+pub struct OpenIdSignIns {
     /// The providers of all shops.
     pub(super) providers: Providers,
+    /// Sessions that were ended before their time.
+    pub(super) signed_out: SignedOut,
     spent: Spent,
 }
 
-impl OpenIdDoor {
-    /// A door to `providers`.
-    pub fn new(providers: Providers) -> Self {
-        Self { providers, spent: Spent::default() }
+impl OpenIdSignIns {
+    /// Sign-ins at `providers`, without the sessions that were ended.
+    pub fn new(providers: Providers, signed_out: SignedOut) -> Self {
+        Self { providers, signed_out, spent: Spent::default() }
     }
 }
 
@@ -53,117 +57,7 @@ pub(super) fn router() -> Router<Arc<Gateway>> {
         .route("/v1/openid/{shop}/callback", get(callback))
         .route("/v1/openid/{shop}/session", post(session))
         .route("/v1/openid/{shop}/sign-out", post(sign_out))
-}
-
-/// A sign-in that lasts: what the cookie of a browser says. It is signed, not hidden.
-#[derive(Serialize, Deserialize)]
-struct Session {
-    shop: ShopId,
-    seat: SeatId,
-    /// What it stands on.
-    stamp: String,
-    expires_at: Timestamp,
-}
-
-/// How a sign-in ended, as the page's address tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// The person or the provider said no, or what the provider said is not believed.
-    Refused,
-    /// The account is no seat's, or lacks the group of the seat's role.
-    Unknown,
-    /// The provider does not answer.
-    Unavailable,
-    /// It took too long, or did not begin in this browser.
-    Late,
-}
-
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-            Self::Unavailable => "unavailable",
-            Self::Late => "late",
-        }
-    }
-
-    const fn code(self) -> ErrorCode {
-        match self {
-            Self::Unavailable => ErrorCode::Unavailable,
-            Self::Unknown => ErrorCode::Forbidden,
-            _ => ErrorCode::Unauthorized,
-        }
-    }
-}
-
-/// A shop with its provider.
-struct Door {
-    shop: Arc<Shop>,
-    openid: OpenId,
-}
-
-impl Door {
-    fn of(gateway: &Gateway, shop: &str) -> Result<Self, Refused> {
-        let shop = gateway.shop(shop);
-        let found = shop.and_then(|shop| Some(Self { openid: shop.openid.clone()?, shop }));
-        found.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no sign-in by a provider here"))
-    }
-
-    fn pending_cookie(&self) -> Cookie {
-        let name = format!("tradewind-sign-in-{}", self.shop.id);
-        // Lax: the way back from the provider begins on another site.
-        Cookie::new(&name, self.openid.router.is_https(), SameSite::Lax)
-    }
-
-    fn session_cookie(&self) -> Cookie {
-        let name = format!("tradewind-seat-{}", self.shop.id);
-        Cookie::new(&name, self.openid.router.is_https(), SameSite::Strict)
-    }
-
-    /// The session of a browser, while it stands.
-    fn session(&self, gateway: &Gateway, headers: &HeaderMap) -> Option<Session> {
-        let session: Session =
-            gateway.secret.open_as(SEAL, self.session_cookie().read(headers)?)?;
-        let stamp = openid_stamp(&gateway.secret, &self.shop, &session.seat);
-        let stands = session.shop == self.shop.id
-            && gateway.clock.now() < session.expires_at
-            && stamp.as_deref() == Some(&session.stamp);
-        stands.then_some(session)
-    }
-
-    /// Refuses whoever is not the router's own page.
-    fn only_own_page(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-        if origin == Some(self.openid.router.as_str().as_bytes()) {
-            return Ok(());
-        }
-        Err(Refused::new(ErrorCode::Forbidden, "this is for the router's own pages"))
-    }
-
-    /// Back to a page, with how it ended.
-    fn back(&self, page: Page, outcome: Outcome, cookies: Vec<HeaderValue>) -> Response {
-        let to = format!("{}?shop={}&sign_in={}", page.path(), self.shop.id, outcome.as_str());
-        redirect(&to, cookies)
-    }
-}
-
-fn redirect(to: &str, cookies: Vec<HeaderValue>) -> Response {
-    let Ok(to) = HeaderValue::from_str(to) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let headers = [
-        (header::LOCATION, to),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ];
-    let mut response = (StatusCode::SEE_OTHER, headers).into_response();
-    for cookie in cookies {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
+        .route("/v1/openid/{shop}/logged-out", post(logged_out_there))
 }
 
 /// `GET /v1/openid/{shop}`: what the button of the sign-in page says, and whether this browser is
@@ -281,21 +175,13 @@ async fn signed_in(
     }
     let seat = seat.profile.id.clone();
     let stamp = openid_stamp(&gateway.secret, &door.shop, &seat).ok_or(Outcome::Unknown)?;
-    let expires_at = gateway.clock.now() + door.openid.session;
-    let session = Session { shop: door.shop.id.clone(), seat, stamp, expires_at };
-    let sealed = gateway.secret.seal_as(SEAL, &session);
-    Ok(door.session_cookie().set(&sealed, door.openid.session.as_secs()))
-}
-
-/// Counts and logs what went wrong at the provider.
-fn told(gateway: &Gateway, shop: &Shop, error: &ProviderError) -> Outcome {
-    let outcome = if error.is_for_a_while() { Outcome::Unavailable } else { Outcome::Refused };
-    gateway.metrics.count(Counter::Refused(outcome.code()));
-    // Too many at once is no fault of the provider.
-    if !matches!(error, ProviderError::Call { error: FetchError::Busy, .. }) {
-        tracing::warn!(shop = %shop.id, %error, "sign-in by the provider failed");
-    }
-    outcome
+    let (now, shop) = (gateway.clock.now(), door.shop.id.clone());
+    let expires_at = now + door.openid.session;
+    let at_provider = account.texts("sid");
+    let names = (pending.id(), account.subject.as_str(), at_provider.first().map(String::as_str));
+    let session = ProviderSession::begin(&gateway.secret, &shop, names, now);
+    let session = Session { shop, seat, stamp, expires_at, session };
+    Ok(door.set_session(gateway, &session))
 }
 
 /// The seat of an account: the one that names its `sub`; else one that names only an e-mail address,
@@ -343,11 +229,59 @@ async fn session(
         })?;
         let until = session.expires_at.min(gateway.clock.now() + gateway.limits.token_ttl);
         let origin = Some(door.openid.router.as_str().to_owned());
-        let vouched = Vouched { stamp: Some(session.stamp), until };
+        let vouched = Vouched { stamp: Some(session.stamp), until, session: Some(session.session) };
         Ok(grant_seat(&gateway, &door.shop, session.seat, origin, vouched))
     });
     let granted = granted.inspect_err(|it| gateway.metrics.count(Counter::Refused(it.code())))?;
     Ok((StatusCode::CREATED, Json(granted)))
+}
+
+/// Ends sessions, and closes the sockets that stood on them.
+async fn end(gateway: &Arc<Gateway>, names: Vec<String>) {
+    let (ending, now) = (gateway.clone(), gateway.clock.now());
+    let ended = tokio::task::spawn_blocking(move || ending.openid.signed_out.end(&names, now));
+    if let Ok(Err(error)) = ended.await {
+        tracing::error!(%error, "who signed out is forgotten by the next start");
+    }
+    gateway.close_revoked();
+}
+
+/// What a provider sends when somebody signs out there.
+#[derive(Deserialize)]
+struct LogoutForm {
+    logout_token: String,
+}
+
+/// `POST /v1/openid/{shop}/logged-out`: the provider says who has signed out there, or was put out
+/// (OpenID Connect Back-Channel Logout 1.0, 2.8).
+async fn logged_out_there(
+    State(gateway): State<Arc<Gateway>>,
+    Path(shop): Path<String>,
+    body: Body,
+) -> Result<Response, Refused> {
+    let door = Door::of(&gateway, &shop)?;
+    let body = to_bytes(body, LOGOUT_BYTES_MAX);
+    let body = tokio::time::timeout(gateway.limits.handshake, body).await.ok();
+    let form = body.and_then(Result::ok);
+    // A form is written as a query is.
+    let query =
+        form.and_then(|form| Uri::try_from(format!("/?{}", str::from_utf8(&form).ok()?)).ok());
+    let form = query.and_then(|query| Query::<LogoutForm>::try_from_uri(&query).ok());
+    let Query(form) = form.ok_or_else(|| Refused::new(ErrorCode::BadFrame, "no logout token"))?;
+    let now = gateway.clock.now();
+    let said = logged_out(&gateway.openid.providers, &door.openid, &form.logout_token, now).await;
+    let LoggedOut { subject, session } = said.map_err(|error| {
+        told(&gateway, &door.shop, &error);
+        Refused::new(ErrorCode::BadFrame, error.to_string())
+    })?;
+    let id = &door.shop.id;
+    // Where it names one session, the others of the account stand.
+    let name = match (session, subject) {
+        (Some(session), _) => session_name(&gateway.secret, id, &session),
+        (None, subject) => account_name(&gateway.secret, id, &subject.unwrap_or_default()),
+    };
+    end(&gateway, vec![name]).await;
+    Ok(([(header::CACHE_CONTROL, "no-store")], StatusCode::OK).into_response())
 }
 
 /// `POST /v1/openid/{shop}/sign-out`: ends the session of this browser, and tells where the one at the
@@ -359,6 +293,9 @@ async fn sign_out(
 ) -> Result<Response, Refused> {
     let door = Door::of(&gateway, &shop)?;
     door.only_own_page(&headers)?;
+    if let Some(session) = door.session(&gateway, &headers) {
+        end(&gateway, vec![session.session.own().to_owned()]).await;
+    }
     let back = format!("{}/seat", door.openid.router);
     let address = end_session_address(&gateway.openid.providers, &door.openid, &back).await;
     let address = address.unwrap_or_else(|error| {

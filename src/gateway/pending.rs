@@ -58,6 +58,11 @@ impl Pending {
         Self { shop: shop.clone(), id, page, expires_at: now + PENDING_FOR }
     }
 
+    /// What no other sign-in is called.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// What the cookie holds.
     pub fn seal(&self, secret: &Secret) -> String {
         secret.seal_as(SEAL, self)

@@ -20,6 +20,7 @@ use super::clients::Accepted;
 use super::identity::prove;
 use super::problem::Refused;
 use super::retry;
+use super::signed_out::ProviderSession;
 use super::standing::password_stamp;
 use super::token::{Customer, Holder, Secret, Token};
 
@@ -98,7 +99,7 @@ async fn widget_session(
     let value = profile.value;
     let customer = Customer { id, verified, locale, time_zone, region, value };
     let holder = Holder::Widget(customer);
-    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
+    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder, session: None };
     let mut granted = grant(gateway, &token);
     granted.visitor = Some(visitor);
     Ok(granted)
@@ -133,13 +134,15 @@ async fn seat_session(
     }
     let stamp = password_stamp(&gateway.secret, shop, &seat);
     let until = gateway.clock.now() + gateway.limits.token_ttl;
-    Ok(grant_seat(gateway, shop, seat, origin, Vouched { stamp, until }))
+    Ok(grant_seat(gateway, shop, seat, origin, Vouched { stamp, until, session: None }))
 }
 
 /// What vouches for a seat, and until when.
 pub(super) struct Vouched {
     pub stamp: Option<String>,
     pub until: Timestamp,
+    /// The session of the shop's provider, where that vouches.
+    pub session: Option<ProviderSession>,
 }
 
 /// The token of a seat that has proved who it is.
@@ -150,10 +153,10 @@ pub(super) fn grant_seat(
     origin: Option<String>,
     vouched: Vouched,
 ) -> Granted {
-    let Vouched { stamp, until: expires_at } = vouched;
+    let Vouched { stamp, until: expires_at, session } = vouched;
     let supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
     let holder = Holder::Seat(seat.clone());
-    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
+    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder, session };
     Granted { seat: Some(seat.to_string()), supervisor, ..grant(gateway, &token) }
 }
 

@@ -66,9 +66,13 @@ pub fn openid_stamp(secret: &Secret, shop: &Shop, seat: &SeatId) -> Option<Strin
 }
 
 impl Gateway {
-    /// Whether the shops of now grant what `token` says.
+    /// Whether the shops of now grant what `token` says, and nobody has signed out of it.
     pub fn stands(&self, token: &Token) -> bool {
-        stands(&self.secret, &self.shops(), token)
+        stands(&self.secret, &self.shops(), token) && !self.is_signed_out(token)
+    }
+
+    fn is_signed_out(&self, token: &Token) -> bool {
+        token.session.as_ref().is_some_and(|session| self.openid.signed_out.has(session))
     }
 
     /// Closes every socket that the shops of now do not grant any more; gives how many. Those of a
@@ -76,7 +80,8 @@ impl Gateway {
     pub fn close_revoked(&self) -> usize {
         let shops = self.shops();
         let revoked = self.sockets.iter().filter(|it| {
-            shops.contains_key(&it.token.shop) && !stands(&self.secret, &shops, &it.token)
+            let stands = stands(&self.secret, &shops, &it.token) && !self.is_signed_out(&it.token);
+            shops.contains_key(&it.token.shop) && !stands
         });
         revoked.map(|socket| socket.outbox.close(CloseCode::Unauthorized)).count()
     }
@@ -108,6 +113,7 @@ mod tests {
             expires_at: Timestamp::default(),
             stamp,
             holder,
+            session: None,
         }
     }
 

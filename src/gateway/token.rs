@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{CustomerId, CustomerValue, Language, RegionId, SeatId, ShopId, Timestamp};
 
+use super::signed_out::ProviderSession;
+
 type HmacSha256 = Hmac<Sha256>;
 
 const KEY_BYTES: usize = 32;
@@ -44,6 +46,9 @@ pub struct Token {
     pub stamp: Option<String>,
     /// Who.
     pub holder: Holder,
+    /// The session of the shop's provider that it was given for, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<ProviderSession>,
 }
 
 /// Who holds a token.
@@ -222,6 +227,7 @@ mod tests {
             expires_at: Timestamp::from_millis(1_000),
             stamp: Some(secret(1).stamp(b"a password")),
             holder: Holder::Seat(SeatId::from("mai")),
+            session: None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::domain::Timestamp;
 
 use super::fetch::{Call, FetchError};
 use super::id_token::{Account, Expected, verify};
+use super::logout_token::{LoggedOut, verify_logout};
 use super::provider::{Metadata, Provider, ProviderError, Providers, json};
 
 /// One sign-in: what belongs together on the way to the provider and back.
@@ -151,6 +152,21 @@ pub async fn end_session_address(
     let metadata = providers.of(openid).metadata().await?;
     let query = form(&[("client_id", &openid.client_id), ("post_logout_redirect_uri", back)]);
     Ok(metadata.end_session.as_ref().map(|end| with_query(end.as_str(), &query)))
+}
+
+/// Whose sessions are over, by a token that the provider sends when somebody signs out there.
+///
+/// # Errors
+/// When it is not believed, or the keys to check it cannot be had.
+pub async fn logged_out(
+    providers: &Providers,
+    openid: &OpenId,
+    token: &str,
+    now: Timestamp,
+) -> Result<LoggedOut, ProviderError> {
+    let (issuer, client_id) = (openid.issuer.as_str(), &openid.client_id);
+    let verified = |keys: &_| verify_logout(token, keys, issuer, client_id, now);
+    providers.of(openid).with_keys(verified).await
 }
 
 fn with_query(address: &str, query: &str) -> String {

@@ -17,7 +17,7 @@ use super::keys::{Keys, is_believed};
 /// Longest token: some hundred groups fit.
 const TOKEN_BYTES_MAX: usize = 32 * 1024;
 /// How far the clocks may differ.
-const LEEWAY_S: f64 = 60.0;
+pub(super) const LEEWAY_S: f64 = 60.0;
 /// Oldest token: it was asked for in this very sign-in.
 const AGE_MAX_S: f64 = 600.0;
 /// Longest `sub` (Core, 2).
@@ -145,11 +145,21 @@ struct Checked {
     at_hash: Option<String>,
 }
 
+/// For whom a token is meant.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+pub(super) enum Audience {
     One(String),
     Many(Vec<String>),
+}
+
+impl Audience {
+    pub fn names(&self, client_id: &str) -> bool {
+        match self {
+            Self::One(one) => one == client_id,
+            Self::Many(many) => many.iter().any(|it| it == client_id),
+        }
+    }
 }
 
 /// Verifies a token at `now`.
@@ -179,7 +189,8 @@ pub(super) fn verify(
     Account::of(claims)
 }
 
-fn verify_signature(
+/// The claims of a token that a key of the provider has signed, and by which algorithm.
+pub(super) fn verify_signature(
     token: &str,
     keys: &Keys,
 ) -> Result<(Map<String, Value>, Algorithm), NotBelieved> {
@@ -206,13 +217,10 @@ fn verify_signature(
 }
 
 fn check_audience(checked: &Checked, client_id: &str) -> Result<(), NotBelieved> {
-    let (names_us, alone) = match &checked.aud {
-        Audience::One(one) => (one == client_id, true),
-        Audience::Many(many) => (many.iter().any(|it| it == client_id), many.len() == 1),
-    };
+    let alone = !matches!(&checked.aud, Audience::Many(many) if many.len() > 1);
     // Among several the token must say that it was made for us (Core, 3.1.3.7, 4 and 5).
     let is_for_us = checked.azp.as_deref().map_or(alone, |azp| azp == client_id);
-    if names_us && is_for_us { Ok(()) } else { Err(NotBelieved::Audience) }
+    if checked.aud.names(client_id) && is_for_us { Ok(()) } else { Err(NotBelieved::Audience) }
 }
 
 fn check_instants(checked: &Checked, now: Timestamp) -> Result<(), NotBelieved> {

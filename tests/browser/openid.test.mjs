@@ -37,7 +37,8 @@ class Provider {
 
   async start(kid) {
     const callback = `${this.router}/v1/openid/demo/callback`;
-    const args = ["provider.mjs", String(this.port), kid, callback, `${this.router}/seat`, SECRET];
+    const loggedOut = `${this.router}/v1/openid/demo/logged-out`;
+    const args = ["provider.mjs", String(this.port), kid, callback, `${this.router}/seat`, loggedOut, SECRET];
     const child = spawn(process.execPath, args, { cwd: join(ROOT, "tests", "openid-provider"), stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let said = "";
@@ -148,6 +149,20 @@ supervisor = ["leads"]
     await page.waitForURL(`${server.url}/seat*`);
     await page.locator("#provider").waitFor();
     assert.equal(await page.locator("#desk").isHidden(), true);
+    await page.reload();
+    await page.locator("#provider").waitFor();
+    assert.equal(await page.locator("#desk").isHidden(), true);
+  });
+
+  test("who signs out at the provider, in another window, is out of the desk as well", async () => {
+    const page = await door();
+    await signIn(page, "mai");
+    await desk(page);
+    const other = await page.context().newPage();
+    await other.goto(`http://127.0.0.1:${provider.port}/session/end`);
+    await other.getByRole("button", { name: "Yes, sign me out" }).click();
+
+    await page.locator('body[data-status="stopped"]').waitFor();
     await page.reload();
     await page.locator("#provider").waitFor();
     assert.equal(await page.locator("#desk").isHidden(), true);

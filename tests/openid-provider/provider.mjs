@@ -1,13 +1,13 @@
 // A provider of identities on this machine: npm's oidc-provider with its own pages. Whoever types a
 // name is that account; `wei` is in the group `leads`, and the address of `unverified` is not verified.
 //
-//   node provider.mjs PORT KID REDIRECT_URI AFTER_SIGN_OUT CLIENT_SECRET
+//   node provider.mjs PORT KID REDIRECT_URI AFTER_SIGN_OUT LOGGED_OUT CLIENT_SECRET
 //
 // Prints one line when it listens. KID names its key, which is made anew with each start.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { Provider } from "oidc-provider";
 
-const [port, kid, redirectUri, afterSignOut, secret] = process.argv.slice(2);
+const [port, kid, redirectUri, afterSignOut, loggedOut, secret] = process.argv.slice(2);
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const issuer = `http://127.0.0.1:${port}`;
 
@@ -18,11 +18,16 @@ const provider = new Provider(issuer, {
       client_secret: secret,
       redirect_uris: [redirectUri],
       post_logout_redirect_uris: [afterSignOut],
+      backchannel_logout_uri: loggedOut,
+      backchannel_logout_session_required: true,
     },
   ],
   jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "RS256" }] },
   cookies: { keys: [randomBytes(32).toString("hex")] },
   pkce: { required: () => true },
+  features: { backchannelLogout: { enabled: true } },
+  // The router of a test is on this machine, where the provider calls nobody by itself.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   claims: { openid: ["sub"], email: ["email", "email_verified"], groups: ["groups"] },
   findAccount: (_context, login) => ({
     accountId: login,

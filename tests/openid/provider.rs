@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{CertificateParams, KeyPair};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// A key pair of the provider.
@@ -68,6 +71,8 @@ pub struct Answers {
 
 pub struct Provider {
     pub address: SocketAddr,
+    /// Its certificate as PEM, where it speaks TLS under the name `localhost`.
+    pub certificate: Option<String>,
     answers: Arc<Mutex<Answers>>,
 }
 
@@ -86,6 +91,28 @@ pub fn with_status(status: &str, body: &str) -> String {
 impl Provider {
     /// One that signs with `key`.
     pub fn start(key: &Key) -> Self {
+        Self::serve(key, None)
+    }
+
+    /// The same with TLS and a certificate that it made itself.
+    pub fn start_behind_tls(key: &Key) -> Self {
+        let pair = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let certificate = params.self_signed(&pair).expect("a certificate");
+        let private = PrivatePkcs8KeyDer::from(pair.serialize_der()).into();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ));
+        let config = config.with_safe_default_protocol_versions().expect("versions");
+        let config = config
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .expect("a certificate");
+        Self::serve(key, Some((Arc::new(config), certificate.pem())))
+    }
+
+    fn serve(key: &Key, tls: Option<(Arc<rustls::ServerConfig>, String)>) -> Self {
+        let (config, certificate) = tls.unzip();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let answers = Answers { by_path: BTreeMap::new(), seen: Vec::new(), is_silent: false };
@@ -98,12 +125,18 @@ impl Provider {
                 if served.lock().expect("answers").is_silent {
                     held.push(stream);
                 } else {
-                    let served = served.clone();
-                    std::thread::spawn(move || answer(stream, &served));
+                    let (served, config) = (served.clone(), config.clone());
+                    std::thread::spawn(move || match config {
+                        None => answer(stream, &served),
+                        Some(config) => {
+                            let tls = ServerConnection::new(config).expect("a connection");
+                            answer(StreamOwned::new(tls, stream), &served);
+                        }
+                    });
                 }
             }
         });
-        let provider = Self { address, answers };
+        let provider = Self { address, certificate, answers };
         let discovery = ok(&provider.discovery());
         provider.answers().by_path.insert("/.well-known/openid-configuration", discovery);
         provider.show_keys(&[key]);
@@ -115,7 +148,10 @@ impl Provider {
     }
 
     pub fn issuer(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.certificate {
+            None => format!("http://{}", self.address),
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+        }
     }
 
     /// What it says of itself.
@@ -154,8 +190,8 @@ impl Provider {
     }
 }
 
-fn answer(stream: TcpStream, answers: &Mutex<Answers>) {
-    let mut lines = BufReader::new(&stream);
+fn answer(mut stream: impl Read + Write, answers: &Mutex<Answers>) {
+    let mut lines = BufReader::new(&mut stream);
     let (mut first, mut length) = (String::new(), 0);
     if lines.read_line(&mut first).is_err() {
         return;
@@ -181,5 +217,5 @@ fn answer(stream: TcpStream, answers: &Mutex<Answers>) {
         found.unwrap_or_else(|| with_status("404 Not Found", "{}"))
     };
     // The router may have gone away, as it does from an answer that is too large.
-    let _ = (&stream).write_all(text.as_bytes());
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }

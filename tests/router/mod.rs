@@ -97,11 +97,18 @@ impl Router {
     }
 }
 
-impl Drop for Router {
-    fn drop(&mut self) {
+impl Router {
+    /// Stops before the router is dropped, as for another one on the same folder.
+    pub fn stop(&mut self) {
         if let Some(app) = self.app.take() {
             self.runtime.block_on(app.stop());
         }
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

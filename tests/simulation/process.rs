@@ -27,7 +27,7 @@ use tradewind::understand::Understand;
 
 use super::disk::SimulatedDisk;
 use super::judge::Judge;
-use super::setting::Setting;
+use super::setting::{Setting, no_provider};
 
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(25);
 
@@ -179,6 +179,7 @@ impl Process {
             replay,
             secret: setting.secret.clone(),
             password_checks: setting.password_checks.clone(),
+            openid: no_provider(),
             clock: Box::new(move |last| Clock::start_at(wall, last)),
             seed,
         };

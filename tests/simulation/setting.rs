@@ -1,7 +1,7 @@
 //! What is the same for every seed: the shop, the settings, and tokens that outlive every clock.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +16,12 @@ use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::config::{Config, Sources};
 use tradewind::domain::{ShopId, Timestamp};
 use tradewind::flow::Shops;
-use tradewind::gateway::{self, Gateway, PasswordChecks, Secret, SignInLimits};
+use tradewind::gateway::{
+    self, Gateway, OpenIdSignIns, PasswordChecks, Secret, SignInLimits, SignedOut,
+};
 use tradewind::journal::open_stepped;
 use tradewind::metrics::Metrics;
+use tradewind::openid::Providers;
 use tradewind::runtime::Clock;
 
 use super::disk::SimulatedDisk;
@@ -103,6 +106,7 @@ impl Setting {
             replay,
             secret: self.secret.clone(),
             password_checks: self.password_checks.clone(),
+            openid: no_provider(),
             clock: Box::new(move |_| Clock::start_at(later, later)),
             seed: 0,
         };
@@ -141,4 +145,10 @@ async fn grant(gateway: &Arc<Gateway>, path: &str, asked: &Value) -> String {
     assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&body));
     let granted: Value = serde_json::from_slice(&body).expect("JSON");
     granted["token"].as_str().expect("a token").to_owned()
+}
+
+/// Sign-ins at a provider, of which no shop of the simulation has one.
+pub fn no_provider() -> OpenIdSignIns {
+    let nowhere = SignedOut::load(Path::new("no such folder")).expect("nothing was ended");
+    OpenIdSignIns::new(Providers::new(Duration::from_secs(1)), nowhere)
 }

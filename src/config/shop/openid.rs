@@ -12,7 +12,6 @@ use super::origin::Origins;
 use super::section::Section;
 
 const SESSION: Duration = Duration::from_secs(12 * 3600);
-const SESSION_MAX: Duration = Duration::from_secs(24 * 3600);
 const TEXT_BYTES_MAX: usize = 512;
 const LABEL_CHARS_MAX: usize = 60;
 const SCOPES_MAX: usize = 16;
@@ -48,6 +47,9 @@ pub struct OpenId {
 }
 
 impl OpenId {
+    /// Longest session.
+    pub const SESSION_MAX: Duration = Duration::from_secs(24 * 3600);
+
     /// Where the provider sends the browser back to; exactly this is registered with it.
     pub fn redirect_uri(&self, shop: &str) -> String {
         format!("{}/v1/openid/{shop}/callback", self.router)
@@ -242,7 +244,7 @@ pub(super) fn read(mut section: Section<'_>, origins: &Origins) -> Option<OpenId
     let groups = section.has("groups").then(|| groups(section.section("groups")));
     let openid = OpenId {
         scopes: scopes(&mut section),
-        session: section.length("session", SESSION_MAX, SESSION),
+        session: section.length("session", OpenId::SESSION_MAX, SESSION),
         roots_file: section.text("ca_file").map(PathBuf::from),
         roots: None,
         client_secret: None,
