@@ -69,7 +69,7 @@ fn promises_hold_in_every_simulated_day() {
                         return;
                     }
                     let lived = judged(&setting, seed).and_then(|outcome| {
-                        if seed % TWICE_EVERY != 0 {
+                        if !seed.is_multiple_of(TWICE_EVERY) {
                             return Ok(outcome);
                         }
                         let again = judged(&setting, seed)?;

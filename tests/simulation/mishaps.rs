@@ -34,6 +34,8 @@ const TRIES: usize = 4;
 /// What is left of the disk when a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
+    /// The process is asked to end, and finishes what it has taken.
+    Drain,
     /// The operating system goes on and has everything that was written.
     Kill,
     /// The power goes: of what was not synced any part is there.
@@ -255,12 +257,16 @@ impl World<'_> {
     async fn stop(&mut self, cut: Cut) {
         let process = self.door.process().take();
         if let Some(process) = process {
+            if cut == Cut::Drain {
+                process.drain();
+                sleep(self.some_ms(1, 500)).await;
+            }
             let panics = process.kill().await;
             self.judge.expect(panics == 0, || format!("{panics} tasks have panicked"));
         }
         self.judge.note("end", &format!("{cut:?}"));
         match cut {
-            Cut::Kill => {}
+            Cut::Drain | Cut::Kill => {}
             Cut::Torn => self.disk = self.disk.after_power_cut(&mut self.chance),
             Cut::Lost => self.disk = self.disk.after_losing_unsynced(),
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tradewind::app::{Core, CoreParts, Making, StartError, ask_for_pieces};
 use tradewind::domain::Timestamp;
 use tradewind::flow::Pieces;
@@ -147,6 +149,7 @@ pub struct Process {
     pub lasting: usize,
     /// Connections that panicked.
     panics: usize,
+    stop: CancellationToken,
 }
 
 fn has_panicked(ended: Result<(), JoinError>) -> bool {
@@ -190,7 +193,7 @@ impl Process {
                 return Err(error);
             }
         };
-        let Core { gateway, tasks: core, snapshots, .. } = core;
+        let Core { gateway, tasks: core, snapshots, stop } = core;
         let mut tasks = vec![writer];
         for task in core {
             tasks.push(run(task, tasks.len(), &gate));
@@ -198,7 +201,7 @@ impl Process {
         let lasting = tasks.len();
         let snapshotter = make_snapshots(journal, snapshots, judge);
         tasks.push(run(Box::pin(snapshotter), lasting, &gate));
-        Ok(Self { gateway, gate, tasks, lasting, panics: 0 })
+        Ok(Self { gateway, gate, tasks, lasting, panics: 0, stop })
     }
 
     /// Takes in a connection.
@@ -217,6 +220,12 @@ impl Process {
     /// Whether a task that should be there to the end has ended.
     pub fn has_lost_a_task(&self) -> bool {
         self.tasks.iter().take(self.lasting).any(JoinHandle::is_finished)
+    }
+
+    /// Ends the tasks once they have finished what they have taken in.
+    pub fn drain(&self) {
+        self.gateway.ready.store(false, Relaxed);
+        self.stop.cancel();
     }
 
     /// `kill -9`: nothing of it runs any more. Gives the panics that it had.

@@ -32,7 +32,8 @@ use super::process::options;
 pub const BEGINNING: Timestamp = Timestamp::from_millis(1_795_600_000_000);
 pub const CUSTOMERS: [&str; 4] = ["ana", "eva", "bob", "min"];
 /// Between them they speak every language of the texts, some only one of them.
-pub const SEATS: [&str; 3] = ["lucia", "mai", "kofi"];
+pub const SEATS: [&str; 4] = ["lucia", "mai", "kofi", SUPERVISOR];
+pub const SUPERVISOR: &str = "wei";
 /// Conversations of each seat at a time.
 pub const SLOTS: u32 = 2;
 const IDENTITY_SECRET: &str = "a secret of the shop's own server";

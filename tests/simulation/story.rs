@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use tradewind::domain::Timestamp;
-use tradewind::domain::{ConversationId, EventKind, MessageId, Sender};
+use tradewind::domain::{ConversationId, EventKind, MessageId, Timestamp};
 use tradewind::flow::{Entry, Fact, Record};
 
 #[derive(Default)]
@@ -98,6 +97,11 @@ impl Story {
         theirs.map(|(id, told)| (*id, told.epoch, told.seq)).collect()
     }
 
+    /// Every open conversation.
+    pub fn open(&self) -> Vec<ConversationId> {
+        self.open.values().copied().collect()
+    }
+
     /// Takes the next record.
     pub fn read(&mut self, payload: &[u8], violations: &mut Vec<String>) {
         let mut written = Written { hash: hash(payload), conversation: None };
@@ -180,32 +184,39 @@ impl Story {
     }
 }
 
+/// Holds a promise: what is said about it is made only when it is broken.
+fn expect(violations: &mut Vec<String>, is_kept: bool, what: impl FnOnce() -> String) {
+    if !is_kept {
+        violations.push(what());
+    }
+}
+
 impl Told {
     fn take(&mut self, id: ConversationId, fact: &Fact, violations: &mut Vec<String>) {
         match fact {
             Fact::Event(event) => {
-                if self.seq.is_some_and(|seq| event.seq != seq + 1) {
-                    violations.push(format!("{id}: {} comes after {:?}", event.seq, self.seq));
-                }
+                expect(violations, self.seq.is_none_or(|seq| event.seq == seq + 1), || {
+                    format!("{id}: {} comes after {:?}", event.seq, self.seq)
+                });
                 self.seq = Some(event.seq);
                 self.event(id, event.seq, event.at, &event.kind, violations);
             }
             Fact::Owned { fence, .. } => {
-                if self.fence.is_some_and(|before| *fence <= before) {
-                    violations.push(format!("{id}: fence {fence} after {:?}", self.fence));
-                }
+                expect(violations, self.fence.is_none_or(|before| *fence > before), || {
+                    format!("{id}: fence {fence} after {:?}", self.fence)
+                });
                 self.fence = Some(*fence);
             }
             Fact::Understood { seq, .. } => {
-                if !self.understood.insert(*seq) {
-                    violations.push(format!("{id}: {seq} is understood twice"));
-                }
+                let is_first = self.understood.insert(*seq);
+                expect(violations, is_first, || format!("{id}: {seq} is understood twice"));
             }
             Fact::Epoch(epoch) => {
-                if u64::from(*epoch) <= self.epoch {
-                    violations.push(format!("{id}: epoch {epoch} after {}", self.epoch));
-                }
-                self.epoch = u64::from(*epoch);
+                let epoch = u64::from(*epoch);
+                expect(violations, epoch > self.epoch, || {
+                    format!("{id}: epoch {epoch} after {}", self.epoch)
+                });
+                self.epoch = epoch;
             }
             _ => {}
         }
@@ -223,10 +234,9 @@ impl Told {
             violations.push(format!("{id}: {kind:?} after the end"));
         }
         match kind {
-            EventKind::Message { id: message, from, .. } => {
-                if self.messages.insert(*message, seq).is_some() && *from != Sender::Machine {
-                    violations.push(format!("{id}: message {message} stands twice"));
-                }
+            EventKind::Message { id: message, .. } => {
+                let is_first = self.messages.insert(*message, seq).is_none();
+                expect(violations, is_first, || format!("{id}: message {message} stands twice"));
             }
             EventKind::Closed { .. } => self.closed_at = Some(at),
             EventKind::Rated { .. } => self.rated += 1,

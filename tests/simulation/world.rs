@@ -23,7 +23,7 @@ use super::judge::Judge;
 use super::mishaps::Cut;
 use super::model::{SimulatedModel, TEXTS};
 use super::process::DiskPace;
-use super::setting::{BEGINNING, CUSTOMERS, SEATS, SLOTS, Setting, shop_id};
+use super::setting::{BEGINNING, CUSTOMERS, SEATS, SLOTS, SUPERVISOR, Setting, shop_id};
 use super::view::{Sent, View, Who};
 
 /// What clients do and suffer before everything is mended.
@@ -160,8 +160,10 @@ impl<'a> World<'a> {
             0..38 => self.customer_says(),
             38..46 => self.customer_acts(),
             46..62 => self.seat_says(),
-            62..70 => self.seat_acts(),
-            70..74 => self.somebody_leaves(),
+            62..69 => self.seat_acts(),
+            69..73 => self.supervisor_acts(),
+            73..76 => self.somebody_leaves(),
+            76 => self.restart(Cut::Drain, false).await,
             _ => self.something_fails().await,
         }
         let pause_ms = [3, 20, 200, 200, 1_000, 1_000, 3_000, 9_000];
@@ -248,6 +250,21 @@ impl<'a> World<'a> {
             3 => json!({"type": "transfer", "conversation": id, "to": {"skill": "orders"}}),
             4 => json!({"type": "note", "conversation": id, "text": "cliente antiguo"}),
             _ => json!({"type": "state", "state": "ready"}),
+        };
+        self.clients[at].order(Order::Act(frame));
+    }
+
+    /// A supervisor gives any conversation to any seat, whether or not that can be.
+    fn supervisor_acts(&mut self) {
+        let at = self.any_client(|who| who == Who::Seat(SUPERVISOR));
+        let open = self.judge.state().story.open();
+        let Some(conversation) = open.choose(&mut self.random) else { return };
+        let id = conversation.to_string();
+        let seat = *SEATS.choose(&mut self.random).expect("not empty");
+        let frame = match self.random.random_range(0..5) {
+            0 => json!({"type": "close", "conversation": id}),
+            1 => json!({"type": "take_over", "conversation": id}),
+            _ => json!({"type": "assign", "conversation": id, "seat": seat}),
         };
         self.clients[at].order(Order::Act(frame));
     }
