@@ -28,13 +28,15 @@ const STAGES: &[&str] =
 
 /// What touches the world outside, and `flow`, which owns conversations and calls the stages.
 const EDGES: &[&str] =
-    &["flow", "gateway", "integrations", "journal", "backup", "admin", "sim", "doctor"];
+    &["flow", "gateway", "integrations", "journal", "outward", "backup", "admin", "sim", "doctor"];
 
 /// Arrows inside a layer, each with its reason.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("flow", "journal", "an owner writes down what it decided before it tells anybody"),
     ("gateway", "flow", "sockets hand messages to the owner of their conversation"),
     ("gateway", "journal", "a message is refused at the door while nothing can be kept"),
+    ("outward", "flow", "what was done outside is a fact that its owner keeps"),
+    ("doctor", "outward", "the mail server is tried in the way in which letters are sent"),
     ("admin", "flow", "supervisors ask the owners of conversations"),
     ("admin", "gateway", "readiness and figures of the sockets"),
     ("backup", "journal", "a backup is a journal up to a stated position"),
@@ -51,6 +53,7 @@ const IMPURE: &[&str] = &[
     "gateway",
     "integrations",
     "journal",
+    "outward",
     "backup",
     "admin",
     "doctor",

@@ -1,5 +1,6 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
+mod email;
 mod reload;
 mod restore;
 mod settings;
@@ -25,10 +26,11 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
+use crate::flow::{Dispatcher, Effects, Owners, RecordError, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
+use crate::outward::MailServerError;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
@@ -103,6 +105,12 @@ pub enum StartError {
     /// The certificate of the main address cannot be used.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
+    /// The mail server cannot be used as it is set up.
+    #[error("e-mail: {0}")]
+    Email(#[from] MailServerError),
+    /// E-mails cannot come from the address that is set up.
+    #[error("email.from is not an address that mail can come from")]
+    EmailFrom,
     /// A restore was begun and not finished.
     #[error(
         "data folder {}: a restore into it was not finished; empty it and restore again",
@@ -196,6 +204,8 @@ pub struct App {
     gateway: Arc<Gateway>,
     journal: Journal,
     stop_accepting: CancellationToken,
+    stop_courier: CancellationToken,
+    courier: JoinSet<()>,
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
@@ -263,6 +273,13 @@ impl App {
             }
         };
         let clock = Clock::start_after(last_at);
+        let effects = Effects::new();
+        let stop_courier = CancellationToken::new();
+        let mut courier = JoinSet::new();
+        let carried = (effects.clone(), owners.clone(), clock);
+        if let Some(carries) = email::courier(&config, &secret, carried)? {
+            courier.spawn(carries.run(stop_courier.clone()));
+        }
         let gateway = Arc::new(Gateway {
             limits: limits(&config),
             shop_buckets: dashmap::DashMap::default(),
@@ -308,6 +325,7 @@ impl App {
                 understand_wait_max: config.understand.wait_max,
                 encoder_wait_max: config.understand.encoder_wait_max,
                 dispatcher: dispatcher.clone(),
+                effects: effects.clone(),
                 clock,
                 metrics: metrics.clone(),
                 batch_max: config.flow.batch_max.get(),
@@ -362,6 +380,8 @@ impl App {
             gateway,
             journal,
             stop_accepting,
+            stop_courier,
+            courier,
             stop_owners,
             owners: tasks,
             edges,
@@ -407,6 +427,8 @@ impl App {
         self.snapshotting.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
+            self.stop_courier.cancel();
+            while self.courier.join_next().await.is_some() {}
             self.stop_owners.cancel();
             while self.owners.join_next().await.is_some() {}
             self.gateway.close_all();

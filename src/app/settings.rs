@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::email;
 use crate::admission::Rate;
 use crate::config::shop::Shop;
 use crate::config::{Config, Durability};
@@ -123,5 +124,6 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
             likeness_min: config.dedup.repeat_similarity_min as f32,
             ..dedup::Settings::default()
         },
+        email: email::rules(config),
     }
 }

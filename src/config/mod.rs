@@ -16,10 +16,12 @@ mod settings;
 pub mod shop;
 mod sources;
 
-pub use kinds::{Durability, EncoderChoice, LogFormat, LogLevel, LostState};
+pub use kinds::{
+    Durability, EmailTls, EncoderChoice, LogFormat, LogLevel, LostState, UncertainEmail,
+};
 pub use limits::{
-    Admission, Config, Dedup, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule, Server,
-    Timers, Understand,
+    Admission, Config, Dedup, Email, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule,
+    Server, Timers, Understand,
 };
 pub use load::DEFAULT_FILE;
 pub use mistakes::{Mistake, Mistakes, Origin};

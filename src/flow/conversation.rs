@@ -20,6 +20,7 @@ use crate::domain::{
 use crate::protocol::Held;
 use crate::schedule::{Contact, DecisionRecord};
 
+use super::effects::Owed;
 use super::fact::{Fact, Noted, Opened};
 
 /// Typing of one side is passed on once in this time.
@@ -55,6 +56,15 @@ pub struct Conversation {
     pub asked_for_person: bool,
     /// Sources that a machine has answered from.
     pub machine_sources: SmallVec<[Arc<str>; 1]>,
+    /// Where the customer can be written to.
+    #[serde(default)]
+    pub email: Option<Arc<str>>,
+    /// How often that has changed.
+    #[serde(default)]
+    pub email_changes: u8,
+    /// What has to happen outside and is not settled.
+    #[serde(default)]
+    pub owed: Vec<Owed>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -192,6 +202,9 @@ impl Conversation {
             had_first_response: false,
             asked_for_person: false,
             machine_sources: SmallVec::new(),
+            email: None,
+            email_changes: 0,
+            owed: Vec::new(),
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -344,6 +357,12 @@ impl Conversation {
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
+            Fact::ReachableAt(address) => {
+                self.email_changes = self.email_changes.saturating_add(1);
+                self.email = Some(address.clone());
+            }
+            Fact::Wanted(effect) => self.want(effect),
+            Fact::Progressed(it) => self.progress(*it),
             Fact::Decided(decision) => {
                 self.decided.retain(|it| it.strong_count() > 0);
                 self.decided.push(Arc::downgrade(decision));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Event, EventKind, Language, RegionId, SeatId,
-    SeatState, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
+    Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 
@@ -57,6 +57,23 @@ pub enum Fact {
     Noted(Noted),
     /// The scheduler decided something about it, and why: for explanations only.
     Decided(Arc<DecisionRecord>),
+    /// The customer can be reached at this e-mail address.
+    ReachableAt(Arc<str>),
+    /// Something outside has to happen once.
+    Wanted(Effect),
+    /// It is as far as that.
+    Progressed(Progressed),
+}
+
+/// How far something outside is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Progressed {
+    /// Which.
+    pub key: EffectKey,
+    /// When.
+    pub at: Timestamp,
+    /// How far.
+    pub progress: Progress,
 }
 
 /// How a conversation began.
@@ -166,6 +183,8 @@ impl Record {
             Fact::Event(event) => Some(event.at),
             Fact::Noted(note) => Some(note.at),
             Fact::Decided(decision) => Some(decision.at),
+            Fact::Wanted(effect) => Some(effect.at),
+            Fact::Progressed(progressed) => Some(progressed.at),
             _ => None,
         })
     }
@@ -191,11 +210,18 @@ impl Record {
                     | EventKind::Closed { .. } => {}
                 },
                 Fact::Noted(note) => note.text = mask(&note.text).into(),
+                Fact::ReachableAt(address) => *address = mask(address).into(),
+                Fact::Wanted(effect) => {
+                    let email = &mut effect.email;
+                    email.to = mask(&email.to).into();
+                    email.text = mask(&email.text).into();
+                }
                 Fact::Understood { .. }
                 | Fact::Epoch(_)
                 | Fact::AskedForPerson
                 | Fact::Waits(_)
                 | Fact::Owned { .. }
+                | Fact::Progressed(_)
                 | Fact::Decided(_) => {}
             }
         }

@@ -14,6 +14,7 @@ mod conversation;
 mod customer;
 mod decided;
 mod dispatch;
+mod effects;
 mod epochs;
 mod fact;
 mod floor;
@@ -30,24 +31,26 @@ mod summary;
 mod supervisor;
 mod sweep;
 mod task;
+mod ticket;
 mod turn;
 mod understood;
 mod unkept;
 mod viewers;
 
 pub use conversation::Conversation;
-pub use decided::reference;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
+pub use effects::{EffectReport, Effects, Errand, Owed};
 pub use epochs::Epochs;
-pub use fact::{Entry, Fact, Noted, Opened, Record, RecordError, SeatRecord};
+pub use fact::{Entry, Fact, Noted, Opened, Progressed, Record, RecordError, SeatRecord};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
     Profile, SeatAct, SeatRef, Viewer,
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
 pub use second_look::SecondLook;
-pub use shard::{Settings, Shard, Shops};
+pub use shard::{EmailRules, Settings, Shard, Shops};
 pub use sweep::{Piece, Pieces};
 pub use task::{Owners, ShardTask};
+pub use ticket::reference;
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 pub use understood::Understood;

@@ -93,6 +93,11 @@ impl Secret {
         }
     }
 
+    /// A key for another purpose, which says nothing about this one.
+    pub fn derived(&self, purpose: &[u8]) -> [u8; KEY_BYTES] {
+        self.mac(b"derived", purpose).finalize().into_bytes().into()
+    }
+
     /// Signs a token.
     pub fn seal(&self, token: &Token) -> String {
         let payload = serde_json::to_vec(token).expect("tokens have string keys");

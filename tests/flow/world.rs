@@ -83,6 +83,7 @@ pub fn settings() -> Settings {
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
+        email: None,
     }
 }
 
@@ -305,6 +306,7 @@ impl World {
             match delivery {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
+                Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
             }
         }
         self.counts.extend(turn.counts);

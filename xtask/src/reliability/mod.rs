@@ -121,6 +121,17 @@ const ROWS: &[Spec] = &[
             test: "a_clock_that_was_set_changes_no_order_and_loses_nothing",
         },
     },
+    Spec {
+        name: "effects_once",
+        unit: "kills at a step between a ticket and its e-mail, each step in turn",
+        ci: 50,
+        full: 1_000,
+        part: 100,
+        how: How::Test {
+            file: "email_once",
+            test: "a_kill_at_any_step_between_ticket_and_email_leaves_exactly_one_email",
+        },
+    },
 ];
 
 /// What went wrong, and how much was done.
