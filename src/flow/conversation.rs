@@ -56,6 +56,9 @@ pub struct Conversation {
     pub asked_for_person: bool,
     /// Sources that a machine has answered from.
     pub machine_sources: SmallVec<[Arc<str>; 1]>,
+    /// When its ticket is worked off, while it is one.
+    #[serde(default)]
+    pub ticket_due: Option<Timestamp>,
     /// Where the customer can be written to.
     #[serde(default)]
     pub email: Option<Arc<str>>,
@@ -202,6 +205,7 @@ impl Conversation {
             had_first_response: false,
             asked_for_person: false,
             machine_sources: SmallVec::new(),
+            ticket_due: None,
             email: None,
             email_changes: 0,
             owed: Vec::new(),
@@ -357,6 +361,10 @@ impl Conversation {
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
+            Fact::TicketDue(at) => {
+                self.stage = Stage::Ticketed;
+                self.ticket_due = Some(*at);
+            }
             Fact::ReachableAt(address) => {
                 self.email_changes = self.email_changes.saturating_add(1);
                 self.email = Some(address.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    ConversationId, EventKind, OfferId, SeatId, Timestamp, TransferTarget, WaitReason,
+    ConversationId, EventKind, OfferId, Priority, SeatId, Timestamp, TransferTarget, WaitReason,
 };
 use crate::metrics::names::{Counter, OfferAnswer, Outcome, TakenFrom};
 use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
@@ -36,7 +36,9 @@ impl Shard {
                 self.assigned(cause, &mut conversation, (offer, seat, fence), turn);
             }
             Decision::Waiting { place, wait_s, reason, .. } => {
-                if matches!(conversation.stage, Stage::Waiting(_)) {
+                // Who has a ticket was told when somebody answers, and watches no queue.
+                let tells = |contact: &Contact| contact.priority != Priority::Ticket;
+                if matches!(&conversation.stage, Stage::Waiting(contact) if tells(contact)) {
                     let mut step = Step::new(&mut conversation, cause.now);
                     step.event(EventKind::Queued { place, wait_s, reason });
                     step.finish(turn);

@@ -57,6 +57,8 @@ pub enum Fact {
     Noted(Noted),
     /// The scheduler decided something about it, and why: for explanations only.
     Decided(Arc<DecisionRecord>),
+    /// It stays a ticket, and is worked off then.
+    TicketDue(Timestamp),
     /// The customer can be reached at this e-mail address.
     ReachableAt(Arc<str>),
     /// Something outside has to happen once.
@@ -221,6 +223,7 @@ impl Record {
                 | Fact::AskedForPerson
                 | Fact::Waits(_)
                 | Fact::Owned { .. }
+                | Fact::TicketDue(_)
                 | Fact::Progressed(_)
                 | Fact::Decided(_) => {}
             }

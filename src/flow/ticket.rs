@@ -1,25 +1,33 @@
-//! A ticket in place of the queue: the customer has a number, a time, and a confirmation by e-mail.
+//! A ticket in place of the queue: the customer has a number, a time, and a confirmation by e-mail. When
+//! somebody is there again it goes back to the queue by itself, with the age that it has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::automate;
 use crate::channels::email::is_address;
 use crate::config::shop::Shop;
 use crate::domain::{
-    ConversationId, Effect, EffectKey, Email, EventKind, PiiKind, Purpose, Sender, Timestamp,
-    Understanding,
+    ConversationId, Effect, EffectKey, Email, EventKind, PiiKind, Priority, Purpose, Sender,
+    Timestamp, Understanding,
 };
 use crate::metrics::names::{Counter, Outcome};
+use crate::schedule::{Command, Contact};
 use crate::understand::pii;
 
 use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
-use super::shard::{EmailRules, Shard};
+use super::shard::{Cause, EmailRules, Shard};
 use super::step::Step;
 use super::turn::Turn;
 
 /// How often a customer may name another address: each is written to.
 const EMAIL_CHANGES_MAX: u8 = 3;
+/// How long a ticket waits for somebody, and how long its e-mails may be answered.
+pub(super) const TICKET_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// When a ticket for which no time is planned has its turn: the queue was full or too slow, and others
+/// who sat before it are through by then.
+const UNPLANNED_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Letters beside an address in a message that does not say more than the address.
 const BESIDE_ADDRESS_MAX: usize = 40;
 
@@ -32,8 +40,15 @@ impl Shard {
         opens_at: Option<Timestamp>,
         turn: &mut Turn,
     ) {
-        if !matches!(conversation.stage, Stage::Waiting(_)) {
-            return;
+        let Stage::Waiting(contact) = &conversation.stage else { return };
+        let is_worked_off = contact.priority == Priority::Ticket;
+        let due = opens_at.unwrap_or(now + UNPLANNED_AFTER);
+        self.set_alarm(conversation, due.min(now + self.settings.customer_silence_ask));
+        if is_worked_off {
+            // It has its number: nobody came, so it waits for the next who does.
+            let mut step = Step::new(conversation, now);
+            step.fact(Fact::TicketDue(due));
+            return step.finish(turn);
         }
         let Some(shop) = self.shop(&conversation.opened.shop) else { return };
         turn.counts.push(Counter::Outcome(Outcome::Ticket));
@@ -46,9 +61,14 @@ impl Shard {
             text.push_str(automate::email_ask(&shop, language));
         }
         let id = self.message_id(now);
+        let promised = ticket_of(conversation);
         let mut step = Step::new(conversation, now);
-        step.event(EventKind::Ticket { reference: reference.into(), opens_at });
-        self.confirm_ticket(now, &shop, &mut step);
+        // What the customer adds to a ticket changes nothing about it.
+        if promised.is_none_or(|(_, promised)| promised != opens_at) {
+            step.event(EventKind::Ticket { reference: reference.into(), opens_at });
+            self.confirm_ticket(now, &shop, &mut step);
+        }
+        step.fact(Fact::TicketDue(due));
         step.event(EventKind::Message {
             from: Sender::Machine,
             id,
@@ -56,6 +76,46 @@ impl Shard {
             language: Some(language),
         });
         step.finish(turn);
+    }
+
+    /// Puts a ticket back into the queue, where somebody is there for it now.
+    pub(super) fn work_off(
+        &mut self,
+        cause: Cause,
+        conversation: &mut Conversation,
+        turn: &mut Turn,
+    ) {
+        let contact = self.contact_of(cause.now, conversation);
+        let contact = Contact { priority: Priority::Ticket, ..contact };
+        let mut step = Step::new(conversation, cause.now);
+        step.fact(Fact::Waits(contact.clone()));
+        step.finish(turn);
+        turn.counts.push(Counter::TicketWorkedOff);
+        turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// Sends what a seat has said by e-mail, when the customer is not connected and can be written to.
+    pub(super) fn answer_by_email(&self, now: Timestamp, text: &str, step: &mut Step<'_>) {
+        let Some(EmailRules { can_reply }) = self.settings.email else { return };
+        let conversation = &*step.conversation;
+        let opened = &conversation.opened;
+        let links = self.customer_links(&opened.shop, &opened.customer);
+        let is_connected = links.iter().any(|link| !link.outbox.is_closed());
+        let (Some(to), Some(shop)) = (conversation.email.clone(), self.shop(&opened.shop)) else {
+            return;
+        };
+        if is_connected {
+            return;
+        }
+        let reference = reference(conversation.id);
+        let language = conversation.language();
+        let (subject, text) =
+            automate::answer_letter(&shop, language, (&reference, text), can_reply);
+        let key = EffectKey::of(conversation.id, Purpose::Answer, conversation.seq());
+        let from_name = shop.name.as_str().into();
+        let email =
+            Email { from_name, to, subject: subject.into(), text: text.into(), automatic: false };
+        step.fact(Fact::Wanted(Effect { key, at: now, email }));
     }
 
     /// Takes an e-mail address out of what the customer says, and confirms the ticket to it. Whether the
@@ -88,12 +148,9 @@ impl Shard {
 
     /// Wants the confirmation of the ticket, once there is an address to send it to.
     fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>) {
-        let Some(EmailRules { can_reply, .. }) = self.settings.email else { return };
+        let Some(EmailRules { can_reply }) = self.settings.email else { return };
         let conversation = &*step.conversation;
-        let ticket = conversation.events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Ticket { reference, opens_at } => Some((reference.clone(), *opens_at)),
-            _ => None,
-        });
+        let ticket = ticket_of(conversation);
         let (Some(to), Some((reference, opens_at))) = (conversation.email.clone(), ticket) else {
             return;
         };
@@ -110,6 +167,14 @@ impl Shard {
             Email { from_name, to, subject: subject.into(), text: text.into(), automatic: true };
         step.fact(Fact::Wanted(Effect { key, at: now, email }));
     }
+}
+
+/// The number of the ticket, and when somebody is to be there.
+fn ticket_of(conversation: &Conversation) -> Option<(Arc<str>, Option<Timestamp>)> {
+    conversation.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Ticket { reference, opens_at } => Some((reference.clone(), *opens_at)),
+        _ => None,
+    })
 }
 
 /// The first e-mail address in a text that can be written to. An address is one also where nobody had the

@@ -47,6 +47,8 @@ pub enum Counter {
     FloorShown(FloorShown),
     /// Tries to send e-mails, by what came of them.
     Email(EmailResult),
+    /// Tickets that went back to the queue.
+    TicketWorkedOff,
 }
 
 /// What came of a try to send an e-mail.
@@ -296,6 +298,7 @@ impl Counter {
             Self::Email(EmailResult::Refused),
             Self::Email(EmailResult::GivenUp),
             Self::Email(EmailResult::Uncertain),
+            Self::TicketWorkedOff,
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -432,6 +435,7 @@ impl Counter {
                     },
                 )),
             ),
+            Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
                 Some((

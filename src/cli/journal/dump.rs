@@ -186,6 +186,7 @@ fn words(fact: &Fact) -> String {
         Fact::Owned { seat, fence } => format!("owned by {seat}, fence {fence}"),
         // The wire's own words, as in an explanation.
         Fact::Decided(decision) => format!("decided: {}", wire_words(&decision.step)),
+        Fact::TicketDue(at) => format!("its ticket is worked off at {at}"),
         Fact::ReachableAt(address) => format!("can be reached at {address}"),
         Fact::Wanted(effect) => format!("wants e-mail {}", effect.key),
         Fact::Progressed(it) => format!("e-mail {} {}", it.key, it.progress.as_str()),

@@ -106,6 +106,7 @@ impl Story {
             | Fact::Understood { .. }
             | Fact::Epoch(_)
             | Fact::AskedForPerson
+            | Fact::TicketDue(_)
             | Fact::ReachableAt(_)
             | Fact::Wanted(_)
             | Fact::Progressed(_) => {}
