@@ -12,10 +12,12 @@ pub mod flow;
 pub mod gateway;
 pub mod journal;
 pub mod openid;
+pub mod outward;
 pub mod sim;
 
 pub mod admission;
 pub mod automate;
+pub mod channels;
 pub mod dedup;
 pub mod deliver;
 pub mod schedule;

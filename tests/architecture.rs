@@ -27,8 +27,18 @@ const STAGES: &[&str] =
     &["channels", "admission", "understand", "dedup", "automate", "schedule", "deliver", "learn"];
 
 /// What touches the world outside, and `flow`, which owns conversations and calls the stages.
-const EDGES: &[&str] =
-    &["flow", "gateway", "openid", "integrations", "journal", "backup", "admin", "sim", "doctor"];
+const EDGES: &[&str] = &[
+    "flow",
+    "gateway",
+    "openid",
+    "integrations",
+    "journal",
+    "outward",
+    "backup",
+    "admin",
+    "sim",
+    "doctor",
+];
 
 /// Arrows inside a layer, each with its reason.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
@@ -36,6 +46,8 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("gateway", "flow", "sockets hand messages to the owner of their conversation"),
     ("gateway", "journal", "a message is refused at the door while nothing can be kept"),
     ("gateway", "openid", "seats come in on the word of their shop's provider"),
+    ("outward", "flow", "what was done outside is a fact that its owner keeps"),
+    ("doctor", "outward", "the mail server is tried in the way in which letters are sent"),
     ("admin", "flow", "supervisors ask the owners of conversations"),
     ("admin", "gateway", "readiness and figures of the sockets"),
     ("backup", "journal", "a backup is a journal up to a stated position"),
@@ -54,6 +66,7 @@ const IMPURE: &[&str] = &[
     "openid",
     "integrations",
     "journal",
+    "outward",
     "backup",
     "admin",
     "doctor",

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::Timestamp;
-use crate::flow::{Dispatch, Dispatcher, Owners, Pieces, Shard, ShardTask, Shops, Turn};
+use crate::flow::{Dispatch, Dispatcher, Effects, Owners, Pieces, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
 use crate::metrics::Metrics;
@@ -66,6 +66,8 @@ pub struct Core {
     pub stop: CancellationToken,
     /// The way to ask each owner for its part of a snapshot.
     pub snapshots: Vec<mpsc::Sender<Pieces>>,
+    /// What is to happen outside, for whoever carries it out.
+    pub effects: Effects,
 }
 
 impl Core {
@@ -109,6 +111,7 @@ impl Core {
             }
         };
         let clock = clock(last_at);
+        let effects = Effects::new();
         let gateway = Arc::new(Gateway {
             limits: limits(config),
             shop_usages: dashmap::DashMap::default(),
@@ -166,10 +169,11 @@ impl Core {
                 snapshots: asked,
                 put_aside: VecDeque::new(),
                 keys,
+                effects: effects.clone(),
             };
             tasks.push(Box::pin(task.run(first, stop.clone())));
         }
-        Ok(Self { gateway, tasks, stop, snapshots })
+        Ok(Self { gateway, tasks, stop, snapshots, effects })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Builds the stages, connects them, starts them and stops them: the only file that knows all.
 
 mod core;
+mod email;
 mod reload;
 mod restore;
 mod settings;
@@ -31,6 +32,7 @@ use crate::gateway::{
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
 use crate::openid::Providers;
+use crate::outward::MailServerError;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster};
 use crate::understand::ModelError;
@@ -124,6 +126,12 @@ pub enum StartError {
         /// Where the keys were looked for.
         keys: PathBuf,
     },
+    /// The mail server cannot be used as it is set up.
+    #[error("e-mail: {0}")]
+    Email(#[from] MailServerError),
+    /// E-mails cannot come from the address that is set up.
+    #[error("email.from is not an address that mail can come from")]
+    EmailFrom,
     /// A restore was begun and not finished.
     #[error(
         "data folder {}: a restore into it was not finished; empty it and restore again",
@@ -217,6 +225,8 @@ pub struct App {
     gateway: Arc<Gateway>,
     journal: Journal,
     stop_accepting: CancellationToken,
+    stop_courier: CancellationToken,
+    courier: JoinSet<()>,
     stop_owners: CancellationToken,
     owners: JoinSet<()>,
     edges: JoinSet<()>,
@@ -287,8 +297,21 @@ impl App {
             // Not fixed: the next ids must not be guessed from the last ones.
             seed: rand::random(),
         };
-        let Core { gateway, tasks: core, stop: stop_owners, snapshots } =
+        let Core { gateway, tasks: core, stop: stop_owners, snapshots, effects } =
             Core::build(&config, parts).await?;
+        let stop_courier = CancellationToken::new();
+        let mut courier = JoinSet::new();
+        let carried = (effects, gateway.owners.clone(), gateway.clock);
+        match email::courier(&config, &gateway.secret, carried) {
+            Ok(carries) => {
+                carries.map(|carries| courier.spawn(carries.run(stop_courier.clone())));
+            }
+            Err(error) => {
+                // The folder is free when the error is told.
+                let _ = journal.close().await;
+                return Err(error);
+            }
+        }
         let mut tasks = JoinSet::new();
         for task in core {
             tasks.spawn(task);
@@ -342,6 +365,8 @@ impl App {
             gateway,
             journal,
             stop_accepting,
+            stop_courier,
+            courier,
             stop_owners,
             owners: tasks,
             edges,
@@ -387,6 +412,8 @@ impl App {
         self.snapshotting.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
+            self.stop_courier.cancel();
+            while self.courier.join_next().await.is_some() {}
             self.stop_owners.cancel();
             while self.owners.join_next().await.is_some() {}
             self.gateway.close_all();

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use super::email;
 use crate::admission::{Addresses, Allowance, Rate};
 use crate::config::shop::Shop;
 use crate::config::{AddressLimit, Config, Durability, LostState};
@@ -173,5 +174,6 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
             likeness_min: config.dedup.repeat_similarity_min as f32,
             ..dedup::Settings::default()
         },
+        email: email::rules(config),
     }
 }

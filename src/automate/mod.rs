@@ -25,4 +25,7 @@ mod tests;
 pub use answer::{AutomateInput, Automated, WhySeat, decide, question};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};
-pub use texts::{closed_by_silence, person_hint, still_there, ticket};
+pub use texts::{
+    TicketLetter, answer_letter, closed_by_silence, email_ask, email_noted, person_hint,
+    still_there, ticket,
+};

@@ -51,6 +51,78 @@ pub fn ticket(
         .expect("the placeholders were checked when the shop was read")
 }
 
+/// Asks a customer who has a ticket for an e-mail address.
+pub fn email_ask(shop: &Shop, language: Language) -> &str {
+    phrase(shop, language, Phrase::EmailAsk)
+}
+
+/// Tells a customer that answers go to this address too.
+pub fn email_noted(shop: &Shop, language: Language, address: &str) -> String {
+    let (language, answers) = answers(shop, language);
+    let address = inserted(language, address);
+    fill(answers, Phrase::EmailNoted, &[("email", Some(&address))])
+}
+
+/// What a letter that confirms a ticket tells.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketLetter<'a> {
+    /// The number to quote.
+    pub reference: &'a str,
+    /// When somebody will be there.
+    pub opens_at: Option<Timestamp>,
+    /// The customer's IANA zone; the shop's counts when it is unknown.
+    pub time_zone: &'a str,
+    /// Whether an answer to the letter comes back.
+    pub can_reply: bool,
+}
+
+impl TicketLetter<'_> {
+    /// Subject and text.
+    pub fn write(&self, shop: &Shop, language: Language) -> (String, String) {
+        let (language, answers) = answers(shop, language);
+        let opens_at = self.opens_at.and_then(|at| wall_time(shop, answers, at, self.time_zone));
+        let opens_at = opens_at.map(|text| inserted(language, &text));
+        let reference = inserted(language, self.reference);
+        let told = match opens_at {
+            Some(_) => Phrase::EmailTicket,
+            None => Phrase::EmailTicketNoTime,
+        };
+        let values = [("reference", Some(reference.as_str())), ("opens_at", opens_at.as_deref())];
+        let told = fill(answers, told, &values);
+        let subject = fill(answers, Phrase::EmailSubject, &[("reference", Some(self.reference))]);
+        (subject, letter(shop, answers, &told, self.can_reply))
+    }
+}
+
+/// A letter that brings what a seat has said: subject and text.
+pub fn answer_letter(
+    shop: &Shop,
+    language: Language,
+    (reference, said): (&str, &str),
+    can_reply: bool,
+) -> (String, String) {
+    let (_, answers) = answers(shop, language);
+    let subject = fill(answers, Phrase::EmailSubject, &[("reference", Some(reference))]);
+    (subject, letter(shop, answers, said, can_reply))
+}
+
+/// A text with what stands below every letter.
+fn letter(shop: &Shop, answers: &Answers, text: &str, can_reply: bool) -> String {
+    let mut letter = format!("{text}\n\n");
+    if can_reply {
+        letter.push_str(answers.phrase(Phrase::EmailReply).as_str());
+        letter.push_str("\n\n");
+    }
+    letter.push_str(&shop.name);
+    letter.push('\n');
+    letter
+}
+
+fn fill(answers: &Answers, phrase: Phrase, values: &[(&str, Option<&str>)]) -> String {
+    let filled = answers.phrase(phrase).fill(values);
+    filled.expect("the placeholders were checked when the shop was read")
+}
+
 /// A value to put into a sentence. Where the sentence runs from right to left, the value gets marks
 /// that keep its own direction: without them `TW-10482` may show with its parts in another order.
 pub(super) fn inserted(language: Language, value: &str) -> String {

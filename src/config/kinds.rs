@@ -129,6 +129,24 @@ impl Kind for MasterKeySource {
     }
 }
 
+/// A text on one line, or the empty text for none.
+pub struct Words;
+
+impl Kind for Words {
+    type Value = String;
+    const EXPECTED: &'static str = "a text on one line, or \"\" for none";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Option<String> {
+        let fits = text.len() <= 255 && !text.contains(char::is_control);
+        fits.then(|| text.to_owned())
+    }
+
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
 /// A whole number from one upwards.
 pub struct Count;
 
@@ -377,6 +395,28 @@ choice! {
         XForwardedFor = "x-forwarded-for",
         /// `Forwarded` of RFC 7239.
         Forwarded = "forwarded",
+    }
+}
+
+choice! {
+    /// When the connection to the mail server is encrypted.
+    EmailTls: "\"starttls\", \"tls\" or \"none\"" {
+        /// After `STARTTLS`, which the server has to offer.
+        StartTls = "starttls",
+        /// From the first byte.
+        Wrapped = "tls",
+        /// Never.
+        None = "none",
+    }
+}
+
+choice! {
+    /// What happens to an e-mail that may have been sent.
+    UncertainEmail: "\"counts-as-sent\" or \"send-again\"" {
+        /// It is not sent again, and the seats are told.
+        CountsAsSent = "counts-as-sent",
+        /// It is sent again under the same Message-ID.
+        SendAgain = "send-again",
     }
 }
 

@@ -4,9 +4,9 @@
 //! `config/tradewind.toml` word for word.
 
 use super::kinds::{
-    Address, Count, Durability, EncoderChoice, FileOrNone, Folder, FolderOrNone, ForEachAddress,
-    ForwardedHeader, Kind, Length, LogFormat, LogLevel, LostState, MasterKeySource, Networks,
-    Share, Size, Workers,
+    Address, Count, Durability, EmailTls, EncoderChoice, FileOrNone, Folder, FolderOrNone,
+    ForEachAddress, ForwardedHeader, Kind, Length, LogFormat, LogLevel, LostState, MasterKeySource,
+    Networks, Share, Size, UncertainEmail, Words, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -250,6 +250,42 @@ settings! {
         drain: Length = "10s", "100ms"..="5min";
     }
 
+    /// E-mail to customers: confirmations of tickets, and answers to who is not connected.
+    email("email."): Email {
+        /// The mail server that takes what is sent, with its port, such as "mail.shop.example:587".
+        /// Empty: no e-mail.
+        server: Words = "";
+        /// "starttls", which the server has to offer (port 587); "tls" from the first byte (465); "none"
+        /// only for a server on this machine.
+        tls: EmailTls = "starttls";
+        /// Root certificates to trust, PEM. Empty: those of the system.
+        roots: FileOrNone = "";
+        /// Name to sign in with. Empty: without.
+        user: Words = "";
+        /// File with the password on its first line.
+        password_file: FileOrNone = "";
+        /// Address that e-mails come from.
+        from: Words = "";
+        /// Mailbox that answers come to, such as "reply@shop.example": what is sent to
+        /// reply+anything@shop.example has to arrive there too. Its first part has 20 letters at most.
+        /// Empty: answers go to `from` and do not come back to the router.
+        reply_to: Words = "";
+        /// Longest wait for one step of the mail server.
+        step_max: Length = "60s", "1s"..="10min";
+        /// Sessions with the mail server at a time.
+        sessions_max: Count = "4", "1"..="64";
+        /// Pause after the first try that failed; each is twice as long as the one before.
+        retry_first: Length = "30s", "100ms"..="1h";
+        /// The longest pause.
+        retry_longest: Length = "1h", "100ms"..="24h";
+        /// How long an e-mail is tried before it is given up and the seats are told.
+        retry_for: Length = "2d", "1s"..="7d";
+        /// What happens to an e-mail when the connection, or the router, ended in the moment between the
+        /// end of the letter and the mail server's word: "counts-as-sent" tells the seats and does not
+        /// send it again, "send-again" sends it again under the same Message-ID.
+        uncertain: UncertainEmail = "counts-as-sent";
+    }
+
     /// What is written to the log. Never the text of a message, never contact data.
     log("log."): Log {
         /// "text" for people, "json" for machines.
@@ -270,6 +306,23 @@ pub(super) struct Relation {
     pub(super) must: &'static str,
 }
 
+/// Whether a text can be an address; who writes to it looks closer.
+fn is_address(text: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
+    text.rsplit_once('@').is_some_and(|(mailbox, domain)| plain(mailbox) && plain(domain))
+}
+
+/// Whether a text is a host and a port.
+fn has_port(text: &str) -> bool {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    text.rsplit_once(':').is_some_and(|(host, number)| !host.is_empty() && port(number))
+}
+
+/// The same where a conversation's name has to fit in front of the `@`.
+fn is_mailbox(text: &str) -> bool {
+    is_address(text) && text.rsplit_once('@').is_some_and(|(mailbox, _)| mailbox.len() <= 20)
+}
+
 impl Config {
     /// Whether the built-in demo shop may be served: its passwords are public, so only to this
     /// machine.
@@ -282,7 +335,8 @@ impl Config {
     /// The checks between settings.
     #[rustfmt::skip] // a table: one check a block of two lines
     pub(super) fn relations(&self) -> Vec<Relation> {
-        let Self { server, gateway, flow, schedule, journal, understand, timers, admission, .. } = self;
+        let Self { server, gateway, flow, schedule, journal, understand, timers, admission, email, .. } = self;
+        let has_email = !email.server.is_empty();
         let relation = |holds, key, other, must| Relation { holds, key, other, must };
         vec![
             relation(self.paths.shops.is_some() || self.demo_shop_allowed(), "shops", "server.listen",
@@ -291,6 +345,18 @@ impl Config {
                 "must be another address"),
             relation(server.tls_certificate.is_some() == server.tls_key.is_some(), "server.tls_key", "server.tls_certificate",
                 "must be named as well: a certificate is shown with its key"),
+            relation(!has_email || has_port(&email.server), "email.server", "email.tls",
+                "must be a host and a port, such as \"mail.shop.example:587\""),
+            relation(!has_email || is_address(&email.from), "email.from", "email.server",
+                "must be an e-mail address when e-mails are sent"),
+            relation(email.reply_to.is_empty() || is_mailbox(&email.reply_to), "email.reply_to", "email.server",
+                "must be an e-mail address whose first part has 20 letters at most: the conversation is named behind it"),
+            relation(email.user.is_empty() == email.password_file.is_none(), "email.password_file", "email.user",
+                "must be named as well: one signs in with both or without"),
+            relation(email.user.is_empty() || email.tls != EmailTls::None, "email.tls", "email.user",
+                "must not be \"none\" when one signs in: the password would travel in clear"),
+            relation(email.retry_first <= email.retry_longest, "email.retry_longest", "email.retry_first",
+                "must not be shorter: pauses only grow"),
             relation(gateway.text_bytes_max <= gateway.frame_bytes_max, "gateway.text_bytes_max", "gateway.frame_bytes_max",
                 "must not be larger: the text travels in a frame"),
             relation(gateway.frame_bytes_max <= gateway.outbox_bytes_max, "gateway.frame_bytes_max", "gateway.outbox_bytes_max",

@@ -17,11 +17,12 @@ pub mod shop;
 mod sources;
 
 pub use kinds::{
-    AddressLimit, Durability, EncoderChoice, ForwardedHeader, LogFormat, LogLevel, LostState,
+    AddressLimit, Durability, EmailTls, EncoderChoice, ForwardedHeader, LogFormat, LogLevel,
+    LostState, UncertainEmail,
 };
 pub use limits::{
-    Admission, Config, Dedup, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule, Server,
-    Timers, Understand,
+    Admission, Config, Dedup, Email, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule,
+    Server, Timers, Understand,
 };
 pub use load::DEFAULT_FILE;
 pub use mistakes::{Mistake, Mistakes, Origin};

@@ -7,6 +7,7 @@
 //! - **Bounds**: each check ends within seconds.
 
 mod certificate;
+mod email;
 mod files;
 pub mod fsync;
 mod keys;
@@ -74,6 +75,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     certificate::examine,
     model::examine,
     model::encoder,
+    email::examine,
 ];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for

@@ -5,6 +5,7 @@
 
 mod customer;
 mod digits;
+mod effect;
 mod event;
 mod hours;
 mod ids;
@@ -19,6 +20,7 @@ mod work;
 
 pub use customer::CustomerValue;
 pub use digits::ascii_digit;
+pub use effect::{Effect, EffectKey, Email, Progress, Purpose};
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
 pub use hours::{Hours, HoursError, time_zone};
 pub use ids::{

@@ -20,8 +20,9 @@ use crate::domain::{
 use crate::protocol::Held;
 use crate::schedule::{Contact, DecisionRecord};
 
+use super::effects::Owed;
 use super::fact::{Fact, Noted, Opened};
-use super::personal::Personal;
+use super::personal::{ERASED_TEXT, Personal};
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -56,6 +57,18 @@ pub struct Conversation {
     pub asked_for_person: bool,
     /// Sources that a machine has answered from.
     pub machine_sources: SmallVec<[Arc<str>; 1]>,
+    /// When its ticket is worked off, while it is one.
+    #[serde(default)]
+    pub ticket_due: Option<Timestamp>,
+    /// Where the customer can be written to.
+    #[serde(default)]
+    pub email: Option<Arc<str>>,
+    /// How often that has changed.
+    #[serde(default)]
+    pub email_changes: u8,
+    /// What has to happen outside and is not settled.
+    #[serde(default)]
+    pub owed: Vec<Owed>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -193,6 +206,10 @@ impl Conversation {
             had_first_response: false,
             asked_for_person: false,
             machine_sources: SmallVec::new(),
+            ticket_due: None,
+            email: None,
+            email_changes: 0,
+            owed: Vec::new(),
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -348,6 +365,18 @@ impl Conversation {
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
+            Fact::TicketDue(at) => {
+                self.stage = Stage::Ticketed;
+                self.ticket_due = Some(*at);
+            }
+            Fact::ReachableAt(address) => {
+                self.email_changes = self.email_changes.saturating_add(1);
+                // An erased address is none.
+                self.email = (**address != *ERASED_TEXT).then(|| address.clone());
+            }
+            Fact::Wanted(effect) if *effect.email.to == *ERASED_TEXT => {}
+            Fact::Wanted(effect) => self.want(effect),
+            Fact::Progressed(it) => self.progress(*it),
             Fact::Decided(decision) => {
                 self.decided.retain(|it| it.strong_count() > 0);
                 self.decided.push(Arc::downgrade(decision));

@@ -391,6 +391,7 @@ mod tests {
             greeting_wait: Duration::ZERO,
             customer_silence_ask: Duration::ZERO,
             customer_silence_close: Duration::ZERO,
+            email: None,
             dedup: crate::dedup::Settings::default(),
         };
         let mut shard = Shard::new(settings, Arc::default(), 7);

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::automate;
 use crate::domain::{
-    ConversationId, EventKind, OfferId, SeatId, Sender, Timestamp, TransferTarget, WaitReason,
+    ConversationId, EventKind, OfferId, Priority, SeatId, Timestamp, TransferTarget, WaitReason,
 };
 use crate::metrics::names::{Counter, OfferAnswer, Outcome, TakenFrom};
 use crate::protocol::{ErrorCode, Offer, ServerFrame, encode};
@@ -37,7 +36,9 @@ impl Shard {
                 self.assigned(cause, &mut conversation, (offer, seat, fence), turn);
             }
             Decision::Waiting { place, wait_s, reason, .. } => {
-                if matches!(conversation.stage, Stage::Waiting(_)) {
+                // Who has a ticket was told when somebody answers, and watches no queue.
+                let tells = |contact: &Contact| contact.priority != Priority::Ticket;
+                if matches!(&conversation.stage, Stage::Waiting(contact) if tells(contact)) {
                     let mut step = Step::new(&mut conversation, cause.now);
                     step.event(EventKind::Queued { place, wait_s, reason });
                     step.finish(turn);
@@ -221,34 +222,6 @@ impl Shard {
         self.tell_supervisors(&conversation.opened.shop, &frame, turn);
     }
 
-    fn ticket(
-        &mut self,
-        now: Timestamp,
-        conversation: &mut Conversation,
-        opens_at: Option<Timestamp>,
-        turn: &mut Turn,
-    ) {
-        if !matches!(conversation.stage, Stage::Waiting(_)) {
-            return;
-        }
-        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
-        turn.counts.push(Counter::Outcome(Outcome::Ticket));
-        let reference = reference(conversation.id);
-        let language = conversation.language();
-        let zone = conversation.opened.time_zone.as_deref().unwrap_or_default();
-        let text = automate::ticket(&shop, language, &reference, opens_at, zone);
-        let id = self.message_id(now);
-        let mut step = Step::new(conversation, now);
-        step.event(EventKind::Ticket { reference: reference.into(), opens_at });
-        step.event(EventKind::Message {
-            from: Sender::Machine,
-            id,
-            text: text.into(),
-            language: Some(language),
-        });
-        step.finish(turn);
-    }
-
     fn taken_back(
         &mut self,
         now: Timestamp,
@@ -309,34 +282,5 @@ pub(super) const fn refusal(reason: RefuseReason) -> (ErrorCode, &'static str) {
         RefuseReason::WrongRegion => {
             (ErrorCode::Conflict, "the seat does not serve the customer's region")
         }
-    }
-}
-
-/// The number that a customer can quote, from bits of the conversation's id that are random: seven
-/// letters of Crockford's alphabet, which leaves out what is easily misread.
-pub fn reference(conversation: ConversationId) -> String {
-    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let random = conversation.as_uuid().as_u128() as u64 & ((1 << 35) - 1);
-    let letter = |n: u32| char::from(LETTERS[(random >> (30 - 5 * n)) as usize % 32]);
-    (0..7).map(letter).fold("T-".to_owned(), |mut text, letter| {
-        text.push(letter);
-        text
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{CustomerId, CustomerKey, ShopId};
-
-    #[test]
-    fn references_are_short_and_differ_with_the_conversation() {
-        let key = CustomerKey::of(&ShopId::from("demo"), &CustomerId::from("v"));
-
-        let one = reference(ConversationId::new(1, key, 1));
-        let other = reference(ConversationId::new(1, key, 2));
-
-        assert_eq!(one, "T-0000001");
-        assert_ne!(one, other);
     }
 }

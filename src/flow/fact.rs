@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Event, EventKind, Language, RegionId, SeatId,
-    SeatState, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
+    Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 use crate::vault::{BadSeal, VaultError};
@@ -66,6 +66,25 @@ pub enum Fact {
     Decided(Arc<DecisionRecord>),
     /// What people said in it, and who they are, was erased.
     Erased(ErasedAt),
+    /// It stays a ticket, and is worked off then.
+    TicketDue(Timestamp),
+    /// The customer can be reached at this e-mail address.
+    ReachableAt(Arc<str>),
+    /// Something outside has to happen once.
+    Wanted(Effect),
+    /// It is as far as that.
+    Progressed(Progressed),
+}
+
+/// How far something outside is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Progressed {
+    /// Which.
+    pub key: EffectKey,
+    /// When.
+    pub at: Timestamp,
+    /// How far.
+    pub progress: Progress,
 }
 
 /// How a conversation began.
@@ -198,6 +217,8 @@ impl Record {
             Fact::Noted(note) => Some(note.at),
             Fact::Decided(decision) => Some(decision.at),
             Fact::Erased(erased) => Some(erased.at),
+            Fact::Wanted(effect) => Some(effect.at),
+            Fact::Progressed(progressed) => Some(progressed.at),
             _ => None,
         })
     }
@@ -223,11 +244,19 @@ impl Record {
                     | EventKind::Closed { .. } => {}
                 },
                 Fact::Noted(note) => note.text = mask(&note.text).into(),
+                Fact::ReachableAt(address) => *address = mask(address).into(),
+                Fact::Wanted(effect) => {
+                    let email = &mut effect.email;
+                    email.to = mask(&email.to).into();
+                    email.text = mask(&email.text).into();
+                }
                 Fact::Understood { .. }
                 | Fact::Epoch(_)
                 | Fact::AskedForPerson
                 | Fact::Waits(_)
                 | Fact::Owned { .. }
+                | Fact::TicketDue(_)
+                | Fact::Progressed(_)
                 | Fact::Decided(_)
                 | Fact::Erased(_) => {}
             }

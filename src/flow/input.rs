@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::protocol::{Held, Resume};
 use crate::schedule::{Decision, DecisionRecord};
 
+use super::effects::EffectReport;
 use super::erase::Erase;
 use super::fact::SeatRecord;
 use super::second_look::SecondLook;
@@ -52,6 +53,8 @@ pub enum Input {
     SeatNoted(SeatRecord),
     /// The encoder looked at a message of this shard.
     LookedAgain(SecondLook),
+    /// How far something outside is.
+    Effect(EffectReport),
     /// The shops have changed.
     Shops(Shops),
     /// A customer is to be erased.

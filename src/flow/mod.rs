@@ -14,6 +14,7 @@ mod conversation;
 mod customer;
 mod decided;
 mod dispatch;
+mod effects;
 mod epochs;
 mod erase;
 mod fact;
@@ -33,17 +34,18 @@ mod summary;
 mod supervisor;
 mod sweep;
 mod task;
+mod ticket;
 mod turn;
 mod understood;
 mod unkept;
 mod viewers;
 
 pub use conversation::Conversation;
-pub use decided::reference;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
+pub use effects::{EffectReport, Effects, Errand, Owed};
 pub use epochs::Epochs;
 pub use erase::{Erase, ErasedCustomer, Erasing, Whom};
-pub use fact::{Entry, Fact, Noted, Opened, Record, RecordError, SeatRecord};
+pub use fact::{Entry, Fact, Noted, Opened, Progressed, Record, RecordError, SeatRecord};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
     Profile, SeatAct, SeatRef, Viewer,
@@ -52,8 +54,9 @@ pub use kept::{Kept, KeptConversation, recall_kept};
 pub use personal::{ERASED_TEXT, ErasedAt, Misfit};
 pub use sealed::{Keyring, Seal, key_of};
 pub use second_look::SecondLook;
-pub use shard::{Settings, Shard, Shops};
+pub use shard::{EmailRules, Settings, Shard, Shops};
 pub use sweep::{Piece, Pieces};
 pub use task::{Owners, ShardTask};
+pub use ticket::reference;
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 pub use understood::Understood;

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::automate::Mood;
 use crate::domain::{
-    CustomerId, CustomerValue, EventKind, Language, RegionId, Timestamp, Understanding,
+    CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Timestamp, Understanding,
 };
 
 use super::conversation::Conversation;
+use super::effects::Owed;
 use super::fact::{Fact, Opened, Record};
 
 /// What stands where a text was.
@@ -30,6 +31,10 @@ pub(super) struct Personal {
     read: Vec<Option<Understanding>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     moods: Vec<Mood>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<Option<Arc<str>>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    owed: Vec<Vec<Owed>>,
 }
 
 /// Who began a conversation.
@@ -54,6 +59,8 @@ enum Place<'a> {
     Text(&'a mut Arc<str>),
     Read(&'a mut Option<Understanding>),
     Mood(&'a mut Mood),
+    Address(&'a mut Option<Arc<str>>),
+    Owed(&'a mut Vec<Owed>),
 }
 
 /// Goes over the personal places of a record, always in the same order.
@@ -65,7 +72,11 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::Event(event) => of_event(&mut event.kind, &mut look),
             Fact::Understood { understanding, .. } => look(Place::Read(understanding)),
             Fact::Noted(note) => look(Place::Text(&mut note.text)),
-            Fact::Epoch(_)
+            Fact::ReachableAt(address) => look(Place::Text(address)),
+            Fact::Wanted(effect) => of_email(&mut effect.email, &mut look),
+            Fact::TicketDue(_)
+            | Fact::Progressed(_)
+            | Fact::Epoch(_)
             | Fact::AskedForPerson
             | Fact::Waits(_)
             | Fact::Owned { .. }
@@ -73,6 +84,11 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             | Fact::Erased(_) => {}
         }
     }
+}
+
+fn of_email(email: &mut Email, look: &mut impl FnMut(Place<'_>)) {
+    let Email { from_name: _, to, subject, text, automatic: _ } = email;
+    [to, subject, text].into_iter().for_each(|it| look(Place::Text(it)));
 }
 
 fn of_event(kind: &mut EventKind, look: &mut impl FnMut(Place<'_>)) {
@@ -95,12 +111,14 @@ fn of_conversation(conversation: &mut Conversation, mut look: impl FnMut(Place<'
     conversation.notes.iter_mut().for_each(|note| look(Place::Text(&mut note.text)));
     look(Place::Read(&mut conversation.latest));
     look(Place::Mood(&mut conversation.mood));
+    look(Place::Address(&mut conversation.email));
+    look(Place::Owed(&mut conversation.owed));
 }
 
 /// Whether something in a record is personal.
 pub(super) fn is_personal(record: &Record) -> bool {
     record.facts.iter().any(|fact| match fact {
-        Fact::Opened(_) | Fact::Noted(_) => true,
+        Fact::Opened(_) | Fact::Noted(_) | Fact::ReachableAt(_) | Fact::Wanted(_) => true,
         Fact::Event(event) => matches!(event.kind, EventKind::Message { .. }),
         Fact::Understood { understanding, .. } => understanding.is_some(),
         _ => false,
@@ -139,6 +157,8 @@ impl Personal {
             Place::Text(text) => self.texts.push(std::mem::replace(text, ERASED.clone())),
             Place::Read(read) => self.read.push(read.take()),
             Place::Mood(mood) => self.moods.push(std::mem::take(mood)),
+            Place::Address(address) => self.addresses.push(address.take()),
+            Place::Owed(owed) => self.owed.push(std::mem::take(owed)),
             Place::Who(opened) => self.who.push(Who {
                 customer: std::mem::replace(&mut opened.customer, CustomerId::from("")),
                 verified: opened.verified.take(),
@@ -157,16 +177,20 @@ struct Giving {
     texts: std::vec::IntoIter<Arc<str>>,
     read: std::vec::IntoIter<Option<Understanding>>,
     moods: std::vec::IntoIter<Mood>,
+    addresses: std::vec::IntoIter<Option<Arc<str>>>,
+    owed: std::vec::IntoIter<Vec<Owed>>,
     fits: bool,
 }
 
 impl Giving {
-    fn new(Personal { who, texts, read, moods }: Personal) -> Self {
+    fn new(Personal { who, texts, read, moods, addresses, owed }: Personal) -> Self {
         Self {
             who: who.into_iter(),
             texts: texts.into_iter(),
             read: read.into_iter(),
             moods: moods.into_iter(),
+            addresses: addresses.into_iter(),
+            owed: owed.into_iter(),
             fits: true,
         }
     }
@@ -176,6 +200,9 @@ impl Giving {
             Place::Text(text) => self.texts.next().map(|it| *text = it),
             Place::Read(read) => self.read.next().map(|it| *read = it),
             Place::Mood(mood) => self.moods.next().map(|it| *mood = it),
+            // Sealed before conversations had them.
+            Place::Address(address) => self.addresses.next().or(Some(None)).map(|it| *address = it),
+            Place::Owed(owed) => self.owed.next().or(Some(Vec::new())).map(|it| *owed = it),
             Place::Who(opened) => self.who.next().map(|who| {
                 let Who { customer, verified, locale, time_zone, region, value } = who;
                 (opened.customer, opened.verified, opened.value) = (customer, verified, value);
@@ -189,7 +216,9 @@ impl Giving {
         let is_empty = self.who.next().is_none()
             && self.texts.next().is_none()
             && self.read.next().is_none()
-            && self.moods.next().is_none();
+            && self.moods.next().is_none()
+            && self.addresses.next().is_none()
+            && self.owed.next().is_none();
         if self.fits && is_empty { Ok(()) } else { Err(Misfit) }
     }
 }

@@ -80,6 +80,7 @@ impl Shard {
                 let at = greeted_at.unwrap_or_default() + self.settings.greeting_wait;
                 self.set_alarm(&mut conversation, at);
             }
+            self.resume_effects(&conversation, turn);
             turn.touched.push(id);
             self.conversations.insert(id, conversation);
         }

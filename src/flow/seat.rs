@@ -149,6 +149,7 @@ impl Shard {
         let kind =
             EventKind::Message { from: Sender::Seat, id, text: text.clone(), language: None };
         step.event(kind);
+        self.answer_by_email(cause.now, &text, &mut step);
         step.finish(turn);
         if let Some(in_flight) = conversation.in_flight.last_mut() {
             in_flight.sent_by(&frame.link.outbox);

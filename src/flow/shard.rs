@@ -50,6 +50,15 @@ pub struct Settings {
     pub customer_silence_close: Duration,
     /// When a conversation counts as said before.
     pub dedup: dedup::Settings,
+    /// How customers are written to; `None` when they are not.
+    pub email: Option<EmailRules>,
+}
+
+/// How customers are written to.
+#[derive(Clone, Copy, Debug)]
+pub struct EmailRules {
+    /// Whether an answer to an e-mail comes back to its conversation.
+    pub can_reply: bool,
 }
 
 /// Conversations of one customer that are kept, the open one included: nobody fills the memory of the
@@ -137,6 +146,7 @@ impl Shard {
                 self.note_seat(&record);
                 turn.seats.push(record);
             }
+            Input::Effect(report) => self.effect_reported(now, report, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),

@@ -12,6 +12,7 @@ use super::conversation::{Conversation, Stage};
 use super::input::CustomerRef;
 use super::shard::{Cause, Shard};
 use super::step::Step;
+use super::ticket::TICKET_KEPT_FOR;
 use super::turn::Turn;
 
 /// What is due for a conversation, and when.
@@ -21,6 +22,8 @@ enum Due {
     Ask(Timestamp),
     Close(Timestamp),
     Forget(Timestamp),
+    /// The ticket has its turn.
+    WorkOff(Timestamp),
     /// Nothing, as long as nothing happens.
     Look(Timestamp),
 }
@@ -53,11 +56,19 @@ impl Shard {
                 Due::Close(at) if at <= now => {
                     self.close_silent(Cause { now, at: caused_at }, &mut conversation, turn);
                 }
+                Due::WorkOff(at) if at <= now => {
+                    self.work_off(Cause { now, at: caused_at }, &mut conversation, turn);
+                }
                 Due::Ask(at) if at <= now => self.ask_if_there(now, &mut conversation, turn),
                 Due::Question(at) if at <= now => {
                     self.ask_for_question(now, &mut conversation, turn);
                 }
-                Due::Question(_) | Due::Ask(_) | Due::Close(_) | Due::Forget(_) | Due::Look(_) => {}
+                Due::Question(_)
+                | Due::Ask(_)
+                | Due::Close(_)
+                | Due::Forget(_)
+                | Due::WorkOff(_)
+                | Due::Look(_) => {}
             }
             let due = self.due(&conversation, now);
             let soonest = now + Duration::from_millis(1);
@@ -66,7 +77,7 @@ impl Shard {
                 Due::Forget(at) => at,
                 // Never later than one silence from now: whatever is said meanwhile, its own alarm
                 // then cannot be missed.
-                Due::Question(_) | Due::Ask(_) | Due::Close(_) | Due::Look(_) => {
+                Due::Question(_) | Due::Ask(_) | Due::Close(_) | Due::WorkOff(_) | Due::Look(_) => {
                     now + self.settings.customer_silence_ask
                 }
             };
@@ -74,6 +85,7 @@ impl Shard {
             | Due::Ask(at)
             | Due::Close(at)
             | Due::Forget(at)
+            | Due::WorkOff(at)
             | Due::Look(at)) = due;
             self.set_alarm(&mut conversation, at.clamp(soonest, latest.max(soonest)));
             self.conversations.insert(id, conversation);
@@ -84,8 +96,17 @@ impl Shard {
         let settings = &self.settings;
         let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
         match &conversation.stage {
+            // An e-mail is on its way, or may be answered.
+            Stage::Closed { .. } if settings.email.is_some() && !conversation.owed.is_empty() => {
+                Due::Look(now + settings.customer_silence_ask)
+            }
+            Stage::Closed { at } if conversation.email.is_some() => {
+                Due::Forget(*at + self.keeps_answerable(conversation))
+            }
             Stage::Closed { at } => Due::Forget(*at + self.keeps_closed(conversation)),
-            Stage::Ticketed => Due::Close(last + settings.resume_for),
+            Stage::Ticketed if last + TICKET_KEPT_FOR <= now => Due::Close(now),
+            // One of before tickets were worked off has its turn at once.
+            Stage::Ticketed => Due::WorkOff(conversation.ticket_due.unwrap_or(last)),
             Stage::Open if conversation.has_only_greeted() => {
                 Due::Question(last + settings.greeting_wait)
             }
@@ -111,6 +132,13 @@ impl Shard {
         let of_shop =
             shop.and_then(|shop| shop.keeps_closed_of(conversation.opened.region.as_ref()));
         of_shop.unwrap_or(self.settings.resume_for)
+    }
+
+    /// The same for one whose e-mails may be answered. What the shop says is the longest.
+    fn keeps_answerable(&self, conversation: &Conversation) -> Duration {
+        let kept = self.keeps_closed(conversation);
+        let is_said = kept != self.settings.resume_for;
+        if is_said { kept } else { kept.max(TICKET_KEPT_FOR) }
     }
 
     /// Has closed conversations looked at anew, as they may be kept for another time from now on.

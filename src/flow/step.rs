@@ -3,6 +3,7 @@
 use crate::domain::{Event, EventKind, Timestamp};
 
 use super::conversation::Conversation;
+use super::effects::Errand;
 use super::fact::{Fact, Record};
 use super::turn::Turn;
 
@@ -37,6 +38,17 @@ impl<'a> Step<'a> {
     pub fn finish(self, turn: &mut Turn) {
         let conversation = self.conversation.id;
         turn.touched.push(conversation);
+        // What is wanted begins once it is durable.
+        turn.errands.extend(self.facts.iter().filter_map(|fact| match fact {
+            Fact::Wanted(effect) => Some(Errand {
+                conversation,
+                effect: effect.clone(),
+                tries: 0,
+                not_before: self.now,
+                ending_at: None,
+            }),
+            _ => None,
+        }));
         turn.records.push(Record { conversation, facts: self.facts });
     }
 }

@@ -21,6 +21,7 @@ use crate::understand::{Hint, Job, Outcome, Understand};
 use crate::vault::Vault;
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
+use super::effects::Effects;
 use super::erase::{ErasedCustomer, Erasing};
 use super::fact::{Fact, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input};
@@ -120,6 +121,8 @@ pub struct ShardTask {
     pub encoder_wait_max: Duration,
     /// The scheduler.
     pub dispatcher: Dispatcher,
+    /// Who carries out what is to happen outside.
+    pub effects: Effects,
     /// The time.
     pub clock: Clock,
     /// What is measured.
@@ -479,6 +482,8 @@ impl ShardTask {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
                 // The socket may be gone by now.
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
+                // So may be whoever reported.
+                Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
             }
         }
         for (command, caused_at) in turn.commands {
@@ -486,6 +491,9 @@ impl ShardTask {
         }
         for (dispatch, caused_at) in turn.from_seats {
             self.dispatcher.tell(dispatch, caused_at);
+        }
+        for errand in turn.errands {
+            self.effects.send(errand);
         }
         for counter in turn.counts {
             self.metrics.count(counter);

@@ -13,6 +13,7 @@ use crate::protocol::CloseCode;
 use crate::schedule::Command;
 
 use super::dispatch::Dispatch;
+use super::effects::Errand;
 use super::erase::Erasing;
 use super::fact::{Record, SeatRecord};
 use super::input::Attached;
@@ -31,6 +32,8 @@ pub struct Turn {
     /// What seats ask of the scheduler about their conversations, after that; a refusal goes back to
     /// the frame that asked.
     pub from_seats: Vec<(Dispatch, Instant)>,
+    /// What is to happen outside, after that.
+    pub errands: Vec<Errand>,
     /// Messages to understand; may begin at once.
     pub to_understand: Vec<ToUnderstand>,
     /// To be counted.
@@ -54,6 +57,8 @@ pub enum Delivery {
     Frame(Arc<Outbox>, Frame),
     /// The answer to a socket that begins to view.
     Attached(oneshot::Sender<Attached>, Attached),
+    /// The answer to a report, which says whether its effect is wanted.
+    Kept(oneshot::Sender<bool>, bool),
 }
 
 /// A message for the model.

@@ -75,6 +75,10 @@ impl Shard {
         mut step: Step<'_>,
         turn: &mut Turn,
     ) {
+        let read = message.understanding.as_ref();
+        if self.hear_address(now, (text, read), &mut step) {
+            return step.finish(turn);
+        }
         let conversation = &mut *step.conversation;
         let id = conversation.id;
         let freshness = conversation.recent.check(now, message.seq, text, &self.settings.dedup);

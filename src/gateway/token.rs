@@ -99,6 +99,11 @@ impl Secret {
         }
     }
 
+    /// A key for another purpose, which says nothing about this one.
+    pub fn derived(&self, purpose: &[u8]) -> [u8; KEY_BYTES] {
+        self.mac(b"derived", purpose).finalize().into_bytes().into()
+    }
+
     /// Signs a token.
     pub fn seal(&self, token: &Token) -> String {
         self.seal_as("token", token)

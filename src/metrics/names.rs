@@ -1,6 +1,6 @@
 //! Every metric of the product, in one place: a name that is not here does not compile.
 
-use crate::domain::{Tier, Work};
+use crate::domain::{Progress, Tier, Work};
 
 /// A counter, by the label it is split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,37 @@ pub enum Counter {
     ShopsReloaded(ShopsReload),
     /// Frames about the floor to supervisors who watch it.
     FloorShown(FloorShown),
+    /// Tries to send e-mails, by what came of them.
+    Email(EmailResult),
+    /// Tickets that went back to the queue.
+    TicketWorkedOff,
+}
+
+/// What came of a try to send an e-mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailResult {
+    /// The mail server took it.
+    Sent,
+    /// It was not sent, and is tried again.
+    Failed,
+    /// The mail server will not take it.
+    Refused,
+    /// It was tried for as long as it may be.
+    GivenUp,
+    /// The mail server may have taken it.
+    Uncertain,
+}
+
+impl std::convert::From<Progress> for EmailResult {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Done => Self::Sent,
+            Progress::Ending | Progress::Failed { .. } => Self::Failed,
+            Progress::Refused => Self::Refused,
+            Progress::GivenUp => Self::GivenUp,
+            Progress::Uncertain => Self::Uncertain,
+        }
+    }
 }
 
 /// What an address or a shop may have.
@@ -310,6 +341,12 @@ impl Counter {
             Self::ShopsReloaded(ShopsReload::Refused),
             Self::FloorShown(FloorShown::Full),
             Self::FloorShown(FloorShown::Changes),
+            Self::Email(EmailResult::Sent),
+            Self::Email(EmailResult::Failed),
+            Self::Email(EmailResult::Refused),
+            Self::Email(EmailResult::GivenUp),
+            Self::Email(EmailResult::Uncertain),
+            Self::TicketWorkedOff,
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -440,6 +477,20 @@ impl Counter {
                     },
                 )),
             ),
+            Self::Email(result) => (
+                "tradewind_outward_emails_total",
+                Some((
+                    "result",
+                    match result {
+                        EmailResult::Sent => "sent",
+                        EmailResult::Failed => "failed",
+                        EmailResult::Refused => "refused",
+                        EmailResult::GivenUp => "given_up",
+                        EmailResult::Uncertain => "uncertain",
+                    },
+                )),
+            ),
+            Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
                 Some((

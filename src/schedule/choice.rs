@@ -26,7 +26,7 @@ impl Claim {
     ///
     /// Inside one priority, the earlier arrival always has the lower rank.
     pub fn rank(&self, now: Timestamp, age_bound: Duration) -> Rank {
-        let waited = now.since(self.arrived_at);
+        let waited = self.counted(now);
         if waited >= age_bound {
             return Rank(0, 0, self.arrived_at, self.seq);
         }
@@ -36,7 +36,12 @@ impl Claim {
 
     /// Whether it has reached the age bound.
     pub fn is_aged(&self, now: Timestamp, age_bound: Duration) -> bool {
-        now.since(self.arrived_at) >= age_bound
+        self.counted(now) >= age_bound
+    }
+
+    /// The wait as it counts against others.
+    fn counted(&self, now: Timestamp) -> Duration {
+        now.since(self.arrived_at) / self.priority.slowness()
     }
 }
 
@@ -60,6 +65,20 @@ mod tests {
         assert!(vip.rank(now, BOUND) < claim(Priority::Normal, 0).rank(now, BOUND));
         let now = Timestamp::from_millis(25_000);
         assert!(vip.rank(now, BOUND) > claim(Priority::Normal, 0).rank(now, BOUND));
+    }
+
+    #[test]
+    fn a_ticket_of_last_night_yields_to_who_has_waited_some_seconds_and_not_to_who_has_just_come() {
+        let hour = 3_600;
+        let ticket = claim(Priority::Ticket, 0);
+        let now = Timestamp::from_millis(12 * hour * 1_000);
+
+        let came = |seconds_ago: u64| claim(Priority::Normal, 12 * hour - seconds_ago);
+        assert!(ticket.rank(now, BOUND) < came(11).rank(now, BOUND));
+        assert!(ticket.rank(now, BOUND) > came(13).rank(now, BOUND));
+        assert!(ticket.rank(now, BOUND) < claim(Priority::Ticket, 1).rank(now, BOUND));
+        let days_later = Timestamp::from_millis(120 * hour * 1_000);
+        assert!(ticket.is_aged(days_later, BOUND) && !ticket.is_aged(now, BOUND));
     }
 
     #[test]

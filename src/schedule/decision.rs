@@ -354,6 +354,7 @@ impl fmt::Display for Why {
             Self::MostSpecialised => {
                 f.write_str("least busy and most specialised of the free seats")
             }
+            Self::NextInLine { priority: Priority::Ticket } => f.write_str("next of the tickets"),
             Self::NextInLine { priority: Priority::Normal } => f.write_str("next in line"),
             Self::NextInLine { priority: Priority::Raised } => {
                 f.write_str("next in line, high priority")

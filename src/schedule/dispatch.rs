@@ -58,6 +58,8 @@ impl Scheduler {
         }
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
         let (shop_no, waits_since, is_new) = (case.shop, case.waits_since, !case.admitted);
+        // Who has a ticket was told so already.
+        let gives_up = case.contact.priority != Priority::Ticket;
         let shop = &mut self.shops[shop_no];
         let Some(lane_no) = shop.lane_for(&case.contact, self.now) else {
             return self.ticket(conversation, TicketReason::NoSeat, None);
@@ -82,14 +84,16 @@ impl Scheduler {
             return self.offer(conversation, seat, Found::Seat(ring));
         }
         let gives_up_at = waits_since + self.settings.queue_wait_max;
-        if gives_up_at <= self.now {
+        if gives_up && gives_up_at <= self.now {
             return self.ticket(conversation, TicketReason::WaitedTooLong, None);
         }
         if is_new && self.is_full(shop_no, lane_no) {
             return self.ticket(conversation, TicketReason::QueueFull, None);
         }
         self.line_up(conversation, lane_no);
-        self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
+        if gives_up {
+            self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
+        }
     }
 
     /// Whether a shop, or the queue of a lane, has as many waiting conversations as it may.

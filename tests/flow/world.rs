@@ -16,7 +16,7 @@ use tradewind::domain::{
     SeatId, SeatState, Sentiment, ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
-    Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, FromCustomer,
+    Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
     FromSeat, Input, Kept, Link, Profile, Record, SeatAct, SeatRef, SecondLook, Settings, Shard,
     Turn, Understood, Viewer, recall_kept,
 };
@@ -60,6 +60,9 @@ pub struct World {
     pub decided: Vec<Decision>,
     /// What was counted.
     pub counts: Vec<Counter>,
+    /// What is to happen outside.
+    pub errands: Vec<Errand>,
+    settings: Settings,
     /// What seats have asked of the scheduler about conversations.
     pub asked_by_seats: usize,
     next_id: u128,
@@ -83,6 +86,7 @@ pub fn settings() -> Settings {
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
+        email: None,
     }
 }
 
@@ -123,7 +127,7 @@ impl World {
         let shops = Arc::new(shops.collect());
         Self {
             now: Timestamp::from_millis(1_795_600_000_000),
-            shard: Shard::new(settings, shops, seed),
+            shard: Shard::new(settings.clone(), shops, seed),
             scheduler,
             journal: Vec::new(),
             model_waits: false,
@@ -135,6 +139,8 @@ impl World {
             says: needs_person(),
             decided: Vec::new(),
             counts: Vec::new(),
+            errands: Vec::new(),
+            settings,
             asked_by_seats: 0,
             next_id: 1,
         }
@@ -191,7 +197,7 @@ impl World {
 
     fn started(&self, shops: Vec<Shop>, restore: impl FnOnce(&mut Shard, &mut Scheduler)) -> Self {
         // Ids that the last run has made do not come again.
-        let mut next = Self::seeded(settings(), shops, 8 + self.journal.len() as u64);
+        let mut next = Self::seeded(self.settings.clone(), shops, 8 + self.journal.len() as u64);
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;
@@ -305,9 +311,11 @@ impl World {
             match delivery {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
+                Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
             }
         }
         self.counts.extend(turn.counts);
+        self.errands.extend(turn.errands);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();

@@ -193,7 +193,7 @@ impl Process {
                 return Err(error);
             }
         };
-        let Core { gateway, tasks: core, snapshots, stop } = core;
+        let Core { gateway, tasks: core, snapshots, stop, effects: _ } = core;
         let mut tasks = vec![writer];
         for task in core {
             tasks.push(run(task, tasks.len(), &gate));

@@ -222,6 +222,10 @@ fn words(fact: &Fact) -> String {
         // The wire's own words, as in an explanation.
         Fact::Decided(decision) => format!("decided: {}", wire_words(&decision.step)),
         Fact::Erased(_) => "erased: what was said, and by whom".to_owned(),
+        Fact::TicketDue(at) => format!("its ticket is worked off at {at}"),
+        Fact::ReachableAt(address) => format!("can be reached at {address}"),
+        Fact::Wanted(effect) => format!("wants e-mail {}", effect.key),
+        Fact::Progressed(it) => format!("e-mail {} {}", it.key, it.progress.as_str()),
         Fact::Noted(note) => format!("noted by {}: {:?}", note.seat, note.text),
     }
 }

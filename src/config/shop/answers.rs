@@ -44,17 +44,35 @@ pub enum Phrase {
     Ticket,
     /// Nobody is there and no time is planned.
     TicketNoTime,
+    /// Asks a customer who has a ticket for an e-mail address.
+    EmailAsk,
+    /// Tells that answers go to `{email}` too.
+    EmailNoted,
+    /// The subject of an e-mail about the ticket `{reference}`.
+    EmailSubject,
+    /// Confirms the ticket by e-mail.
+    EmailTicket,
+    /// The same without a time.
+    EmailTicketNoTime,
+    /// Says in an e-mail that one may answer it.
+    EmailReply,
 }
 
 impl Phrase {
     /// Every phrase.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::PersonHint,
         Self::Clarify,
         Self::StillThere,
         Self::ClosedBySilence,
         Self::Ticket,
         Self::TicketNoTime,
+        Self::EmailAsk,
+        Self::EmailNoted,
+        Self::EmailSubject,
+        Self::EmailTicket,
+        Self::EmailTicketNoTime,
+        Self::EmailReply,
     ];
 
     /// The key of the phrase in an answer file.
@@ -66,15 +84,39 @@ impl Phrase {
             Self::ClosedBySilence => "closed_by_silence",
             Self::Ticket => "ticket",
             Self::TicketNoTime => "ticket_no_time",
+            Self::EmailAsk => "email_ask",
+            Self::EmailNoted => "email_noted",
+            Self::EmailSubject => "email_subject",
+            Self::EmailTicket => "email_ticket",
+            Self::EmailTicketNoTime => "email_ticket_no_time",
+            Self::EmailReply => "email_reply",
         }
+    }
+
+    /// Whether a shop may leave it out; what is built in stands in then.
+    const fn may_be_left_out(self) -> bool {
+        matches!(
+            self,
+            Self::EmailAsk
+                | Self::EmailNoted
+                | Self::EmailSubject
+                | Self::EmailTicket
+                | Self::EmailTicketNoTime
+                | Self::EmailReply
+        )
     }
 
     const fn placeholders(self) -> &'static [&'static str] {
         match self {
-            Self::Ticket => &["reference", "opens_at"],
-            Self::TicketNoTime => &["reference"],
+            Self::Ticket | Self::EmailTicket => &["reference", "opens_at"],
+            Self::TicketNoTime | Self::EmailTicketNoTime | Self::EmailSubject => &["reference"],
+            Self::EmailNoted => &["email"],
             Self::StillThere => &["minutes"],
-            Self::PersonHint | Self::Clarify | Self::ClosedBySilence => &[],
+            Self::PersonHint
+            | Self::Clarify
+            | Self::ClosedBySilence
+            | Self::EmailAsk
+            | Self::EmailReply => &[],
         }
     }
 }
@@ -210,8 +252,14 @@ impl Answers {
         &self.person_words
     }
 
-    /// Reads one answer file. Order sentences and FAQ answers may be left out, phrases may not.
-    pub(super) fn parse(mistakes: &Mistakes, file: &str, text: &str) -> Option<Self> {
+    /// Reads one answer file. Order sentences and FAQ answers may be left out, phrases may not, but for
+    /// those of e-mails: `built_in` is the text of the built-in file that has them.
+    pub(super) fn parse(
+        mistakes: &Mistakes,
+        file: &str,
+        text: &str,
+        built_in: &str,
+    ) -> Option<Self> {
         let mut root = Section::root(mistakes, file, text);
         let mut dates = root.section("date");
         let orders = root.section("order");
@@ -249,11 +297,15 @@ impl Answers {
             known
         });
         let known = Phrase::ALL.map(Phrase::as_str).join(", ");
-        let phrases: BTreeMap<Phrase, Template> =
+        let mut phrases: BTreeMap<Phrase, Template> =
             phrases.map(&format!("one of {known}"), |section, key, value| {
                 let names = Phrase::from_str(key).ok()?.placeholders();
                 template(section, key, value, names)
             });
+        let left_out = |phrase: &Phrase| !phrases.contains_key(phrase);
+        if Phrase::ALL.into_iter().any(|it| it.may_be_left_out() && left_out(&it)) {
+            fill_in(&mut phrases, built_in);
+        }
         for phrase in Phrase::ALL.iter().filter(|phrase| !phrases.contains_key(phrase)) {
             mistakes.note(file, format!("texts.{}", phrase.as_str()), "is missing", "a text");
         }
@@ -269,6 +321,17 @@ impl Answers {
             mistakes.note(file, "texts.person_hint", format!("does not name `{word}`"), accepted);
         }
         Some(Self { orders, faq, phrases, days: days?, person_words })
+    }
+}
+
+/// Adds the phrases that a shop has left out.
+fn fill_in(phrases: &mut BTreeMap<Phrase, Template>, built_in: &str) {
+    let built_in: toml::Table = built_in.parse().expect("the built-in answers are TOML");
+    let texts = built_in.get("texts").and_then(Value::as_table).expect("they have texts");
+    for phrase in Phrase::ALL.into_iter().filter(|phrase| phrase.may_be_left_out()) {
+        if let Some(text) = texts.get(phrase.as_str()).and_then(Value::as_str) {
+            phrases.entry(phrase).or_insert_with(|| Template(text.into()));
+        }
     }
 }
 

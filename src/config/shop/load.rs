@@ -8,6 +8,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use toml_edit::DocumentMut;
 
+use crate::domain::Language;
+
 use super::openid::{ClientSecret, OpenId, SecretFrom};
 use super::section::{Mistakes, ShopErrors};
 use super::store::NewShop;
@@ -59,6 +61,15 @@ const DEMO: &[(&str, &str)] = demo_files![
     "answers/vi.toml",
     "answers/zh.toml",
 ];
+
+/// The built-in answers in `language`, else those in English.
+pub(super) fn built_in_answers(language: Language) -> &'static str {
+    let named = |code: &str| {
+        let path = format!("answers/{code}.toml");
+        DEMO.iter().find(|(file, _)| *file == path).map(|(_, text)| *text)
+    };
+    named(&language.to_string()).or_else(|| named("en")).expect("English is built in")
+}
 
 impl ShopFiles {
     /// The demo shop, built into the program.

@@ -17,7 +17,7 @@ use super::crew::Crew;
 use super::edit::Role;
 use super::hours::HoursReader;
 use super::identity;
-use super::load::ShopFiles;
+use super::load::{self, ShopFiles};
 use super::openid::{self, SeatIdentity};
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
@@ -524,7 +524,8 @@ fn knowledge(
         match code {
             None => mistakes.note(file, "", "is not named after a language", "such as es.toml"),
             Some(language) => {
-                if let Some(parsed) = Answers::parse(mistakes, file, text) {
+                let built_in = load::built_in_answers(language);
+                if let Some(parsed) = Answers::parse(mistakes, file, text, built_in) {
                     answers.insert(language, parsed);
                 }
             }

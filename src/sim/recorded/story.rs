@@ -103,7 +103,14 @@ impl Story {
             Fact::Decided(record) => self.decided(&record),
             Fact::Noted(note) => self.it_was(note.at),
             Fact::Erased(erased) => self.it_was(erased.at),
-            Fact::Opened(_) | Fact::Understood { .. } | Fact::Epoch(_) | Fact::AskedForPerson => {}
+            Fact::Opened(_)
+            | Fact::Understood { .. }
+            | Fact::Epoch(_)
+            | Fact::AskedForPerson
+            | Fact::TicketDue(_)
+            | Fact::ReachableAt(_)
+            | Fact::Wanted(_)
+            | Fact::Progressed(_) => {}
         }
     }
 

@@ -186,6 +186,18 @@ pub const ROWS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "effects-once",
+        unit: "kills at a step between a ticket and its e-mail, each step in turn",
+        ci: 50,
+        full: 1_000,
+        part: 100,
+        how: test(
+            "email_once",
+            "a_kill_at_any_step_between_ticket_and_email_leaves_exactly_one_email",
+        ),
+        ..ROW
+    },
+    Spec {
         name: "races",
         unit: "races of real clients at one router: one offer, one id, one customer, one slot",
         ci: 1_800,

@@ -1,0 +1,142 @@
+//! Addresses that name a conversation: `reply+ID.SIGNATURE@shop.example`. The signature says that the
+//! address was made here; nothing else of an answer is believed.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::domain::ConversationId;
+
+/// Digits of the id: 128 bits at five a digit.
+const ID_DIGITS: usize = 26;
+/// Digits of the signature: 80 bits, more than anybody can try by mail.
+const SIGNATURE_DIGITS: usize = 16;
+/// Most bytes in front of the `+`: 64 are allowed in front of the `@`.
+const MAILBOX_BYTES_MAX: usize = 64 - 2 - ID_DIGITS - SIGNATURE_DIGITS;
+/// Lower case alone, because some mail servers change the case; without letters that look alike.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Makes such addresses and knows them again.
+#[derive(Clone)]
+pub struct ReplyAddresses {
+    mailbox: String,
+    domain: String,
+    key: [u8; 32],
+}
+
+impl ReplyAddresses {
+    /// Those of the mailbox `address`, signed with `key`; `None` when it is no address or its first
+    /// part is longer than 20 bytes.
+    pub fn new(address: &str, key: [u8; 32]) -> Option<Self> {
+        let (mailbox, domain) = address.rsplit_once('@')?;
+        let fits = super::is_address(address) && mailbox.len() <= MAILBOX_BYTES_MAX;
+        fits.then(|| Self { mailbox: mailbox.to_owned(), domain: domain.to_owned(), key })
+    }
+
+    /// The address that answers to a conversation go to.
+    pub fn of(&self, conversation: ConversationId) -> String {
+        let id = digits(conversation.as_uuid().as_u128(), ID_DIGITS);
+        let signature = self.signature(&id);
+        format!("{}+{id}.{signature}@{}", self.mailbox, self.domain)
+    }
+
+    /// The conversation that an address names; `None` when it was not made here.
+    pub fn conversation(&self, address: &str) -> Option<ConversationId> {
+        let address = address.trim().to_ascii_lowercase();
+        let (mailbox, domain) = address.rsplit_once('@')?;
+        let (mailbox, tag) = mailbox.split_once('+')?;
+        let ours = mailbox.eq_ignore_ascii_case(&self.mailbox)
+            && domain.eq_ignore_ascii_case(&self.domain);
+        let (id, signature) = tag.split_once('.').filter(|_| ours)?;
+        let signed = bool::from(self.signature(id).as_bytes().ct_eq(signature.as_bytes()));
+        let id = value(id).filter(|_| signed)?;
+        Some(ConversationId::from_uuid(Uuid::from_u128(id)))
+    }
+
+    fn signature(&self, id: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length is a key");
+        mac.update(b"reply address ");
+        mac.update(id.as_bytes());
+        let tag: [u8; 32] = mac.finalize().into_bytes().into();
+        digits(u128::from_be_bytes(std::array::from_fn(|at| tag[at])), SIGNATURE_DIGITS)
+    }
+}
+
+impl std::fmt::Debug for ReplyAddresses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ReplyAddresses({}@{})", self.mailbox, self.domain)
+    }
+}
+
+/// The last `count` digits of a number.
+fn digits(number: u128, count: usize) -> String {
+    let digit = |at: usize| char::from(DIGITS[(number >> (5 * at)) as usize % 32]);
+    (0..count).rev().map(digit).collect()
+}
+
+fn value(text: &str) -> Option<u128> {
+    if text.len() != ID_DIGITS {
+        return None;
+    }
+    text.bytes().try_fold(0u128, |number, byte| {
+        let digit = DIGITS.iter().position(|digit| *digit == byte)?;
+        Some(number << 5 | digit as u128)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(key: u8) -> ReplyAddresses {
+        ReplyAddresses::new("reply@shop.example", [key; 32]).expect("an address")
+    }
+
+    fn conversation(id: u128) -> ConversationId {
+        ConversationId::from_uuid(Uuid::from_u128(id))
+    }
+
+    #[test]
+    fn an_address_names_its_conversation_whatever_its_case() {
+        for id in [0, 7, u128::MAX, 0x019a_d239_e180_7000_8020_d300_0000_0007] {
+            let address = addresses(1).of(conversation(id));
+
+            assert!(address.split('@').next().is_some_and(|local| local.len() <= 64), "{address}");
+            assert_eq!(addresses(1).conversation(&address), Some(conversation(id)), "{address}");
+            let upper = address.to_uppercase();
+            assert_eq!(addresses(1).conversation(&upper), Some(conversation(id)), "{upper}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_was_not_made_here_names_nothing() {
+        let real = addresses(1).of(conversation(7));
+        let other = addresses(1).of(conversation(8));
+        let (id, _) = real.split_once('.').expect("a signature");
+        let (_, signature) = other.split_once('.').expect("a signature");
+
+        assert_eq!(addresses(2).conversation(&real), None, "signed with another key");
+        let swapped = format!("{id}.{signature}");
+        assert_eq!(addresses(1).conversation(&swapped), None, "the signature of another id");
+        for text in ["", "reply@shop.example", "reply+@shop.example", "reply+a.b@shop.example"] {
+            assert_eq!(addresses(1).conversation(text), None, "{text}");
+        }
+        let elsewhere = real.replace("shop.example", "other.example");
+        assert_eq!(addresses(1).conversation(&elsewhere), None);
+    }
+
+    #[test]
+    fn a_mailbox_that_leaves_no_room_is_refused() {
+        assert!(ReplyAddresses::new("customer-service-abc@a.example", [0; 32]).is_some());
+        assert!(ReplyAddresses::new("customer-service-abcd@a.example", [0; 32]).is_none());
+        assert!(ReplyAddresses::new("no address", [0; 32]).is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "\\PC{0,80}") {
+            proptest::prop_assert_eq!(addresses(1).conversation(&text), None);
+        }
+    }
+}

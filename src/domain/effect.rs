@@ -1,0 +1,154 @@
+//! What the router brings about outside of itself, once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{ConversationId, Timestamp};
+
+/// Names an effect: the same for every try, in every run, so that it happens once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct EffectKey(u128);
+
+/// What an effect is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Confirms a ticket.
+    TicketConfirmed,
+    /// Brings a seat's answer.
+    Answer,
+}
+
+/// Something outside that has to happen once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Which.
+    pub key: EffectKey,
+    /// Since when it is wanted.
+    pub at: Timestamp,
+    /// What.
+    pub email: Email,
+}
+
+/// An e-mail to a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Email {
+    /// The name that it comes from: the shop's.
+    pub from_name: Arc<str>,
+    /// The customer's address.
+    pub to: Arc<str>,
+    /// Its subject.
+    pub subject: Arc<str>,
+    /// Its text, lines ended by `\n`.
+    pub text: Arc<str>,
+    /// Whether a machine wrote it.
+    pub automatic: bool,
+}
+
+/// How far an effect is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// The next thing that is done makes it happen.
+    Ending,
+    /// It has not happened, and is tried again.
+    Failed {
+        /// When.
+        again_at: Timestamp,
+    },
+    /// It has happened.
+    Done,
+    /// It will not happen: the receiver does not want it.
+    Refused,
+    /// It will not happen: it was tried for as long as it may be.
+    GivenUp,
+    /// Whether it has happened cannot be known.
+    Uncertain,
+}
+
+impl Progress {
+    /// Whether nothing more is done for it.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Ending | Self::Failed { .. })
+    }
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ending => "ending",
+            Self::Failed { .. } => "failed",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::GivenUp => "given_up",
+            Self::Uncertain => "uncertain",
+        }
+    }
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::TicketConfirmed => "ticket-confirmed",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+impl EffectKey {
+    /// The key of what a conversation brings about: `version` tells one of a purpose from the next.
+    pub fn of(conversation: ConversationId, purpose: Purpose, version: u64) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(conversation.as_uuid().as_bytes());
+        hash.update(purpose.as_str());
+        hash.update(version.to_be_bytes());
+        let hash: [u8; 32] = hash.finalize().into();
+        Self(u128::from_be_bytes(std::array::from_fn(|at| hash[at])))
+    }
+}
+
+impl fmt::Display for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EffectKey({self})")
+    }
+}
+
+impl From<EffectKey> for String {
+    fn from(key: EffectKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl TryFrom<String> for EffectKey {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        u128::from_str_radix(&text, 16).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_the_same_for_every_try_and_another_for_everything_else() {
+        let one = ConversationId::from_uuid(uuid::Uuid::from_u128(1));
+        let other = ConversationId::from_uuid(uuid::Uuid::from_u128(2));
+        let key = EffectKey::of(one, Purpose::Answer, 3);
+
+        assert_eq!(key, EffectKey::of(one, Purpose::Answer, 3));
+        assert_ne!(key, EffectKey::of(other, Purpose::Answer, 3));
+        assert_ne!(key, EffectKey::of(one, Purpose::TicketConfirmed, 3));
+        assert_ne!(key, EffectKey::of(one, Purpose::Answer, 4));
+        assert_eq!(EffectKey::try_from(key.to_string()), Ok(key));
+    }
+}

@@ -1,0 +1,215 @@
+//! A ticket in place of the queue: the customer has a number, a time, and a confirmation by e-mail. When
+//! somebody is there again it goes back to the queue by itself, with the age that it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::automate;
+use crate::channels::email::is_address;
+use crate::config::shop::Shop;
+use crate::domain::{
+    ConversationId, Effect, EffectKey, Email, EventKind, PiiKind, Priority, Purpose, Sender,
+    Timestamp, Understanding,
+};
+use crate::metrics::names::{Counter, Outcome};
+use crate::schedule::{Command, Contact};
+use crate::understand::pii;
+
+use super::conversation::{Conversation, Stage};
+use super::fact::Fact;
+use super::shard::{Cause, EmailRules, Shard};
+use super::step::Step;
+use super::turn::Turn;
+
+/// How often a customer may name another address: each is written to.
+const EMAIL_CHANGES_MAX: u8 = 3;
+/// How long a ticket waits for somebody, and how long its e-mails may be answered.
+pub(super) const TICKET_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// When a ticket for which no time is planned has its turn: the queue was full or too slow, and others
+/// who sat before it are through by then.
+const UNPLANNED_AFTER: Duration = Duration::from_secs(5 * 60);
+/// Letters beside an address in a message that does not say more than the address.
+const BESIDE_ADDRESS_MAX: usize = 40;
+
+impl Shard {
+    /// Nobody can answer in time: gives the customer a number in place of the queue.
+    pub(super) fn ticket(
+        &mut self,
+        now: Timestamp,
+        conversation: &mut Conversation,
+        opens_at: Option<Timestamp>,
+        turn: &mut Turn,
+    ) {
+        let Stage::Waiting(contact) = &conversation.stage else { return };
+        let is_worked_off = contact.priority == Priority::Ticket;
+        let due = opens_at.unwrap_or(now + UNPLANNED_AFTER);
+        self.set_alarm(conversation, due.min(now + self.settings.customer_silence_ask));
+        if is_worked_off {
+            // It has its number: nobody came, so it waits for the next who does.
+            let mut step = Step::new(conversation, now);
+            step.fact(Fact::TicketDue(due));
+            return step.finish(turn);
+        }
+        let Some(shop) = self.shop(&conversation.opened.shop) else { return };
+        turn.counts.push(Counter::Outcome(Outcome::Ticket));
+        let reference = reference(conversation.id);
+        let language = conversation.language();
+        let zone = conversation.opened.time_zone.as_deref().unwrap_or_default();
+        let mut text = automate::ticket(&shop, language, &reference, opens_at, zone);
+        if self.settings.email.is_some() && conversation.email.is_none() {
+            text.push(' ');
+            text.push_str(automate::email_ask(&shop, language));
+        }
+        let id = self.message_id(now);
+        let promised = ticket_of(conversation);
+        let mut step = Step::new(conversation, now);
+        // What the customer adds to a ticket changes nothing about it.
+        if promised.is_none_or(|(_, promised)| promised != opens_at) {
+            step.event(EventKind::Ticket { reference: reference.into(), opens_at });
+            self.confirm_ticket(now, &shop, &mut step);
+        }
+        step.fact(Fact::TicketDue(due));
+        step.event(EventKind::Message {
+            from: Sender::Machine,
+            id,
+            text: text.into(),
+            language: Some(language),
+        });
+        step.finish(turn);
+    }
+
+    /// Puts a ticket back into the queue, where somebody is there for it now.
+    pub(super) fn work_off(
+        &mut self,
+        cause: Cause,
+        conversation: &mut Conversation,
+        turn: &mut Turn,
+    ) {
+        let contact = self.contact_of(cause.now, conversation);
+        let contact = Contact { priority: Priority::Ticket, ..contact };
+        let mut step = Step::new(conversation, cause.now);
+        step.fact(Fact::Waits(contact.clone()));
+        step.finish(turn);
+        turn.counts.push(Counter::TicketWorkedOff);
+        turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// Sends what a seat has said by e-mail, when the customer is not connected and can be written to.
+    pub(super) fn answer_by_email(&self, now: Timestamp, text: &str, step: &mut Step<'_>) {
+        let Some(EmailRules { can_reply }) = self.settings.email else { return };
+        let conversation = &*step.conversation;
+        let opened = &conversation.opened;
+        let links = self.customer_links(&opened.shop, &opened.customer);
+        let is_connected = links.iter().any(|link| !link.outbox.is_closed());
+        let (Some(to), Some(shop)) = (conversation.email.clone(), self.shop(&opened.shop)) else {
+            return;
+        };
+        if is_connected {
+            return;
+        }
+        let reference = reference(conversation.id);
+        let language = conversation.language();
+        let (subject, text) =
+            automate::answer_letter(&shop, language, (&reference, text), can_reply);
+        let key = EffectKey::of(conversation.id, Purpose::Answer, conversation.seq());
+        let from_name = shop.name.as_str().into();
+        let email =
+            Email { from_name, to, subject: subject.into(), text: text.into(), automatic: false };
+        step.fact(Fact::Wanted(Effect { key, at: now, email }));
+    }
+
+    /// Takes an e-mail address out of what the customer says, and confirms the ticket to it. Whether the
+    /// message says no more than that.
+    pub(super) fn hear_address(
+        &mut self,
+        now: Timestamp,
+        (text, read): (&Arc<str>, Option<&Understanding>),
+        step: &mut Step<'_>,
+    ) -> bool {
+        if self.settings.email.is_none() {
+            return false;
+        }
+        let Some(address) = address_in(text, read) else { return false };
+        let Some(shop) = self.shop(&step.conversation.opened.shop) else { return false };
+        let has_ticket = matches!(step.conversation.stage, Stage::Ticketed);
+        let is_new = step.conversation.email.as_deref() != Some(address);
+        if is_new && step.conversation.email_changes < EMAIL_CHANGES_MAX {
+            step.fact(Fact::ReachableAt(address.into()));
+            if has_ticket {
+                let language = step.conversation.language();
+                let text = automate::email_noted(&shop, language, address).into();
+                let (from, id) = (Sender::Machine, self.message_id(now));
+                self.confirm_ticket(now, &shop, step);
+                step.event(EventKind::Message { from, id, text, language: Some(language) });
+            }
+        }
+        has_ticket && text.chars().count() - address.chars().count() <= BESIDE_ADDRESS_MAX
+    }
+
+    /// Wants the confirmation of the ticket, once there is an address to send it to.
+    fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>) {
+        let Some(EmailRules { can_reply }) = self.settings.email else { return };
+        let conversation = &*step.conversation;
+        let ticket = ticket_of(conversation);
+        let (Some(to), Some((reference, opens_at))) = (conversation.email.clone(), ticket) else {
+            return;
+        };
+        let written = automate::TicketLetter {
+            reference: &reference,
+            opens_at,
+            time_zone: conversation.opened.time_zone.as_deref().unwrap_or_default(),
+            can_reply,
+        };
+        let (subject, text) = written.write(shop, conversation.language());
+        let key = EffectKey::of(conversation.id, Purpose::TicketConfirmed, conversation.seq());
+        let from_name = shop.name.as_str().into();
+        let email =
+            Email { from_name, to, subject: subject.into(), text: text.into(), automatic: true };
+        step.fact(Fact::Wanted(Effect { key, at: now, email }));
+    }
+}
+
+/// The number of the ticket, and when somebody is to be there.
+fn ticket_of(conversation: &Conversation) -> Option<(Arc<str>, Option<Timestamp>)> {
+    conversation.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Ticket { reference, opens_at } => Some((reference.clone(), *opens_at)),
+        _ => None,
+    })
+}
+
+/// The first e-mail address in a text that can be written to. An address is one also where nobody had the
+/// time to understand the message.
+fn address_in<'a>(text: &'a str, read: Option<&Understanding>) -> Option<&'a str> {
+    let spans = read.map_or_else(|| pii::find(text), |read| read.pii.clone());
+    let emails = spans.iter().filter(|span| span.kind == PiiKind::Email);
+    emails.filter_map(|span| text.get(span.start..span.end)).find(|address| is_address(address))
+}
+
+/// The number that a customer can quote, from bits of the conversation's id that are random: seven
+/// letters of Crockford's alphabet, which leaves out what is easily misread.
+pub fn reference(conversation: ConversationId) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let random = conversation.as_uuid().as_u128() as u64 & ((1 << 35) - 1);
+    let letter = |n: u32| char::from(LETTERS[(random >> (30 - 5 * n)) as usize % 32]);
+    (0..7).map(letter).fold("T-".to_owned(), |mut text, letter| {
+        text.push(letter);
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CustomerId, CustomerKey, ShopId};
+
+    #[test]
+    fn references_are_short_and_differ_with_the_conversation() {
+        let key = CustomerKey::of(&ShopId::from("demo"), &CustomerId::from("v"));
+
+        let one = reference(ConversationId::new(1, key, 1));
+        let other = reference(ConversationId::new(1, key, 2));
+
+        assert_eq!(one, "T-0000001");
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,20 @@
+//! Carries out what conversations bring about outside: e-mails.
+//!
+//! **In**: [`Errand`](crate::flow::Errand)s, each with an effect that its owner has written down.
+//! **Out**: e-mails; a report of each step to the owner of the conversation, which writes it down.
+//! **Invariants**: a letter is transferred first and ended only after the owner has kept that the end comes
+//! next; so whatever interrupts the work, it is known whether the letter can have been taken. Every try of
+//! an effect sends the same bytes under the same Message-ID.
+//! **Bounds**: sessions at a time, time for each step, and the time for which an effect is tried again.
+
+mod begun;
+mod retry;
+mod server;
+mod session;
+mod task;
+
+pub use begun::Begun;
+pub use retry::Retry;
+pub use server::{MailServer, MailServerError};
+pub use session::{NotSent, Session};
+pub use task::Courier;

@@ -1,0 +1,207 @@
+//! A mail server that takes letters over real sockets and keeps every copy, whatever its Message-ID says.
+//! At a chosen step of a session it can do something, such as end the process at the other side.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Where a session is when something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Connected,
+    Greeted,
+    Mail,
+    Rcpt,
+    Data,
+    /// The first bytes of the letter are here, its end is not.
+    Content,
+    /// The end is here: the letter is kept, and the other side does not know that yet.
+    Ended,
+    /// The other side was told.
+    Told,
+    Quit,
+}
+
+/// A letter that was kept.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub from: String,
+    pub to: String,
+    /// Headers and text, without the dots that were added on the way.
+    pub content: String,
+}
+
+impl Letter {
+    /// The value of a header that stands on one line.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.content.split("\r\n").take_while(|line| !line.is_empty());
+        let value = |line: &'_ str| -> Option<usize> {
+            let (key, _) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(key.len() + 2)
+        };
+        lines.filter_map(|line| value(line).map(|at| &line[at..])).next()
+    }
+}
+
+type Act = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Inner {
+    letters: Vec<Letter>,
+    planned: Option<(Step, Act)>,
+    /// What is said to the next recipients, in order, in place of "250".
+    refusals: Vec<&'static str>,
+    /// Sessions that ended after the letter was begun and before its end.
+    cut_off: usize,
+    /// Sessions that go on.
+    sessions: usize,
+}
+
+#[derive(Clone)]
+pub struct MailServer {
+    pub address: SocketAddr,
+    shared: Arc<(Mutex<Inner>, Condvar)>,
+}
+
+impl MailServer {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it listens");
+        let shared = Arc::new((Mutex::new(Inner::default()), Condvar::new()));
+        let server = Self { address, shared };
+        let accepting = server.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = accepting.clone();
+                server.inner().sessions += 1;
+                std::thread::spawn(move || {
+                    let _ = server.serve(stream);
+                    server.inner().sessions -= 1;
+                    server.shared.1.notify_all();
+                });
+            }
+        });
+        server
+    }
+
+    /// Has `act` done once, when a session is at `step`.
+    pub fn at(&self, step: Step, act: impl FnOnce() + Send + 'static) {
+        self.inner().planned = Some((step, Box::new(act)));
+    }
+
+    /// Says this to the next recipients in place of "250".
+    pub fn refuse(&self, refusals: &[&'static str]) {
+        self.inner().refusals = refusals.iter().rev().copied().collect();
+    }
+
+    pub fn letters(&self) -> Vec<Letter> {
+        self.inner().letters.clone()
+    }
+
+    pub fn cut_off(&self) -> usize {
+        self.inner().cut_off
+    }
+
+    /// Waits until `count` letters were kept and nobody is connected, and gives all of them.
+    pub fn wait_for(&self, count: usize) -> Vec<Letter> {
+        let (lock, news) = &*self.shared;
+        let until = Instant::now() + Duration::from_secs(60);
+        let mut inner = lock.lock().expect("nobody panics with it");
+        while inner.letters.len() < count || inner.sessions > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} of {count} letters came", inner.letters.len());
+            inner = news.wait_timeout(inner, left).expect("nobody panics with it").0;
+        }
+        inner.letters.clone()
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.shared.0.lock().expect("nobody panics with it")
+    }
+
+    fn reach(&self, step: Step) {
+        let mut inner = self.inner();
+        let act = inner.planned.take_if(|(planned, _)| *planned == step);
+        drop(inner);
+        if let Some((_, act)) = act {
+            act();
+        }
+    }
+
+    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let mut out = stream.try_clone()?;
+        let mut lines = BufReader::new(stream);
+        let (mut from, mut to) = (String::new(), String::new());
+        self.reach(Step::Connected);
+        out.write_all(b"220 mail.example ready\r\n")?;
+        loop {
+            let mut line = String::new();
+            if lines.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            let line = line.trim_end();
+            let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match verb {
+                "EHLO" => {
+                    self.reach(Step::Greeted);
+                    out.write_all(b"250-mail.example\r\n250 8BITMIME\r\n")?;
+                }
+                "MAIL" => {
+                    self.reach(Step::Mail);
+                    from = between_angles(rest);
+                    out.write_all(b"250 ok\r\n")?;
+                }
+                "RCPT" => {
+                    self.reach(Step::Rcpt);
+                    to = between_angles(rest);
+                    let refusal = self.inner().refusals.pop();
+                    let answer = refusal.unwrap_or("250 ok");
+                    out.write_all(format!("{answer}\r\n").as_bytes())?;
+                }
+                "DATA" => {
+                    self.reach(Step::Data);
+                    out.write_all(b"354 go on\r\n")?;
+                    let Some(content) = self.content(&mut lines)? else {
+                        self.inner().cut_off += 1;
+                        return Ok(());
+                    };
+                    let letter = Letter { from: from.clone(), to: to.clone(), content };
+                    self.inner().letters.push(letter);
+                    self.shared.1.notify_all();
+                    self.reach(Step::Ended);
+                    out.write_all(b"250 kept\r\n")?;
+                    self.reach(Step::Told);
+                }
+                "QUIT" => {
+                    self.reach(Step::Quit);
+                    return out.write_all(b"221 bye\r\n");
+                }
+                _ => out.write_all(b"500 what?\r\n")?,
+            }
+        }
+    }
+
+    /// The letter up to its end; `None` when the connection ends before.
+    fn content(&self, lines: &mut impl BufRead) -> std::io::Result<Option<String>> {
+        let mut content = String::new();
+        loop {
+            let mut line = String::new();
+            if lines.read_line(&mut line)? == 0 {
+                return Ok(None);
+            }
+            self.reach(Step::Content);
+            match line.strip_prefix('.') {
+                Some("\r\n") => return Ok(Some(content)),
+                Some(rest) => content.push_str(rest),
+                None => content.push_str(&line),
+            }
+        }
+    }
+}
+
+fn between_angles(text: &str) -> String {
+    let inner = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inner.map_or(String::new(), |(inner, _)| inner.to_owned())
+}

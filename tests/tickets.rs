@@ -1,0 +1,223 @@
+//! Tickets: worked off when somebody is there again, confirmed and answered by e-mail.
+
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "flow/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tradewind::domain::{ConversationId, EffectKey, Progress, SeatId, Timestamp};
+use tradewind::flow::{EffectReport, EmailRules, Errand, Input, SeatAct, Settings};
+use tradewind::schedule::Command;
+use tradewind::understand::pii;
+use world::{MINUTE, Socket, World, conversation_of, kinds, settings, shop, text};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// From two in the morning, when tickets are given, to nine, when the Korean seat begins.
+const UNTIL_MORNING: Duration = Duration::from_secs(7 * 3_600);
+const ADDRESS: &str = "min@example.org";
+
+/// A world that sends e-mail, in the middle of the night of the only seat that speaks Korean.
+fn night() -> (World, Socket) {
+    let email = Some(EmailRules { can_reply: true });
+    let mut world = World::with(Settings { email, ..settings() });
+    world.says.language.label = "ko".parse().expect("a language");
+    world.now = Timestamp::from_millis(1_795_626_000_000);
+    let min = world.customer("min");
+    (world, min)
+}
+
+/// A ticket of somebody who left an address.
+fn ticket_with_address(world: &mut World, min: &Socket) -> ConversationId {
+    world.say(min, "환불해 주세요 제발 도와주세요");
+    world.says.pii = pii::find(ADDRESS);
+    world.say(min, ADDRESS);
+    world.says.pii.clear();
+    conversation_of(&min.frames()[0])
+}
+
+fn leaves(world: &mut World, socket: &Socket) {
+    socket.link.outbox.close(tradewind::protocol::CloseCode::Draining);
+    let (viewer, session) = (socket.viewer.clone(), socket.link.session);
+    world.input(Input::Detach { viewer, session });
+}
+
+fn offers(seat: &Socket) -> Vec<serde_json::Value> {
+    seat.frames().into_iter().filter(|frame| frame["type"] == "offer").collect()
+}
+
+fn accept(world: &mut World, seat: &str, offer: &serde_json::Value) {
+    let offer = text(offer, "offer").parse().expect("an id");
+    world.schedule(Command::Accept { shop: shop(), seat: SeatId::from(seat), offer });
+}
+
+/// Reports how far an errand is, and gives whether it is wanted.
+fn report(world: &mut World, errand: &Errand, progress: Progress) -> bool {
+    let (reply, mut kept) = oneshot::channel();
+    let Errand { conversation, ref effect, .. } = *errand;
+    let report = EffectReport { conversation, key: effect.key, progress, reply };
+    world.input(Input::Effect(report));
+    kept.try_recv().expect("the shard answers in the same turn")
+}
+
+#[test]
+fn a_ticket_goes_back_to_the_queue_when_the_shift_opens_with_the_age_that_it_has() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    assert_eq!(kinds(&min.frames()), ["ack", "ticket", "message"]);
+
+    world.pass(UNTIL_MORNING - MINUTE);
+    assert!(world.scheduler.queue(&shop(), 10).is_empty(), "nobody is there yet");
+    world.pass(MINUTE);
+    assert_eq!(kinds(&min.frames()), [""; 0], "the customer watches no queue");
+    let seat = world.seat("minji");
+
+    let offers = offers(&seat);
+    assert_eq!(offers.len(), 1, "{offers:#?}");
+    assert_eq!(offers[0]["waiting_ms"], 7 * 3_600_000, "counted from when the customer asked");
+    accept(&mut world, "minji", &offers[0]);
+    assert_eq!(kinds(&min.frames()), ["assigned"]);
+}
+
+#[test]
+fn a_restart_before_or_after_the_shift_opens_brings_no_ticket_twice_and_loses_none() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+
+    let mut before = world.restarted();
+    before.pass(UNTIL_MORNING);
+    let mut after = before.restarted();
+    after.pass(MINUTE);
+    assert_eq!(after.scheduler.queue(&shop(), 10).len(), 1);
+    let seat = after.seat("minji");
+
+    let offers = offers(&seat);
+    assert_eq!(offers.len(), 1);
+    assert_eq!(offers[0]["waiting_ms"], 7 * 3_600_000 + 60_000);
+    accept(&mut after, "minji", &offers[0]);
+    after.reply(&seat, conversation_of(&offers[0]), "안녕하세요");
+    let owned = after.restarted();
+    assert!(owned.scheduler.queue(&shop(), 10).is_empty());
+}
+
+#[test]
+fn a_ticket_that_nobody_took_in_a_whole_shift_waits_for_the_next_one_and_says_nothing_again() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    min.frames();
+    world.pass(UNTIL_MORNING);
+    assert_eq!(world.scheduler.queue(&shop(), 10).len(), 1);
+
+    for _ in 0..10 {
+        world.pass(HOUR);
+    }
+    assert!(world.scheduler.queue(&shop(), 10).is_empty(), "the shift is over");
+    assert_eq!(kinds(&min.frames()), [""; 0]);
+    for _ in 0..14 {
+        world.pass(HOUR);
+    }
+    let seat = world.seat("minji");
+
+    assert_eq!(offers(&seat).len(), 1, "the next morning");
+}
+
+#[test]
+fn what_a_customer_adds_to_a_ticket_gives_no_second_one() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    world.say(&min, "주문번호는 TW-10482 이고 상자가 찢어졌어요");
+
+    let seen = kinds(&min.frames());
+    assert_eq!(seen.iter().filter(|kind| *kind == "ticket").count(), 1, "{seen:?}");
+}
+
+#[test]
+fn an_address_is_asked_for_and_the_ticket_is_confirmed_to_it_once() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    world.say(&min, ADDRESS);
+
+    let [errand] = world.errands.as_slice() else { panic!("{:#?}", world.errands) };
+    assert_eq!(errand.conversation, conversation);
+    let email = &errand.effect.email;
+    assert_eq!(&*email.to, ADDRESS);
+    assert!(email.automatic);
+    let reference = tradewind::flow::reference(conversation);
+    assert!(email.subject.contains(&reference) && email.text.contains(&reference), "{email:?}");
+    // Nine in Seoul is six in the evening in Mexico, where the customer is.
+    assert!(email.text.contains("18:00 (UTC-6)"), "{email:?}");
+}
+
+#[test]
+fn what_a_seat_says_goes_by_email_when_the_customer_is_not_connected_and_only_then() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    world.pass(UNTIL_MORNING);
+    let seat = world.seat("minji");
+    let offer = offers(&seat).remove(0);
+    accept(&mut world, "minji", &offer);
+    world.errands.clear();
+
+    world.reply(&seat, conversation, "안녕하세요, 확인해 보겠습니다.");
+    assert!(world.errands.is_empty(), "the customer reads it on the page");
+    leaves(&mut world, &min);
+    world.reply(&seat, conversation, "환불이 처리되었습니다.");
+
+    let [errand] = world.errands.as_slice() else { panic!("{:#?}", world.errands) };
+    assert!(errand.effect.email.text.starts_with("환불이 처리되었습니다.\n"));
+    assert!(!errand.effect.email.automatic);
+}
+
+#[test]
+fn an_effect_that_is_settled_is_not_wanted_again_also_after_a_restart() {
+    let (mut world, min) = night();
+    ticket_with_address(&mut world, &min);
+    let errand = world.errands[0].clone();
+
+    let mut after = world.restarted();
+    assert_eq!(after.errands.len(), 1, "what was not begun is done by the next process");
+    assert!(report(&mut after, &errand, Progress::Ending));
+    let cut_off = after.restarted();
+    assert!(cut_off.errands[0].ending_at.is_some(), "and is told how far it was");
+    assert!(report(&mut after, &errand, Progress::Done));
+
+    assert!(!report(&mut after, &errand, Progress::Ending), "nobody may end it twice");
+    assert!(after.restarted().errands.is_empty());
+}
+
+#[test]
+fn a_failure_is_counted_over_a_restart_and_an_end_without_success_is_told_to_the_seat() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    let errand = world.errands[0].clone();
+    let again_at = world.now + HOUR;
+
+    assert!(report(&mut world, &errand, Progress::Failed { again_at }));
+    let mut after = world.restarted();
+    assert_eq!((after.errands[0].tries, after.errands[0].not_before), (1, again_at));
+    assert!(report(&mut after, &errand, Progress::GivenUp));
+    after.pass(UNTIL_MORNING);
+    let seat = after.seat("minji");
+    let offer = offers(&seat).remove(0);
+    accept(&mut after, "minji", &offer);
+
+    let accepted = seat.last("accepted");
+    let note = text(&accepted["notes"][0], "text");
+    assert!(note.contains("given up"), "{note}");
+    after.seat_acts(&seat, conversation, SeatAct::Close);
+}
+
+#[test]
+fn a_report_about_nothing_that_is_known_is_not_wanted() {
+    let (mut world, _) = night();
+    let unknown = ConversationId::from_uuid(uuid::Uuid::from_u128(7));
+    let key = EffectKey::of(unknown, tradewind::domain::Purpose::Answer, 1);
+    let (reply, mut kept) = oneshot::channel();
+
+    let progress = Progress::Done;
+    let report = EffectReport { conversation: unknown, key, progress, reply };
+    world.input(Input::Effect(report));
+
+    assert_eq!(kept.try_recv(), Ok(false));
+}
