@@ -17,6 +17,7 @@ pub mod admission;
 pub mod automate;
 pub mod dedup;
 pub mod deliver;
+pub mod incidents;
 pub mod schedule;
 pub mod understand;
 

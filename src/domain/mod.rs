@@ -9,6 +9,7 @@ mod event;
 mod hours;
 mod ids;
 mod language;
+mod meaning;
 mod priority;
 mod routing;
 mod seat;
@@ -23,6 +24,7 @@ pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
 };
 pub use language::{Language, LanguageError};
+pub use meaning::Meaning;
 pub use priority::Priority;
 pub use routing::{
     AfterHold, ApprovalRule, LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step,
