@@ -20,6 +20,7 @@ pub mod automate;
 pub mod channels;
 pub mod dedup;
 pub mod deliver;
+pub mod incidents;
 pub mod schedule;
 pub mod understand;
 

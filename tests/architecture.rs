@@ -23,8 +23,17 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// The stages that a message passes. One never uses another.
-const STAGES: &[&str] =
-    &["channels", "admission", "understand", "dedup", "automate", "schedule", "deliver", "learn"];
+const STAGES: &[&str] = &[
+    "channels",
+    "admission",
+    "understand",
+    "dedup",
+    "incidents",
+    "automate",
+    "schedule",
+    "deliver",
+    "learn",
+];
 
 /// What touches the world outside, and `flow`, which owns conversations and calls the stages.
 const EDGES: &[&str] = &[

@@ -1,5 +1,6 @@
 //! `tradewind evaluate`: how often the model is right on messages with known labels.
 
+mod bursts;
 mod report;
 mod sets;
 mod shop;
@@ -29,11 +30,14 @@ Examples:
   tradewind evaluate --language sets/*.tsv --fragments 20..80
   tradewind evaluate --intents train.tsv --test test.tsv --json
   tradewind evaluate --pairs duplicates.tsv --encoder data/models/encoder
+  tradewind evaluate --bursts tests/bursts --json
 
 --data reads one row a line, {\"text\",\"language\",\"intent\",\"sentiment\"}; a missing field is
 skipped, and a figure that no row has a label for is null. Tab-separated files have a header and
 no quoting. --data is read by both tiers, as the router does, and tells under `fast_only` what the fast
-one alone gets; --pairs compares their vectors; the others are of the fast tier. Times are those of one
+one alone gets; --pairs tells first how the likeness does by which incidents are found, and then compares
+characters and vectors; --bursts lets labelled bursts of incidents arrive, {\"incident\",\"language\",
+\"kind\",\"text\",\"half\"} a line, and tells what is merged that must not be; the others are of the fast tier. Times are those of one
 message on one core, read by the fast tier: the minimum of five passes for each message, of which the
 median and the 99th percentile over all messages are told."
 )]
@@ -54,6 +58,9 @@ pub(super) struct Args {
     /// Tab-separated files with the columns `a`, `b` and `dup`: 1 where both texts say the same.
     #[arg(long, group = "what", value_name = "FILE", num_args = 1..)]
     pairs: Vec<PathBuf>,
+    /// Folder of labelled bursts, JSON lines.
+    #[arg(long, group = "what", value_name = "DIR")]
+    bursts: Option<PathBuf>,
     #[command(flatten)]
     tenant: super::own_intents::TenantArgs,
     /// Writes one JSON object.
@@ -81,7 +88,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(dir) => Model::load(dir)?,
         None => Model::embedded()?,
     };
-    if !args.sentiment.is_empty() {
+    if let Some(folder) = &args.bursts {
+        bursts::run(&model, folder, args.json)?;
+    } else if !args.sentiment.is_empty() {
         sets::sentiment(&model, &args.sentiment, args.json)?;
     } else if !args.language.is_empty() {
         sets::language(&model, &args.language, args.fragments.as_ref(), args.json)?;

@@ -10,6 +10,7 @@ mod event;
 mod hours;
 mod ids;
 mod language;
+mod meaning;
 mod network;
 mod priority;
 mod routing;
@@ -27,6 +28,7 @@ pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
 };
 pub use language::{Language, LanguageError};
+pub use meaning::Meaning;
 pub use network::{ClientAddress, Network, NetworkError};
 pub use priority::Priority;
 pub use routing::{

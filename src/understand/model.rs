@@ -11,11 +11,12 @@ use super::features;
 use super::format::{self, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
 use super::layers::{Heads, divide, dot, softmax};
+use super::lexicon::Concepts;
 use super::pii;
 use super::table;
 use super::text;
 use super::tiers::Unsure;
-use crate::domain::{Guess, Intent, Language, Tier, Understanding};
+use crate::domain::{Guess, Intent, Language, Meaning, Tier, Understanding};
 
 /// What is known of a message before it is read: a prior for languages that look alike and for
 /// messages of one word.
@@ -58,6 +59,7 @@ const SHORT_TRUST_MAX: f32 = 3.0;
 pub struct Scratch {
     chars: Vec<char>,
     features: Vec<u64>,
+    concepts: Concepts,
     found: Vec<u32>,
     gains: Vec<f32>,
     rows: Vec<Row>,
@@ -74,6 +76,12 @@ impl Scratch {
     /// What the last message got: probabilities of languages, intents and sentiments.
     pub(super) fn probabilities(&self) -> [&[f32]; 3] {
         [&self.languages, &self.intents, &self.sentiments]
+    }
+
+    /// The vector of the last message, of length one.
+    fn direction(&self) -> Vec<f32> {
+        let length = dot(&self.pooled, &self.pooled).sqrt().max(f32::MIN_POSITIVE);
+        self.pooled.iter().map(|value| value / length).collect()
     }
 
     /// The last message for the encoder, with what it got here.
@@ -189,7 +197,8 @@ impl Model {
     /// The first half of [`Self::understand`]: finds the features of `text`.
     pub(super) fn tokenise(&self, text: &str, scratch: &mut Scratch) {
         text::normalise(text, &mut scratch.chars);
-        features::extract(&scratch.chars, &self.parts.lexicon, &mut scratch.features);
+        scratch.concepts =
+            features::extract(&scratch.chars, &self.parts.lexicon, &mut scratch.features);
     }
 
     /// The second half of [`Self::understand`]: what the features that were just found say.
@@ -228,9 +237,18 @@ impl Model {
     pub(super) fn vector(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
         self.tokenise(text, scratch);
         self.read(None, scratch);
-        let pooled = &scratch.pooled;
-        let length = dot(pooled, pooled).sqrt().max(f32::MIN_POSITIVE);
-        pooled.iter().map(|value| value / length).collect()
+        scratch.direction()
+    }
+
+    /// What `text` is compared by.
+    pub fn meaning(&self, text: &str, scratch: &mut Scratch) -> Meaning {
+        self.tokenise(text, scratch);
+        self.read(Some(&Hint::default()), scratch);
+        Meaning {
+            concepts: scratch.concepts.as_slice().to_vec(),
+            vector: scratch.direction(),
+            intents: scratch.intents.clone(),
+        }
     }
 
     /// Reads the features up to the outputs of the heads and, with a hint, to probabilities.

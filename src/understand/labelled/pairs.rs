@@ -32,6 +32,59 @@ pub struct PairTally {
     pub recall_at_90: f64,
 }
 
+/// How well the likeness that incidents are found by tells the pairs, and what it says by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct PairFigures {
+    /// How many.
+    pub pairs: usize,
+    /// Probability that a pair that says the same is more alike than one that does not.
+    pub auroc: Option<f64>,
+    /// Share of the same that is found where nine in ten of the found are.
+    pub recall_at_precision_90: f64,
+    /// The same where nineteen in twenty are.
+    pub recall_at_precision_95: f64,
+    /// Share of the found that are the same, at the threshold that is used; `None` when none is found.
+    pub precision_at_default: Option<f64>,
+    /// Share of the same that is found at that threshold; `None` when there are none.
+    pub recall_at_default: Option<f64>,
+}
+
+impl PairFigures {
+    /// The figures of likenesses in the order of the pairs, of which `default` is the threshold.
+    pub fn of(pairs: &[Pair], scores: &[f32], default: f32) -> Self {
+        let is_same = pairs.iter().map(|pair| pair.is_same);
+        let mut scored: Vec<(f32, bool)> = scores.iter().copied().zip(is_same).collect();
+        let found = scored.iter().filter(|(score, _)| *score >= default);
+        let hits = found.clone().filter(|(_, is_same)| *is_same).count();
+        let (found, same) = (found.count(), pairs.iter().filter(|pair| pair.is_same).count());
+        let share = |of: usize| (of > 0).then(|| hits as f64 / of as f64);
+        let auroc = auroc(scored.clone());
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self {
+            pairs: pairs.len(),
+            auroc,
+            recall_at_precision_90: recall_at(&scored, 0.9),
+            recall_at_precision_95: recall_at(&scored, 0.95),
+            precision_at_default: share(found),
+            recall_at_default: share(same),
+        }
+    }
+}
+
+/// Largest share of the same that is found where `precision` of the found are; best first.
+fn recall_at(scored: &[(f32, bool)], precision: f64) -> f64 {
+    let same = scored.iter().filter(|(_, is_same)| *is_same).count();
+    let (mut recall, mut taken, mut hits) = (0.0_f64, 0, 0);
+    for equals in scored.chunk_by(|a, b| a.0 == b.0) {
+        taken += equals.len();
+        hits += equals.iter().filter(|(_, is_same)| *is_same).count();
+        if hits as f64 >= precision * taken as f64 {
+            recall = recall.max(hits as f64 / same.max(1) as f64);
+        }
+    }
+    recall
+}
+
 /// Figures of several likenesses on the same pairs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PairReport {
@@ -131,17 +184,14 @@ fn tally(scored: impl Iterator<Item = (f32, bool)>) -> PairTally {
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (all, same) = (scored.len(), scored.iter().filter(|(_, is_same)| *is_same).count());
     // Nothing found: all that differ are right.
-    let (mut right_max, mut recall, mut taken, mut hits) = (all - same, 0.0_f64, 0, 0);
+    let (mut right_max, mut taken, mut hits) = (all - same, 0, 0);
     for equals in scored.chunk_by(|a, b| a.0 == b.0) {
         taken += equals.len();
         hits += equals.iter().filter(|(_, is_same)| *is_same).count();
         right_max = right_max.max(hits + (all - same) - (taken - hits));
-        if hits * 10 >= taken * 9 {
-            recall = recall.max(hits as f64 / same.max(1) as f64);
-        }
     }
     let accuracy = (all > 0).then(|| right_max as f64 / all as f64);
-    PairTally { auroc, accuracy, recall_at_90: recall }
+    PairTally { auroc, accuracy, recall_at_90: recall_at(&scored, 0.9) }
 }
 
 #[cfg(test)]

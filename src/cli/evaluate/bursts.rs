@@ -1,0 +1,107 @@
+//! Labelled bursts of incidents, with look-alikes that must never be merged.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::incidents::bursts::{BurstReport, Half, Judged, Row, measure};
+use crate::incidents::{Asked, Gate, Print};
+use crate::understand::{Hint, Model, Scratch, order_numbers};
+
+use super::{percent, read};
+
+/// Of the order in which messages arrive.
+const SEED: u64 = 1;
+
+/// Reads every `*.jsonl` of a folder and tells how many of the same question were found, and how many
+/// look-alikes were merged, in each half.
+///
+/// # Errors
+/// When the folder or a file cannot be read, or a line is no row.
+pub(super) fn run(model: &Model, folder: &Path, json: bool) -> anyhow::Result<()> {
+    let rows = rows(folder)?;
+    let judged = judge(model, &rows);
+    let half = |half: Half| -> Vec<Judged<'_>> {
+        judged.iter().filter(|it| it.row.half == half).cloned().collect()
+    };
+    let [dev, last] = [Half::Dev, Half::Final].map(|it| measure(&half(it), SEED));
+    if json {
+        crate::cli::print_json(&json!({ "dev": dev, "final": last }))
+    } else {
+        let table = format!("{}\n{}", table("dev", &dev), table("final", &last));
+        crate::cli::print(&table)
+    }
+}
+
+fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
+    let name = || folder.display().to_string();
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(name)? {
+        let path = entry.with_context(name)?.path();
+        if path.extension().is_some_and(|ending| ending == "jsonl") {
+            files.push(path);
+        }
+    }
+    anyhow::ensure!(!files.is_empty(), "{}: no file that ends in .jsonl", folder.display());
+    files.sort();
+    let mut rows = Vec::new();
+    for path in files {
+        for (at, line) in read(&path)?.lines().enumerate() {
+            let place = || format!("{}: line {}", path.display(), at + 1);
+            rows.push(serde_json::from_str(line).with_context(place)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Asks the gate about each message, as the router does: by the language that the model reads.
+fn judge<'a>(model: &Model, rows: &'a [Row]) -> Vec<Judged<'a>> {
+    let gate = Gate::default();
+    let mut scratch = Scratch::default();
+    let mut judge = |row: &'a Row| {
+        let understanding = model.understand(&row.text, &Hint::default(), &mut scratch);
+        let asked = Asked {
+            text: &row.text,
+            understanding: &understanding,
+            names_order: !order_numbers(&row.text).is_empty(),
+            needs_person: false,
+        };
+        let print = gate.pass(&asked).map(|plain| {
+            let meaning = model.meaning(&row.text, &mut scratch);
+            Arc::new(Print::new(&plain, understanding.language.label, &meaning))
+        });
+        Judged { row, print }
+    };
+    rows.iter().map(&mut judge).collect()
+}
+
+fn table(half: &str, report: &BurstReport) -> String {
+    let mut table = format!(
+        "{half}\nsame question       {}\nlook-alikes         {}\nfound               {}\n\
+         false merges        {}\nwrong incident      {}\nwrong of 10,000     {:.1}\n\
+         pairwise            precision {}, recall {}\nclusters            {}\n\
+         passed the gate     {} same, {} look-alikes\n\nbarred by   same  look-alikes\n",
+        report.same,
+        report.own,
+        percent(Some(report.recall)),
+        report.false_merges,
+        report.wrong_incident,
+        report.false_per_10000,
+        percent(Some(report.pairwise_precision)),
+        percent(Some(report.pairwise_recall)),
+        report.clusters,
+        report.passed[0],
+        report.passed[1],
+    );
+    for (reason, [same, own]) in &report.barred {
+        table += &format!("{reason:<10}  {same:>4}  {own:>11}\n");
+    }
+    table += "\nlanguage     found  false merges\n";
+    for (language, report) in &report.per_language {
+        let found = percent(Some(report.recall));
+        table += &format!("{language:<8}  {found:>8}  {:>12}\n", report.false_merges);
+    }
+    table
+}

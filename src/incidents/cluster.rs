@@ -1,0 +1,189 @@
+//! One group of conversations that ask the same thing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ConversationId, Language, SeatId, Timestamp};
+
+use super::live::Question;
+use super::print::{Centre, Match, Print, TOPIC_ALIKE};
+use super::rate::Rate;
+
+/// Conversations that one answer reaches.
+pub const FOLLOWERS_MAX: usize = 10_000;
+/// Texts of a cluster that copies are looked for among: its first and its latest.
+pub const PRINTS_MAX: usize = 16;
+/// Texts of a cluster that a seat is shown.
+pub const EXAMPLES_MAX: usize = 3;
+/// Without a newcomer for so long, a cluster closes.
+pub const QUIET_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// Where the threshold of a cluster stays, whatever is learned.
+const THRESHOLD_RANGE: std::ops::RangeInclusive<f32> = 0.8..=1.35;
+/// How far beyond a wrong join the threshold moves, and how far for a customer who was not served.
+const BEYOND_WRONG: f32 = 0.02;
+const BEYOND_RETURN: f32 = 0.005;
+
+/// Number of a cluster in its shop, since the start of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ClusterId(pub u32);
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How far a cluster has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody is told of it.
+    Watched,
+    /// Seats are told that several customers may ask the same.
+    Suggested,
+    /// Its rate has left the baseline, or a seat has confirmed it.
+    Open,
+}
+
+/// A conversation that asks what the others of its cluster ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Follower {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The language to answer in.
+    pub language: Language,
+    /// When it asked.
+    pub asked_at: Timestamp,
+    /// By what it belongs here; `None` for the first.
+    pub by: Option<Match>,
+    /// Whether a seat has said that it does, or joining is automatic.
+    pub is_confirmed: bool,
+    /// Whether it has the answer.
+    pub is_answered: bool,
+}
+
+/// What a seat answers to all at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Who answered.
+    pub seat: SeatId,
+    /// The text in each language that there is one for.
+    pub texts: BTreeMap<Language, Arc<str>>,
+    /// The language of the text for everybody else.
+    pub fallback: Language,
+}
+
+impl Answer {
+    /// The text for a follower and the language that it is in.
+    pub fn text_for(&self, language: Language) -> Option<(Language, &Arc<str>)> {
+        let found = self.texts.get_key_value(&language);
+        found.or_else(|| self.texts.get_key_value(&self.fallback)).map(|(l, text)| (*l, text))
+    }
+}
+
+/// A group of questions.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Its number.
+    pub id: ClusterId,
+    /// How far it has come.
+    pub standing: Standing,
+    /// Who follows it.
+    pub followers: BTreeMap<ConversationId, Follower>,
+    /// What its first askers wrote; the gate lets no personal data through.
+    pub examples: Vec<Arc<str>>,
+    /// What was answered.
+    pub answer: Option<Arc<Answer>>,
+    /// When the last newcomer came.
+    pub newest_at: Timestamp,
+    /// Likeness from which on a question joins.
+    pub threshold: f32,
+    pub(super) centre: Centre,
+    pub(super) prints: VecDeque<Arc<Print>>,
+    pub(super) rate: Rate,
+}
+
+impl Cluster {
+    pub(super) fn new(id: ClusterId, now: Timestamp, print: &Arc<Print>) -> Self {
+        Self {
+            id,
+            standing: Standing::Watched,
+            followers: BTreeMap::new(),
+            examples: Vec::new(),
+            answer: None,
+            newest_at: now,
+            threshold: TOPIC_ALIKE,
+            centre: Centre::of(print),
+            prints: VecDeque::from([print.clone()]),
+            rate: Rate::default(),
+        }
+    }
+
+    /// By what a question is the same as those here, if it is at all.
+    pub(super) fn matches(&self, print: &Print) -> Option<Match> {
+        let copy = self.prints.iter().filter_map(|known| known.is_copy(print));
+        copy.max_by(|a, b| a.likeness().total_cmp(&b.likeness())).or_else(|| {
+            let likeness = self.centre.likeness(print);
+            (likeness >= self.threshold).then_some(Match::Topic(likeness))
+        })
+    }
+
+    /// Takes a question in; whether more customers ask than usually do.
+    pub(super) fn take(&mut self, now: Timestamp, question: &Question, is_first: bool) -> bool {
+        let Question { print, customer, text, .. } = question;
+        self.newest_at = now;
+        if self.examples.len() < EXAMPLES_MAX && !self.examples.contains(text) {
+            self.examples.push(text.clone());
+        }
+        if !is_first {
+            self.centre.add(print);
+            if self.prints.len() >= PRINTS_MAX {
+                // The first one stays: it is what a seat is shown.
+                self.prints.remove(1);
+            }
+            self.prints.push_back(print.clone());
+        }
+        self.rate.ask(now, customer)
+    }
+
+    /// Whom an answer would reach: those that a seat has confirmed and nobody has answered.
+    pub fn reached(&self) -> impl Iterator<Item = &Follower> {
+        self.followers.values().filter(|follower| follower.is_confirmed && !follower.is_answered)
+    }
+
+    /// Those that wait for a seat's click.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = &Follower> {
+        self.followers.values().filter(|follower| !follower.is_confirmed)
+    }
+
+    /// Learns from a join that a seat has called wrong.
+    pub(super) fn was_wrong(&mut self, by: Option<Match>) {
+        if let Some(Match::Topic(likeness)) = by {
+            self.set_threshold(self.threshold.max(likeness + BEYOND_WRONG));
+        }
+    }
+
+    /// Learns from a follower to whom the answer was none.
+    pub(super) fn was_returned(&mut self, by: Option<Match>) {
+        if let Some(Match::Topic(_)) = by {
+            self.set_threshold(self.threshold + BEYOND_RETURN);
+        }
+    }
+
+    fn set_threshold(&mut self, threshold: f32) {
+        let (low, high) = (*THRESHOLD_RANGE.start(), *THRESHOLD_RANGE.end());
+        self.threshold = threshold.clamp(low, high);
+    }
+
+    /// Forgets the incident and keeps what it was about and how often it is asked.
+    pub(super) fn close(&mut self) {
+        self.standing = Standing::Watched;
+        self.followers.clear();
+        self.examples.clear();
+        self.answer = None;
+    }
+}

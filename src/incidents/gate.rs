@@ -1,0 +1,224 @@
+//! Which questions one answer may serve at all: nothing that needs a look into somebody's account.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{Intent, Sentiment, Understanding};
+
+use super::words::{Sign, Words, plain};
+
+/// Longest text that is looked at; a longer one tells a story of its own.
+pub const CHARS_MAX: usize = 240;
+/// Longest text in a script of syllables or words, whose characters say more.
+const DENSE_CHARS_MAX: usize = 100;
+/// Digits in one run from which on a number is an order, a parcel or a person.
+const DIGITS_MIN: usize = 5;
+/// Confidence from which on an intent that is not of the list bars a question. Below it the model says as
+/// good as nothing: reports of incidents are not what it was trained on.
+const INTENT_SURE: f32 = 0.8;
+/// Confidence from which on anger bars a question. Nearly every report of an incident is a little angry.
+const ANGER_SURE: f32 = 0.99;
+
+/// Why a question is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Barred {
+    /// The shop has no list of generic intents.
+    Off,
+    /// It names personal data, an order or a parcel.
+    Entity,
+    /// A word says that it is the customer's own matter.
+    Word(Sign),
+    /// Its intent is none of the shop's list.
+    Intent(Intent),
+    /// The customer is angry, or a VIP, or has asked for a person.
+    Person,
+    /// It is long.
+    Long,
+    /// Nobody has written the words of its language.
+    Language,
+}
+
+impl Barred {
+    /// The reason as written in evidence and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Entity => "entity",
+            Self::Word(sign) => sign.as_str(),
+            Self::Intent(_) => "intent",
+            Self::Person => "person",
+            Self::Long => "long",
+            Self::Language => "language",
+        }
+    }
+}
+
+/// Lets generic questions of one shop through.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    generic: BTreeSet<Intent>,
+}
+
+/// What a shop's answers never need an account for, unless it says otherwise.
+pub const GENERIC: [Intent; 21] = [
+    Intent::TrackOrder,
+    Intent::DeliveryTime,
+    Intent::ShippingOptions,
+    Intent::CustomsDuties,
+    Intent::PlaceOrder,
+    Intent::ReturnPolicy,
+    Intent::WarrantyRepair,
+    Intent::PaymentFailed,
+    Intent::PaymentMethods,
+    Intent::Discount,
+    Intent::ProductQuestion,
+    Intent::StockAvailability,
+    Intent::AccountAccess,
+    Intent::Newsletter,
+    Intent::DataPrivacy,
+    Intent::TalkToHuman,
+    Intent::Greeting,
+    Intent::ThanksBye,
+    Intent::Feedback,
+    Intent::BulkBusiness,
+    Intent::Other,
+];
+
+/// A question with all that the gate asks about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// As it was typed.
+    pub text: &'a str,
+    /// What the model read out of it.
+    pub understanding: &'a Understanding,
+    /// Whether it names what looks like an order number.
+    pub names_order: bool,
+    /// Whether the customer is a VIP, or has asked for a person.
+    pub needs_person: bool,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new(GENERIC)
+    }
+}
+
+impl Gate {
+    /// A gate for the questions with these intents.
+    pub fn new(generic: impl IntoIterator<Item = Intent>) -> Self {
+        Self { generic: generic.into_iter().collect() }
+    }
+
+    /// Lets a question through, in the form in which it is compared.
+    ///
+    /// # Errors
+    /// When something in it may need a look into the customer's account.
+    pub fn pass(&self, asked: &Asked<'_>) -> Result<String, Barred> {
+        if self.generic.is_empty() {
+            return Err(Barred::Off);
+        }
+        if is_long(asked.text) {
+            return Err(Barred::Long);
+        }
+        let Understanding { language, intent, sentiment, pii, .. } = asked.understanding;
+        if !pii.is_empty() || asked.names_order || has_number(asked.text) {
+            return Err(Barred::Entity);
+        }
+        let is_angry = sentiment.label == Sentiment::Negative && sentiment.confidence >= ANGER_SURE;
+        if asked.needs_person || is_angry {
+            return Err(Barred::Person);
+        }
+        if intent.confidence >= INTENT_SURE && !self.generic.contains(&intent.label) {
+            return Err(Barred::Intent(intent.label));
+        }
+        let words = Words::of(language.label).ok_or(Barred::Language)?;
+        let text = plain(asked.text);
+        match words.sign(&text) {
+            Some(sign) => Err(Barred::Word(sign)),
+            None => Ok(text),
+        }
+    }
+}
+
+fn is_long(text: &str) -> bool {
+    let chars = text.chars().count();
+    let dense =
+        text.chars().filter(|c| matches!(c, '\u{3041}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'));
+    // Mostly such characters: each says two or three letters of other scripts.
+    let max = if dense.count() * 2 > chars { DENSE_CHARS_MAX } else { CHARS_MAX };
+    chars > max
+}
+
+/// Whether a run of digits, spaces and hyphens inside it left out, is as long as an order number.
+fn has_number(text: &str) -> bool {
+    let mut digits = 0;
+    for c in text.chars() {
+        match c {
+            c if c.is_numeric() => digits += 1,
+            '-' => {}
+            _ => digits = 0,
+        }
+        if digits >= DIGITS_MIN {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Guess;
+
+    fn pass(language: &str, text: &str) -> Result<String, Barred> {
+        let mut understanding = Understanding::unknown(language.parse().expect("a language"));
+        understanding.intent = Guess { label: Intent::Other, confidence: 0.4 };
+        let asked =
+            Asked { text, understanding: &understanding, names_order: false, needs_person: false };
+        Gate::default().pass(&asked)
+    }
+
+    #[test]
+    fn what_many_ask_passes_and_what_is_ones_own_does_not() {
+        assert_eq!(pass("en", "Is the website down?"), Ok(" is the website down ".to_owned()));
+        for (language, text, barred) in [
+            ("en", "is it down or only my account?", Barred::Word(Sign::Own)),
+            ("es", "por la huelga, devuelvan el dinero", Barred::Word(Sign::Money)),
+            ("ru", "обращусь в суд из-за сайта", Barred::Word(Sign::Legal)),
+            ("zh", "网站坏了，我的包裹呢", Barred::Word(Sign::Own)),
+            ("en", "site down, parcel 00340434161094?", Barred::Entity),
+            ("sv", "är sidan nere?", Barred::Language),
+        ] {
+            assert_eq!(pass(language, text), Err(barred), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shop_without_generic_intents_has_no_incidents() {
+        let understanding = Understanding::unknown(crate::domain::Language::ENGLISH);
+        let asked = Asked {
+            text: "is the site down?",
+            understanding: &understanding,
+            names_order: false,
+            needs_person: false,
+        };
+
+        assert_eq!(Gate::new([]).pass(&asked), Err(Barred::Off));
+    }
+
+    #[test]
+    fn a_sure_intent_beyond_the_list_and_a_story_are_barred() {
+        let mut understanding = Understanding::unknown(crate::domain::Language::ENGLISH);
+        understanding.intent = Guess { label: Intent::RequestRefund, confidence: 0.95 };
+        let mut asked = Asked {
+            text: "what about the site",
+            understanding: &understanding,
+            names_order: false,
+            needs_person: false,
+        };
+        assert_eq!(Gate::default().pass(&asked), Err(Barred::Intent(Intent::RequestRefund)));
+
+        let story = "the site ".repeat(40);
+        asked.text = &story;
+        assert_eq!(Gate::default().pass(&asked), Err(Barred::Long));
+    }
+}

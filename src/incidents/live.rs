@@ -1,0 +1,518 @@
+//! The clusters of one shop: what joins, opens, is answered and closes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{ConversationId, CustomerId, Language, Timestamp};
+
+use super::cluster::{Answer, Cluster, ClusterId, FOLLOWERS_MAX, Follower, QUIET_MAX, Standing};
+use super::print::{Match, Print};
+use super::trust::Trust;
+
+/// Clusters of a shop, with those that are only watched.
+pub const CLUSTERS_MAX: usize = 256;
+/// How much more alike than to the next cluster a question must be: who is between two belongs to none.
+const MARGIN_MIN: f32 = 0.05;
+
+/// What a shop may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Distinct customers in a minute from which on a cluster is suggested.
+    pub suggest_from: usize,
+    /// Without a newcomer for so long, a cluster closes.
+    pub quiet_max: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { suggest_from: 3, quiet_max: QUIET_MAX }
+    }
+}
+
+/// A question that the gate has let through.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Where it was asked.
+    pub conversation: ConversationId,
+    /// By whom.
+    pub customer: CustomerId,
+    /// The language to answer in.
+    pub language: Language,
+    /// As it was typed.
+    pub text: Arc<str>,
+    /// What it is compared by.
+    pub print: Arc<Print>,
+}
+
+/// What a question has become part of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joined {
+    /// Which cluster.
+    pub cluster: ClusterId,
+    /// By what; `None` for the first of its cluster.
+    pub by: Option<Match>,
+    /// How far the cluster has come with it.
+    pub standing: Standing,
+    /// Whether it has come further by this question.
+    pub is_news: bool,
+    /// Distinct customers of the last minute, and how many are usual.
+    pub customers: usize,
+    /// Customers of a usual minute.
+    pub usual: f64,
+    /// The answer, where the customer is to get it at once.
+    pub answer: Option<Arc<Answer>>,
+}
+
+/// A cluster that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Which.
+    pub cluster: ClusterId,
+    /// Who followed it to the end.
+    pub followers: Vec<ConversationId>,
+}
+
+/// Why an answer or a click goes nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnswered {
+    /// There is no such cluster, or it has closed.
+    #[error("no such incident, or it is over")]
+    Unknown,
+    /// Nobody has confirmed it.
+    #[error("confirm first whom the answer is for")]
+    Unconfirmed,
+    /// It has an answer already.
+    #[error("a colleague has answered it")]
+    Answered,
+    /// There is no text in the fallback language.
+    #[error("there is no text in the fallback language")]
+    NoFallback,
+}
+
+/// The clusters of one shop.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    settings: Settings,
+    clusters: Vec<Cluster>,
+    of: BTreeMap<ConversationId, ClusterId>,
+    next: u32,
+    trust: Trust,
+}
+
+impl Live {
+    /// No clusters yet; `trust` is what seats have said before.
+    pub fn new(settings: Settings, trust: Trust) -> Self {
+        Self { settings, trust, ..Self::default() }
+    }
+
+    /// What seats have said of joins.
+    pub const fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// The clusters that seats are told of, oldest first.
+    pub fn shown(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.iter().filter(|cluster| cluster.standing != Standing::Watched)
+    }
+
+    /// Every cluster, those that are only watched included.
+    pub fn all(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    /// The cluster that a conversation follows.
+    pub fn of(&self, conversation: ConversationId) -> Option<&Cluster> {
+        self.find(*self.of.get(&conversation)?)
+    }
+
+    /// A cluster that seats are told of.
+    pub fn get(&self, id: ClusterId) -> Option<&Cluster> {
+        self.find(id).filter(|cluster| cluster.standing != Standing::Watched)
+    }
+
+    /// Takes a question in. `None` when it names nothing that incidents are about and is a copy of
+    /// nothing, when it lies between two clusters, or when its conversation follows one already.
+    pub fn ask(&mut self, now: Timestamp, question: &Question) -> Option<Joined> {
+        if self.of.contains_key(&question.conversation) {
+            return None;
+        }
+        let (at, by) = match self.nearest(&question.print) {
+            Nearest::One(at, by) => (at, Some(by)),
+            Nearest::None if question.print.has_topic() => (self.begin(now, &question.print), None),
+            Nearest::None | Nearest::Between => return None,
+        };
+        let is_automatic = self.trust.is_automatic()
+            && !Trust::is_audited(question.conversation.as_uuid().as_u128() as u64);
+        let suggest_from = self.settings.suggest_from;
+        let cluster = &mut self.clusters[at];
+        if cluster.followers.len() >= FOLLOWERS_MAX {
+            return None;
+        }
+        let before = cluster.standing;
+        let is_high = cluster.take(now, question, by.is_none());
+        let customers = cluster.rate.customers(now);
+        if is_high {
+            cluster.standing = Standing::Open;
+        } else if before == Standing::Watched && customers >= suggest_from {
+            cluster.standing = Standing::Suggested;
+        }
+        let is_open = cluster.standing == Standing::Open;
+        let answer = cluster.answer.clone().filter(|_| is_automatic && is_open);
+        let follower = Follower {
+            conversation: question.conversation,
+            language: question.language,
+            asked_at: now,
+            by,
+            is_confirmed: is_automatic && is_open,
+            is_answered: answer.is_some(),
+        };
+        cluster.followers.insert(question.conversation, follower);
+        self.of.insert(question.conversation, cluster.id);
+        Some(Joined {
+            cluster: cluster.id,
+            by,
+            standing: cluster.standing,
+            is_news: cluster.standing != before,
+            customers,
+            usual: cluster.rate.usual(now),
+            answer,
+        })
+    }
+
+    /// A seat says of the followers that it was shown who belongs to the cluster: `wrong` do not, all
+    /// others that waited for a click do. Gives those who get the answer now, if there is one.
+    ///
+    /// # Errors
+    /// When the cluster is over.
+    pub fn confirm(
+        &mut self,
+        id: ClusterId,
+        shown: &[ConversationId],
+        wrong: &[ConversationId],
+    ) -> Result<Vec<ConversationId>, NotAnswered> {
+        let cluster = find_mut(&mut self.clusters, id).ok_or(NotAnswered::Unknown)?;
+        for conversation in wrong {
+            if let Some(follower) = cluster.followers.remove(conversation) {
+                self.of.remove(conversation);
+                cluster.was_wrong(follower.by);
+                self.trust.decided(false);
+            }
+        }
+        cluster.standing = Standing::Open;
+        let mut now_answered = Vec::new();
+        for conversation in shown {
+            let Some(follower) = cluster.followers.get_mut(conversation) else { continue };
+            if !follower.is_confirmed {
+                follower.is_confirmed = true;
+                // That the first asks what the first asks is no decision.
+                if follower.by.is_some() {
+                    self.trust.decided(true);
+                }
+                if cluster.answer.is_some() && !follower.is_answered {
+                    follower.is_answered = true;
+                    now_answered.push(*conversation);
+                }
+            }
+        }
+        Ok(now_answered)
+    }
+
+    /// A seat answers everybody who is confirmed. Gives whom it reaches.
+    ///
+    /// # Errors
+    /// When the cluster is over, not confirmed, or answered already.
+    pub fn answer(
+        &mut self,
+        id: ClusterId,
+        answer: Arc<Answer>,
+    ) -> Result<Vec<ConversationId>, NotAnswered> {
+        let cluster = find_mut(&mut self.clusters, id).ok_or(NotAnswered::Unknown)?;
+        if cluster.answer.is_some() {
+            return Err(NotAnswered::Answered);
+        }
+        if !answer.texts.contains_key(&answer.fallback) {
+            return Err(NotAnswered::NoFallback);
+        }
+        let reached: Vec<ConversationId> = cluster.reached().map(|it| it.conversation).collect();
+        if reached.is_empty() {
+            return Err(NotAnswered::Unconfirmed);
+        }
+        for conversation in &reached {
+            if let Some(follower) = cluster.followers.get_mut(conversation) {
+                follower.is_answered = true;
+            }
+        }
+        cluster.answer = Some(answer);
+        Ok(reached)
+    }
+
+    /// A conversation follows nothing any more: it has ended, or a seat has taken it.
+    pub fn leave(&mut self, conversation: ConversationId) -> Option<ClusterId> {
+        let id = self.of.remove(&conversation)?;
+        find_mut(&mut self.clusters, id)?.followers.remove(&conversation);
+        Some(id)
+    }
+
+    /// The customer of a follower has said something else than thanks after the answer.
+    pub fn returned(&mut self, conversation: ConversationId) -> Option<ClusterId> {
+        let id = self.of.remove(&conversation)?;
+        let cluster = find_mut(&mut self.clusters, id)?;
+        let follower = cluster.followers.remove(&conversation)?;
+        cluster.was_returned(follower.by);
+        Some(id)
+    }
+
+    /// A seat closes a cluster by hand.
+    ///
+    /// # Errors
+    /// When it is over already.
+    pub fn close(&mut self, id: ClusterId) -> Result<Closed, NotAnswered> {
+        let cluster = find_mut(&mut self.clusters, id).ok_or(NotAnswered::Unknown)?;
+        let followers: Vec<ConversationId> = cluster.followers.keys().copied().collect();
+        followers.iter().for_each(|follower| {
+            self.of.remove(follower);
+        });
+        cluster.close();
+        Ok(Closed { cluster: id, followers })
+    }
+
+    /// When [`Self::on_timer`] next has work.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.shown().map(|cluster| cluster.newest_at + self.settings.quiet_max).min()
+    }
+
+    /// Closes the clusters that nobody has joined for long.
+    pub fn on_timer(&mut self, now: Timestamp) -> Vec<Closed> {
+        let quiet_max = self.settings.quiet_max;
+        let is_over = |cluster: &&Cluster| now.since(cluster.newest_at) >= quiet_max;
+        let over: Vec<ClusterId> = self.shown().filter(is_over).map(|cluster| cluster.id).collect();
+        over.into_iter().filter_map(|id| self.close(id).ok()).collect()
+    }
+
+    fn find(&self, id: ClusterId) -> Option<&Cluster> {
+        self.clusters.iter().find(|cluster| cluster.id == id)
+    }
+
+    fn nearest(&self, print: &Print) -> Nearest {
+        let (mut best, mut second) = (None::<(usize, Match)>, 0.0_f32);
+        for (at, cluster) in self.clusters.iter().enumerate() {
+            let Some(by) = cluster.matches(print) else {
+                second = second.max(cluster.centre.likeness(print));
+                continue;
+            };
+            match best {
+                Some((_, known)) if known.likeness() >= by.likeness() => {
+                    second = second.max(by.likeness());
+                }
+                known => {
+                    second = second.max(known.map_or(0.0, |(_, by)| by.likeness()));
+                    best = Some((at, by));
+                }
+            }
+        }
+        match best {
+            None => Nearest::None,
+            Some((_, Match::Topic(likeness))) if likeness - second < MARGIN_MIN => Nearest::Between,
+            Some((at, by)) => Nearest::One(at, by),
+        }
+    }
+
+    /// Begins to watch a question. In a full memory it takes the place of the cluster that nobody is told of
+    /// and nobody has joined for longest.
+    fn begin(&mut self, now: Timestamp, print: &Arc<Print>) -> usize {
+        let id = ClusterId(self.next);
+        self.next = self.next.wrapping_add(1);
+        if self.clusters.len() >= CLUSTERS_MAX {
+            let watched = self.clusters.iter().enumerate();
+            let oldest =
+                watched.min_by_key(|(_, it)| (it.standing != Standing::Watched, it.newest_at));
+            if let Some(at) = oldest.map(|(at, _)| at) {
+                let forgotten = self.clusters.remove(at);
+                forgotten.followers.keys().for_each(|follower| {
+                    self.of.remove(follower);
+                });
+            }
+        }
+        self.clusters.push(Cluster::new(id, now, print));
+        self.clusters.len() - 1
+    }
+}
+
+/// Where a question belongs.
+enum Nearest {
+    /// To this cluster, by that.
+    One(usize, Match),
+    /// To none.
+    None,
+    /// To two as well as to one.
+    Between,
+}
+
+fn find_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {
+    clusters.iter_mut().find(|it| it.id == id && it.standing != Standing::Watched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CustomerKey, Meaning, SeatId, ShopId};
+    use crate::incidents::words::plain;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000_000 + seconds * 1_000)
+    }
+
+    fn question(n: u64, language: &str, text: &str) -> Question {
+        let language: Language = language.parse().expect("a language");
+        let customer = CustomerId::from(format!("v_{n}"));
+        let key = CustomerKey::of(&ShopId::from("demo"), &customer);
+        Question {
+            conversation: ConversationId::new(n, key, n),
+            customer,
+            language,
+            text: text.into(),
+            print: Arc::new(Print::new(&plain(text), language, &Meaning::default())),
+        }
+    }
+
+    /// Askers about a strike, one each ten seconds from `first` on.
+    fn asked_by(live: &mut Live, numbers: std::ops::Range<u64>) -> Vec<Joined> {
+        let texts = [
+            ("en", "how long is the strike?"),
+            ("es", "¿la huelga sigue?"),
+            ("ko", "파업 끝났나요"),
+            ("fr", "la grève est finie ?"),
+        ];
+        numbers
+            .map(|n| {
+                let (language, text) = texts[n as usize % texts.len()];
+                live.ask(at(n * 10), &question(n, language, text)).expect("joins")
+            })
+            .collect()
+    }
+
+    fn answer() -> Arc<Answer> {
+        let text = |code: &str, text: &str| (code.parse().expect("a language"), text.into());
+        let texts = [text("en", "It lasts until Friday."), text("es", "Dura hasta el viernes.")];
+        Arc::new(Answer {
+            seat: SeatId::from("mai"),
+            texts: texts.into(),
+            fallback: Language::ENGLISH,
+        })
+    }
+
+    fn ids(cluster: &Cluster) -> Vec<ConversationId> {
+        cluster.followers.keys().copied().collect()
+    }
+
+    #[test]
+    fn three_askers_are_suggested_and_the_fifth_in_a_minute_opens() {
+        let mut live = Live::default();
+
+        let joined = asked_by(&mut live, 0..5);
+
+        assert!(joined.iter().all(|it| it.cluster == joined[0].cluster));
+        let news: Vec<Option<Standing>> =
+            joined.iter().map(|it| it.is_news.then_some(it.standing)).collect();
+        let (suggested, open) = (Some(Standing::Suggested), Some(Standing::Open));
+        assert_eq!(news, [None, None, suggested, None, open]);
+        assert_eq!(live.shown().count(), 1);
+    }
+
+    #[test]
+    fn nobody_is_reached_without_a_click_and_everybody_once_with_it() {
+        let mut live = Live::default();
+        let id = asked_by(&mut live, 0..5)[0].cluster;
+        assert_eq!(live.answer(id, answer()), Err(NotAnswered::Unconfirmed));
+        let all = ids(live.get(id).expect("open"));
+
+        assert_eq!(live.confirm(id, &all, &[all[4]]), Ok(Vec::new()));
+        assert_eq!(live.answer(id, answer()), Ok(all[..4].to_vec()));
+
+        assert_eq!(live.answer(id, answer()), Err(NotAnswered::Answered));
+        assert_eq!(live.get(id).expect("open").reached().count(), 0);
+        assert_eq!(live.trust().decisions(), 4, "the first is no decision");
+        assert!(live.of(all[4]).is_none());
+    }
+
+    #[test]
+    fn who_comes_late_waits_for_a_click_and_later_for_none() {
+        let mut live = Live::default();
+        let id = asked_by(&mut live, 0..5)[0].cluster;
+        let all = ids(live.get(id).expect("open"));
+        live.confirm(id, &all, &[]).expect("open");
+        live.answer(id, answer()).expect("confirmed");
+
+        let late = asked_by(&mut live, 5..6);
+        assert_eq!(late[0].answer, None);
+        let newcomer = live.get(id).expect("open").unconfirmed().next().expect("one").conversation;
+        assert_eq!(live.confirm(id, &[newcomer], &[]), Ok(vec![newcomer]));
+
+        (0..400).for_each(|_| live.trust.decided(true));
+        let later = asked_by(&mut live, 6..12);
+        let at_once = later.iter().filter(|it| it.answer.is_some()).count();
+        assert!(at_once >= 5, "one in fifty is shown to a seat: {at_once}");
+    }
+
+    #[test]
+    fn a_wrong_join_and_a_return_raise_the_threshold_of_their_cluster_only() {
+        let mut live = Live::default();
+        let id = asked_by(&mut live, 0..5)[0].cluster;
+        let other = question(90, "en", "is the warehouse flooded?");
+        let other = live.ask(at(90), &other).expect("begins").cluster;
+        let by_topic = |it: &&Follower| matches!(it.by, Some(Match::Topic(_)));
+        let followers = &live.get(id).expect("open").followers;
+        let follower = followers.values().find(by_topic).expect("one").clone();
+
+        live.confirm(id, &[], &[follower.conversation]).expect("open");
+
+        let threshold = |id| live.find(id).expect("kept").threshold;
+        assert!(threshold(id) > threshold(other));
+        assert!(threshold(id) > follower.by.expect("a join").likeness().min(1.3));
+    }
+
+    #[test]
+    fn half_an_hour_without_a_newcomer_closes_it_and_its_baseline_stays() {
+        let mut live = Live::default();
+        let id = asked_by(&mut live, 0..5)[0].cluster;
+        let last = at(40);
+        assert_eq!(live.next_deadline(), Some(last + QUIET_MAX));
+        assert!(live.on_timer(last + (QUIET_MAX - Duration::from_millis(1))).is_empty());
+
+        let closed = live.on_timer(last + QUIET_MAX);
+
+        assert_eq!(closed.len(), 1);
+        assert_eq!((closed[0].cluster, closed[0].followers.len()), (id, 5));
+        assert_eq!(live.shown().count(), 0);
+        let again = live.ask(at(3_000), &question(77, "en", "is the strike over")).expect("joins");
+        assert_eq!((again.cluster, again.standing), (id, Standing::Watched));
+    }
+
+    #[test]
+    fn a_conversation_follows_one_cluster_and_leaves_it() {
+        let mut live = Live::default();
+        asked_by(&mut live, 0..3);
+        let asker = question(2, "en", "is the warehouse flooded?");
+        assert_eq!(live.ask(at(30), &asker), None);
+
+        assert!(live.leave(asker.conversation).is_some());
+
+        assert!(live.leave(asker.conversation).is_none());
+        assert!(live.ask(at(31), &asker).is_some());
+    }
+
+    #[test]
+    fn clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of() {
+        let mut live = Live::default();
+        let open = asked_by(&mut live, 0..5)[0].cluster;
+        for n in 0..CLUSTERS_MAX as u64 + 50 {
+            // Different texts about nothing in common but a topic that is no strike.
+            let print = Print::new(&format!(" site {n} "), Language::ENGLISH, &Meaning::default());
+            live.begin(at(100 + n), &Arc::new(print));
+        }
+
+        assert_eq!(live.all().len(), CLUSTERS_MAX);
+        assert!(live.get(open).is_some());
+    }
+}

@@ -1,0 +1,40 @@
+//! Tells when many customers ask the same thing, and which questions one answer may serve.
+//!
+//! Conversations are never merged: a cluster has *followers*, each with its own conversation, place and
+//! timer. What may join one is asked in this order, the cheap and the strict first: the [`Gate`] (nothing
+//! that needs a look into somebody's account), the same text, nearly the same text ([`simhash`]), the
+//! same topic in whatever language ([`Print`]).
+//!
+//! **In**: questions that need a person, as text with what was read out of it and a [`Meaning`];
+//! what seats confirm, exclude and answer; `now`.
+//!
+//! **Out**: what a question joins, what is suggested, opened and closed, whom an answer reaches, and the
+//! evidence for each.
+//!
+//! **Invariants**: a question that the gate refuses never reaches a likeness. Nothing joins without a
+//! seat's click unless [`Trust::is_automatic`]. A conversation follows one cluster at most. The same calls
+//! give the same results on every machine.
+//!
+//! **Bounds**: [`CLUSTERS_MAX`] clusters of a shop, [`FOLLOWERS_MAX`] followers of a cluster,
+//! [`PRINTS_MAX`] texts of a cluster to compare copies with, [`gate::CHARS_MAX`] characters of a text.
+//!
+//! [`Meaning`]: crate::domain::Meaning
+
+pub mod bursts;
+mod cluster;
+pub mod gate;
+mod live;
+mod print;
+mod rate;
+pub mod simhash;
+mod trust;
+mod words;
+
+pub use cluster::{
+    Answer, Cluster, ClusterId, EXAMPLES_MAX, FOLLOWERS_MAX, Follower, PRINTS_MAX, Standing,
+};
+pub use gate::{Asked, Barred, Gate};
+pub use live::{CLUSTERS_MAX, Closed, Joined, Live, NotAnswered, Question, Settings};
+pub use print::{JOINS_FROM, Match, Print};
+pub use rate::Rate;
+pub use trust::{AUTOMATIC_FALSE_MAX, Trust};
