@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod flow;
 pub mod gateway;
 pub mod journal;
+pub mod openid;
 pub mod sim;
 
 pub mod admission;

@@ -298,3 +298,32 @@ fn a_full_public_address_leaves_management_open() {
     assert!(public.starts_with("HTTP/1.1 503"), "{public}");
     assert_eq!(management, 200);
 }
+
+#[test]
+fn a_seat_of_a_provider_is_made_without_a_password_where_there_is_a_provider() {
+    let world = World::new();
+    let kim = ["seat", "add", "cafe", "kim", "--language", "ko", "--email", "Kim@Cafe.example"];
+    let kim = [&kim[..], &["--no-password"]].concat();
+
+    let refused = world.output(&kim, "");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("[openid]"), "{refused:?}");
+    let file = world.path("shops/cafe/shop.toml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    let text = text.replace("origins = []", "origins = [\"https://chat.example\"]");
+    let provider = "[openid]\nissuer = \"https://login.example\"\nclient_id = \"tradewind\"\n\
+        router = \"https://chat.example\"\n";
+    std::fs::write(&file, format!("{text}\n{provider}")).expect("written");
+    let made = world.run(&kim, "");
+
+    assert_eq!(made, json!({"shop": "cafe", "seat": "kim", "password": null}));
+    let nobody = ["seat", "add", "cafe", "lee", "--language", "ko", "--no-password"];
+    let refused = world.output(&nobody, "");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("password: is missing"),
+        "{refused:?}"
+    );
+    // Over the management address as well, where a password may be left out.
+    let asked = json!({"id": "may", "languages": ["en"], "subject": "u-may"});
+    let (status, answer) = world.admin("POST", "/v1/shops/cafe/seats", &world.key, &asked);
+    assert_eq!(status, 201, "{answer}");
+}

@@ -28,13 +28,14 @@ const STAGES: &[&str] =
 
 /// What touches the world outside, and `flow`, which owns conversations and calls the stages.
 const EDGES: &[&str] =
-    &["flow", "gateway", "integrations", "journal", "backup", "admin", "sim", "doctor"];
+    &["flow", "gateway", "openid", "integrations", "journal", "backup", "admin", "sim", "doctor"];
 
 /// Arrows inside a layer, each with its reason.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("flow", "journal", "an owner writes down what it decided before it tells anybody"),
     ("gateway", "flow", "sockets hand messages to the owner of their conversation"),
     ("gateway", "journal", "a message is refused at the door while nothing can be kept"),
+    ("gateway", "openid", "seats come in on the word of their shop's provider"),
     ("admin", "flow", "supervisors ask the owners of conversations"),
     ("admin", "gateway", "readiness and figures of the sockets"),
     ("backup", "journal", "a backup is a journal up to a stated position"),
@@ -49,6 +50,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
 const IMPURE: &[&str] = &[
     "runtime",
     "gateway",
+    "openid",
     "integrations",
     "journal",
     "backup",
@@ -97,6 +99,27 @@ const VALUES: &[&str] = &[
     "std::net::AddrParseError",
     // A slot for an answer that travels with its question; filling it never waits.
     "tokio::sync::oneshot",
+];
+
+/// What opens a connection to somewhere else.
+const WAYS_OUT: &[&str] = &[
+    "TcpStream::connect",
+    "TcpStream::connect_timeout",
+    "TcpSocket::connect",
+    "std::net::UdpSocket",
+    "tokio::net::UdpSocket",
+    "UnixStream::connect",
+    "hyper::client",
+    "tokio_rustls::TlsConnector",
+];
+
+/// The files that may, each with where it leads.
+const OUTWARD: &[(&str, &str)] = &[
+    (
+        "openid/fetch.rs",
+        "the provider of identities that a shop names; no text of a customer goes there",
+    ),
+    ("cli/router.rs", "the management of a router, asked by a command"),
 ];
 
 /// Near 500 lines a file is due to be split; past this it has to be.
@@ -276,6 +299,26 @@ fn every_exception_is_still_needed() {
         .collect();
 
     assert_none(&unneeded);
+}
+
+#[test]
+fn only_the_sign_in_by_a_provider_and_commands_open_connections() {
+    let mut found = BTreeSet::new();
+    let mut broken = Vec::new();
+    for source in sources() {
+        for path in paths(&source.text).iter().filter(|it| WAYS_OUT.iter().any(|out| it.names(out)))
+        {
+            match OUTWARD.iter().find(|(allowed, _)| *allowed == source.path) {
+                Some((allowed, _)) => drop(found.insert(*allowed)),
+                None => {
+                    broken.push(format!("src/{}:{}: opens a connection", source.path, path.line))
+                }
+            }
+        }
+    }
+
+    assert_none(&broken);
+    assert_eq!(found.len(), OUTWARD.len(), "an exception is not needed any more");
 }
 
 #[test]

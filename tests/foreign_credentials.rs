@@ -16,6 +16,10 @@ use tradewind::protocol::ClientFrame;
 const COMPLAINT: &str = "Quiero que me devuelvan el dinero de mi pedido, es una vergüenza";
 const ID: &str = "0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9d10";
 
+/// A provider of identities that is not there.
+const PROVIDER: &str = "\n[openid]\nissuer = \"https://127.0.0.1:1\"\nclient_id = \"x\"\n\
+    router = \"http://localhost:8080\"\n";
+
 /// What a route does with the credentials of another shop.
 enum Answer {
     /// Refuses them, whatever they are.
@@ -37,6 +41,11 @@ const ROUTES: &[(&str, Answer)] = &[
     ("GET /v1/seat", Apart(a_seat_token_opens_no_widget)),
     ("GET /v1/seat/queue", Apart(the_queue_is_that_of_the_token)),
     ("GET /v1/seat/conversations/{conversation}/explanation", Refuses),
+    ("GET /v1/openid/{shop}", Open("the words of a button, and of this browser only who is in")),
+    ("GET /v1/openid/{shop}/start", Open("sends anybody to the provider of a shop")),
+    ("GET /v1/openid/{shop}/callback", Open("wants the sign-in of this browser: tests/openid.rs")),
+    ("POST /v1/openid/{shop}/session", Refuses),
+    ("POST /v1/openid/{shop}/sign-out", Refuses),
     ("GET /v1/demo", Open("the public passwords of a demo shop, for this machine")),
     ("GET /healthz", Open("no shop in it")),
     ("GET /readyz", Open("no shop in it")),
@@ -197,7 +206,11 @@ fn write_shop(folder: &Path, id: &str) {
         let text = text
             .replace("id = \"demo\"", &format!("id = \"{id}\""))
             .replace("supervisor = true", "role = \"admin\"");
-        std::fs::write(path, text).expect("a file");
+        let provider = match file.as_str() {
+            "shop.toml" => PROVIDER,
+            _ => "",
+        };
+        std::fs::write(path, text + provider).expect("a file");
     }
 }
 

@@ -108,7 +108,8 @@ async fn list_seats(
 /// A seat with its password, which stays out of every other type.
 #[derive(Deserialize)]
 struct NewAccount {
-    password: String,
+    #[serde(default)]
+    password: Option<String>,
     #[serde(flatten)]
     seat: serde_json::Map<String, Value>,
 }
@@ -124,7 +125,9 @@ async fn add_seat(
     let mut seat: NewSeat = serde_json::from_value(Value::Object(seat)).map_err(|error| {
         Refused::new(ErrorCode::BadFrame, crate::protocol::json_problem(&error))
     })?;
-    seat.password_hash = hash(password).await?;
+    if let Some(password) = password {
+        seat.password_hash = Some(hash(password).await?);
+    }
     let answer = json!({ "shop": shop, "seat": seat.id });
     accounts
         .change(caller, shop, (StatusCode::CREATED, answer), move |text| text.add_seat(&seat))

@@ -25,10 +25,11 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
+use crate::flow::{Dispatch, Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
+use crate::gateway::{self, Gateway, OpenIdDoor, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
+use crate::openid::Providers;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
 use crate::schedule::{self, Roster, Scheduler};
 use crate::understand::ModelError;
@@ -276,10 +277,13 @@ impl App {
             secret,
             sockets: dashmap::DashMap::default(),
             password_checks,
+            openid: OpenIdDoor::new(Providers::new(config.timers.provider)),
             ready: AtomicBool::new(true),
         });
         gateway.set_shops(shops.clone());
 
+        let supervisors = Dispatch::Supervisors(reload::supervisors(&shops));
+        dispatcher.tell(supervisors, Instant::now());
         let stop_owners = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(dispatcher.clone().run(

@@ -76,9 +76,9 @@ impl Reload {
         self.gateway.owners.tell_all(|| Input::Shops(new.clone()));
         let mut rosters = rosters(&new);
         rosters.extend(removed.iter().cloned().map(Roster::closed));
-        let (gone, supervisors) = (seats_gone(&old, &new), supervisors(&new));
-        let dispatch = Dispatch::Reload { rosters, gone, supervisors };
-        self.gateway.dispatcher.tell(dispatch, Instant::now());
+        let gone = seats_gone(&old, &new);
+        self.gateway.dispatcher.tell(Dispatch::Supervisors(supervisors(&new)), Instant::now());
+        self.gateway.dispatcher.tell(Dispatch::Reload { rosters, gone }, Instant::now());
         let shops = names(new.keys());
         self.gateway.set_shops(new);
         let closed = self.gateway.close_revoked();
@@ -113,7 +113,8 @@ fn names<'a>(shops: impl IntoIterator<Item = &'a ShopId>) -> Vec<String> {
     names
 }
 
-fn supervisors(shops: &Shops) -> BTreeSet<SeatRef> {
+/// The supervisors of all shops.
+pub(super) fn supervisors(shops: &Shops) -> BTreeSet<SeatRef> {
     let of_shop = |shop: &Arc<Shop>| {
         let supervisors = shop.seats.iter().filter(|(_, account)| account.supervisor);
         let seat = |(id, _): (&SeatId, _)| SeatRef { shop: shop.id.clone(), id: id.clone() };

@@ -27,7 +27,8 @@ enum Verb {
     #[command(after_help = "\
 Examples:
   tradewind seat add cafe ann --language en --language fr:2 --shops shops < password.txt
-  tradewind seat add cafe eve --language en --role supervisor --generate --shops shops --json")]
+  tradewind seat add cafe eve --language en --role supervisor --generate --shops shops --json
+  tradewind seat add cafe kim --language ko --email kim@cafe.example --no-password --shops shops")]
     Add {
         /// The shop.
         shop: String,
@@ -45,6 +46,15 @@ Examples:
         /// seat, supervisor or admin.
         #[arg(long, default_value = "seat")]
         role: Role,
+        /// The address by which the shop's provider knows the seat, once it has verified it.
+        #[arg(long)]
+        email: Option<String>,
+        /// The `sub` by which the shop's provider knows the seat; goes before an address.
+        #[arg(long)]
+        subject: Option<String>,
+        /// No password: the seat signs in at the shop's provider only.
+        #[arg(long, conflicts_with = "generate")]
+        no_password: bool,
         #[command(flatten)]
         password: PasswordArgs,
         #[command(flatten)]
@@ -115,11 +125,28 @@ impl PasswordArgs {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.verb {
-        Verb::Add { shop, user, languages, skills, slots, role, password, folder } => {
-            let (password_hash, made) = password.hash()?;
+        Verb::Add {
+            shop,
+            user,
+            languages,
+            skills,
+            slots,
+            role,
+            email,
+            subject,
+            no_password,
+            password,
+            folder,
+        } => {
+            let (password_hash, made) = match no_password {
+                true => (None, None),
+                false => password.hash().map(|(hash, made)| (Some(hash), made))?,
+            };
             let seat = NewSeat {
                 id: user.clone(),
                 password_hash,
+                subject: subject.clone(),
+                email: email.clone(),
                 languages: languages.clone(),
                 skills: skills.clone(),
                 slots: *slots,

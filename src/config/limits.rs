@@ -204,6 +204,9 @@ settings! {
         customer_silence_close: Length = "15min", "2s"..="48h";
         /// How long a token of the widget or the seat may be used to open a socket.
         token_ttl: Length = "10min", "10s"..="24h";
+        /// Longest wait for one answer of a shop's provider of identities. Past it that sign-in fails;
+        /// nobody else waits for it.
+        provider: Length = "5s", "100ms"..="1min";
         /// How long a stop may take before what is left is cut off.
         drain: Length = "10s", "100ms"..="5min";
     }

@@ -66,9 +66,9 @@ pub enum Dispatch {
         rosters: Vec<Roster>,
         /// Seats that are no longer there: their sockets are closed.
         gone: Vec<SeatRef>,
-        /// The supervisors of all shops.
-        supervisors: BTreeSet<SeatRef>,
     },
+    /// The supervisors of all shops from now on: nobody else watches a floor.
+    Supervisors(BTreeSet<SeatRef>),
     /// A socket of a supervisor is to see the floor of the shop from now on, or no longer.
     Floor {
         /// Which socket.
@@ -197,12 +197,12 @@ impl Driver {
         }
     }
 
-    /// Who is no supervisor any more sees no floor.
-    fn keep_watchers(&mut self, supervisors: &BTreeSet<SeatRef>) {
+    /// Tells sockets that they see no floor, or none any more.
+    fn refuse_floor(links: impl IntoIterator<Item = Link>) {
         let code = ErrorCode::Forbidden;
         let message = "this seat is no supervisor any more";
         let frame = encode(&ServerFrame::Error { id: None, code, message, retry_after_ms: None });
-        for link in self.floors.keep(|seat| supervisors.contains(seat)) {
+        for link in links {
             link.outbox.push(frame.clone().into());
         }
     }
@@ -258,11 +258,14 @@ impl Driver {
                 // Nobody listens any more when the one who asked has left.
                 let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
             }
-            Dispatch::Reload { rosters, gone, supervisors } => {
-                self.keep_watchers(&supervisors);
-                self.reload(rosters, &gone, caused_at);
+            Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
+            Dispatch::Supervisors(supervisors) => {
+                Self::refuse_floor(self.floors.set_supervisors(supervisors));
             }
-            Dispatch::Floor { line, watch: true } => self.floors.watch(line),
+            Dispatch::Floor { line, watch: true } => {
+                // Who asked may have lost the role on the way here.
+                Self::refuse_floor(self.floors.watch(line).err());
+            }
             Dispatch::Floor { line, watch: false } => {
                 self.floors.unwatch(&line.seat.shop, line.link.session);
             }

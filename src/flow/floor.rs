@@ -2,7 +2,7 @@
 //! oftener than [`INTERVAL`], and only when something has happened: a quiet floor costs nothing, and
 //! a busy one the same however much happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) const ROWS_MAX: usize = 300;
 /// Every floor that somebody watches.
 #[derive(Debug, Default)]
 pub(super) struct Floors {
+    /// Who may watch.
+    supervisors: BTreeSet<SeatRef>,
     by_shop: BTreeMap<ShopId, Watched>,
     has_changed: bool,
     shown_at: Timestamp,
@@ -59,8 +61,14 @@ struct Shown {
 
 impl Floors {
     /// Shows a shop's floor to a socket from now on; asking again changes nothing.
-    pub fn watch(&mut self, line: SeatLine) {
+    ///
+    /// # Errors
+    /// The socket, when its seat may not watch.
+    pub fn watch(&mut self, line: SeatLine) -> Result<(), Link> {
         let SeatLine { seat, link } = line;
+        if !self.supervisors.contains(&seat) {
+            return Err(link);
+        }
         let watchers = &mut self.by_shop.entry(seat.shop).or_default().watchers;
         // A socket that came back has the session of the one before, which may not have gone yet.
         let is_before = |watcher: &Watcher| {
@@ -71,6 +79,7 @@ impl Floors {
             watchers.push(Watcher { seat: seat.id, link, is_new: true });
             self.has_changed = true;
         }
+        Ok(())
     }
 
     /// A socket watches no longer.
@@ -90,15 +99,16 @@ impl Floors {
         }
     }
 
-    /// Takes the floor from those who may not watch it any more, and gives their sockets.
-    pub fn keep(&mut self, may_watch: impl Fn(&SeatRef) -> bool) -> Vec<Link> {
+    /// Lets only these watch from now on; gives the sockets that the floor is taken from.
+    pub fn set_supervisors(&mut self, supervisors: BTreeSet<SeatRef>) -> Vec<Link> {
         let mut removed = Vec::new();
         for (shop, watched) in &mut self.by_shop {
             let is_out = |watcher: &mut Watcher| {
-                !may_watch(&SeatRef { shop: shop.clone(), id: watcher.seat.clone() })
+                !supervisors.contains(&SeatRef { shop: shop.clone(), id: watcher.seat.clone() })
             };
             removed.extend(watched.watchers.extract_if(.., is_out).map(|watcher| watcher.link));
         }
+        self.supervisors = supervisors;
         removed
     }
 
@@ -243,18 +253,25 @@ mod tests {
         Floor { seats: seats.iter().map(row).collect(), totals, ..Floor::default() }
     }
 
+    /// Floors that `wei` may watch.
+    fn floors() -> Floors {
+        let mut floors = Floors::default();
+        floors.set_supervisors([line("wei", 0).seat].into());
+        floors
+    }
+
     const START: Timestamp = Timestamp::from_millis(1_000_000);
 
     #[test]
     fn who_begins_to_watch_gets_all_and_then_what_changes() {
-        let mut floors = Floors::default();
+        let mut floors = floors();
         let first = line("wei", 1);
-        floors.watch(first.clone());
+        assert!(floors.watch(first.clone()).is_ok());
         floors.show(START, |_| floor(&[("ann", 0), ("bob", 0)]));
         assert_eq!(frames(&first)[0]["seats"].as_array().map(Vec::len), Some(2));
 
         let second = line("wei", 2);
-        floors.watch(second.clone());
+        assert!(floors.watch(second.clone()).is_ok());
         let sent = floors.show(START, |_| floor(&[("ann", 1)]));
 
         assert_eq!(sent, [FloorShown::Changes, FloorShown::Full]);
@@ -266,9 +283,9 @@ mod tests {
 
     #[test]
     fn a_floor_on_which_nothing_has_changed_is_not_told() {
-        let mut floors = Floors::default();
+        let mut floors = floors();
         let line = line("wei", 1);
-        floors.watch(line.clone());
+        assert!(floors.watch(line.clone()).is_ok());
         floors.show(START, |_| floor(&[("ann", 0)]));
         frames(&line);
 
@@ -281,12 +298,12 @@ mod tests {
 
     #[test]
     fn a_floor_that_nobody_watches_is_not_looked_at() {
-        let mut floors = Floors::default();
+        let mut floors = floors();
         floors.note_change();
         assert_eq!(floors.due_at(), None);
 
         let line = line("wei", 1);
-        floors.watch(line.clone());
+        assert!(floors.watch(line.clone()).is_ok());
         floors.unwatch(&line.seat.shop, line.link.session);
         floors.show(START, |_| panic!("nobody looks"));
         floors.note_change();
@@ -295,24 +312,26 @@ mod tests {
 
     #[test]
     fn who_may_not_watch_any_more_is_left_out() {
-        let mut floors = Floors::default();
+        let mut floors = floors();
         let line = line("wei", 1);
-        floors.watch(line.clone());
+        assert!(floors.watch(line.clone()).is_ok());
 
-        assert_eq!(floors.keep(|seat| seat.id.as_str() == "wei").len(), 0);
-        assert_eq!(floors.keep(|_| false).len(), 1);
+        assert_eq!(floors.set_supervisors([line.seat.clone()].into()).len(), 0);
+        assert_eq!(floors.set_supervisors(BTreeSet::new()).len(), 1);
+        // What the seat asked for before it heard of it comes too late.
+        assert!(floors.watch(line).is_err());
         floors.show(START, |_| panic!("nobody looks"));
     }
 
     #[test]
     fn a_socket_that_takes_a_session_over_gets_all_and_keeps_it_when_the_old_one_goes() {
-        let mut floors = Floors::default();
+        let mut floors = floors();
         let old = line("wei", 1);
-        floors.watch(old.clone());
+        assert!(floors.watch(old.clone()).is_ok());
         floors.show(START, |_| floor(&[("ann", 0)]));
 
         let new = line("wei", 1);
-        floors.watch(new.clone());
+        assert!(floors.watch(new.clone()).is_ok());
         old.link.outbox.close(CloseCode::Silent);
         floors.closed(&"demo".into(), Uuid::from_u128(1));
         let sent = floors.show(START, |_| floor(&[("ann", 1)]));

@@ -16,7 +16,7 @@ use crate::protocol::ErrorCode;
 use crate::schedule::Explanation;
 
 use super::problem::Refused;
-use super::{Gateway, handshake, pages, session};
+use super::{Gateway, handshake, openid, pages, session};
 
 /// Every route of the main address.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -31,6 +31,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(openid::router())
         .merge(pages::router())
         .fallback(|| async { Refused::new(ErrorCode::NotFound, "no such page") })
         .with_state(gateway)

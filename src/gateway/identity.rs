@@ -1,11 +1,7 @@
 //! Whether a customer is who the shop's own server says: signed tokens (JWT) and signed user ids.
 
-use std::sync::Once;
-
 use hmac::{Hmac, KeyInit, Mac};
-use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use sha2::Sha256;
@@ -13,6 +9,7 @@ use sha2::Sha256;
 use crate::config::shop::{CustomerProof, TokenKey};
 use crate::domain::Timestamp;
 use crate::protocol::session::{CustomerProfile, Identity};
+use crate::runtime::install_verifier;
 
 /// Longest token. It has to fit into the body of the session call beside the other fields.
 const JWT_BYTES_MAX: usize = 3 * 1024;
@@ -229,57 +226,6 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     }
     let pair = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
     (0..text.len()).step_by(2).map(pair).collect()
-}
-
-/// Lets the JWT library verify by `ring`, the two algorithms of [`TokenKey`] and no other.
-fn install_verifier() {
-    static INSTALLED: Once = Once::new();
-    static PROVIDER: CryptoProvider = CryptoProvider {
-        signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
-        verifier_factory: |algorithm, key| {
-            let key = key.try_get_as_bytes()?.to_vec();
-            match algorithm {
-                Algorithm::HS256 | Algorithm::EdDSA => {
-                    Ok(Box::new(Check { algorithm: *algorithm, key }))
-                }
-                _ => Err(ErrorKind::InvalidAlgorithm.into()),
-            }
-        },
-        key_utils: KeyUtils::new_unimplemented(),
-    };
-    // Nothing else in this process installs one.
-    INSTALLED.call_once(|| {
-        let _ = PROVIDER.install_default();
-    });
-}
-
-/// One verification.
-struct Check {
-    algorithm: Algorithm,
-    key: Vec<u8>,
-}
-
-impl Verifier<Vec<u8>> for Check {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        let verified = match self.algorithm {
-            Algorithm::EdDSA => {
-                let key =
-                    ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, &self.key);
-                key.verify(message, signature)
-            }
-            _ => {
-                let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &self.key);
-                ring::hmac::verify(&key, message, signature)
-            }
-        };
-        verified.map_err(|_| signature::Error::new())
-    }
-}
-
-impl JwtVerifier for Check {
-    fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
 }
 
 #[cfg(test)]

@@ -9,13 +9,16 @@
 
 mod body;
 mod connection;
+mod cookie;
 mod handshake;
 mod hello;
 mod http;
 mod identity;
 mod listener;
+mod openid;
 mod pages;
 mod passwords;
+mod pending;
 mod problem;
 mod seat;
 mod session;
@@ -44,6 +47,7 @@ use crate::runtime::Clock;
 pub use body::read_json;
 pub use http::{bearer, explained_to, metrics, router};
 pub use listener::{Served, serve};
+pub use openid::OpenIdDoor;
 pub use passwords::PasswordChecks;
 pub use problem::Refused;
 pub use token::{Secret, write_private};
@@ -102,6 +106,8 @@ pub struct Gateway {
     pub sockets: DashMap<Uuid, OpenSocket, ahash::RandomState>,
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
+    /// Where seats come in that sign in at a provider.
+    pub openid: OpenIdDoor,
     /// Whether work is taken in.
     pub ready: AtomicBool,
 }
@@ -119,6 +125,7 @@ impl Gateway {
             let fresh = || Arc::new(SharedBucket::new(self.shop_rate));
             self.shop_buckets.entry(shop.clone()).or_insert_with(fresh);
         }
+        self.openid.providers.keep(shops.values().filter_map(|shop| shop.openid.as_ref()));
         *self.shops.write().unwrap_or_else(PoisonError::into_inner) = shops;
     }
 

@@ -60,7 +60,7 @@ pub fn demo_hints(shop: &Shop) -> Value {
     let mut password = None;
     let mut seats = Vec::new();
     for account in shop.seats.values() {
-        if let Password::Demo(text) = &account.password {
+        if let Some(Password::Demo(text)) = &account.password {
             password.get_or_insert_with(|| text.clone());
             let profile = &account.profile;
             if seats.len() < HINTS_MAX && !profile.id.as_str().starts_with("seat-") {

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::config::shop::{Evidence, Password, Shop};
-use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
+use crate::domain::{CustomerId, Language, RegionId, SeatId, Timestamp, time_zone};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 use crate::protocol::session::{CustomerProfile, Granted, SeatSession, WidgetSession};
@@ -17,7 +17,7 @@ use super::Gateway;
 use super::body::read_json;
 use super::identity::prove;
 use super::problem::Refused;
-use super::standing::seat_stamp;
+use super::standing::password_stamp;
 use super::token::{Customer, Holder, Secret, Token};
 
 const LOCALE_BYTES_MAX: usize = 64;
@@ -106,23 +106,39 @@ async fn seat_session(
     if !(matches && known) {
         return Err(unauthorized(wrong));
     }
-    let expires_at = gateway.clock.now() + gateway.limits.token_ttl;
-    let stamp = seat_stamp(&gateway.secret, shop, &seat);
-    let holder = Holder::Seat(seat.clone());
-    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
-    let mut granted = grant(gateway, &token);
-    granted.seat = Some(seat.to_string());
-    granted.supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
-    Ok(granted)
+    let stamp = password_stamp(&gateway.secret, shop, &seat);
+    let until = gateway.clock.now() + gateway.limits.token_ttl;
+    Ok(grant_seat(gateway, shop, seat, origin, Vouched { stamp, until }))
 }
 
-/// The password that a sign-in is checked against, and whether there is such a seat. Somebody else's
-/// stands in for that of a seat that is not there: a refusal takes as long, so that its time does not
-/// tell who is there.
+/// What vouches for a seat, and until when.
+pub(super) struct Vouched {
+    pub stamp: Option<String>,
+    pub until: Timestamp,
+}
+
+/// The token of a seat that has proved who it is.
+pub(super) fn grant_seat(
+    gateway: &Gateway,
+    shop: &Shop,
+    seat: SeatId,
+    origin: Option<String>,
+    vouched: Vouched,
+) -> Granted {
+    let Vouched { stamp, until: expires_at } = vouched;
+    let supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
+    let holder = Holder::Seat(seat.clone());
+    let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder };
+    Granted { seat: Some(seat.to_string()), supervisor, ..grant(gateway, &token) }
+}
+
+/// The password that a sign-in is checked against, and whether it is the seat's own. Somebody else's
+/// stands in for that of a seat that is not there or has none: a refusal takes as long, so that its
+/// time does not tell who is there.
 fn password_to_check(shop: &Shop, seat: &SeatId) -> (Option<Password>, bool) {
-    let account = shop.seats.get(seat);
-    let checked = account.or_else(|| shop.seats.values().next());
-    (checked.map(|account| account.password.clone()), account.is_some())
+    let own = shop.seats.get(seat).and_then(|account| account.password.as_ref());
+    let checked = own.or_else(|| shop.seats.values().find_map(|it| it.password.as_ref()));
+    (checked.cloned(), own.is_some())
 }
 
 fn find_shop(gateway: &Gateway, id: &str) -> Result<Arc<Shop>, Refused> {

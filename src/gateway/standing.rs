@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::config::shop::{Password, Shop};
+use crate::config::shop::{Password, SeatIdentity, Shop};
 use crate::deliver::Outbox;
 use crate::domain::SeatId;
 use crate::flow::Shops;
@@ -33,7 +33,10 @@ pub fn stands(secret: &Secret, shops: &Shops, token: &Token) -> bool {
 fn holder_stands(secret: &Secret, shop: &Shop, token: &Token) -> bool {
     let stamp = token.stamp.as_deref();
     match &token.holder {
-        Holder::Seat(seat) => stamp.is_some() && seat_stamp(secret, shop, seat).as_deref() == stamp,
+        Holder::Seat(seat) => {
+            let vouched = [password_stamp(secret, shop, seat), openid_stamp(secret, shop, seat)];
+            stamp.is_some() && vouched.iter().any(|vouched| vouched.as_deref() == stamp)
+        }
         Holder::Widget(_) => match stamp {
             None => !shop.customer_proof.required,
             Some(stamp) => shop.customer_proof.key_material().any(|key| secret.stamp(key) == stamp),
@@ -41,13 +44,25 @@ fn holder_stands(secret: &Secret, shop: &Shop, token: &Token) -> bool {
     }
 }
 
-/// The stamp of what vouches for a seat; `None` when there is no such seat.
-pub fn seat_stamp(secret: &Secret, shop: &Shop, seat: &SeatId) -> Option<String> {
-    let password = &shop.seats.get(seat)?.password;
-    Some(match password {
+/// The stamp of the password that vouches for a seat; `None` when there is no such seat, or it has none.
+pub fn password_stamp(secret: &Secret, shop: &Shop, seat: &SeatId) -> Option<String> {
+    Some(match shop.seats.get(seat)?.password.as_ref()? {
         Password::Hash(hash) => secret.stamp(hash.to_string().as_bytes()),
         Password::Demo(text) => secret.stamp(text.as_bytes()),
     })
+}
+
+/// The stamp of a seat that signed in at the provider of its shop: it stands on the provider as it is
+/// set now, on how the provider knows the seat, and on the role for which the provider's groups were
+/// asked. `None` when the seat cannot sign in so.
+pub fn openid_stamp(secret: &Secret, shop: &Shop, seat: &SeatId) -> Option<String> {
+    let provider = shop.openid.as_ref()?.standing();
+    let account = shop.seats.get(seat).filter(|account| !account.identity.is_none())?;
+    let SeatIdentity { subject, email } = &account.identity;
+    let role = account.role().as_str();
+    // Written so that no part can run into the next.
+    let material = format!("openid {:?}", (provider, seat.as_str(), subject, email, role));
+    Some(secret.stamp(material.as_bytes()))
 }
 
 impl Gateway {
@@ -111,7 +126,7 @@ mod tests {
     fn a_seat_stands_on_its_password_and_a_customer_on_the_key_that_proved_him() {
         let secret = Secret::of_test(7);
         let now = shops(str::to_owned);
-        let stamp = seat_stamp(&secret, &now[&ShopId::from("demo")], &SeatId::from("mai"));
+        let stamp = password_stamp(&secret, &now[&ShopId::from("demo")], &SeatId::from("mai"));
         let mai = token(Holder::Seat(SeatId::from("mai")), stamp);
         let proved = token(customer(true), Some(secret.stamp(&[b'a'; 32])));
         let visitor = token(customer(false), None);

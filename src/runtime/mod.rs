@@ -1,9 +1,12 @@
-//! What stages need from the machine, as small owned parts: a clock, an inbox and a certificate.
+//! What stages need from the machine, as small owned parts: a clock, an inbox, a certificate and
+//! the verification of signatures.
 
 mod certificate;
 mod clock;
 mod inbox;
+mod signatures;
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
 pub use inbox::{Full, Inbox};
+pub use signatures::install_verifier;

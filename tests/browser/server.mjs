@@ -27,6 +27,11 @@ export class Server {
     this.#shops = ["--shops", join(this.#folder, "shops")];
   }
 
+  /** What it has said since it was started last. */
+  get output() {
+    return this.#output;
+  }
+
   async start() {
     const listen = this.url === "" ? "127.0.0.1:0" : new URL(this.url).host;
     const args = ["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data", join(this.#folder, "data"), ...this.#shops];

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tradewind::app::{App, ReadSettings, StartError};
 use tradewind::config::shop::ShopFiles;
 use tradewind::config::{Config, Mistakes, Sources};
+use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
 /// Longest that a client waits for a frame before the test fails.
@@ -128,6 +129,17 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
         let url = format!("ws://{address}{path}");
         let (socket, _) = tungstenite::client(url, stream).expect("a socket");
+        Self { socket }
+    }
+
+    /// The same from a page of `origin`.
+    pub fn connect_from(address: SocketAddr, path: &str, origin: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
+        let url = format!("ws://{address}{path}");
+        let mut request = url.into_client_request().expect("a request");
+        request.headers_mut().insert("origin", origin.parse().expect("an origin"));
+        let (socket, _) = tungstenite::client(request, stream).expect("a socket");
         Self { socket }
     }
 

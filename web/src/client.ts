@@ -180,6 +180,8 @@ export class Client {
     private readonly role: Role,
     private readonly credentials: () => unknown,
     private readonly hooks: Hooks,
+    /** Where a token is had for the credentials. */
+    private readonly sessionPath: () => string = () => `/v1/${role}/session`,
   ) {}
 
   /** Begins; `held` names conversations to be had from their start, `unsent` what an earlier page left. */
@@ -207,7 +209,7 @@ export class Client {
   /** A token that is still good, for calls beside the socket. */
   async bearer(): Promise<string> {
     if (this.token === null || this.token.expiresAt - TOKEN_MARGIN_MS < this.serverNow()) {
-      const { grant, skewMs } = await post(`/v1/${this.role}/session`, this.credentials());
+      const { grant, skewMs } = await post(this.sessionPath(), this.credentials());
       this.skewMs = skewMs;
       this.token = { value: grant.token, expiresAt: Date.parse(grant.expires_at) };
       this.hooks.granted(grant);

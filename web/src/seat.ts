@@ -5,6 +5,7 @@ import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
 import { fill, firstValid, isLocale } from "./locale";
+import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from "./sign-in";
 
 const FIRST_RESPONSE_MS = 15_000;
 const QUEUE_EVERY_MS = 2_000;
@@ -64,6 +65,8 @@ let slots = 0;
 let client: Client | null = null;
 let skills: string[] = [];
 let account = { shop: "demo", user: "", password: "" };
+/** Whether the provider of the shop vouches for the seat, in the place of a password. */
+let byProvider = false;
 let isSupervisor = false;
 
 const log = byId("log");
@@ -82,7 +85,9 @@ function hold(id: string): Conversation {
 
 const now = (): number => client?.serverNow() ?? Date.now();
 
-const floor = new FloorView(byId("floor-view"), firstValid(isLocale, new URLSearchParams(location.search).get("locale"), navigator.language), {
+const locale = firstValid(isLocale, new URLSearchParams(location.search).get("locale"), navigator.language);
+const doorWords = signInStrings(locale);
+const floor = new FloorView(byId("floor-view"), locale, {
   assign: (conversation, seat) => void client?.say({ type: "assign", conversation, seat }),
   takeOver: (conversation) => void client?.say({ type: "take_over", conversation }),
   approve: (conversation) => void client?.say({ type: "approve", conversation }),
@@ -94,9 +99,12 @@ const floor = new FloorView(byId("floor-view"), firstValid(isLocale, new URLSear
 // ---- frames -------------------------------------------------------------------------------------
 
 function connect(): Client {
-  return new Client("seat", () => account, {
+  return new Client("seat", () => (byProvider ? {} : account), {
     status: showStatus,
-    granted: (grant) => setSupervisor(grant.supervisor === true),
+    granted(grant) {
+      account.user = grant.seat ?? account.user;
+      setSupervisor(grant.supervisor === true);
+    },
     event: onEvent,
     reset(id) {
       const held = mine.get(id);
@@ -123,7 +131,7 @@ function connect(): Client {
       if (isSupervisor) client?.say({ type: "floor", watch: true });
       return listed.map((position) => position.conversation);
     },
-  });
+  }, () => (byProvider ? sessionAt(account.shop) : "/v1/seat/session"));
 }
 
 function onFrame(frame: Frame): void {
@@ -518,6 +526,7 @@ function showStatus(status: Status, detail: string): void {
     byId("door").hidden = true;
     byId("desk").hidden = false;
     byId("seat-name").textContent = account.user;
+    byId("sign-out").hidden = !byProvider;
     document.title = `${account.user} · Tradewind`;
     renderMine();
     void pollQueue();
@@ -626,6 +635,11 @@ byId<HTMLFormElement>("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   const value = (id: string): string => byId<HTMLInputElement>(id).value;
   account = { shop: value("shop").trim(), user: value("user").trim(), password: value("password") };
+  byProvider = false;
+  signIn();
+});
+
+function signIn(): void {
   byId("sign-in-error").textContent = "";
   if (client === null) {
     client = connect();
@@ -633,14 +647,47 @@ byId<HTMLFormElement>("sign-in").addEventListener("submit", (event) => {
   } else {
     client.renew();
   }
+}
+
+/** Shows the way to the provider of the shop that is named, and goes in where it vouches already. */
+async function showProvider(): Promise<void> {
+  const shop = byId<HTMLInputElement>("shop").value.trim();
+  const offer = await offerOf(shop);
+  if (shop !== byId<HTMLInputElement>("shop").value.trim() || client !== null) return;
+  const link = byId<HTMLAnchorElement>("provider");
+  link.hidden = offer.label === null;
+  link.textContent = fill(doorWords.with, { s: offer.label ?? "" });
+  link.href = startAt(shop);
+  if (!offer.signed_in) return;
+  account = { shop, user: "", password: "" };
+  byProvider = true;
+  signIn();
+}
+
+byId("shop").addEventListener("change", () => void showProvider());
+
+byId("sign-out").textContent = doorWords.out;
+byId("sign-out").addEventListener("click", () => {
+  // Who cannot be reached ends nothing: the seat stays, and sees that it has no connection.
+  void signOut(account.shop).then((address) => {
+    client?.stop();
+    location.assign(address);
+  }, () => undefined);
 });
 
 setInterval(tickClocks, CLOCK_EVERY_MS);
 setInterval(() => byId("floor-view").hidden || floor.tick(), CLOCK_EVERY_MS);
 setInterval(() => void pollQueue(), QUEUE_EVERY_MS);
 
-const preset = new URLSearchParams(location.search).get("user");
-if (preset !== null) byId<HTMLInputElement>("user").value = preset;
+for (const name of ["user", "shop"]) {
+  const preset = new URLSearchParams(location.search).get(name);
+  if (preset !== null) byId<HTMLInputElement>(name).value = preset;
+}
+const outcome = takeOutcome();
+if (outcome === "refused" || outcome === "unknown" || outcome === "unavailable" || outcome === "late") {
+  byId("sign-in-error").textContent = doorWords[outcome];
+}
+void showProvider();
 
 void fetchDemo().then((demo) => {
   if (demo === null) return;

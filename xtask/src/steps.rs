@@ -121,6 +121,22 @@ pub const TESTS: &[Step] = &[
         runner: Runner::Node,
         ..PLAIN
     },
+    Step {
+        name: "openid",
+        tools: &[&NODE, &BROWSER],
+        prepared: Some(Prepared {
+            path: "tests/openid-provider/node_modules",
+            commands: &[
+                "npm ci --no-audit --no-fund --prefix tests/browser",
+                "npm ci --no-audit --no-fund --prefix tests/openid-provider",
+            ],
+        }),
+        commands: &[
+            "node --test --test-concurrency=1 --test-reporter=spec tests/browser/openid.test.mjs",
+        ],
+        runner: Runner::Node,
+        ..PLAIN
+    },
     Step { name: "web", tools: &[&NODE], prepared: WEB, commands: &[WEB_CHECK], ..PLAIN },
 ];
 

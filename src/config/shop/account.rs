@@ -11,14 +11,17 @@ use subtle::ConstantTimeEq;
 use crate::domain::SeatProfile;
 
 use super::edit::Role;
+use super::openid::SeatIdentity;
 
-/// A seat with the password that opens it.
+/// A seat with what opens it.
 #[derive(Clone, Debug)]
 pub struct SeatAccount {
     /// What the seat can do and when.
     pub profile: SeatProfile,
-    /// What its owner types.
-    pub password: Password,
+    /// What its owner types; `None` when the provider of the shop alone vouches for the seat.
+    pub password: Option<Password>,
+    /// How the provider of the shop knows it.
+    pub identity: SeatIdentity,
     /// Whether it may be given conversations. One that may not only looks, and acts as a supervisor
     /// where it is one.
     pub replies: bool,

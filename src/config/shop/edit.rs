@@ -10,9 +10,16 @@ use super::identity::TokenKey;
 pub struct NewSeat {
     /// Sign-in name.
     pub id: String,
-    /// What is kept of the password: Argon2 in PHC form.
+    /// What is kept of the password: Argon2 in PHC form. A seat that the provider of the shop knows
+    /// needs none.
     #[serde(skip)]
-    pub password_hash: String,
+    pub password_hash: Option<String>,
+    /// The `sub` by which the provider of the shop knows it.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The address by which the provider of the shop knows it.
+    #[serde(default)]
+    pub email: Option<String>,
     /// Languages, with a level behind a colon where it is not the highest.
     pub languages: Vec<String>,
     /// Skills; empty for all of the shop.
@@ -120,7 +127,13 @@ impl ShopText {
         }
         let mut table = Table::new();
         table["id"] = value(seat.id.as_str());
-        table["password"] = value(seat.password_hash.as_str());
+        let texts =
+            [("password", &seat.password_hash), ("subject", &seat.subject), ("email", &seat.email)];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                table[key] = value(text.as_str());
+            }
+        }
         table["languages"] = list(&seat.languages);
         if !seat.skills.is_empty() {
             table["skills"] = list(&seat.skills);
@@ -292,7 +305,7 @@ mod tests {
     fn seat(id: &str) -> NewSeat {
         NewSeat {
             id: id.to_owned(),
-            password_hash: HASH.to_owned(),
+            password_hash: Some(HASH.to_owned()),
             languages: vec!["en".to_owned(), "fr:2".to_owned()],
             role: Role::Admin,
             ..NewSeat::default()
@@ -332,7 +345,7 @@ mod tests {
             assert_eq!(edited(|shop| shop.set_password(id, HASH)).map(|_| ()), Err(error));
         }
         let shop = edited(|shop| shop.set_password("mai", HASH)).expect("a shop");
-        assert!(!shop.seats[&"mai".into()].password.verify("demo"));
+        assert!(!shop.seats[&"mai".into()].password.as_ref().is_some_and(|it| it.verify("demo")));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! Where the files of a shop come from: the program itself, or a folder.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use toml_edit::DocumentMut;
 
+use super::openid::{ClientSecret, OpenId, SecretFrom};
 use super::section::{Mistakes, ShopErrors};
 use super::store::NewShop;
 use super::{Shop, parse};
@@ -21,6 +25,9 @@ macro_rules! demo_files {
         &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo/", $path)))),+]
     };
 }
+
+/// Most bytes of a file with certificates: some hundred of them.
+const ROOTS_BYTES_MAX: u64 = 256 * 1024;
 
 const NEW_SHOP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/new_shop.toml"));
 
@@ -143,6 +150,13 @@ impl Shop {
                     if let Some(own) = &mut shop.own_intents {
                         own.folder = folder.join(&own.folder);
                     }
+                    if let Some(openid) = &mut shop.openid {
+                        let file = format!("{name}/shop.toml");
+                        let note = |key: &str, problem: String, accepted: &str| {
+                            mistakes.note(&file, format!("openid.{key}"), problem, accepted);
+                        };
+                        read_outside(openid, &folder, &note);
+                    }
                     shops.push(shop);
                 }
             }
@@ -153,6 +167,55 @@ impl Shop {
         }
         mistakes.or(shops)
     }
+}
+
+/// Reads what a shop's file only points to: the secret of its client and the roots of its provider.
+/// Neither shows in what is noted.
+fn read_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String, &str)) {
+    const SECRET: &str = "a line with the secret of the client, of at most 512 bytes";
+    const ROOTS: &str = "a PEM file with certificates";
+    let read = |path: &Path| {
+        let path = folder.join(path);
+        let file = std::fs::File::open(&path)?;
+        let mut text = String::new();
+        file.take(ROOTS_BYTES_MAX).read_to_string(&mut text)?;
+        Ok::<_, std::io::Error>(text)
+    };
+    let (key, text) = match &openid.secret_from {
+        None => ("", None),
+        Some(SecretFrom::File(path)) => {
+            ("client_secret_file", Some(read(path).map_err(|error| error.to_string())))
+        }
+        Some(SecretFrom::Env(name)) => {
+            let text = std::env::var(name).map_err(|_| format!("there is no `{name}`"));
+            ("client_secret_env", Some(text))
+        }
+    };
+    match text {
+        None => {}
+        Some(Err(problem)) => note(key, format!("cannot be read: {problem}"), SECRET),
+        Some(Ok(text)) => {
+            openid.client_secret = ClientSecret::new(&text);
+            if openid.client_secret.is_none() {
+                note(key, "holds no secret".to_owned(), SECRET);
+            }
+        }
+    }
+    if let Some(path) = &openid.roots_file {
+        match read(path) {
+            Err(error) => note("ca_file", format!("cannot be read: {error}"), ROOTS),
+            Ok(text) if certificates(&text) == 0 => {
+                note("ca_file", "holds no certificate".to_owned(), ROOTS);
+            }
+            Ok(text) => openid.roots = Some(text.into_bytes().into()),
+        }
+    }
+}
+
+/// How many certificates a PEM text holds; 0 when one of them cannot be read.
+fn certificates(text: &str) -> usize {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    read.map_or(0, |certificates| certificates.len())
 }
 
 /// What lies in `folder`, by name; names that are no UTF-8 are left out.

@@ -11,6 +11,7 @@ mod holidays;
 mod hours;
 mod identity;
 mod load;
+mod openid;
 mod order;
 mod origin;
 mod parse;
@@ -32,6 +33,7 @@ pub use account::{IdentitySecret, Password, PasswordError, SeatAccount, SeatSumm
 pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
+pub use openid::{ClientSecret, Groups, OpenId, SeatIdentity, WebAddress};
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
 pub use region::{Evidence, Region};
@@ -81,6 +83,8 @@ pub struct Shop {
     pub seats: BTreeMap<SeatId, SeatAccount>,
     /// How customers prove who they are; without a key every customer is anonymous.
     pub customer_proof: CustomerProof,
+    /// Where seats may sign in beside local accounts.
+    pub openid: Option<OpenId>,
     /// What the machine may tell.
     pub knowledge: ShopKnowledge,
 }

@@ -18,6 +18,7 @@ use super::edit::Role;
 use super::hours::HoursReader;
 use super::identity;
 use super::load::ShopFiles;
+use super::openid::{self, SeatIdentity};
 use super::order::{OrderPattern, Orders};
 use super::origin::Origins;
 use super::region::Region;
@@ -67,6 +68,10 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let user_id_secret =
         user_id_secret.then(|| identity::secret(&mut root, "identity_secret")).flatten();
     let customer_proof = identity::read(root.section("identity"), &id, user_id_secret);
+    let origins = Origins::from_rules(origins);
+    let has_provider = root.has("openid");
+    let section = root.section("openid");
+    let openid = has_provider.then(|| openid::read(section, &origins)).flatten();
     let reader = HoursReader::new(files, &mistakes);
     let mut section = root.section("hours");
     let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
@@ -88,6 +93,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
 
     let mut seats = Seats {
         demo,
+        has_provider,
         skills: skills.all(),
         regions: &regions,
         hours: &reader,
@@ -125,7 +131,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         id: ShopId::from(id),
         name,
         demo,
-        origins: Origins::from_rules(origins),
+        origins,
         default_language,
         fallback_language,
         translation,
@@ -141,6 +147,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         order_number,
         seats,
         customer_proof,
+        openid,
         knowledge,
     })
 }
@@ -288,18 +295,13 @@ fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {
 /// Reads seats and keeps what they must agree with.
 struct Seats<'a> {
     demo: bool,
+    /// Whether seats may sign in at a provider.
+    has_provider: bool,
     skills: Vec<SkillId>,
     regions: &'a [Region],
     hours: &'a HoursReader<'a>,
     teams: BTreeMap<String, Hours>,
     seats: BTreeMap<SeatId, SeatAccount>,
-}
-
-/// What a seat may do beside looking.
-#[derive(Clone, Copy)]
-struct Rights {
-    replies: bool,
-    role: Role,
 }
 
 impl Seats<'_> {
@@ -334,10 +336,20 @@ impl Seats<'_> {
             slots: slots(&mut section),
             hours: self.shifts(&mut section),
         };
-        let password = self.password(&mut section);
+        let identity = openid::seat(&mut section, self.has_provider);
+        let password = match identity.is_none() || has_password(&section) {
+            true => self.password(&mut section).map(Some),
+            false => Some(None),
+        };
         let role = self.role(&mut section);
         let replies = !section.has("replies") || section.flag("replies");
-        self.add(&section, profile, password, Rights { replies, role });
+        if let Some(password) = password {
+            let (supervisor, admin) = (role >= Role::Supervisor, role == Role::Admin);
+            self.add(
+                &section,
+                SeatAccount { profile, password, identity, replies, supervisor, admin },
+            );
+        }
         section.finish();
     }
 
@@ -382,31 +394,38 @@ impl Seats<'_> {
             languages: weights.into_iter().collect(),
         };
         if let Some(password) = self.password(&mut section) {
-            let rights = Rights { replies: true, role: Role::Seat };
             for profile in crew.profiles() {
-                self.add(&section, profile, Some(password.clone()), rights);
+                let account = SeatAccount {
+                    profile,
+                    password: Some(password.clone()),
+                    identity: SeatIdentity::default(),
+                    replies: true,
+                    supervisor: false,
+                    admin: false,
+                };
+                self.add(&section, account);
             }
         }
         section.finish();
     }
 
-    fn add(
-        &mut self,
-        section: &Section<'_>,
-        profile: SeatProfile,
-        password: Option<Password>,
-        rights: Rights,
-    ) {
-        let Some(password) = password else { return };
-        let Rights { replies, role } = rights;
-        let (supervisor, admin) = (role >= Role::Supervisor, role == Role::Admin);
-        if self.seats.contains_key(&profile.id) {
-            section.note("id", format!("`{}` stands twice", profile.id), "a name of its own");
+    fn add(&mut self, section: &Section<'_>, account: SeatAccount) {
+        let id = account.profile.id.clone();
+        if self.seats.contains_key(&id) {
+            section.note("id", format!("`{id}` stands twice"), "a name of its own");
         }
-        self.seats.insert(
-            profile.id.clone(),
-            SeatAccount { profile, password, replies, supervisor, admin },
-        );
+        let is_taken = |of: fn(&SeatIdentity) -> &Option<String>| {
+            let own = of(&account.identity);
+            own.is_some() && self.seats.values().any(|other| of(&other.identity) == own)
+        };
+        let accepted = "one of its own for each seat";
+        if is_taken(|identity| &identity.subject) {
+            section.note("subject", "is another seat's", accepted);
+        }
+        if is_taken(|identity| &identity.email) {
+            section.note("email", "is another seat's", accepted);
+        }
+        self.seats.insert(id, account);
     }
 
     /// The skills under `skills`, and the levels of those that say one; all of the shop when there
@@ -455,6 +474,10 @@ impl Seats<'_> {
             }
         }
     }
+}
+
+fn has_password(section: &Section<'_>) -> bool {
+    section.has("password") || section.has("demo_password")
 }
 
 fn slots(section: &mut Section<'_>) -> NonZeroU8 {

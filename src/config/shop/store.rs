@@ -305,7 +305,7 @@ mod tests {
         let before = fs::read_to_string(&file).expect("the file");
         let seat = |languages: &[&str]| NewSeat {
             id: "ann".to_owned(),
-            password_hash: HASH.to_owned(),
+            password_hash: Some(HASH.to_owned()),
             languages: languages.iter().map(|&language| language.to_owned()).collect(),
             role: Role::Supervisor,
             ..NewSeat::default()

@@ -1,0 +1,540 @@
+//! Seats that sign in at a provider of identities, over real sockets, and everything that a provider or
+//! somebody in between could do wrong. The way through the pages of a provider that others have made is
+//! in tests/browser/openid.test.mjs.
+
+#[path = "openid/provider.rs"]
+mod provider;
+#[path = "router/mod.rs"]
+mod router;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use provider::{Key, Provider, ok, unsigned, with_status};
+use router::{Client, Router, config, post, write_shop};
+use serde_json::{Value, json};
+
+/// Where browsers are said to see the router; it need not be there.
+const PAGES: &str = "http://localhost:8080";
+/// What the product promises for a right that is taken away.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+const SECRET: &str = "a-secret-of-the-client";
+
+struct World {
+    router: Router,
+    provider: Provider,
+    key: Key,
+    folder: tempfile::TempDir,
+}
+
+/// `mai` is known by an address, `lucia` by a subject, `wei`, the supervisor, by both and by a group.
+fn with_provider(text: &str, issuer: &str) -> String {
+    let known = |text: &str, seat: &str, lines: &str| {
+        text.replacen(&format!("id = \"{seat}\"\n"), &format!("id = \"{seat}\"\n{lines}\n"), 1)
+    };
+    let text = known(text, "mai", "email = \"mai@shop.example\"");
+    let text = known(&text, "lucia", "subject = \"u-lucia\"");
+    let text = known(&text, "wei", "subject = \"u-wei\"\nemail = \"wei@shop.example\"");
+    format!(
+        "{text}\n[openid]\nissuer = \"{issuer}\"\nclient_id = \"tradewind\"\nrouter = \"{PAGES}\"\n\
+         client_secret_file = \"client.secret\"\nlabel = \"Shop account\"\n\
+         [openid.groups]\nclaim = \"groups\"\nsupervisor = [\"leads\"]\n"
+    )
+}
+
+/// An answer with its head.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let of = |line: &'_ str| line.split_once(": ").map(|(name, _)| name.to_ascii_lowercase());
+        let line = self.head.lines().find(|line| of(line).as_deref() == Some(name));
+        line.and_then(|line| line.split_once(": ")).map(|(_, value)| value)
+    }
+
+    fn location(&self) -> &str {
+        assert_eq!(self.status, 303, "{} {}", self.head, self.body);
+        self.header("location").expect("an address")
+    }
+
+    /// Name and value of each cookie that is set.
+    fn cookies(&self) -> Vec<String> {
+        let lines = self.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+        lines.map(|line| line.split(';').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// How the sign-in ended, from the address of the page.
+    fn outcome(&self) -> String {
+        let (page, outcome) = self.location().split_once("&sign_in=").expect("an outcome");
+        assert!(["/seat?shop=cafe", "/supervisor?shop=cafe"].contains(&page), "{page}");
+        outcome.to_owned()
+    }
+}
+
+fn exchange(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a bound");
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: 0\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(text.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Answer { status: status.expect("a status"), head: head.to_owned(), body: body.to_owned() }
+}
+
+/// A browser on its way: what it was given and what it has to bring back.
+#[derive(Clone)]
+struct Begun {
+    cookie: String,
+    state: String,
+    nonce: String,
+    challenge: String,
+    query: String,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = Key::new("first");
+        let provider = Provider::start(&key);
+        let issuer = provider.issuer();
+        write_shop(folder.path(), "cafe", |text| with_provider(text, &issuer));
+        write_shop(folder.path(), "tea", |text| with_provider(text, &issuer));
+        for shop in ["cafe", "tea"] {
+            write_secret(folder.path(), shop);
+        }
+        let lines = format!("[timers]\nprovider = \"1s\"\n{settings}");
+        let router = Router::start(config(folder.path(), &lines)).expect("a router");
+        Self { router, provider, key, folder }
+    }
+
+    fn get(&self, path: &str, headers: &str) -> Answer {
+        exchange(self.router.address, "GET", path, headers)
+    }
+
+    fn begin(&self) -> Begun {
+        self.begin_at("/v1/openid/cafe/start")
+    }
+
+    fn begin_at(&self, path: &str) -> Begun {
+        let answer = self.get(path, "");
+        let location = answer.location();
+        let begins = format!("{}/authorize?", self.provider.issuer());
+        let query = location.strip_prefix(&begins).expect("the address of the provider").to_owned();
+        let of = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+        };
+        let of = |name: &str| of(name).expect("a parameter");
+        Begun {
+            cookie: answer.cookies().remove(0),
+            state: of("state"),
+            nonce: of("nonce"),
+            challenge: of("code_challenge"),
+            query: query.clone(),
+        }
+    }
+
+    fn come_back(&self, begun: &Begun) -> Answer {
+        let path = format!("/v1/openid/cafe/callback?code=c-1&state={}", begun.state);
+        self.get(&path, &format!("Cookie: {}\r\n", begun.cookie))
+    }
+
+    /// Signs somebody in with the claims that `edit` makes of honest ones.
+    fn sign_in(&self, subject: &str, edit: impl Fn(&mut Value)) -> Answer {
+        let begun = self.begin();
+        let mut claims = self.provider.claims(subject, &begun.nonce);
+        edit(&mut claims);
+        self.provider.gives(&self.key.sign(&claims));
+        self.come_back(&begun)
+    }
+
+    /// The cookie of a session of somebody whom the provider knows.
+    fn session(&self, subject: &str, groups: &[&str]) -> String {
+        let answer = self.sign_in(subject, |claims| claims["groups"] = json!(groups));
+        assert_eq!(answer.outcome(), "done");
+        answer.cookies().remove(1)
+    }
+
+    fn token(&self, cookie: &str) -> (u16, Value) {
+        let headers = format!("Cookie: {cookie}\r\nOrigin: {PAGES}\r\n");
+        let path = "/v1/openid/cafe/session";
+        let answer = exchange(self.router.address, "POST", path, &headers);
+        (answer.status, serde_json::from_str(&answer.body).expect("JSON"))
+    }
+
+    /// A socket of the page that holds this cookie.
+    fn open(&self, cookie: &str) -> Client {
+        let (status, granted) = self.token(cookie);
+        assert_eq!(status, 201, "{granted}");
+        let mut client = Client::connect_from(self.router.address, "/v1/seat", PAGES);
+        client.send(&json!({"type": "hello", "token": granted["token"], "resume": null}));
+        client.next("welcome");
+        client
+    }
+
+    fn reload_with(&self, edit: impl Fn(&str) -> String) {
+        let issuer = self.provider.issuer();
+        write_shop(self.folder.path(), "cafe", |text| edit(&with_provider(text, &issuer)));
+        assert_eq!(post(self.router.admin_address, "/v1/shops/reload", &json!({})).0, 200);
+    }
+}
+
+fn write_secret(folder: &Path, shop: &str) {
+    let path = folder.join("shops").join(shop).join("client.secret");
+    std::fs::write(path, format!("{SECRET}\n")).expect("a file");
+}
+
+#[test]
+fn a_seat_signs_in_by_its_subject_and_gets_a_token_for_its_socket() {
+    let world = World::new();
+    let begun = world.begin();
+    for part in [
+        "response_type=code",
+        "client_id=tradewind",
+        "redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fv1%2Fopenid%2Fcafe%2Fcallback&",
+        "scope=openid%20email&",
+        "code_challenge_method=S256",
+    ] {
+        assert!(begun.query.contains(part), "{part}: {}", begun.query);
+    }
+    let claims = world.provider.claims("u-lucia", &begun.nonce);
+    world.provider.gives(&world.key.sign(&claims));
+
+    let answer = world.come_back(&begun);
+
+    assert_eq!(answer.location(), "/seat?shop=cafe&sign_in=done");
+    for cookie in answer.head.lines().filter(|line| line.starts_with("set-cookie: ")) {
+        assert!(cookie.contains("; HttpOnly; SameSite="), "{cookie}");
+    }
+    assert!(answer.head.contains("SameSite=Strict") && answer.head.contains("no-store"));
+    let (status, granted) = world.token(&answer.cookies()[1]);
+    assert_eq!((status, &granted["seat"]), (201, &"lucia".into()), "{granted}");
+    world.open(&answer.cookies()[1]);
+    // The code went with what belongs to it, the secret in the head.
+    let seen = world.provider.answers();
+    let (_, form) = seen.seen.iter().find(|(line, _)| line.contains("/token")).expect("a call");
+    let verifier = form.split("code_verifier=").nth(1).expect("a verifier");
+    assert!(form.contains("grant_type=authorization_code&code=c-1&redirect_uri=http%3A"), "{form}");
+    assert!(!form.contains(SECRET), "{form}");
+    assert_ne!(verifier, begun.challenge);
+    assert!(!begun.cookie.contains(verifier));
+}
+
+#[test]
+fn an_address_is_believed_when_it_is_verified_and_when_the_seat_names_nothing_better() {
+    let world = World::new();
+    let address = |email: &str, verified: bool| {
+        let (email, verified) = (json!(email), json!(verified));
+        let answer = world.sign_in("u-somebody", |claims| {
+            claims["email"] = email.clone();
+            claims["email_verified"] = verified.clone();
+            claims["groups"] = json!(["leads"]);
+        });
+        answer.outcome()
+    };
+
+    assert_eq!(address("Mai@Shop.Example", true), "done");
+    assert_eq!(address("mai@shop.example", false), "unknown");
+    assert_eq!(address("eve@shop.example", true), "unknown");
+    // The seat names a subject, and this is another one.
+    assert_eq!(address("wei@shop.example", true), "unknown");
+}
+
+#[test]
+fn what_the_token_leaves_out_is_asked_for_and_believed_of_the_same_account_only() {
+    let world = World::new();
+    let told = |subject: &str| {
+        let more = json!({"sub": subject, "email": "mai@shop.example", "email_verified": true});
+        world.provider.answers().by_path.insert("/me", ok(&more));
+        world.sign_in("u-somebody", |_| {}).outcome()
+    };
+
+    assert_eq!(told("u-somebody"), "done");
+    assert_eq!(told("u-another"), "refused");
+}
+
+#[test]
+fn a_supervisor_needs_the_group_of_the_role() {
+    let world = World::new();
+
+    let without = world.sign_in("u-wei", |claims| claims["groups"] = json!(["others"]));
+    let cookie = world.session("u-wei", &["others", "leads"]);
+
+    assert_eq!(without.outcome(), "unknown");
+    assert_eq!(without.cookies().len(), 1, "no session");
+    assert_eq!(world.token(&cookie).1["supervisor"], true);
+}
+
+#[test]
+fn a_token_that_is_not_right_in_every_claim_signs_nobody_in() {
+    let world = World::new();
+    let wrong: [(&str, fn(&mut Value)); 9] = [
+        ("issuer", |claims| claims["iss"] = "https://login.example".into()),
+        ("audience", |claims| claims["aud"] = "another".into()),
+        ("authorised party", |claims| claims["azp"] = "another".into()),
+        ("nonce", |claims| claims["nonce"] = "another".into()),
+        ("no nonce", |claims| claims["nonce"] = Value::Null),
+        ("expired", |claims| claims["exp"] = 1_000.into()),
+        ("from the future", |claims| claims["iat"] = 4_000_000_000_u64.into()),
+        ("access token", |claims| claims["at_hash"] = "77QmUPtjPfzWtF2AnpK9RQ".into()),
+        ("subject", |claims| claims["sub"] = "".into()),
+    ];
+
+    for (what, edit) in wrong {
+        let answer = world.sign_in("u-lucia", edit);
+        assert_eq!(answer.outcome(), "refused", "{what}");
+        assert!(answer.cookies().iter().all(|it| it.ends_with('=')), "{what}");
+    }
+}
+
+#[test]
+fn a_token_without_a_signature_of_the_provider_signs_nobody_in() {
+    let world = World::new();
+    let signed = |make: &dyn Fn(&Value) -> String| {
+        let begun = world.begin();
+        let claims = world.provider.claims("u-lucia", &begun.nonce);
+        world.provider.gives(&make(&claims));
+        world.come_back(&begun).outcome()
+    };
+    let public = world.key.public();
+    let shared = |claims: &Value| {
+        let message = unsigned(&json!({"alg": "HS256", "kid": "first"}), claims);
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &public);
+        let tag = ring::hmac::sign(&key, message.as_bytes());
+        use base64::Engine;
+        let tag = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(tag.as_ref());
+        format!("{message}.{tag}")
+    };
+
+    assert_eq!(signed(&|it| unsigned(&json!({"alg": "none"}), it) + "."), "refused");
+    assert_eq!(signed(&shared), "refused");
+    assert_eq!(signed(&|it| Key::new("first").sign(it)), "refused", "another key, the same name");
+    assert_eq!(signed(&|_| "no token".to_owned()), "refused");
+    assert_eq!(signed(&|it| world.key.sign(it)), "done");
+}
+
+#[test]
+fn a_sign_in_comes_back_once_and_to_the_browser_in_which_it_began() {
+    let world = World::new();
+    let begun = world.begin();
+    let claims = world.provider.claims("u-lucia", &begun.nonce);
+    world.provider.gives(&world.key.sign(&claims));
+    let other = world.begin();
+    let of_tea = world.begin_at("/v1/openid/tea/start");
+    let late = |begun: &Begun| assert_eq!(world.come_back(begun).outcome(), "late");
+
+    // Somebody else's browser: its cookie, none, and that of another shop.
+    late(&Begun { cookie: other.cookie.clone(), ..begun.clone() });
+    late(&Begun { cookie: "a=b".to_owned(), ..begun.clone() });
+    let renamed = of_tea.cookie.replace("sign-in-tea", "sign-in-cafe");
+    late(&Begun { cookie: renamed, state: of_tea.state.clone(), ..begun.clone() });
+    late(&Begun { state: "x".to_owned(), ..begun.clone() });
+    assert_eq!(world.provider.asked("/token"), 0, "no code was shown to the provider");
+
+    assert_eq!(world.come_back(&begun).outcome(), "done");
+    late(&begun);
+    assert_eq!(world.provider.asked("/token"), 1);
+}
+
+#[test]
+fn a_code_that_the_provider_has_seen_before_signs_nobody_in() {
+    let world = World::new();
+    let used = with_status("400 Bad Request", r#"{"error":"invalid_grant"}"#);
+    world.provider.answers().by_path.insert("/token", used);
+
+    assert_eq!(world.come_back(&world.begin()).outcome(), "refused");
+}
+
+#[test]
+fn who_says_no_at_the_provider_is_told_so_and_no_address_of_a_stranger_is_followed() {
+    let world = World::new();
+    let begun = world.begin_at("/v1/openid/cafe/start?page=supervisor");
+    let cookie = format!("Cookie: {}\r\n", begun.cookie);
+    let path = format!("/v1/openid/cafe/callback?error=access_denied&state={}", begun.state);
+
+    let denied = world.get(&path, &cookie);
+
+    assert_eq!(denied.location(), "/supervisor?shop=cafe&sign_in=refused");
+    for page in ["https://evil.example", "//evil.example", "seat%0d%0aLocation:%20x", "seat&page=x"]
+    {
+        let begun = world.begin_at(&format!("/v1/openid/cafe/start?page={page}"));
+        let path = format!("/v1/openid/cafe/callback?error=x&state={}", begun.state);
+        let answer = world.get(&path, &format!("Cookie: {}\r\n", begun.cookie));
+        assert_eq!(answer.location(), "/seat?shop=cafe&sign_in=refused", "{page}");
+    }
+    for path in ["/v1/openid/none/start", "/v1/openid/demo/callback?code=a&state=b"] {
+        assert_eq!(world.get(path, "").status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_code_of_another_provider_is_not_shown_to_this_one() {
+    let world = World::new();
+    let begun = world.begin();
+    let cookie = format!("Cookie: {}\r\n", begun.cookie);
+    let state = &begun.state;
+
+    let path =
+        format!("/v1/openid/cafe/callback?code=c&state={state}&iss=https%3A%2F%2Fevil.example");
+    assert_eq!(world.get(&path, &cookie).outcome(), "refused");
+
+    assert_eq!(world.provider.asked("/token"), 0);
+}
+
+#[test]
+fn a_new_key_of_the_provider_is_found_at_once_and_a_flood_of_forged_ones_costs_one_look() {
+    let mut world = World::new();
+    world.session("u-lucia", &[]);
+    assert_eq!(world.provider.asked("/keys"), 1);
+
+    world.key = Key::new("second");
+    world.provider.show_keys(&[&world.key]);
+    world.session("u-lucia", &[]);
+    assert_eq!(world.provider.asked("/keys"), 2);
+    for round in 0..20 {
+        let begun = world.begin();
+        let claims = world.provider.claims("u-lucia", &begun.nonce);
+        world.provider.gives(&Key::new(&format!("forged-{round}")).sign(&claims));
+        assert_eq!(world.come_back(&begun).outcome(), "refused");
+    }
+
+    assert_eq!(world.provider.asked("/keys"), 2, "the next look is due in half a minute");
+    world.session("u-lucia", &[]);
+}
+
+#[test]
+fn a_provider_that_is_down_silent_or_odd_is_told_and_keeps_nobody_else_out() {
+    let world = World::new();
+    let discovery = "/.well-known/openid-configuration";
+    let answer = |text: String| {
+        world.provider.answers().by_path.insert(discovery, text);
+        world.get("/v1/openid/cafe/start", "").outcome()
+    };
+    let edited = |edit: &dyn Fn(&mut Value)| {
+        let mut document = world.provider.discovery();
+        edit(&mut document);
+        ok(&document)
+    };
+
+    assert_eq!(answer(with_status("500 Oops", "{}")), "unavailable");
+    let moved = "302 Found\r\nLocation: http://127.0.0.1:1/";
+    assert_eq!(answer(with_status(moved, "")), "unavailable");
+    assert_eq!(answer(ok(&json!({"x": "y".repeat(300 * 1024)}))), "unavailable");
+    assert_eq!(answer("no HTTP at all\r\n\r\n".to_owned()), "unavailable");
+    assert_eq!(answer(with_status("200 OK", "no JSON")), "refused");
+    assert_eq!(answer(edited(&|it| it["issuer"] = "http://127.0.0.1:1".into())), "refused");
+    assert_eq!(answer(edited(&|it| it["jwks_uri"] = "http://evil.example/".into())), "refused");
+    let plain = |it: &mut Value| it["code_challenge_methods_supported"] = json!(["plain"]);
+    assert_eq!(answer(edited(&plain)), "refused");
+    world.provider.answers().is_silent = true;
+    let began = Instant::now();
+    let silent = world.get("/v1/openid/cafe/start", "");
+    assert_eq!(silent.outcome(), "unavailable");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // Meanwhile a local account comes in as ever.
+    world.router.seat("cafe", "mai");
+
+    world.provider.answers().is_silent = false;
+    answer_again(&world);
+}
+
+/// What failed is not remembered.
+fn answer_again(world: &World) {
+    let document = ok(&world.provider.discovery());
+    world.provider.answers().by_path.insert("/.well-known/openid-configuration", document);
+    world.session("u-lucia", &[]);
+}
+
+#[test]
+fn the_session_of_a_browser_serves_its_own_pages_and_its_own_shop_only() {
+    let world = World::new();
+    let cookie = world.session("u-lucia", &[]);
+    let asked = |path: &str, cookie: &str, origin: &str| {
+        let headers = format!("Cookie: {cookie}\r\n{origin}");
+        exchange(world.router.address, "POST", path, &headers).status
+    };
+    let own = format!("Origin: {PAGES}\r\n");
+    let path = "/v1/openid/cafe/session";
+
+    assert_eq!(asked(path, &cookie, &own), 201);
+    assert_eq!(asked(path, &cookie, ""), 403, "no page at all");
+    assert_eq!(asked(path, &cookie, "Origin: http://localhost:9999\r\n"), 403);
+    assert_eq!(asked(path, "a=b", &own), 401);
+    assert_eq!(asked(path, &format!("{cookie}x"), &own), 401);
+    let renamed = cookie.replace("seat-cafe", "seat-tea");
+    assert_eq!(asked("/v1/openid/tea/session", &renamed, &own), 401);
+    let offer = world.get("/v1/openid/cafe", &format!("Cookie: {cookie}\r\n"));
+    assert_eq!(offer.body, r#"{"label":"Shop account","signed_in":true}"#);
+    assert_eq!(world.get("/v1/openid/none", "").body, r#"{"label":null,"signed_in":false}"#);
+    let headers = format!("Cookie: {cookie}\r\n{own}");
+    let out = exchange(world.router.address, "POST", "/v1/openid/cafe/sign-out", &headers);
+    assert_eq!(out.cookies(), ["tradewind-seat-cafe="]);
+    let end: Value = serde_json::from_str(&out.body).expect("JSON");
+    let end = end["end_session"].as_str().expect("an address");
+    let back = "post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fseat";
+    assert_eq!(end, format!("{}/end?client_id=tradewind&{back}", world.provider.issuer()));
+}
+
+#[test]
+fn what_a_sign_in_stands_on_takes_its_open_sockets_with_it() {
+    let world = World::new();
+    let groups = ["leads"];
+    let taken: [(&str, fn(&str) -> String); 5] = [
+        ("the role", |text| text.replace("supervisor = true", "supervisor = false")),
+        ("the subject", |text| text.replace("u-wei", "u-other")),
+        ("the group", |text| text.replace("[\"leads\"]", "[\"chiefs\"]")),
+        ("the provider", |text| text.replace("client_id = \"tradewind\"", "client_id = \"x\"")),
+        ("the seat", |text| text.replace("id = \"wei\"", "id = \"way\"")),
+    ];
+
+    for (what, edit) in taken {
+        let cookie = world.session("u-wei", &groups);
+        let mut socket = world.open(&cookie);
+        let began = Instant::now();
+        world.reload_with(edit);
+        assert_eq!(socket.close_code(), 4503, "{what}");
+        assert!(began.elapsed() < CLOSED_WITHIN, "{what}: {:?}", began.elapsed());
+        assert_eq!(world.token(&cookie).0, 401, "{what}: the session is over as well");
+        world.reload_with(str::to_owned);
+    }
+    // What people only see, and a secret that is replaced, take nothing.
+    let cookie = world.session("u-wei", &groups);
+    let mut socket = world.open(&cookie);
+    std::fs::write(world.folder.path().join("shops/cafe/client.secret"), "another")
+        .expect("a file");
+    world.reload_with(|text| text.replace("Shop account", "Another label"));
+    socket.send(&json!({"type": "ping"}));
+    socket.next("pong");
+}
+
+#[test]
+fn a_local_password_goes_on_beside_the_provider_and_a_seat_without_one_has_none() {
+    let world = World::new();
+    world.router.seat("cafe", "mai");
+    world.reload_with(|text| {
+        let (before, after) = text.split_once("id = \"lucia\"\n").expect("the seat");
+        let after = after.replacen("demo_password = \"demo\"\n", "", 1);
+        format!("{before}id = \"lucia\"\n{after}")
+    });
+
+    for password in ["demo", "", "lucia"] {
+        let asked = json!({"shop": "cafe", "user": "lucia", "password": password});
+        assert_eq!(post(world.router.address, "/v1/seat/session", &asked).0, 401);
+    }
+    world.open(&world.session("u-lucia", &[]));
+}
