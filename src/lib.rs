@@ -19,6 +19,7 @@ pub mod automate;
 pub mod dedup;
 pub mod deliver;
 pub mod schedule;
+pub mod translate;
 pub mod understand;
 
 pub mod config;

@@ -23,8 +23,17 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// The stages that a message passes. One never uses another.
-const STAGES: &[&str] =
-    &["channels", "admission", "understand", "dedup", "automate", "schedule", "deliver", "learn"];
+const STAGES: &[&str] = &[
+    "channels",
+    "admission",
+    "understand",
+    "dedup",
+    "automate",
+    "schedule",
+    "translate",
+    "deliver",
+    "learn",
+];
 
 /// What touches the world outside, and `flow`, which owns conversations and calls the stages.
 const EDGES: &[&str] =
@@ -110,6 +119,7 @@ const WAYS_OUT: &[&str] = &[
     "tokio::net::UdpSocket",
     "UnixStream::connect",
     "hyper::client",
+    "reqwest",
     "tokio_rustls::TlsConnector",
 ];
 
@@ -118,6 +128,10 @@ const OUTWARD: &[(&str, &str)] = &[
     (
         "openid/fetch.rs",
         "the provider of identities that a shop names; no text of a customer goes there",
+    ),
+    (
+        "translate/task.rs",
+        "the translation services that a shop names; texts of its customers go there",
     ),
     ("cli/router.rs", "the management of a router, asked by a command"),
 ];
@@ -302,7 +316,7 @@ fn every_exception_is_still_needed() {
 }
 
 #[test]
-fn only_the_sign_in_by_a_provider_and_commands_open_connections() {
+fn only_what_a_shop_names_and_commands_are_connected_to() {
     let mut found = BTreeSet::new();
     let mut broken = Vec::new();
     for source in sources() {

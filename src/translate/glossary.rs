@@ -48,9 +48,9 @@ impl Glossary {
                 spellings.entry(Some(*language)).or_default().push(spelling);
             }
         }
-        let finders = spellings.into_iter().filter_map(|(language, spellings)| {
-            Some((language, Finder::new(spellings)?))
-        });
+        let finders = spellings
+            .into_iter()
+            .filter_map(|(language, spellings)| Some((language, Finder::new(spellings)?)));
         Self { finders: finders.collect(), terms }
     }
 
@@ -82,7 +82,8 @@ impl Glossary {
         let own = own.map_or_else(Vec::new, |finder| finder.find(text));
         let mut all = own;
         for found in names {
-            let is_free = all.iter().all(|other| found.end <= other.start || other.end <= found.start);
+            let is_free =
+                all.iter().all(|other| found.end <= other.start || other.end <= found.start);
             if is_free {
                 all.push(found);
             }
@@ -157,7 +158,10 @@ mod tests {
     fn the_longest_term_is_found_as_a_whole_word_whatever_its_case() {
         let glossary = glossary("term\nDrift\nDrift Tote\n");
 
-        assert_eq!(found(&glossary, "my drift tote and a Drift, no driftwood", "en"), ["drift tote", "Drift"]);
+        assert_eq!(
+            found(&glossary, "my drift tote and a Drift, no driftwood", "en"),
+            ["drift tote", "Drift"]
+        );
     }
 
     #[test]

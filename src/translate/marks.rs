@@ -122,13 +122,17 @@ impl Markup {
                 let inside = &text[start..end];
                 let rest = &text[end..];
                 // `<x id="0"></x>` is the same element.
-                let closing = rest.trim_start().strip_prefix("</x>").map_or(0, |after| rest.len() - after.len());
+                let closing = rest
+                    .trim_start()
+                    .strip_prefix("</x>")
+                    .map_or(0, |after| rest.len() - after.len());
                 let number = inside.starts_with("<x ").then(|| number(inside)).flatten();
                 Some(Mark { start, end: end + closing, number })
             }
             Self::Bracket => {
                 let start = text.find(['⟦', '⟧'])?;
-                let end = text[start..].find('⟧').map_or(text.len(), |at| start + at + '⟧'.len_utf8());
+                let end =
+                    text[start..].find('⟧').map_or(text.len(), |at| start + at + '⟧'.len_utf8());
                 let inside = text[start..end].trim_start_matches('⟦').trim_end_matches('⟧');
                 Some(Mark { start, end, number: inside.trim().parse().ok() })
             }
@@ -214,7 +218,10 @@ mod tests {
 
         let said = element.restore("<x id='1'></x> oder &#39;<x id=\"0\" />&#39;", &stretches);
         assert_eq!(said.as_deref(), Ok("SKU-99 oder '#4711'"));
-        assert_eq!(bracket.restore("⟦ 1 ⟧ oder ⟦0⟧", &stretches).as_deref(), Ok("SKU-99 oder #4711"));
+        assert_eq!(
+            bracket.restore("⟦ 1 ⟧ oder ⟦0⟧", &stretches).as_deref(),
+            Ok("SKU-99 oder #4711")
+        );
     }
 
     #[test]

@@ -30,9 +30,8 @@ pub use engine::{EngineError, Job, Translating, Translator};
 pub use glossary::Glossary;
 pub use marks::{Damage, Marked, Markup};
 pub use pieces::{Pieces, pieces};
-pub use protect::{PROTECTED_MAX, Protected, protect};
-pub use services::{Call, Kind};
-pub use task::{Desk, How, Service, TranslateError, Translation};
+pub use protect::{PROTECTED_MAX, Protected, damaged, protect};
+pub use task::{Desk, How, TranslateError, Translation};
 
 use std::time::Duration;
 

@@ -74,7 +74,10 @@ mod tests {
 
         assert_eq!(cut.texts, ["Order", ": paid", ", not sent!"]);
         let said = ["Bestellung", ": bezahlt", ", nicht versandt!"].map(str::to_owned);
-        assert_eq!(cut.join(&said).as_deref(), Some("Bestellung #4711: bezahlt 20 €, nicht versandt!"));
+        assert_eq!(
+            cut.join(&said).as_deref(),
+            Some("Bestellung #4711: bezahlt 20 €, nicht versandt!")
+        );
         assert_eq!(cut.join(&said[..2]), None);
     }
 }

@@ -13,8 +13,9 @@ use super::glossary::Glossary;
 use super::marks::{Marked, Markup};
 use super::pieces::pieces;
 use super::protect::{Protected, protect};
-use super::services::{Call, Kind};
+use super::services::{self, Call};
 use super::{ANSWER_BYTES_MAX, CALLS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR, TEXT_BYTES_MAX};
+use crate::config::shop::{EngineKind, OutsideSecret, TranslationEngine, Translators};
 use crate::domain::Language;
 
 /// A text in another language.
@@ -35,6 +36,16 @@ pub enum How {
     Whole,
     /// In pieces around what is protected, because the engine had lost a mark.
     Pieces,
+}
+
+impl How {
+    /// The word for it in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Pieces => "pieces",
+        }
+    }
 }
 
 /// Why a text was not translated. The caller keeps the original and says so.
@@ -94,6 +105,18 @@ impl Desk {
         Self { engines, glossary, timeout, jobs: Semaphore::new(CALLS_MAX), remembered }
     }
 
+    /// The engines that a shop has named.
+    ///
+    /// # Errors
+    /// When this machine can make no connection of that kind.
+    pub fn of(translators: &Translators) -> Result<Self, EngineError> {
+        let client = client()?;
+        let engine =
+            |engine| -> Arc<dyn Translator> { Arc::new(Service::new(engine, client.clone())) };
+        let engines = translators.engines.iter().map(engine).collect();
+        Ok(Self::new(engines, Glossary::new(translators.terms.clone()), translators.timeout))
+    }
+
     /// Says `text` in `to`.
     ///
     /// # Errors
@@ -126,7 +149,11 @@ impl Desk {
                     return Ok(translation);
                 }
                 Err(error) => {
-                    tracing::warn!(engine = engine.name(), reason = error.reason(), "no translation");
+                    tracing::warn!(
+                        engine = engine.name(),
+                        reason = error.reason(),
+                        "no translation"
+                    );
                     last = TranslateError::Engine { engine: engine.name().into(), error };
                 }
             }
@@ -176,32 +203,23 @@ fn only(texts: Vec<String>) -> Result<String, EngineError> {
 }
 
 /// A service over HTTP.
-pub struct Service {
-    kind: Kind,
+struct Service {
+    kind: EngineKind,
     /// Scheme, host and port, and a path where the service lies below one; without a slash at the end.
     base: String,
-    key: Arc<str>,
+    key: Option<OutsideSecret>,
     client: reqwest::Client,
 }
 
 impl Service {
-    /// A service at `base`, such as `https://api.deepl.com`.
-    ///
-    /// # Errors
-    /// When the machine has no TLS for it.
-    pub fn new(kind: Kind, base: &str, key: Arc<str>) -> Result<Self, EngineError> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls())
-            // A key goes to the address that the shop named, and nowhere else.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| EngineError::Unavailable(error.to_string()))?;
-        Ok(Self { kind, base: base.trim_end_matches('/').to_owned(), key, client })
+    fn new(engine: &TranslationEngine, client: reqwest::Client) -> Self {
+        let base = engine.address.as_str().trim_end_matches('/').to_owned();
+        Self { kind: engine.kind.clone(), base, key: engine.key.clone(), client }
     }
 
     async fn call(&self, job: &Job) -> Result<Vec<String>, EngineError> {
-        let Call { path, headers, body } = self.kind.call(job, &self.key)?;
+        let key = self.key.as_ref().map_or("", OutsideSecret::reveal);
+        let Call { path, headers, body } = services::call(&self.kind, job, key)?;
         let url = format!("{}{path}", self.base);
         let request = self.client.post(url).headers(secret(headers)?).body(body);
         let mut answer = request.send().await.map_err(|error| unavailable(&error))?;
@@ -215,7 +233,7 @@ impl Service {
             }
             body.extend_from_slice(&part);
         }
-        self.kind.answer(job, status, retry_after, &body)
+        services::answer(&self.kind, job, status, retry_after, &body)
     }
 }
 
@@ -225,7 +243,7 @@ impl Translator for Service {
     }
 
     fn markup(&self) -> Markup {
-        self.kind.markup()
+        services::MARKUP
     }
 
     fn translate<'a>(&'a self, job: &'a Job) -> Translating<'a> {
@@ -249,6 +267,16 @@ fn secret(headers: Vec<(&'static str, String)>) -> Result<HeaderMap, EngineError
         map.insert(HeaderName::from_static(name), value);
     }
     Ok(map)
+}
+
+fn client() -> Result<reqwest::Client, EngineError> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls())
+        // A key goes to the address that the shop named, and nowhere else.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build();
+    client.map_err(|error| EngineError::Unavailable(error.to_string()))
 }
 
 /// The roots that browsers believe.

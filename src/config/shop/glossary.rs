@@ -28,7 +28,8 @@ impl Term {
         let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(table.as_bytes());
         let header = reader.headers().map_err(|error| broken(&error))?.clone();
         let mut columns = header.iter().map(str::trim);
-        let no_column = |name: &str| format!("line 1: `{name}` is neither `term` nor the code of a language");
+        let no_column =
+            |name: &str| format!("line 1: `{name}` is neither `term` nor the code of a language");
         if let Some(first) = columns.next().filter(|first| *first != "term") {
             return Err(no_column(first));
         }
@@ -94,8 +95,14 @@ mod tests {
     fn mistakes_are_named_with_their_line() {
         let error = |table: &str| Term::table(table).expect_err("wrong");
 
-        assert_eq!(error("word,de\nx,y\n"), "line 1: `word` is neither `term` nor the code of a language");
-        assert_eq!(error("term,german!\nx,y\n"), "line 1: `german!` is neither `term` nor the code of a language");
+        assert_eq!(
+            error("word,de\nx,y\n"),
+            "line 1: `word` is neither `term` nor the code of a language"
+        );
+        assert_eq!(
+            error("term,german!\nx,y\n"),
+            "line 1: `german!` is neither `term` nor the code of a language"
+        );
         assert_eq!(error("term,de\na,b\nc\n"), "line 3: 1 cells, the first line has 2");
         assert_eq!(error("term,de\n,b\n"), "line 2: the term is empty");
     }

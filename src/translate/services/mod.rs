@@ -10,31 +10,10 @@ use std::time::Duration;
 
 use super::engine::{EngineError, Job};
 use super::marks::Markup;
-
-/// A service and what belongs to its account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// DeepL, version 2 of its interface.
-    DeepL,
-    /// Google Cloud Translation, version 3.
-    Google {
-        /// Project of the account.
-        project: String,
-        /// Where it is computed, such as `global` or `europe-west1`.
-        location: String,
-    },
-    /// Azure Translator, version 3.
-    Azure {
-        /// Region of the resource; `None` for a global one.
-        region: Option<String>,
-    },
-    /// A server of LibreTranslate, usually the shop's own.
-    LibreTranslate,
-}
+use crate::config::shop::EngineKind;
 
 /// A POST with a body of JSON.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Call {
+pub(super) struct Call {
     /// Path and query.
     pub path: String,
     /// Beside `Content-Type`. Their values are secrets.
@@ -43,66 +22,52 @@ pub struct Call {
     pub body: Vec<u8>,
 }
 
-impl Kind {
-    /// Its name in settings, explanations and metrics.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::DeepL => "deepl",
-            Self::Google { .. } => "google",
-            Self::Azure { .. } => "azure",
-            Self::LibreTranslate => "libretranslate",
-        }
-    }
+/// What all of them read.
+pub(super) const MARKUP: Markup = Markup::Element;
 
-    /// All of them read elements.
-    pub const fn markup(&self) -> Markup {
-        Markup::Element
+/// What is sent for `job`.
+///
+/// # Errors
+/// When the service does not know one of the languages.
+pub(super) fn call(kind: &EngineKind, job: &Job, key: &str) -> Result<Call, EngineError> {
+    match kind {
+        EngineKind::DeepL => deepl::call(job, key),
+        EngineKind::Google { project, location } => Ok(google::call(job, key, project, location)),
+        EngineKind::Azure { region } => Ok(azure::call(job, key, region.as_deref())),
+        EngineKind::LibreTranslate => Ok(libretranslate::call(job, key)),
     }
+}
 
-    /// What is sent for `job`.
-    ///
-    /// # Errors
-    /// When the service does not know one of the languages.
-    pub fn call(&self, job: &Job, key: &str) -> Result<Call, EngineError> {
-        match self {
-            Self::DeepL => deepl::call(job, key),
-            Self::Google { project, location } => Ok(google::call(job, key, project, location)),
-            Self::Azure { region } => Ok(azure::call(job, key, region.as_deref())),
-            Self::LibreTranslate => Ok(libretranslate::call(job, key)),
-        }
+/// What an answer with this status says.
+///
+/// # Errors
+/// When it is no translation of as many texts as `job` has.
+pub(super) fn answer(
+    kind: &EngineKind,
+    job: &Job,
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> Result<Vec<String>, EngineError> {
+    match status {
+        200 => {}
+        401 | 403 => return Err(EngineError::Key),
+        429 | 529 => return Err(EngineError::Busy { retry_after }),
+        456 => return Err(EngineError::Quota),
+        500.. => return Err(EngineError::Unavailable(format!("status {status}"))),
+        _ => return Err(EngineError::Refused(status)),
     }
-
-    /// What an answer with this status says.
-    ///
-    /// # Errors
-    /// When it is no translation of as many texts as `job` has.
-    pub fn answer(
-        &self,
-        job: &Job,
-        status: u16,
-        retry_after: Option<Duration>,
-        body: &[u8],
-    ) -> Result<Vec<String>, EngineError> {
-        match status {
-            200 => {}
-            401 | 403 => return Err(EngineError::Key),
-            429 | 529 => return Err(EngineError::Busy { retry_after }),
-            456 => return Err(EngineError::Quota),
-            500.. => return Err(EngineError::Unavailable(format!("status {status}"))),
-            _ => return Err(EngineError::Refused(status)),
-        }
-        let texts = match self {
-            Self::DeepL => deepl::texts(body),
-            Self::Google { .. } => google::texts(body),
-            Self::Azure { .. } => azure::texts(body),
-            Self::LibreTranslate => libretranslate::texts(body),
-        };
-        let texts = texts.ok_or(EngineError::Answer("not the JSON of this interface"))?;
-        if texts.len() != job.texts.len() {
-            return Err(EngineError::Answer("another number of texts"));
-        }
-        Ok(texts)
+    let texts = match kind {
+        EngineKind::DeepL => deepl::texts(body),
+        EngineKind::Google { .. } => google::texts(body),
+        EngineKind::Azure { .. } => azure::texts(body),
+        EngineKind::LibreTranslate => libretranslate::texts(body),
+    };
+    let texts = texts.ok_or(EngineError::Answer("not the JSON of this interface"))?;
+    if texts.len() != job.texts.len() {
+        return Err(EngineError::Answer("another number of texts"));
     }
+    Ok(texts)
 }
 
 #[cfg(test)]
@@ -118,12 +83,12 @@ mod tests {
         }
     }
 
-    fn kinds() -> [Kind; 4] {
+    fn kinds() -> [EngineKind; 4] {
         [
-            Kind::DeepL,
-            Kind::Google { project: "shop-1".to_owned(), location: "global".to_owned() },
-            Kind::Azure { region: Some("westeurope".to_owned()) },
-            Kind::LibreTranslate,
+            EngineKind::DeepL,
+            EngineKind::Google { project: "shop-1".to_owned(), location: "global".to_owned() },
+            EngineKind::Azure { region: Some("westeurope".to_owned()) },
+            EngineKind::LibreTranslate,
         ]
     }
 
@@ -132,9 +97,9 @@ mod tests {
         let sent: Vec<_> = kinds()
             .iter()
             .map(|kind| {
-                let call = kind.call(&job("en", "pt"), "secret").expect("known languages");
-                let body = String::from_utf8(call.body).expect("JSON");
-                (call.path, call.headers, serde_json::from_str(&body).expect("JSON"))
+                let sent = call(kind, &job("en", "pt"), "secret").expect("known languages");
+                let body = String::from_utf8(sent.body).expect("JSON");
+                (sent.path, sent.headers, serde_json::from_str(&body).expect("JSON"))
             })
             .collect::<Vec<(String, Vec<(&str, String)>, serde_json::Value)>>();
 
@@ -166,9 +131,9 @@ mod tests {
 
     #[test]
     fn languages_are_named_as_each_service_names_them() {
-        let body = |kind: &Kind, to: &str| {
-            let call = kind.call(&job("en", to), "k").expect("a known language");
-            call.path + &String::from_utf8(call.body).expect("JSON")
+        let body = |kind: &EngineKind, to: &str| {
+            let sent = call(kind, &job("en", to), "k").expect("a known language");
+            sent.path + &String::from_utf8(sent.body).expect("JSON")
         };
         let [deepl, google, azure, libre] = kinds();
 
@@ -178,7 +143,7 @@ mod tests {
         assert!(body(&azure, "zh").contains("to=zh-Hans"));
         assert!(body(&azure, "tl").contains("to=fil"));
         assert!(body(&libre, "zh").contains("\"zh-Hans\""));
-        assert!(matches!(deepl.call(&job("en", "xh"), "k"), Err(EngineError::Pair { .. })));
+        assert!(matches!(call(&deepl, &job("en", "xh"), "k"), Err(EngineError::Pair { .. })));
     }
 
     #[test]
@@ -192,7 +157,7 @@ mod tests {
         let job = job("en", "de");
 
         for (kind, answer) in kinds().iter().zip(answers) {
-            let read = |status, body: &str| kind.answer(&job, status, None, body.as_bytes());
+            let read = |status, body: &str| answer(kind, &job, status, None, body.as_bytes());
             assert_eq!(read(200, answer).as_deref(), Ok(&["spät".to_owned()][..]), "{kind:?}");
             assert!(matches!(read(200, "{}"), Err(EngineError::Answer(_))), "{kind:?}");
             assert!(matches!(read(200, "<html>"), Err(EngineError::Answer(_))), "{kind:?}");
@@ -209,7 +174,13 @@ mod tests {
         let mut job = job("en", "de");
         job.texts.push("and another".to_owned());
 
-        let read = Kind::DeepL.answer(&job, 200, None, br#"{"translations":[{"text":"eins"}]}"#);
+        let read = Engineanswer(
+            &EngineKind::DeepL,
+            &job,
+            200,
+            None,
+            br#"{"translations":[{"text":"eins"}]}"#,
+        );
 
         assert_eq!(read, Err(EngineError::Answer("another number of texts")));
     }
