@@ -22,6 +22,7 @@ pub mod dedup;
 pub mod deliver;
 pub mod incidents;
 pub mod schedule;
+pub mod translate;
 pub mod understand;
 
 pub mod config;

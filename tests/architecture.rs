@@ -31,6 +31,7 @@ const STAGES: &[&str] = &[
     "incidents",
     "automate",
     "schedule",
+    "translate",
     "deliver",
     "learn",
 ];
@@ -133,6 +134,7 @@ const WAYS_OUT: &[&str] = &[
     "tokio::net::UdpSocket",
     "UnixStream::connect",
     "hyper::client",
+    "reqwest",
     "tokio_rustls::TlsConnector",
 ];
 
@@ -141,6 +143,10 @@ const OUTWARD: &[(&str, &str)] = &[
     (
         "openid/fetch.rs",
         "the provider of identities that a shop names; no text of a customer goes there",
+    ),
+    (
+        "translate/task.rs",
+        "the translation services that a shop names; texts of its customers go there",
     ),
     ("cli/router.rs", "the management of a router, asked by a command"),
 ];
@@ -325,7 +331,7 @@ fn every_exception_is_still_needed() {
 }
 
 #[test]
-fn only_the_sign_in_by_a_provider_and_commands_open_connections() {
+fn only_what_a_shop_names_and_commands_are_connected_to() {
     let mut found = BTreeSet::new();
     let mut broken = Vec::new();
     for source in sources() {

@@ -28,6 +28,7 @@ mod settings;
 mod simulate;
 mod tenant;
 mod train;
+mod translate;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -78,6 +79,8 @@ enum Verb {
     Model(model::Args),
     /// Trains a set of intents of your own from examples.
     Train(train::Args),
+    /// Translates lines by the engines of a shop, as seats and customers will see them.
+    Translate(translate::Args),
     /// Looks after shops: their pages and the keys of their customers.
     Tenant(tenant::Args),
     /// Looks after the accounts of seats.
@@ -136,6 +139,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Evaluate(args)) => evaluate::run(&args),
         Some(Verb::Model(args)) => model::run(&args),
         Some(Verb::Train(args)) => train::run(&args),
+        Some(Verb::Translate(args)) => translate::run(&args),
         Some(Verb::Tenant(args)) => tenant::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),

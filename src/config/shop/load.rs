@@ -10,9 +10,11 @@ use toml_edit::DocumentMut;
 
 use crate::domain::Language;
 
-use super::openid::{ClientSecret, OpenId, SecretFrom};
+use super::openid::OpenId;
+use super::secret::SecretFrom;
 use super::section::{Mistakes, ShopErrors};
 use super::store::NewShop;
+use super::translation::Translators;
 use super::{Shop, parse};
 
 /// The files of one shop: path relative to its folder, with `/` between parts, and text.
@@ -28,8 +30,8 @@ macro_rules! demo_files {
     };
 }
 
-/// Most bytes of a file with certificates: some hundred of them.
-const ROOTS_BYTES_MAX: u64 = 256 * 1024;
+/// Most bytes of a file that a shop's file points to: some hundred certificates.
+const OUTSIDE_BYTES_MAX: u64 = 256 * 1024;
 
 const NEW_SHOP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/new_shop.toml"));
 
@@ -166,8 +168,18 @@ impl Shop {
                         let note = |key: &str, problem: String, accepted: &str| {
                             mistakes.note(&file, format!("openid.{key}"), problem, accepted);
                         };
-                        read_outside(openid, &folder, &note);
+                        openid_outside(openid, &folder, &note);
                     }
+                    let file = format!("{name}/shop.toml");
+                    let note = |key: &str, problem: String, accepted: &str| {
+                        mistakes.note(
+                            &file,
+                            format!("translation.engines.{key}"),
+                            problem,
+                            accepted,
+                        );
+                    };
+                    translation_outside(&mut shop.translators, &folder, &note);
                     shops.push(shop);
                 }
             }
@@ -180,40 +192,21 @@ impl Shop {
     }
 }
 
-/// Reads what a shop's file only points to: the secret of its client and the roots of its provider.
-/// Neither shows in what is noted.
-fn read_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String, &str)) {
+/// Reads what the section of the provider only points to: the secret of its client and the roots that
+/// vouch for it. Neither shows in what is noted.
+fn openid_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String, &str)) {
     const SECRET: &str = "a line with the secret of the client, of at most 512 bytes";
     const ROOTS: &str = "a PEM file with certificates";
-    let read = |path: &Path| {
-        let path = folder.join(path);
-        let file = std::fs::File::open(&path)?;
-        let mut text = String::new();
-        file.take(ROOTS_BYTES_MAX).read_to_string(&mut text)?;
-        Ok::<_, std::io::Error>(text)
-    };
-    let (key, text) = match &openid.secret_from {
-        None => ("", None),
-        Some(SecretFrom::File(path)) => {
-            ("client_secret_file", Some(read(path).map_err(|error| error.to_string())))
-        }
-        Some(SecretFrom::Env(name)) => {
-            let text = std::env::var(name).map_err(|_| format!("there is no `{name}`"));
-            ("client_secret_env", Some(text))
-        }
-    };
-    match text {
+    match openid.secret_from.as_ref().map(|from| from.read(folder)) {
         None => {}
-        Some(Err(problem)) => note(key, format!("cannot be read: {problem}"), SECRET),
-        Some(Ok(text)) => {
-            openid.client_secret = ClientSecret::new(&text);
-            if openid.client_secret.is_none() {
-                note(key, "holds no secret".to_owned(), SECRET);
-            }
+        Some(Ok(secret)) => openid.client_secret = Some(secret),
+        Some(Err(problem)) => {
+            let key = openid.secret_from.as_ref().map_or("", SecretFrom::suffix);
+            note(&format!("client_secret_{key}"), problem, SECRET);
         }
     }
     if let Some(path) = &openid.roots_file {
-        match read(path) {
+        match read_outside(&folder.join(path)) {
             Err(error) => note("ca_file", format!("cannot be read: {error}"), ROOTS),
             Ok(text) if certificates(&text) == 0 => {
                 note("ca_file", "holds no certificate".to_owned(), ROOTS);
@@ -221,6 +214,30 @@ fn read_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String, 
             Ok(text) => openid.roots = Some(text.into_bytes().into()),
         }
     }
+}
+
+/// Reads the keys of the engines that translate.
+fn translation_outside(
+    translators: &mut Translators,
+    folder: &Path,
+    note: &dyn Fn(&str, String, &str),
+) {
+    for engine in &mut translators.engines {
+        match engine.key_from.as_ref().map(|from| (from.suffix(), from.read(folder))) {
+            None => {}
+            Some((_, Ok(secret))) => engine.key = Some(secret),
+            Some((suffix, Err(problem))) => {
+                note(&format!("key_{suffix}"), problem, "a line with the key of the account");
+            }
+        }
+    }
+}
+
+/// A small text file beside a shop's own.
+pub(super) fn read_outside(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(OUTSIDE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// How many certificates a PEM text holds; 0 when one of them cannot be read.

@@ -7,6 +7,7 @@ mod account;
 mod answers;
 mod crew;
 pub mod edit;
+mod glossary;
 mod holidays;
 mod hours;
 mod identity;
@@ -17,12 +18,13 @@ mod origin;
 mod parse;
 mod region;
 mod routing;
+mod secret;
 mod section;
 pub mod store;
+mod translation;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::domain::{
     CustomerId, Hours, Intent, Language, RegionId, Rules, SeatId, Sentiment, ShopId, SkillId,
@@ -31,13 +33,16 @@ use crate::domain::{
 
 pub use account::{IdentitySecret, Password, PasswordError, SeatAccount, SeatSummary};
 pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
+pub use glossary::{TERMS_MAX, Term};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
-pub use openid::{ClientSecret, Groups, OpenId, SeatIdentity, WebAddress};
+pub use openid::{Groups, OpenId, SeatIdentity, WebAddress};
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
 pub use region::{Evidence, Region};
+pub use secret::OutsideSecret;
 pub use section::{Mistake, ShopErrors};
+pub use translation::{EngineKind, TranslatedSeats, TranslationEngine, Translators};
 
 /// The skill that every shop has: what no other skill covers.
 pub const GENERAL_SKILL: &str = "general";
@@ -59,6 +64,8 @@ pub struct Shop {
     pub fallback_language: Option<Language>,
     /// Seats that answer in languages they do not speak; `None`, unless the shop turns it on.
     pub translation: Option<TranslatedSeats>,
+    /// Who translates for the shop, and its glossary.
+    pub translators: Translators,
     /// Business hours.
     pub hours: Hours,
     /// Business hours of single skills, in place of the shop's.
@@ -183,15 +190,6 @@ pub struct Priorities {
     pub sentiment_confidence: f32,
     /// Verified user ids that go before others.
     pub vip_customers: Vec<CustomerId>,
-}
-
-/// When a seat is offered conversations in a language that it does not speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TranslatedSeats {
-    /// How long a customer waits for a seat that speaks the language.
-    pub after: Duration,
-    /// Slots that a seat keeps free for its own languages.
-    pub slots_kept_free: u8,
 }
 
 /// When a machine may answer without a person.

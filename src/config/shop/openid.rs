@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::edit::Role;
 use super::origin::Origins;
+use super::secret::{OutsideSecret, SecretFrom};
 use super::section::Section;
 
 const SESSION: Duration = Duration::from_secs(12 * 3600);
@@ -29,7 +30,7 @@ pub struct OpenId {
     /// Where the secret of that name comes from; none for a public client.
     pub(super) secret_from: Option<SecretFrom>,
     /// What proves that name.
-    pub client_secret: Option<ClientSecret>,
+    pub client_secret: Option<OutsideSecret>,
     /// Where browsers see the router: scheme, host and port, without a path.
     pub router: WebAddress,
     /// What the button of the sign-in page says.
@@ -93,40 +94,6 @@ impl SeatIdentity {
     /// Whether the provider can know the seat.
     pub const fn is_none(&self) -> bool {
         self.subject.is_none() && self.email.is_none()
-    }
-}
-
-/// Where the secret of a client is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SecretFrom {
-    /// In a file; a relative path begins at the folder of the shop.
-    File(PathBuf),
-    /// In a variable of the environment.
-    Env(String),
-}
-
-/// What proves to the provider that the router is the router.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ClientSecret(String);
-
-impl ClientSecret {
-    /// The secret in `text`, without the end of its line; `None` when there is none.
-    pub fn new(text: &str) -> Option<Self> {
-        let text = text.trim_end_matches(['\r', '\n']);
-        let fits =
-            (1..=TEXT_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    /// The secret itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ClientSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientSecret(…)")
     }
 }
 
@@ -232,11 +199,7 @@ pub(super) fn read(mut section: Section<'_>, origins: &Origins) -> Option<OpenId
     if issuer.as_ref().is_some_and(|issuer| issuer.path().contains('?')) {
         section.note("issuer", "has a query", ISSUER);
     }
-    let file = section.text("client_secret_file").map(|path| SecretFrom::File(path.into()));
-    let env = section.text("client_secret_env").map(SecretFrom::Env);
-    if file.is_some() && env.is_some() {
-        section.note("client_secret_env", "stands beside client_secret_file", "one of the two");
-    }
+    let secret_from = SecretFrom::section(&mut section, "client_secret_file", "client_secret_env");
     let label = section.text("label").unwrap_or_else(|| "Company account".to_owned());
     if label.chars().count() > LABEL_CHARS_MAX {
         section.note("label", "is too long", format!("at most {LABEL_CHARS_MAX} letters"));
@@ -248,7 +211,7 @@ pub(super) fn read(mut section: Section<'_>, origins: &Origins) -> Option<OpenId
         roots_file: section.text("ca_file").map(PathBuf::from),
         roots: None,
         client_secret: None,
-        secret_from: file.or(env),
+        secret_from,
         issuer: issuer.clone().unwrap_or_else(nowhere),
         router: router.clone().unwrap_or_else(nowhere),
         client_id,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
-use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 
@@ -26,7 +25,7 @@ use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
 use super::{
     Answering, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap,
-    TranslatedSeats, TrustedHeaders,
+    TrustedHeaders, translation,
 };
 
 const FILE: &str = "shop.toml";
@@ -90,7 +89,8 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let queue_hours = routing::queues(root.sections("queues"), &known, &reader, &mut rules.queues);
     let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
-    let translation = translation(root.section("translation"));
+    let (seats_through_translation, translators) =
+        translation::read(root.section("translation"), files);
 
     let teams = reader.teams(root.sections("teams"));
 
@@ -137,7 +137,8 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         origins,
         default_language,
         fallback_language,
-        translation,
+        translation: seats_through_translation,
+        translators,
         hours,
         queue_hours,
         regions,
@@ -277,16 +278,6 @@ fn answering(mut section: Section<'_>) -> Answering {
     };
     section.finish();
     answering
-}
-
-fn translation(mut section: Section<'_>) -> Option<TranslatedSeats> {
-    let enabled = section.flag("enabled");
-    let seats = TranslatedSeats {
-        after: Duration::from_secs(section.whole("after_s", 0..=3_600, 5).into()),
-        slots_kept_free: section.whole("slots_kept_free", 0..=SLOTS_MAX, 1) as u8,
-    };
-    section.finish();
-    enabled.then_some(seats)
 }
 
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {

@@ -1,0 +1,231 @@
+//! `[translation]`: who translates for the shop, with which words, and which seats may rely on it.
+
+use std::time::Duration;
+
+use super::glossary::Term;
+use super::load::ShopFiles;
+use super::openid::WebAddress;
+use super::parse::SLOTS_MAX;
+use super::secret::{OutsideSecret, SecretFrom};
+use super::section::Section;
+
+/// More engines than this are a mistake, not a choice.
+const ENGINES_MAX: usize = 4;
+const TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT_MAX: Duration = Duration::from_secs(10);
+const KINDS: &str = "deepl, google, azure or libretranslate";
+const ADDRESS: &str =
+    "an address such as https://api.deepl.com, https unless it is on this machine";
+const NAME: &str = "1 to 64 of a-z, 0-9 and `-`";
+
+/// When a seat is offered conversations in a language that it does not speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TranslatedSeats {
+    /// How long a customer waits for a seat that speaks the language.
+    pub after: Duration,
+    /// Slots that a seat keeps free for its own languages.
+    pub slots_kept_free: u8,
+}
+
+/// Who translates, and the words of the shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translators {
+    /// In the order in which they are asked.
+    pub engines: Vec<TranslationEngine>,
+    /// Longest that one of them may take for one text.
+    pub timeout: Duration,
+    /// The glossary.
+    pub terms: Vec<Term>,
+}
+
+/// A service that translates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranslationEngine {
+    /// Whose interface it has.
+    pub kind: EngineKind,
+    /// Where it is.
+    pub address: WebAddress,
+    /// Where the key of the account comes from.
+    pub(super) key_from: Option<SecretFrom>,
+    /// The key; `None` for a service of the shop's own that asks for none.
+    pub key: Option<OutsideSecret>,
+}
+
+/// The interfaces that are spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// DeepL, version 2 of its interface.
+    DeepL,
+    /// Google Cloud Translation, version 3.
+    Google {
+        /// Project of the account.
+        project: String,
+        /// Where it is computed, such as `global` or `europe-west1`.
+        location: String,
+    },
+    /// Azure Translator, version 3.
+    Azure {
+        /// Region of the resource; `None` for a global one.
+        region: Option<String>,
+    },
+    /// A server of LibreTranslate, usually the shop's own.
+    LibreTranslate,
+}
+
+impl EngineKind {
+    /// Its name in settings, explanations and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::DeepL => "deepl",
+            Self::Google { .. } => "google",
+            Self::Azure { .. } => "azure",
+            Self::LibreTranslate => "libretranslate",
+        }
+    }
+}
+
+/// Reads `[translation]`.
+pub(super) fn read(
+    mut section: Section<'_>,
+    files: &ShopFiles,
+) -> (Option<TranslatedSeats>, Translators) {
+    let enabled = section.flag("enabled");
+    let seats = TranslatedSeats {
+        after: Duration::from_secs(section.whole("after_s", 0..=3_600, 5).into()),
+        slots_kept_free: section.whole("slots_kept_free", 0..=SLOTS_MAX, 1) as u8,
+    };
+    let engines = section.sections("engines");
+    if engines.len() > ENGINES_MAX {
+        section.note("engines", "are too many", format!("at most {ENGINES_MAX}"));
+    }
+    let translators = Translators {
+        engines: engines.into_iter().filter_map(engine).collect(),
+        timeout: section.length("timeout", TIMEOUT_MAX, TIMEOUT),
+        terms: terms(&mut section, files),
+    };
+    section.finish();
+    (enabled.then_some(seats), translators)
+}
+
+fn terms(section: &mut Section<'_>, files: &ShopFiles) -> Vec<Term> {
+    let Some(file) = section.text("glossary") else { return Vec::new() };
+    let accepted = "a CSV file of the shop with a column `term` and one for each language";
+    let Some(table) = files.0.get(&file) else {
+        section.note("glossary", format!("there is no `{file}`"), accepted);
+        return Vec::new();
+    };
+    Term::table(table).unwrap_or_else(|problem| {
+        section.note("glossary", format!("`{file}`, {problem}"), accepted);
+        Vec::new()
+    })
+}
+
+fn engine(mut section: Section<'_>) -> Option<TranslationEngine> {
+    let name = section.required_text("kind", KINDS);
+    let kind = kind(&mut section, &name);
+    let address = section.parsed("url", ADDRESS).or_else(|| {
+        let usual = match kind.as_ref()? {
+            EngineKind::DeepL => "https://api.deepl.com",
+            EngineKind::Google { .. } => "https://translation.googleapis.com",
+            EngineKind::Azure { .. } => "https://api.cognitive.microsofttranslator.com",
+            EngineKind::LibreTranslate => {
+                section.note("url", "is missing", ADDRESS);
+                return None;
+            }
+        };
+        Some(usual.parse().expect("an address"))
+    });
+    let key_from = SecretFrom::section(&mut section, "key_file", "key_env");
+    if key_from.is_none() && kind.as_ref().is_some_and(|kind| *kind != EngineKind::LibreTranslate) {
+        section.note("key_file", "is missing", "a file or, as key_env, a variable with the key");
+    }
+    section.finish();
+    Some(TranslationEngine { kind: kind?, address: address?, key_from, key: None })
+}
+
+fn kind(section: &mut Section<'_>, name: &str) -> Option<EngineKind> {
+    match name {
+        "" => None,
+        "deepl" => Some(EngineKind::DeepL),
+        "google" => Some(EngineKind::Google {
+            project: word(section, "project", None)?,
+            location: word(section, "location", Some("global"))?,
+        }),
+        "azure" => {
+            let region = section.has("region").then(|| word(section, "region", None)).flatten();
+            Some(EngineKind::Azure { region })
+        }
+        "libretranslate" => Some(EngineKind::LibreTranslate),
+        other => {
+            section.note("kind", format!("`{other}` is no engine"), KINDS);
+            None
+        }
+    }
+}
+
+/// A word that becomes part of a path or a header.
+fn word(section: &mut Section<'_>, key: &'static str, usual: Option<&str>) -> Option<String> {
+    let text = match usual {
+        Some(usual) => section.text(key).unwrap_or_else(|| usual.to_owned()),
+        None => section.required_text(key, NAME),
+    };
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(is_plain);
+    if !fits && !text.is_empty() {
+        section.note(key, format!("`{text}` does not fit"), NAME);
+    }
+    fits.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shop;
+    use super::*;
+
+    fn shop(lines: &str) -> Result<Shop, String> {
+        let mut files = ShopFiles::demo();
+        files.0.get_mut("shop.toml").expect("the file").push_str(lines);
+        files.0.insert("glossary.csv".to_owned(), "term,de\nDrift Tote,\n".to_owned());
+        Shop::from_files(&files).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn engines_are_read_in_their_order_with_the_usual_addresses() {
+        let shop = shop(
+            "\n[translation]\nenabled = true\nglossary = \"glossary.csv\"\ntimeout = \"2s\"\n\
+             [[translation.engines]]\nkind = \"deepl\"\nkey_env = \"DEEPL\"\n\
+             [[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:5000\"\n",
+        );
+
+        let shop = shop.expect("a shop");
+        let kinds: Vec<_> = shop.translators.engines.iter().map(|it| it.kind.name()).collect();
+        assert_eq!(kinds, ["deepl", "libretranslate"]);
+        assert_eq!(shop.translators.engines[0].address.as_str(), "https://api.deepl.com");
+        assert_eq!(shop.translators.terms.len(), 1);
+        assert_eq!(shop.translators.timeout, Duration::from_secs(2));
+        assert!(shop.translation.is_some());
+    }
+
+    #[test]
+    fn mistakes_name_the_key() {
+        let engine = |lines: &str| {
+            let lines = format!("\n[[translation.engines]]\n{lines}\n");
+            shop(&lines).expect_err("a mistake")
+        };
+
+        for (lines, part) in [
+            ("kind = \"babel\"", "`babel` is no engine"),
+            ("kind = \"deepl\"", "key_file: is missing"),
+            ("kind = \"libretranslate\"", "url: is missing"),
+            ("kind = \"deepl\"\nkey_env = \"K\"\nurl = \"http://api.example\"", "engines[0].url"),
+            ("kind = \"google\"\nkey_env = \"K\"\nproject = \"a/b\"", "`a/b` does not fit"),
+            ("kind = \"deepl\"\nkey = \"hush\"", "key: is not a setting"),
+        ] {
+            let error = engine(lines);
+            assert!(error.contains(part), "{lines}: {error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        let error = shop("\n[translation]\nglossary = \"words.csv\"\n").expect_err("no such file");
+        assert!(error.contains("there is no `words.csv`"), "{error}");
+    }
+}

@@ -1,0 +1,291 @@
+//! Translates for one shop: asks its engines one after the other, and lets nothing through that was
+//! damaged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use tokio::sync::Semaphore;
+
+use super::engine::{EngineError, Job, Translating, Translator};
+use super::glossary::Glossary;
+use super::marks::{Marked, Markup};
+use super::pieces::pieces;
+use super::protect::{Protected, protect};
+use super::services::{self, Call};
+use super::{ANSWER_BYTES_MAX, CALLS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR, TEXT_BYTES_MAX};
+use crate::config::shop::{EngineKind, OutsideSecret, TranslationEngine, Translators};
+use crate::domain::Language;
+
+/// A text in another language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// What it says.
+    pub text: Arc<str>,
+    /// Who said it.
+    pub engine: Arc<str>,
+    /// How what is protected came through.
+    pub how: How,
+}
+
+/// How a translation was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// As one text; the marks, if there were any, came back whole.
+    Whole,
+    /// In pieces around what is protected, because the engine had lost a mark.
+    Pieces,
+}
+
+impl How {
+    /// The word for it in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Pieces => "pieces",
+        }
+    }
+}
+
+/// Why a text was not translated. The caller keeps the original and says so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TranslateError {
+    /// Longer than [`TEXT_BYTES_MAX`].
+    #[error("the text has more than {TEXT_BYTES_MAX} bytes")]
+    TooLong,
+    /// It is a table of numbers and codes.
+    #[error("there is too much in the text that must not change")]
+    Table,
+    /// As many texts are being translated as may be.
+    #[error("too many texts at once")]
+    Busy,
+    /// The shop has no engine.
+    #[error("the shop has no translation engine")]
+    NoEngine,
+    /// None of the shop's engines had an answer; the last one's reason.
+    #[error("{engine}: {error}")]
+    Engine {
+        /// Who was asked last.
+        engine: Arc<str>,
+        /// What it said.
+        error: EngineError,
+    },
+}
+
+/// The engines of a shop, in the order in which they are asked, and its glossary.
+pub struct Desk {
+    engines: Vec<Arc<dyn Translator>>,
+    glossary: Glossary,
+    /// Of one engine and text.
+    timeout: Duration,
+    jobs: Semaphore,
+    remembered: moka::sync::Cache<Remembered, Translation>,
+}
+
+/// The same text of the same language is the same question.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Remembered {
+    text: Arc<str>,
+    from: Language,
+    to: Language,
+}
+
+impl Desk {
+    /// `timeout` is the longest that one engine may take for one text.
+    pub fn new(engines: Vec<Arc<dyn Translator>>, glossary: Glossary, timeout: Duration) -> Self {
+        let bytes = |key: &Remembered, value: &Translation| {
+            u32::try_from(key.text.len() + value.text.len()).unwrap_or(u32::MAX)
+        };
+        let remembered = moka::sync::Cache::builder()
+            .weigher(bytes)
+            .max_capacity(REMEMBERED_BYTES_MAX)
+            .time_to_live(REMEMBERED_FOR)
+            .build();
+        Self { engines, glossary, timeout, jobs: Semaphore::new(CALLS_MAX), remembered }
+    }
+
+    /// The engines that a shop has named.
+    ///
+    /// # Errors
+    /// When this machine can make no connection of that kind.
+    pub fn of(translators: &Translators) -> Result<Self, EngineError> {
+        let client = client()?;
+        let engine =
+            |engine| -> Arc<dyn Translator> { Arc::new(Service::new(engine, client.clone())) };
+        let engines = translators.engines.iter().map(engine).collect();
+        Ok(Self::new(engines, Glossary::new(translators.terms.clone()), translators.timeout))
+    }
+
+    /// Says `text` in `to`.
+    ///
+    /// # Errors
+    /// When no engine of the shop has a translation in which everything protected came through.
+    pub async fn translate(
+        &self,
+        text: &str,
+        from: Language,
+        to: Language,
+    ) -> Result<Translation, TranslateError> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(TranslateError::TooLong);
+        }
+        let question = Remembered { text: text.into(), from, to };
+        if let Some(known) = self.remembered.get(&question) {
+            return Ok(known);
+        }
+        let stretches = protect(text, &self.glossary, Some(from), to);
+        let stretches = stretches.ok_or(TranslateError::Table)?;
+        let _permit = self.jobs.try_acquire().map_err(|_| TranslateError::Busy)?;
+        let mut last = TranslateError::NoEngine;
+        for engine in &self.engines {
+            let asked = ask(&**engine, text, &stretches, from, to);
+            let answer = tokio::time::timeout(self.timeout, asked).await;
+            match answer.unwrap_or(Err(EngineError::Late)) {
+                Ok((text, how)) => {
+                    let engine = engine.name().into();
+                    let translation = Translation { text: text.into(), engine, how };
+                    self.remembered.insert(question, translation.clone());
+                    return Ok(translation);
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        engine = engine.name(),
+                        reason = error.reason(),
+                        "no translation"
+                    );
+                    last = TranslateError::Engine { engine: engine.name().into(), error };
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Forgets every text: a customer of the shop was erased.
+    pub fn forget(&self) {
+        self.remembered.invalidate_all();
+    }
+}
+
+/// Asks with marks first, which lets the engine see whole sentences; in pieces when it lost one.
+async fn ask(
+    engine: &dyn Translator,
+    text: &str,
+    stretches: &[Protected],
+    from: Language,
+    to: Language,
+) -> Result<(String, How), EngineError> {
+    let one = |text: String, markup| Job { texts: vec![text], from, to, markup };
+    if stretches.is_empty() {
+        let said = only(engine.translate(&one(text.to_owned(), None)).await?)?;
+        return Ok((said, How::Whole));
+    }
+    let marked = Marked::new(text, stretches, engine.markup());
+    let said = only(engine.translate(&one(marked.text.clone(), Some(engine.markup()))).await?)?;
+    match marked.restore(&said, stretches) {
+        Ok(said) => return Ok((said, How::Whole)),
+        Err(damage) => tracing::debug!(engine = engine.name(), %damage, "translated in pieces"),
+    }
+    let cut = pieces(text, stretches);
+    let said = if cut.texts.is_empty() {
+        Vec::new()
+    } else {
+        engine.translate(&Job { texts: cut.texts.clone(), from, to, markup: None }).await?
+    };
+    let said = cut.join(&said).ok_or(EngineError::Answer("another number of texts"))?;
+    Ok((said, How::Pieces))
+}
+
+fn only(texts: Vec<String>) -> Result<String, EngineError> {
+    let [text] = <[String; 1]>::try_from(texts)
+        .map_err(|_| EngineError::Answer("another number of texts"))?;
+    Ok(text)
+}
+
+/// A service over HTTP.
+struct Service {
+    kind: EngineKind,
+    /// Scheme, host and port, and a path where the service lies below one; without a slash at the end.
+    base: String,
+    key: Option<OutsideSecret>,
+    client: reqwest::Client,
+}
+
+impl Service {
+    fn new(engine: &TranslationEngine, client: reqwest::Client) -> Self {
+        let base = engine.address.as_str().trim_end_matches('/').to_owned();
+        Self { kind: engine.kind.clone(), base, key: engine.key.clone(), client }
+    }
+
+    async fn call(&self, job: &Job) -> Result<Vec<String>, EngineError> {
+        let key = self.key.as_ref().map_or("", OutsideSecret::reveal);
+        let Call { path, headers, body } = services::call(&self.kind, job, key)?;
+        let url = format!("{}{path}", self.base);
+        let request = self.client.post(url).headers(secret(headers)?).body(body);
+        let mut answer = request.send().await.map_err(|error| unavailable(&error))?;
+        let status = answer.status().as_u16();
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|value| value.parse().ok()).map(Duration::from_secs);
+        let mut body = BytesMut::new();
+        while let Some(part) = answer.chunk().await.map_err(|error| unavailable(&error))? {
+            if body.len() + part.len() > ANSWER_BYTES_MAX {
+                return Err(EngineError::Answer("larger than the bound"));
+            }
+            body.extend_from_slice(&part);
+        }
+        services::answer(&self.kind, job, status, retry_after, &body)
+    }
+}
+
+impl Translator for Service {
+    fn name(&self) -> &str {
+        self.kind.name()
+    }
+
+    fn markup(&self) -> Markup {
+        services::MARKUP
+    }
+
+    fn translate<'a>(&'a self, job: &'a Job) -> Translating<'a> {
+        Box::pin(self.call(job))
+    }
+}
+
+/// What went wrong, without the address: it may hold more than a log should.
+fn unavailable(error: &reqwest::Error) -> EngineError {
+    let reason = if error.is_connect() { "no connection" } else { "the connection broke off" };
+    EngineError::Unavailable(reason.to_owned())
+}
+
+fn secret(headers: Vec<(&'static str, String)>) -> Result<HeaderMap, EngineError> {
+    let mut map = HeaderMap::new();
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in headers {
+        // A key with odd letters is none that the service gave out.
+        let mut value = HeaderValue::try_from(value).map_err(|_| EngineError::Key)?;
+        value.set_sensitive(true);
+        map.insert(HeaderName::from_static(name), value);
+    }
+    Ok(map)
+}
+
+fn client() -> Result<reqwest::Client, EngineError> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls())
+        // A key goes to the address that the shop named, and nowhere else.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build();
+    client.map_err(|error| EngineError::Unavailable(error.to_string()))
+}
+
+/// The roots that browsers believe.
+fn tls() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
