@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 

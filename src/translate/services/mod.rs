@@ -156,9 +156,9 @@ mod tests {
         ];
         let job = job("en", "de");
 
-        for (kind, answer) in kinds().iter().zip(answers) {
+        for (kind, good) in kinds().iter().zip(answers) {
             let read = |status, body: &str| answer(kind, &job, status, None, body.as_bytes());
-            assert_eq!(read(200, answer).as_deref(), Ok(&["spät".to_owned()][..]), "{kind:?}");
+            assert_eq!(read(200, good).as_deref(), Ok(&["spät".to_owned()][..]), "{kind:?}");
             assert!(matches!(read(200, "{}"), Err(EngineError::Answer(_))), "{kind:?}");
             assert!(matches!(read(200, "<html>"), Err(EngineError::Answer(_))), "{kind:?}");
             assert_eq!(read(403, ""), Err(EngineError::Key));
@@ -174,13 +174,8 @@ mod tests {
         let mut job = job("en", "de");
         job.texts.push("and another".to_owned());
 
-        let read = Engineanswer(
-            &EngineKind::DeepL,
-            &job,
-            200,
-            None,
-            br#"{"translations":[{"text":"eins"}]}"#,
-        );
+        let read =
+            answer(&EngineKind::DeepL, &job, 200, None, br#"{"translations":[{"text":"eins"}]}"#);
 
         assert_eq!(read, Err(EngineError::Answer("another number of texts")));
     }
