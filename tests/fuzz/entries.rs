@@ -77,6 +77,7 @@ pub fn keys() -> &'static Keys {
             origin: None,
             expires_at: NOW + Duration::from_secs(600),
             stamp: None,
+            session: None,
             holder: Holder::Seat(SeatId::from("mai")),
         };
         let (token, handle) = (secret.seal(&token), secret.new_visitor(&shop));
