@@ -100,9 +100,10 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use tokio::sync::{Semaphore, mpsc};
+
+use crate::runtime::sync::thread;
 
 pub use batch::{BATCH_BYTES_MAX, Batch};
 pub use copy::{CopyPlan, Piece};

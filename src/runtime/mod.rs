@@ -3,6 +3,7 @@
 mod certificate;
 mod clock;
 mod inbox;
+pub mod sync;
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
