@@ -101,6 +101,7 @@ const WORLD: &[&str] = &[
     "std::net",
     "std::process",
     "std::thread",
+    "crate::runtime::sync::thread",
     "std::env",
     "tokio",
     "std::time::SystemTime",

@@ -1,10 +1,10 @@
 //! Token buckets as one number each: the instant up to which the allowance is used (GCRA).
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::domain::Timestamp;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering};
 
 /// So many a second, and so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::protocol::CloseCode;
+use crate::runtime::sync::AtomicWaker;
 
 /// One encoded frame; a clone shares its bytes.
 pub type Frame = Utf8Bytes;

@@ -288,6 +288,17 @@ mod tests {
     use super::*;
     use crate::domain::{CustomerKey, EventKind, MessageId, Sender};
 
+    /// Skipping what is not known calls itself for each level, and would end with the stack.
+    #[test]
+    fn bytes_that_nest_without_end_are_refused_and_not_followed() {
+        for opening in [&[0x91][..], &[0x81, 0xa1, b'x']] {
+            let mut bytes = vec![0x81, 0xa1, b'x'];
+            bytes.extend(opening.repeat(100_000));
+
+            assert!(Entry::decode(&bytes).is_err());
+        }
+    }
+
     #[test]
     fn a_record_comes_back_as_it_was_written() {
         let shop = ShopId::from("demo");

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use super::segment::{Position, SegmentId};
 use super::shared::{Hold, JournalStats, Shared};
 use super::snapshot::Snapshots;
 use super::writer::{Command, Pending};
+use crate::runtime::sync::mpsc::SyncSender;
 
 /// An open journal. Clones share one writer, which ends when it is closed or the last clone goes.
 #[derive(Clone)]

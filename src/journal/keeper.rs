@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
-use std::thread;
 
 use super::error::JournalError;
 use super::folder::Folder;
 use super::recover::fill_zero;
 use super::segment::{HEADER_BYTES, SegmentFile, SegmentId, encode_header};
 use super::shared::Shared;
+use crate::runtime::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
+use crate::runtime::sync::thread;
 
 /// Freed files kept for reuse; more are removed.
 const SPARES_MAX: usize = 2;

@@ -105,10 +105,11 @@ mod writer;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
-use std::thread;
 
 use tokio::sync::{Semaphore, mpsc};
+
+use crate::runtime::sync::mpsc::SyncSender;
+use crate::runtime::sync::thread;
 
 pub use batch::{BATCH_BYTES_MAX, Batch};
 pub use copy::{CopyPlan, Piece};

@@ -1,12 +1,12 @@
 //! What the handles, the writer and the keeper see together: counters, health, the end, the floor.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::segment::{Position, SegmentId};
+use crate::runtime::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// One commit, as told to a [`CommitObserver`].
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,8 @@
 //! Many senders, one owner: a lock-free queue that the owner empties in batches.
 
-use crossbeam::queue::{ArrayQueue, SegQueue};
 use tokio::sync::Notify;
+
+use super::sync::{ArrayQueue, SegQueue};
 
 /// The queue had no room; the entry comes back.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod certificate;
 mod clock;
 mod inbox;
 mod signatures;
+pub mod sync;
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;

@@ -5,7 +5,6 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::format::FILE_BYTES_MAX;
 use super::model::{Hint, Manifest, Model, Scratch};
+use super::room::{Overloaded, Room, Rooms};
 use super::tenant::{ServedSets, SetScratch};
 use super::tiers::{Asked, NotAsked, SecondThread, Unsure};
 use super::{ModelError, train};
@@ -72,16 +72,6 @@ pub struct Outcome {
     pub unsure: Option<Box<Unsure>>,
 }
 
-/// The threads have no room for more messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{waiting} messages wait to be understood, at most {capacity} may")]
-pub struct Overloaded {
-    /// Messages that wait or are being read.
-    pub waiting: usize,
-    /// Most that may.
-    pub capacity: usize,
-}
-
 /// What reads messages, and where its times are told.
 pub struct Readers {
     /// Reads every message.
@@ -124,8 +114,7 @@ impl Understand for Understanders {
 pub struct Understanders {
     /// `None` once the pool is being dropped.
     batches: Option<Sender<Batch>>,
-    waiting: Arc<AtomicUsize>,
-    capacity: usize,
+    rooms: Rooms,
     threads: Vec<JoinHandle<()>>,
     encoder: Option<SecondThread>,
 }
@@ -136,17 +125,6 @@ struct Batch {
     reply: oneshot::Sender<Vec<Outcome>>,
     /// Gives the room back when the batch is gone, whatever became of it.
     _room: Room,
-}
-
-struct Room {
-    waiting: Arc<AtomicUsize>,
-    messages: usize,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(self.messages, Ordering::Release);
-    }
 }
 
 /// How a thread reads one message. The instant is that between finding its features and reading them.
@@ -202,8 +180,7 @@ impl Understanders {
                 .spawn(move || serve(&inbox, &read, &metrics))
         };
         let threads = (0..threads.max(1)).map(spawn).collect::<Result<Vec<_>, _>>()?;
-        let waiting = Arc::new(AtomicUsize::new(0));
-        Ok(Self { batches: Some(batches), waiting, capacity, threads, encoder: None })
+        Ok(Self { batches: Some(batches), rooms: Rooms::new(capacity), threads, encoder: None })
     }
 
     /// Hands a batch to the threads; the answer has one outcome for each job, in order.
@@ -218,12 +195,12 @@ impl Understanders {
             let _ = reply.send(Vec::new());
             return Ok(answer);
         }
-        let room = self.take_room(jobs.len())?;
+        let room = self.rooms.take(jobs.len())?;
         let batch = Batch { jobs, submitted: Instant::now(), reply, _room: room };
         let batches = self.batches.as_ref().expect("the channel is open until the pool is dropped");
         match batches.try_send(batch) {
             Ok(()) => Ok(answer),
-            Err(_) => Err(self.overloaded()),
+            Err(_) => Err(self.rooms.overloaded()),
         }
     }
 
@@ -238,20 +215,7 @@ impl Understanders {
 
     /// Messages that wait for the fast tier or are being read by it.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Acquire)
-    }
-
-    fn take_room(&self, messages: usize) -> Result<Room, Overloaded> {
-        let fits =
-            |waiting: usize| waiting.checked_add(messages).filter(|sum| *sum <= self.capacity);
-        self.waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits)
-            .map_err(|_| self.overloaded())?;
-        Ok(Room { waiting: self.waiting.clone(), messages })
-    }
-
-    fn overloaded(&self) -> Overloaded {
-        Overloaded { waiting: self.waiting(), capacity: self.capacity }
+        self.rooms.waiting()
     }
 }
 

@@ -224,6 +224,15 @@ pub const ROWS: &[Spec] = &[
         how: tests("foreign_credentials"),
         ..ROW
     },
+    Spec {
+        name: "interleavings",
+        unit: "orders of steps of the queues between threads",
+        ci: 80_000,
+        full: 4_000_000,
+        part: 400_000,
+        how: How::Tests { package: "interleavings", file: "queues", test: None },
+        ..ROW
+    },
     fuzz("fuzz-frames", "texts as frames of a client", "frames"),
     fuzz("fuzz-tokens", "tokens of ours, JWTs, signed ids and handles", "tokens"),
     fuzz("fuzz-config", "settings of a router and files of a shop", "configuration"),
