@@ -16,6 +16,7 @@ mod network;
 mod process;
 #[path = "../reliability/mod.rs"]
 mod reliability;
+mod restarts;
 mod setting;
 mod story;
 mod view;

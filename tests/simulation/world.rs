@@ -20,9 +20,9 @@ use super::disk::{Chance, SimulatedDisk};
 use super::door::Door;
 use super::faults::{Fault, Faults, Plant};
 use super::judge::Judge;
-use super::mishaps::Cut;
 use super::model::{SimulatedModel, TEXTS};
 use super::process::DiskPace;
+use super::restarts::Cut;
 use super::setting::{BEGINNING, CUSTOMERS, SEATS, SLOTS, SUPERVISOR, Setting, shop_id};
 use super::view::{Sent, View, Who};
 
