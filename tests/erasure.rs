@@ -6,7 +6,6 @@
 #[path = "reliability/mod.rs"]
 mod reliability;
 #[path = "router/mod.rs"]
-#[allow(dead_code, reason = "the router here is a process")]
 mod router;
 
 use std::fs::File;
@@ -349,6 +348,32 @@ fn a_customer_is_erased_in_a_folder_that_no_router_has_and_what_was_open_ends() 
 }
 
 #[test]
+fn conversations_that_begin_faster_than_keys_lie_ready_wait_and_forgotten_ones_lose_theirs() {
+    const CONVERSATIONS: usize = 700;
+    let place = Place::new();
+    let lines = "[gateway]\nmessages_per_s = 10000\nmessages_burst = 10000\n";
+    let router = router::Router::start(router::config(place.folder.path(), lines)).unwrap();
+    let mut customer = router.customer("demo");
+
+    for _ in 0..CONVERSATIONS {
+        customer.say("one more");
+        let conversation = customer.next("ack")["conversation"].clone();
+        customer.send(&json!({"type": "close", "conversation": conversation}));
+        customer.next("closed");
+    }
+
+    // Those that the customer may have beside the open one are kept, and have their keys.
+    drop((customer, router));
+    let slots = std::fs::read(place.path("data/keys/demo.keys")).unwrap();
+    let slots = slots.chunks_exact(80).skip(1);
+    let destroyed = slots.filter(|slot| slot.iter().all(|byte| *byte == 0)).count();
+    assert_eq!(destroyed, CONVERSATIONS - 64);
+    let shown = dump(&place.path("data"), &place.path("data/keys"));
+    let opened = shown.lines().filter(|line| line.contains("opened by a_")).count();
+    assert_eq!(opened, 64, "of the others only the order of what happened is left");
+}
+
+#[test]
 fn an_erasure_that_was_cut_short_before_the_keys_were_destroyed_is_finished_by_the_next_start() {
     let place = Place::new();
     let process = Process::start(&place, "data");
@@ -413,6 +438,43 @@ fn a_missing_or_wrong_master_key_is_an_error_and_no_new_key_is_made() {
     std::fs::rename(place.path("aside"), place.path("data/keys")).unwrap();
     let process = Process::start(&place, "data");
     assert_eq!(process.conversations_of("ana-7311").len(), 1);
+}
+
+/// What this version sealed. `TRADEWIND_WRITE_GOLDEN=1` writes the files of a new version.
+#[test]
+fn what_was_sealed_by_version_2_is_opened() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/sealed");
+    let at = |name: &str| golden.join(name).to_str().unwrap().to_owned();
+    if std::env::var_os("TRADEWIND_WRITE_GOLDEN").is_some() {
+        let place = Place::new();
+        let process = Process::start(&place, "data");
+        let (mut ana, _) = process.customer("user-7311");
+        ana.say("I want to talk to a person: ana@example.org");
+        ana.next("queued");
+        let (mut min, _) = process.customer("user-7312");
+        min.say("erase this");
+        min.next("ack");
+        let settings = ["--data", &place.path("data"), "--admin-listen", &process.admin()];
+        run(&[&["erase", "--shop", "demo", "--customer", "user-7312"], &settings[..]].concat());
+        drop(process);
+        for below in ["keys/master.key", "keys/demo.tenant", "keys/demo.keys"] {
+            std::fs::create_dir_all(golden.join("keys")).unwrap();
+            std::fs::copy(place.path(&format!("data/{below}")), golden.join(below)).unwrap();
+        }
+        std::fs::create_dir_all(golden.join("journal")).unwrap();
+        let used = "journal/00000000000000000001.journal";
+        let mut bytes = std::fs::read(place.path(&format!("data/{used}"))).unwrap();
+        bytes.truncate(16 << 10);
+        std::fs::write(golden.join(used), bytes).unwrap();
+        std::fs::write(golden.join("dump.txt"), dump(&at(""), &at("keys"))).unwrap();
+    }
+
+    let shown = dump(&at(""), &at("keys"));
+
+    assert_eq!(shown, std::fs::read_to_string(golden.join("dump.txt")).unwrap());
+    for part in ["ana@example.org", "opened by u_", "opened by somebody", "\"[erased]\""] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
 }
 
 #[test]

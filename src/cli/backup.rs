@@ -24,8 +24,8 @@ Examples:
 Copies the data folder into TARGET, which must be empty or missing. While a router has the folder, it
 is asked at its management address to keep its files until they are copied, and goes on working; else
 the folder is locked meanwhile. The backup holds everything that was acknowledged up to `position`.
-It also holds the key that tokens are signed with and the texts of customers: keep it as safe as the
-data folder. Settings and shop files are not in it.
+It also holds the key that tokens are signed with: keep it safe. What customers said is sealed, with keys
+that are not in it: make `tradewind keys copy` after it. Settings and shop files are not in it.
 Exit codes: 0 made, 1 not made, 2 wrong flags or settings, 3 made, of a journal that is damaged.")]
 pub(super) struct Args {
     /// Folder for the backup.

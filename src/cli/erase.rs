@@ -148,10 +148,8 @@ impl Search<'_> {
         if opened.shop != *self.shop || opened.is_erased() {
             return;
         }
-        if self.conversation == Some(id) {
-            if !self.customers.contains(&opened.customer) {
-                self.customers.push(opened.customer.clone());
-            }
+        if self.conversation == Some(id) && !self.customers.contains(&opened.customer) {
+            self.customers.push(opened.customer.clone());
         }
         if self.customers.contains(&opened.customer) {
             self.conversations.insert(id);

@@ -1,5 +1,7 @@
 //! `tradewind keys`: looks after the keys that personal data is sealed with.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -116,7 +118,8 @@ fn copy(config: &Config, target: &Path, json: bool) -> anyhow::Result<Exit> {
     if !folder.is_dir() {
         bail!("{} has no keys", data.display());
     }
-    std::fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(target);
+    made.with_context(|| format!("cannot make {}", target.display()))?;
     if target.canonicalize()?.starts_with(data.canonicalize()?) {
         bail!("{} lies in the data folder; a copy belongs elsewhere", target.display());
     }

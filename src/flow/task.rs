@@ -149,7 +149,7 @@ impl Refused {
         Self { unkept: Unkept::of(records), saw_less: Vec::new() }
     }
 
-    fn is_over(self) {
+    fn end(self) {
         tracing::info!("disk takes records again");
         // The client asks anew for what it was not shown.
         self.saw_less.iter().for_each(|outbox| outbox.close(CloseCode::Draining));
@@ -344,7 +344,7 @@ impl ShardTask {
             match self.journal.append(batch).await {
                 Ok(_) => {
                     if let Some(refused) = refused {
-                        refused.is_over();
+                        refused.end();
                     }
                     return Ok(());
                 }
@@ -429,7 +429,7 @@ impl ShardTask {
             let more = vault.as_ref().map(Vault::grown);
             if self.keys.get_or_take(conversation, shop, customer).is_some() {
                 if let Some(refused) = refused {
-                    refused.is_over();
+                    refused.end();
                 }
                 return;
             }

@@ -13,6 +13,7 @@
 //! `<shop>.tenant` is JSON: the shop's key, sealed with the master key. `<shop>.keys` has one slot of 80
 //! bytes for each key (`slots.rs`). `master.key` is there unless the master key is kept elsewhere.
 
+mod keeper;
 mod key;
 mod master;
 mod rotate;

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, futures::Notified, oneshot};
 
+use super::keeper::{Job, keep};
 use super::key::{Key, KeyId};
 use super::master::{MasterKey, MasterSource};
 use super::shop::{ShopKeys, TenantFile};
@@ -20,8 +20,6 @@ use super::slots::Slot;
 use super::{VaultError, make_folder};
 use crate::domain::{CustomerId, ShopId};
 
-/// Pause before a disk that refuses is asked again.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Jobs that wait for the keeper. Past it whoever destroys keys waits.
 const JOBS_MAX: usize = 1024;
 
@@ -46,30 +44,19 @@ pub struct Erased {
 /// The keys of a data folder. Copies of the handle share them.
 #[derive(Clone)]
 pub struct Vault {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     folder: PathBuf,
     source: MasterSource,
     master: Mutex<Option<MasterKey>>,
-    shops: RwLock<BTreeMap<ShopId, Arc<Mutex<ShopKeys>>>>,
+    pub(super) shops: RwLock<BTreeMap<ShopId, Arc<Mutex<ShopKeys>>>>,
     keeper: OnceLock<SyncSender<Job>>,
-    grown: Notify,
-    is_healthy: AtomicBool,
-}
-
-enum Job {
-    Grow(ShopId),
-    Destroy(Vec<KeyId>),
-    Erase {
-        shop: ShopId,
-        customer: CustomerId,
-        below: u64,
-        reply: oneshot::Sender<Result<Erased, VaultError>>,
-    },
-    Sync(SyncSender<Result<(), VaultError>>),
-    LookAgain,
+    pub(super) grown: Notify,
+    pub(super) is_healthy: AtomicBool,
+    /// Keys that the disk has not let us destroy yet.
+    pub(super) undone: Mutex<Vec<KeyId>>,
 }
 
 impl Vault {
@@ -100,6 +87,7 @@ impl Vault {
                 keeper: OnceLock::new(),
                 grown: Notify::new(),
                 is_healthy: AtomicBool::new(true),
+                undone: Mutex::default(),
             }),
         })
     }
@@ -193,9 +181,9 @@ impl Vault {
     }
 
     /// The disk refuses: it is asked again until it does not.
-    fn is_refused(&self, error: &VaultError) {
+    pub(super) fn is_refused(&self, error: &VaultError) {
         if self.shared.is_healthy.swap(false, Ordering::Relaxed) {
-            tracing::error!(%error, "disk refuses keys, no conversation can begin");
+            tracing::error!(%error, "disk refuses what is done to keys");
             self.ask(Job::LookAgain);
         }
     }
@@ -291,7 +279,7 @@ impl Vault {
         answer.recv().map_err(|_| VaultError::Closed)?
     }
 
-    fn shop(&self, shop: &ShopId) -> Option<Arc<Mutex<ShopKeys>>> {
+    pub(super) fn shop(&self, shop: &ShopId) -> Option<Arc<Mutex<ShopKeys>>> {
         self.shared.shops.read().get(shop).cloned()
     }
 
@@ -299,7 +287,7 @@ impl Vault {
         self.shared.keeper.get().is_some_and(|keeper| keeper.try_send(job).is_ok())
     }
 
-    fn create(&self, shop: &ShopId) -> Result<(), VaultError> {
+    pub(super) fn create(&self, shop: &ShopId) -> Result<(), VaultError> {
         let Shared { folder, source, .. } = &*self.shared;
         make_folder(folder)?;
         let mut master = self.shared.master.lock();
@@ -311,125 +299,6 @@ impl Vault {
         self.shared.shops.write().insert(shop.clone(), Arc::new(Mutex::new(keys)));
         Ok(())
     }
-
-    fn work_off(&self, job: Job) {
-        match job {
-            Job::Grow(shop) => {
-                if let Err(error) = self.grow(&shop) {
-                    self.is_refused(&error);
-                }
-                self.shared.grown.notify_waiters();
-            }
-            Job::Destroy(keys) => {
-                if let Err(error) = self.destroy_now(&keys) {
-                    tracing::error!(%error, "keys not destroyed");
-                }
-            }
-            Job::Erase { shop, customer, below, reply } => {
-                let erased = self.erase_now(&shop, &customer, below).inspect_err(|error| {
-                    tracing::error!(%error, "keys of a customer not destroyed");
-                });
-                // Who asked may have gone.
-                let _ = reply.send(erased);
-            }
-            Job::Sync(reply) => drop(reply.send(self.sync_now())),
-            Job::LookAgain => self.look_again(),
-        }
-    }
-
-    /// Whether the disk takes keys again.
-    fn look_again(&self) {
-        let shops = self.shops();
-        let all_well = shops.iter().try_for_each(|shop| {
-            let slots = self.shop(shop).map(|keys| keys.lock().slots.clone());
-            slots.map_or(Ok(()), |slots| slots.probe())?;
-            self.grow(shop)
-        });
-        if all_well.is_ok() {
-            self.shared.is_healthy.store(true, Ordering::Relaxed);
-            tracing::info!("disk takes keys again");
-        }
-        self.shared.grown.notify_waiters();
-    }
-
-    /// Makes keys. Only one at a time does.
-    fn grow(&self, shop: &ShopId) -> Result<(), VaultError> {
-        if self.shop(shop).is_none() {
-            self.create(shop)?;
-        }
-        let Some(keys) = self.shop(shop) else { return Err(VaultError::Closed) };
-        let (slots, first, fresh) = {
-            let mut keys = keys.lock();
-            keys.is_growing = false;
-            if !keys.runs_low() {
-                return Ok(());
-            }
-            let end = keys.slots.end()?;
-            (keys.slots.clone(), end, keys.fresh(end))
-        };
-        // Nobody waits for the disk with the lock in hand.
-        slots.append(first, &fresh.wrapped)?;
-        keys.lock().add_free(fresh.keys);
-        Ok(())
-    }
-
-    fn destroy_now(&self, gone: &[KeyId]) -> Result<(), VaultError> {
-        for (shop, keys) in self.shared.shops.read().iter() {
-            let numbers = gone.iter().filter(|key| key.shop == *shop).map(|key| key.slot);
-            let slots = keys.lock().slots.clone();
-            if slots.destroy(numbers)? > 0 {
-                slots.sync()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn erase_now(
-        &self,
-        shop: &ShopId,
-        customer: &CustomerId,
-        below: u64,
-    ) -> Result<Erased, VaultError> {
-        let Some(keys) = self.shop(shop) else { return Ok(Erased::default()) };
-        let (slots, tag) = {
-            let keys = keys.lock();
-            (keys.slots.clone(), keys.tag(customer))
-        };
-        let mut theirs = Vec::new();
-        slots.for_each(|slot, found| {
-            if matches!(found, Slot::Key { customer: Some(it), .. } if it == tag) && slot < below {
-                theirs.push(slot);
-            }
-        })?;
-        let keys = slots.destroy(theirs.into_iter())?;
-        slots.sync()?;
-        Ok(Erased { keys })
-    }
-
-    fn sync_now(&self) -> Result<(), VaultError> {
-        for keys in self.shared.shops.read().values() {
-            let slots = keys.lock().slots.clone();
-            slots.sync()?;
-        }
-        Ok(())
-    }
-}
-
-fn keep(shared: &Weak<Shared>, inbox: &Receiver<Job>) {
-    let mut is_healthy = true;
-    loop {
-        let job = match is_healthy {
-            true => inbox.recv().ok(),
-            false => match inbox.recv_timeout(LOOK_AGAIN_AFTER) {
-                Err(RecvTimeoutError::Timeout) => Some(Job::LookAgain),
-                received => received.ok(),
-            },
-        };
-        let Some((job, shared)) = job.zip(shared.upgrade()) else { return };
-        let vault = Vault { shared };
-        vault.work_off(job);
-        is_healthy = vault.is_healthy();
-    }
 }
 
 impl std::fmt::Debug for Vault {
@@ -439,122 +308,5 @@ impl std::fmt::Debug for Vault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn demo() -> ShopId {
-        ShopId::from("demo")
-    }
-
-    fn served(folder: &Path) -> Vault {
-        let vault = Vault::open(folder, &MasterSource::Beside).expect("it opens");
-        vault.find_free().expect("it is read");
-        vault.serve([demo()].iter(), false).expect("it serves");
-        vault
-    }
-
-    fn take(vault: &Vault, customer: &str) -> Key {
-        loop {
-            if let Some(key) = vault.take(&demo(), &CustomerId::from(customer)) {
-                return key;
-            }
-            std::thread::yield_now();
-        }
-    }
-
-    fn is_destroyed(vault: &Vault, key: &Key) -> bool {
-        match vault.find("demo", key.id().slot).expect("it is read") {
-            Found::Key(found) => {
-                assert_eq!(found.secret().bytes(), key.secret().bytes());
-                false
-            }
-            Found::Destroyed => true,
-            Found::Missing => panic!("{key:?} is missing"),
-        }
-    }
-
-    #[test]
-    fn keys_differ_are_found_after_a_restart_and_no_number_is_given_twice() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let vault = served(folder.path());
-        // More than are made at a time.
-        let mut keys: Vec<Key> = (0..2_000).map(|n| take(&vault, &format!("c{n}"))).collect();
-        drop(vault);
-
-        let vault = served(folder.path());
-        assert!(keys.iter().all(|key| !is_destroyed(&vault, key)));
-        keys.extend((0..10).map(|n| take(&vault, &format!("d{n}"))));
-
-        let numbers: BTreeSet<u64> = keys.iter().map(|key| key.id().slot).collect();
-        let secrets: BTreeSet<[u8; 32]> = keys.iter().map(|key| *key.secret().bytes()).collect();
-        assert_eq!((numbers.len(), secrets.len()), (keys.len(), keys.len()));
-    }
-
-    #[test]
-    fn an_erasure_reaches_every_key_of_the_customer_up_to_then_and_no_other() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let vault = served(folder.path());
-        let of_ana = [take(&vault, "ana"), take(&vault, "ana")];
-        let of_min = take(&vault, "min");
-        let forgotten = take(&vault, "lee");
-
-        vault.destroy(vec![forgotten.id().clone()]);
-        let answer = vault.erase(&demo(), &CustomerId::from("ana"));
-        let later = take(&vault, "ana");
-        let erased = answer.blocking_recv().expect("an answer").expect("it worked");
-
-        assert_eq!(erased, Erased { keys: 2 });
-        let after_restart = {
-            drop(vault);
-            served(folder.path())
-        };
-        assert!(of_ana.iter().chain([&forgotten]).all(|key| is_destroyed(&after_restart, key)));
-        assert!(!is_destroyed(&after_restart, &of_min) && !is_destroyed(&after_restart, &later));
-    }
-
-    #[test]
-    fn what_is_asked_for_at_a_start_is_not_given_again_though_its_owner_was_lost() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let vault = served(folder.path());
-        let key = take(&vault, "ana");
-        drop(vault);
-        // As a power cut would have it: the mark of the owner was not on disk.
-        let path = folder.path().join("demo.keys");
-        let mut bytes = std::fs::read(&path).expect("a file");
-        let at = 80 + usize::try_from(key.id().slot).expect("small") * 80 + 64;
-        bytes[at..at + 16].fill(0);
-        std::fs::write(&path, bytes).expect("written");
-
-        let vault = Vault::open(folder.path(), &MasterSource::Beside).expect("it opens");
-        vault.find_free().expect("it is read");
-        assert!(!is_destroyed(&vault, &key));
-        vault.note(&key, &CustomerId::from("ana")).expect("noted");
-        vault.serve([].iter(), false).expect("it serves");
-
-        assert_ne!(take(&vault, "min").id(), key.id());
-        let erased = vault.erase(&demo(), &CustomerId::from("ana")).blocking_recv();
-        assert_eq!(erased.expect("an answer").expect("it worked"), Erased { keys: 1 });
-    }
-
-    #[test]
-    fn copies_put_together_have_what_is_destroyed_in_none_of_them() {
-        let place = tempfile::tempdir().expect("a folder");
-        let (keys, before, merged) =
-            (place.path().join("keys"), place.path().join("before"), place.path().join("merged"));
-        let vault = served(&keys);
-        let (ana, min) = (take(&vault, "ana"), take(&vault, "min"));
-        vault.sync().expect("on disk");
-        super::super::copy(&keys, &before).expect("copied");
-        let erased = vault.erase(&demo(), &CustomerId::from("ana")).blocking_recv();
-        erased.expect("an answer").expect("it worked");
-
-        for copies in [[keys.clone(), before.clone()], [before.clone(), keys.clone()]] {
-            super::super::merge(&copies, &merged).expect("merged");
-            let vault = Vault::open(&merged, &MasterSource::Beside).expect("it opens");
-            assert!(is_destroyed(&vault, &ana) && !is_destroyed(&vault, &min));
-        }
-        let vault = Vault::open(&merged, &MasterSource::Beside).expect("it opens");
-        let kept = [(demo(), BTreeSet::new())].into_iter().collect();
-        assert_eq!(vault.keep_only(&kept).expect("it worked"), Erased { keys: 1 });
-    }
-}
+#[path = "store_tests.rs"]
+mod tests;
