@@ -109,8 +109,8 @@ impl World<'_> {
     async fn try_to_start(&mut self) -> Result<(), Option<StartError>> {
         self.plant_into_disk().await;
         let (found, is_damaged) = read_journal(&self.disk).ok_or(None)?;
-        // Behind a snapshot what is older may be gone; where there is damage it counts as lost.
-        let is_whole = is_damaged || self.judge.state().snapshots == 0;
+        // Behind a snapshot what is older may be gone; after new damage it counts as lost.
+        let is_whole = self.may_lose && is_damaged || self.judge.state().snapshots == 0;
         let found = self.judge.state().story.compare(&found, is_whole);
         let start = Start {
             wall: self.wall(),
@@ -129,7 +129,7 @@ impl World<'_> {
         });
         if !self.recovers_wrongly() {
             self.judge.state().believe(&found);
-            self.missing = found.missing;
+            self.missing.extend(found.missing);
         }
         self.overdue_since.clear();
         self.started_at = process.gateway.clock.now();
@@ -190,13 +190,9 @@ impl World<'_> {
 /// read.
 pub fn read_journal(disk: &SimulatedDisk) -> Option<(Vec<Vec<u8>>, bool)> {
     let opened = open_stepped(Arc::new(disk.clone()), options());
-    let Ok((journal, mut replay, _steps)) = opened else { return None };
+    let Ok((_journal, mut replay, _steps)) = opened else { return None };
     let found = replay.by_ref().filter_map(Result::ok).map(|(_, payload)| payload).collect();
-    let mut is_damaged = replay.summary().damaged_total > 0;
-    // A snapshot that cannot be read makes the start go back to the one before it.
-    if let Ok(ids) = journal.snapshots().list() {
-        is_damaged |= ids.iter().any(|id| journal.snapshots().open(*id).is_err());
-    }
+    let is_damaged = replay.summary().damaged_total > 0;
     Some((found, is_damaged))
 }
 

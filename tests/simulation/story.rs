@@ -149,10 +149,19 @@ impl Story {
     /// Holds what a start finds against what was written. `is_whole` says that nothing was freed.
     pub fn compare(&self, found: &[Vec<u8>], is_whole: bool) -> Found {
         let hashes: Vec<u64> = found.iter().map(|payload| hash(payload)).collect();
-        // What is older was freed behind a snapshot.
-        let begins =
-            hashes.first().and_then(|first| self.log.iter().position(|it| it.hash == *first));
-        let mut at = if is_whole { 0 } else { begins.unwrap_or(self.log.len()) };
+        if is_whole {
+            return self.compare_from(0, &hashes, found);
+        }
+        // What is older was freed behind a snapshot. Two records may be alike.
+        let begins = |first: &u64| {
+            let alike = (0..self.log.len()).filter(|at| self.log[*at].hash == *first);
+            alike.map(|at| self.compare_from(at, &hashes, found)).min_by_key(|it| it.missing.len())
+        };
+        let compared = hashes.first().and_then(begins);
+        compared.unwrap_or_else(|| self.compare_from(self.log.len(), &hashes, found))
+    }
+
+    fn compare_from(&self, mut at: usize, hashes: &[u64], found: &[Vec<u8>]) -> Found {
         let (mut missing, mut extra) = (BTreeSet::new(), Vec::new());
         for (hash, payload) in hashes.iter().zip(found) {
             match self.log[at..].iter().position(|written| written.hash == *hash) {
