@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Connections that ended wrong that are told one by one.
 const TOLD_MAX: u64 = 5;
 /// Pairs of windows, at least and at most.
-const PAIRS: (usize, usize) = (2, 5);
+const PAIRS: (usize, usize) = (3, 7);
 
 /// How connections are opened, and when each is to be closed.
 #[derive(Clone, Copy)]
