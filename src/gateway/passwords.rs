@@ -42,7 +42,11 @@ pub struct PasswordChecks {
     limits: SignInLimits,
     queue: Arc<Queue>,
     took_us: Arc<AtomicU64>,
+    _end: Arc<End>,
 }
+
+/// Closes the queue when nobody asks any more.
+struct End(Arc<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -90,7 +94,8 @@ impl PasswordChecks {
 
     fn new(limits: SignInLimits) -> Self {
         let took_us = Arc::new(AtomicU64::new(micros(FIRST_GUESS)));
-        Self { limits, queue: Arc::default(), took_us }
+        let queue = Arc::<Queue>::default();
+        Self { limits, queue: queue.clone(), took_us, _end: Arc::new(End(queue)) }
     }
 
     /// Whether `given` is the password of a seat of `shop`. An address that is not known counts as one.
@@ -137,10 +142,10 @@ impl PasswordChecks {
     }
 }
 
-impl Drop for PasswordChecks {
+impl Drop for End {
     fn drop(&mut self) {
-        self.queue.waiting.lock().is_closed = true;
-        self.queue.wake.notify_one();
+        self.0.waiting.lock().is_closed = true;
+        self.0.wake.notify_one();
     }
 }
 

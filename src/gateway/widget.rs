@@ -23,10 +23,8 @@ impl Connection {
         let act = match parsed {
             ClientFrame::Send { id, conversation, text } => {
                 self.admit_message(&text)?;
-                if conversation.is_none() && !self.is_in_conversation {
-                    let is_known = profile.verified.is_some();
-                    work = if is_known { Work::NewIdentified } else { Work::NewAnonymous };
-                }
+                let goes_on = conversation.is_some() || self.is_in_conversation;
+                work = kind_of_work(goes_on, profile.verified.is_some());
                 CustomerAct::Send { id, conversation, text: text.into() }
             }
             other => {
@@ -55,5 +53,29 @@ impl Connection {
         self.hand_over(owner, work, Input::Customer(from), arrived_at)?;
         self.is_in_conversation = after;
         Ok(())
+    }
+}
+
+/// What a message is to the owner of its customer.
+const fn kind_of_work(goes_on: bool, is_known: bool) -> Work {
+    match (goes_on, is_known) {
+        (true, _) => Work::Ongoing,
+        (false, true) => Work::NewIdentified,
+        (false, false) => Work::NewAnonymous,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_is_worth_more_than_what_begins_and_the_known_more_than_strangers() {
+        let begins = [kind_of_work(false, false), kind_of_work(false, true)];
+        let goes_on = [kind_of_work(true, false), kind_of_work(true, true)];
+
+        assert_eq!(begins, [Work::NewAnonymous, Work::NewIdentified]);
+        assert_eq!(goes_on, [Work::Ongoing; 2]);
+        assert!(begins[0] < begins[1] && begins[1] < goes_on[0]);
     }
 }

@@ -84,8 +84,20 @@ impl std::error::Error for Closed {}
 /// A connection from one of several loopback addresses, by `number`: one address has too few ports for
 /// everybody, and time to wait for those that were closed.
 pub async fn dial(address: SocketAddr, number: u64) -> Result<TcpStream> {
+    dial_with(address, number, None).await
+}
+
+/// The same with so many bytes that the system keeps of what was not read.
+pub async fn dial_with(
+    address: SocketAddr,
+    number: u64,
+    receive_bytes: Option<u32>,
+) -> Result<TcpStream> {
     let source = Ipv4Addr::from_bits(0x7f01_0000 + u32::try_from(number / PORTS_OF_ONE)?);
     let socket = TcpSocket::new_v4()?;
+    if let Some(bytes) = receive_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
     socket.bind((source, 0).into())?;
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;

@@ -17,7 +17,7 @@ use super::beside::{Beside, CUSTOMERS, judge, pairs};
 use super::windows::Air;
 use super::{Place, files};
 use crate::reliability::Tally;
-use crate::reliability::client::{Closed, Socket, customer_token, dial, get};
+use crate::reliability::client::{Closed, Socket, customer_token, dial_with, get};
 use crate::reliability::view::View;
 
 /// One in a hundred of the others.
@@ -25,13 +25,15 @@ const SLOW: u64 = CUSTOMERS / 100;
 /// How long a window lasts: longer than it takes to fill an outbox.
 const WINDOW: Duration = Duration::from_secs(10);
 /// How much longer a troubled one may last until all are cut, on a busy machine.
-const LONGER_MAX: Duration = Duration::from_secs(20);
+const LONGER_MAX: Duration = Duration::from_secs(60);
 /// In this time who was cut reads on, comes back and has the gap.
 const PAUSE: Duration = Duration::from_secs(4);
 /// An outbox of a quarter of the usual, so that it fills within a window, and time to hear at its end why
 /// one was cut.
 const FLAGS: &[&str] =
-    &["--set", "gateway.outbox_bytes_max=256KiB", "--set", "timers.peer_dead_after=1min"];
+    &["--set", "gateway.outbox_bytes_max=256KiB", "--set", "timers.peer_dead_after=2min"];
+/// What the system keeps for a reader that does not read; left to itself it grows to megabytes.
+const RECEIVE_BYTES: u32 = 64 * 1024;
 /// A long message, and how often.
 const TEXT_BYTES: usize = 16_000;
 const EVERY: Duration = Duration::from_millis(80);
@@ -115,7 +117,7 @@ impl Pair {
     async fn open(address: SocketAddr, number: u64) -> Result<Self> {
         let (token, _) = customer_token(address, None).await?;
         let open = async |number| {
-            let stream = dial(address, number).await?;
+            let stream = dial_with(address, number, Some(RECEIVE_BYTES)).await?;
             Ok::<_, anyhow::Error>(
                 Socket::hello_on(stream, "/v1/widget", &token, json!({})).await?.0,
             )
@@ -187,7 +189,7 @@ impl Pair {
     }
 
     async fn resume(&self) -> Result<(Socket, serde_json::Value)> {
-        let stream = dial(self.address, self.number + 1).await?;
+        let stream = dial_with(self.address, self.number + 1, Some(RECEIVE_BYTES)).await?;
         Socket::hello_on(stream, "/v1/widget", &self.token, self.view.last_seq()).await
     }
 }

@@ -57,10 +57,11 @@ pub fn p99(window: &Window, samples: &[Sample]) -> Option<Duration> {
     took.get((took.len() * 99).div_ceil(100).checked_sub(1)?).copied()
 }
 
-/// The middle one.
+/// The middle one, or what lies between the two in the middle.
 pub fn median(mut ratios: Vec<f64>) -> Option<f64> {
     ratios.sort_unstable_by(f64::total_cmp);
-    ratios.get(ratios.len().checked_sub(1)? / 2).copied()
+    let last = ratios.len().checked_sub(1)?;
+    Some((ratios[last / 2] * ratios[last.div_ceil(2)]).sqrt())
 }
 
 /// Whether so many of the ratios are above `limit` that chance gives as many, or more, less than once in
@@ -103,7 +104,9 @@ mod tests {
         let calm =
             [(Quiet, 10), (Troubled, 11), (Troubled, 10), (Quiet, 10), (Quiet, 10), (Troubled, 90)];
         let (windows, samples) = run(&calm);
-        assert_eq!(ratios(&windows, &samples), [1.1, 1.0, 9.0]);
+        let percent = |ratio: f64| (ratio * 100.0).round() as u32;
+        let found: Vec<_> = ratios(&windows, &samples).into_iter().map(percent).collect();
+        assert_eq!(found, [110, 100, 900]);
         assert!(median(ratios(&windows, &samples)).is_some_and(|ratio| ratio <= RATIO_MAX));
 
         let bad =
@@ -127,6 +130,7 @@ mod tests {
 
         assert_eq!(ratios(&windows, &[]), [0.0; 0]);
         assert_eq!(median(Vec::new()), None);
+        assert_eq!(median(vec![0.5, 2.0]), Some(1.0));
     }
 
     #[test]
