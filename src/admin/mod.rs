@@ -9,6 +9,7 @@
 mod access;
 mod accounts;
 mod backup;
+mod email;
 mod own_intents;
 mod shops;
 
@@ -24,6 +25,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::channels::email::ReplyAddresses;
 use crate::config::shop::store::ShopFolder;
 use crate::domain::{ConversationId, ShopId};
 use crate::flow::Dispatch;
@@ -47,6 +49,8 @@ pub struct Management {
     pub own_intents: OwnIntentSets,
     /// How to ask for a reload.
     pub reloads: ShopReloads,
+    /// The addresses that answers to e-mails come to; `None` where they do not come here.
+    pub replies: Option<ReplyAddresses>,
     /// The folder of shops; `None` while the built-in demo shop is served.
     pub shops: Option<PathBuf>,
     /// What the operator shows.
@@ -57,7 +61,7 @@ pub struct Management {
 
 /// Every route of the admin address.
 pub fn router(management: Management) -> Router {
-    let Management { gateway, own_intents, reloads, shops, key, loopback } = management;
+    let Management { gateway, own_intents, reloads, replies, shops, key, loopback } = management;
     let accounts = Accounts {
         gateway: gateway.clone(),
         folder: shops.map(ShopFolder::new),
@@ -71,7 +75,8 @@ pub fn router(management: Management) -> Router {
         .route("/v1/shops/{shop}/queue", get(queue))
         .route("/v1/conversations/{conversation}/explanation", get(explanation))
         .with_state(gateway.clone())
-        .merge(backup::router(gateway))
+        .merge(backup::router(gateway.clone()))
+        .merge(email::router(gateway, replies))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
         .merge(accounts::router(accounts))

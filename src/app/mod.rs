@@ -280,6 +280,7 @@ impl App {
         if let Some(carries) = email::courier(&config, &secret, carried)? {
             courier.spawn(carries.run(stop_courier.clone()));
         }
+        let replies = email::reply_addresses(&config, &secret);
         let gateway = Arc::new(Gateway {
             limits: limits(&config),
             shop_buckets: dashmap::DashMap::default(),
@@ -361,6 +362,7 @@ impl App {
             gateway: gateway.clone(),
             own_intents: own_intents.clone(),
             reloads: shop_reloads.clone(),
+            replies,
             shops,
             key,
             loopback: admin_address.ip().to_canonical().is_loopback(),

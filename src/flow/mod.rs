@@ -15,6 +15,7 @@ mod customer;
 mod decided;
 mod dispatch;
 mod effects;
+mod email;
 mod epochs;
 mod fact;
 mod floor;
@@ -40,6 +41,7 @@ mod viewers;
 pub use conversation::Conversation;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
 pub use effects::{EffectReport, Effects, Errand, Owed};
+pub use email::FromEmail;
 pub use epochs::Epochs;
 pub use fact::{Entry, Fact, Noted, Opened, Progressed, Record, RecordError, SeatRecord};
 pub use input::{
