@@ -82,6 +82,7 @@ const ROUTES: &[(&str, Answer)] = &[
     ("admin POST /v1/backup/holds", Refuses),
     ("admin POST /v1/backup/holds/{id}", Refuses),
     ("admin DELETE /v1/backup/holds/{id}", Refuses),
+    ("admin POST /v1/email", Refuses),
     ("admin POST /v1/own-intents/reload", Refuses),
     ("admin POST /v1/shops/reload", Refuses),
 ];

@@ -424,9 +424,11 @@ fn everyone_leaves(scheduler: &mut Scheduler, rosters: &[Roster], now: Timestamp
     let settings = settings();
     scheduler.on_timer(now + settings.seat_grace);
 
-    scheduler.on_timer(now + settings.seat_grace + settings.queue_wait_max);
+    // Tickets that are worked off wait for a day.
+    let longest = settings.queue_wait_max.max(std::time::Duration::from_secs(24 * 3_600));
+    scheduler.on_timer(now + settings.seat_grace + longest);
     // What was held until now waits for a seat from now on.
-    scheduler.on_timer(now + settings.seat_grace + 2 * settings.queue_wait_max);
+    scheduler.on_timer(now + settings.seat_grace + 2 * longest);
 
     let totals = scheduler.totals();
     assert_eq!((totals.waiting, totals.offered, totals.owned), (0, 0, 0));

@@ -7,8 +7,11 @@ mod world;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tradewind::domain::{ConversationId, EffectKey, Progress, SeatId, Timestamp};
-use tradewind::flow::{EffectReport, EmailRules, Errand, Input, SeatAct, Settings};
+use tradewind::domain::{ConversationId, EffectKey, MessageId, Progress, SeatId, Timestamp};
+use tradewind::flow::{
+    CustomerAct, EffectReport, EmailRules, Errand, FromEmail, Input, SeatAct, Settings,
+};
+use tradewind::metrics::names::EmailTaken;
 use tradewind::schedule::Command;
 use tradewind::understand::pii;
 use world::{MINUTE, Socket, World, conversation_of, kinds, settings, shop, text};
@@ -220,4 +223,26 @@ fn a_report_about_nothing_that_is_known_is_not_wanted() {
     world.input(Input::Effect(report));
 
     assert_eq!(kept.try_recv(), Ok(false));
+}
+
+#[test]
+fn who_answers_after_the_end_begins_a_conversation_that_is_written_to_as_before() {
+    let (mut world, min) = night();
+    let ended = ticket_with_address(&mut world, &min);
+    world.act(&min, CustomerAct::Close(ended));
+    leaves(&mut world, &min);
+
+    let bring = |world: &mut World, text: &str| {
+        let id = MessageId::from_uuid(uuid::Uuid::from_u128(99));
+        let (reply, mut taken) = oneshot::channel();
+        let text = Some(text.into());
+        world.input(Input::Email(FromEmail { conversation: ended, id, text, reply }));
+        taken.try_recv().expect("the shard answers in the same turn")
+    };
+    assert_eq!(bring(&mut world, "하나 더 있어요"), EmailTaken::Taken);
+    assert_eq!(bring(&mut world, "하나 더 있어요"), EmailTaken::Duplicate);
+
+    let begun = world.conversations().into_iter().find(|id| *id != ended).expect("a new one");
+    let confirmed = world.errands.last().expect("its ticket is confirmed");
+    assert_eq!((confirmed.conversation, &*confirmed.effect.email.to), (begun, ADDRESS));
 }

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 mod backup;
 mod erasures;
+mod email;
 mod own_intents;
 mod shops;
 
@@ -25,6 +26,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::channels::email::ReplyAddresses;
 use crate::config::shop::store::ShopFolder;
 use crate::domain::{ConversationId, ShopId};
 use crate::flow::Dispatch;
@@ -49,6 +51,8 @@ pub struct Management {
     pub own_intents: OwnIntentSets,
     /// How to ask for a reload.
     pub reloads: ShopReloads,
+    /// The addresses that answers to e-mails come to; `None` where they do not come here.
+    pub replies: Option<ReplyAddresses>,
     /// The folder of shops; `None` while the built-in demo shop is served.
     pub shops: Option<PathBuf>,
     /// What the operator shows.
@@ -59,7 +63,7 @@ pub struct Management {
 
 /// Every route of the admin address.
 pub fn router(management: Management) -> Router {
-    let Management { gateway, own_intents, reloads, shops, key, loopback } = management;
+    let Management { gateway, own_intents, reloads, replies, shops, key, loopback } = management;
     let accounts = Accounts {
         gateway: gateway.clone(),
         folder: shops.map(ShopFolder::new),
@@ -74,7 +78,8 @@ pub fn router(management: Management) -> Router {
         .route("/v1/conversations/{conversation}/explanation", get(explanation))
         .with_state(gateway.clone())
         .merge(backup::router(gateway.clone()))
-        .merge(erasures::router(gateway))
+        .merge(erasures::router(gateway.clone()))
+        .merge(email::router(gateway, replies))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
         .merge(accounts::router(accounts))

@@ -312,6 +312,7 @@ impl App {
                 return Err(error);
             }
         }
+        let replies = email::reply_addresses(&config, &gateway.secret);
         let mut tasks = JoinSet::new();
         for task in core {
             tasks.spawn(task);
@@ -345,6 +346,7 @@ impl App {
             gateway: gateway.clone(),
             own_intents: own_intents.clone(),
             reloads: shop_reloads.clone(),
+            replies,
             shops,
             key,
             loopback: admin_address.ip().to_canonical().is_loopback(),

@@ -1,7 +1,7 @@
 //! Ways to customers beside the widget: how what is said looks on each of them.
 //!
-//! **In**: what is to be sent, as the owner of a conversation wants it.
-//! **Out**: the bytes that are sent, the same for every try.
+//! **In**: what is to be sent, as the owner of a conversation wants it; letters as they came.
+//! **Out**: the bytes that are sent, the same for every try; what somebody wrote, and to which conversation.
 //! **Invariants**: pure; an address that an answer comes back to is good only with the signature that was made
 //! here.
 //! **Bounds**: an address has at most 254 bytes and is plain ASCII.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::automate;
 use crate::config::shop::{GENERAL_SKILL, Shop};
 use crate::dedup::Delivery as Redelivery;
+use crate::deliver::Outbox;
 use crate::domain::{
     By, ConversationId, EventKind, MessageId, Priority, SeatId, Sender, SkillId, Timestamp,
 };
@@ -24,10 +25,10 @@ use super::viewers::{acknowledge_again, count_message, deliver};
 pub(super) const FULL: &str = "the conversation is full, close it";
 
 /// A message that a customer sends.
-struct Message {
-    id: MessageId,
-    conversation: Option<ConversationId>,
-    text: Arc<str>,
+pub(super) struct Message {
+    pub(super) id: MessageId,
+    pub(super) conversation: Option<ConversationId>,
+    pub(super) text: Arc<str>,
 }
 
 impl Shard {
@@ -106,6 +107,19 @@ impl Shard {
                 return refuse(turn, &frame.link.outbox, frame.frame, code, text);
             }
         };
+        self.take_in(cause, id, message, Some(&frame.link.outbox), turn);
+    }
+
+    /// Makes a message the next event of a conversation, which begins with it if need be, and has it
+    /// understood. `origin` is the socket that it came from.
+    pub(super) fn take_in(
+        &mut self,
+        cause: Cause,
+        id: ConversationId,
+        message: Message,
+        origin: Option<&Arc<Outbox>>,
+        turn: &mut Turn,
+    ) {
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
         let began = conversation.events.is_empty();
         let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
@@ -123,10 +137,10 @@ impl Shard {
         });
         step.finish(turn);
         let seq = conversation.seq();
-        if let Some(in_flight) = conversation.in_flight.last_mut() {
-            in_flight.sent_by(&frame.link.outbox);
+        if let (Some(in_flight), Some(origin)) = (conversation.in_flight.last_mut(), origin) {
+            in_flight.sent_by(origin);
+            count_message(From::Customer, cause.at, turn);
         }
-        count_message(From::Customer, cause.at, turn);
         turn.to_understand.push(ToUnderstand {
             customer_of: Some(conversation.opened.shop.clone()),
             conversation: id,

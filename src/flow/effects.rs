@@ -6,20 +6,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::domain::{ConversationId, Effect, EffectKey, Progress, SeatId, Timestamp};
+use crate::domain::{ConversationId, Effect, EffectKey, Progress, Timestamp};
 use crate::metrics::names::Counter;
-use crate::protocol::ServerFrame;
 use crate::runtime::Inbox;
 
 use super::conversation::Conversation;
-use super::fact::{Fact, Noted, Progressed};
+use super::fact::{Fact, Progressed};
 use super::shard::Shard;
 use super::step::Step;
 use super::turn::{Delivery, Turn};
-use super::viewers::note_of;
 
 /// Who notes what became of an effect. No seat is called so: its name would have no brackets.
-const ROUTER: &str = "(router)";
+pub(super) const ROUTER: &str = "(router)";
 
 /// An effect that is not settled yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,13 +160,7 @@ impl Shard {
                 return step.finish(turn);
             }
         };
-        let has_room = step.conversation.notes.len() < self.settings.messages_per_conversation_max;
-        if has_room {
-            let noted = Noted { at: now, seat: SeatId::from(ROUTER), text: note.into() };
-            let shown = ServerFrame::Note(note_of(step.conversation.id, &noted));
-            self.tell_seat(step.conversation, &shown, turn);
-            step.fact(Fact::Noted(noted));
-        }
+        self.note(now, note, &mut step, turn);
         step.finish(turn);
     }
 

@@ -15,6 +15,7 @@ use crate::protocol::{Held, Resume};
 use crate::schedule::{Decision, DecisionRecord};
 
 use super::effects::EffectReport;
+use super::email::FromEmail;
 use super::erase::Erase;
 use super::fact::SeatRecord;
 use super::second_look::SecondLook;
@@ -53,6 +54,8 @@ pub enum Input {
     SeatNoted(SeatRecord),
     /// The encoder looked at a message of this shard.
     LookedAgain(SecondLook),
+    /// A letter of a customer.
+    Email(FromEmail),
     /// How far something outside is.
     Effect(EffectReport),
     /// The shops have changed.

@@ -146,10 +146,10 @@ impl Shard {
         }
         let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
         let mut step = Step::new(conversation, cause.now);
-        let kind =
-            EventKind::Message { from: Sender::Seat, id, text: text.clone(), language: None };
+        let from = Sender::Seat;
+        let kind = EventKind::Message { from, id, text: text.clone(), language: None };
         step.event(kind);
-        self.answer_by_email(cause.now, &text, &mut step);
+        self.answer_by_email(cause.now, (from, &text), &mut step);
         step.finish(turn);
         if let Some(in_flight) = conversation.in_flight.last_mut() {
             in_flight.sent_by(&frame.link.outbox);

@@ -146,6 +146,7 @@ impl Shard {
                 self.note_seat(&record);
                 turn.seats.push(record);
             }
+            Input::Email(letter) => self.email_came(cause, letter, turn),
             Input::Effect(report) => self.effect_reported(now, report, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),

@@ -482,7 +482,8 @@ impl ShardTask {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
                 // The socket may be gone by now.
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
-                // So may be whoever reported.
+                // So may be whoever brought the letter, or reported.
+                Delivery::EmailTaken(reply, taken) => drop(reply.send(taken)),
                 Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
             }
         }

@@ -94,8 +94,13 @@ impl Shard {
         turn.commands.push((Command::Arrive(contact), cause.at));
     }
 
-    /// Sends what a seat has said by e-mail, when the customer is not connected and can be written to.
-    pub(super) fn answer_by_email(&self, now: Timestamp, text: &str, step: &mut Step<'_>) {
+    /// Sends what a seat or a machine has said by e-mail, when the customer is not connected and can be written to.
+    pub(super) fn answer_by_email(
+        &self,
+        now: Timestamp,
+        (from, text): (Sender, &str),
+        step: &mut Step<'_>,
+    ) {
         let Some(EmailRules { can_reply }) = self.settings.email else { return };
         let conversation = &*step.conversation;
         let opened = &conversation.opened;
@@ -113,8 +118,8 @@ impl Shard {
             automate::answer_letter(&shop, language, (&reference, text), can_reply);
         let key = EffectKey::of(conversation.id, Purpose::Answer, conversation.seq());
         let from_name = shop.name.as_str().into();
-        let email =
-            Email { from_name, to, subject: subject.into(), text: text.into(), automatic: false };
+        let automatic = from == Sender::Machine;
+        let email = Email { from_name, to, subject: subject.into(), text: text.into(), automatic };
         step.fact(Fact::Wanted(Effect { key, at: now, email }));
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::deliver::{Frame, Outbox};
 use crate::domain::{ConversationId, Language, ShopId};
-use crate::metrics::names::Counter;
+use crate::metrics::names::{Counter, EmailTaken};
 use crate::protocol::CloseCode;
 use crate::schedule::Command;
 
@@ -57,6 +57,8 @@ pub enum Delivery {
     Frame(Arc<Outbox>, Frame),
     /// The answer to a socket that begins to view.
     Attached(oneshot::Sender<Attached>, Attached),
+    /// The answer to whoever brought a letter.
+    EmailTaken(oneshot::Sender<EmailTaken>, EmailTaken),
     /// The answer to a report, which says whether its effect is wanted.
     Kept(oneshot::Sender<bool>, bool),
 }

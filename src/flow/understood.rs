@@ -196,9 +196,9 @@ impl Shard {
             let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
             turn.first_responses.push((FirstResponse::Machine, waited_ms));
         }
-        let from = Sender::Machine;
-        let id = self.message_id(now);
+        let (from, id, said) = (Sender::Machine, self.message_id(now), text.clone());
         step.event(EventKind::Message { from, id, text, language: Some(language) });
+        self.answer_by_email(now, (Sender::Machine, &said), step);
     }
 }
 

@@ -53,6 +53,53 @@ pub enum Counter {
     Email(EmailResult),
     /// Tickets that went back to the queue.
     TicketWorkedOff,
+    /// Letters that came in.
+    EmailCame(EmailTaken),
+}
+
+/// What became of a letter that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailTaken {
+    /// It is part of a conversation now.
+    Taken,
+    /// It is there already.
+    Duplicate,
+    /// It said that an e-mail of ours was not delivered; the seats are told.
+    NotDelivered,
+    /// A machine wrote it: nothing follows.
+    Automatic,
+    /// Its conversation is not known any more.
+    Unknown,
+    /// There is no room for it now.
+    Full,
+    /// It cannot be read, or names no conversation.
+    NotForUs,
+}
+
+impl EmailTaken {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::Taken,
+        Self::Duplicate,
+        Self::NotDelivered,
+        Self::Automatic,
+        Self::Unknown,
+        Self::Full,
+        Self::NotForUs,
+    ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Duplicate => "duplicate",
+            Self::NotDelivered => "not_delivered",
+            Self::Automatic => "automatic",
+            Self::Unknown => "unknown",
+            Self::Full => "full",
+            Self::NotForUs => "not_for_us",
+        }
+    }
 }
 
 /// What came of a try to send an e-mail.
@@ -348,6 +395,7 @@ impl Counter {
             Self::Email(EmailResult::Uncertain),
             Self::TicketWorkedOff,
         ];
+        all.extend(EmailTaken::ALL.map(Self::EmailCame));
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
         all.extend(Limit::ALL.map(Self::Limited));
@@ -490,6 +538,9 @@ impl Counter {
                     },
                 )),
             ),
+            Self::EmailCame(taken) => {
+                ("tradewind_flow_emails_came_total", Some(("result", taken.as_str())))
+            }
             Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",

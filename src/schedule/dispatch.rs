@@ -13,6 +13,9 @@ use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::Timer;
 use crate::domain::{ConversationId, Priority, RegionId, SeatState};
 
+/// How long a ticket that is worked off waits for a seat before it is a ticket again: nobody sits there,
+/// but what waits has an end.
+const TICKET_WAIT_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// How often seats are put in order by what is asked for.
 const REPRICE_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -58,8 +61,10 @@ impl Scheduler {
         }
         let case = self.cases.get(&conversation).expect("the case was opened by the caller");
         let (shop_no, waits_since, is_new) = (case.shop, case.waits_since, !case.admitted);
-        // Who has a ticket was told so already.
-        let gives_up = case.contact.priority != Priority::Ticket;
+        let wait_max = match case.contact.priority {
+            Priority::Ticket => self.settings.queue_wait_max.max(TICKET_WAIT_MAX),
+            _ => self.settings.queue_wait_max,
+        };
         let shop = &mut self.shops[shop_no];
         let Some(lane_no) = shop.lane_for(&case.contact, self.now) else {
             return self.ticket(conversation, TicketReason::NoSeat, None);
@@ -83,17 +88,15 @@ impl Scheduler {
         if let Some((seat, ring)) = self.seat_for(conversation, lane_no) {
             return self.offer(conversation, seat, Found::Seat(ring));
         }
-        let gives_up_at = waits_since + self.settings.queue_wait_max;
-        if gives_up && gives_up_at <= self.now {
+        let gives_up_at = waits_since + wait_max;
+        if gives_up_at <= self.now {
             return self.ticket(conversation, TicketReason::WaitedTooLong, None);
         }
         if is_new && self.is_full(shop_no, lane_no) {
             return self.ticket(conversation, TicketReason::QueueFull, None);
         }
         self.line_up(conversation, lane_no);
-        if gives_up {
-            self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
-        }
+        self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
     }
 
     /// Whether a shop, or the queue of a lane, has as many waiting conversations as it may.

@@ -311,6 +311,7 @@ impl World {
             match delivery {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
+                Delivery::EmailTaken(reply, taken) => drop(reply.send(taken)),
                 Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
             }
         }

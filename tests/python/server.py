@@ -17,9 +17,10 @@ ADDRESSES = re.compile(
 
 
 class Server:
-    """One router on a free port, with a data folder of its own."""
+    """One router on a free port, with a data folder of its own and these `KEY=VALUE` settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, *settings: str) -> None:
+        self._settings = settings
         self._folder = tempfile.TemporaryDirectory(prefix="tradewind-test-")
         self._process: subprocess.Popen | None = None
         self.url = ""
@@ -29,6 +30,8 @@ class Server:
         self._log = open(pathlib.Path(self._folder.name) / "server.log", "ab")
         command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
         command += ["--data", str(pathlib.Path(self._folder.name) / "data")]
+        for setting in self._settings:
+            command += ["--set", setting]
         self._process = subprocess.Popen(
             command, cwd=self._folder.name, stdout=subprocess.PIPE, stderr=self._log
         )

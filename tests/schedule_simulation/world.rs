@@ -149,7 +149,7 @@ impl World {
             contact(n).language(random.pick(&LANGUAGES)).skill(random.pick(&SKILLS[..3]));
         contact.shop = shop.clone();
         contact.arrived_at = now;
-        contact.priority = Priority::ALL[random.below(3)];
+        contact.priority = Priority::ALL[random.below(Priority::ALL.len())];
         if random.one_in(3) {
             contact = contact.region(random.pick(&REGIONS));
         }

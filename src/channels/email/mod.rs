@@ -1,7 +1,9 @@
 //! E-mail: letters, and the addresses that answers come back to.
 
+mod incoming;
 mod letter;
 mod reply;
 
+pub use incoming::{Incoming, IncomingKind, NotForUs, read};
 pub use letter::{Letter, LetterError, Letterhead, is_address};
 pub use reply::ReplyAddresses;

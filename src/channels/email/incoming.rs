@@ -1,0 +1,290 @@
+//! A letter that comes in: which conversation it is for, what its writer added, and whether a machine
+//! wrote it.
+
+use mail_parser::{Message, MessageParser};
+use sha2::{Digest, Sha256};
+use uuid::Builder;
+
+use super::ReplyAddresses;
+use crate::domain::{ConversationId, MessageId};
+
+/// Headers that name who a letter is for, by the servers that carried it and by its writer.
+const RECIPIENTS: [&str; 5] = ["Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc"];
+/// Values of `Precedence` that no person sends with.
+const MACHINES: [&str; 4] = ["bulk", "junk", "list", "auto_reply"];
+/// Words that begin the line of the writer's address where a mail program repeats the head of a letter.
+const FROM_WORDS: [&str; 17] = [
+    "From",
+    "Von",
+    "De",
+    "Da",
+    "Van",
+    "Från",
+    "Od",
+    "От",
+    "Від",
+    "Kimden",
+    "من",
+    "מאת",
+    "差出人",
+    "发件人",
+    "보낸 사람",
+    "Dari",
+    "Từ",
+];
+
+/// A letter for a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The same whenever the letter is delivered: made of its Message-ID.
+    pub id: MessageId,
+    /// What it is.
+    pub kind: IncomingKind,
+}
+
+/// What a letter is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IncomingKind {
+    /// Somebody wrote this, without what was quoted below.
+    Written(String),
+    /// An e-mail of ours could not be delivered.
+    NotDelivered,
+    /// A machine answers, such as that of somebody who is away.
+    Automatic,
+}
+
+/// Why a letter is for no conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotForUs {
+    /// It is no letter.
+    #[error("this is no e-mail")]
+    NoLetter,
+    /// None of its addresses was made here.
+    #[error("no address of it names a conversation")]
+    NoConversation,
+    /// Nothing stands in it, or only what was quoted.
+    #[error("nothing was written in it")]
+    Empty,
+}
+
+/// Reads a letter as it came; of its text `text_bytes_max` at most.
+///
+/// # Errors
+/// Why it is for no conversation.
+pub fn read(
+    raw: &[u8],
+    replies: &ReplyAddresses,
+    text_bytes_max: usize,
+) -> Result<Incoming, NotForUs> {
+    let letter = MessageParser::default().parse(raw).ok_or(NotForUs::NoLetter)?;
+    let recipients = RECIPIENTS.iter().flat_map(|name| values(&letter, name));
+    let mut addresses = recipients.flat_map(|value| value.split(|c: char| !in_address(c)));
+    let conversation = addresses.find_map(|address| replies.conversation(address));
+    let conversation = conversation.ok_or(NotForUs::NoConversation)?;
+    let kind = match machine(&letter) {
+        Some(kind) => kind,
+        None => {
+            let text = letter.body_text(0).unwrap_or_default();
+            let mut text = without_quotes(&text);
+            text.truncate(text.floor_char_boundary(text_bytes_max));
+            if text.is_empty() {
+                return Err(NotForUs::Empty);
+            }
+            IncomingKind::Written(text)
+        }
+    };
+    Ok(Incoming { conversation, id: id_of(&letter, raw), kind })
+}
+
+/// The letter's id; one without Message-ID is known again by its bytes.
+fn id_of(letter: &Message<'_>, raw: &[u8]) -> MessageId {
+    let name = letter.message_id().map_or(raw, str::as_bytes);
+    let hash: [u8; 32] = Sha256::digest(name).into();
+    let bytes = std::array::from_fn(|at| hash[at]);
+    MessageId::from_uuid(Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+fn values<'a>(letter: &'a Message<'_>, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let named = letter.headers_raw().filter(move |(it, _)| it.eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value.trim())
+}
+
+fn in_address(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "@.+-_".contains(c)
+}
+
+/// What a machine says with it (RFC 3464, RFC 3834); `None` when a person wrote it.
+fn machine(letter: &Message<'_>) -> Option<IncomingKind> {
+    let first = |name| values(letter, name).next().map(str::to_ascii_lowercase);
+    let begins = |name, with: &[&str]| {
+        first(name).is_some_and(|value| with.iter().any(|with| value.starts_with(with)))
+    };
+    let from_nobody = first("Return-Path").is_some_and(|value| value == "<>");
+    let is_report = begins("Content-Type", &["multipart/report"])
+        && first("Content-Type").is_some_and(|value| value.contains("delivery-status"));
+    if is_report || begins("From", &["mailer-daemon", "<mailer-daemon"]) {
+        return Some(IncomingKind::NotDelivered);
+    }
+    let says_so = first("Auto-Submitted").is_some_and(|value| value != "no");
+    let answers = ["X-Autoreply", "X-Autorespond", "List-Id", "Feedback-ID"];
+    let is_automatic = from_nobody
+        || says_so
+        || begins("Precedence", &MACHINES)
+        || answers.into_iter().any(|name| first(name).is_some());
+    is_automatic.then_some(IncomingKind::Automatic)
+}
+
+/// What was written above what is quoted, without the signature.
+fn without_quotes(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let ends = |at: &usize| ends_at(&lines, *at);
+    let end = (0..lines.len()).find(ends).unwrap_or(lines.len());
+    let kept = lines[..end].iter().filter(|line| !line.starts_with('>'));
+    let kept: Vec<&str> = kept.copied().collect();
+    kept.join("\n").trim().to_owned()
+}
+
+/// Whether what was written ends before this line.
+fn ends_at(lines: &[&str], at: usize) -> bool {
+    let line = lines[at];
+    let is_rule = |mark: char| line.len() >= 10 && line.chars().all(|c| c == mark);
+    // "-- " is cut to "--" above.
+    if line == "--" || is_rule('_') || line.starts_with("-----Original") {
+        return true;
+    }
+    let names_writer = |word: &str| {
+        let rest = line.trim_start_matches('*').strip_prefix(word);
+        rest.is_some_and(|rest| rest.trim_start_matches('*').starts_with([':', '：']))
+    };
+    if line.contains('@') && FROM_WORDS.into_iter().any(names_writer) {
+        return true;
+    }
+    // "On Monday Ana wrote:", which may take two lines, in front of a quotation in any language.
+    let quotation = |from: usize| {
+        let rest = lines.iter().skip(from).find(|line| !line.is_empty());
+        rest.is_some_and(|line| line.starts_with('>'))
+    };
+    let introduces = |line: &str| line.ends_with([':', '：']);
+    introduces(line) && quotation(at + 1)
+        || !line.is_empty()
+            && lines.get(at + 1).is_some_and(|next| introduces(next))
+            && line.contains(|c: char| c.is_ascii_digit())
+            && quotation(at + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn replies() -> ReplyAddresses {
+        ReplyAddresses::new("reply@shop.example", [1; 32]).expect("an address")
+    }
+
+    fn conversation() -> ConversationId {
+        ConversationId::from_uuid(Uuid::from_u128(7))
+    }
+
+    /// A letter to the conversation with these further headers.
+    fn letter(headers: &str, body: &str) -> Vec<u8> {
+        let to = replies().of(conversation());
+        format!(
+            "Message-ID: <one@example.org>\r\nFrom: Ana <ana@example.org>\r\n\
+             To: \"The shop\" <{to}>\r\nSubject: Re: your request\r\n{headers}\r\n{body}"
+        )
+        .into_bytes()
+    }
+
+    fn kind(headers: &str, body: &str) -> Result<IncomingKind, NotForUs> {
+        read(&letter(headers, body), &replies(), 1_000).map(|incoming| incoming.kind)
+    }
+
+    fn written(body: &str) -> String {
+        match kind("Content-Type: text/plain; charset=utf-8\r\n", body) {
+            Ok(IncomingKind::Written(text)) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_letter_is_for_the_conversation_of_its_address_and_keeps_its_id() {
+        let one = read(&letter("", "hello"), &replies(), 1_000).expect("a letter");
+        let again = read(&letter("X-Hop: 2\r\n", "hello"), &replies(), 1_000).expect("a letter");
+
+        assert_eq!((one.conversation, one.id), (conversation(), again.id));
+        let elsewhere = ReplyAddresses::new("reply@shop.example", [2; 32]).expect("an address");
+        let refused = read(&letter("", "hello"), &elsewhere, 1_000);
+        assert_eq!(refused, Err(NotForUs::NoConversation), "a signature of somebody else");
+        assert_eq!(read(b"", &replies(), 1_000), Err(NotForUs::NoLetter));
+    }
+
+    #[test]
+    fn only_what_was_written_above_the_quotation_counts() {
+        for below in [
+            "On Mon, 3 Mar 2025 at 10:00, Shop <help@shop.example> wrote:\r\n> old\r\n> text",
+            "Am 03.03.2025 um 10:00 schrieb Shop <help@shop.example>:\r\n\r\n> alt",
+            "El lun, 3 mar 2025 a las 10:00, Shop (<help@shop.example>)\r\nescribió:\r\n\r\n> viejo",
+            "2025年3月3日 10:00、Shop：\r\n> 古い",
+            "-----Original Message-----\r\nFrom: Shop",
+            "________________________________\r\nVon: Shop <help@shop.example>\r\nGesendet: heute",
+            "*From:* Shop <help@shop.example>\r\nold",
+            "发件人：Shop <help@shop.example>\r\n旧",
+            "-- \r\nAna\r\n+34 600 000 000",
+        ] {
+            let text = written(&format!("It is broken.\r\nPlease help: soon!\r\n\r\n{below}"));
+
+            assert_eq!(text, "It is broken.\nPlease help: soon!", "{below}");
+        }
+    }
+
+    #[test]
+    fn what_stands_between_quotations_counts_and_nothing_else_is_nothing() {
+        assert_eq!(
+            written("> which order?\r\nTW-10482\r\n> which colour?\r\nblue"),
+            "TW-10482\nblue"
+        );
+        assert_eq!(kind("", "> only a quotation"), Err(NotForUs::Empty));
+    }
+
+    #[test]
+    fn coded_texts_are_read_and_long_ones_cut_between_letters() {
+        let coded =
+            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n";
+        let html = "Content-Type: text/html; charset=utf-8\r\n";
+
+        assert_eq!(kind(coded, "5L2g5aW9"), Ok(IncomingKind::Written("你好".to_owned())));
+        assert_eq!(
+            kind(html, "<p>so <b>late</b></p>"),
+            Ok(IncomingKind::Written("so late".into()))
+        );
+        let cut = read(&letter(coded, "5L2g5aW9"), &replies(), 4).map(|incoming| incoming.kind);
+        assert_eq!(cut, Ok(IncomingKind::Written("你".to_owned())));
+    }
+
+    #[test]
+    fn machines_are_known_by_what_they_say_of_themselves() {
+        for header in [
+            "Auto-Submitted: auto-replied\r\n",
+            "Precedence: bulk\r\n",
+            "X-Autoreply: yes\r\n",
+            "List-Id: <news.example.org>\r\n",
+            "Return-Path: <>\r\n",
+        ] {
+            assert_eq!(kind(header, "I am away"), Ok(IncomingKind::Automatic), "{header}");
+        }
+        let report = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n";
+        assert_eq!(kind(report, "--b--"), Ok(IncomingKind::NotDelivered));
+        let person = kind("Auto-Submitted: no\r\n", "It is me");
+        assert_eq!(person, Ok(IncomingKind::Written("It is me".to_owned())));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>, body in "\\PC{0,200}") {
+            let _ = read(&bytes, &replies(), 10);
+            let _ = read(&letter("", &body), &replies(), 10);
+        }
+    }
+}

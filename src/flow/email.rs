@@ -1,0 +1,113 @@
+//! What customers write by e-mail: the same as on the page, with nobody to acknowledge it to.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::dedup::Delivery as Redelivery;
+use crate::domain::{ConversationId, MessageId, SeatId, Timestamp};
+use crate::metrics::names::{Counter, EmailTaken};
+use crate::protocol::ServerFrame;
+
+use super::conversation::Conversation;
+use super::customer::Message;
+use super::effects::ROUTER;
+use super::fact::{Fact, Noted, Opened};
+use super::input::CustomerRef;
+use super::shard::{Cause, Shard};
+use super::step::Step;
+use super::turn::{Delivery, Turn};
+use super::viewers::note_of;
+
+/// A letter for a conversation.
+#[derive(Debug)]
+pub struct FromEmail {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The same whenever it is delivered.
+    pub id: MessageId,
+    /// What was written; `None` when it says that an e-mail of ours was not delivered.
+    pub text: Option<Arc<str>>,
+    /// Gets what became of it, once that is durable.
+    pub reply: oneshot::Sender<EmailTaken>,
+}
+
+impl Shard {
+    /// Takes a letter in.
+    pub(super) fn email_came(&mut self, cause: Cause, letter: FromEmail, turn: &mut Turn) {
+        let FromEmail { conversation, id, text, reply } = letter;
+        let taken = match text {
+            Some(text) => self.written_by_email(cause, conversation, (id, text), turn),
+            None => self.not_delivered(cause.now, conversation, turn),
+        };
+        turn.counts.push(Counter::EmailCame(taken));
+        turn.deliveries.push(Delivery::EmailTaken(reply, taken));
+    }
+
+    fn written_by_email(
+        &mut self,
+        cause: Cause,
+        named: ConversationId,
+        (id, text): (MessageId, Arc<str>),
+        turn: &mut Turn,
+    ) -> EmailTaken {
+        let Some(conversation) = self.conversations.get(&named) else { return EmailTaken::Unknown };
+        let opened = conversation.opened.clone();
+        let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
+        if !self.shops.contains_key(&opened.shop) {
+            return EmailTaken::Unknown;
+        }
+        let theirs = self.customers.get(&customer).map(|it| it.conversations.clone());
+        let theirs = theirs.unwrap_or_default();
+        let of = |id: &ConversationId| self.conversations.get(id);
+        let is_known = |it: &Conversation| !matches!(it.seen.check(id, &text), Redelivery::Fresh);
+        if theirs.iter().filter_map(of).any(|it| is_known(it)) {
+            return EmailTaken::Duplicate;
+        }
+        let open = theirs.iter().copied().find(|id| of(id).is_some_and(|it| !it.is_closed()));
+        let full = open.and_then(|open| of(&open)).is_some_and(|it| self.is_full(it));
+        let too_many =
+            open.is_none() && self.conversations.len() >= self.settings.conversations_max;
+        if full || too_many {
+            return EmailTaken::Full;
+        }
+        let email = of(&named).and_then(|it| it.email.clone());
+        let target = match open {
+            Some(open) => open,
+            None => self.open(Opened { at: cause.now, epoch: 1, ..opened }),
+        };
+        self.take_in(cause, target, Message { id, conversation: Some(target), text }, None, turn);
+        // Whoever answers after the end is written to as before.
+        if let Some(conversation) = self.conversations.get_mut(&target)
+            && let Some(email) = email.filter(|_| conversation.email.is_none())
+        {
+            let mut step = Step::new(conversation, cause.now);
+            step.fact(Fact::ReachableAt(email));
+            step.finish(turn);
+        }
+        EmailTaken::Taken
+    }
+
+    /// An e-mail of ours came back: the seats are told.
+    fn not_delivered(&mut self, now: Timestamp, id: ConversationId, turn: &mut Turn) -> EmailTaken {
+        let Some(mut conversation) = self.conversations.remove(&id) else {
+            return EmailTaken::Unknown;
+        };
+        let mut step = Step::new(&mut conversation, now);
+        self.note(now, "an e-mail to the customer was not delivered", &mut step, turn);
+        step.finish(turn);
+        self.conversations.insert(id, conversation);
+        EmailTaken::NotDelivered
+    }
+
+    /// Notes something for the seats, as long as there is room for it.
+    pub(super) fn note(&self, now: Timestamp, text: &str, step: &mut Step<'_>, turn: &mut Turn) {
+        if step.conversation.notes.len() >= self.settings.messages_per_conversation_max {
+            return;
+        }
+        let noted = Noted { at: now, seat: SeatId::from(ROUTER), text: text.into() };
+        let shown = ServerFrame::Note(note_of(step.conversation.id, &noted));
+        self.tell_seat(step.conversation, &shown, turn);
+        step.fact(Fact::Noted(noted));
+    }
+}
