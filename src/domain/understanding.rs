@@ -27,7 +27,7 @@ pub struct Understanding {
     /// How the customer feels.
     pub sentiment: Guess<Sentiment>,
     /// Probability that the customer is leaving the shop, 0 to 1, as far as this message tells.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub leaving: f32,
     /// Personal data in the text, in order of appearance, never overlapping.
     pub pii: Vec<PiiSpan>,
@@ -53,6 +53,11 @@ impl Understanding {
             tier: Tier::Fast,
         }
     }
+}
+
+/// Records of before this was read are told as they were written.
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 /// A message among the intents that a shop has trained from its own examples.
