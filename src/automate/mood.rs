@@ -3,7 +3,7 @@
 //! A mood rises at once, for nobody should have to be angry twice, and calms down slowly. It counts
 //! as high from one threshold on and stays so until it falls under a lower one, so that a doubtful
 //! or polite message between angry ones does not move the conversation to and fro. Everything is
-//! drawn from the probabilities of the model, nothing from lists of words.
+//! drawn from calibrated probabilities.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -20,8 +20,6 @@ const CALMING: f32 = 0.3;
 const ENDS_UNDER: f32 = 0.5;
 /// Probability from which a complaint or the loss of a customer is pressing.
 const RISK_HIGH: f32 = 0.5;
-/// A message that pulls less than this towards another shop is a calm one.
-const CALM: f32 = 0.05;
 
 /// What the customer's messages were like, the latest last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +33,9 @@ pub struct Mood {
 struct Turn {
     intent: Guess<Intent>,
     sentiment: Guess<Sentiment>,
+    /// Probability that the customer is leaving.
+    #[serde(default)]
+    leaving: f32,
 }
 
 /// What a mood means for a shop.
@@ -44,8 +45,7 @@ pub struct Urgency {
     pub is_moved: bool,
     /// Whether the customer complains about the shop as such.
     pub complains: bool,
-    /// Whether the shop is about to lose the customer: again and again unhappy, or unhappy and on the
-    /// way out.
+    /// Whether the shop is about to lose the customer.
     pub may_leave: bool,
 }
 
@@ -53,7 +53,7 @@ impl Mood {
     /// Takes in the message with the number `seq`. One that it has had changes nothing, nor does one
     /// that the model could not read.
     pub fn hear(&mut self, seq: u64, understanding: &Understanding) {
-        let Understanding { intent, sentiment, .. } = understanding;
+        let Understanding { intent, sentiment, leaving, .. } = understanding;
         if seq <= self.heard || sentiment.confidence <= 0.0 {
             return;
         }
@@ -65,7 +65,7 @@ impl Mood {
             let calmer = usize::from(anger(&self.turns[1]) < anger(&self.turns[0]));
             self.turns.remove(calmer);
         }
-        self.turns.push(Turn { intent: *intent, sentiment: *sentiment });
+        self.turns.push(Turn { intent: *intent, sentiment: *sentiment, leaving: *leaving });
     }
 
     /// What the mood means under the rules of a shop.
@@ -76,7 +76,7 @@ impl Mood {
         for turn in &self.turns {
             moved.hear(turn.feels(&rules.raised_sentiments), rules.sentiment_confidence);
             complaint.hear(turn.wants(Intent::Complaint), RISK_HIGH);
-            leaving.hear_again(turn.pulls_away(), RISK_HIGH);
+            leaving.hear(turn.leaving, RISK_HIGH);
         }
         let cares_for_anger = rules.raised_sentiments.contains(&Sentiment::Negative);
         Urgency {
@@ -100,22 +100,6 @@ impl Turn {
     fn wants(&self, intent: Intent) -> f32 {
         if self.intent.label == intent { self.intent.confidence } else { 0.0 }
     }
-
-    /// Probability that this message alone ends in a lost customer. The parts are a judgement, not a
-    /// measurement: they rank conversations.
-    fn pulls_away(&self) -> f32 {
-        const USUALLY: f32 = 0.15;
-        let part = match self.intent.label {
-            Intent::Complaint => 0.5,
-            Intent::CancelOrder
-            | Intent::RequestRefund
-            | Intent::AccountChange
-            | Intent::DataPrivacy => 0.4,
-            _ => USUALLY,
-        };
-        let expected = USUALLY + self.intent.confidence * (part - USUALLY);
-        self.feels(&[Sentiment::Negative]) * expected
-    }
 }
 
 /// A value that rises at once and calms down slowly, with two thresholds.
@@ -128,20 +112,8 @@ struct Level {
 impl Level {
     fn hear(&mut self, value: f32, high: f32) {
         let calmer = self.value + CALMING * (value - self.value);
-        self.set(if value > self.value { value } else { calmer }, high);
-    }
-
-    /// Like [`Self::hear`] for what adds up: each message counts beside those before, which fade.
-    fn hear_again(&mut self, value: f32, high: f32) {
-        let faded = self.value * (1.0 - CALMING);
-        // A calm message only fades; one that counts keeps what was there and adds to it.
-        let kept = if value > CALM { self.value } else { faded };
-        self.set(1.0 - (1.0 - kept) * (1.0 - value), high);
-    }
-
-    fn set(&mut self, value: f32, high: f32) {
-        self.value = value;
-        self.is_high = value >= if self.is_high { high * ENDS_UNDER } else { high };
+        self.value = if value > self.value { value } else { calmer };
+        self.is_high = self.value >= if self.is_high { high * ENDS_UNDER } else { high };
     }
 }
 
@@ -231,17 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn who_is_unhappy_again_and_again_may_leave_and_who_cancels_in_anger_sooner() {
-        let first_risk = |messages: &[Understanding]| {
-            over(messages).iter().position(|urgency| urgency.may_leave).map(|at| at + 1)
+    fn who_speaks_of_leaving_may_leave_until_several_messages_later_and_anger_alone_is_no_sign() {
+        let leaves = Understanding { leaving: 0.8, ..calm(0.9) };
+        let risks = |messages: &[Understanding]| {
+            over(messages).iter().map(|urgency| urgency.may_leave).collect::<Vec<_>>()
         };
-        let cancels = said(Intent::CancelOrder, Sentiment::Negative, 0.9);
 
-        let angry_only = first_risk(&vec![angry(0.9); 8]).expect("in the end");
-        let cancelling = first_risk(&vec![cancels; 8]).expect("in the end");
+        let calmed = [leaves, calm(0.9), calm(0.9), calm(0.9), calm(0.9)];
 
-        assert!(1 < cancelling && cancelling < angry_only, "{cancelling}, {angry_only}");
-        assert_eq!(first_risk(&vec![calm(0.9); 12]), None);
+        assert_eq!(risks(&calmed), [true, true, true, true, false]);
+        assert_eq!(risks(&vec![angry(0.9); 4]), [false; 4]);
     }
 
     #[test]
@@ -250,7 +221,8 @@ mod tests {
             Priorities { raised_intents: vec![], raised_sentiments: vec![], ..rules() };
         let mut mood = Mood::default();
         for seq in 1..=6 {
-            mood.hear(seq, &said(Intent::Complaint, Sentiment::Negative, 1.0));
+            let complaint = said(Intent::Complaint, Sentiment::Negative, 1.0);
+            mood.hear(seq, &Understanding { leaving: 1.0, ..complaint });
         }
 
         assert_eq!(mood.urgency(&indifferent), Urgency::default());

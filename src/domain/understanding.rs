@@ -26,6 +26,9 @@ pub struct Understanding {
     pub intent: Guess<Intent>,
     /// How the customer feels.
     pub sentiment: Guess<Sentiment>,
+    /// Probability that the customer is leaving the shop, 0 to 1, as far as this message tells.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub leaving: f32,
     /// Personal data in the text, in order of appearance, never overlapping.
     pub pii: Vec<PiiSpan>,
     /// What the message is among the shop's own intents; `None` when the shop has none.
@@ -44,11 +47,17 @@ impl Understanding {
             language: Guess { label: language, confidence: 0.0 },
             intent: Guess { label: Intent::Other, confidence: 0.0 },
             sentiment: Guess { label: Sentiment::Neutral, confidence: 0.0 },
+            leaving: 0.0,
             pii: Vec::new(),
             own_intent: None,
             tier: Tier::Fast,
         }
     }
+}
+
+/// Records of before this was read are told as they were written.
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 /// A message among the intents that a shop has trained from its own examples.

@@ -15,6 +15,7 @@ pub mod format;
 pub mod labelled;
 mod lanes;
 mod layers;
+pub mod leaving;
 pub mod lexicon;
 pub mod mixed;
 mod model;

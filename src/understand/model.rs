@@ -11,6 +11,7 @@ use super::features;
 use super::format::{self, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
 use super::layers::{Heads, divide, dot, softmax};
+use super::leaving::Leaving;
 use super::lexicon::Concepts;
 use super::pii;
 use super::table;
@@ -58,6 +59,8 @@ const SHORT_TRUST_MAX: f32 = 3.0;
 #[derive(Default)]
 pub struct Scratch {
     chars: Vec<char>,
+    /// The same as a text.
+    normal: String,
     features: Vec<u64>,
     concepts: Concepts,
     found: Vec<u32>,
@@ -205,7 +208,11 @@ impl Model {
     pub(super) fn infer(&self, text: &str, hint: &Hint, scratch: &mut Scratch) -> Understanding {
         self.read(Some(hint), scratch);
         let header = &self.parts.header;
+        let Scratch { chars, normal, intents, sentiments, .. } = scratch;
+        normal.clear();
+        normal.extend(&*chars);
         Understanding {
+            leaving: Leaving::embedded().probability(normal, intents, sentiments),
             language: best(&header.languages, &scratch.languages),
             intent: best(&header.intents, &scratch.intents),
             sentiment: best(&header.sentiments, &scratch.sentiments),
@@ -213,6 +220,12 @@ impl Model {
             own_intent: None,
             tier: Tier::Fast,
         }
+    }
+
+    /// Reads `text` up to the probabilities, which lie in `scratch` then.
+    pub(super) fn probe(&self, text: &str, scratch: &mut Scratch) {
+        self.tokenise(text, scratch);
+        self.read(Some(&Hint::default()), scratch);
     }
 
     /// Reads `text` and also tells what came second and third.

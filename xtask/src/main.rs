@@ -11,6 +11,7 @@ mod run;
 mod start_up;
 mod steps;
 mod train_encoder;
+mod train_leaving;
 mod train_model;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +85,8 @@ Examples:
     LintCorpus(lint_corpus::Args),
     /// Trains the shipped model from `models/corpus`; takes minutes, in the release profile.
     TrainModel(train_model::Args),
+    /// Fits what tells leaving customers from others, in seconds; the shipped model stays as it is.
+    TrainLeaving(train_leaving::Args),
     /// Trains the small multilingual encoder from `models/corpus`; takes a quarter of an hour, in the
     /// release profile.
     TrainEncoder(train_encoder::Args),
@@ -134,6 +137,7 @@ fn main() -> ExitCode {
         Verb::Web { check } => run::web(check),
         Verb::LintCorpus(args) => lint_corpus::run(&args),
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
+        Verb::TrainLeaving(args) => train_leaving::run(&args).map(|()| true),
         Verb::TrainEncoder(args) => train_encoder::run(&args).map(|()| true),
         Verb::Reliability(args) => reliability::run(&args),
         Verb::StartUp(args) => start_up::measure(&args),

@@ -217,6 +217,19 @@ static STYLES: &[Style] = &[
     ),
 ];
 
+/// Addresses without a word for a street: a house number, a postcode and a town. Postcodes are those
+/// of the regions whose rules the router knows.
+static WORDLESS: [&str; 3] = [
+    // `Am Markt 3, 50667 Köln`, `Damrak 1, 1012 LG Amsterdam`, `Rynek 5, 00-272 Warszawa`,
+    // `Paulista 1578, 01310-100 São Paulo`
+    r"\b{cap}(?:[ -](?:{cap}|am|an|der|den|dem|de|du|la|le|van|do|da|di)){0,3}\s\d{1,4}[A-Za-z]?(?:[/-]\d{1,3})?(?:,\s*|\s)(?:[A-Z]{1,2}-)?(?:\d{4}\s?[A-Z]{2}|\d{2}-\d{3}|\d{4,5}-\d{3}|\d{3}\s\d{2}|\d{4,6})\s+{cap}",
+    // `7 Larches, Leeds LS1 4AP`, `123 Broadway, New York, NY 10001`, `55 Bloor W, Toronto ON M4W 1A5`,
+    // `5 Esplanade, Manly NSW 2095`, `12 Les Tilleuls, 75011 Paris`
+    r"\b\d{1,5}[A-Za-z]?,?\s(?:{cap}[ ,]{1,2}){1,5}(?:(?:A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])\s\d{5}\b|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b|(?:[A-Z]{2}\s)?[A-Z]\d[A-Z]\s?\d[A-Z]\d\b|(?:NSW|VIC|QLD|SA|WA|TAS|ACT|NT)\s\d{4}\b|\d{5}\s{cap})",
+    // `630099, Новосибирск, Ленина 12`
+    r"\b\d{5,6},?\s+(?:г\.\s?|м\.\s?)?{cap},\s*{cap}(?:\s{cap})?,?\s\d{1,4}\p{L}?\b",
+];
+
 /// Every word of every style, with the style's index.
 pub fn words() -> impl Iterator<Item = (&'static str, usize)> {
     let styles = STYLES.iter().enumerate();
@@ -228,14 +241,17 @@ pub fn is_suffix(style: usize) -> bool {
     STYLES[style].suffix
 }
 
-static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let whole = |style: &Style| {
-        PIECES
-            .iter()
-            .fold(style.pattern.to_owned(), |text, (name, piece)| text.replace(name, piece))
-    };
-    STYLES.iter().map(|style| Regex::new(&whole(style)).expect("the styles are tested")).collect()
-});
+static PATTERNS: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| STYLES.iter().map(|style| compiled(style.pattern)).collect());
+
+static WORDLESS_PATTERNS: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| WORDLESS.iter().map(|pattern| compiled(pattern)).collect());
+
+fn compiled(pattern: &str) -> Regex {
+    let whole =
+        PIECES.iter().fold(pattern.to_owned(), |text, (name, piece)| text.replace(name, piece));
+    Regex::new(&whole).expect("the styles are tested")
+}
 
 /// Most digits of a house or a postcode; with only longer numbers there is no address.
 const DIGITS_MAX: usize = 6;
@@ -253,7 +269,32 @@ pub fn find(text: &str, runs: &[Run], cues: &Cues<'_>) -> Vec<PiiSpan> {
             found.end() - (found.as_str().len() - found.as_str().trim_end_matches(is_edge).len());
         PiiSpan { kind: PiiKind::Address, start: found.start(), end, confidence: 0.85 }
     });
-    trimmed.filter(|span| !is_amount(&text[span.end..])).collect()
+    let mut found: Vec<PiiSpan> = trimmed.filter(|span| !is_amount(&text[span.end..])).collect();
+    if found.is_empty() && may_be_wordless(text, runs) {
+        found = wordless(text, cues);
+    }
+    found
+}
+
+/// A house number and a postcode stand close together, and a capital letter somewhere.
+fn may_be_wordless(text: &str, runs: &[Run]) -> bool {
+    const APART_BYTES: usize = 64;
+    let near = |pair: &[Run]| pair[1].start - pair[0].end <= APART_BYTES;
+    runs.windows(2).any(near) && text.chars().any(char::is_uppercase)
+}
+
+fn wordless(text: &str, cues: &Cues<'_>) -> Vec<PiiSpan> {
+    let found = WORDLESS_PATTERNS.iter().flat_map(|pattern| pattern.find_iter(text));
+    let spans = found.map(|found| {
+        let end = found.start() + found.as_str().trim_end_matches(is_edge).len();
+        PiiSpan { kind: PiiKind::Address, start: found.start(), end, confidence: 0.75 }
+    });
+    // `Bestellung 12, 10115 Berlin` names an order, not a house.
+    let is_order = |span: &PiiSpan| {
+        let number = text[span.start..].find(|c: char| c.is_ascii_digit());
+        number.is_some_and(|at| cues.after_order(span.start + at).is_some())
+    };
+    spans.filter(|span| !is_order(span)).collect()
 }
 
 /// Whether `rest` makes the number before it one of money or time, as in `via PayPal 149 euro`.

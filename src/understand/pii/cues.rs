@@ -75,7 +75,7 @@ const PHONE: [&str; 46] = [
 ];
 
 /// Words that stand before the number of an order, a parcel or a document.
-const ORDER: [&str; 71] = [
+const ORDER: [&str; 72] = [
     "order",
     "ofder",
     "orden",
@@ -90,6 +90,7 @@ const ORDER: [&str; 71] = [
     "订单尾号",
     "claim",
     "bestell",
+    "auftrag",
     "commande",
     "ordine",
     "заказ",
@@ -242,6 +243,12 @@ impl<'a> Cues<'a> {
     /// What the nearest word before `at` says. Of two that end together the longer one counts.
     pub fn before(&self, at: usize) -> Near {
         self.nearest(at).0
+    }
+
+    /// Whether a word for a national number ends at `at`, as in `cpf52998224725`.
+    pub fn is_labelled(&self, at: usize) -> bool {
+        let (near, end) = self.nearest(at);
+        end == at && near.iter().any(|cue| matches!(cue, Cue::Id(_)))
     }
 
     /// The bytes between a word for an order and `at`, when no other word stands nearer.

@@ -46,6 +46,7 @@ fn compose(
     )?;
     data(card, manifest)?;
     figures(card, header, held_out)?;
+    card.push_str(BESIDE);
     card.push_str(LIMITS);
     Ok(())
 }
@@ -142,6 +143,19 @@ fn confidence(card: &mut String, header: &Header, held_out: &Report) -> std::fmt
     card.push('\n');
     Ok(())
 }
+
+const BESIDE: &str = "\
+## Beside the weights
+
+- Personal data and order numbers are found by shape, check digits and words (`src/understand/pii`).
+  On the spans of the corpus, which were marked by other means: of 1,010 order numbers 89 % are found,
+  and 86 % of what is found is marked; 32 of 32 addresses of mail, 28 of 30 telephone numbers; none of
+  8,992 order numbers, amounts, dates, sizes and products is taken for personal data
+  (`cargo test --test spans -- --nocapture`).
+- Whether a customer is leaving is told by a small head over the probabilities of this model, fitted
+  on rows of its own: `models/churn/README.md` has its figures, and those of complaints.
+
+";
 
 const LIMITS: &str = "\
 ## Limits

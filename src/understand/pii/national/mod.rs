@@ -71,7 +71,9 @@ pub fn find(text: &str, runs: &[Run], cues: &Cues<'_>) -> Vec<PiiSpan> {
 /// The surest number that begins at `at`.
 fn surest(text: &str, at: usize, cues: &Cues<'_>) -> Option<PiiSpan> {
     let before = before(text, at);
-    if !begins(before) {
+    // A label written together with its number, as in `dni12345678Z`.
+    let labelled = !begins(before);
+    if labelled && !cues.is_labelled(at) {
         return None;
     }
     let signs = signs(text, at);
@@ -85,13 +87,14 @@ fn surest(text: &str, at: usize, cues: &Cues<'_>) -> Option<PiiSpan> {
         let needs_word = match number.needs {
             Needs::Word => true,
             Needs::Shape => !separated,
-            Needs::Nothing => false,
+            Needs::Nothing => labelled,
         };
         if needs_word && !named {
             return None;
         }
         let fit = fit(number.shape, &signs)?;
-        let right = stands_alone(text, before, &fit) && (number.check)(&fit.values);
+        let ends = stands_alone(text, before, &fit) || (named && runs_on(text, &fit));
+        let right = ends && (number.check)(&fit.values);
         let confidence = if named { NAMED } else { unnamed(number.needs, &fit, &near) };
         let (start, end) = (at, fit.end);
         right.then_some(PiiSpan { kind: PiiKind::NationalId, start, end, confidence })
@@ -116,6 +119,9 @@ fn starts(text: &str, runs: &[Run]) -> SmallVec<[usize; 8]> {
         word_end = run.end + text[run.end..].chars().take_while(is_part).map(bytes).sum::<usize>();
         starts.extend(short_word_before(text, start));
         starts.push(start);
+        if letters > 1 {
+            starts.push(run.start);
+        }
     }
     starts
 }
@@ -188,6 +194,15 @@ fn stands_alone(text: &str, before: [char; 2], fit: &Fit) -> bool {
     ends && !goes_on
 }
 
+/// Letters that go on behind a number when somebody forgot a space; fewer may be its last part.
+const RUN_ON_LETTERS: usize = 3;
+
+/// Whether a number that ends with a digit is followed by a word without a space.
+fn runs_on(text: &str, fit: &Fit) -> bool {
+    let letters = text[fit.end..].bytes().take_while(u8::is_ascii_alphabetic).count();
+    letters >= RUN_ON_LETTERS && fit.values.last().is_some_and(|value| *value < 10)
+}
+
 /// Reads what a number that begins at `at` can be made of.
 fn signs(text: &str, at: usize) -> Signs {
     let mut signs = Signs::new();
@@ -208,7 +223,10 @@ fn lengths(signs: &[Sign]) -> impl Iterator<Item = usize> {
     let mut places = 0;
     signs.iter().enumerate().filter_map(move |(at, sign)| {
         places += usize::from(sign.value.is_some());
-        let last = signs.get(at + 1).is_none_or(|next| next.value.is_none());
+        let is_digit = |value: Option<u8>| value.is_some_and(|value| value < 10);
+        let last = signs.get(at + 1).is_none_or(|next| {
+            next.value.is_none() || (is_digit(sign.value) && !is_digit(next.value))
+        });
         (sign.value.is_some() && last).then_some(places)
     })
 }
