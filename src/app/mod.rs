@@ -25,7 +25,9 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
+use crate::flow::{
+    Board, Dispatcher, Incidents, Owners, RecordError, Shard, ShardTask, Shops, Turn,
+};
 use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
@@ -238,8 +240,13 @@ impl App {
         let listener = listen(config.server.listen).await?;
         let admin_listener = listen(config.server.admin_listen).await?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
-        let understanders =
-            Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
+        let model = understand::fast(&config)?;
+        let understanders = Arc::new(understand::understanders(
+            &config,
+            model.clone(),
+            own_sets.clone(),
+            metrics.clone(),
+        )?);
         let (journal, replay) =
             journal::open(&config.paths.data.join("journal"), journal_options(&config))?;
         let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
@@ -249,7 +256,7 @@ impl App {
         let password_checks =
             PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
-        let dispatcher = Dispatcher::new();
+        let (dispatcher, incidents) = (Dispatcher::new(), Incidents::new());
         let mut shards = empty_shards(&config, &shops, owners.len());
         let mut scheduler = Scheduler::new(schedule_settings(&config), rosters(&shops));
         let lost_state = config.journal.lost_state;
@@ -270,6 +277,7 @@ impl App {
             shops: RwLock::default(),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
+            incidents: incidents.clone(),
             journal: journal.clone(),
             metrics: metrics.clone(),
             clock,
@@ -290,6 +298,9 @@ impl App {
             metrics.clone(),
             stop_owners.clone(),
         ));
+        let board = Board::new(model);
+        let drained = stop_owners.clone();
+        tasks.spawn(incidents.clone().run(board, owners.clone(), clock, drained));
         let mut snapshots = Vec::new();
         for (index, mut shard) in shards.into_iter().enumerate() {
             let (ask, asked) = mpsc::channel(1);
@@ -308,6 +319,7 @@ impl App {
                 understand_wait_max: config.understand.wait_max,
                 encoder_wait_max: config.understand.encoder_wait_max,
                 dispatcher: dispatcher.clone(),
+                incidents: incidents.clone(),
                 clock,
                 metrics: metrics.clone(),
                 batch_max: config.flow.batch_max.get(),

@@ -55,6 +55,10 @@ pub struct Conversation {
     pub asked_for_person: bool,
     /// Sources that a machine has answered from.
     pub machine_sources: SmallVec<[Arc<str>; 1]>,
+    /// Where it stood when it was answered for everybody who asks the same, until its customer says
+    /// something else than thanks.
+    #[serde(default)]
+    pub aside: Option<Box<Contact>>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -192,6 +196,7 @@ impl Conversation {
             had_first_response: false,
             asked_for_person: false,
             machine_sources: SmallVec::new(),
+            aside: None,
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -341,6 +346,11 @@ impl Conversation {
                 self.need_changes = if waited { self.need_changes.saturating_add(1) } else { 0 };
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;
+                self.aside = None;
+            }
+            Fact::Aside(place) => {
+                self.stage = Stage::Open;
+                self.aside = Some(Box::new(place.clone()));
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),

@@ -17,6 +17,8 @@ mod dispatch;
 mod epochs;
 mod fact;
 mod floor;
+mod for_many;
+mod incidents;
 mod input;
 mod kept;
 mod resume;
@@ -40,9 +42,10 @@ pub use decided::reference;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
 pub use epochs::Epochs;
 pub use fact::{Entry, Fact, Noted, Opened, Record, RecordError, SeatRecord};
+pub use incidents::{Asks, Board, IncidentAct, Incidents, Report};
 pub use input::{
-    Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
-    Profile, SeatAct, SeatRef, Viewer,
+    Attach, Attached, CustomerAct, CustomerRef, Envelope, ForMany, FromCustomer, FromSeat, Input,
+    Link, Profile, SeatAct, SeatRef, Viewer,
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
 pub use second_look::SecondLook;

@@ -133,6 +133,7 @@ impl Shard {
                 self.note_seat(&record);
                 turn.seats.push(record);
             }
+            Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
         }

@@ -21,6 +21,7 @@ use crate::understand::{Hint, Job, Outcome, Understanders};
 
 use super::dispatch::{Dispatch, Dispatcher, sleep_until};
 use super::fact::{Record, SeatRecord};
+use super::incidents::Incidents;
 use super::input::{CustomerRef, Envelope, Input};
 use super::second_look::SecondLook;
 use super::shard::Shard;
@@ -112,6 +113,8 @@ pub struct ShardTask {
     pub encoder_wait_max: Duration,
     /// The scheduler.
     pub dispatcher: Dispatcher,
+    /// The owner of incidents.
+    pub incidents: Incidents,
     /// The time.
     pub clock: Clock,
     /// What is measured.
@@ -381,6 +384,9 @@ impl ShardTask {
         }
         for (dispatch, caused_at) in turn.from_seats {
             self.dispatcher.tell(dispatch, caused_at);
+        }
+        for report in turn.incidents {
+            self.incidents.report(report);
         }
         for counter in turn.counts {
             self.metrics.count(counter);

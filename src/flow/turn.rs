@@ -14,6 +14,7 @@ use crate::schedule::Command;
 
 use super::dispatch::Dispatch;
 use super::fact::{Record, SeatRecord};
+use super::incidents::Report;
 use super::input::Attached;
 
 /// The outcome of a turn.
@@ -30,6 +31,8 @@ pub struct Turn {
     /// What seats ask of the scheduler about their conversations, after that; a refusal goes back to
     /// the frame that asked.
     pub from_seats: Vec<(Dispatch, Instant)>,
+    /// What the owner of incidents is told, after that.
+    pub incidents: Vec<Report>,
     /// Messages to understand; may begin at once.
     pub to_understand: Vec<ToUnderstand>,
     /// To be counted.

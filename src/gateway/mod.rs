@@ -35,7 +35,7 @@ use uuid::Uuid;
 use crate::admission::{self, Rate, SharedBucket};
 use crate::config::shop::Shop;
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Owners, SeatRef, Shops};
+use crate::flow::{Dispatcher, Incidents, Owners, SeatRef, Shops};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
@@ -90,6 +90,8 @@ pub struct Gateway {
     pub owners: Owners,
     /// The scheduler.
     pub dispatcher: Dispatcher,
+    /// The owner of incidents.
+    pub incidents: Incidents,
     /// For its health.
     pub journal: Journal,
     /// What is measured.

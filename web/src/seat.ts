@@ -4,6 +4,7 @@ import { Client, type EventFrame, type Frame, type Outgoing, type Status } from 
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
+import { IncidentsView } from "./incidents";
 import { fill, firstValid, isLocale } from "./locale";
 
 const FIRST_RESPONSE_MS = 15_000;
@@ -91,6 +92,8 @@ const floor = new FloorView(byId("floor-view"), firstValid(isLocale, new URLSear
   now: () => now(),
 });
 
+const incidents = new IncidentsView(byId("incidents"), (frame) => void client?.say(frame));
+
 // ---- frames -------------------------------------------------------------------------------------
 
 function connect(): Client {
@@ -120,6 +123,7 @@ function connect(): Client {
     frame: onFrame,
     welcome(listed) {
       if (wanted !== "away") client?.say({ type: "state", state: wanted });
+      client?.say({ type: "incidents", watch: true });
       if (isSupervisor) client?.say({ type: "floor", watch: true });
       return listed.map((position) => position.conversation);
     },
@@ -149,6 +153,8 @@ function onFrame(frame: Frame): void {
     case "received":
       if (frame["from"] === "customer") seen(String(frame["conversation"]), Number(frame["seq"]));
       return;
+    case "incidents":
+      return incidents.take(frame);
     case "floor":
       floor.take(frame);
       return showQueue(floorAsQueue());

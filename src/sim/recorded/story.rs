@@ -102,7 +102,11 @@ impl Story {
             Fact::Owned { seat, .. } => self.owned(seat),
             Fact::Decided(record) => self.decided(&record),
             Fact::Noted(note) => self.it_was(note.at),
-            Fact::Opened(_) | Fact::Understood { .. } | Fact::Epoch(_) | Fact::AskedForPerson => {}
+            Fact::Opened(_)
+            | Fact::Understood { .. }
+            | Fact::Epoch(_)
+            | Fact::AskedForPerson
+            | Fact::Aside(_) => {}
         }
     }
 
