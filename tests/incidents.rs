@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use router::{Client, Router, config, write_shop};
 use serde_json::{Value, json};
 
-/// What customers of five languages write when the tracking page is empty.
+/// What customers of five languages write when no card is taken.
 const ASKED: [(&str, &str); 5] = [
-    ("en", "tracking page is blank for everybody, known problem?"),
-    ("es", "el seguimiento no funciona para nadie, ¿qué pasa?"),
-    ("fr", "la page de suivi ne marche plus, panne ?"),
-    ("pt", "o rastreio saiu do ar, sabem quando volta?"),
-    ("ko", "배송추적 먹통 다들 그런가요"),
+    ("en", "card payments fail at checkout for all of us, known problem?"),
+    ("es", "la tarjeta da error al pagar, ¿les pasa a todos?"),
+    ("fr", "le paiement par carte ne marche plus, panne ?"),
+    ("pt", "erro ao pagar com cartão de crédito, é geral?"),
+    ("ko", "카드결제 오류인데 다들 그런가요"),
 ];
-const ANSWER_EN: &str = "Tracking is back this evening. Parcels are moving.";
-const ANSWER_ES: &str = "El seguimiento vuelve esta tarde. Los paquetes van en camino.";
+const ANSWER_EN: &str = "Cards work again this evening. Other ways work now.";
+const ANSWER_ES: &str = "Las tarjetas vuelven esta tarde. Las otras formas funcionan.";
 
 /// Admits as many customers as a test has.
 const MANY: &str = "[admission]\nshop_messages_per_s = 5000\n";
@@ -174,7 +174,7 @@ fn a_customer_with_an_own_matter_is_never_among_the_followers() {
     let router = start(folder.path());
     let mut seat = watcher(&router);
     let mut own = router.customer("demo");
-    own.say("tracking is blank, where is my parcel 00340434161094?");
+    own.say("card payments fail at checkout, was order 48213 paid?");
     let _customers = askers(&router, 5);
 
     let incident = incident_until(&mut seat, |it| it["followers"].as_u64() >= Some(5));

@@ -73,7 +73,8 @@ pub(super) fn ask(conversation: &Conversation, contact: &Contact, turn: &mut Tur
         customer: conversation.opened.customer.clone(),
         language: conversation.language(),
         text: texts.join("\n").into(),
-        needs_person: conversation.asked_for_person || contact.priority != Priority::Normal,
+        // Reports of incidents are urgent as a rule; who is somebody special has a person.
+        needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
     }));
 }
 
