@@ -298,7 +298,7 @@ impl App {
             metrics.clone(),
             stop_owners.clone(),
         ));
-        let board = Board::new(model);
+        let board = Board::new(model, &shops);
         let drained = stop_owners.clone();
         tasks.spawn(incidents.clone().run(board, owners.clone(), clock, drained));
         let mut snapshots = Vec::new();

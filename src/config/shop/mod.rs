@@ -19,7 +19,7 @@ mod routing;
 mod section;
 pub mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,6 +75,9 @@ pub struct Shop {
     pub trusted_headers: TrustedHeaders,
     /// When a machine may answer.
     pub answering: Answering,
+    /// Intents of questions that one answer may serve in an incident; `None` for the usual ones, empty for
+    /// no incidents at all.
+    pub generic_intents: Option<BTreeSet<Intent>>,
     /// How order numbers look.
     pub order_number: OrderPattern,
     /// Seats by sign-in name.

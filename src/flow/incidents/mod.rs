@@ -22,6 +22,7 @@ use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
 
 use super::dispatch::SeatLine;
 use super::input::{ForMany, Link, SeatRef};
+use super::shard::Shops;
 
 pub use task::Incidents;
 
@@ -93,26 +94,37 @@ pub enum IncidentAct {
 pub struct Board {
     model: Arc<Model>,
     scratch: Scratch,
-    gate: Gate,
     shops: BTreeMap<ShopId, ShopBoard>,
     shown_at: Timestamp,
 }
 
 struct ShopBoard {
+    gate: Gate,
     live: Live,
     watchers: Vec<SeatLine>,
     has_changed: bool,
 }
 
 impl Board {
-    /// No incidents yet.
-    pub fn new(model: Arc<Model>) -> Self {
-        Self {
+    /// No incidents yet, in these shops.
+    pub fn new(model: Arc<Model>, shops: &Shops) -> Self {
+        let mut board = Self {
             model,
             scratch: Scratch::default(),
-            gate: Gate::default(),
             shops: BTreeMap::new(),
             shown_at: Timestamp::default(),
+        };
+        board.take_shops(shops);
+        board
+    }
+
+    /// Works by new shops. What is known of those that are gone is forgotten.
+    pub fn take_shops(&mut self, shops: &Shops) {
+        self.shops.retain(|shop, _| shops.contains_key(shop));
+        for (id, shop) in &**shops {
+            let generic = shop.generic_intents.clone();
+            let board = self.shops.entry(id.clone()).or_default();
+            board.gate = generic.map_or_else(Gate::default, Gate::new);
         }
     }
 
@@ -143,11 +155,11 @@ impl Board {
             names_order: !order_numbers(&asks.text).is_empty(),
             needs_person: asks.needs_person,
         };
-        let plain = self.gate.pass(&asked).ok()?;
+        let board = self.shops.get_mut(&asks.shop)?;
+        let plain = board.gate.pass(&asked).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
         let print = Arc::new(Print::new(&plain, understanding.language.label, &meaning));
-        let Asks { shop, conversation, customer, language, text, .. } = asks;
-        let board = self.shops.entry(shop).or_default();
+        let Asks { conversation, customer, language, text, .. } = asks;
         let question = Question { conversation, customer, language, text, print };
         let joined = board.live.ask(now, &question)?;
         board.has_changed |= joined.standing != Standing::Watched;
@@ -158,7 +170,7 @@ impl Board {
 
     /// Carries out what a seat does. Gives the answers that customers get by it.
     pub fn act(&mut self, line: &SeatLine, frame: Option<Uuid>, act: IncidentAct) -> Vec<ForMany> {
-        let board = self.shops.entry(line.seat.shop.clone()).or_default();
+        let Some(board) = self.shops.get_mut(&line.seat.shop) else { return Vec::new() };
         let done = match act {
             IncidentAct::Watch(watch) => {
                 board.watchers.retain(|it| it.link.session != line.link.session);
@@ -287,7 +299,8 @@ fn row(cluster: &Cluster) -> IncidentRow<'_> {
     for follower in cluster.followers.values().filter(|it| !it.is_answered) {
         *languages.entry(follower.language).or_default() += 1;
     }
-    let unanswered = cluster.followers.values().filter(|it| !it.is_answered);
+    // Those that wait for a click first: a seat goes on with the next hundred when it has clicked.
+    let unanswered = cluster.unconfirmed().chain(cluster.reached());
     IncidentRow {
         incident: cluster.id.0,
         is_open: cluster.standing == Standing::Open,
@@ -346,6 +359,7 @@ fn refuse(link: &Link, frame: Option<Uuid>, code: ErrorCode, message: &str) {
 impl Default for ShopBoard {
     fn default() -> Self {
         Self {
+            gate: Gate::default(),
             live: Live::new(Settings::default(), Trust::default()),
             watchers: Vec::new(),
             has_changed: false,

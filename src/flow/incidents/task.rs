@@ -10,6 +10,7 @@ use crate::runtime::{Clock, Inbox};
 
 use super::super::dispatch::{SeatLine, sleep_until};
 use super::super::input::{Envelope, ForMany, Input, SeatRef};
+use super::super::shard::Shops;
 use super::super::task::Owners;
 use super::{Board, IncidentAct, Report};
 
@@ -21,6 +22,7 @@ enum Told {
     Report(Report),
     Act(SeatLine, Option<Uuid>, IncidentAct),
     Closed(SeatRef, Uuid),
+    Shops(Shops),
 }
 
 /// The way to the owner of incidents.
@@ -57,6 +59,11 @@ impl Incidents {
         self.inbox.follow_up(Told::Closed(seat, session));
     }
 
+    /// The shops have changed.
+    pub fn shops(&self, shops: Shops) {
+        self.inbox.follow_up(Told::Shops(shops));
+    }
+
     /// Drives `board` until `drain` is cancelled.
     pub async fn run(
         self,
@@ -80,6 +87,10 @@ impl Incidents {
                     Told::Act(line, frame, act) => board.act(&line, frame, act),
                     Told::Closed(seat, session) => {
                         board.closed(&seat, session);
+                        Vec::new()
+                    }
+                    Told::Shops(shops) => {
+                        board.take_shops(&shops);
                         Vec::new()
                     }
                 };
