@@ -82,6 +82,10 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         "take_over",
         "approve",
         "floor",
+        "incidents",
+        "confirm_incident",
+        "answer_incident",
+        "close_incident",
     ] {
         assert!(types.contains(kind), "no example of `{kind}` on the page");
     }
@@ -272,6 +276,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
             gone: FloorGone::default(),
             totals: FloorTotals::default(),
         }),
+        ServerFrame::Incidents { incidents: &[], automatic: false, decisions: 0 },
     ]);
     frames
         .iter()

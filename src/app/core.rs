@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::Timestamp;
-use crate::flow::{Dispatch, Dispatcher, Effects, Owners, Pieces, Shard, ShardTask, Shops, Turn};
+use crate::flow::{Board, Dispatch, Dispatcher, Effects, Incidents, Owners, Pieces, Shard, ShardTask, Shops, Turn};
 use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
 use crate::metrics::Metrics;
@@ -48,6 +48,8 @@ pub struct CoreParts {
     pub secret: Secret,
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
+    /// Where the questions of many are compared.
+    pub board: Board,
     /// How seats sign in at their shop's provider.
     pub openid: OpenIdSignIns,
     /// Makes the clock, from the latest instant that was written down.
@@ -78,6 +80,7 @@ impl Core {
     pub async fn build(config: &Config, parts: CoreParts) -> Result<Self, StartError> {
         let CoreParts {
             shops,
+            board,
             metrics,
             understanders,
             journal,
@@ -90,7 +93,7 @@ impl Core {
             seed,
         } = parts;
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
-        let dispatcher = Dispatcher::new();
+        let (dispatcher, incidents) = (Dispatcher::new(), Incidents::new());
         let mut shards = empty_shards(config, &shops, owners.len(), seed);
         let mut scheduler = Scheduler::new(schedule_settings(config), rosters(&shops));
         let lost_state = config.journal.lost_state;
@@ -121,6 +124,7 @@ impl Core {
             shops: RwLock::default(),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
+            incidents: incidents.clone(),
             journal: journal.clone(),
             vault,
             metrics: metrics.clone(),
@@ -145,6 +149,7 @@ impl Core {
             metrics.clone(),
             stop.clone(),
         )));
+        tasks.push(Box::pin(incidents.clone().run(board, owners.clone(), clock, stop.clone())));
         let mut snapshots = Vec::new();
         for (index, (mut shard, keys)) in shards.into_iter().zip(keys).enumerate() {
             let (ask, asked) = mpsc::channel(1);
@@ -170,6 +175,7 @@ impl Core {
                 put_aside: VecDeque::new(),
                 keys,
                 effects: effects.clone(),
+                incidents: incidents.clone(),
             };
             tasks.push(Box::pin(task.run(first, stop.clone())));
         }

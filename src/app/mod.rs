@@ -25,7 +25,7 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{RecordError, Shops};
+use crate::flow::{Board, RecordError, Shops};
 use crate::gateway::{
     self, Door, Gateway, OpenIdSignIns, PasswordChecks, Secret, Served, SignedOut,
 };
@@ -269,8 +269,13 @@ impl App {
         let listener = listen(config.server.listen)?;
         let admin_listener = listen(config.server.admin_listen)?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
-        let understanders =
-            Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
+        let model = understand::fast(&config)?;
+        let understanders = Arc::new(understand::understanders(
+            &config,
+            model.clone(),
+            own_sets.clone(),
+            metrics.clone(),
+        )?);
         let vault = Vault::open(&config.paths.data.join(vault::FOLDER), &config.keys.master)?;
         vault.find_free()?;
         let (journal, replay) =
@@ -284,6 +289,7 @@ impl App {
         let password_checks = PasswordChecks::start(sign_ins(&config))
             .map_err(|error| StartError::Runtime(error.to_string()))?;
         let parts = CoreParts {
+            board: Board::new(model, &shops),
             shops,
             metrics: metrics.clone(),
             understanders,

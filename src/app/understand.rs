@@ -12,16 +12,21 @@ use crate::understand::{Model, Readers, Understanders};
 
 use super::StartError;
 
+/// The fast tier.
+pub(super) fn fast(config: &Config) -> Result<Arc<Model>, StartError> {
+    Ok(match &config.paths.model {
+        Some(folder) => Model::load(folder)?,
+        None => Model::embedded()?,
+    })
+}
+
 /// Starts the threads that read messages.
 pub(super) fn understanders(
     config: &Config,
+    fast: Arc<Model>,
     own_sets: Arc<ServedSets>,
     metrics: Arc<Metrics>,
 ) -> Result<Understanders, StartError> {
-    let fast = match &config.paths.model {
-        Some(folder) => Model::load(folder)?,
-        None => Model::embedded()?,
-    };
     let encoder = encoder(config, metrics.clone())?;
     tracing::info!(encoder = encoder.is_some(), "models loaded");
     let readers = Readers { fast, encoder, own_sets, metrics };

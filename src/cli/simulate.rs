@@ -1,6 +1,7 @@
 //! `tradewind simulate`: a contact centre in virtual time, with the product's own scheduler.
 
 mod case;
+mod incident;
 mod progress;
 mod promise;
 mod recorded;
@@ -29,6 +30,7 @@ Examples:
   tradewind simulate --case mix --load 0.95 --seats 90 --translation 1.25 --seeds 5 --compare
   tradewind simulate --case mmc --days 4000
   tradewind simulate --case promise --report promise.svg
+  tradewind simulate --case incident --translation 1.25 --seeds 5 --json
   tradewind simulate --journal data --compare --report yesterday.html
   tradewind simulate --journal data --shops other-rules --from 2026-11-25T00:00Z
 

@@ -69,6 +69,10 @@ pub struct Conversation {
     /// What has to happen outside and is not settled.
     #[serde(default)]
     pub owed: Vec<Owed>,
+    /// Where it stood when it was answered for everybody who asks the same, until its customer says
+    /// something else than thanks.
+    #[serde(default)]
+    pub aside: Option<Box<Contact>>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -210,6 +214,7 @@ impl Conversation {
             email: None,
             email_changes: 0,
             owed: Vec::new(),
+            aside: None,
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -362,6 +367,11 @@ impl Conversation {
                 self.need_changes = if waited { self.need_changes.saturating_add(1) } else { 0 };
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;
+                self.aside = None;
+            }
+            Fact::Aside(place) => {
+                self.stage = Stage::Open;
+                self.aside = Some(Box::new(place.clone()));
             }
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),

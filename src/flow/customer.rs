@@ -15,6 +15,7 @@ use crate::schedule::{Approval, Command, Contact};
 
 use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Opened};
+use super::for_many;
 use super::input::{CustomerAct, CustomerRef, FromCustomer};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
@@ -261,6 +262,9 @@ impl Shard {
         let Some(shop) = self.shop(&step.conversation.opened.shop).filter(|_| !is_in_care) else {
             return step.finish(turn);
         };
+        if let Some(place) = for_many::place_again(step.conversation, None) {
+            return for_many::return_to(place, step, cause.at, turn);
+        }
         let (skill, priority) = needs(step.conversation, &shop);
         let contact = self.contact(cause.now, step.conversation, skill, priority);
         step.fact(Fact::Waits(contact.clone()));
@@ -349,6 +353,7 @@ impl Shard {
             }
             Stage::Open | Stage::Ticketed => None,
         };
+        for_many::leave(conversation, turn);
         let mut step = Step::new(conversation, cause.now);
         step.event(EventKind::Closed { by });
         step.finish(turn);

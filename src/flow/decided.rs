@@ -14,6 +14,7 @@ use crate::schedule::{
 
 use super::conversation::{Conversation, HandingOn, Stage, TakenBy};
 use super::fact::{Fact, Noted};
+use super::for_many;
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::summary::Summary;
@@ -161,6 +162,7 @@ impl Shard {
             None => Counter::AssignedBySupervisor,
         });
         turn.counts.push(Counter::Outcome(Outcome::Seat));
+        for_many::leave(conversation, turn);
         conversation.taken_by = Some(offer.map_or(TakenBy::Supervisor, TakenBy::Accepting));
         // A scheduler that has restarted counts from the conversations that have an owner; this one
         // may have had a higher fence before it began to wait.

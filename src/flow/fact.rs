@@ -53,6 +53,8 @@ pub enum Fact {
     AskedForPerson,
     /// It waits for a seat.
     Waits(Contact),
+    /// It was answered for everybody who asks the same, and would stand here if that is no answer.
+    Aside(Contact),
     /// A seat owns it.
     Owned {
         /// The owner.
@@ -254,6 +256,7 @@ impl Record {
                 | Fact::Epoch(_)
                 | Fact::AskedForPerson
                 | Fact::Waits(_)
+                | Fact::Aside(_)
                 | Fact::Owned { .. }
                 | Fact::TicketDue(_)
                 | Fact::Progressed(_)

@@ -52,6 +52,8 @@ pub enum Input {
     Recorded(ConversationId, Arc<DecisionRecord>),
     /// What a seat does was noted, to be kept.
     SeatNoted(SeatRecord),
+    /// A seat has answered everybody who asks the same, and this customer is one of them.
+    AnsweredForMany(ForMany),
     /// The encoder looked at a message of this shard.
     LookedAgain(SecondLook),
     /// A letter of a customer.
@@ -62,6 +64,23 @@ pub enum Input {
     Shops(Shops),
     /// A customer is to be erased.
     Erase(Erase),
+}
+
+/// An answer to everybody who asks the same, as one customer gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForMany {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Number of the incident.
+    pub incident: u32,
+    /// Who has answered.
+    pub seat: SeatId,
+    /// What.
+    pub text: Arc<str>,
+    /// The language of the text.
+    pub language: Language,
+    /// By what the conversation belongs to the incident.
+    pub by: &'static str,
 }
 
 /// A socket that begins to view.

@@ -20,6 +20,8 @@ mod epochs;
 mod erase;
 mod fact;
 mod floor;
+mod for_many;
+mod incidents;
 mod input;
 mod kept;
 mod personal;
@@ -48,9 +50,10 @@ pub use email::FromEmail;
 pub use epochs::Epochs;
 pub use erase::{Erase, ErasedCustomer, Erasing, Whom};
 pub use fact::{Entry, Fact, Noted, Opened, Progressed, Record, RecordError, SeatRecord};
+pub use incidents::{Asks, Board, IncidentAct, Incidents, Report};
 pub use input::{
-    Attach, Attached, CustomerAct, CustomerRef, Envelope, FromCustomer, FromSeat, Input, Link,
-    Profile, SeatAct, SeatRef, Viewer,
+    Attach, Attached, CustomerAct, CustomerRef, Envelope, ForMany, FromCustomer, FromSeat, Input,
+    Link, Profile, SeatAct, SeatRef, Viewer,
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
 pub use personal::{ERASED_TEXT, ErasedAt, Misfit};

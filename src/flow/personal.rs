@@ -74,7 +74,8 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::Noted(note) => look(Place::Text(&mut note.text)),
             Fact::ReachableAt(address) => look(Place::Text(address)),
             Fact::Wanted(effect) => of_email(&mut effect.email, &mut look),
-            Fact::TicketDue(_)
+            Fact::Aside(_)
+            | Fact::TicketDue(_)
             | Fact::Progressed(_)
             | Fact::Epoch(_)
             | Fact::AskedForPerson

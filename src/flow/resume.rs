@@ -7,6 +7,7 @@ use crate::schedule::{Command, Scheduler};
 
 use super::conversation::Stage;
 use super::fact::{Fact, Record};
+use super::for_many;
 use super::shard::{Cause, Shard};
 use super::turn::{ToUnderstand, Turn};
 
@@ -40,6 +41,7 @@ impl Shard {
             match &conversation.stage {
                 Stage::Waiting(contact) => {
                     turn.commands.push((Command::Rejoin((**contact).clone()), caused_at));
+                    for_many::ask(&conversation, contact, turn);
                 }
                 Stage::Owned(owned) => {
                     let command = Command::Restore {

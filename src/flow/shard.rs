@@ -148,6 +148,7 @@ impl Shard {
             }
             Input::Email(letter) => self.email_came(cause, letter, turn),
             Input::Effect(report) => self.effect_reported(now, report, turn),
+            Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),

@@ -24,6 +24,7 @@ use super::dispatch::{Dispatch, Dispatcher, sleep_until};
 use super::effects::Effects;
 use super::erase::{ErasedCustomer, Erasing};
 use super::fact::{Fact, Record, SeatRecord};
+use super::incidents::Incidents;
 use super::input::{CustomerRef, Envelope, Input};
 use super::sealed::Keyring;
 use super::second_look::SecondLook;
@@ -123,6 +124,8 @@ pub struct ShardTask {
     pub dispatcher: Dispatcher,
     /// Who carries out what is to happen outside.
     pub effects: Effects,
+    /// The owner of incidents.
+    pub incidents: Incidents,
     /// The time.
     pub clock: Clock,
     /// What is measured.
@@ -495,6 +498,9 @@ impl ShardTask {
         }
         for errand in turn.errands {
             self.effects.send(errand);
+        }
+        for report in turn.incidents {
+            self.incidents.report(report);
         }
         for counter in turn.counts {
             self.metrics.count(counter);

@@ -16,6 +16,7 @@ use super::dispatch::Dispatch;
 use super::effects::Errand;
 use super::erase::Erasing;
 use super::fact::{Record, SeatRecord};
+use super::incidents::Report;
 use super::input::Attached;
 
 /// The outcome of a turn.
@@ -34,6 +35,8 @@ pub struct Turn {
     pub from_seats: Vec<(Dispatch, Instant)>,
     /// What is to happen outside, after that.
     pub errands: Vec<Errand>,
+    /// What the owner of incidents is told, after that.
+    pub incidents: Vec<Report>,
     /// Messages to understand; may begin at once.
     pub to_understand: Vec<ToUnderstand>,
     /// To be counted.

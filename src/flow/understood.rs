@@ -13,6 +13,7 @@ use crate::schedule::{Command, Contact};
 
 use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
+use super::for_many;
 use super::shard::Shard;
 use super::step::Step;
 use super::turn::{FirstResponse, Turn};
@@ -94,12 +95,21 @@ impl Shard {
                 return;
             }
             Stage::Waiting(contact) if !said_again => {
+                // What the customer says now is no part of what many ask.
+                for_many::leave(conversation, turn);
                 let changed = self.changed_need(conversation, contact, message);
                 return wait_for(changed, step, message, turn);
             }
             Stage::Waiting(_) | Stage::Closed { .. } => return step.finish(turn),
             // What a customer says again after a ticket is on the ticket already.
             Stage::Ticketed if said_again => return step.finish(turn),
+            Stage::Open if conversation.aside.is_some() => {
+                let reply = message.understanding.as_ref();
+                return match for_many::place_again(conversation, reply) {
+                    Some(place) => for_many::return_to(place, step, message.caused_at, turn),
+                    None => step.finish(turn),
+                };
+            }
             Stage::Open | Stage::Ticketed => {}
         }
         let Some(shop) = self.shop(&conversation.opened.shop) else { return step.finish(turn) };
@@ -137,6 +147,7 @@ impl Shard {
                 }
                 let contact = self.contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
+                for_many::ask(step.conversation, &contact, turn);
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), message.caused_at));
             }

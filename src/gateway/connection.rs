@@ -262,6 +262,7 @@ impl Connection {
             self.gateway.owners.follow_up(owner, envelope);
         }
         if let Who::Seat(seat) = &self.who {
+            self.gateway.incidents.closed((**seat).clone(), session);
             let dispatch = Dispatch::SeatClosed { seat: (**seat).clone(), session };
             self.gateway.dispatcher.tell(dispatch, now());
         }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::admission::Refusal;
 use crate::domain::{TransferTarget, Work};
-use crate::flow::{Dispatch, FromSeat, Input, SeatAct, SeatLine, SeatRef};
+use crate::flow::{Dispatch, FromSeat, IncidentAct, Input, SeatAct, SeatLine, SeatRef};
+use crate::incidents::ClusterId;
 use crate::protocol::{ClientFrame, ErrorCode, Target};
 use crate::schedule::Command;
 
@@ -41,6 +42,23 @@ impl Connection {
                 let command = Command::Decline { shop, seat: id, offer };
                 return self.wish(seat, frame, command, arrived_at);
             }
+            ClientFrame::Incidents { watch } => {
+                return self.about_incident(seat, frame, IncidentAct::Watch(watch));
+            }
+            ClientFrame::ConfirmIncident { incident, conversations, wrong } => {
+                let incident = ClusterId(incident);
+                let act = IncidentAct::Confirm { incident, conversations, wrong };
+                return self.about_incident(seat, frame, act);
+            }
+            ClientFrame::AnswerIncident { incident, texts, fallback } => {
+                let incident = ClusterId(incident);
+                let act = IncidentAct::Answer { incident, texts, fallback };
+                return self.about_incident(seat, frame, act);
+            }
+            ClientFrame::CloseIncident { incident } => {
+                let act = IncidentAct::Close(ClusterId(incident));
+                return self.about_incident(seat, frame, act);
+            }
             ClientFrame::Floor { watch } => return self.floor(seat, watch, arrived_at),
             ClientFrame::Send { id, conversation: Some(conversation), text } => {
                 (conversation, SeatAct::Send { id, text: text.into() })
@@ -65,6 +83,17 @@ impl Connection {
             FromSeat { seat: seat.clone(), link: self.link.clone(), frame, conversation, act };
         let owner = self.gateway.owners.of_conversation(conversation);
         self.hand_over(owner, Work::Ongoing, Input::Seat(from), arrived_at)
+    }
+
+    fn about_incident(
+        &self,
+        seat: &Arc<SeatRef>,
+        frame: Option<Uuid>,
+        act: IncidentAct,
+    ) -> Result<(), NotTaken> {
+        let line = SeatLine { seat: (**seat).clone(), link: self.link.clone() };
+        self.gateway.incidents.act(line, frame, act);
+        Ok(())
     }
 
     fn floor(&self, seat: &Arc<SeatRef>, watch: bool, arrived_at: Instant) -> Result<(), NotTaken> {

@@ -23,6 +23,8 @@ pub enum Counter {
     Offer(OfferAnswer),
     /// Messages for which understanding came too late or failed.
     NotUnderstood,
+    /// A customer got the answer that a seat wrote for everybody who asks the same.
+    AnsweredForMany,
     /// Messages that were understood, by the tier that had the last word.
     Understood(Tier),
     /// Messages that the fast tier was not sure of, by what became of the question to the encoder.
@@ -363,6 +365,7 @@ impl Counter {
             Self::Offer(OfferAnswer::Expired),
             Self::Offer(OfferAnswer::Cancelled),
             Self::NotUnderstood,
+            Self::AnsweredForMany,
             Self::Understood(Tier::Fast),
             Self::Understood(Tier::Encoder),
             Self::Encoder(SecondLook::Answered),
@@ -469,6 +472,7 @@ impl Counter {
                 )),
             ),
             Self::NotUnderstood => ("tradewind_understand_failed_total", None),
+            Self::AnsweredForMany => ("tradewind_flow_answered_for_many_total", None),
             Self::Understood(tier) => {
                 ("tradewind_understand_messages_total", Some(("tier", tier.as_str())))
             }

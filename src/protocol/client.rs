@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::domain::{ConversationId, MessageId, OfferId, SeatId, SeatState, SkillId};
+use crate::domain::{ConversationId, Language, MessageId, OfferId, SeatId, SeatState, SkillId};
 
 /// The first frame of a connection.
 #[derive(Debug, PartialEq)]
@@ -126,6 +126,34 @@ pub enum ClientFrame<'a> {
         /// Which.
         conversation: ConversationId,
     },
+    /// Seat: wants to see the incidents of the shop, or no longer.
+    Incidents {
+        /// Whether.
+        watch: bool,
+    },
+    /// Seat: says who belongs to an incident and who does not.
+    ConfirmIncident {
+        /// Which.
+        incident: u32,
+        /// Who does.
+        conversations: Vec<ConversationId>,
+        /// Who does not.
+        wrong: Vec<ConversationId>,
+    },
+    /// Seat: answers everybody who is confirmed.
+    AnswerIncident {
+        /// Which.
+        incident: u32,
+        /// The text in each language.
+        texts: BTreeMap<Language, String>,
+        /// The language of the text for everybody else.
+        fallback: Language,
+    },
+    /// Seat: ends an incident.
+    CloseIncident {
+        /// Which.
+        incident: u32,
+    },
     /// Supervisor: wants to see the floor of the shop, or no longer.
     Floor {
         /// Whether.
@@ -170,6 +198,11 @@ struct Raw<'a> {
     to: Option<Target>,
     seat: Option<SeatId>,
     watch: Option<bool>,
+    incident: Option<u32>,
+    conversations: Option<Vec<ConversationId>>,
+    wrong: Option<Vec<ConversationId>>,
+    texts: Option<BTreeMap<Language, String>>,
+    fallback: Option<Language>,
 }
 
 impl<'a> ClientFrame<'a> {
@@ -190,6 +223,7 @@ impl<'a> ClientFrame<'a> {
     fn from_raw(raw: Raw<'a>) -> Result<Self, FrameError> {
         let conversation = raw.conversation.ok_or(FrameError::Missing("conversation"));
         let offer = raw.offer.ok_or(FrameError::Missing("offer"));
+        let incident = raw.incident.ok_or(FrameError::Missing("incident"));
         let text = raw.text.ok_or(FrameError::Missing("text"));
         Ok(match raw.kind.as_ref() {
             "hello" => Self::Hello(Hello {
@@ -230,6 +264,20 @@ impl<'a> ClientFrame<'a> {
             },
             "approve" => Self::Approve { conversation: conversation? },
             "take_over" => Self::TakeOver { conversation: conversation? },
+            "incidents" => {
+                Self::Incidents { watch: raw.watch.ok_or(FrameError::Missing("watch"))? }
+            }
+            "confirm_incident" => Self::ConfirmIncident {
+                incident: incident?,
+                conversations: raw.conversations.unwrap_or_default(),
+                wrong: raw.wrong.unwrap_or_default(),
+            },
+            "answer_incident" => Self::AnswerIncident {
+                incident: incident?,
+                texts: raw.texts.ok_or(FrameError::Missing("texts"))?,
+                fallback: raw.fallback.ok_or(FrameError::Missing("fallback"))?,
+            },
+            "close_incident" => Self::CloseIncident { incident: incident? },
             "floor" => Self::Floor { watch: raw.watch.ok_or(FrameError::Missing("watch"))? },
             _ => return Err(FrameError::UnknownType),
         })

@@ -15,4 +15,6 @@ pub use code::{CloseCode, ErrorCode};
 pub use floor::{FloorFrame, FloorGone, FloorTotals, RunningRow, SeatRow, WaitingRow};
 pub use json::json_problem;
 pub(crate) use server::maybe_instant;
-pub use server::{EventFrame, Held, Note, Offer, ServerFrame, encode, local_time};
+pub use server::{
+    EventFrame, Held, IncidentFollower, IncidentRow, Note, Offer, ServerFrame, encode, local_time,
+};

@@ -1,5 +1,8 @@
 //! Frames to a client, written from borrowed data into one string.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -94,6 +97,36 @@ pub enum ServerFrame<'a> {
     },
     Note(Note<'a>),
     Floor(FloorFrame<'a>),
+    Incidents {
+        incidents: &'a [IncidentRow<'a>],
+        automatic: bool,
+        decisions: u32,
+    },
+}
+
+/// A question that many customers ask.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of docs/protocol.md, by the same names")]
+pub struct IncidentRow<'a> {
+    pub incident: u32,
+    pub is_open: bool,
+    pub examples: &'a [Arc<str>],
+    pub followers: usize,
+    pub reaches: usize,
+    pub unconfirmed: usize,
+    pub languages: BTreeMap<Language, usize>,
+    pub shown: Vec<IncidentFollower>,
+    pub answered_by: Option<&'a SeatId>,
+}
+
+/// A conversation in which it is asked.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of docs/protocol.md, by the same names")]
+pub struct IncidentFollower {
+    pub conversation: ConversationId,
+    pub language: Language,
+    pub by: Option<&'static str>,
+    pub confirmed: bool,
 }
 
 /// An offer of a conversation to a seat.

@@ -38,7 +38,7 @@ mod write;
 
 use std::fmt::Write as _;
 
-pub use cases::{Comparison, Large, Mix, Published};
+pub use cases::{Comparison, DrawnIncident, Incident, IncidentFigures, Large, Mix, Published};
 pub use check::Checks;
 pub use formulas::{Queue, erlang_a, erlang_c};
 pub use measure::{Figures, LanguageFigures, Samples, TARGET_S, measure, percentile};

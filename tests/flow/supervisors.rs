@@ -2,6 +2,8 @@
 
 #[path = "approval.rs"]
 mod approval;
+#[path = "for_many.rs"]
+mod for_many;
 
 use tradewind::config::shop::Shop;
 use tradewind::domain::{Guess, Intent, SeatId, SeatState, ShopId};

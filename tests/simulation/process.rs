@@ -183,6 +183,7 @@ impl Process {
             secret: setting.secret.clone(),
             password_checks: setting.password_checks.clone(),
             openid: no_provider(),
+            board: setting.board(),
             clock: Box::new(move |last| Clock::start_at(wall, last)),
             seed,
         };

@@ -15,7 +15,7 @@ use tradewind::app::{Core, CoreParts};
 use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::config::{Config, Sources};
 use tradewind::domain::{ShopId, Timestamp};
-use tradewind::flow::Shops;
+use tradewind::flow::{Board, Shops};
 use tradewind::gateway::{
     self, Gateway, OpenIdSignIns, PasswordChecks, Secret, SignInLimits, SignedOut,
 };
@@ -23,6 +23,7 @@ use tradewind::journal::open_stepped;
 use tradewind::metrics::Metrics;
 use tradewind::openid::Providers;
 use tradewind::runtime::Clock;
+use tradewind::understand::Model;
 
 use super::disk::SimulatedDisk;
 use super::model::SimulatedModel;
@@ -43,6 +44,7 @@ pub struct Setting {
     pub shops: Shops,
     pub secret: Secret,
     pub password_checks: PasswordChecks,
+    model: Arc<Model>,
     /// By user id and by seat.
     pub tokens: BTreeMap<&'static str, String>,
 }
@@ -79,6 +81,7 @@ impl Setting {
         let config = Config::resolve(&sources).expect("settings").config;
         let folder = tempfile::tempdir().expect("a folder");
         let secret = Secret::load_or_create(folder.path()).expect("a secret");
+        let model = Model::embedded().expect("the shipped model");
         let password_checks = PasswordChecks::start(SignInLimits {
             shop_max: 256,
             address_max: 256,
@@ -86,7 +89,7 @@ impl Setting {
         })
         .expect("a thread");
         let shops = shops(slots);
-        let mut setting = Self { config, shops, secret, password_checks, tokens: BTreeMap::new() };
+        let mut setting = Self { config, shops, secret, password_checks, model, tokens: BTreeMap::new() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         setting.tokens = runtime.expect("a runtime").block_on(setting.granted());
         setting
@@ -108,6 +111,7 @@ impl Setting {
             secret: self.secret.clone(),
             password_checks: self.password_checks.clone(),
             openid: no_provider(),
+            board: self.board(),
             clock: Box::new(move |_| Clock::start_at(later, later)),
             seed: 0,
         };
@@ -146,6 +150,13 @@ async fn grant(gateway: &Arc<Gateway>, path: &str, asked: &Value) -> String {
     assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&body));
     let granted: Value = serde_json::from_slice(&body).expect("JSON");
     granted["token"].as_str().expect("a token").to_owned()
+}
+
+impl Setting {
+    /// The board of a process that starts.
+    pub fn board(&self) -> Board {
+        Board::new(self.model.clone(), &self.shops)
+    }
 }
 
 /// Sign-ins at a provider, of which no shop of the simulation has one.

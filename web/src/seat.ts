@@ -4,6 +4,7 @@ import { Client, type EventFrame, type Frame, type Outgoing, type Status } from 
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
+import { IncidentsView } from "./incidents";
 import { fill, firstValid, isLocale } from "./locale";
 import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from "./sign-in";
 
@@ -96,6 +97,8 @@ const floor = new FloorView(byId("floor-view"), locale, {
   now: () => now(),
 });
 
+const incidents = new IncidentsView(byId("incidents"), (frame) => void client?.say(frame));
+
 // ---- frames -------------------------------------------------------------------------------------
 
 function connect(): Client {
@@ -128,6 +131,7 @@ function connect(): Client {
     frame: onFrame,
     welcome(listed) {
       if (wanted !== "away") client?.say({ type: "state", state: wanted });
+      client?.say({ type: "incidents", watch: true });
       if (isSupervisor) client?.say({ type: "floor", watch: true });
       return listed.map((position) => position.conversation);
     },
@@ -157,6 +161,8 @@ function onFrame(frame: Frame): void {
     case "received":
       if (frame["from"] === "customer") seen(String(frame["conversation"]), Number(frame["seq"]));
       return;
+    case "incidents":
+      return incidents.take(frame);
     case "floor":
       floor.take(frame);
       return showQueue(floorAsQueue());

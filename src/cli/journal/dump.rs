@@ -218,6 +218,9 @@ fn words(fact: &Fact) -> String {
         Fact::Epoch(epoch) => format!("epoch {epoch}"),
         Fact::AskedForPerson => "asked for a person".to_owned(),
         Fact::Waits(contact) => format!("waits for {} {}", contact.language, contact.skill),
+        Fact::Aside(contact) => {
+            format!("answered for many, stood for {} {}", contact.language, contact.skill)
+        }
         Fact::Owned { seat, fence } => format!("owned by {seat}, fence {fence}"),
         // The wire's own words, as in an explanation.
         Fact::Decided(decision) => format!("decided: {}", wire_words(&decision.step)),

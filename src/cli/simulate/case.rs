@@ -6,7 +6,7 @@ use anyhow::ensure;
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::{Args, Run, promise, table};
+use super::{Args, Run, incident, promise, table};
 use crate::cli::{Exit, print, print_json};
 use crate::sim::{self, Checks, Comparison, Figures, Large, Mix, Published};
 
@@ -16,6 +16,7 @@ pub(super) enum CaseName {
     Mix,
     Promise,
     Large,
+    Incident,
     Published(Published),
 }
 
@@ -28,30 +29,34 @@ impl std::str::FromStr for CaseName {
             "mix" => Ok(Self::Mix),
             "promise" => Ok(Self::Promise),
             "large" => Ok(Self::Large),
+            "incident" => Ok(Self::Incident),
             _ => published.map(Self::Published).ok_or_else(|| {
                 let known = Published::ALL.map(Published::as_str).join(", ");
-                format!("`{text}` is none of mix, promise, large, {known}")
+                format!("`{text}` is none of mix, promise, large, incident, {known}")
             }),
         }
     }
 }
 
+/// Load of the centre that an incident comes over.
+const INCIDENT_LOAD: f64 = 0.8;
+
 /// What a case may be told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Parameters {
-    /// mix, promise: seeds to average over.
+    /// mix, promise, incident: seeds to average over.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: Option<u64>,
     /// Published cases: days to average over.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
     days: Option<u64>,
-    /// mix: work that arrives, as a share of what all seats can do.
+    /// mix, incident: work that arrives, as a share of what all seats can do.
     #[arg(long, value_name = "SHARE")]
     load: Option<f64>,
-    /// mix, large: seats.
+    /// mix, large, incident: seats.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     seats: Option<u32>,
-    /// mix: free seats answer in any language, and their work takes so many times as long.
+    /// mix, incident: free seats answer in any language, and their work takes so many times as long.
     #[arg(long, value_name = "FACTOR")]
     translation: Option<f64>,
     /// large: conversations that are alive together.
@@ -75,10 +80,15 @@ impl Parameters {
     }
 
     fn mix(&self) -> anyhow::Result<Mix> {
+        self.mix_of(Mix::default().load)
+    }
+
+    /// The mix, with a load that holds where none is said.
+    fn mix_of(&self, load: f64) -> anyhow::Result<Mix> {
         let default = Mix::default();
         let mix = Mix {
             seats: self.seats.map_or(default.seats, |seats| seats as usize),
-            load: self.load.unwrap_or(default.load),
+            load: self.load.unwrap_or(load),
             translation: self.translation,
             ..default
         };
@@ -101,6 +111,7 @@ pub(super) fn run(args: &Args, case: CaseName) -> anyhow::Result<Exit> {
         CaseName::Mix => mix(args),
         CaseName::Promise => promise::run(args),
         CaseName::Large => large(args),
+        CaseName::Incident => incident::run(args, &args.drawn.mix_of(INCIDENT_LOAD)?),
         CaseName::Published(case) => published(args, case),
     }
 }

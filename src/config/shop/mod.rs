@@ -23,7 +23,7 @@ mod section;
 pub mod store;
 mod translation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +87,9 @@ pub struct Shop {
     pub trusted_headers: TrustedHeaders,
     /// When a machine may answer.
     pub answering: Answering,
+    /// Intents of questions that one answer may serve in an incident; `None` for the usual ones, empty for
+    /// no incidents at all.
+    pub generic_intents: Option<BTreeSet<Intent>>,
     /// How order numbers look.
     pub order_number: OrderPattern,
     /// Seats by sign-in name.

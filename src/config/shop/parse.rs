@@ -90,6 +90,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let queue_hours = routing::queues(root.sections("queues"), &known, &reader, &mut rules.queues);
     let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
+    let generic_intents = generic_intents(root.section("incidents"));
     let (seats_through_translation, translators) =
         translation::read(root.section("translation"), files);
 
@@ -150,6 +151,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         rules,
         trusted_headers,
         answering,
+        generic_intents,
         order_number,
         seats,
         customer_proof,
@@ -279,6 +281,13 @@ fn answering(mut section: Section<'_>) -> Answering {
     };
     section.finish();
     answering
+}
+
+fn generic_intents(mut section: Section<'_>) -> Option<BTreeSet<Intent>> {
+    let is_set = section.has("intents");
+    let intents = section.parsed_list("intents", "intents of the shipped model");
+    section.finish();
+    is_set.then(|| intents.into_iter().collect())
 }
 
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {

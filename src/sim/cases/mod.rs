@@ -1,9 +1,11 @@
 //! Contact centres drawn by chance from a few parameters.
 
+mod incident;
 mod large;
 mod mix;
 mod published;
 
+pub use incident::{DrawnIncident, Incident, IncidentFigures};
 pub use large::Large;
 pub use mix::Mix;
 pub use published::{Comparison, Published};

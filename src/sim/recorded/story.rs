@@ -110,7 +110,8 @@ impl Story {
             | Fact::TicketDue(_)
             | Fact::ReachableAt(_)
             | Fact::Wanted(_)
-            | Fact::Progressed(_) => {}
+            | Fact::Progressed(_)
+            | Fact::Aside(_) => {}
         }
     }
 

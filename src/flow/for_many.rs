@@ -1,0 +1,105 @@
+//! Questions that many ask, in the conversations of those who ask them: what the owner of incidents is
+//! told, and how its answer comes in and is taken back.
+
+use std::time::Instant;
+
+use crate::domain::{EventKind, Intent, Priority, Sender, Understanding};
+use crate::metrics::names::Counter;
+use crate::schedule::{Command, Contact};
+
+use super::conversation::{Conversation, Stage};
+use super::fact::{Fact, Noted};
+use super::incidents::{Asks, Report};
+use super::input::ForMany;
+use super::shard::{Cause, Shard};
+use super::step::Step;
+use super::turn::{FirstResponse, Turn};
+
+/// Messages of a customer beyond which a conversation is a matter of its own.
+const MESSAGES_MAX: usize = 3;
+/// Confidence from which on a reply is thanks and nothing else.
+const THANKS_SURE: f32 = 0.6;
+
+impl Shard {
+    /// Gives a customer the answer that a seat has written for everybody who asks the same. The place in
+    /// the queue is kept, for a customer to whom it is no answer. Who does not wait any more, or has it
+    /// already, gets nothing: so it comes once, whatever is told twice.
+    pub(super) fn answered_for_many(&mut self, cause: Cause, answer: ForMany, turn: &mut Turn) {
+        let ForMany { conversation: id, incident, seat, text, language, by } = answer;
+        let Some(mut conversation) = self.conversations.remove(&id) else { return };
+        let place = match &conversation.stage {
+            Stage::Waiting(contact) if !self.is_full(&conversation) => (**contact).clone(),
+            _ => {
+                self.conversations.insert(id, conversation);
+                return;
+            }
+        };
+        let message = self.message_id(cause.now);
+        if !conversation.had_first_response
+            && let Some(asked_at) = conversation.unanswered_since
+        {
+            let waited = cause.now.since(asked_at).as_millis();
+            let waited_ms = u64::try_from(waited).unwrap_or(u64::MAX);
+            turn.first_responses.push((FirstResponse::Person, waited_ms));
+        }
+        let mut step = Step::new(&mut conversation, cause.now);
+        let from = Sender::Machine;
+        step.event(EventKind::Message { from, id: message, text, language: Some(language) });
+        step.event(EventKind::AnsweredByMachine { source: format!("incident/{incident}").into() });
+        let evidence = format!("Answered for all of incident {incident}. It belongs by: {by}.");
+        step.fact(Fact::Noted(Noted { at: cause.now, seat, text: evidence.into() }));
+        step.fact(Fact::Aside(place));
+        step.finish(turn);
+        turn.counts.push(Counter::AnsweredForMany);
+        turn.commands.push((Command::Leave { conversation: id }, cause.at));
+        self.conversations.insert(id, conversation);
+    }
+}
+
+/// Tells the owner of incidents what a conversation asks that begins to wait.
+pub(super) fn ask(conversation: &Conversation, contact: &Contact, turn: &mut Turn) {
+    let texts = conversation.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Message { from: Sender::Customer, text, .. } => Some(&**text),
+        _ => None,
+    });
+    let texts: Vec<&str> = texts.take(MESSAGES_MAX + 1).collect();
+    let has_place = contact.only.is_none() && contact.hops == 0;
+    if texts.len() > MESSAGES_MAX || !has_place || conversation.had_first_response {
+        return;
+    }
+    turn.incidents.push(Report::Asks(Asks {
+        shop: conversation.opened.shop.clone(),
+        conversation: conversation.id,
+        customer: conversation.opened.customer.clone(),
+        language: conversation.language(),
+        text: texts.join("\n").into(),
+        // Reports of incidents are urgent as a rule; who is somebody special has a person.
+        needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
+    }));
+}
+
+/// Tells the owner of incidents that a conversation is a matter of its own from now on.
+pub(super) fn leave(conversation: &Conversation, turn: &mut Turn) {
+    turn.incidents.push(Report::Left(conversation.opened.shop.clone(), conversation.id));
+}
+
+/// Where a conversation stood when it was answered for many, if `reply` is anything but thanks.
+pub(super) fn place_again(
+    conversation: &Conversation,
+    reply: Option<&Understanding>,
+) -> Option<Contact> {
+    let is_thanks = |reply: &Understanding| {
+        reply.intent.label == Intent::ThanksBye && reply.intent.confidence >= THANKS_SURE
+    };
+    let place = conversation.aside.as_deref().filter(|_| !reply.is_some_and(is_thanks))?;
+    Some(place.clone())
+}
+
+/// Puts a conversation back where it stood.
+pub(super) fn return_to(place: Contact, mut step: Step<'_>, caused_at: Instant, turn: &mut Turn) {
+    let (shop, conversation) = (place.shop.clone(), place.conversation);
+    step.fact(Fact::Waits(place.clone()));
+    step.finish(turn);
+    turn.incidents.push(Report::Returned(shop, conversation));
+    turn.commands.push((Command::Arrive(place), caused_at));
+}

@@ -1,0 +1,368 @@
+//! The owner of incidents: what shards tell of fresh questions, what seats say of them, and the answers that
+//! go back to the shards. Pure: it takes `now`, and gives what follows.
+//!
+//! What it knows is no fact of the journal: after a restart the questions that still wait are told again,
+//! and whoever has an answer has it in the own conversation.
+
+mod task;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::domain::{ConversationId, CustomerId, Language, ShopId, Timestamp};
+use crate::incidents::{
+    Answer, Asked, Closed, Cluster, ClusterId, Gate, Live, NotAnswered, Print, Question, Settings,
+    Standing, Trust,
+};
+use crate::protocol::{ErrorCode, IncidentFollower, IncidentRow, ServerFrame, encode};
+use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
+
+use super::dispatch::SeatLine;
+use super::input::{ForMany, Link, SeatRef};
+use super::shard::Shops;
+
+pub use task::Incidents;
+
+/// Incidents that are shown of a shop, and followers of each.
+const ROWS_MAX: usize = 20;
+const FOLLOWERS_SHOWN_MAX: usize = 100;
+/// Least time between two showings.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Texts of one answer, and characters of each.
+const TEXTS_MAX: usize = 64;
+const TEXT_CHARS_MAX: usize = 2_000;
+
+/// What a shard tells.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A customer asks what needs a person.
+    Asks(Asks),
+    /// A conversation has ended, a seat has taken it, or its customer has said more.
+    Left(ShopId, ConversationId),
+    /// The answer was none for this customer.
+    Returned(ShopId, ConversationId),
+}
+
+/// A question that needs a person.
+#[derive(Clone, Debug)]
+pub struct Asks {
+    /// In which shop.
+    pub shop: ShopId,
+    /// Where.
+    pub conversation: ConversationId,
+    /// By whom.
+    pub customer: CustomerId,
+    /// The language to answer in.
+    pub language: Language,
+    /// Everything that the customer has said, a line each.
+    pub text: Arc<str>,
+    /// Whether it is for one person: the customer asked for one, is a VIP, or is in trouble.
+    pub needs_person: bool,
+}
+
+/// What a seat does about incidents.
+#[derive(Clone, Debug)]
+pub enum IncidentAct {
+    /// Wants to see them from now on, or no longer.
+    Watch(bool),
+    /// Says who of those that it was shown belongs to the incident, and who does not.
+    Confirm {
+        /// Which.
+        incident: ClusterId,
+        /// Who does.
+        conversations: Vec<ConversationId>,
+        /// Who does not.
+        wrong: Vec<ConversationId>,
+    },
+    /// Answers everybody who is confirmed.
+    Answer {
+        /// Which.
+        incident: ClusterId,
+        /// The text in each language.
+        texts: BTreeMap<Language, String>,
+        /// The language of the text for everybody else.
+        fallback: Language,
+    },
+    /// Closes it.
+    Close(ClusterId),
+}
+
+/// The incidents of all shops.
+pub struct Board {
+    model: Arc<Model>,
+    scratch: Scratch,
+    shops: BTreeMap<ShopId, ShopBoard>,
+    shown_at: Timestamp,
+}
+
+struct ShopBoard {
+    gate: Gate,
+    live: Live,
+    watchers: Vec<SeatLine>,
+    has_changed: bool,
+}
+
+impl Board {
+    /// No incidents yet, in these shops.
+    pub fn new(model: Arc<Model>, shops: &Shops) -> Self {
+        let mut board = Self {
+            model,
+            scratch: Scratch::default(),
+            shops: BTreeMap::new(),
+            shown_at: Timestamp::default(),
+        };
+        board.take_shops(shops);
+        board
+    }
+
+    /// Works by new shops. What is known of those that are gone is forgotten.
+    pub fn take_shops(&mut self, shops: &Shops) {
+        self.shops.retain(|shop, _| shops.contains_key(shop));
+        for (id, shop) in &**shops {
+            let generic = shop.generic_intents.clone();
+            let board = self.shops.entry(id.clone()).or_default();
+            board.gate = generic.map_or_else(Gate::default, Gate::new);
+        }
+    }
+
+    /// Takes what a shard tells. Gives the answers that customers get by it.
+    pub fn report(&mut self, now: Timestamp, report: Report) -> Vec<ForMany> {
+        match report {
+            Report::Asks(asks) => self.ask(now, asks).into_iter().collect(),
+            Report::Left(shop, conversation) => {
+                if let Some(board) = self.shops.get_mut(&shop) {
+                    board.has_changed |= board.live.leave(conversation).is_some();
+                }
+                Vec::new()
+            }
+            Report::Returned(shop, conversation) => {
+                if let Some(board) = self.shops.get_mut(&shop) {
+                    board.has_changed |= board.live.returned(conversation).is_some();
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Timestamp, asks: Asks) -> Option<ForMany> {
+        let understanding = self.model.understand(&asks.text, &Hint::default(), &mut self.scratch);
+        let asked = Asked {
+            text: &asks.text,
+            understanding: &understanding,
+            names_order: !order_numbers(&asks.text).is_empty(),
+            needs_person: asks.needs_person,
+        };
+        let board = self.shops.get_mut(&asks.shop)?;
+        let plain = board.gate.pass(&asked).ok()?;
+        let meaning = self.model.meaning(&asks.text, &mut self.scratch);
+        let print = Arc::new(Print::new(&plain, understanding.language.label, &meaning));
+        let Asks { conversation, customer, language, text, .. } = asks;
+        let question = Question { conversation, customer, language, text, print };
+        let joined = board.live.ask(now, &question)?;
+        board.has_changed |= joined.standing != Standing::Watched;
+        let answer = joined.answer?;
+        let cluster = board.live.get(joined.cluster)?;
+        for_many(cluster, &answer, conversation)
+    }
+
+    /// Carries out what a seat does. Gives the answers that customers get by it.
+    pub fn act(&mut self, line: &SeatLine, frame: Option<Uuid>, act: IncidentAct) -> Vec<ForMany> {
+        let Some(board) = self.shops.get_mut(&line.seat.shop) else { return Vec::new() };
+        let done = match act {
+            IncidentAct::Watch(watch) => {
+                board.watchers.retain(|it| it.link.session != line.link.session);
+                if watch {
+                    board.watchers.push(line.clone());
+                }
+                board.has_changed |= watch;
+                Ok(Vec::new())
+            }
+            IncidentAct::Confirm { incident, conversations, wrong } => {
+                board.confirm(incident, &conversations, &wrong).map_err(refusal)
+            }
+            IncidentAct::Answer { incident, texts, fallback } => {
+                board.answer(line, incident, texts, fallback)
+            }
+            IncidentAct::Close(incident) => {
+                let closed = board.live.close(incident);
+                board.has_changed = true;
+                closed.map(|_| Vec::new()).map_err(refusal)
+            }
+        };
+        done.unwrap_or_else(|(code, message)| {
+            refuse(&line.link, frame, code, &message);
+            Vec::new()
+        })
+    }
+
+    /// A socket has gone.
+    pub fn closed(&mut self, seat: &SeatRef, session: Uuid) {
+        if let Some(board) = self.shops.get_mut(&seat.shop) {
+            let has_gone = |it: &SeatLine| it.link.session == session && it.link.outbox.is_closed();
+            board.watchers.retain(|it| !has_gone(it));
+        }
+    }
+
+    /// When something is due: an incident to close, or a showing.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let closes = self.shops.values().filter_map(|board| board.live.next_deadline());
+        let shows = self.shops.values().any(ShopBoard::is_to_be_shown);
+        closes.chain(shows.then(|| self.shown_at + INTERVAL)).min()
+    }
+
+    /// Closes what nobody has joined for long, and shows what has changed.
+    pub fn on_timer(&mut self, now: Timestamp) {
+        for board in self.shops.values_mut() {
+            let closed: Vec<Closed> = board.live.on_timer(now);
+            board.has_changed |= !closed.is_empty();
+        }
+        if self.shown_at + INTERVAL > now {
+            return;
+        }
+        for board in self.shops.values_mut().filter(|board| board.is_to_be_shown()) {
+            self.shown_at = now;
+            board.show();
+        }
+    }
+}
+
+impl ShopBoard {
+    fn is_to_be_shown(&self) -> bool {
+        self.has_changed && !self.watchers.is_empty()
+    }
+
+    fn confirm(
+        &mut self,
+        incident: ClusterId,
+        conversations: &[ConversationId],
+        wrong: &[ConversationId],
+    ) -> Result<Vec<ForMany>, NotAnswered> {
+        self.has_changed = true;
+        let answered = self.live.confirm(incident, conversations, wrong)?;
+        let Some(cluster) = self.live.get(incident) else { return Ok(Vec::new()) };
+        let Some(answer) = cluster.answer.clone() else { return Ok(Vec::new()) };
+        Ok(answered.into_iter().filter_map(|id| for_many(cluster, &answer, id)).collect())
+    }
+
+    fn answer(
+        &mut self,
+        line: &SeatLine,
+        incident: ClusterId,
+        texts: BTreeMap<Language, String>,
+        fallback: Language,
+    ) -> Result<Vec<ForMany>, (ErrorCode, String)> {
+        if texts.len() > TEXTS_MAX {
+            return Err((ErrorCode::TooLarge, format!("more than {TEXTS_MAX} texts")));
+        }
+        for (language, text) in &texts {
+            if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
+                let message = format!("the text in {language} is empty or too long");
+                return Err((ErrorCode::BadFrame, message));
+            }
+            if is_of_one_account(text) {
+                let message = format!(
+                    "the text in {language} names an order or personal data, it is for one customer"
+                );
+                return Err((ErrorCode::Conflict, message));
+            }
+        }
+        let texts = texts.into_iter().map(|(language, text)| (language, text.into())).collect();
+        let answer = Arc::new(Answer { seat: line.seat.id.clone(), texts, fallback });
+        let reached = self.live.answer(incident, answer.clone()).map_err(refusal)?;
+        self.has_changed = true;
+        let Some(cluster) = self.live.get(incident) else { return Ok(Vec::new()) };
+        Ok(reached.into_iter().filter_map(|id| for_many(cluster, &answer, id)).collect())
+    }
+
+    fn show(&mut self) {
+        self.has_changed = false;
+        self.watchers.retain(|it| !it.link.outbox.is_closed());
+        let rows: Vec<IncidentRow<'_>> = self.live.shown().take(ROWS_MAX).map(row).collect();
+        let trust: Trust = self.live.trust();
+        let frame: crate::deliver::Frame = encode(&ServerFrame::Incidents {
+            incidents: &rows,
+            automatic: trust.is_automatic(),
+            decisions: trust.decisions(),
+        })
+        .into();
+        for watcher in &self.watchers {
+            watcher.link.outbox.push(frame.clone());
+        }
+    }
+}
+
+fn row(cluster: &Cluster) -> IncidentRow<'_> {
+    let mut languages = BTreeMap::new();
+    for follower in cluster.followers.values().filter(|it| !it.is_answered) {
+        *languages.entry(follower.language).or_default() += 1;
+    }
+    // Those that wait for a click first: a seat goes on with the next hundred when it has clicked.
+    let unanswered = cluster.unconfirmed().chain(cluster.reached());
+    IncidentRow {
+        incident: cluster.id.0,
+        is_open: cluster.standing == Standing::Open,
+        examples: &cluster.examples,
+        followers: cluster.followers.len(),
+        reaches: cluster.reached().count(),
+        unconfirmed: cluster.unconfirmed().count(),
+        languages,
+        shown: unanswered
+            .take(FOLLOWERS_SHOWN_MAX)
+            .map(|it| IncidentFollower {
+                conversation: it.conversation,
+                language: it.language,
+                by: it.by.map(|by| by.as_str()),
+                confirmed: it.is_confirmed,
+            })
+            .collect(),
+        answered_by: cluster.answer.as_ref().map(|answer| &answer.seat),
+    }
+}
+
+/// The answer as one customer gets it. Where there is no text in the customer's language, this is the
+/// place for a translator; without one it is the text in the fallback language.
+fn for_many(cluster: &Cluster, answer: &Answer, id: ConversationId) -> Option<ForMany> {
+    let follower = cluster.followers.get(&id)?;
+    let (language, text) = answer.text_for(follower.language)?;
+    Some(ForMany {
+        conversation: id,
+        incident: cluster.id.0,
+        seat: answer.seat.clone(),
+        text: text.clone(),
+        language,
+        by: follower.by.map_or("first", |by| by.as_str()),
+    })
+}
+
+/// Whether a text holds what only one customer's account can hold.
+fn is_of_one_account(text: &str) -> bool {
+    !pii::find(text).is_empty() || !order_numbers(text).is_empty()
+}
+
+fn refusal(reason: NotAnswered) -> (ErrorCode, String) {
+    let code = match reason {
+        NotAnswered::Unknown => ErrorCode::NotFound,
+        NotAnswered::NoFallback => ErrorCode::BadFrame,
+        NotAnswered::Unconfirmed | NotAnswered::Answered => ErrorCode::Conflict,
+    };
+    (code, reason.to_string())
+}
+
+fn refuse(link: &Link, frame: Option<Uuid>, code: ErrorCode, message: &str) {
+    let error = ServerFrame::Error { id: frame, code, message, retry_after_ms: None };
+    link.outbox.push(encode(&error).into());
+}
+
+impl Default for ShopBoard {
+    fn default() -> Self {
+        Self {
+            gate: Gate::default(),
+            live: Live::new(Settings::default(), Trust::default()),
+            watchers: Vec::new(),
+            has_changed: false,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Drives the owner of incidents: one task, beside the scheduler's.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::runtime::{Clock, Inbox};
+
+use super::super::dispatch::{SeatLine, sleep_until};
+use super::super::input::{Envelope, ForMany, Input, SeatRef};
+use super::super::shard::Shops;
+use super::super::task::Owners;
+use super::{Board, IncidentAct, Report};
+
+/// What one turn of the task takes in.
+const BATCH_MAX: usize = 256;
+
+#[derive(Debug)]
+enum Told {
+    Report(Report),
+    Act(SeatLine, Option<Uuid>, IncidentAct),
+    Closed(SeatRef, Uuid),
+    Shops(Shops),
+}
+
+/// The way to the owner of incidents.
+#[derive(Clone, Debug)]
+pub struct Incidents {
+    inbox: Arc<Inbox<Told>>,
+}
+
+impl Default for Incidents {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Incidents {
+    /// A way to a task that is yet to start; see [`Self::run`].
+    pub fn new() -> Self {
+        // Only consequences of admitted frames come in, so the bound is that of the frames.
+        Self { inbox: Arc::new(Inbox::new(1)) }
+    }
+
+    /// Tells what a shard has seen.
+    pub fn report(&self, report: Report) {
+        self.inbox.follow_up(Told::Report(report));
+    }
+
+    /// Passes on what a seat does.
+    pub fn act(&self, line: SeatLine, frame: Option<Uuid>, act: IncidentAct) {
+        self.inbox.follow_up(Told::Act(line, frame, act));
+    }
+
+    /// A socket of a seat has gone.
+    pub fn closed(&self, seat: SeatRef, session: Uuid) {
+        self.inbox.follow_up(Told::Closed(seat, session));
+    }
+
+    /// The shops have changed.
+    pub fn shops(&self, shops: Shops) {
+        self.inbox.follow_up(Told::Shops(shops));
+    }
+
+    /// Drives `board` until `drain` is cancelled.
+    pub async fn run(
+        self,
+        mut board: Board,
+        owners: Owners,
+        clock: Clock,
+        drain: CancellationToken,
+    ) {
+        let mut batch = Vec::new();
+        loop {
+            let deadline = board.next_deadline().map(|at| clock.tokio_instant(at));
+            tokio::select! {
+                biased;
+                () = self.inbox.take(&mut batch, BATCH_MAX) => {}
+                () = sleep_until(deadline) => {}
+                () = drain.cancelled() => return,
+            }
+            for told in batch.drain(..) {
+                let answers = match told {
+                    Told::Report(report) => board.report(clock.now(), report),
+                    Told::Act(line, frame, act) => board.act(&line, frame, act),
+                    Told::Closed(seat, session) => {
+                        board.closed(&seat, session);
+                        Vec::new()
+                    }
+                    Told::Shops(shops) => {
+                        board.take_shops(&shops);
+                        Vec::new()
+                    }
+                };
+                pass_on(&owners, answers);
+            }
+            board.on_timer(clock.now());
+        }
+    }
+}
+
+fn pass_on(owners: &Owners, answers: Vec<ForMany>) {
+    let caused_at = Instant::now();
+    for answer in answers {
+        let owner = owners.of_conversation(answer.conversation);
+        owners.follow_up(owner, Envelope { caused_at, input: Input::AnsweredForMany(answer) });
+    }
+}

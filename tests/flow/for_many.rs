@@ -1,0 +1,105 @@
+//! One answer for everybody who asks the same, in the conversation of one who does.
+
+use std::time::Duration;
+
+use tradewind::domain::{ConversationId, Guess, Intent, SeatId};
+use tradewind::flow::{CustomerAct, ForMany, Input};
+
+use crate::world::{Socket, World, kinds, needs_person, shop, text};
+
+const ANSWER: &str = "Vuelve a mediodía.";
+
+/// A customer who waits, since every seat is away.
+fn waiting(world: &mut World) -> (Socket, ConversationId) {
+    let ana = world.customer("ana");
+    world.say(&ana, "el seguimiento no funciona");
+    let waiting = world.scheduler.queue(&shop(), 9);
+    assert_eq!(waiting.len(), 1);
+    ana.frames();
+    (ana, waiting[0].conversation)
+}
+
+fn answer(world: &mut World, conversation: ConversationId) {
+    world.input(Input::AnsweredForMany(ForMany {
+        conversation,
+        incident: 3,
+        seat: SeatId::from("lucia"),
+        text: ANSWER.into(),
+        language: "es".parse().expect("a language"),
+        by: "topic",
+    }));
+}
+
+fn texts(socket: &Socket) -> Vec<String> {
+    let frames = socket.frames().into_iter().filter(|frame| frame["kind"] == "message");
+    frames.map(|frame| text(&frame, "text").to_owned()).collect()
+}
+
+#[test]
+fn it_comes_once_whatever_is_told_twice_and_also_over_a_restart() {
+    let mut world = World::new();
+    let (ana, conversation) = waiting(&mut world);
+
+    answer(&mut world, conversation);
+    answer(&mut world, conversation);
+
+    let frames = ana.frames();
+    assert_eq!(kinds(&frames), ["message", "answered_by_machine"]);
+    assert_eq!(text(&frames[1], "source"), "incident/3");
+    assert!(world.scheduler.queue(&shop(), 9).is_empty(), "it waits no longer");
+    let mut next = world.restarted();
+    assert!(next.scheduler.queue(&shop(), 9).is_empty());
+    let ana = next.customer("ana");
+    answer(&mut next, conversation);
+    assert!(texts(&ana).is_empty());
+}
+
+#[test]
+fn a_reply_that_is_no_thanks_waits_again_since_the_first_question_also_over_a_restart() {
+    for restart in [false, true] {
+        let mut world = World::new();
+        let (mut ana, conversation) = waiting(&mut world);
+        world.pass(Duration::from_secs(30));
+        answer(&mut world, conversation);
+        if restart {
+            world = world.restarted();
+            ana = world.customer("ana");
+        }
+        world.pass(Duration::from_secs(30));
+
+        world.say(&ana, "no es eso, es otra cosa");
+
+        let waiting = world.scheduler.queue(&shop(), 9);
+        assert_eq!(waiting.len(), 1, "restart: {restart}");
+        assert_eq!(waiting[0].waited_ms, 60_000);
+    }
+}
+
+#[test]
+fn thanks_end_it_and_asking_for_a_person_brings_the_place_back() {
+    let mut world = World::new();
+    let (ana, conversation) = waiting(&mut world);
+    answer(&mut world, conversation);
+    world.says.intent = Guess { label: Intent::ThanksBye, confidence: 0.9 };
+
+    world.pass(Duration::from_secs(10));
+    world.say(&ana, "gracias");
+    assert!(world.scheduler.queue(&shop(), 9).is_empty());
+    world.says = needs_person();
+    world.act(&ana, CustomerAct::Person(conversation));
+
+    let waiting = world.scheduler.queue(&shop(), 9);
+    assert_eq!(waiting.iter().map(|it| it.waited_ms).collect::<Vec<_>>(), [10_000]);
+}
+
+#[test]
+fn whom_a_seat_has_taken_gets_nothing() {
+    let mut world = World::new();
+    let (lucia, ana) = (world.seat("lucia"), world.customer("ana"));
+    let conversation = world.owned(&ana, &lucia);
+    ana.frames();
+
+    answer(&mut world, conversation);
+
+    assert!(texts(&ana).is_empty());
+}

@@ -1,0 +1,230 @@
+//! One answer for everybody who asks the same, over real sockets.
+
+#[path = "router/mod.rs"]
+mod router;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use router::{Client, Router, config, write_shop};
+use serde_json::{Value, json};
+
+/// What customers of five languages write when no card is taken.
+const ASKED: [(&str, &str); 5] = [
+    ("en", "card payments fail at checkout for all of us, known problem?"),
+    ("es", "la tarjeta da error al pagar, ¿les pasa a todos?"),
+    ("fr", "le paiement par carte ne marche plus, panne ?"),
+    ("pt", "erro ao pagar com cartão de crédito, é geral?"),
+    ("ko", "카드결제 오류인데 다들 그런가요"),
+];
+const ANSWER_EN: &str = "Cards work again this evening. Other ways work now.";
+const ANSWER_ES: &str = "Las tarjetas vuelven esta tarde. Las otras formas funcionan.";
+
+/// Admits as many customers as a test has.
+const MANY: &str = "[admission]\nshop_messages_per_s = 5000\n";
+
+fn start(folder: &Path) -> Router {
+    write_shop(folder, "demo", str::to_owned);
+    Router::start(config(folder, MANY)).expect("a router")
+}
+
+/// A seat that looks on and takes nothing.
+fn watcher(router: &Router) -> Client {
+    let mut seat = router.seat("demo", "lucia");
+    seat.send(&json!({"type": "state", "state": "away"}));
+    seat.next("state");
+    seat.send(&json!({"type": "incidents", "watch": true}));
+    seat
+}
+
+/// Customers who ask, each in the language of `ASKED` whose turn it is.
+fn askers(router: &Router, count: usize) -> Vec<Client> {
+    (0..count)
+        .map(|n| {
+            let mut customer = router.customer("demo");
+            customer.say(ASKED[n % ASKED.len()].1);
+            customer
+        })
+        .collect()
+}
+
+/// The only incident of the first showing of which `has` holds.
+fn incident_until(seat: &mut Client, has: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let frame = seat.next("incidents");
+        if frame["incidents"].as_array().is_some_and(|it| it.len() == 1)
+            && has(&frame["incidents"][0])
+        {
+            return frame["incidents"][0].clone();
+        }
+    }
+}
+
+fn shown(incident: &Value) -> Vec<Value> {
+    let shown = incident["shown"].as_array().expect("followers");
+    shown.iter().map(|follower| follower["conversation"].clone()).collect()
+}
+
+/// The next message of a machine that holds `part`, with its language.
+fn hears(customer: &mut Client, part: &str) -> Value {
+    loop {
+        let event = customer.next("event");
+        if event["text"].as_str().is_some_and(|text| text.contains(part)) {
+            return event["language"].clone();
+        }
+    }
+}
+
+fn confirm(seat: &mut Client, incident: &Value, wrong: &[Value]) {
+    seat.send(&json!({
+        "type": "confirm_incident",
+        "incident": incident["incident"],
+        "conversations": shown(incident),
+        "wrong": wrong,
+    }));
+}
+
+fn answer(incident: &Value) -> Value {
+    json!({
+        "type": "answer_incident",
+        "incident": incident["incident"],
+        "texts": {"en": ANSWER_EN, "es": ANSWER_ES},
+        "fallback": "en",
+    })
+}
+
+#[test]
+fn one_seat_answers_once_and_every_follower_gets_it_in_a_language_that_there_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut customers = askers(&router, 6);
+
+    let incident = incident_until(&mut seat, |it| it["followers"] == 6);
+    assert_eq!((&incident["is_open"], &incident["reaches"]), (&json!(true), &json!(0)));
+    assert_eq!(incident["languages"], json!({"en": 2, "es": 1, "fr": 1, "ko": 1, "pt": 1}));
+    assert_eq!(seat.refused(&answer(&incident)), "conflict", "nobody is confirmed");
+    let left_out = incident["shown"].as_array().expect("followers").iter();
+    let left_out =
+        left_out.filter(|it| it["language"] == "ko").map(|it| it["conversation"].clone());
+    confirm(&mut seat, &incident, &left_out.collect::<Vec<_>>());
+    let confirmed = incident_until(&mut seat, |it| it["reaches"] == 5);
+    seat.send(&answer(&confirmed));
+
+    for (customer, language) in customers.iter_mut().zip(["en", "es", "en", "en"]) {
+        let part = if language == "es" { ANSWER_ES } else { ANSWER_EN };
+        assert_eq!(hears(customer, part), language);
+        assert_eq!(customer.next("event")["source"], "incident/0");
+    }
+    assert_eq!(seat.refused(&answer(&confirmed)), "conflict", "it has an answer");
+    assert_eq!(router.metric("tradewind_flow_answered_for_many_total"), 5.0);
+}
+
+#[test]
+fn thanks_end_it_and_anything_else_brings_the_place_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut customers = askers(&router, 5);
+    let incident = incident_until(&mut seat, |it| it["followers"] == 5);
+    confirm(&mut seat, &incident, &[]);
+    let confirmed = incident_until(&mut seat, |it| it["reaches"] == 5);
+    seat.send(&answer(&confirmed));
+    hears(&mut customers[0], ANSWER_EN);
+    hears(&mut customers[2], ANSWER_EN);
+
+    customers[0].say("thank you very much!");
+    customers[2].say("non, je parle d'autre chose, ma commande 48213 est perdue");
+
+    let event = loop {
+        let event = customers[2].next("event");
+        if event["kind"] == "queued" && event["place"] == 1 {
+            break event;
+        }
+    };
+    assert!(event["seq"].as_u64() > Some(3), "{event}");
+    let left = incident_until(&mut seat, |it| it["followers"] == 4);
+    assert_eq!(left["answered_by"], "lucia");
+}
+
+#[test]
+fn an_answer_that_names_an_order_or_a_person_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let _customers = askers(&router, 5);
+    let incident = incident_until(&mut seat, |it| it["followers"] == 5);
+    confirm(&mut seat, &incident, &[]);
+    let confirmed = incident_until(&mut seat, |it| it["reaches"] == 5);
+
+    for text in ["Your order TW-10482 is on its way.", "Write to ana@example.org"] {
+        let mut frame = answer(&confirmed);
+        frame["texts"]["en"] = json!(text);
+        assert_eq!(seat.refused(&frame), "conflict", "{text}");
+    }
+    let mut frame = answer(&confirmed);
+    frame["fallback"] = json!("ja");
+    assert_eq!(seat.refused(&frame), "bad_frame", "nobody would get what is not written");
+    assert_eq!(router.metric("tradewind_flow_answered_for_many_total"), 0.0);
+}
+
+#[test]
+fn a_customer_with_an_own_matter_is_never_among_the_followers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut own = router.customer("demo");
+    own.say("card payments fail at checkout, was order 48213 paid?");
+    let _customers = askers(&router, 5);
+
+    let incident = incident_until(&mut seat, |it| it["followers"].as_u64() >= Some(5));
+
+    assert_eq!(incident["followers"], 5);
+}
+
+/// How many customers the fan-out is timed with; `TRADEWIND_FOLLOWERS=1000` for the figure.
+fn followers() -> usize {
+    std::env::var("TRADEWIND_FOLLOWERS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
+}
+
+#[test]
+fn everybody_has_the_answer_and_who_comes_late_too_and_it_is_told_how_long_that_took() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let count = followers();
+    let mut customers = askers(&router, count);
+    // A seat is shown a hundred at a time.
+    let mut done = 0;
+    while done < count {
+        let before = done;
+        let incident =
+            incident_until(&mut seat, |it| it["followers"] == count && it["reaches"] == before);
+        confirm(&mut seat, &incident, &[]);
+        done = (done + 100).min(count);
+        let _ = incident_until(&mut seat, |it| it["reaches"] == done);
+        seat.send(&json!({"type": "incidents", "watch": true}));
+    }
+    let incident = incident_until(&mut seat, |it| it["reaches"] == count);
+
+    let sent_at = Instant::now();
+    seat.send(&answer(&incident));
+    let mut waits: Vec<Duration> = Vec::new();
+    for (n, customer) in customers.iter_mut().enumerate() {
+        hears(customer, if ASKED[n % ASKED.len()].0 == "es" { ANSWER_ES } else { ANSWER_EN });
+        waits.push(sent_at.elapsed());
+    }
+    waits.sort();
+    let p99 = waits[(waits.len() * 99 / 100).min(waits.len() - 1)];
+
+    let mut late = router.customer("demo");
+    let asked_at = Instant::now();
+    late.say(ASKED[0].1);
+    let automatic = count > 400;
+    if !automatic {
+        let one = incident_until(&mut seat, |it| it["unconfirmed"] == 1);
+        confirm(&mut seat, &one, &[]);
+    }
+    hears(&mut late, ANSWER_EN);
+    println!("{count} followers: p99 {p99:?}; late joiner {:?}", asked_at.elapsed());
+}
