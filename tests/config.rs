@@ -49,6 +49,47 @@ fn the_file_with_every_value_switched_on_gives_the_defaults() {
     assert_eq!(loaded.origins.len(), all_settings().count(), "every setting is in the file");
 }
 
+/// What one address, one shop and one connection may use.
+fn limits_of(config: &Config) -> Vec<usize> {
+    let Config { gateway, admission, .. } = config;
+    vec![
+        gateway.address_connections_max.others.get(),
+        gateway.address_handshakes_per_s.others.get(),
+        gateway.address_handshakes_burst.others.get(),
+        gateway.address_messages_per_s.others.get(),
+        gateway.messages_per_s.get(),
+        gateway.messages_burst.get(),
+        admission.shop_messages_per_s.get(),
+        admission.shop_handshakes_per_s.get(),
+        admission.shop_sign_ins_waiting_max.get(),
+        admission.address_sign_ins_waiting_max.others.get(),
+        (admission.shop_connections_share * 100.0) as usize,
+    ]
+}
+
+#[test]
+fn the_load_profile_raises_limits_and_leaves_every_check_on() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/load.toml");
+    let text = std::fs::read_to_string(path).expect("config/load.toml is in the repository");
+    let profile = resolve(&from_file(&text)).expect("no mistakes").config;
+    let usual = Config::default();
+
+    let mut same = profile.clone();
+    (same.gateway, same.admission) = (usual.gateway.clone(), usual.admission.clone());
+    assert_eq!(same, usual, "it is about limits only");
+    let (more, less) = (limits_of(&profile), limits_of(&usual));
+    assert!(more.iter().zip(less).all(|(more, less)| *more >= less), "{more:?}");
+    let gateway = &profile.gateway;
+    let counted = [
+        gateway.address_connections_max,
+        gateway.address_handshakes_per_s,
+        gateway.address_handshakes_burst,
+        gateway.address_messages_per_s,
+        profile.admission.address_sign_ins_waiting_max,
+    ];
+    assert!(counted.iter().all(|limit| limit.loopback.is_some()), "loopback is counted");
+}
+
 #[test]
 fn every_setting_has_a_default_in_its_range_a_reason_and_a_name_of_its_own() {
     let config = resolve(&Sources::default()).expect("the defaults fit together").config;

@@ -30,10 +30,20 @@ impl Process {
     /// Serves the demo shop from `data`. The shell lets the process live through the signal that
     /// would end it at the limit.
     fn start(data: &Path) -> Self {
+        Self::start_with(data, "")
+    }
+
+    /// The same with more flags.
+    fn start_with(data: &Path, flags: &str) -> Self {
         let serve = "trap '' XFSZ; exec \"$0\" serve --data \"$1\" --listen 127.0.0.1:0 \
             --admin-listen 127.0.0.1:0 --set journal.segment=1MiB --set log.level=error";
         let mut child = Command::new("sh")
-            .args(["-c", serve, env!("CARGO_BIN_EXE_tradewind"), data.to_str().unwrap()])
+            .args([
+                "-c",
+                &format!("{serve} {flags}"),
+                env!("CARGO_BIN_EXE_tradewind"),
+                data.to_str().unwrap(),
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -150,4 +160,48 @@ fn a_full_disk_stops_acknowledgements_but_not_reads_and_recovers_by_itself() {
     );
     println!("red after {red_after:?}, green after {green_after:?}");
     reliability::done(1);
+}
+
+#[test]
+fn what_is_put_aside_while_the_disk_refuses_has_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start_with(
+        folder.path(),
+        "--set flow.shards=1 --set flow.shard_queue_capacity=64 --set flow.batch_max=64 \
+         --set gateway.messages_per_s=10000 --set gateway.messages_burst=10000",
+    );
+    let open = || {
+        let session = visitor(process.address, "demo", &Value::Null);
+        Client::open(process.address, "/v1/widget", &session["token"])
+    };
+    let mut client = open();
+    client.say("hello there");
+    let conversation = client.next("ack")["conversation"].clone();
+    process.limit_files(Some(0));
+    let mut other = open();
+    other.say("nobody can keep this");
+    process.ready_is(503, Instant::now());
+
+    // Messages are refused at the door now; other frames are put aside, up to the bound. A few at a time,
+    // so that the inbox itself is never full before that.
+    let typing = json!({"type": "typing", "conversation": conversation});
+    let (mut put_aside, mut taken_at) = (0, Instant::now());
+    while taken_at.elapsed() < Duration::from_secs(2) {
+        let refused = client.refused_of(&vec![typing.clone(); 16], "overloaded");
+        put_aside += 16 - refused;
+        if refused < 16 {
+            taken_at = Instant::now();
+        }
+        assert!(put_aside < 20_000, "nothing is refused");
+    }
+
+    assert!((8_192..8_192 + 3 * 64).contains(&put_aside), "{put_aside}");
+    process.limit_files(None);
+    process.ready_is(200, Instant::now());
+    // What was put aside goes first, as soon as the disk takes it.
+    let is_taken = (0..2_000).any(|_| {
+        client.say("hello again");
+        client.next_of_any(&["ack", "error"])["type"] == "ack"
+    });
+    assert!(is_taken);
 }

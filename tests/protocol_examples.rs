@@ -220,6 +220,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
         .map(|event| ServerFrame::Event(EventFrame::new(conversation, 1, event, None)))
         .collect();
     frames.extend([
+        ServerFrame::Closing { reason: "draining", retry_after_ms: 1_830 },
         ServerFrame::Welcome {
             session: Uuid::nil(),
             heartbeat_ms: 5_000,

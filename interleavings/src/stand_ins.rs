@@ -41,6 +41,11 @@ impl<T> ArrayQueue<T> {
         lock(&self.entries).len()
     }
 
+    /// How many there may be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

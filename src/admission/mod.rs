@@ -1,18 +1,26 @@
 //! Admission: who may put how much into the router.
 //!
-//! **In**: a message of a known customer or seat.
-//! **Out**: leave to enter the queues, or a [`Refusal`] with a code and a time to try again.
+//! **In**: a connection of an address, a message of a known customer or seat.
+//! **Out**: leave to connect or to enter the queues, or a [`Refusal`] with a code and a time to try
+//! again.
 //! **Invariants**: what is refused leaves no trace behind it; one connection cannot use up the share
-//! of its shop's others for longer than its burst.
-//! **Bounds**: bytes of a text; messages and frames a second for each connection; messages a second
-//! for each shop.
+//! of its shop's others for longer than its burst, nor one address that of another; when too much
+//! waits, open conversations are refused last ([`admit`]).
+//! **Bounds**: bytes of a text; messages and frames a second for each connection; connections,
+//! handshakes and messages a second for each address and each shop; addresses that are remembered.
 
+mod addresses;
 mod rate;
+mod shed;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use rate::{Rate, SharedBucket};
+pub use addresses::Addresses;
+pub use rate::Rate;
+pub use shed::{admit, no_room, room};
+pub use usage::{Allowance, Place, Usage};
 
 use crate::domain::Timestamp;
 use crate::protocol::ErrorCode;
@@ -46,13 +54,15 @@ pub struct Gate {
     limits: Arc<Limits>,
     messages: Bucket,
     frames: Bucket,
-    shop: Arc<SharedBucket>,
+    /// What its address uses, where that is counted.
+    address: Option<Arc<Usage>>,
+    shop: Arc<Usage>,
 }
 
 impl Gate {
     /// A gate that nobody has passed yet.
-    pub fn new(limits: Arc<Limits>, shop: Arc<SharedBucket>) -> Self {
-        Self { limits, messages: Bucket::default(), frames: Bucket::default(), shop }
+    pub fn new(limits: Arc<Limits>, address: Option<Arc<Usage>>, shop: Arc<Usage>) -> Self {
+        Self { limits, messages: Bucket::default(), frames: Bucket::default(), address, shop }
     }
 
     /// Lets a frame in that carries no message.
@@ -66,7 +76,7 @@ impl Gate {
     /// Lets a message in.
     ///
     /// # Errors
-    /// When the text is empty or too long, or the connection or its shop sends too many.
+    /// When the text is empty or too long, or the connection, its address or its shop sends too many.
     pub fn message(&mut self, now: Timestamp, text: &str) -> Result<(), Refusal> {
         if text.len() > self.limits.text_bytes_max {
             let message = "the text is longer than the limit";
@@ -79,7 +89,12 @@ impl Gate {
         self.messages
             .take(self.limits.messages, now)
             .map_err(|wait| limited("too many messages on this connection", wait))?;
-        self.shop.take(now).map_err(|wait| limited("too many messages in this shop", wait))
+        if let Some(address) = &self.address {
+            address
+                .message(now)
+                .map_err(|wait| limited("too many messages from this address", wait))?;
+        }
+        self.shop.message(now).map_err(|wait| limited("too many messages in this shop", wait))
     }
 }
 
@@ -95,7 +110,12 @@ mod tests {
         let rate = |per_s, burst| Rate::new(per_s, burst).expect("not zero");
         let limits =
             Limits { text_bytes_max: 8, messages: rate(per_s, burst), frames: rate(100, 100) };
-        Gate::new(Arc::new(limits), Arc::new(SharedBucket::new(rate(1_000, 3))))
+        Gate::new(Arc::new(limits), None, usage(rate(1_000, 3)))
+    }
+
+    fn usage(messages: Rate) -> Arc<Usage> {
+        let allowance = Allowance { connections_max: 1, handshakes: messages, messages };
+        Arc::new(Usage::new(allowance))
     }
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -124,14 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn a_shop_has_a_limit_over_all_its_connections() {
-        let rate = Rate::new(1_000, 3).expect("not zero");
-        let limits = Arc::new(Limits { text_bytes_max: 8, messages: rate, frames: rate });
-        let shop = Arc::new(SharedBucket::new(Rate::new(10, 3).expect("not zero")));
-        let mut gates: Vec<_> = (0..4).map(|_| Gate::new(limits.clone(), shop.clone())).collect();
+    fn a_shop_and_an_address_have_limits_over_all_their_connections() {
+        let rate = |burst| Rate::new(10, burst).expect("not zero");
+        let limits = Limits { text_bytes_max: 8, messages: rate(3), frames: rate(3) };
+        let limits = Arc::new(limits);
+        let (address, shop) = (usage(rate(2)), usage(rate(5)));
+        let gates = |count, address: Option<&Arc<Usage>>| -> Vec<Gate> {
+            let gate = |_| Gate::new(limits.clone(), address.cloned(), shop.clone());
+            (0..count).map(gate).collect()
+        };
+        let admitted = |mut gates: Vec<Gate>| {
+            gates.iter_mut().filter_map(|gate| gate.message(NOW, "a").ok()).count()
+        };
 
-        let admitted = gates.iter_mut().filter_map(|gate| gate.message(NOW, "a").ok()).count();
-
-        assert_eq!(admitted, 3);
+        assert_eq!(admitted(gates(4, Some(&address))), 2);
+        assert_eq!(admitted(gates(4, None)), 3);
     }
 }

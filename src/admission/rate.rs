@@ -79,4 +79,9 @@ impl SharedBucket {
             }
         }
     }
+
+    /// Whether nothing of it is used up.
+    pub(super) fn is_full(&self, now: Timestamp) -> bool {
+        self.mark_us.load(Ordering::Relaxed) <= now.as_millis().saturating_mul(1_000)
+    }
 }

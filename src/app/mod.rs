@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -26,7 +26,7 @@ use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
 use crate::flow::{Dispatcher, Owners, RecordError, Shard, ShardTask, Shops, Turn};
-use crate::gateway::{self, Gateway, PasswordChecks, Secret, Served};
+use crate::gateway::{self, Door, Gateway, PasswordChecks, Secret, Served};
 use crate::journal::{self, Journal, JournalError, SnapshotId};
 use crate::metrics::Metrics;
 use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
@@ -36,7 +36,10 @@ use crate::understand::encoder::EncoderError;
 use crate::understand::tenant::ServedSets;
 
 use restore::{Restored, restore};
-use settings::{flow_settings, journal_options, limits, rosters, schedule_settings, shop_rate};
+use settings::{
+    addresses, flow_settings, journal_options, limits, proxies, rosters, schedule_settings,
+    shop_allowance, sign_ins,
+};
 use snapshots::Snapshotter;
 
 /// Why the router does not start.
@@ -235,8 +238,8 @@ impl App {
         let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
         let tls = tls.map(TlsAcceptor::from);
         let own_sets = Arc::new(ServedSets::load(shops.values())?);
-        let listener = listen(config.server.listen).await?;
-        let admin_listener = listen(config.server.admin_listen).await?;
+        let listener = listen(config.server.listen)?;
+        let admin_listener = listen(config.server.admin_listen)?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
         let understanders =
             Arc::new(understand::understanders(&config, own_sets.clone(), metrics.clone())?);
@@ -246,8 +249,8 @@ impl App {
         let secret = Secret::load_or_create(&config.paths.data).map_err(unusable)?;
         let key = AdminKey::load_or_create(&config.paths.data).map_err(unusable)?;
 
-        let password_checks =
-            PasswordChecks::start().map_err(|error| StartError::Runtime(error.to_string()))?;
+        let password_checks = PasswordChecks::start(sign_ins(&config))
+            .map_err(|error| StartError::Runtime(error.to_string()))?;
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let dispatcher = Dispatcher::new();
         let mut shards = empty_shards(&config, &shops, owners.len());
@@ -265,8 +268,10 @@ impl App {
         let clock = Clock::start_after(last_at);
         let gateway = Arc::new(Gateway {
             limits: limits(&config),
-            shop_buckets: dashmap::DashMap::default(),
-            shop_rate: shop_rate(&config),
+            shop_usages: dashmap::DashMap::default(),
+            shop_allowance: shop_allowance(&config),
+            addresses: addresses(&config),
+            proxies: proxies(&config),
             shops: RwLock::default(),
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
@@ -324,6 +329,7 @@ impl App {
             router: gateway::router(gateway.clone()),
             tls,
             connections_max: config.gateway.connections_max.get(),
+            door: Door::Strangers,
         };
         edges.spawn(gateway::serve(gateway.clone(), public, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
@@ -352,6 +358,7 @@ impl App {
             router,
             tls: None,
             connections_max: admin::CONNECTIONS_MAX,
+            door: Door::Management,
         };
         edges.spawn(gateway::serve(gateway.clone(), management, stop_accepting.clone()));
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -448,8 +455,22 @@ pub fn rules_of(
     Ok(roster.map(|roster| (roster, schedule_settings(config))))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+/// What the system keeps of what was written and not read yet, for each socket; Linux doubles it. Left
+/// to itself it grows to megabytes.
+const SEND_BUFFER_BYTES: u32 = 128 * 1024;
+/// Connections that wait to be accepted, as when everybody comes back at once.
+const BACKLOG: u32 = 4_096;
+
+/// Listens with a bound on what the system keeps for a peer that does not read.
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error| StartError::Listen { address, error })
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {

@@ -1,17 +1,22 @@
 //! What each part needs of the configuration, in the part's own terms.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::admission::Rate;
+use crate::admission::{Addresses, Allowance, Rate};
 use crate::config::shop::Shop;
-use crate::config::{Config, Durability};
+use crate::config::{AddressLimit, Config, Durability};
 use crate::flow::Shops;
-use crate::gateway::Limits;
+use crate::gateway::{Limits, Proxies, SignInLimits};
 use crate::schedule::{QueueHours, Roster, Translation};
 use crate::{admission, dedup, flow, journal, schedule};
 
 /// Frames that are no messages may be ten times as many: pings, typing, receipts.
 const FRAMES_PER_MESSAGE: usize = 10;
+/// Seconds' worth of messages that one address may send at once.
+const ADDRESS_MESSAGES_BURST_S: usize = 4;
+/// For a loopback address without a limit of its own.
+const UNLIMITED: usize = u32::MAX as usize;
 
 pub(super) fn journal_options(config: &Config) -> journal::Options {
     journal::Options {
@@ -29,11 +34,12 @@ pub(super) fn journal_options(config: &Config) -> journal::Options {
     }
 }
 
+fn rate(per_s: usize, burst: usize) -> Rate {
+    let fit = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Rate::new(fit(per_s), fit(burst)).expect("the configuration rules out zero")
+}
+
 pub(super) fn limits(config: &Config) -> Limits {
-    let rate = |per_s: usize, burst: usize| {
-        let fit = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Rate::new(fit(per_s), fit(burst)).expect("the configuration rules out zero")
-    };
     let (per_s, burst) = (config.gateway.messages_per_s.get(), config.gateway.messages_burst.get());
     Limits {
         connections_max: config.gateway.connections_max.get(),
@@ -56,10 +62,50 @@ pub(super) fn limits(config: &Config) -> Limits {
     }
 }
 
-pub(super) fn shop_rate(config: &Config) -> Rate {
-    let per_s = u32::try_from(config.admission.shop_messages_per_s.get()).unwrap_or(u32::MAX);
-    // A second's worth at once: a shop's messages come in bursts.
-    Rate::new(per_s, per_s).expect("the configuration rules out zero")
+/// What one shop may use while there are others.
+pub(super) fn shop_allowance(config: &Config) -> Allowance {
+    // A second's worth at once: a shop's messages, and its customers after a break, come in bursts.
+    let second = |per_s: usize| rate(per_s, per_s);
+    let all = config.gateway.connections_max.get();
+    Allowance {
+        connections_max: ((all as f64 * config.admission.shop_connections_share) as usize).max(1),
+        handshakes: second(config.admission.shop_handshakes_per_s.get()),
+        messages: second(config.admission.shop_messages_per_s.get()),
+    }
+}
+
+/// What each address may use. Loopback addresses are counted when one of the limits holds for them.
+pub(super) fn addresses(config: &Config) -> Addresses {
+    let connections = config.gateway.address_connections_max;
+    let per_s = config.gateway.address_handshakes_per_s;
+    let burst = config.gateway.address_handshakes_burst;
+    let messages = config.gateway.address_messages_per_s;
+    let allowance = |pick: fn(AddressLimit) -> usize| Allowance {
+        connections_max: pick(connections),
+        handshakes: rate(pick(per_s), pick(burst)),
+        messages: rate(pick(messages), pick(messages).saturating_mul(ADDRESS_MESSAGES_BURST_S)),
+    };
+    let is_counted =
+        [connections, per_s, burst, messages].iter().any(|limit| limit.loopback.is_some());
+    let others = allowance(|limit| limit.others.get());
+    let loopback = allowance(|limit| limit.loopback.map_or(UNLIMITED, NonZeroUsize::get));
+    Addresses::new(others, is_counted.then_some(loopback))
+}
+
+pub(super) fn proxies(config: &Config) -> Proxies {
+    Proxies {
+        trusted: config.server.trusted_proxies.clone(),
+        header: config.server.forwarded_header,
+    }
+}
+
+pub(super) fn sign_ins(config: &Config) -> SignInLimits {
+    let of_address = config.admission.address_sign_ins_waiting_max;
+    SignInLimits {
+        shop_max: config.admission.shop_sign_ins_waiting_max.get(),
+        address_max: of_address.others.get(),
+        loopback_max: of_address.loopback.map_or(UNLIMITED, NonZeroUsize::get),
+    }
 }
 
 pub(super) fn schedule_settings(config: &Config) -> schedule::Settings {

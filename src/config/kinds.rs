@@ -9,6 +9,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::Network;
+
 /// How TOML writes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -147,6 +149,62 @@ impl Kind for Workers {
 
     fn write(value: &NonZeroUsize) -> String {
         value.to_string()
+    }
+}
+
+/// Networks, with commas between them; the empty text for none.
+pub struct Networks;
+
+impl Kind for Networks {
+    type Value = Vec<Network>;
+    const EXPECTED: &'static str = "addresses or networks with commas between them, such as \"10.0.0.0/8, ::1\", or \"\" for none";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Option<Vec<Network>> {
+        if text.trim().is_empty() {
+            return Some(Vec::new());
+        }
+        text.split(',').map(|network| network.trim().parse().ok()).collect()
+    }
+
+    fn write(value: &Vec<Network>) -> String {
+        value.iter().map(Network::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What each address of clients may use. "auto" is `DEFAULT`, and nothing of their own for loopback
+/// addresses: there, one address is every program of this machine.
+pub struct ForEachAddress<const DEFAULT: usize>;
+
+/// What one address may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AddressLimit {
+    /// An address that is not loopback.
+    pub others: NonZeroUsize,
+    /// A loopback address; `None` when only the limits of everybody hold for it.
+    pub loopback: Option<NonZeroUsize>,
+}
+
+impl<const DEFAULT: usize> Kind for ForEachAddress<DEFAULT> {
+    type Value = AddressLimit;
+    const EXPECTED: &'static str = "\"auto\" or a whole number";
+    const QUOTED: bool = true;
+
+    fn accepts(form: Form) -> bool {
+        form != Form::Other
+    }
+
+    fn parse(text: &str) -> Option<AddressLimit> {
+        if text == "auto" {
+            let others = NonZeroUsize::new(DEFAULT)?;
+            return Some(AddressLimit { others, loopback: None });
+        }
+        let number = Count::parse(text)?;
+        Some(AddressLimit { others: number, loopback: Some(number) })
+    }
+
+    fn write(value: &AddressLimit) -> String {
+        value.loopback.map_or_else(|| "auto".to_owned(), |number| number.to_string())
     }
 }
 
@@ -294,6 +352,16 @@ choice! {
 }
 
 choice! {
+    /// Where a trusted proxy writes who connects.
+    ForwardedHeader: "\"x-forwarded-for\" or \"forwarded\"" {
+        /// `X-Forwarded-For`, as most proxies do.
+        XForwardedFor = "x-forwarded-for",
+        /// `Forwarded` of RFC 7239.
+        Forwarded = "forwarded",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat: "\"text\" or \"json\"" {
         /// One readable line for each event.
@@ -339,6 +407,22 @@ mod tests {
         for text in ["64", "64K", "64kb", "99999999999999GiB"] {
             assert_eq!(Size::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn networks_stand_in_a_list_and_an_address_may_have_a_limit_of_its_own() {
+        let some = Networks::parse("10.0.0.0/8,  2001:db8::/32,127.0.0.1").expect("networks");
+        assert_eq!(Networks::write(&some), "10.0.0.0/8, 2001:db8::/32, 127.0.0.1/32");
+        assert_eq!(Networks::parse(" "), Some(Vec::new()));
+        assert_eq!(Networks::parse("10.0.0.0/8,"), None);
+
+        let limit = |text: &str| {
+            let limit = ForEachAddress::<50>::parse(text)?;
+            Some((limit.others.get(), limit.loopback.map(NonZeroUsize::get)))
+        };
+        assert_eq!(limit("auto"), Some((50, None)));
+        assert_eq!(limit("7"), Some((7, Some(7))));
+        assert_eq!(limit("0"), None);
     }
 
     #[test]

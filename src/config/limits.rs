@@ -4,8 +4,8 @@
 //! `config/tradewind.toml` word for word.
 
 use super::kinds::{
-    Address, Count, Durability, EncoderChoice, FileOrNone, Folder, FolderOrNone, Kind, Length,
-    LogFormat, LogLevel, LostState, Share, Size, Workers,
+    Address, Count, Durability, EncoderChoice, FileOrNone, Folder, FolderOrNone, ForEachAddress,
+    ForwardedHeader, Kind, Length, LogFormat, LogLevel, LostState, Networks, Share, Size, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -33,13 +33,31 @@ settings! {
         tls_key: FileOrNone = "";
         /// Management. Anywhere but on loopback it wants its key, admin.key of the data folder.
         admin_listen: Address = "127.0.0.1:8081";
+        /// Networks of the reverse proxies before the main address. What they write into the header below
+        /// says who connects; from anybody else it is ignored.
+        trusted_proxies: Networks = "";
+        /// The header in which the proxies say for whom they ask. They must set it or add to it: one that
+        /// passes on what a client wrote lets clients choose their address.
+        forwarded_header: ForwardedHeader = "x-forwarded-for";
     }
 
-    /// What one connection, and all of them together, may use.
+    /// What one connection, one address, and all of them together, may use. Addresses of IPv6 are counted by
+    /// their /64. "auto" leaves loopback addresses to the limits of all: there, one address is every program of
+    /// this machine; a number holds for them as well.
     gateway("gateway."): Gateway {
         /// Open sockets. One more is refused with a retry time. Each takes one open file:
         /// `tradewind doctor` compares this number with the limit of the system.
         connections_max: Count = "18_000", "1"..="1_000_000";
+        /// Open sockets of one address, "auto" is 50: an office or a mobile network behind one address has
+        /// several customers. Seats that have signed in give their place back.
+        address_connections_max: ForEachAddress<50> = "auto", "1"..="1_000_000";
+        /// Connections, sign-ins and upgrades a second of one address over time, "auto" is 20. A page that
+        /// connects makes up to four of them.
+        address_handshakes_per_s: ForEachAddress<20> = "auto", "1"..="1_000_000";
+        /// How many of them at once, "auto" is 200: what 50 sockets need that all come back.
+        address_handshakes_burst: ForEachAddress<200> = "auto", "1"..="1_000_000";
+        /// Messages a second of all customers of one address, "auto" is 100, and four times as many at once.
+        address_messages_per_s: ForEachAddress<100> = "auto", "1"..="1_000_000";
         /// Largest frame that is read. A client that escapes every letter beyond ASCII makes a text up
         /// to three times as long: 48 KiB for the largest.
         frame_bytes_max: Size = "64KiB", "1KiB"..="1MiB";
@@ -63,6 +81,17 @@ settings! {
     admission("admission."): Admission {
         /// Messages a second from one shop. Keeps one shop's storm from starving the others.
         shop_messages_per_s: Count = "20_000", "1"..="1_000_000";
+        /// Share of `gateway.connections_max` that one shop may hold while others are served; one alone may
+        /// have all.
+        shop_connections_share: Share = "0.75", "0.01"..="1";
+        /// Sign-ins and hellos a second of one shop; as many at once. More are told to come back a little
+        /// later, each at another time.
+        shop_handshakes_per_s: Count = "5_000", "1"..="1_000_000";
+        /// Sign-ins of seats of one shop that wait for their password to be checked. Each takes some 40 ms of
+        /// one thread, in which the shops take turns: 256 wait for ten seconds, as long as a client does.
+        shop_sign_ins_waiting_max: Count = "256", "1"..="4_096";
+        /// Of these, those of one address, "auto" is 16. Addresses take turns inside their shop.
+        address_sign_ins_waiting_max: ForEachAddress<16> = "auto", "1"..="4_096";
     }
 
     /// The owners of conversations.
@@ -259,6 +288,8 @@ impl Config {
                 "must not be less: the burst is what a second may hold"),
             relation(gateway.messages_per_s <= admission.shop_messages_per_s, "gateway.messages_per_s", "admission.shop_messages_per_s",
                 "must not be more: one connection is part of a shop"),
+            relation(gateway.address_handshakes_per_s <= gateway.address_handshakes_burst, "gateway.address_handshakes_burst", "gateway.address_handshakes_per_s",
+                "must not be less: the burst is what a second may hold"),
             relation(gateway.frame_bytes_max < journal.segment, "gateway.frame_bytes_max", "journal.segment",
                 "must be less: a message has to fit into one file of the journal"),
             relation(flow.batch_max <= flow.shard_queue_capacity, "flow.batch_max", "flow.shard_queue_capacity",

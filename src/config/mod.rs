@@ -16,7 +16,9 @@ mod settings;
 pub mod shop;
 mod sources;
 
-pub use kinds::{Durability, EncoderChoice, LogFormat, LogLevel, LostState};
+pub use kinds::{
+    AddressLimit, Durability, EncoderChoice, ForwardedHeader, LogFormat, LogLevel, LostState,
+};
 pub use limits::{
     Admission, Config, Dedup, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule, Server,
     Timers, Understand,

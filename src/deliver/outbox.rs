@@ -72,6 +72,15 @@ impl Outbox {
         self.state.lock().closed.is_some()
     }
 
+    /// Waits until the reader has let more wait than it may; nothing else that closes it ends the wait.
+    pub fn poll_slow(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.reader.register(context.waker());
+        match self.state.lock().closed {
+            Some(CloseCode::Slow) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+
     /// Moves what waits to `buffer`, or says that the connection must close.
     pub fn poll_ready(&self, context: &mut Context<'_>, buffer: &mut Vec<Frame>) -> Poll<Ready> {
         self.reader.register(context.waker());
@@ -124,6 +133,22 @@ mod tests {
         outbox.push("6".into());
 
         assert_eq!(take(&outbox), (Poll::Ready(Ready::Close(CloseCode::Slow)), vec![]));
+    }
+
+    #[test]
+    fn a_writer_that_is_stuck_hears_that_its_reader_is_too_slow() {
+        let outbox = Outbox::new(10);
+        let slow = || outbox.poll_slow(&mut Context::from_waker(Waker::noop()));
+        outbox.push("1234567890".into());
+        assert_eq!(slow(), Poll::Pending);
+
+        outbox.push("1".into());
+
+        assert_eq!(slow(), Poll::Ready(()));
+        let draining = Outbox::new(10);
+        draining.close(CloseCode::Draining);
+        let other = draining.poll_slow(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(other, Poll::Pending, "what was put in before still goes out");
     }
 
     #[test]

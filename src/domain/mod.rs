@@ -9,11 +9,13 @@ mod event;
 mod hours;
 mod ids;
 mod language;
+mod network;
 mod priority;
 mod routing;
 mod seat;
 mod time;
 mod understanding;
+mod work;
 
 pub use customer::CustomerValue;
 pub use digits::ascii_digit;
@@ -23,6 +25,7 @@ pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
 };
 pub use language::{Language, LanguageError};
+pub use network::{ClientAddress, Network, NetworkError};
 pub use priority::Priority;
 pub use routing::{
     AfterHold, ApprovalRule, LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step,
@@ -32,3 +35,4 @@ pub use time::Timestamp;
 pub use understanding::{
     Guess, Intent, IntentError, OwnIntent, PiiKind, PiiSpan, Sentiment, Tier, Understanding,
 };
+pub use work::Work;

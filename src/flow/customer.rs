@@ -209,7 +209,7 @@ impl Shard {
         if !self.shops.contains_key(&frame.profile.customer.shop) {
             return Err((ErrorCode::NotFound, "this shop is no longer served"));
         }
-        if self.conversations.len() >= self.settings.conversations_max {
+        if self.conversations.len() >= self.room_for(frame.profile.verified.is_some()) {
             return Err((ErrorCode::Overloaded, "too many conversations"));
         }
         let profile = &frame.profile;
@@ -225,6 +225,13 @@ impl Shard {
             value: profile.value,
         });
         Ok(id)
+    }
+
+    /// Conversations beyond which none begins: the last eighth is kept for customers whom a shop vouched
+    /// for, so that strangers cannot fill it.
+    const fn room_for(&self, is_known: bool) -> usize {
+        let all = self.settings.conversations_max;
+        if is_known { all } else { all - all / 8 }
     }
 
     fn ask_for_person(&self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {

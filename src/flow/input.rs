@@ -77,6 +77,8 @@ pub struct Attached {
     pub recovered: usize,
     /// The missed events, in order.
     pub missed: Vec<Frame>,
+    /// Whether one of the viewer's conversations goes on.
+    pub is_in_conversation: bool,
 }
 
 /// Who views.

@@ -253,6 +253,9 @@ pub(super) struct Cause {
     pub(super) at: Instant,
 }
 
+/// When it is worth trying again to begin a conversation where there are as many as may be.
+const FULL_FOR: Duration = Duration::from_secs(10);
+
 /// Refuses a frame.
 pub(super) fn refuse(
     turn: &mut Turn,
@@ -262,6 +265,7 @@ pub(super) fn refuse(
     message: &str,
 ) {
     turn.counts.push(Counter::Refused(code));
-    let error = ServerFrame::Error { id: frame, code, message, retry_after_ms: None };
+    let retry_after_ms = (code == ErrorCode::Overloaded).then_some(FULL_FOR.as_millis() as u64);
+    let error = ServerFrame::Error { id: frame, code, message, retry_after_ms };
     turn.deliveries.push(Delivery::Frame(outbox.clone(), encode(&error).into()));
 }

@@ -76,6 +76,11 @@ impl Owners {
         self.inboxes[owner].offer(envelope).map_err(|_| Full(()))
     }
 
+    /// How much work from outside waits for an owner, and how much may.
+    pub fn waiting(&self, owner: usize) -> (usize, usize) {
+        self.inboxes[owner].waiting()
+    }
+
     /// Hands in a consequence of work that was taken in before.
     pub fn follow_up(&self, owner: usize, envelope: Envelope) {
         self.inboxes[owner].follow_up(envelope);

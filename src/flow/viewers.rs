@@ -126,6 +126,7 @@ impl Shard {
         let mut attached = Attached::default();
         for id in &ids {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
+            attached.is_in_conversation |= !conversation.is_closed();
             let on_disk = unkept.on_disk(*id);
             // Who owns it, and whether it began, may be what is not on disk.
             if on_disk == 0 || matches!(viewer, Viewer::Seat(_)) && unkept.concerns(*id) {

@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use tokio_tungstenite::WebSocketStream;
 use uuid::Uuid;
 
-use crate::admission::{Gate, Refusal};
+use crate::admission::{Gate, Place, Refusal, Usage, admit, no_room};
 use crate::deliver::{Frame, Outbox, Ready};
+use crate::domain::Work;
 use crate::flow::{
     Attach, Attached, CustomerRef, Dispatch, Envelope, Input, Link, SeatLine, Viewer,
 };
@@ -19,7 +20,9 @@ use crate::metrics::names::{Counter, Gauge, Histogram};
 use crate::protocol::{ClientFrame, CloseCode, ErrorCode, Resume, ServerFrame, encode};
 
 use super::Gateway;
+use super::clients::{Accepted, ShopPlace};
 use super::hello::{Identified, Who, identify};
+use super::retry;
 use super::socket::{Received, Socket};
 use super::standing::OpenSocket;
 use super::stream::Stream;
@@ -33,30 +36,60 @@ pub enum Role {
     Seat,
 }
 
+/// A socket that has not said hello.
+pub struct Visit {
+    /// What its path is for.
+    pub role: Role,
+    /// The page that it belongs to.
+    pub origin: Option<String>,
+    /// What its address uses, where that is counted.
+    pub address: Option<Arc<Usage>>,
+    /// Its place among the sockets of its address.
+    pub place: Option<Place>,
+    /// Its place among all.
+    pub _accepted: Arc<Accepted>,
+}
+
 /// Runs a connection from its first frame to its end.
 pub async fn run(
     gateway: Arc<Gateway>,
     stream: Box<WebSocketStream<Stream>>,
-    role: Role,
-    origin: Option<String>,
+    mut visit: Box<Visit>,
 ) {
-    let limits = &gateway.limits;
-    let mut socket = Socket::new(stream, limits.peer_dead_after);
-    let within = limits.handshake;
-    let hello = Box::pin(identify(&gateway, &mut socket, role, origin.as_deref(), within)).await;
-    let identified = match hello {
-        Ok(identified) => identified,
+    let mut socket = Socket::new(stream, gateway.limits.peer_dead_after);
+    let hello = Box::pin(welcome(&gateway, &mut socket, &mut visit)).await;
+    let (identified, shop) = match hello {
+        Ok(welcomed) => welcomed,
         Err(None) => return Box::pin(socket.part()).await,
         Err(Some(code)) => return Box::pin(close(&gateway, socket, code)).await,
     };
     // Everything that an open connection needs for long is in one place on the heap; what the hello
     // needed is freed before.
-    Box::pin(open(gateway, socket, role, identified)).await;
+    Box::pin(open(gateway, socket, visit, identified, shop)).await;
+}
+
+/// Hears who it is, and whether the shop may have one more.
+async fn welcome(
+    gateway: &Gateway,
+    socket: &mut Socket,
+    visit: &mut Visit,
+) -> Result<(Identified, ShopPlace), Option<CloseCode>> {
+    let identified = identify(gateway, socket, visit.role, visit.origin.as_deref()).await?;
+    let place = gateway.shop_place(&identified.token.shop).map_err(Some)?;
+    if matches!(identified.who, Who::Seat(_)) {
+        // A shop vouches for its seats, and many of them share the address of an office.
+        visit.place = None;
+        visit.address = None;
+    }
+    Ok((identified, place))
 }
 
 async fn close(gateway: &Gateway, socket: Socket, code: CloseCode) {
     gateway.metrics.count(Counter::Closed(code));
-    socket.close(code).await;
+    let retry_after = code.back_after();
+    let retry_after =
+        retry_after.map(|least| retry::later(least, gateway.sockets.len(), rand::random()));
+    socket.close(code, retry_after).await;
 }
 
 /// An identified connection.
@@ -65,26 +98,30 @@ pub(super) struct Connection {
     pub(super) who: Who,
     pub(super) link: Link,
     pub(super) gate: Gate,
+    /// Whether the customer has a conversation that goes on, as far as this socket knows.
+    pub(super) is_in_conversation: bool,
     bad_frames: usize,
 }
 
-async fn open(gateway: Arc<Gateway>, mut socket: Socket, role: Role, hello: Identified) {
-    let bucket = gateway.shop_buckets.get(&hello.token.shop).map(|bucket| bucket.clone());
-    let Some(bucket) = bucket else {
-        // The shop went since it said hello.
-        return Box::pin(close(&gateway, socket, CloseCode::Unauthorized)).await;
-    };
+async fn open(
+    gateway: Arc<Gateway>,
+    mut socket: Socket,
+    mut visit: Box<Visit>,
+    hello: Identified,
+    shop: ShopPlace,
+) {
     let resume = hello.resume.unwrap_or_default();
     let session = resume.session.unwrap_or_else(Uuid::now_v7);
     let outbox = Arc::new(Outbox::new(gateway.limits.outbox_bytes_max));
     let mut connection = Connection {
         who: hello.who,
         link: Link { outbox, session },
-        gate: Gate::new(gateway.limits.admission.clone(), bucket),
+        gate: Gate::new(gateway.limits.admission.clone(), visit.address.take(), shop.usage),
+        is_in_conversation: false,
         bad_frames: 0,
         gateway,
     };
-    let gauge = match role {
+    let gauge = match visit.role {
         Role::Widget => Gauge::WidgetConnections,
         Role::Seat => Gauge::SeatConnections,
     };
@@ -119,11 +156,12 @@ impl Connection {
             Ok(frames) => frames,
             Err(code) => return Some(code),
         };
-        if socket.write(&mut frames).await.is_err() {
-            return None;
+        let outbox = self.link.outbox.clone();
+        let slow = || poll_fn(|context| outbox.poll_slow(context));
+        if let Err(unwritten) = socket.write(&mut frames, slow()).await {
+            return unwritten.close_code();
         }
         frames = Vec::new();
-        let outbox = self.link.outbox.clone();
         let dead_after = self.gateway.limits.peer_dead_after;
         let mut heard_at = Instant::now();
         let mut alarm = pin!(tokio::time::sleep(dead_after));
@@ -131,7 +169,11 @@ impl Connection {
             tokio::select! {
                 biased;
                 ready = poll_fn(|context| outbox.poll_ready(context, &mut frames)) => match ready {
-                    Ready::Write => socket.write(&mut frames).await.ok()?,
+                    Ready::Write => {
+                        if let Err(unwritten) = socket.write(&mut frames, slow()).await {
+                            return unwritten.close_code();
+                        }
+                    }
                     Ready::Close(code) => return Some(code),
                 },
                 received = socket.next() => {
@@ -162,7 +204,7 @@ impl Connection {
     }
 
     /// Becomes a viewer; gives `welcome` and the missed events.
-    async fn attach(&self, resume: Resume) -> Result<Vec<Frame>, CloseCode> {
+    async fn attach(&mut self, resume: Resume) -> Result<Vec<Frame>, CloseCode> {
         let asked = resume.last_seq.len();
         let mut replies = Vec::new();
         for owner in self.owners() {
@@ -184,6 +226,7 @@ impl Connection {
             let Ok(Ok(attached)) = answer else { return Err(CloseCode::Overloaded) };
             all.held.extend(attached.held);
             all.recovered += attached.recovered;
+            all.is_in_conversation |= attached.is_in_conversation;
             all.missed.extend(attached.missed);
         }
         if let Who::Seat(seat) = &self.who {
@@ -199,6 +242,7 @@ impl Connection {
         };
         let mut frames = vec![encode(&welcome).into()];
         frames.append(&mut all.missed);
+        self.is_in_conversation = all.is_in_conversation;
         Ok(frames)
     }
 
@@ -301,19 +345,22 @@ impl Connection {
         Ok(self.gate.frame(self.gateway.clock.now())?)
     }
 
+    /// Hands work to an owner, if there is room for work of this kind.
     pub(super) fn hand_over(
         &self,
         owner: usize,
+        work: Work,
         input: Input,
         arrived_at: Instant,
     ) -> Result<(), NotTaken> {
         let envelope = Envelope { caused_at: arrived_at, input };
-        self.gateway.owners.offer(owner, envelope).map_err(|_| {
-            NotTaken::Refused(Refusal {
-                code: ErrorCode::Overloaded,
-                message: "too much is waiting",
-                retry_after: Some(std::time::Duration::from_secs(1)),
-            })
+        let owners = &self.gateway.owners;
+        let (waiting, capacity) = owners.waiting(owner);
+        let taken = admit(work, waiting, capacity)
+            .and_then(|()| owners.offer(owner, envelope).map_err(|_| no_room(work)));
+        taken.map_err(|refusal| {
+            self.gateway.metrics.count(Counter::Shed(work));
+            NotTaken::Refused(refusal)
         })
     }
 }
@@ -337,12 +384,14 @@ mod tests {
     use super::*;
 
     fn future_bytes<F: Future>(
-        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<Stream>>, Role, Option<String>) -> F,
+        _: impl FnOnce(Arc<Gateway>, Box<WebSocketStream<Stream>>, Box<Visit>) -> F,
     ) -> usize {
         size_of::<F>()
     }
 
-    fn open_bytes<F: Future>(_: impl FnOnce(Arc<Gateway>, Socket, Role, Identified) -> F) -> usize {
+    fn open_bytes<F: Future>(
+        _: impl FnOnce(Arc<Gateway>, Socket, Box<Visit>, Identified, ShopPlace) -> F,
+    ) -> usize {
         size_of::<F>()
     }
 
@@ -350,7 +399,8 @@ mod tests {
     /// is needed once, as for hello, attaching and closing, has to live in boxes of its own.
     #[test]
     fn a_silent_connection_is_small() {
-        let bytes = future_bytes(run) + open_bytes(open) + size_of::<Connection>();
+        let bytes =
+            future_bytes(run) + open_bytes(open) + size_of::<Connection>() + size_of::<Visit>();
 
         assert!(bytes <= 1_536, "{bytes} bytes");
     }

@@ -18,10 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 
-use super::connection::{self, Role};
-use super::listener::Permit;
+use super::clients::Accepted;
+use super::connection::{self, Role, Visit};
 use super::problem::Refused;
-use super::stream::Stream;
+use super::stream::{Reading, Stream};
 use super::{Gateway, Limits};
 
 const SUBPROTOCOL: &str = "tradewind.v1.json";
@@ -42,10 +42,12 @@ pub async fn seat(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
 
 fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response {
     let asked = accept_key(&request).and_then(|accept| {
-        let origin = origin(&gateway, request.headers()).map_err(NotUpgraded::Refused)?;
-        Ok((accept, origin))
+        let accepted = request.extensions().get::<Arc<Accepted>>().cloned();
+        let accepted = accepted.expect("the listener puts it into every request");
+        let visit = visit(&gateway, accepted, request.headers(), role);
+        Ok((accept, visit.map_err(NotUpgraded::Refused)?))
     });
-    let (accept, origin) = match asked {
+    let (accept, visit) = match asked {
         Ok(asked) => asked,
         Err(not_upgraded) => {
             if let NotUpgraded::Refused(refused) = &not_upgraded {
@@ -55,19 +57,28 @@ fn upgrade(gateway: Arc<Gateway>, mut request: Request, role: Role) -> Response 
         }
     };
     let response = switch_protocols(request.headers(), accept);
-    let permit = request.extensions().get::<Permit>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         if let Some(socket) = websocket(upgraded, &gateway.limits).await {
             // A task of its own: what the upgrade needed is freed.
-            tokio::spawn(async move {
-                connection::run(gateway, socket, role, origin).await;
-                drop(permit);
-            });
+            tokio::spawn(connection::run(gateway, socket, visit));
         }
     });
     response
+}
+
+/// Who comes, if the address may have one more socket and the page may connect.
+fn visit(
+    gateway: &Gateway,
+    accepted: Arc<Accepted>,
+    headers: &HeaderMap,
+    role: Role,
+) -> Result<Box<Visit>, Refused> {
+    let origin = origin(gateway, headers)?;
+    let client = gateway.client(&accepted, headers)?;
+    let place = gateway.socket_place(&accepted, &client)?;
+    Ok(Box::new(Visit { role, origin, address: client.usage, place, _accepted: accepted }))
 }
 
 /// Why a request does not become a WebSocket.
@@ -194,12 +205,12 @@ fn switch_protocols(headers: &HeaderMap, accept: String) -> Response {
 /// The WebSocket straight on its stream, without the layers of HTTP. On the heap at once: it is
 /// handed on from future to future, and each of them would keep room for a copy.
 async fn websocket(upgraded: Upgraded, limits: &Limits) -> Option<Box<WebSocketStream<Stream>>> {
-    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Reading>>().ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(limits.read_buffer_bytes)
         .max_message_size(Some(limits.frame_bytes_max))
         .max_frame_size(Some(limits.frame_bytes_max));
-    let stream = parts.io.into_inner();
+    let stream = parts.io.into_inner().into_inner();
     let read = parts.read_buf.to_vec();
     let socket = WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config));
     Some(Box::new(Box::pin(socket).await))

@@ -1,7 +1,6 @@
 //! The first frame of a connection: who it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::flow::{CustomerRef, Profile, SeatRef, Viewer};
 use crate::protocol::{ClientFrame, CloseCode, Resume};
@@ -49,9 +48,8 @@ pub async fn identify(
     socket: &mut Socket,
     role: Role,
     origin: Option<&str>,
-    within: Duration,
 ) -> Result<Identified, Option<CloseCode>> {
-    let text = match tokio::time::timeout(within, socket.next()).await {
+    let text = match tokio::time::timeout(gateway.limits.handshake, socket.next()).await {
         Err(_) => return Err(Some(CloseCode::HelloTimeout)),
         Ok(Received::Gone) => return Err(None),
         Ok(Received::Broken(code)) => return Err(Some(code)),

@@ -1,6 +1,8 @@
 //! Accepts connections and serves HTTP on each until it ends or becomes a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -18,18 +20,17 @@ use crate::metrics::names::Counter;
 use crate::protocol::ErrorCode;
 
 use super::Gateway;
-use super::stream::Stream;
+use super::clients::Accepted;
+use super::problem::Refused;
+use super::retry;
+use super::stream::{Reading, Stream};
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
-/// What a connection over the limit is told before it is closed.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\
-    Connection: close\r\n\r\n";
-
-/// Leave to hold one connection; it travels with the connection, into the WebSocket as well.
-pub type Permit = Arc<OwnedSemaphorePermit>;
+/// Least wait of a client that met a full router.
+const FULL_FOR: Duration = Duration::from_secs(1);
 
 /// An address that is served.
 pub struct Served {
@@ -41,38 +42,64 @@ pub struct Served {
     pub tls: Option<TlsAcceptor>,
     /// Most connections at a time: this address's own, so that a flood of one leaves the other open.
     pub connections_max: usize,
+    /// Who may connect how often.
+    pub door: Door,
+}
+
+/// How the connections of an address are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// By the address that they come from.
+    Strangers,
+    /// All together: whoever manages the router is not locked out by his own machine.
+    Management,
 }
 
 /// Serves until `drain` is cancelled, then accepts nothing more.
 pub async fn serve(gateway: Arc<Gateway>, served: Served, drain: CancellationToken) {
-    let Served { listener, router, tls, connections_max } = served;
+    let Served { listener, router, tls, connections_max, door } = served;
     let connections = Arc::new(Semaphore::new(connections_max));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = drain.cancelled() => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 // Out of files, or the peer is gone already: neither is a reason to stop.
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
         };
-        match connections.clone().try_acquire_owned() {
-            Ok(permit) => {
-                let permit = Arc::new(permit);
+        match let_in(&gateway, &connections, door, peer) {
+            Ok(accepted) => {
                 let (gateway, router, tls) = (gateway.clone(), router.clone(), tls.clone());
                 tokio::spawn(async move {
                     if let Some(stream) = secured(&gateway, stream, tls).await {
-                        http(gateway, stream, router, permit).await;
+                        http(gateway, stream, router, Arc::new(accepted)).await;
                     }
                 });
             }
-            Err(_) => refuse(&gateway, stream),
+            Err(refused) => refuse(&gateway, stream, &refused),
         }
+    }
+}
+
+fn let_in(
+    gateway: &Gateway,
+    connections: &Arc<Semaphore>,
+    door: Door,
+    peer: IpAddr,
+) -> Result<Accepted, Refused> {
+    let permit = connections.clone().try_acquire_owned().map_err(|_| {
+        let wait = retry::later(FULL_FOR, gateway.sockets.len(), rand::random());
+        Refused::for_a_while(ErrorCode::Overloaded, "too many connections", wait)
+    })?;
+    match door {
+        Door::Strangers => gateway.accept(peer, permit),
+        Door::Management => Ok(Accepted::uncounted(peer, permit)),
     }
 }
 
@@ -92,11 +119,12 @@ async fn secured(gateway: &Gateway, stream: TcpStream, tls: Option<TlsAcceptor>)
     }
 }
 
-async fn http(gateway: Arc<Gateway>, stream: Stream, router: Router, permit: Permit) {
+async fn http(gateway: Arc<Gateway>, stream: Stream, router: Router, accepted: Arc<Accepted>) {
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(permit.clone());
+        request.extensions_mut().insert(accepted.clone());
         router.clone().oneshot(request)
     });
+    let stream = Reading::new(stream, gateway.limits.peer_dead_after);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(gateway.limits.handshake)
@@ -110,10 +138,12 @@ async fn http(gateway: Arc<Gateway>, stream: Stream, router: Router, permit: Per
     }
 }
 
-fn refuse(gateway: &Gateway, mut stream: TcpStream) {
-    gateway.metrics.count(Counter::Refused(ErrorCode::Overloaded));
+fn refuse(gateway: &Gateway, mut stream: TcpStream, refused: &Refused) {
+    gateway.metrics.count(Counter::Refused(refused.code()));
+    let answer = refused.at_the_door();
     tokio::spawn(async move {
-        let told = tokio::time::timeout(std::time::Duration::from_secs(1), stream.write_all(FULL));
+        let told =
+            tokio::time::timeout(Duration::from_secs(1), stream.write_all(answer.as_bytes()));
         // Whether it was heard makes no difference.
         let _ = told.await;
     });

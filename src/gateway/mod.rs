@@ -4,11 +4,14 @@
 //! **Out**: admitted frames to the owners of conversations and to the scheduler; frames back.
 //! **Invariants**: nobody is listened to before a token verifies; a socket speaks for one customer or
 //! one seat and for nobody else; each socket has one task, and a slow one harms only itself.
-//! **Bounds**: open connections; time for a handshake, a body and a `hello`; bytes of a header, a
+//! **Bounds**: open connections, of all, of an address and of a shop; handshakes of an address and of a
+//! shop; sign-ins that wait; time for a handshake, a body and a `hello`; bytes of a header, a
 //! body and a frame; bad frames; silence ([`Limits`]).
 
 mod body;
+mod clients;
 mod connection;
+mod forwarded;
 mod handshake;
 mod hello;
 mod http;
@@ -17,6 +20,7 @@ mod listener;
 mod pages;
 mod passwords;
 mod problem;
+mod retry;
 mod seat;
 mod session;
 mod socket;
@@ -32,7 +36,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use uuid::Uuid;
 
-use crate::admission::{self, Rate, SharedBucket};
+use crate::admission::{self, Addresses, Allowance, Usage};
 use crate::config::shop::Shop;
 use crate::domain::ShopId;
 use crate::flow::{Dispatcher, Owners, SeatRef, Shops};
@@ -42,10 +46,11 @@ use crate::protocol::CloseCode;
 use crate::runtime::Clock;
 
 pub use body::read_json;
+pub use forwarded::Proxies;
 pub use http::{bearer, explained_to, metrics, router};
 pub use identity::{Proved, Unproved, prove};
-pub use listener::{Served, serve};
-pub use passwords::PasswordChecks;
+pub use listener::{Door, Served, serve};
+pub use passwords::{PasswordChecks, SignInLimits};
 pub use problem::Refused;
 pub use token::{Customer, Holder, Secret, Token, write_private};
 
@@ -82,10 +87,14 @@ pub struct Gateway {
     pub limits: Limits,
     /// The shops, as they were last loaded.
     pub shops: RwLock<Shops>,
-    /// The message allowance of each shop.
-    pub shop_buckets: DashMap<ShopId, Arc<SharedBucket>, ahash::RandomState>,
-    /// What a shop is allowed.
-    pub shop_rate: Rate,
+    /// What each shop uses.
+    pub shop_usages: DashMap<ShopId, Arc<Usage>, ahash::RandomState>,
+    /// What a shop may use while there are others.
+    pub shop_allowance: Allowance,
+    /// What each address uses.
+    pub addresses: Addresses,
+    /// The proxies before the main address.
+    pub proxies: Proxies,
     /// The owners of conversations.
     pub owners: Owners,
     /// The scheduler.
@@ -114,10 +123,17 @@ impl Gateway {
 
     /// Puts new shops in the place of the old ones. A shop that stays has used what it has used.
     pub fn set_shops(&self, shops: Shops) {
-        self.shop_buckets.retain(|shop, _| shops.contains_key(shop));
+        self.shop_usages.retain(|shop, _| shops.contains_key(shop));
+        let is_alone = shops.len() == 1;
+        let connections_max = if is_alone {
+            self.limits.connections_max
+        } else {
+            self.shop_allowance.connections_max
+        };
         for shop in shops.keys() {
-            let fresh = || Arc::new(SharedBucket::new(self.shop_rate));
-            self.shop_buckets.entry(shop.clone()).or_insert_with(fresh);
+            let fresh = || Arc::new(Usage::new(self.shop_allowance));
+            let usage = self.shop_usages.entry(shop.clone()).or_insert_with(fresh);
+            usage.set_connections_max(connections_max);
         }
         *self.shops.write().unwrap_or_else(PoisonError::into_inner) = shops;
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::admission::Refusal;
-use crate::domain::TransferTarget;
+use crate::domain::{TransferTarget, Work};
 use crate::flow::{Dispatch, FromSeat, Input, SeatAct, SeatLine, SeatRef};
 use crate::protocol::{ClientFrame, ErrorCode, Target};
 use crate::schedule::Command;
@@ -64,7 +64,7 @@ impl Connection {
         let from =
             FromSeat { seat: seat.clone(), link: self.link.clone(), frame, conversation, act };
         let owner = self.gateway.owners.of_conversation(conversation);
-        self.hand_over(owner, Input::Seat(from), arrived_at)
+        self.hand_over(owner, Work::Ongoing, Input::Seat(from), arrived_at)
     }
 
     fn floor(&self, seat: &Arc<SeatRef>, watch: bool, arrived_at: Instant) -> Result<(), NotTaken> {

@@ -1,38 +1,53 @@
 //! The two calls that give a token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::{Extension, Json};
 
 use crate::config::shop::{Evidence, Password, Shop};
 use crate::domain::{CustomerId, Language, RegionId, SeatId, time_zone};
-use crate::metrics::names::Counter;
+use crate::metrics::names::{Counter, Limit};
 use crate::protocol::ErrorCode;
 use crate::protocol::session::{CustomerProfile, Granted, SeatSession, WidgetSession};
 
 use super::Gateway;
 use super::body::read_json;
+use super::clients::Accepted;
 use super::identity::prove;
 use super::problem::Refused;
+use super::retry;
 use super::standing::seat_stamp;
 use super::token::{Customer, Holder, Secret, Token};
 
 const LOCALE_BYTES_MAX: usize = 64;
+/// Least wait of a seat that met too many others.
+const SIGN_IN_PAUSE: Duration = Duration::from_secs(1);
 
 type Answer = Result<(StatusCode, Json<Granted>), Refused>;
 
 /// `POST /v1/widget/session`.
-pub async fn widget(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: Body) -> Answer {
-    let granted = widget_session(&gateway, &headers, body).await;
+pub async fn widget(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(accepted): Extension<Arc<Accepted>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let granted = widget_session(&gateway, &accepted, &headers, body).await;
     count(&gateway, granted)
 }
 
 /// `POST /v1/seat/session`.
-pub async fn seat(State(gateway): State<Arc<Gateway>>, headers: HeaderMap, body: Body) -> Answer {
-    let granted = seat_session(&gateway, &headers, body).await;
+pub async fn seat(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(accepted): Extension<Arc<Accepted>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let granted = seat_session(&gateway, &accepted, &headers, body).await;
     count(&gateway, granted)
 }
 
@@ -48,11 +63,14 @@ fn count(gateway: &Gateway, granted: Result<Granted, Refused>) -> Answer {
 
 async fn widget_session(
     gateway: &Gateway,
+    accepted: &Accepted,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Granted, Refused> {
+    gateway.client(accepted, headers)?;
     let asked: WidgetSession = read_json(body, gateway.limits.handshake).await?;
     let shop = &find_shop(gateway, &asked.shop)?;
+    gateway.count_sign_in(&shop.id)?;
     let origin = allowed_origin(shop, headers)?;
     let now = gateway.clock.now();
     let mut expires_at = now + gateway.limits.token_ttl;
@@ -88,20 +106,27 @@ async fn widget_session(
 
 async fn seat_session(
     gateway: &Gateway,
+    accepted: &Accepted,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Granted, Refused> {
+    let client = gateway.client(accepted, headers)?;
     let asked: SeatSession = read_json(body, gateway.limits.handshake).await?;
     let shop = &find_shop(gateway, &asked.shop)?;
+    gateway.count_sign_in(&shop.id)?;
     let origin = allowed_origin(shop, headers)?;
     let seat = SeatId::from(asked.user);
     let wrong = "user or password is wrong";
     let (password, known) = password_to_check(shop, &seat);
     let password = password.ok_or_else(|| unauthorized(wrong))?;
-    let matches = gateway.password_checks.check(password, asked.password).await;
+    let checks = &gateway.password_checks;
+    let matches = checks.check(&shop.id, client.address, password, asked.password).await;
     let matches = matches.map_err(|full| {
-        let wait_ms = u64::try_from(full.retry_after.as_millis()).unwrap_or(u64::MAX);
-        Refused::for_a_while(ErrorCode::Overloaded, "too many sign-ins at once", wait_ms.max(1_000))
+        let limit = if full.is_of_address { Limit::AddressSignIns } else { Limit::ShopSignIns };
+        gateway.metrics.count(Counter::Limited(limit));
+        let at_least = full.retry_after.max(SIGN_IN_PAUSE);
+        let wait = retry::later(at_least, 0, rand::random());
+        Refused::for_a_while(ErrorCode::Overloaded, "too many sign-ins at once", wait)
     })?;
     if !(matches && known) {
         return Err(unauthorized(wrong));

@@ -10,8 +10,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::deliver::Frame;
-use crate::protocol::CloseCode;
+use crate::protocol::{CloseCode, ServerFrame, encode};
 
+use super::retry;
 use super::stream::Stream;
 
 /// How long a peer may take to read a close frame and to hang up.
@@ -60,11 +61,16 @@ impl Socket {
         }
     }
 
-    /// Writes frames and flushes once.
+    /// Writes frames and flushes once, unless `cut` comes first. What was begun then stays to be written
+    /// before the close.
     ///
     /// # Errors
-    /// When the peer is gone or does not read in time.
-    pub async fn write(&mut self, frames: &mut Vec<Frame>) -> Result<(), Gone> {
+    /// When the peer is gone, or does not read in time.
+    pub async fn write(
+        &mut self,
+        frames: &mut Vec<Frame>,
+        cut: impl Future<Output = ()>,
+    ) -> Result<(), Unwritten> {
         let stream = &mut self.stream;
         let write = async move {
             for frame in frames.drain(..) {
@@ -72,14 +78,29 @@ impl Socket {
             }
             stream.flush().await
         };
-        match tokio::time::timeout(self.write_max, write).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
+        tokio::select! {
+            biased;
+            wrote = tokio::time::timeout(self.write_max, write) => match wrote {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(Unwritten::Gone),
+                Err(_) => Err(Unwritten::Slow),
+            },
+            () = cut => Err(Unwritten::Slow),
         }
     }
 
-    /// Closes with a code, and waits a little for the peer to have read it.
-    pub async fn close(mut self, code: CloseCode) {
+    /// Closes with a code, after the time to come back where there is one, and waits a little for the
+    /// peer to have read it.
+    pub async fn close(mut self, code: CloseCode, retry_after: Option<Duration>) {
+        if let Some(wait) = retry_after {
+            let (reason, retry_after_ms) = (code.as_str(), retry::millis(wait));
+            let closing = encode(&ServerFrame::Closing { reason, retry_after_ms });
+            // A peer to whom it cannot be written gets no close frame either.
+            let _ = self.write(&mut vec![closing.into()], tokio::time::sleep(CLOSE_MAX)).await;
+        }
+        // The close frame of a slow reader stands behind what it has not read: it gets the time in which
+        // a peer is taken for alive. Whoever does not answer is dropped.
+        let within = if code == CloseCode::Slow { self.write_max } else { CLOSE_MAX };
         let frame = CloseFrame { code: code.number().into(), reason: code.as_str().into() };
         let close = async {
             if WebSocketStream::close(&mut self.stream, Some(frame)).await.is_ok() {
@@ -87,8 +108,7 @@ impl Socket {
                 self.hang_up().await;
             }
         };
-        // A peer that does not answer is dropped.
-        let _ = tokio::time::timeout(CLOSE_MAX, close).await;
+        let _ = tokio::time::timeout(within, close).await;
     }
 
     /// Parts from a peer that is [`Received::Gone`]: its close frame, if there was one, is answered.
@@ -112,6 +132,21 @@ impl Socket {
     }
 }
 
-/// The peer is gone.
+/// Why frames did not get out.
 #[derive(Debug)]
-pub struct Gone;
+pub enum Unwritten {
+    /// The peer is gone.
+    Gone,
+    /// The peer does not read.
+    Slow,
+}
+
+impl Unwritten {
+    /// The code to close with; `None` when nobody is there to read it.
+    pub const fn close_code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Gone => None,
+            Self::Slow => Some(CloseCode::Slow),
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use crate::domain::Work;
 use crate::flow::{CustomerAct, FromCustomer, Input, Profile};
 use crate::protocol::ClientFrame;
 
@@ -18,9 +19,14 @@ impl Connection {
         parsed: ClientFrame<'_>,
         arrived_at: Instant,
     ) -> Result<(), NotTaken> {
+        let mut work = Work::Ongoing;
         let act = match parsed {
             ClientFrame::Send { id, conversation, text } => {
                 self.admit_message(&text)?;
+                if conversation.is_none() && !self.is_in_conversation {
+                    let is_known = profile.verified.is_some();
+                    work = if is_known { Work::NewIdentified } else { Work::NewAnonymous };
+                }
                 CustomerAct::Send { id, conversation, text: text.into() }
             }
             other => {
@@ -39,7 +45,15 @@ impl Connection {
                 }
             }
         };
+        let after = match act {
+            CustomerAct::Send { .. } => true,
+            CustomerAct::Close(_) => false,
+            _ => self.is_in_conversation,
+        };
         let from = FromCustomer { profile: profile.clone(), link: self.link.clone(), frame, act };
-        self.hand_over(self.owner_of(&profile.customer), Input::Customer(from), arrived_at)
+        let owner = self.owner_of(&profile.customer);
+        self.hand_over(owner, work, Input::Customer(from), arrived_at)?;
+        self.is_in_conversation = after;
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Every metric of the product, in one place: a name that is not here does not compile.
 
-use crate::domain::Tier;
+use crate::domain::{Tier, Work};
 
 /// A counter, by the label it is split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,10 @@ pub enum Counter {
     Acknowledged(From),
     /// Frames, messages and connections refused, by the error code.
     Refused(crate::protocol::ErrorCode),
+    /// Connections and sign-ins over what an address or a shop may have.
+    Limited(Limit),
+    /// Frames that were refused because too much waited, by the kind of work.
+    Shed(Work),
     /// Connections closed by the server, by the close code.
     Closed(crate::protocol::CloseCode),
     /// Messages that were a redelivery or a repeat.
@@ -45,6 +49,47 @@ pub enum Counter {
     ShopsReloaded(ShopsReload),
     /// Frames about the floor to supervisors who watch it.
     FloorShown(FloorShown),
+}
+
+/// What an address or a shop may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Connections of one address.
+    AddressConnections,
+    /// Connections, sign-ins and upgrades a second of one address.
+    AddressHandshakes,
+    /// Sign-ins of one address that wait for their password to be checked.
+    AddressSignIns,
+    /// Connections of one shop.
+    ShopConnections,
+    /// Sign-ins and hellos a second of one shop.
+    ShopHandshakes,
+    /// Sign-ins of one shop that wait for their password to be checked.
+    ShopSignIns,
+}
+
+impl Limit {
+    /// Every limit.
+    pub const ALL: [Self; 6] = [
+        Self::AddressConnections,
+        Self::AddressHandshakes,
+        Self::AddressSignIns,
+        Self::ShopConnections,
+        Self::ShopHandshakes,
+        Self::ShopSignIns,
+    ];
+
+    /// The word that stands for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AddressConnections => "address_connections",
+            Self::AddressHandshakes => "address_handshakes",
+            Self::AddressSignIns => "address_sign_ins",
+            Self::ShopConnections => "shop_connections",
+            Self::ShopHandshakes => "shop_handshakes",
+            Self::ShopSignIns => "shop_sign_ins",
+        }
+    }
 }
 
 /// What a frame about the floor holds.
@@ -265,6 +310,8 @@ impl Counter {
         ];
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
+        all.extend(Limit::ALL.map(Self::Limited));
+        all.extend(Work::ALL.map(Self::Shed));
         all
     }
 
@@ -284,6 +331,10 @@ impl Counter {
             Self::Refused(code) => {
                 ("tradewind_gateway_refused_total", Some(("reason", code.as_str())))
             }
+            Self::Limited(limit) => {
+                ("tradewind_admission_limited_total", Some(("limit", limit.as_str())))
+            }
+            Self::Shed(work) => ("tradewind_admission_shed_total", Some(("work", work.as_str()))),
             Self::Closed(code) => {
                 ("tradewind_gateway_closed_total", Some(("reason", code.as_str())))
             }

@@ -1,5 +1,7 @@
 //! Error codes and close codes, with their consequences.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 /// Why a frame or a request was refused.
@@ -135,6 +137,16 @@ impl CloseCode {
             Self::Unauthorized => 4503,
             Self::Superseded => 4504,
             Self::Protocol => 1002,
+        }
+    }
+
+    /// For a code that many clients get at one moment, the least time after which one may come back: each
+    /// is told a time of its own.
+    pub const fn back_after(self) -> Option<Duration> {
+        match self {
+            Self::Draining => Some(Duration::ZERO),
+            Self::Overloaded => Some(Duration::from_secs(1)),
+            _ => None,
         }
     }
 

@@ -55,6 +55,11 @@ pub enum ServerFrame<'a> {
         message: &'a str,
         retry_after_ms: Option<u64>,
     },
+    /// The socket closes after it; `reason` is that of the close frame.
+    Closing {
+        reason: &'a str,
+        retry_after_ms: u64,
+    },
     State {
         state: SeatState,
         slots: u32,

@@ -70,6 +70,11 @@ impl<T> Inbox<T> {
         batch.len() > before
     }
 
+    /// How many entries from outside wait, and how many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.outside.len(), self.outside.capacity())
+    }
+
     /// Entries that wait, from outside and follow-ups together.
     pub fn len(&self) -> usize {
         self.outside.len() + self.follow_ups.len()

@@ -1,5 +1,6 @@
 //! What clients must not be able to do, and what they are told instead.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tradewind::domain::{Guess, Intent, OfferId, SeatId, TransferTarget};
@@ -173,4 +174,31 @@ fn who_changes_the_subject_again_and_again_moves_in_the_queue_a_bounded_number_o
 
     let moves = skills.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert_eq!(moves, 8);
+}
+
+#[test]
+fn the_last_conversations_are_kept_for_customers_whom_a_shop_vouched_for() {
+    let mut world = World::with(Settings { conversations_max: 8, ..settings() });
+    for n in 0..7 {
+        let stranger = world.customer(&format!("stranger {n}"));
+        world.say(&stranger, "hola, quiero mi dinero");
+        assert_eq!(stranger.last("ack")["type"], "ack");
+    }
+    let stranger = world.customer("one more");
+    let known = world.customer("known");
+
+    world.say(&stranger, "hola, quiero mi dinero");
+    let id = world.message_id();
+    let act = CustomerAct::Send { id, conversation: None, text: "hola, quiero mi dinero".into() };
+    let mut says = known.customer_input(act);
+    if let Input::Customer(from) = &mut says {
+        let profile = Arc::get_mut(&mut from.profile).expect("nobody else has it");
+        profile.verified = Some("user-7".into());
+    }
+    world.inputs(vec![says]);
+
+    let error = stranger.last("error");
+    assert_eq!(error["code"], "overloaded");
+    assert!(error["retry_after_ms"].as_u64().is_some_and(|wait| wait > 0), "{error}");
+    assert_eq!(known.last("ack")["type"], "ack");
 }

@@ -152,6 +152,21 @@ impl Client {
         }
     }
 
+    /// Sends frames, and gives how many of them are refused with this code.
+    pub fn refused_of(&mut self, frames: &[Value], code: &str) -> usize {
+        frames.iter().for_each(|frame| self.send(frame));
+        self.send(&json!({"type": "ping"}));
+        let mut refused = 0;
+        loop {
+            let frame = self.any().expect("an answer");
+            match frame["type"].as_str() {
+                Some("error") if frame["code"] == code => refused += 1,
+                Some("pong") => return refused,
+                _ => {}
+            }
+        }
+    }
+
     /// The next frame of any type; `None` when the router has closed the socket.
     pub fn any(&mut self) -> Option<Value> {
         loop {
@@ -183,6 +198,23 @@ impl Client {
                 return frame;
             }
             assert!(frame["type"] != "error", "{frame}");
+        }
+    }
+
+    /// Reads what has come until the router closes the socket: the last number of an event, and the code;
+    /// `None` when the connection broke without one.
+    pub fn read_to_the_end(&mut self) -> (u64, Option<u16>) {
+        let mut last = 0;
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    let frame: Value = serde_json::from_str(&text).expect("JSON");
+                    last = frame["seq"].as_u64().unwrap_or(last);
+                }
+                Ok(Message::Close(close)) => return (last, close.map(|close| close.code.into())),
+                Ok(_) => {}
+                Err(_) => return (last, None),
+            }
         }
     }
 

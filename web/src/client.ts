@@ -175,6 +175,8 @@ export class Client {
   private heardAt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private skewMs = 0;
+  /** When to come back after the close that is on its way, as the server has spread it. */
+  private backAfterMs: number | null = null;
 
   constructor(
     private readonly role: Role,
@@ -306,6 +308,7 @@ export class Client {
     const socket = new WebSocket(`${origin}/v1/${this.role}`, "tradewind.v1.json");
     this.socket = socket;
     this.openedAt = this.heardAt = Date.now();
+    this.backAfterMs = null;
     socket.onopen = () => {
       this.asked = new Map(Array.from(this.held, ([id, at]) => [id, at.last]));
       const nothing = this.session === null && this.asked.size === 0;
@@ -318,21 +321,23 @@ export class Client {
   }
 
   private onClose(code: number, reason: string): void {
+    const backAfterMs = this.backAfterMs;
     this.drop();
     if (code === 4504) return this.set("superseded", reason);
     if (code === 4503) this.token = null;
     else if (code >= 4500 || code === 1000 || code === 1002) return this.set("stopped", reason || `closed with ${code}`);
-    this.later(null);
+    if (backAfterMs === null) this.later(null);
+    else this.later(backAfterMs, 0);
   }
 
   /** Comes back with full jitter, so that a server that restarts is not met by everybody at once. */
-  private later(atLeastMs: number | null): void {
+  private later(atLeastMs: number | null, jitter = 1): void {
     this.drop();
     if (Date.now() - this.openedAt > STABLE_AFTER_MS) this.attempts = 0;
     const most = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.attempts);
     this.attempts += 1;
     this.set("offline", "");
-    this.timer = setTimeout(() => void this.connect(), (atLeastMs ?? 0) + Math.random() * most);
+    this.timer = setTimeout(() => void this.connect(), (atLeastMs ?? 0) + jitter * Math.random() * most);
   }
 
   /** Connects again at once, unless that has just been tried several times without success. */
@@ -371,6 +376,9 @@ export class Client {
       case "error":
         return this.onError(frame as unknown as ErrorFrame);
       case "pong":
+        return;
+      case "closing":
+        this.backAfterMs = Number(frame["retry_after_ms"]) || 0;
         return;
       default:
         return this.hooks.frame(frame);

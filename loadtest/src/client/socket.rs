@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
@@ -35,4 +36,11 @@ async fn handshake(target: &Target, path: &str) -> Result<Socket> {
     let (socket, _) =
         tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
     Ok(socket)
+}
+
+/// The wait that a refused handshake asks for.
+pub fn retry_after(why: &anyhow::Error) -> Option<Duration> {
+    let Some(Error::Http(answer)) = why.downcast_ref() else { return None };
+    let seconds = answer.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }

@@ -102,7 +102,13 @@ impl Link {
             Role::Customer { .. } => "/v1/widget",
             Role::Seat { .. } => "/v1/seat",
         };
-        let mut socket = socket::open(&self.shared.target, path).await.map_err(|_| None)?;
+        let mut socket = match socket::open(&self.shared.target, path).await {
+            Ok(socket) => socket,
+            Err(why) => {
+                self.back_after = socket::retry_after(&why);
+                return Err(None);
+            }
+        };
         let last_seq: Vec<_> = self
             .cursors
             .iter()
@@ -122,6 +128,9 @@ impl Link {
                         "welcome" => break Welcome::new(&frame, !last_seq.is_empty()),
                         "error" => {
                             self.shared.stats.error(frame.code.as_deref().unwrap_or("no_code"));
+                        }
+                        "closing" => {
+                            self.back_after = frame.retry_after_ms.map(Duration::from_millis);
                         }
                         _ => {}
                     }

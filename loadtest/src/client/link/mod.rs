@@ -124,6 +124,8 @@ pub struct Link {
     last_heard: Instant,
     failures: i32,
     retry_at: Option<Instant>,
+    /// The wait that the server has named before the close that is on its way.
+    back_after: Option<Duration>,
     was_connected: bool,
     broken: bool,
     cursors: BTreeMap<Uuid, Cursor>,
@@ -153,6 +155,7 @@ impl Link {
             last_heard: now,
             failures: 0,
             retry_at: None,
+            back_after: None,
             was_connected: false,
             broken: false,
             cursors: BTreeMap::new(),
@@ -392,7 +395,9 @@ impl Link {
         self.socket = None;
         let longest = (BACKOFF_S.0 * 2.0_f64.powi(self.failures.min(10))).min(BACKOFF_S.1);
         self.failures += 1;
-        let wait = Duration::from_secs_f64(self.chance.unit() * longest);
+        // A wait that the server names is spread already.
+        let own = Duration::from_secs_f64(self.chance.unit() * longest);
+        let wait = self.back_after.take().unwrap_or(own);
         self.retry_at = Some(Instant::now() + wait);
     }
 
@@ -405,6 +410,10 @@ impl Link {
             "event" => self.take_event(&frame),
             "ack" => self.take_ack(&frame),
             "error" => self.take_error(&frame),
+            "closing" => {
+                self.back_after = frame.retry_after_ms.map(Duration::from_millis);
+                None
+            }
             "offer" => Some(Incoming::Offer(Offer {
                 id: frame.offer?,
                 conversation: frame.conversation?,

@@ -2,14 +2,11 @@
 //!
 //! Customers send one message after another, come back after each kill, resume, and send again what
 //! had no acknowledgement, with the same id. Seats accept what they are offered and look on. Whatever
-//! they see is compared at once ([`view::View`]); at the end every customer reads everything again, and
+//! they see is compared at once ([`View`](super::view::View)); at the end every customer reads everything again, and
 //! what was acknowledged must be there, once, in its place.
 
-mod client;
 mod customer;
-mod router;
 mod seat;
-mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +18,20 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Tally;
+use super::router::{self, Router};
 use customer::Customer;
-use router::Router;
-
-pub use router::binary;
 
 /// Customers that talk at the same time.
 const CUSTOMERS: usize = 40;
+/// The load is the point here, and small files, so that kills meet the change from one to the next.
+const FLAGS: &[&str] = &[
+    "--set",
+    "gateway.messages_per_s=1000",
+    "--set",
+    "gateway.messages_burst=1000",
+    "--set",
+    "journal.segment=1MiB",
+];
 /// Seats of the demo shop that are signed in.
 const SEATS: usize = 6;
 /// Shortest and longest life of a router after its first acknowledgement, in milliseconds.
@@ -59,7 +63,7 @@ pub fn run(binary: Option<&Path>, kills: u64, seed: u64) -> Result<Tally> {
 }
 
 async fn kill_again_and_again(binary: &Path, data: &Path, kills: u64, seed: u64) -> Result<Tally> {
-    let mut router = Router::start(binary, data)?;
+    let mut router = Router::start(binary, data, FLAGS)?;
     let address = router.address;
     let stop = CancellationToken::new();
     let (acks, mut acknowledged) = watch::channel(0u64);
@@ -82,7 +86,7 @@ async fn kill_again_and_again(binary: &Path, data: &Path, kills: u64, seed: u64)
         tokio::time::sleep(life(seed + killed)).await;
         router.kill();
         killed += 1;
-        router = Router::start_at(binary, data, address)
+        router = Router::start_at(binary, data, address, FLAGS)
             .with_context(|| format!("the router after kill {killed}"))?;
     }
     // One life to the end, so that what waits for an acknowledgement gets it.

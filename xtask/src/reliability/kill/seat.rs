@@ -7,8 +7,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::Tally;
-use super::client::{PAUSE, Socket, seat_token};
-use super::view::View;
+use crate::reliability::client::{PAUSE, Socket, seat_token};
+use crate::reliability::view::View;
 
 /// Looks on until it is told to stop; gives what was wrong.
 pub async fn look_on(address: SocketAddr, user: String, stop: CancellationToken) -> Tally {

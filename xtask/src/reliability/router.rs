@@ -1,4 +1,4 @@
-//! The process that is killed.
+//! The process that is stormed and killed.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -32,21 +32,24 @@ pub struct Router {
 
 impl Router {
     /// On a free address.
-    pub fn start(binary: &Path, data: &Path) -> Result<Self> {
-        Self::start_at(binary, data, SocketAddr::from(([127, 0, 0, 1], 0)))
+    pub fn start(binary: &Path, data: &Path, flags: &[&str]) -> Result<Self> {
+        Self::start_at(binary, data, SocketAddr::from(([127, 0, 0, 1], 0)), flags)
     }
 
     /// Returns once it listens.
-    pub fn start_at(binary: &Path, data: &Path, address: SocketAddr) -> Result<Self> {
+    pub fn start_at(
+        binary: &Path,
+        data: &Path,
+        address: SocketAddr,
+        flags: &[&str],
+    ) -> Result<Self> {
         let mut child = Command::new(binary)
             .arg("serve")
             .arg("--data")
             .arg(data)
             .args(["--listen", &address.to_string(), "--admin-listen", "127.0.0.1:0"])
-            // The load is the point here; the limits are tested elsewhere.
-            .args(["--set", "gateway.messages_per_s=1000", "--set", "gateway.messages_burst=1000"])
-            // Small files, so that kills meet the change from one to the next.
-            .args(["--set", "journal.segment=1MiB", "--set", "log.level=error"])
+            .args(["--set", "log.level=error"])
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
