@@ -56,6 +56,12 @@ impl<T> ArrayQueue<T> {
 #[derive(Debug)]
 pub struct SegQueue<T>(ArrayQueue<T>);
 
+impl<T> Default for SegQueue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> SegQueue<T> {
     /// An empty one.
     pub fn new() -> Self {
