@@ -41,6 +41,11 @@ impl<T> ArrayQueue<T> {
         lock(&self.entries).len()
     }
 
+    /// How many there may be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -50,6 +55,12 @@ impl<T> ArrayQueue<T> {
 /// A queue without a bound.
 #[derive(Debug)]
 pub struct SegQueue<T>(ArrayQueue<T>);
+
+impl<T> Default for SegQueue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<T> SegQueue<T> {
     /// An empty one.

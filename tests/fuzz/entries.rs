@@ -223,10 +223,9 @@ pub const GOLDEN: &[u8] = include_bytes!("../journal_golden/records/000000000000
 fn read_journal<const N: usize>(files: [(&str, Vec<u8>); N]) {
     let files = files.map(|(name, bytes)| (name.to_owned(), bytes));
     let Ok(look) = journal::look_in(Arc::new(Files(BTreeMap::from(files)))) else { return };
-    for record in look.replay {
-        if let Ok((_, payload)) = record {
-            drop(Entry::decode(&payload));
-        }
+    // Damage comes as an error in its place, and the records go on behind it.
+    for (_, payload) in look.replay.flatten() {
+        drop(Entry::decode(&payload));
     }
     for id in look.snapshots.list().expect("a list") {
         let Ok(entries) = look.snapshots.open(id) else { continue };

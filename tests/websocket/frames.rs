@@ -442,7 +442,7 @@ fn closing() -> Vec<Case> {
             "20 bad frames",
             vec![text(b"nonsense").repeat(20)],
             // The last of them is answered by the close.
-            vec![vec![Says("bad_frame"); 19], vec![Closes(Some(4500))]].concat(),
+            [vec![Says("bad_frame"); 19], vec![Closes(Some(4500))]].concat(),
         ),
     ];
     let half_closed = |name: &str, sent: Vec<Vec<u8>>, back| Case {

@@ -72,7 +72,7 @@ fn next(wire: &mut Wire) -> Result<Back, String> {
             let said: Value =
                 serde_json::from_slice(&payload).map_err(|error| error.to_string())?;
             let name = if said["type"] == "error" { &said["code"] } else { &said["type"] };
-            let known = ["welcome", "pong", "ack", "event", "bad_frame"];
+            let known = ["welcome", "pong", "ack", "event", "closing", "bad_frame"];
             let known = known.into_iter().find(|known| name == known);
             known.map(Back::Says).ok_or_else(|| format!("unexpected: {said}"))
         }
@@ -228,6 +228,8 @@ fn a_ping_of_the_socket_is_answered_and_does_not_count_as_life() {
                 assert_eq!(payload, b"alive?");
                 pongs += 1;
             }
+            // When to come back.
+            Ok(Back::Says("closing")) => break next(&mut wire),
             end => break end,
         }
     };

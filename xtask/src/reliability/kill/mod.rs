@@ -21,8 +21,6 @@ use super::Tally;
 use super::router::{self, Router};
 use customer::Customer;
 
-pub use router::binary;
-
 /// Customers that talk at the same time.
 const CUSTOMERS: usize = 40;
 /// The load is the point here, and small files, so that kills meet the change from one to the next.
