@@ -303,6 +303,7 @@ fn records() -> Vec<Record> {
                         language: Guess { label: "es".parse().unwrap(), confidence: 1.0 },
                         intent: Guess { label: Intent::TrackOrder, confidence: 0.97 },
                         sentiment: Guess { label: Sentiment::Neutral, confidence: 0.9 },
+                        leaving: 0.0,
                         pii: Vec::new(),
                         own_intent: None,
                         tier: Tier::Fast,
