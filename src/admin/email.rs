@@ -24,7 +24,7 @@ const LETTER_BYTES_MAX: usize = 10 << 20;
 /// Longest that a letter may take to come in.
 const WITHIN: Duration = Duration::from_secs(60);
 /// When a letter that found no room is to be brought again.
-const AGAIN_MS: u64 = 60_000;
+const AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 struct Mailbox {
@@ -66,13 +66,13 @@ async fn take(
             return Ok(told(EmailTaken::Automatic));
         }
     };
-    let full = || Refused::for_a_while(ErrorCode::Overloaded, "no room for it now", AGAIN_MS);
+    let full = || Refused::for_a_while(ErrorCode::Overloaded, "no room for it now", AGAIN);
     let (reply, taken) = oneshot::channel();
     let input = Input::Email(FromEmail { conversation, id, text, reply });
     let owners = &mailbox.gateway.owners;
     let envelope = Envelope { caused_at: Instant::now(), input };
     owners.offer(owners.of_conversation(conversation), envelope).map_err(|_| full())?;
-    let stops = |_| Refused::for_a_while(ErrorCode::Unavailable, "the router stops", AGAIN_MS);
+    let stops = |_| Refused::for_a_while(ErrorCode::Unavailable, "the router stops", AGAIN);
     match taken.await.map_err(stops)? {
         EmailTaken::Full => Err(full()),
         EmailTaken::Unknown => {

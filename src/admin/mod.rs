@@ -9,8 +9,8 @@
 mod access;
 mod accounts;
 mod backup;
-mod erasures;
 mod email;
+mod erasures;
 mod own_intents;
 mod shops;
 

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::Timestamp;
-use crate::flow::{Board, Dispatch, Dispatcher, Effects, Incidents, Owners, Pieces, Shard, ShardTask, Shops, Turn};
+use crate::flow::{
+    Board, Dispatch, Dispatcher, Effects, Incidents, Owners, Pieces, Shard, ShardTask, Shops, Turn,
+};
 use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
 use crate::metrics::Metrics;

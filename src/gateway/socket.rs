@@ -98,9 +98,6 @@ impl Socket {
             // A peer to whom it cannot be written gets no close frame either.
             let _ = self.write(&mut vec![closing.into()], tokio::time::sleep(CLOSE_MAX)).await;
         }
-        // The close frame of a slow reader stands behind what it has not read: it gets the time in which
-        // a peer is taken for alive. Whoever does not answer is dropped.
-        let within = if code == CloseCode::Slow { self.write_max } else { CLOSE_MAX };
         let frame = CloseFrame { code: code.number().into(), reason: code.as_str().into() };
         // The close frame of a slow reader stands behind what it has not read: it gets the time in which
         // a peer is taken for alive. Whoever does not answer is dropped.

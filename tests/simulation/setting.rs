@@ -89,7 +89,8 @@ impl Setting {
         })
         .expect("a thread");
         let shops = shops(slots);
-        let mut setting = Self { config, shops, secret, password_checks, model, tokens: BTreeMap::new() };
+        let mut setting =
+            Self { config, shops, secret, password_checks, model, tokens: BTreeMap::new() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         setting.tokens = runtime.expect("a runtime").block_on(setting.granted());
         setting
