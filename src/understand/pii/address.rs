@@ -294,14 +294,17 @@ fn wordless(text: &str, cues: &Cues<'_>) -> Vec<PiiSpan> {
         let number = text[span.start..].find(|c: char| c.is_ascii_digit());
         number.is_some_and(|at| cues.after_order(span.start + at).is_some())
     };
-    spans.filter(|span| !is_order(span)).collect()
+    // `Mai 12, 1500 Euro` ends with a unit, not with a town.
+    let is_sum =
+        |span: &PiiSpan| text[span.start..span.end].rsplit(' ').next().is_some_and(is_amount);
+    spans.filter(|span| !is_order(span) && !is_sum(span)).collect()
 }
 
 /// Whether `rest` makes the number before it one of money or time, as in `via PayPal 149 euro`.
 fn is_amount(rest: &str) -> bool {
-    const UNITS: [&str; 16] = [
-        "€", "$", "£", "%", "₹", "₽", "₺", "eur", "usd", "zł", "kr", "руб", "грн", "min", "day",
-        "tage",
+    const UNITS: [&str; 18] = [
+        "stü", "pcs", "€", "$", "£", "%", "₹", "₽", "₺", "eur", "usd", "zł", "kr", "руб", "грн",
+        "min", "day", "tage",
     ];
     let head = rest.trim_start().chars().take(4).flat_map(char::to_lowercase);
     let head: String = head.collect();
