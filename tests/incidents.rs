@@ -20,8 +20,8 @@ const ASKED: [(&str, &str); 5] = [
 const ANSWER_EN: &str = "Cards work again this evening. Other ways work now.";
 const ANSWER_ES: &str = "Las tarjetas vuelven esta tarde. Las otras formas funcionan.";
 
-/// Admits as many customers as a test has.
-const MANY: &str = "[admission]\nshop_messages_per_s = 5000\n";
+/// Admits as many customers as a test has, who say nothing while they wait.
+const MANY: &str = "[admission]\nshop_messages_per_s = 5000\n[timers]\npeer_dead_after = \"60s\"\n";
 
 fn start(folder: &Path) -> Router {
     write_shop(folder, "demo", str::to_owned);
