@@ -101,7 +101,8 @@ types![
     Hello "hello", Ping "ping", Send "send", Received "received", Typing "typing", Close "close",
     Person "person", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
     Transfer "transfer", Assign "assign", TakeOver "take_over", Floor "floor",
-    Approve "approve",
+    Approve "approve", Incidents "incidents", ConfirmIncident "confirm_incident",
+    AnswerIncident "answer_incident", CloseIncident "close_incident",
 ];
 
 /// Who sends a frame with the ids of another shop.
@@ -141,6 +142,18 @@ const FRAMES: &[(Side, &str, &str)] = &[
     (Seat, r#"{"type":"take_over","conversation":"CONVERSATION"}"#, "not_found"),
     (Seat, r#"{"type":"approve","conversation":"CONVERSATION"}"#, "not_found"),
     (Seat, r#"{"type":"floor","watch":true}"#, ""),
+    (Seat, r#"{"type":"incidents","watch":true}"#, ""),
+    (
+        Seat,
+        r#"{"type":"confirm_incident","incident":1,"conversations":["CONVERSATION"]}"#,
+        "not_found",
+    ),
+    (
+        Seat,
+        r#"{"type":"answer_incident","incident":1,"texts":{"en":"x"},"fallback":"en"}"#,
+        "not_found",
+    ),
+    (Seat, r#"{"type":"close_incident","incident":1}"#, "not_found"),
 ];
 
 /// Two shops that differ in their names only. The first has a conversation with a seat and one on

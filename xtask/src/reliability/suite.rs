@@ -30,15 +30,17 @@ pub fn rust(package: &str, file: &str, test: Option<&str>, share: &Share) -> Res
         .arg("--nocapture")
         .env("TRADEWIND_SIZE", share.size.to_string())
         .env("TRADEWIND_SEED", share.seed.to_string())
-        .env("TRADEWIND_SECONDS", share.limit_s.to_string())
-        .env("TRADEWIND_LEAST", share.least.to_string())
         .current_dir(root());
+    if let Some(limit_s) = share.limit_s {
+        command.env("TRADEWIND_SECONDS", limit_s.to_string());
+        command.env("TRADEWIND_LEAST", share.least.to_string());
+    }
     told_by(command)
 }
 
 /// Runs a module of `tests/python` against a real router.
 pub fn python(module: &str, binary: Option<&Path>) -> Result<Tally> {
-    let binary = super::router::binary(binary)?;
+    let binary = super::kill::binary(binary)?;
     let python = match crate::run::python() {
         Ok(python) => python,
         Err(error) => {
