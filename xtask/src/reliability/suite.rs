@@ -40,7 +40,7 @@ pub fn rust(package: &str, file: &str, test: Option<&str>, share: &Share) -> Res
 
 /// Runs a module of `tests/python` against a real router.
 pub fn python(module: &str, binary: Option<&Path>) -> Result<Tally> {
-    let binary = super::kill::binary(binary)?;
+    let binary = super::router::binary(binary)?;
     let python = match crate::run::python() {
         Ok(python) => python,
         Err(error) => {
