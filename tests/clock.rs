@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 #[path = "reliability/mod.rs"]
-#[allow(dead_code, reason = "each case is run once")]
 mod reliability;
 #[path = "router/mod.rs"]
 mod router;

@@ -6,7 +6,6 @@
 #[path = "mail_server/mod.rs"]
 mod mail_server;
 #[path = "reliability/mod.rs"]
-#[allow(dead_code, reason = "its rounds need no seed")]
 mod reliability;
 #[path = "router/mod.rs"]
 mod router;
