@@ -89,6 +89,7 @@ const IMPURE: &[&str] = &[
 const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/load.rs", "reads the file and the environment"),
     ("config/kinds.rs", "counts the cores for `auto`"),
+    ("config/shop/secret.rs", "secrets that a shop's file points to"),
     ("config/shop/load.rs", "reads the folder of shop files"),
     ("config/shop/store.rs", "writes a shop that was changed by a command"),
     ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
@@ -149,6 +150,8 @@ const OUTWARD: &[(&str, &str)] = &[
         "translate/task.rs",
         "the translation services that a shop names; texts of its customers go there",
     ),
+    ("outward/server.rs", "the mail server of the operator; letters to customers go there"),
+    ("outward/session.rs", "the same"),
     ("cli/router.rs", "the management of a router, asked by a command"),
 ];
 

@@ -421,7 +421,13 @@ impl App {
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_courier.cancel();
-            while self.courier.join_next().await.is_some() {}
+            // A slow mail server must not take the time that the sockets need. A letter that is cut off
+            // before its end was not sent; one after it is noted.
+            let last_letters = async { while self.courier.join_next().await.is_some() {} };
+            if tokio::time::timeout(drain_max / 4, last_letters).await.is_err() {
+                self.courier.abort_all();
+                while self.courier.join_next().await.is_some() {}
+            }
             self.stop_owners.cancel();
             while self.owners.join_next().await.is_some() {}
             self.gateway.close_all();

@@ -52,6 +52,9 @@ pub struct Erasing {
     /// Whose keys go; `None` when there is nobody.
     pub(super) customer: Option<CustomerRef>,
     pub(super) conversations: SmallVec<[ConversationId; 4]>,
+    /// Keys from this number on belong to what the customer says afterwards; found before anything of
+    /// the same turn is sealed.
+    pub(super) below: Option<u64>,
     pub(super) reply: oneshot::Sender<ErasedCustomer>,
 }
 
@@ -76,7 +79,7 @@ impl Shard {
         let links = entry.links.iter().map(|link| (link.outbox.clone(), CloseCode::Draining));
         turn.closing.extend(links);
         let conversations = entry.conversations.iter().copied().collect();
-        turn.erasing.push(Erasing { customer, conversations, reply });
+        turn.erasing.push(Erasing { customer, conversations, below: None, reply });
     }
 
     fn erase_conversation(&mut self, cause: Cause, id: ConversationId, turn: &mut Turn) {

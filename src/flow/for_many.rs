@@ -44,7 +44,9 @@ impl Shard {
         }
         let mut step = Step::new(&mut conversation, cause.now);
         let from = Sender::Machine;
+        let said = text.clone();
         step.event(EventKind::Message { from, id: message, text, language: Some(language) });
+        self.answer_by_email(cause.now, (from, &said), &mut step);
         step.event(EventKind::AnsweredByMachine { source: format!("incident/{incident}").into() });
         let evidence = format!("Answered for all of incident {incident}. It belongs by: {by}.");
         step.fact(Fact::Noted(Noted { at: cause.now, seat, text: evidence.into() }));

@@ -128,17 +128,18 @@ impl Shard {
     /// How long a conversation is kept after its end: what its region says, else its shop, else for as
     /// long as it can be resumed.
     fn keeps_closed(&self, conversation: &Conversation) -> Duration {
-        let shop = self.shops.get(&conversation.opened.shop);
-        let of_shop =
-            shop.and_then(|shop| shop.keeps_closed_of(conversation.opened.region.as_ref()));
-        of_shop.unwrap_or(self.settings.resume_for)
+        self.shop_keeps_closed(conversation).unwrap_or(self.settings.resume_for)
+    }
+
+    fn shop_keeps_closed(&self, conversation: &Conversation) -> Option<Duration> {
+        let shop = self.shops.get(&conversation.opened.shop)?;
+        shop.keeps_closed_of(conversation.opened.region.as_ref())
     }
 
     /// The same for one whose e-mails may be answered. What the shop says is the longest.
     fn keeps_answerable(&self, conversation: &Conversation) -> Duration {
-        let kept = self.keeps_closed(conversation);
-        let is_said = kept != self.settings.resume_for;
-        if is_said { kept } else { kept.max(TICKET_KEPT_FOR) }
+        let usual = self.settings.resume_for.max(TICKET_KEPT_FOR);
+        self.shop_keeps_closed(conversation).unwrap_or(usual)
     }
 
     /// Has closed conversations looked at anew, as they may be kept for another time from now on.

@@ -301,7 +301,8 @@ impl ShardTask {
         }
     }
 
-    async fn commit(&mut self, turn: Turn) {
+    async fn commit(&mut self, mut turn: Turn) {
+        self.find_keys_to_destroy(&mut turn.erasing);
         // When the journal is closed, nothing of this turn may be told to anybody.
         if self.append(&turn).await.is_ok() {
             self.release(turn);
@@ -456,14 +457,31 @@ impl ShardTask {
         }
     }
 
+    fn find_keys_to_destroy(&self, erasing: &mut [Erasing]) {
+        let Some(vault) = self.keys.vault() else { return };
+        for it in erasing {
+            it.below = it.customer.as_ref().and_then(|customer| {
+                let next = vault.next(&customer.shop);
+                next.inspect_err(|error| tracing::error!(%error, "keys not found")).ok()
+            });
+        }
+    }
+
     /// Destroys all keys that a customer has had, and tells who asked.
     fn destroy_keys(&self, erasing: Erasing) {
-        let Erasing { customer, conversations, reply } = erasing;
+        let Erasing { customer, conversations, below, reply } = erasing;
         let sealed = conversations.iter().filter(|id| self.keys.get(**id).is_some()).count();
         let conversations = conversations.len() as u64;
         let unsealed = conversations - sealed as u64;
         let vault = self.keys.vault().zip(customer);
-        let answer = vault.map(|(vault, customer)| vault.erase(&customer.shop, &customer.id));
+        let answer = match (vault, below) {
+            // Its reply is dropped: nothing was destroyed, and the next start finishes it.
+            (Some(_), None) => return,
+            (Some((vault, customer)), Some(below)) => {
+                Some(vault.erase(&customer.shop, &customer.id, below))
+            }
+            (None, _) => None,
+        };
         tokio::spawn(async move {
             let keys = match answer {
                 Some(answer) => match answer.await {

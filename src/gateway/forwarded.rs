@@ -54,8 +54,9 @@ impl Proxies {
         };
         let lines = headers.get_all(name).iter().collect::<Vec<_>>().into_iter().rev();
         lines
-            .flat_map(|line| line.to_str().unwrap_or("?").rsplit(','))
-            .map(move |hop| address_of(hop.trim()))
+            .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
+            // Each by itself: a hop that is no text spoils no other.
+            .map(move |hop| address_of(std::str::from_utf8(hop).ok()?.trim()))
     }
 }
 

@@ -52,6 +52,7 @@ use crate::runtime::Clock;
 use crate::vault::Vault;
 
 pub use body::read_json;
+pub use clients::Accepted;
 pub use connection::Role;
 pub use forwarded::Proxies;
 pub use handshake::serve_stream;

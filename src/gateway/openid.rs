@@ -12,7 +12,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,6 +23,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::session::Granted;
 
 use super::Gateway;
+use super::clients::Accepted;
 use super::openid_door::{Door, Outcome, Session, redirect, told};
 use super::pending::{PENDING_FOR, Page, Pending, Spent};
 use super::problem::Refused;
@@ -83,10 +84,15 @@ struct Start {
 /// `GET /v1/openid/{shop}/start`: to the provider.
 async fn start(
     State(gateway): State<Arc<Gateway>>,
+    Extension(accepted): Extension<Arc<Accepted>>,
     Path(shop): Path<String>,
+    headers: HeaderMap,
     start: Result<Query<Start>, QueryRejection>,
 ) -> Result<Response, Refused> {
     let door = Door::of(&gateway, &shop)?;
+    // What it costs a provider is counted as any other sign-in is.
+    gateway.client(&accepted, &headers)?;
+    gateway.count_sign_in(&door.shop.id)?;
     let page = start.map(|Query(start)| start.page).unwrap_or_default();
     let pending = Pending::begin(&door.shop.id, page, gateway.clock.now());
     let sign_in = pending.sign_in(&gateway.secret, &door.shop, &door.openid);
@@ -118,11 +124,14 @@ struct Callback {
 /// `GET /v1/openid/{shop}/callback`: back from the provider.
 async fn callback(
     State(gateway): State<Arc<Gateway>>,
+    Extension(accepted): Extension<Arc<Accepted>>,
     Path(shop): Path<String>,
     headers: HeaderMap,
     callback: Result<Query<Callback>, QueryRejection>,
 ) -> Result<Response, Refused> {
     let door = Door::of(&gateway, &shop)?;
+    gateway.client(&accepted, &headers)?;
+    gateway.count_sign_in(&door.shop.id)?;
     let brought = callback.map(|Query(callback)| callback).unwrap_or_default();
     let now = gateway.clock.now();
     let sealed = door.pending_cookie().read(&headers);
@@ -175,7 +184,8 @@ async fn signed_in(
     }
     let seat = seat.profile.id.clone();
     let stamp = openid_stamp(&gateway.secret, &door.shop, &seat).ok_or(Outcome::Unknown)?;
-    let (now, shop) = (gateway.clock.now(), door.shop.id.clone());
+    let shop = door.shop.id.clone();
+    // It began before the provider was asked: what was ended meanwhile ends it too.
     let expires_at = now + door.openid.session;
     let at_provider = account.texts("sid");
     let names = (pending.id(), account.subject.as_str(), at_provider.first().map(String::as_str));
@@ -239,11 +249,16 @@ async fn session(
 /// Ends sessions, and closes the sockets that stood on them.
 async fn end(gateway: &Arc<Gateway>, names: Vec<String>) {
     let (ending, now) = (gateway.clone(), gateway.clock.now());
-    let ended = tokio::task::spawn_blocking(move || ending.openid.signed_out.end(&names, now));
-    if let Ok(Err(error)) = ended.await {
-        tracing::error!(%error, "who signed out is forgotten by the next start");
-    }
-    gateway.close_revoked();
+    // By itself: whoever asked may be gone before it is done.
+    let done = tokio::spawn(async move {
+        let here = ending.clone();
+        let ended = tokio::task::spawn_blocking(move || here.openid.signed_out.end(&names, now));
+        if let Ok(Err(error)) = ended.await {
+            tracing::error!(%error, "who signed out is forgotten by the next start");
+        }
+        ending.close_revoked();
+    });
+    let _ = done.await;
 }
 
 /// What a provider sends when somebody signs out there.

@@ -23,7 +23,8 @@ impl Connection {
         let act = match parsed {
             ClientFrame::Send { id, conversation, text } => {
                 self.admit_message(&text)?;
-                let goes_on = conversation.is_some() || self.is_in_conversation;
+                // Not what the client names: anybody could name one.
+                let goes_on = self.is_in_conversation;
                 work = kind_of_work(goes_on, profile.verified.is_some());
                 CustomerAct::Send { id, conversation, text: text.into() }
             }

@@ -250,14 +250,14 @@ impl Live {
     /// A conversation follows nothing any more: it has ended, or a seat has taken it.
     pub fn leave(&mut self, conversation: ConversationId) -> Option<ClusterId> {
         let id = self.of.remove(&conversation)?;
-        find_mut(&mut self.clusters, id)?.followers.remove(&conversation);
+        any_mut(&mut self.clusters, id)?.followers.remove(&conversation);
         Some(id)
     }
 
     /// The customer of a follower has said something else than thanks after the answer.
     pub fn returned(&mut self, conversation: ConversationId) -> Option<ClusterId> {
         let id = self.of.remove(&conversation)?;
-        let cluster = find_mut(&mut self.clusters, id)?;
+        let cluster = any_mut(&mut self.clusters, id)?;
         let follower = cluster.followers.remove(&conversation)?;
         cluster.was_returned(follower.by);
         Some(id)
@@ -347,6 +347,11 @@ enum Nearest {
     None,
     /// To two as well as to one.
     Between,
+}
+
+/// One that is only watched as well: whoever leaves it is to be gone when it opens.
+fn any_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {
+    clusters.iter_mut().find(|it| it.id == id)
 }
 
 fn find_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {

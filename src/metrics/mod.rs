@@ -3,6 +3,7 @@
 //! Handles are made once at start, so recording is an index and an atomic add. Labels come from the
 //! small closed sets in [`names`], never from a message, a customer or a seat.
 
+mod labels;
 pub mod names;
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Calls to a provider: the only place of the program that reaches out to the network. One request on
-//! one connection, within one time and so many bytes; redirects are not followed.
+//! Calls to a provider; no text of a customer goes there. One request on one connection, within one time
+//! and so many bytes; redirects are not followed.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use super::protect::PROTECTED_MAX;
 use crate::config::shop::Term;
 use crate::domain::Language;
 
@@ -107,6 +108,8 @@ impl Finder {
     fn find(&self, text: &str) -> Vec<Found> {
         let matches = self.automaton.find_iter(text);
         let whole = matches.filter(|found| is_whole(text, found.start(), found.end()));
+        // More are a table, which is not translated.
+        let whole = whole.take(PROTECTED_MAX + 1);
         whole
             .map(|found| Found {
                 start: found.start(),

@@ -140,6 +140,9 @@ impl Markup {
     }
 }
 
+/// The longest that is looked for: `&#1114111;`.
+const ENTITY_BYTES_MAX: usize = 12;
+
 /// What entities stand for, in one pass: `&amp;lt;` is `&lt;`.
 fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -147,7 +150,8 @@ fn unescape(text: &str) -> String {
     while let Some(start) = rest.find('&') {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        let entity = rest.find(';').and_then(|end| Some((entity(&rest[1..end])?, end)));
+        let end = rest.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';');
+        let entity = end.and_then(|end| Some((entity(&rest[1..end])?, end)));
         match entity {
             Some((c, end)) => {
                 out.push(c);

@@ -56,9 +56,12 @@ pub fn protect(
     from: Option<Language>,
     to: Language,
 ) -> Option<Vec<Protected>> {
-    let stretches = STRETCHES.find_iter(text).map(|found| found.range());
+    let stretches = STRETCHES.find_iter(text).map(|found| found.range()).take(PROTECTED_MAX + 1);
     let mut all: Vec<Protected> =
         stretches.map(|place| Protected { said: text[place.clone()].to_owned(), place }).collect();
+    if all.len() > PROTECTED_MAX {
+        return None;
+    }
     for term in glossary.find(text, from) {
         let place = term.start..term.end;
         let crosses =

@@ -18,6 +18,9 @@ use super::{ANSWER_BYTES_MAX, CALLS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR, T
 use crate::config::shop::{EngineKind, OutsideSecret, TranslationEngine, Translators};
 use crate::domain::Language;
 
+/// What an entry of the memory takes beside its texts, about.
+const ENTRY_BYTES: usize = 256;
+
 /// A text in another language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {
@@ -95,7 +98,7 @@ impl Desk {
     /// `timeout` is the longest that one engine may take for one text.
     pub fn new(engines: Vec<Arc<dyn Translator>>, glossary: Glossary, timeout: Duration) -> Self {
         let bytes = |key: &Remembered, value: &Translation| {
-            u32::try_from(key.text.len() + value.text.len()).unwrap_or(u32::MAX)
+            u32::try_from(key.text.len() + value.text.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
         };
         let remembered = moka::sync::Cache::builder()
             .weigher(bytes)

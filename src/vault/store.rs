@@ -208,29 +208,33 @@ impl Vault {
         }
     }
 
-    /// Destroys every key that a customer has had up to now; the answer comes when they are gone from the
-    /// disk.
+    /// Destroys every key that a customer has had whose number is below `below` (see [`Self::next`]: what
+    /// was given later is another conversation's); the answer comes when they are gone from the disk.
     pub fn erase(
         &self,
         shop: &ShopId,
         customer: &CustomerId,
+        below: u64,
     ) -> oneshot::Receiver<Result<Erased, VaultError>> {
         let (reply, answer) = oneshot::channel();
-        let Some(keys) = self.shop(shop) else {
+        if self.shop(shop).is_none() {
             let _ = reply.send(Ok(Erased::default()));
             return answer;
-        };
-        // What is given later is another conversation's.
-        match keys.lock().next() {
-            Ok(below) => {
-                let (shop, customer) = (shop.clone(), customer.clone());
-                if let Some(keeper) = self.shared.keeper.get() {
-                    let _ = keeper.send(Job::Erase { shop, customer, below, reply });
-                }
-            }
-            Err(error) => drop(reply.send(Err(error))),
+        }
+        let (shop, customer) = (shop.clone(), customer.clone());
+        if let Some(keeper) = self.shared.keeper.get() {
+            let _ = keeper.send(Job::Erase { shop, customer, below, reply });
         }
         answer
+    }
+
+    /// The number of the key of a shop that is given next.
+    ///
+    /// # Errors
+    /// When the file refuses.
+    pub fn next(&self, shop: &ShopId) -> Result<u64, VaultError> {
+        // The lock is let go of here: the keeper wants it as well.
+        self.shop(shop).map_or(Ok(0), |keys| keys.lock().next())
     }
 
     /// The same without the thread, for a folder that nobody serves.

@@ -59,7 +59,8 @@ fn an_erasure_reaches_every_key_of_the_customer_up_to_then_and_no_other() {
     let forgotten = take(&vault, "lee");
 
     vault.destroy(vec![forgotten.id().clone()]);
-    let answer = vault.erase(&demo(), &CustomerId::from("ana"));
+    let answer =
+        vault.erase(&demo(), &CustomerId::from("ana"), vault.next(&demo()).expect("a number"));
     let later = take(&vault, "ana");
     let erased = answer.blocking_recv().expect("an answer").expect("it worked");
 
@@ -92,7 +93,9 @@ fn what_is_asked_for_at_a_start_is_not_given_again_though_its_owner_was_lost() {
     vault.serve([].iter(), false).expect("it serves");
 
     assert_ne!(take(&vault, "min").id(), key.id());
-    let erased = vault.erase(&demo(), &CustomerId::from("ana")).blocking_recv();
+    let erased = vault
+        .erase(&demo(), &CustomerId::from("ana"), vault.next(&demo()).expect("a number"))
+        .blocking_recv();
     assert_eq!(erased.expect("an answer").expect("it worked"), Erased { keys: 1 });
 }
 
@@ -105,7 +108,9 @@ fn copies_put_together_have_what_is_destroyed_in_none_of_them() {
     let (ana, min) = (take(&vault, "ana"), take(&vault, "min"));
     vault.sync().expect("on disk");
     super::super::copy(&keys, &before).expect("copied");
-    let erased = vault.erase(&demo(), &CustomerId::from("ana")).blocking_recv();
+    let erased = vault
+        .erase(&demo(), &CustomerId::from("ana"), vault.next(&demo()).expect("a number"))
+        .blocking_recv();
     erased.expect("an answer").expect("it worked");
 
     for copies in [[keys.clone(), before.clone()], [before.clone(), keys.clone()]] {

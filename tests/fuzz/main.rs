@@ -293,7 +293,7 @@ fn tokens() {
 fn configuration() {
     let fuzzed = Fuzzed::new(seeds::configuration(), TOML, &entries::configuration);
     // Each unknown name is compared with every setting, and these are not sent by strangers.
-    Fuzzed { threads: 2, longest: Duration::from_secs(2), memory_max: 8 << 20, ..fuzzed }.run();
+    Fuzzed { threads: 2, longest: Duration::from_secs(2), memory_max: 16 << 20, ..fuzzed }.run();
 }
 
 #[test]

@@ -87,7 +87,9 @@ pub fn read(
         Some(kind) => kind,
         None => {
             let text = letter.body_text(0).unwrap_or_default();
-            let mut text = without_quotes(&text);
+            // What is quoted may be as long again as what is written, and much longer is cut unread.
+            let looked_at = text.floor_char_boundary(text_bytes_max.saturating_mul(4));
+            let mut text = without_quotes(&text[..looked_at]);
             text.truncate(text.floor_char_boundary(text_bytes_max));
             if text.is_empty() {
                 return Err(NotForUs::Empty);

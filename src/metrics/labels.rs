@@ -1,0 +1,233 @@
+//! The values that split counters: small closed sets.
+
+use crate::domain::Progress;
+
+/// What became of a letter that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailTaken {
+    /// It is part of a conversation now.
+    Taken,
+    /// It is there already.
+    Duplicate,
+    /// It said that an e-mail of ours was not delivered; the seats are told.
+    NotDelivered,
+    /// A machine wrote it: nothing follows.
+    Automatic,
+    /// Its conversation is not known any more.
+    Unknown,
+    /// There is no room for it now.
+    Full,
+    /// It cannot be read, or names no conversation.
+    NotForUs,
+}
+
+impl EmailTaken {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::Taken,
+        Self::Duplicate,
+        Self::NotDelivered,
+        Self::Automatic,
+        Self::Unknown,
+        Self::Full,
+        Self::NotForUs,
+    ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Duplicate => "duplicate",
+            Self::NotDelivered => "not_delivered",
+            Self::Automatic => "automatic",
+            Self::Unknown => "unknown",
+            Self::Full => "full",
+            Self::NotForUs => "not_for_us",
+        }
+    }
+}
+
+/// What came of a try to send an e-mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailResult {
+    /// The mail server took it.
+    Sent,
+    /// It was not sent, and is tried again.
+    Failed,
+    /// The mail server will not take it.
+    Refused,
+    /// It was tried for as long as it may be.
+    GivenUp,
+    /// The mail server may have taken it.
+    Uncertain,
+}
+
+impl std::convert::From<Progress> for EmailResult {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Done => Self::Sent,
+            Progress::Ending | Progress::Failed { .. } => Self::Failed,
+            Progress::Refused => Self::Refused,
+            Progress::GivenUp => Self::GivenUp,
+            Progress::Uncertain => Self::Uncertain,
+        }
+    }
+}
+
+/// What an address or a shop may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Connections of one address.
+    AddressConnections,
+    /// Connections, sign-ins and upgrades a second of one address.
+    AddressHandshakes,
+    /// Sign-ins of one address that wait for their password to be checked.
+    AddressSignIns,
+    /// Connections of one shop.
+    ShopConnections,
+    /// Sign-ins and hellos a second of one shop.
+    ShopHandshakes,
+    /// Sign-ins of one shop that wait for their password to be checked.
+    ShopSignIns,
+}
+
+impl Limit {
+    /// Every limit.
+    pub const ALL: [Self; 6] = [
+        Self::AddressConnections,
+        Self::AddressHandshakes,
+        Self::AddressSignIns,
+        Self::ShopConnections,
+        Self::ShopHandshakes,
+        Self::ShopSignIns,
+    ];
+
+    /// The word that stands for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AddressConnections => "address_connections",
+            Self::AddressHandshakes => "address_handshakes",
+            Self::AddressSignIns => "address_sign_ins",
+            Self::ShopConnections => "shop_connections",
+            Self::ShopHandshakes => "shop_handshakes",
+            Self::ShopSignIns => "shop_sign_ins",
+        }
+    }
+}
+
+/// What a frame about the floor holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloorShown {
+    /// Every row.
+    Full,
+    /// What has changed.
+    Changes,
+}
+
+/// How loading the shops anew went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShopsReload {
+    /// They are in force.
+    Taken,
+    /// They have mistakes: the old ones stay.
+    Refused,
+}
+
+/// Who sent a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A customer.
+    Customer,
+    /// A seat.
+    Seat,
+}
+
+/// Kinds of repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// The same id again.
+    Redelivered,
+    /// The same customer said the same again.
+    SaidAgain,
+    /// Another connection of a customer with an open conversation.
+    Joined,
+}
+
+/// What became of a question to the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondLook {
+    /// It answered in time.
+    Answered,
+    /// As many messages waited for it as may.
+    Full,
+    /// It had used up its share of the time.
+    OverBudget,
+    /// It did not answer in time.
+    Late,
+    /// It failed.
+    Failed,
+}
+
+/// What became of a set of a shop's own intents that was to be loaded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetReload {
+    /// It took the place of the old one.
+    Loaded,
+    /// It cannot be used; the old one stays.
+    Refused,
+}
+
+/// What became of a conversation's first question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A machine answered.
+    Machine,
+    /// A machine asked back.
+    Asked,
+    /// A seat took it.
+    Seat,
+    /// A ticket was given.
+    Ticket,
+    /// The customer ended it.
+    ClosedByCustomer,
+    /// The seat ended it.
+    ClosedBySeat,
+    /// Silence ended it.
+    ClosedBySilence,
+    /// A supervisor ended it.
+    ClosedBySupervisor,
+    /// Its shop is no longer served.
+    ClosedWithShop,
+    /// The customer was erased.
+    ClosedByErasure,
+}
+
+/// What a seat did with an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferAnswer {
+    /// It was sent.
+    Made,
+    /// The seat took it.
+    Accepted,
+    /// The seat gave it back.
+    Declined,
+    /// The seat stayed silent.
+    Expired,
+    /// The conversation needed it no more.
+    Cancelled,
+}
+
+/// Why an owner lost a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenFrom {
+    /// It lost its connection.
+    SeatGone,
+    /// It left the customer without an answer.
+    Silent,
+    /// It handed it on.
+    Transferred,
+    /// A supervisor took it.
+    Supervisor,
+    /// Its shift has ended and a colleague was free.
+    ShiftEnded,
+}
