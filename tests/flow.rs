@@ -3,8 +3,6 @@
 
 #[path = "flow/bounds.rs"]
 mod bounds;
-#[path = "flow/erasure.rs"]
-mod erasure;
 #[path = "flow/regressions.rs"]
 mod regressions;
 #[path = "flow/restart.rs"]

@@ -1,5 +1,9 @@
 //! Customers who are erased, and conversations that are forgotten at their time.
 
+#[path = "flow/world.rs"]
+#[expect(dead_code, reason = "the other tests of the flow need more of it")]
+mod world;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +13,7 @@ use tradewind::domain::{ConversationId, CustomerId, Language, ShopId};
 use tradewind::flow::{CustomerAct, ERASED_TEXT, Erase, Input, SeatAct, Whom};
 use tradewind::protocol::{CloseCode, Resume};
 
-use super::world::{Socket, World, conversation_of, shop};
+use world::{Socket, World, conversation_of, shop};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
