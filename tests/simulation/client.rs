@@ -219,6 +219,10 @@ impl Life {
         if let Some(session) = frame.get_mut("session") {
             *session = Value::Null;
         }
+        // Drawn for each client, so that they do not come back at once.
+        if let Some(wait) = frame.get_mut("retry_after_ms") {
+            *wait = Value::Null;
+        }
         let mut state = self.judge.state();
         state.frames += 1;
         let what = format!("{} {frame}", self.view().name);

@@ -171,7 +171,8 @@ impl View {
             "offer" => self.offers.push(text(frame, "offer").to_owned()),
             "withdrawn" => self.offers.retain(|offer| offer != text(frame, "offer")),
             "error" => self.refused(frame),
-            "pong" | "typing" | "received" | "state" | "note" | "held" | "escalated" => {}
+            "pong" | "typing" | "received" | "state" | "note" | "held" | "escalated"
+            | "closing" => {}
             _ => self.violation("does not know this frame", frame),
         }
     }
