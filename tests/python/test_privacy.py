@@ -51,6 +51,12 @@ FRAMES = [
     {"type": "take_over", "conversation": SENTENCE},
     {"type": "approve", "conversation": SENTENCE},
     {"type": "floor", "watch": SENTENCE},
+    {"type": "incidents", "watch": SENTENCE},
+    {"type": "confirm_incident", "incident": SENTENCE, "conversations": [SENTENCE], "wrong": []},
+    {"type": "confirm_incident", "incident": 1, "conversations": [new_id()], SENTENCE: SENTENCE},
+    {"type": "answer_incident", "incident": 1, "texts": {SENTENCE: SENTENCE}, "fallback": "en"},
+    {"type": "answer_incident", "incident": 1, "texts": {"en": SENTENCE}, "fallback": "en"},
+    {"type": "close_incident", "incident": SENTENCE},
 ]
 VISITOR = {"shop": "demo", "visitor": None, "locale": "es-MX", "time_zone": None, "identity": None}
 SIGN_INS = [

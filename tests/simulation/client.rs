@@ -135,6 +135,9 @@ impl Life {
         send(&mut socket, &hello).await?;
         let welcome = timeout(PATIENCE, next(&mut socket)).await.ok()??;
         self.note(&welcome);
+        if text(&welcome, "type") == "closing" {
+            return Some(End::Broke);
+        }
         if text(&welcome, "type") != "welcome" {
             self.judge.violation(format!("no welcome: {welcome}"));
             return None;
