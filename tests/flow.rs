@@ -12,6 +12,7 @@ mod second_look;
 #[path = "flow/supervisors.rs"]
 mod supervisors;
 #[path = "flow/world.rs"]
+#[expect(dead_code, reason = "the tests of erasure need more of it")]
 mod world;
 
 use std::collections::BTreeMap;

@@ -36,7 +36,7 @@ pub enum Damage {
 }
 
 impl Marked {
-    /// Replaces each of `stretches` (see [`super::protect`]) by a mark.
+    /// Replaces each of `stretches` (see [`super::protect()`]) by a mark.
     pub fn new(text: &str, stretches: &[Protected], markup: Markup) -> Self {
         let mut marked = String::with_capacity(text.len() + stretches.len() * 12);
         let mut at = 0;

@@ -18,7 +18,7 @@ enum Part {
     Text,
 }
 
-/// Cuts `text` around `stretches`, see [`super::protect`].
+/// Cuts `text` around `stretches`, see [`super::protect()`].
 pub fn pieces(text: &str, stretches: &[Protected]) -> Pieces {
     let mut cut = Pieces { texts: Vec::new(), parts: Vec::new() };
     let mut at = 0;

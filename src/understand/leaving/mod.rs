@@ -109,7 +109,7 @@ pub struct Weights {
 pub struct Leaving {
     signs: Signs,
     bias: f32,
-    /// Intents, sentiments, signs, in the order of [`Leaving::evidence`].
+    /// Intents, sentiments, signs, in the order in which they are read.
     weights: Vec<f32>,
 }
 
