@@ -10,8 +10,10 @@ use std::time::Instant;
 use router::{Router, config};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tradewind::config::shop::{Shop, ShopFiles};
-use tradewind::domain::{ConversationId, Priority, SeatId, SeatState, SkillId, Timestamp};
+use tradewind::config::shop::{SeatAccount, Shop, ShopFiles};
+use tradewind::domain::{
+    ConversationId, Hours, Priority, SeatId, SeatProfile, SeatState, SkillId, Timestamp,
+};
 use tradewind::flow::{Dispatch, Dispatcher, Owners};
 use tradewind::metrics::Metrics;
 use tradewind::runtime::Clock;
@@ -52,8 +54,10 @@ fn cap_never_exceeded_multi_node() {
     const SIDES: u128 = 8;
     const ARRIVALS: u128 = 125;
     let shop = Shop::embedded_demo();
-    let seats: Vec<_> =
-        shop.seats.values().take(20).map(|account| account.profile.clone()).collect();
+    // Whenever the test runs, all of them are at work.
+    let at_work =
+        |account: &SeatAccount| SeatProfile { hours: Hours::always(), ..account.profile.clone() };
+    let seats: Vec<_> = shop.seats.values().take(20).map(at_work).collect();
     let names: Vec<SeatId> = seats.iter().map(|seat| seat.id.clone()).collect();
     let slots: u32 = seats.iter().map(|seat| u32::from(seat.slots.get())).sum();
     let languages: Vec<_> = seats.iter().map(|seat| seat.languages[0]).collect();
