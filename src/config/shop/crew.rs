@@ -52,9 +52,13 @@ impl Crew {
     /// How many of `places` each language gets: its share by weight, at least
     /// [`SEATS_PER_LANGUAGE_MIN`], taken from the most common ones when that gives too many.
     fn shares(&self, places: u32) -> Vec<(Language, u32)> {
-        let total: u32 = self.languages.iter().map(|(_, weight)| weight).sum();
+        let total: u64 = self.languages.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let most = self.seats.max(1);
+        // A crew may be smaller than what each language should get.
+        let least = SEATS_PER_LANGUAGE_MIN.min(most);
         let share = |weight: u32| {
-            (places * weight / total.max(1)).clamp(SEATS_PER_LANGUAGE_MIN, self.seats.max(1))
+            let share = u64::from(places) * u64::from(weight) / total.max(1);
+            u32::try_from(share).unwrap_or(most).clamp(least, most)
         };
         let mut shares: Vec<(Language, u32)> =
             self.languages.iter().map(|(language, weight)| (*language, share(*weight))).collect();
@@ -115,6 +119,15 @@ mod tests {
             slots: NonZeroU8::MIN,
             skills: vec![SkillId::from("general")],
             languages: languages.iter().map(|(text, weight)| (code(text), *weight)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_crew_of_one_seat_has_one_and_the_largest_weights_do_not_overflow() {
+        for weight in [1, u32::MAX] {
+            let crew = crew(1, &[("en", weight), ("de", weight), ("th", weight)]);
+
+            assert_eq!(crew.profiles().len(), 1);
         }
     }
 
