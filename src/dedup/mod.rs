@@ -2,7 +2,7 @@
 //!
 //! Two different things, never mixed: the same message delivered twice ([`Seen`], by its id), and a
 //! customer who repeats himself while he waits ([`Recent`], by what he wrote). Conversations of
-//! different customers are never compared.
+//! different customers are never compared here; `incidents` does that.
 //!
 //! **In**: a message of one customer in one conversation, its id, its text and the time.
 //!
