@@ -73,6 +73,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("keys made ahead of their use", &[
         "tests/races/main.rs::a_thousand_who_arrive_at_once_are_all_served_and_no_seat_has_more_than_its_slots",
     ]),
+    ("erasures whose keys wait to be destroyed", &[
+        "src/vault/store_tests.rs::a_keeper_that_is_stuck_with_a_full_queue_keeps_nobody_waiting_and_finishes_later",
+    ]),
     ("inputs that wait for one owner", &[
         "src/runtime/inbox.rs::a_full_inbox_refuses_new_work_and_still_takes_consequences",
         "src/admission/shed.rs::new_conversations_of_strangers_are_refused_first_and_open_ones_last",
