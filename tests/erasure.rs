@@ -45,12 +45,32 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::of(&[])
+    }
+
+    /// A shop with a region and an order for each of these customers.
+    fn of(names: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (file, text) in &ShopFiles::demo().0 {
             let path = folder.path().join("shops/demo").join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let secret = format!("identity_secret = \"{SECRET}\"\n");
-            let text = if file == "shop.toml" { format!("{secret}{text}") } else { text.clone() };
+            let mut text = text.clone();
+            if file == "shop.toml" {
+                text = format!("identity_secret = \"{SECRET}\"\n{text}");
+            }
+            for name in names {
+                text.push_str(&match file.as_str() {
+                    "shop.toml" => format!(
+                        "\n[[regions]]\nid = \"{}\"\ntime_zones = [\"{}\"]\n",
+                        region(name),
+                        zone(name)
+                    ),
+                    "orders.csv" => {
+                        format!("{},processing,,,today-2,,today+9,,Yoga mat,\n", order(name))
+                    }
+                    _ => String::new(),
+                });
+            }
             std::fs::write(path, text).unwrap();
         }
         Self { folder }
@@ -103,11 +123,17 @@ impl Process {
 
     /// A customer whom the shop vouches for.
     fn customer(&self, user: &str) -> (Client, Value) {
+        self.customer_in(user, Value::Null)
+    }
+
+    /// The same in a time zone.
+    fn customer_in(&self, user: &str, zone: Value) -> (Client, Value) {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
         let tag = ring::hmac::sign(&key, user.as_bytes());
         let hmac: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let identity = json!({"user_id": user, "hmac": hmac});
-        let asked = json!({"shop": "demo", "identity": identity, "locale": "en-GB"});
+        let asked =
+            json!({"shop": "demo", "identity": identity, "locale": "en-GB", "time_zone": zone});
         let (status, granted) = post(self.address, "/v1/widget/session", &asked);
         assert_eq!(status, 201, "{granted}");
         let (client, welcome) =
@@ -143,12 +169,35 @@ struct Planted {
     conversation: String,
 }
 
+/// What stands in one field of what is told of a customer.
+fn word(name: &str, field: &str) -> String {
+    format!("{name}-{field}-Q7")
+}
+
+/// The number of an order that only this customer asks about.
+fn order(name: &str) -> String {
+    format!("TW-{}", 70_000 + crc32c::crc32c(name.as_bytes()) % 30_000)
+}
+
+/// The region that only this customer is in.
+fn region(name: &str) -> String {
+    word(name, "region").to_lowercase()
+}
+
+/// Where only this customer is.
+fn zone(name: &str) -> &'static str {
+    if name.starts_with("ana") { "Antarctica/Troll" } else { "Antarctica/Vostok" }
+}
+
 impl Planted {
     fn talk(process: &Process, seat: &mut Client, name: &str) -> Self {
-        let word = |field: &str| format!("{name}-{field}-Q7");
+        let word = |field: &str| word(name, field);
         let user = word("user");
         let (said, more, answer, note) = (word("said"), word("more"), word("answer"), word("note"));
-        let (mut customer, _) = process.customer(&user);
+        let (mut customer, _) = process.customer_in(&user, zone(name).into());
+        customer.say(&format!("Where is my order {}?", order(name)));
+        let event = customer.next("answered_by_machine");
+        assert_eq!(event["source"], format!("orders/{}", order(name)));
         customer.say(&format!(
             "I want to talk to a person. {said}@example.org, +34 612 345 678, I am {said}"
         ));
@@ -168,7 +217,8 @@ impl Planted {
         customer.next("closed");
         customer.send(&json!({"type": "rate", "conversation": conversation, "score": 4}));
         customer.next("rated");
-        Self { words: vec![user.clone(), said, more, answer, note], user, conversation }
+        let words = vec![user.clone(), said, more, answer, note, order(name), region(name)];
+        Self { words, user, conversation }
     }
 
     /// The words that `found` has.
@@ -185,10 +235,11 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files below `folder` in which one of `words` stands as it is.
+/// The files below `folder` in which one of `words` stands as it is, but for those of the shop itself.
 fn raw_hits(folder: &Path, words: &[String]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     files(folder, &mut found);
+    found.retain(|path| !path.starts_with(folder.join("shops")));
     assert!(found.len() > 10, "there is something to search");
     found.retain(|path| {
         let Ok(bytes) = std::fs::read(path) else { return false };
@@ -234,11 +285,12 @@ fn an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are() {
 }
 
 fn erase_one(number: u64) {
-    let place = Place::new();
+    let names = [format!("ana{number}"), format!("min{number}")];
+    let place = Place::of(&[&names[0], &names[1]]);
     let process = Process::start(&place, "data");
     let mut mai = process.seat("mai");
-    let ana = Planted::talk(&process, &mut mai, &format!("ana{number}"));
-    let min = Planted::talk(&process, &mut mai, &format!("min{number}"));
+    let ana = Planted::talk(&process, &mut mai, &names[0]);
+    let min = Planted::talk(&process, &mut mai, &names[1]);
     wait_for_snapshots(&place, &process, 1);
     let at = |path: &str| place.path(path);
     let settings = ["--data", &at("data"), "--admin-listen", &process.admin()];
@@ -253,7 +305,7 @@ fn erase_one(number: u64) {
     std::fs::remove_file(at("control")).unwrap();
     for whole in [dump(&at("data"), &at("data/keys")), dump(&at("backup"), &at("keys-before"))] {
         // The shop's id of a customer is in the record, and no part of the text form.
-        assert_eq!((ana.in_text(&whole).len(), min.in_text(&whole).len()), (4, 4), "{whole}");
+        assert_eq!((ana.in_text(&whole).len(), min.in_text(&whole).len()), (6, 6), "{whole}");
     }
 
     let erase = ["erase", "--shop", "demo", "--customer", &ana.user, "--json"];
@@ -287,14 +339,14 @@ fn gone_for_the_tools(place: &Place, ana: &Planted, min: &Planted) {
         let (folder, keys) = (place.path(folder), place.path(keys));
         let shown = dump(&folder, &keys);
         assert_eq!(ana.in_text(&shown), [] as [&str; 0]);
-        assert_eq!(min.in_text(&shown).len(), 4, "{shown}");
+        assert_eq!(min.in_text(&shown).len(), 6, "{shown}");
         // The ids and the order stay, and nothing pretends to be whole.
         let of_ana: Vec<_> = shown.lines().filter(|it| it.contains(&ana.conversation)).collect();
         assert!(of_ana.iter().any(|line| line.contains("customer: \"[erased]\"")), "{shown}");
         assert!(of_ana.iter().any(|line| line.contains("opened by somebody of demo")), "{shown}");
         let json = run(&["journal", "dump", &folder, "--keys", &keys, "--show-texts", "--json"]);
         assert_eq!(ana.in_text(&json), [] as [&str; 0]);
-        assert_eq!(min.in_text(&json).len(), 5);
+        assert_eq!(min.in_text(&json).len(), 7);
         let verified = run(&["journal", "verify", &folder, "--keys", &keys, "--json"]);
         let verified: Value = serde_json::from_str(&verified).unwrap();
         assert_eq!((&verified["whole"], &verified["sealed"]["locked"]), (&json!(true), &json!(0)));
@@ -315,7 +367,7 @@ fn gone_after(place: &Place, data: &str, ana: &Planted, min: &Planted) {
     assert_eq!(ana.in_text(&explained), [] as [&str; 0]);
     drop(process);
     let shown = dump(&place.path(data), &place.path(&format!("{data}/keys")));
-    assert_eq!((ana.in_text(&shown).len(), min.in_text(&shown).len()), (0, 4), "{shown}");
+    assert_eq!((ana.in_text(&shown).len(), min.in_text(&shown).len()), (0, 6), "{shown}");
 }
 
 #[test]

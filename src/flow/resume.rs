@@ -13,13 +13,17 @@ use super::turn::{ToUnderstand, Turn};
 
 impl Shard {
     /// Lets the scheduler remember the decisions in a record that was restored, so that they can be
-    /// explained as before.
+    /// explained as before. Of an erased customer it forgets them.
     pub fn recall(&self, record: &Record, scheduler: &mut Scheduler) {
         let id = record.conversation;
         let Some(conversation) = self.conversations.get(&id) else { return };
         for fact in &record.facts {
-            if let Fact::Decided(decision) = fact {
-                scheduler.recall(&conversation.opened.shop, id, decision.clone());
+            match fact {
+                Fact::Decided(decision) => {
+                    scheduler.recall(&conversation.opened.shop, id, decision.clone());
+                }
+                Fact::Erased(_) => scheduler.forget(id),
+                _ => {}
             }
         }
     }
