@@ -6,7 +6,7 @@ mod router;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use router::{Client, Router, config, write_shop};
+use router::{Client, Router, ask, config, write_shop};
 use serde_json::{Value, json};
 
 /// What customers of five languages write when no card is taken.
@@ -183,6 +183,29 @@ fn a_customer_with_an_own_matter_is_never_among_the_followers() {
     let incident = incident_until(&mut seat, |it| it["followers"].as_u64() >= Some(5));
 
     assert_eq!(incident["followers"], 5);
+}
+
+#[test]
+fn an_erased_customer_is_in_no_example_that_a_seat_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut first = router.customer("demo");
+    first.say("card payments fail at checkout for all of us, is that known, asks Qalani?");
+    let conversation = first.next("ack")["conversation"].clone();
+    let _others = askers(&router, 5);
+    let shows = |it: &Value| it["examples"].to_string().contains("Qalani");
+    let incident = incident_until(&mut seat, |it| it["followers"] == 6);
+    assert!(shows(&incident), "{incident}");
+
+    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).expect("a key");
+    let whom = json!({"conversation": conversation});
+    let path = "/v1/shops/demo/erasures";
+    let (status, erased) = ask(router.admin_address, ("POST", path), key.trim(), &whom);
+    assert_eq!(status, 200, "{erased}");
+
+    let incident = incident_until(&mut seat, |it| it["followers"] == 5 && !shows(it));
+    assert_eq!(incident["examples"].as_array().map(Vec::len), Some(2), "{incident}");
 }
 
 /// How many customers the fan-out is timed with; `TRADEWIND_FOLLOWERS=1000` for the figure.

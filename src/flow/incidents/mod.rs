@@ -21,7 +21,7 @@ use crate::protocol::{ErrorCode, IncidentFollower, IncidentRow, ServerFrame, enc
 use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
 
 use super::dispatch::SeatLine;
-use super::input::{ForMany, Link, SeatRef};
+use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
 
 pub use task::Incidents;
@@ -168,6 +168,13 @@ impl Board {
         for_many(cluster, &answer, conversation)
     }
 
+    /// Forgets a customer who is erased.
+    pub fn forget(&mut self, customer: &CustomerRef) {
+        if let Some(board) = self.shops.get_mut(&customer.shop) {
+            board.has_changed |= board.live.forget(&customer.id);
+        }
+    }
+
     /// Carries out what a seat does. Gives the answers that customers get by it.
     pub fn act(&mut self, line: &SeatLine, frame: Option<Uuid>, act: IncidentAct) -> Vec<ForMany> {
         let Some(board) = self.shops.get_mut(&line.seat.shop) else { return Vec::new() };
@@ -304,7 +311,7 @@ fn row(cluster: &Cluster) -> IncidentRow<'_> {
     IncidentRow {
         incident: cluster.id.0,
         is_open: cluster.standing == Standing::Open,
-        examples: &cluster.examples,
+        examples: cluster.examples.iter().map(|example| &*example.text).collect(),
         followers: cluster.followers.len(),
         reaches: cluster.reached().count(),
         unconfirmed: cluster.unconfirmed().count(),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::runtime::{Clock, Inbox};
 
 use super::super::dispatch::{SeatLine, sleep_until};
-use super::super::input::{Envelope, ForMany, Input, SeatRef};
+use super::super::input::{CustomerRef, Envelope, ForMany, Input, SeatRef};
 use super::super::shard::Shops;
 use super::super::task::Owners;
 use super::{Board, IncidentAct, Report};
@@ -23,6 +24,7 @@ enum Told {
     Act(SeatLine, Option<Uuid>, IncidentAct),
     Closed(SeatRef, Uuid),
     Shops(Shops),
+    Forget(CustomerRef, oneshot::Sender<()>),
 }
 
 /// The way to the owner of incidents.
@@ -64,6 +66,13 @@ impl Incidents {
         self.inbox.follow_up(Told::Shops(shops));
     }
 
+    /// Has an erased customer forgotten; the answer comes when he is.
+    pub fn forget(&self, customer: CustomerRef) -> oneshot::Receiver<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.follow_up(Told::Forget(customer, done));
+        answer
+    }
+
     /// Drives `board` until `drain` is cancelled.
     pub async fn run(
         self,
@@ -91,6 +100,12 @@ impl Incidents {
                     }
                     Told::Shops(shops) => {
                         board.take_shops(&shops);
+                        Vec::new()
+                    }
+                    Told::Forget(customer, done) => {
+                        board.forget(&customer);
+                        // Who asked for it may be gone.
+                        let _ = done.send(());
                         Vec::new()
                     }
                 };
