@@ -13,6 +13,7 @@ use super::conversation::Conversation;
 use super::dispatch::SeatStates;
 use super::fact::{RecordError, SeatRecord, read};
 use super::input::SeatRef;
+use super::personal::Personal;
 use super::sealed::seal_conversation;
 use super::shard::Shard;
 
@@ -58,6 +59,14 @@ impl Kept {
             }
             Err(error) => Ok(Self::Seat(read(bytes).map_err(|_| error)?)),
         }
+    }
+}
+
+impl KeptConversation {
+    /// The entry of a snapshot that is left of it when it is erased.
+    pub fn erased(mut self) -> Vec<u8> {
+        drop(Personal::out_of_conversation(&mut self.conversation, &mut self.decided));
+        encode(&self.conversation, &self.decided)
     }
 }
 

@@ -305,6 +305,26 @@ fn put<T>(place: &mut T, taken: Option<T>) {
     }
 }
 
+impl Record {
+    /// What is left of a record that is not sealed when it is erased where it lies, in at most `len` bytes:
+    /// all but what is personal, or, where that has no room, what happened alone. `None` when neither has.
+    pub fn erased_within(&self, len: usize) -> Option<Self> {
+        let whole = self.clone().erased();
+        let mut bare = whole.clone();
+        bare.facts.retain(|fact| {
+            // The conversation ends with the next start, whatever it waited for.
+            matches!(fact, Fact::Opened(_) | Fact::Event(_) | Fact::Epoch(_) | Fact::Erased(_))
+        });
+        let mut empty = bare.clone();
+        of_record(&mut empty, |place| {
+            if let Place::Text(text) | Place::Source(text) = place {
+                *text = Arc::from("");
+            }
+        });
+        [whole, bare, empty].into_iter().find(|record| record.encode().len() <= len)
+    }
+}
+
 impl Opened {
     /// Whether nobody knows any more whose it was.
     pub fn is_erased(&self) -> bool {
