@@ -57,6 +57,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("calls to providers of identities", &[
         "tests/openid.rs::a_provider_that_is_down_silent_or_odd_is_told_and_keeps_nobody_else_out",
+        "src/openid/places.rs::a_shop_fills_its_own_places_and_gives_them_back",
     ]),
     ("sign-ins on their way to a provider", &[
         "src/gateway/pending.rs::a_sign_in_opens_in_its_shop_and_time_and_with_its_own_state_only",
