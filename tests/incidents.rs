@@ -186,6 +186,33 @@ fn a_customer_with_an_own_matter_is_never_among_the_followers() {
 }
 
 #[test]
+fn an_incident_is_known_again_after_a_restart_by_those_who_still_wait_and_is_confirmed_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut customers = askers(&router, 6);
+    let incident = incident_until(&mut seat, |it| it["followers"] == 6);
+    confirm(&mut seat, &incident, &[]);
+    incident_until(&mut seat, |it| it["reaches"] == 6);
+    let conversation = shown(&incident)[0].clone();
+    let leaving = customers.iter_mut().find_map(|customer| {
+        let of = customer.next("queued")["conversation"].clone();
+        (of == conversation).then_some(customer)
+    });
+    let leaving = leaving.expect("whose it is");
+    leaving.send(&json!({"type": "close", "conversation": conversation}));
+    leaving.next("closed");
+    router.stop();
+
+    let router = Router::start(config(folder.path(), MANY)).expect("a router");
+    let mut seat = watcher(&router);
+
+    let again = incident_until(&mut seat, |it| it["followers"] == 5);
+    assert_eq!((&again["reaches"], &again["unconfirmed"]), (&json!(0), &json!(5)));
+    assert!(!shown(&again).contains(&conversation), "who has left is not asked about");
+}
+
+#[test]
 fn an_erased_customer_is_in_no_example_that_a_seat_is_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let router = start(folder.path());
