@@ -7,7 +7,6 @@ use crate::schedule::{Command, Scheduler};
 
 use super::conversation::Stage;
 use super::fact::{Fact, Record};
-use super::for_many;
 use super::shard::{Cause, Shard};
 use super::turn::{ToUnderstand, Turn};
 
@@ -45,7 +44,6 @@ impl Shard {
             match &conversation.stage {
                 Stage::Waiting(contact) => {
                     turn.commands.push((Command::Rejoin((**contact).clone()), caused_at));
-                    for_many::ask(&conversation, contact, turn);
                 }
                 Stage::Owned(owned) => {
                     let command = Command::Restore {
@@ -65,6 +63,7 @@ impl Shard {
                 }
                 Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
             }
+            self.ask_again(now, &conversation, turn);
             for message in conversation.in_flight.iter().filter(|message| !message.understood) {
                 if let Some(EventKind::Message { text, from, .. }) =
                     conversation.event(message.seq).map(|event| &event.kind)

@@ -17,8 +17,8 @@ use tradewind::domain::{
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
-    FromSeat, Input, Kept, Link, Profile, Record, SeatAct, SeatRef, SecondLook, Settings, Shard,
-    Turn, Understood, Viewer, recall_kept,
+    FromSeat, Input, Kept, Link, Profile, Record, Report, SeatAct, SeatRef, SecondLook, Settings,
+    Shard, Turn, Understood, Viewer, recall_kept,
 };
 use tradewind::metrics::names::Counter;
 use tradewind::protocol::Resume;
@@ -62,6 +62,8 @@ pub struct World {
     pub counts: Vec<Counter>,
     /// What is to happen outside.
     pub errands: Vec<Errand>,
+    /// What the owner of incidents was told.
+    pub told: Vec<Report>,
     settings: Settings,
     /// What seats have asked of the scheduler about conversations.
     pub asked_by_seats: usize,
@@ -140,6 +142,7 @@ impl World {
             decided: Vec::new(),
             counts: Vec::new(),
             errands: Vec::new(),
+            told: Vec::new(),
             settings,
             asked_by_seats: 0,
             next_id: 1,
@@ -317,6 +320,7 @@ impl World {
         }
         self.counts.extend(turn.counts);
         self.errands.extend(turn.errands);
+        self.told.extend(turn.incidents);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();
