@@ -3,6 +3,8 @@
 
 #[path = "flow/bounds.rs"]
 mod bounds;
+#[path = "flow/redelivered.rs"]
+mod redelivered;
 #[path = "flow/regressions.rs"]
 mod regressions;
 #[path = "flow/restart.rs"]

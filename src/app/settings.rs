@@ -174,6 +174,10 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
             likeness_min: config.dedup.repeat_similarity_min as f32,
             ..dedup::Settings::default()
         },
+        delivered: dedup::DeliveredLimits {
+            ids_max: config.dedup.delivered_max.get().div_ceil(count),
+            kept_for: config.dedup.delivered_for,
+        },
         email: email::rules(config),
     }
 }

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::automate::{KnownCustomer, Mood};
-use crate::dedup::{self, Recent, Seen};
+use crate::dedup::{self, Delivery, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
     ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, Sender,
@@ -309,6 +309,27 @@ impl Conversation {
         })
     }
 
+    /// Whether it has a message already, by the message's id.
+    pub fn delivery(&self, id: MessageId, text: &str) -> Delivery {
+        match self.seen.check(id, text) {
+            Delivery::Fresh if self.seen.is_full() => self.older_delivery(id, text),
+            delivery => delivery,
+        }
+    }
+
+    /// The same of messages that are no longer at hand.
+    fn older_delivery(&self, wanted: MessageId, said: &str) -> Delivery {
+        let found = self.events.iter().find_map(|event| match &event.kind {
+            EventKind::Message { id, text, .. } if *id == wanted => Some((event.seq, text)),
+            _ => None,
+        });
+        match found {
+            None => Delivery::Fresh,
+            Some((seq, text)) if **text == *said => Delivery::Redelivered { seq },
+            Some((seq, _)) => Delivery::Conflict { seq },
+        }
+    }
+
     /// Remembers anew, after a restart from a snapshot, which messages it had.
     pub fn remember_seen(&mut self) {
         if self.opened.is_erased() {
@@ -384,6 +405,8 @@ impl Conversation {
                 // An erased address is none.
                 self.email = (**address != *ERASED_TEXT).then(|| address.clone());
             }
+            // Its shard remembers it, longer than the conversation if need be.
+            Fact::Delivered(_) => {}
             Fact::Wanted(effect) if *effect.email.to == *ERASED_TEXT => {}
             Fact::Wanted(effect) => self.want(effect),
             Fact::Progressed(it) => self.progress(*it),

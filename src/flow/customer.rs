@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::automate;
 use crate::config::shop::{GENERAL_SKILL, Shop};
-use crate::dedup::Delivery as Redelivery;
+use crate::dedup::{Delivery as Redelivery, DeliveryId};
 use crate::deliver::Outbox;
 use crate::domain::{
     By, ConversationId, EventKind, MessageId, Priority, SeatId, Sender, SkillId, Timestamp,
@@ -99,7 +99,7 @@ impl Shard {
         // Looked up only: a frame may be read after its socket is gone, and leaves no entry then.
         let customer = self.customers.get(&frame.profile.customer);
         let theirs = customer.map(|customer| customer.conversations.clone()).unwrap_or_default();
-        if self.redelivered(frame, &message, &theirs, turn) {
+        if self.redelivered(cause.now, frame, &message, &theirs, turn) {
             return;
         }
         let id = match self.target(cause, frame, &message, &theirs, turn) {
@@ -157,6 +157,7 @@ impl Shard {
     /// Answers a message that was sent before; whether it was one.
     fn redelivered(
         &mut self,
+        now: Timestamp,
         frame: &FromCustomer,
         message: &Message,
         theirs: &[ConversationId],
@@ -165,7 +166,7 @@ impl Shard {
         for id in theirs {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let elsewhere = message.conversation.is_some_and(|named| named != *id);
-            match conversation.seen.check(message.id, &message.text) {
+            match conversation.delivery(message.id, &message.text) {
                 Redelivery::Fresh => {}
                 Redelivery::Redelivered { seq } if !elsewhere => {
                     turn.counts.push(Counter::Repeated(Repeat::Redelivered));
@@ -187,6 +188,14 @@ impl Shard {
                     return true;
                 }
             }
+        }
+        let CustomerRef { shop, id: customer } = &frame.profile.customer;
+        let gone = DeliveryId::of_customer(shop, customer, message.id);
+        if self.was_delivered(now, gone) {
+            turn.counts.push(Counter::Repeated(Repeat::Redelivered));
+            let text = "this message was taken before, its conversation is not kept any more";
+            refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::Conflict, text);
+            return true;
         }
         false
     }
@@ -412,6 +421,7 @@ mod tests {
             customer_silence_close: Duration::ZERO,
             email: None,
             dedup: crate::dedup::Settings::default(),
+            delivered: crate::dedup::DeliveredLimits::default(),
         };
         let mut shard = Shard::new(settings, Arc::default(), 7);
         let customer = CustomerRef { shop: ShopId::from("demo"), id: CustomerId::from("ana") };

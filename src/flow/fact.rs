@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::dedup::OneDelivery;
 use crate::domain::{
     ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
     Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
@@ -76,6 +77,8 @@ pub enum Fact {
     Wanted(Effect),
     /// It is as far as that.
     Progressed(Progressed),
+    /// A channel delivered something for it, which has no effect when it comes again.
+    Delivered(OneDelivery),
 }
 
 /// How far something outside is.
@@ -221,6 +224,7 @@ impl Record {
             Fact::Erased(erased) => Some(erased.at),
             Fact::Wanted(effect) => Some(effect.at),
             Fact::Progressed(progressed) => Some(progressed.at),
+            Fact::Delivered(delivery) => Some(delivery.at),
             _ => None,
         })
     }
@@ -260,6 +264,7 @@ impl Record {
                 | Fact::Owned { .. }
                 | Fact::TicketDue(_)
                 | Fact::Progressed(_)
+                | Fact::Delivered(_)
                 | Fact::Decided(_)
                 | Fact::Erased(_) => {}
             }

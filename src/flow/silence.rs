@@ -50,6 +50,7 @@ impl Shard {
             }
             match self.due(&conversation, now) {
                 Due::Forget(at) if at <= now => {
+                    self.remember_ids_of(&conversation);
                     self.forget(&conversation);
                     continue;
                 }

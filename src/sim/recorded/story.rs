@@ -111,6 +111,7 @@ impl Story {
             | Fact::ReachableAt(_)
             | Fact::Wanted(_)
             | Fact::Progressed(_)
+            | Fact::Delivered(_)
             | Fact::Aside(_) => {}
         }
     }
