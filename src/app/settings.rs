@@ -167,6 +167,7 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
         messages_per_conversation_max: config.flow.messages_per_conversation_max.get(),
         resume_for: config.timers.resume_for,
         greeting_wait: config.timers.greeting_wait,
+        lines_wait_max: config.timers.first_response_target.mul_f64(config.flow.lines_wait_share),
         customer_silence_ask: config.timers.customer_silence_ask,
         customer_silence_close: config.timers.customer_silence_close,
         dedup: dedup::Settings {

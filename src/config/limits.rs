@@ -116,6 +116,10 @@ settings! {
         conversations_live_max: Count = "1_000_000", "100"..="10_000_000";
         /// Messages of one conversation. Past it the customer is asked to open another one.
         messages_per_conversation_max: Count = "5000", "10"..="100_000";
+        /// Share of `timers.first_response_target` that an answer may wait for the next line of a customer
+        /// who writes in several, 3 s of the 15 s. Most wait for nothing or a quarter of it: a finished
+        /// question is answered at once. 0 takes each line for a question by itself.
+        lines_wait_share: Share = "0.2", "0"..="0.5";
     }
 
     /// The choice of a seat.

@@ -73,6 +73,9 @@ pub struct Conversation {
     /// something else than thanks.
     #[serde(default)]
     pub aside: Option<Box<Contact>>,
+    /// The first message from which nothing follows yet, as its customer may go on.
+    #[serde(default)]
+    pub held_from: Option<u64>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -103,6 +106,9 @@ pub struct Conversation {
     /// When typing was last passed on: the customer's, and the seat's.
     #[serde(skip)]
     typing_passed_on_at: [Timestamp; 2],
+    /// When the customer's page last said that somebody types.
+    #[serde(skip)]
+    pub typed_at: Option<Timestamp>,
     /// When it is next looked at.
     #[serde(skip)]
     pub alarm_at: Timestamp,
@@ -215,6 +221,7 @@ impl Conversation {
             email_changes: 0,
             owed: Vec::new(),
             aside: None,
+            held_from: None,
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -227,6 +234,7 @@ impl Conversation {
             in_flight: SmallVec::new(),
             passed_on: 0,
             typing_passed_on_at: [Timestamp::default(); 2],
+            typed_at: None,
             alarm_at: Timestamp::default(),
         }
     }
@@ -389,11 +397,14 @@ impl Conversation {
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;
                 self.aside = None;
+                self.held_from = None;
             }
             Fact::Aside(place) => {
                 self.stage = Stage::Open;
                 self.aside = Some(Box::new(place.clone()));
             }
+            Fact::MayGoOn(seq) => self.held_from = self.held_from.or(Some(*seq)),
+            Fact::SaidAll => self.held_from = None,
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
             Fact::TicketDue(at) => {
@@ -435,7 +446,10 @@ impl Conversation {
                 self.apply_message(*from, *id, text, event)
             }
             EventKind::Ticket { .. } => self.stage = Stage::Ticketed,
-            EventKind::Closed { .. } => self.stage = Stage::Closed { at: event.at },
+            EventKind::Closed { .. } => {
+                self.stage = Stage::Closed { at: event.at };
+                self.held_from = None;
+            }
             EventKind::AnsweredByMachine { source } => {
                 self.machine_sources.push(source.clone());
                 self.answered();
@@ -493,6 +507,7 @@ impl Conversation {
 
     fn set_owner(&mut self, seat: &SeatId, fence: u64) {
         self.last_fence = self.last_fence.max(fence);
+        self.held_from = None;
         let stage = std::mem::replace(&mut self.stage, Stage::Open);
         self.stage = match stage {
             Stage::Waiting(contact) => Stage::Owned(Box::new(Owned {

@@ -62,6 +62,7 @@ impl Shard {
             }
             CustomerAct::Close(_) => self.close(cause, &mut conversation, By::Customer, turn),
             CustomerAct::Typing(_) => {
+                conversation.typed_at = Some(cause.now);
                 if conversation.passes_on_typing(Sender::Customer, cause.now) {
                     let typing = ServerFrame::Typing { conversation: id, from: Sender::Customer };
                     self.tell_seat(&conversation, &typing, turn);
@@ -138,6 +139,7 @@ impl Shard {
         });
         step.finish(turn);
         let seq = conversation.seq();
+        let question = self.question(&conversation, seq);
         if let (Some(in_flight), Some(origin)) = (conversation.in_flight.last_mut(), origin) {
             in_flight.sent_by(origin);
             count_message(From::Customer, cause.at, turn);
@@ -146,7 +148,7 @@ impl Shard {
             customer_of: Some(conversation.opened.shop.clone()),
             conversation: id,
             seq,
-            text: message.text,
+            text: question.map_or(message.text, |question| question.text.into()),
             locale,
             previous,
             caused_at: cause.at,
@@ -417,6 +419,7 @@ mod tests {
             messages_per_conversation_max: 1,
             resume_for: Duration::ZERO,
             greeting_wait: Duration::ZERO,
+            lines_wait_max: Duration::ZERO,
             customer_silence_ask: Duration::ZERO,
             customer_silence_close: Duration::ZERO,
             email: None,

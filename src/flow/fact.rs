@@ -77,6 +77,10 @@ pub enum Fact {
     Wanted(Effect),
     /// It is as far as that.
     Progressed(Progressed),
+    /// Nothing follows yet from the customer's message with this number, as more may come that belongs to it.
+    MayGoOn(u64),
+    /// What was said so far is one question, and what follows from it stands beside this fact.
+    SaidAll,
     /// A channel delivered something for it, which has no effect when it comes again.
     Delivered(OneDelivery),
 }
@@ -264,6 +268,8 @@ impl Record {
                 | Fact::Owned { .. }
                 | Fact::TicketDue(_)
                 | Fact::Progressed(_)
+                | Fact::MayGoOn(_)
+                | Fact::SaidAll
                 | Fact::Delivered(_)
                 | Fact::Decided(_)
                 | Fact::Erased(_) => {}

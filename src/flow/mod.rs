@@ -25,6 +25,7 @@ mod for_many;
 mod incidents;
 mod input;
 mod kept;
+mod lines;
 mod personal;
 mod resume;
 mod sealed;

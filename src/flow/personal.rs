@@ -77,6 +77,8 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::Aside(_)
             | Fact::TicketDue(_)
             | Fact::Progressed(_)
+            | Fact::MayGoOn(_)
+            | Fact::SaidAll
             | Fact::Delivered(_)
             | Fact::Epoch(_)
             | Fact::AskedForPerson

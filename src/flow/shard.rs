@@ -44,6 +44,9 @@ pub struct Settings {
     pub resume_for: Duration,
     /// How long a customer who has only said hello may take to the question before being asked.
     pub greeting_wait: Duration,
+    /// Longest that what follows from a line waits for the next one, counted from the first. Zero: each
+    /// line is a question by itself.
+    pub lines_wait_max: Duration,
     /// Silence of a customer after which the customer is asked.
     pub customer_silence_ask: Duration,
     /// Silence of a customer after which the conversation closes.

@@ -83,6 +83,7 @@ pub fn settings() -> Settings {
         messages_per_conversation_max: 50,
         resume_for: Duration::from_secs(24 * 3600),
         greeting_wait: Duration::from_secs(4),
+        lines_wait_max: Duration::ZERO,
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
