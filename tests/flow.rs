@@ -3,6 +3,10 @@
 
 #[path = "flow/bounds.rs"]
 mod bounds;
+#[path = "flow/lines.rs"]
+mod lines;
+#[path = "flow/redelivered.rs"]
+mod redelivered;
 #[path = "flow/regressions.rs"]
 mod regressions;
 #[path = "flow/restart.rs"]

@@ -6,6 +6,7 @@ use ahash::AHashMap;
 
 use super::StartError;
 use crate::config::LostState;
+use crate::dedup::OneDelivery;
 use crate::domain::{ConversationId, Timestamp};
 use crate::flow::{
     Entry, Kept, KeptConversation, Keyring, Owners, RecordError, Seal, SeatRecord, SeatStates,
@@ -45,6 +46,8 @@ struct Loaded {
     /// Seats that were there. What the journal says of them from there on may be said again: the
     /// last word counts.
     seats: Vec<SeatRecord>,
+    /// What channels have delivered.
+    deliveries: Vec<OneDelivery>,
 }
 
 /// Brings the shards, and the scheduler's memory of decisions, to where the journal ends. The first
@@ -78,12 +81,15 @@ pub(super) fn restore(
     for id in broken {
         journal.snapshots().set_aside(id)?;
     }
-    if let Some(Loaded { from, kept, seats }) = loaded {
+    if let Some(Loaded { from, kept, seats, deliveries }) = loaded {
         replay.skip_to(from);
         recall_kept(kept.iter().map(|(_, kept)| kept), scheduler);
         for seat in seats {
             last_at = last_at.max(seat.at);
             shards[0].note_seat(&seat);
+        }
+        for delivery in deliveries {
+            shards[owners.of_conversation(delivery.conversation)].note_delivery(delivery);
         }
         for (at, kept) in kept {
             let conversation = &kept.conversation;
@@ -209,7 +215,7 @@ fn load(
     let reader = journal.snapshots().open(id).map_err(unread)?;
     let from = reader.from();
     let mut kept = Vec::with_capacity(usize::try_from(reader.entries()).unwrap_or_default());
-    let mut seats = Vec::new();
+    let (mut seats, mut deliveries) = (Vec::new(), Vec::new());
     for entry in reader {
         let (at, payload) = entry.map_err(unread)?;
         let read = Kept::read(&payload, keys).map_err(|error| StartError::Snapshot {
@@ -223,9 +229,10 @@ fn load(
         match entry {
             Kept::Conversation(conversation) => kept.push((at, *conversation)),
             Kept::Seat(seat) => seats.push(seat),
+            Kept::Deliveries(part) => deliveries.extend(part.delivered),
         }
     }
     // In the order in which they began, as a replay has them.
     kept.sort_unstable_by_key(|(_, kept)| kept.conversation.id);
-    Ok(Loaded { from, kept, seats })
+    Ok(Loaded { from, kept, seats, deliveries })
 }

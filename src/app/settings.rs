@@ -167,12 +167,17 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
         messages_per_conversation_max: config.flow.messages_per_conversation_max.get(),
         resume_for: config.timers.resume_for,
         greeting_wait: config.timers.greeting_wait,
+        lines_wait_max: config.timers.first_response_target.mul_f64(config.flow.lines_wait_share),
         customer_silence_ask: config.timers.customer_silence_ask,
         customer_silence_close: config.timers.customer_silence_close,
         dedup: dedup::Settings {
             window: config.dedup.repeat_window,
             likeness_min: config.dedup.repeat_similarity_min as f32,
             ..dedup::Settings::default()
+        },
+        delivered: dedup::DeliveredLimits {
+            ids_max: config.dedup.delivered_max.get().div_ceil(count),
+            kept_for: config.dedup.delivered_for,
         },
         email: email::rules(config),
     }

@@ -1,19 +1,22 @@
 //! Decides whether a machine answers a message or a person must.
 //!
 //! **In**: a message with what was understood of it, what happened in the conversation so far, the
-//! shop, and the time.
+//! shop, and the time; the lines of a customer who may go on.
 //!
 //! **Out**: an answer with its source, or the skill and the priority of the seat that is needed,
-//! with the reason.
+//! with the reason; and until when that waits for the next line.
 //!
 //! **Invariants**: nothing is answered below the shop's thresholds, nor about complaints and money,
 //! nor in another language than the customer's. An answer is built from the shop's own sentences
 //! and order facts only, and ends with the way to a person. Nobody hears from one source twice.
 //!
-//! **Bounds**: the work is linear in the text; a [`Mood`] keeps a fixed number of messages,
+//! **Bounds**: no line is waited for beyond a stated time after the first; lines that are read together
+//! have a number and a size; the work is linear in the text; a [`Mood`] keeps a fixed number of messages,
 //! nothing else is kept between calls.
 
 mod answer;
+mod endings;
+mod lines;
 mod mood;
 mod needs;
 mod order;
@@ -23,6 +26,7 @@ mod texts;
 mod tests;
 
 pub use answer::{AutomateInput, Automated, WhySeat, decide, question};
+pub use lines::{Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};
 pub use texts::{

@@ -165,7 +165,7 @@ async fn begin_epochs(
                     needed.note(kept.conversation.id, &payload, &seal)?;
                     epochs.note_kept(&kept.conversation);
                 }
-                Ok((Kept::Seat(_), _)) => {}
+                Ok((Kept::Seat(_) | Kept::Deliveries(_), _)) => {}
                 Err(RecordError::Keys(error)) => return Err(error.into()),
                 Err(_) => not_understood += 1,
             }

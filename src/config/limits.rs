@@ -117,6 +117,10 @@ settings! {
         conversations_live_max: Count = "1_000_000", "100"..="10_000_000";
         /// Messages of one conversation. Past it the customer is asked to open another one.
         messages_per_conversation_max: Count = "5000", "10"..="100_000";
+        /// Share of `timers.first_response_target` that an answer may wait for the next line of a customer
+        /// who writes in several, 3 s of the 15 s. Most wait for nothing or a quarter of it: a finished
+        /// question is answered at once. 0 takes each line for a question by itself.
+        lines_wait_share: Share = "0.2", "0"..="0.5";
     }
 
     /// The choice of a seat.
@@ -206,8 +210,13 @@ settings! {
         encoder_burst: Length = "250ms", "1ms"..="1min";
     }
 
-    /// A customer who says the same again.
+    /// What comes twice: the same message by its id, and a customer who says the same again.
     dedup("dedup."): Dedup {
+        /// How long the ids of letters, and of messages whose conversation is not kept any more, are
+        /// remembered. The same id again has no effect meanwhile; channels deliver again for a day at most.
+        delivered_for: Length = "24h", "1h"..="7d";
+        /// Such ids in memory, some 150 bytes each. Past it the oldest are forgotten.
+        delivered_max: Count = "500_000", "1_000"..="50_000_000";
         /// How far back a message counts as said before.
         repeat_window: Length = "10min", "1s"..="24h";
         /// Least similarity at which a message says the same as an earlier one.

@@ -1,8 +1,9 @@
 //! Tells messages that say something new from those that say it again.
 //!
-//! Two different things, never mixed: the same message delivered twice ([`Seen`], by its id), and a
-//! customer who repeats himself while he waits ([`Recent`], by what he wrote). Conversations of
-//! different customers are never compared here; `incidents` does that.
+//! Two different things, never mixed: the same message delivered twice ([`Seen`] in its conversation,
+//! [`Delivered`] for a channel of a shop, both by its exact id), and a customer who repeats himself while
+//! he waits ([`Recent`], by what he wrote). Conversations of different customers are never compared
+//! here; `incidents` does that.
 //!
 //! **In**: a message of one customer in one conversation, its id, its text and the time.
 //!
@@ -13,13 +14,16 @@
 //! always points to a fresh message that nobody has answered yet. The same calls give the same
 //! results on every machine.
 //!
-//! **Bounds**: [`Seen`] holds [`SEEN_MAX`] ids of 32 bytes; [`Recent`] holds [`RECENT_MAX`] texts of
+//! **Bounds**: [`Seen`] holds [`SEEN_MAX`] ids of 32 bytes; [`Delivered`] as many and for as long as
+//! [`DeliveredLimits`] says; [`Recent`] holds [`RECENT_MAX`] texts of
 //! at most [`TEXT_BYTES_MAX`] bytes, and nothing once they were answered.
 
+mod delivered;
 mod normalise;
 mod recent;
 mod seen;
 
+pub use delivered::{Channel, Delivered, DeliveredLimits, DeliveryId, OneDelivery};
 pub use normalise::normalise;
 pub use recent::{Freshness, RECENT_MAX, Recent, Settings, TEXT_BYTES_MAX};
 pub use seen::{Delivery, SEEN_MAX, Seen};

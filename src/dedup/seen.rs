@@ -2,8 +2,8 @@
 
 use crate::domain::MessageId;
 
-/// Ids that a conversation remembers. A client resends what was not acknowledged, and it may have
-/// far fewer such messages than this; the oldest ids go first.
+/// Ids that are at hand. A client resends what was not acknowledged, and it may have far fewer such
+/// messages than this; the oldest ids go first, and are looked up in the conversation itself.
 pub const SEEN_MAX: usize = 256;
 
 /// Whether a message was delivered before.
@@ -74,6 +74,11 @@ impl Seen {
             self.marks[self.oldest] = mark;
             self.oldest = (self.oldest + 1) % SEEN_MAX;
         }
+    }
+
+    /// Whether ids may have had to go.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() == SEEN_MAX
     }
 
     /// Bytes on the heap.

@@ -153,6 +153,15 @@ pub struct PiiSpan {
     pub confidence: f32,
 }
 
+impl PiiSpan {
+    /// Moves it by `bytes` towards the start of the text; whether it is still in it.
+    pub fn move_back(&mut self, bytes: usize) -> bool {
+        let is_behind = self.start >= bytes;
+        (self.start, self.end) = (self.start.saturating_sub(bytes), self.end.saturating_sub(bytes));
+        is_behind
+    }
+}
+
 /// A text that is no intent of the shipped set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an intent")]

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::automate::{KnownCustomer, Mood};
-use crate::dedup::{self, Recent, Seen};
+use crate::dedup::{self, Delivery, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
     ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, Sender,
@@ -73,6 +73,9 @@ pub struct Conversation {
     /// something else than thanks.
     #[serde(default)]
     pub aside: Option<Box<Contact>>,
+    /// The first message from which nothing follows yet, as its customer may go on.
+    #[serde(default)]
+    pub held_from: Option<u64>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -103,6 +106,9 @@ pub struct Conversation {
     /// When typing was last passed on: the customer's, and the seat's.
     #[serde(skip)]
     typing_passed_on_at: [Timestamp; 2],
+    /// When the customer's page last said that somebody types.
+    #[serde(skip)]
+    pub typed_at: Option<Timestamp>,
     /// When it is next looked at.
     #[serde(skip)]
     pub alarm_at: Timestamp,
@@ -215,6 +221,7 @@ impl Conversation {
             email_changes: 0,
             owed: Vec::new(),
             aside: None,
+            held_from: None,
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -227,6 +234,7 @@ impl Conversation {
             in_flight: SmallVec::new(),
             passed_on: 0,
             typing_passed_on_at: [Timestamp::default(); 2],
+            typed_at: None,
             alarm_at: Timestamp::default(),
         }
     }
@@ -309,6 +317,27 @@ impl Conversation {
         })
     }
 
+    /// Whether it has a message already, by the message's id.
+    pub fn delivery(&self, id: MessageId, text: &str) -> Delivery {
+        match self.seen.check(id, text) {
+            Delivery::Fresh if self.seen.is_full() => self.older_delivery(id, text),
+            delivery => delivery,
+        }
+    }
+
+    /// The same of messages that are no longer at hand.
+    fn older_delivery(&self, wanted: MessageId, said: &str) -> Delivery {
+        let found = self.events.iter().find_map(|event| match &event.kind {
+            EventKind::Message { id, text, .. } if *id == wanted => Some((event.seq, text)),
+            _ => None,
+        });
+        match found {
+            None => Delivery::Fresh,
+            Some((seq, text)) if **text == *said => Delivery::Redelivered { seq },
+            Some((seq, _)) => Delivery::Conflict { seq },
+        }
+    }
+
     /// Remembers anew, after a restart from a snapshot, which messages it had.
     pub fn remember_seen(&mut self) {
         if self.opened.is_erased() {
@@ -368,11 +397,14 @@ impl Conversation {
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;
                 self.aside = None;
+                self.held_from = None;
             }
             Fact::Aside(place) => {
                 self.stage = Stage::Open;
                 self.aside = Some(Box::new(place.clone()));
             }
+            Fact::MayGoOn(seq) => self.held_from = self.held_from.or(Some(*seq)),
+            Fact::SaidAll => self.held_from = None,
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
             Fact::TicketDue(at) => {
@@ -384,6 +416,8 @@ impl Conversation {
                 // An erased address is none.
                 self.email = (**address != *ERASED_TEXT).then(|| address.clone());
             }
+            // Its shard remembers it, longer than the conversation if need be.
+            Fact::Delivered(_) => {}
             Fact::Wanted(effect) if *effect.email.to == *ERASED_TEXT => {}
             Fact::Wanted(effect) => self.want(effect),
             Fact::Progressed(it) => self.progress(*it),
@@ -413,7 +447,10 @@ impl Conversation {
                 self.apply_message(*from, *id, text, event)
             }
             EventKind::Ticket { .. } => self.stage = Stage::Ticketed,
-            EventKind::Closed { .. } => self.stage = Stage::Closed { at: event.at },
+            EventKind::Closed { .. } => {
+                self.stage = Stage::Closed { at: event.at };
+                self.held_from = None;
+            }
             EventKind::AnsweredByMachine { source } => {
                 self.machine_sources.push(source.clone());
                 self.answered();
@@ -471,6 +508,7 @@ impl Conversation {
 
     fn set_owner(&mut self, seat: &SeatId, fence: u64) {
         self.last_fence = self.last_fence.max(fence);
+        self.held_from = None;
         let stage = std::mem::replace(&mut self.stage, Stage::Open);
         self.stage = match stage {
             Stage::Waiting(contact) => Stage::Owned(Box::new(Owned {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::automate;
 use crate::config::shop::{GENERAL_SKILL, Shop};
-use crate::dedup::Delivery as Redelivery;
+use crate::dedup::{Delivery as Redelivery, DeliveryId};
 use crate::deliver::Outbox;
 use crate::domain::{
     By, ConversationId, EventKind, MessageId, Priority, SeatId, Sender, SkillId, Timestamp,
@@ -62,6 +62,7 @@ impl Shard {
             }
             CustomerAct::Close(_) => self.close(cause, &mut conversation, By::Customer, turn),
             CustomerAct::Typing(_) => {
+                conversation.typed_at = Some(cause.now);
                 if conversation.passes_on_typing(Sender::Customer, cause.now) {
                     let typing = ServerFrame::Typing { conversation: id, from: Sender::Customer };
                     self.tell_seat(&conversation, &typing, turn);
@@ -99,7 +100,7 @@ impl Shard {
         // Looked up only: a frame may be read after its socket is gone, and leaves no entry then.
         let customer = self.customers.get(&frame.profile.customer);
         let theirs = customer.map(|customer| customer.conversations.clone()).unwrap_or_default();
-        if self.redelivered(frame, &message, &theirs, turn) {
+        if self.redelivered(cause.now, frame, &message, &theirs, turn) {
             return;
         }
         let id = match self.target(cause, frame, &message, &theirs, turn) {
@@ -138,6 +139,7 @@ impl Shard {
         });
         step.finish(turn);
         let seq = conversation.seq();
+        let question = self.question(&conversation, seq);
         if let (Some(in_flight), Some(origin)) = (conversation.in_flight.last_mut(), origin) {
             in_flight.sent_by(origin);
             count_message(From::Customer, cause.at, turn);
@@ -146,7 +148,7 @@ impl Shard {
             customer_of: Some(conversation.opened.shop.clone()),
             conversation: id,
             seq,
-            text: message.text,
+            text: question.map_or(message.text, |question| question.text.into()),
             locale,
             previous,
             caused_at: cause.at,
@@ -157,6 +159,7 @@ impl Shard {
     /// Answers a message that was sent before; whether it was one.
     fn redelivered(
         &mut self,
+        now: Timestamp,
         frame: &FromCustomer,
         message: &Message,
         theirs: &[ConversationId],
@@ -165,7 +168,7 @@ impl Shard {
         for id in theirs {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let elsewhere = message.conversation.is_some_and(|named| named != *id);
-            match conversation.seen.check(message.id, &message.text) {
+            match conversation.delivery(message.id, &message.text) {
                 Redelivery::Fresh => {}
                 Redelivery::Redelivered { seq } if !elsewhere => {
                     turn.counts.push(Counter::Repeated(Repeat::Redelivered));
@@ -187,6 +190,14 @@ impl Shard {
                     return true;
                 }
             }
+        }
+        let CustomerRef { shop, id: customer } = &frame.profile.customer;
+        let gone = DeliveryId::of_customer(shop, customer, message.id);
+        if self.was_delivered(now, gone) {
+            turn.counts.push(Counter::Repeated(Repeat::Redelivered));
+            let text = "this message was taken before, its conversation is not kept any more";
+            refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::Conflict, text);
+            return true;
         }
         false
     }
@@ -408,10 +419,12 @@ mod tests {
             messages_per_conversation_max: 1,
             resume_for: Duration::ZERO,
             greeting_wait: Duration::ZERO,
+            lines_wait_max: Duration::ZERO,
             customer_silence_ask: Duration::ZERO,
             customer_silence_close: Duration::ZERO,
             email: None,
             dedup: crate::dedup::Settings::default(),
+            delivered: crate::dedup::DeliveredLimits::default(),
         };
         let mut shard = Shard::new(settings, Arc::default(), 7);
         let customer = CustomerRef { shop: ShopId::from("demo"), id: CustomerId::from("ana") };

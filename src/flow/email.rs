@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::dedup::Delivery as Redelivery;
-use crate::domain::{ConversationId, MessageId, SeatId, Timestamp};
-use crate::metrics::names::{Counter, EmailTaken};
+use crate::dedup::{Channel, Delivery as Redelivery, DeliveryId};
+use crate::domain::{ConversationId, MessageId, SeatId, ShopId, Timestamp};
+use crate::metrics::names::{Counter, EmailTaken, Repeat};
 use crate::protocol::ServerFrame;
 
 use super::conversation::Conversation;
@@ -32,14 +32,22 @@ pub struct FromEmail {
     pub reply: oneshot::Sender<EmailTaken>,
 }
 
+/// A letter among what channels deliver.
+fn delivery_of(shop: &ShopId, letter: MessageId) -> DeliveryId {
+    DeliveryId::of_channel(shop, Channel::Email, letter.as_uuid().as_bytes())
+}
+
 impl Shard {
     /// Takes a letter in.
     pub(super) fn email_came(&mut self, cause: Cause, letter: FromEmail, turn: &mut Turn) {
         let FromEmail { conversation, id, text, reply } = letter;
         let taken = match text {
             Some(text) => self.written_by_email(cause, conversation, (id, text), turn),
-            None => self.not_delivered(cause.now, conversation, turn),
+            None => self.not_delivered(cause.now, conversation, id, turn),
         };
+        if taken == EmailTaken::Duplicate {
+            turn.counts.push(Counter::Repeated(Repeat::Redelivered));
+        }
         turn.counts.push(Counter::EmailCame(taken));
         turn.deliveries.push(Delivery::EmailTaken(reply, taken));
     }
@@ -64,8 +72,11 @@ impl Shard {
         let theirs = self.customers.get(&customer).map(|it| it.conversations.clone());
         let theirs = theirs.unwrap_or_default();
         let of = |id: &ConversationId| self.conversations.get(id);
-        let is_known = |it: &Conversation| !matches!(it.seen.check(id, &text), Redelivery::Fresh);
-        if theirs.iter().filter_map(of).any(|it| is_known(it)) {
+        let is_known = |it: &Conversation| !matches!(it.delivery(id, &text), Redelivery::Fresh);
+        let delivery = delivery_of(&customer.shop, id);
+        if self.was_delivered(cause.now, delivery)
+            || theirs.iter().filter_map(of).any(|it| is_known(it))
+        {
             return EmailTaken::Duplicate;
         }
         let open = theirs.iter().copied().find(|id| of(id).is_some_and(|it| !it.is_closed()));
@@ -81,24 +92,39 @@ impl Shard {
             None => self.open(Opened { at: cause.now, epoch: 1, ..opened }),
         };
         self.take_in(cause, target, Message { id, conversation: Some(target), text }, None, turn);
-        // Whoever answers after the end is written to as before.
-        if let Some(conversation) = self.conversations.get_mut(&target)
-            && let Some(email) = email.filter(|_| conversation.email.is_none())
-        {
-            let mut step = Step::new(conversation, cause.now);
-            step.fact(Fact::ReachableAt(email));
+        if let Some(mut conversation) = self.conversations.remove(&target) {
+            let has_none = conversation.email.is_none();
+            let mut step = Step::new(&mut conversation, cause.now);
+            self.write_delivery(cause.now, delivery, &mut step);
+            // Whoever answers after the end is written to as before.
+            if let Some(email) = email.filter(|_| has_none) {
+                step.fact(Fact::ReachableAt(email));
+            }
             step.finish(turn);
+            self.conversations.insert(target, conversation);
         }
         EmailTaken::Taken
     }
 
     /// An e-mail of ours came back: the seats are told.
-    fn not_delivered(&mut self, now: Timestamp, id: ConversationId, turn: &mut Turn) -> EmailTaken {
+    fn not_delivered(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        letter: MessageId,
+        turn: &mut Turn,
+    ) -> EmailTaken {
+        let Some(conversation) = self.conversations.get(&id) else { return EmailTaken::Unknown };
+        let delivery = delivery_of(&conversation.opened.shop, letter);
+        if self.was_delivered(now, delivery) {
+            return EmailTaken::Duplicate;
+        }
         let Some(mut conversation) = self.conversations.remove(&id) else {
             return EmailTaken::Unknown;
         };
         let mut step = Step::new(&mut conversation, now);
         self.note(now, "an e-mail to the customer was not delivered", &mut step, turn);
+        self.write_delivery(now, delivery, &mut step);
         step.finish(turn);
         self.conversations.insert(id, conversation);
         EmailTaken::NotDelivered

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::dedup::OneDelivery;
 use crate::domain::{
     ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
     Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
@@ -76,6 +77,12 @@ pub enum Fact {
     Wanted(Effect),
     /// It is as far as that.
     Progressed(Progressed),
+    /// Nothing follows yet from the customer's message with this number, as more may come that belongs to it.
+    MayGoOn(u64),
+    /// What was said so far is one question, and what follows from it stands beside this fact.
+    SaidAll,
+    /// A channel delivered something for it, which has no effect when it comes again.
+    Delivered(OneDelivery),
 }
 
 /// How far something outside is.
@@ -221,6 +228,7 @@ impl Record {
             Fact::Erased(erased) => Some(erased.at),
             Fact::Wanted(effect) => Some(effect.at),
             Fact::Progressed(progressed) => Some(progressed.at),
+            Fact::Delivered(delivery) => Some(delivery.at),
             _ => None,
         })
     }
@@ -264,6 +272,9 @@ impl Record {
                 | Fact::Owned { .. }
                 | Fact::TicketDue(_)
                 | Fact::Progressed(_)
+                | Fact::MayGoOn(_)
+                | Fact::SaidAll
+                | Fact::Delivered(_)
                 | Fact::Decided(_)
                 | Fact::Erased(_) => {}
             }

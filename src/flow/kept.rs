@@ -10,6 +10,7 @@ use crate::schedule::{DecisionRecord, Scheduler};
 use crate::vault::Key;
 
 use super::conversation::Conversation;
+use super::delivered::KeptDeliveries;
 use super::dispatch::SeatStates;
 use super::fact::{RecordError, SeatRecord, read};
 use super::input::SeatRef;
@@ -27,6 +28,8 @@ pub enum Kept {
     Conversation(Box<KeptConversation>),
     /// A seat that was there, and since when it had its state.
     Seat(SeatRecord),
+    /// What channels have delivered.
+    Deliveries(KeptDeliveries),
 }
 
 /// A conversation, and why it is where it is.
@@ -46,18 +49,21 @@ struct Keeping<'a> {
 }
 
 impl Kept {
-    /// Reads what [`Shard::keep`] or [`Shard::keep_seat`] wrote.
+    /// Reads what [`Shard::keep`], [`Shard::keep_seat`] or [`Shard::keep_deliveries`] wrote.
     ///
     /// # Errors
-    /// When the bytes are neither.
+    /// When the bytes are none of them.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        // Their fields have no name in common, so no payload is both.
+        // Their fields have no name in common, so no payload is two of them.
         match read::<KeptConversation>(bytes) {
             Ok(mut kept) => {
                 kept.conversation.remember_seen();
                 Ok(Self::Conversation(Box::new(kept)))
             }
-            Err(error) => Ok(Self::Seat(read(bytes).map_err(|_| error)?)),
+            Err(error) => read(bytes)
+                .map(Self::Seat)
+                .or_else(|_| read(bytes).map(Self::Deliveries))
+                .map_err(|_| error),
         }
     }
 }

@@ -7,12 +7,13 @@
 //! a conversation is one order, the same for every viewer; state changes only by facts that stand in
 //! the journal, so a restart finds what was there; at most one open conversation for each customer.
 //! **Bounds**: work from outside is refused when the inbox is full; while the disk refuses, each owner puts as much aside again; conversations, those kept of one
-//! customer, and messages of one conversation, are limited ([`Settings`]); a closed conversation is forgotten after its resume
+//! customer, messages of one conversation, and ids of what was delivered, are limited ([`Settings`]); a closed conversation is forgotten after its resume
 //! window.
 
 mod conversation;
 mod customer;
 mod decided;
+mod delivered;
 mod dispatch;
 mod effects;
 mod email;
@@ -24,6 +25,7 @@ mod for_many;
 mod incidents;
 mod input;
 mod kept;
+mod lines;
 mod personal;
 mod resume;
 mod sealed;
@@ -44,6 +46,7 @@ mod unkept;
 mod viewers;
 
 pub use conversation::Conversation;
+pub use delivered::KeptDeliveries;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
 pub use effects::{EffectReport, Effects, Errand, Owed};
 pub use email::FromEmail;

@@ -91,6 +91,9 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::Decided(decision) => look(Place::Decided(decision)),
             Fact::TicketDue(_)
             | Fact::Progressed(_)
+            | Fact::MayGoOn(_)
+            | Fact::SaidAll
+            | Fact::Delivered(_)
             | Fact::Epoch(_)
             | Fact::AskedForPerson
             | Fact::Owned { .. }

@@ -80,7 +80,9 @@ impl Shard {
                     });
                 }
             }
-            if conversation.has_only_greeted() {
+            if conversation.held_from.is_some() {
+                self.set_alarm(&mut conversation, now);
+            } else if conversation.has_only_greeted() {
                 let greeted_at = conversation.events.last().map(|event| event.at);
                 let at = greeted_at.unwrap_or_default() + self.settings.greeting_wait;
                 self.set_alarm(&mut conversation, at);

@@ -111,7 +111,7 @@ impl Shard {
         text: &str,
         turn: &mut Turn,
     ) -> Result<bool, (ErrorCode, &'static str)> {
-        match conversation.seen.check(id, text) {
+        match conversation.delivery(id, text) {
             Redelivery::Fresh => Ok(false),
             Redelivery::Conflict { .. } => {
                 Err((ErrorCode::Conflict, "this id was used for another message"))

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::config::shop::Shop;
-use crate::dedup;
+use crate::dedup::{self, Delivered, DeliveredLimits};
 use crate::deliver::Outbox;
 use crate::domain::{
     ConversationId, CustomerId, CustomerKey, MessageId, SeatId, ShopId, Timestamp,
@@ -44,12 +44,17 @@ pub struct Settings {
     pub resume_for: Duration,
     /// How long a customer who has only said hello may take to the question before being asked.
     pub greeting_wait: Duration,
+    /// Longest that what follows from a line waits for the next one, counted from the first. Zero: each
+    /// line is a question by itself.
+    pub lines_wait_max: Duration,
     /// Silence of a customer after which the customer is asked.
     pub customer_silence_ask: Duration,
     /// Silence of a customer after which the conversation closes.
     pub customer_silence_close: Duration,
     /// When a conversation counts as said before.
     pub dedup: dedup::Settings,
+    /// How long the ids of what was delivered are remembered, and how many.
+    pub delivered: DeliveredLimits,
     /// How customers are written to; `None` when they are not.
     pub email: Option<EmailRules>,
 }
@@ -81,6 +86,7 @@ pub struct Shard {
     /// one conversation only that at its `alarm_at` counts.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
+    pub(super) delivered: Delivered,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -104,6 +110,7 @@ impl Shard {
     /// An empty shard; `seed` is for the ids it makes.
     pub fn new(settings: Settings, shops: Shops, seed: u64) -> Self {
         Self {
+            delivered: Delivered::new(settings.delivered),
             settings,
             shops,
             conversations: AHashMap::new(),
@@ -203,8 +210,10 @@ impl Shard {
             let has_ended = |id| conversations.get(id).is_none_or(|c| c.is_closed());
             if let Some(oldest) = entry.conversations.iter().position(has_ended) {
                 let oldest = entry.conversations.remove(oldest);
-                self.conversations.remove(&oldest);
                 self.released.push(oldest);
+                if let Some(conversation) = self.conversations.remove(&oldest) {
+                    self.remember_ids_of(&conversation);
+                }
             }
         }
     }
@@ -248,6 +257,9 @@ impl Shard {
         if let Some(conversation) = self.conversations.get_mut(&record.conversation) {
             for fact in &record.facts {
                 conversation.apply(fact);
+                if let Fact::Delivered(delivery) = fact {
+                    self.delivered.record(*delivery);
+                }
             }
         }
         true

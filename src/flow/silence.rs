@@ -17,6 +17,8 @@ use super::turn::Turn;
 
 /// What is due for a conversation, and when.
 enum Due {
+    /// What was held back for another line.
+    HeldBack(Timestamp),
     /// The question after a greeting.
     Question(Timestamp),
     Ask(Timestamp),
@@ -50,6 +52,7 @@ impl Shard {
             }
             match self.due(&conversation, now) {
                 Due::Forget(at) if at <= now => {
+                    self.remember_ids_of(&conversation);
                     self.forget(&conversation);
                     continue;
                 }
@@ -60,10 +63,14 @@ impl Shard {
                     self.work_off(Cause { now, at: caused_at }, &mut conversation, turn);
                 }
                 Due::Ask(at) if at <= now => self.ask_if_there(now, &mut conversation, turn),
+                Due::HeldBack(at) if at <= now => {
+                    self.say_held_back(now, caused_at, &mut conversation, turn);
+                }
                 Due::Question(at) if at <= now => {
                     self.ask_for_question(now, &mut conversation, turn);
                 }
-                Due::Question(_)
+                Due::HeldBack(_)
+                | Due::Question(_)
                 | Due::Ask(_)
                 | Due::Close(_)
                 | Due::Forget(_)
@@ -77,11 +84,15 @@ impl Shard {
                 Due::Forget(at) => at,
                 // Never later than one silence from now: whatever is said meanwhile, its own alarm
                 // then cannot be missed.
-                Due::Question(_) | Due::Ask(_) | Due::Close(_) | Due::WorkOff(_) | Due::Look(_) => {
-                    now + self.settings.customer_silence_ask
-                }
+                Due::HeldBack(_)
+                | Due::Question(_)
+                | Due::Ask(_)
+                | Due::Close(_)
+                | Due::WorkOff(_)
+                | Due::Look(_) => now + self.settings.customer_silence_ask,
             };
-            let (Due::Question(at)
+            let (Due::HeldBack(at)
+            | Due::Question(at)
             | Due::Ask(at)
             | Due::Close(at)
             | Due::Forget(at)
@@ -95,6 +106,9 @@ impl Shard {
     fn due(&self, conversation: &Conversation, now: Timestamp) -> Due {
         let settings = &self.settings;
         let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
+        if let Some(at) = self.held_until(now, conversation) {
+            return Due::HeldBack(at);
+        }
         match &conversation.stage {
             // An e-mail is on its way, or may be answered.
             Stage::Closed { .. } if settings.email.is_some() && !conversation.owed.is_empty() => {

@@ -16,7 +16,7 @@ const PIECE_BYTES: usize = 128 << 10;
 /// What a shard hands over.
 #[derive(Debug)]
 pub enum Piece {
-    /// Conversations and seats, each with the position up to which it covers the journal.
+    /// Conversations, seats and deliveries, each with the position up to which it covers the journal.
     Kept(Vec<(Position, Vec<u8>)>),
     /// That was all of this shard.
     Done,
@@ -29,6 +29,10 @@ pub type Pieces = mpsc::Sender<Piece>;
 enum Item {
     Conversation(ConversationId),
     Seat(SeatRef),
+    /// What channels have delivered, as it is when its turn comes.
+    Deliveries,
+    /// A part of that.
+    Encoded(Vec<u8>),
 }
 
 /// A shard's part of a snapshot that is being made.
@@ -41,7 +45,10 @@ pub(super) struct Sweep {
 impl Sweep {
     pub(super) fn begin(shard: &Shard, to: Pieces) -> Self {
         let conversations = shard.conversation_ids().map(Item::Conversation);
-        let items = conversations.chain(shard.present.keys().cloned().map(Item::Seat)).collect();
+        let seats = shard.present.keys().cloned().map(Item::Seat);
+        // Deliveries are the last to be handed over: what is delivered to a conversation before it is
+        // handed over is not read from the journal again.
+        let items = std::iter::once(Item::Deliveries).chain(conversations).chain(seats).collect();
         Self { items, to }
     }
 
@@ -83,6 +90,11 @@ impl Sweep {
                     Err(NoKey) => return false,
                 },
                 Item::Seat(seat) => shard.keep_seat(&seat),
+                Item::Deliveries => {
+                    self.items.extend(shard.keep_deliveries().into_iter().map(Item::Encoded));
+                    None
+                }
+                Item::Encoded(part) => Some(part),
             };
             if let Some(kept) = kept {
                 bytes += kept.len();

@@ -140,7 +140,7 @@ impl Shard {
     pub(super) fn hear_address(
         &mut self,
         now: Timestamp,
-        (text, read): (&Arc<str>, Option<&Understanding>),
+        (text, read): (&str, Option<&Understanding>),
         step: &mut Step<'_>,
     ) -> bool {
         if self.settings.email.is_none() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::automate::{self, AutomateInput, Automated, WhySeat};
+use crate::automate::{self, Automated, WhySeat};
 use crate::dedup::Freshness;
 use crate::domain::{
     ConversationId, EventKind, Intent, Language, Sender, Timestamp, Understanding,
@@ -14,6 +14,7 @@ use crate::schedule::{Command, Contact};
 use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
 use super::for_many;
+use super::lines::Question;
 use super::shard::Shard;
 use super::step::Step;
 use super::turn::{FirstResponse, Turn};
@@ -45,24 +46,26 @@ impl Shard {
     }
 
     /// Decides what follows from a message.
-    pub(super) fn act_on(&mut self, now: Timestamp, message: Understood, turn: &mut Turn) {
+    pub(super) fn act_on(&mut self, now: Timestamp, mut message: Understood, turn: &mut Turn) {
         let Some(mut conversation) = self.conversations.remove(&message.conversation) else {
             return;
         };
         if message.understanding.is_none() {
             turn.counts.push(Counter::NotUnderstood);
         }
+        let question = self.question(&conversation, message.seq);
+        let understanding = message.understanding.as_mut();
+        if let Some((question, understanding)) = question.as_ref().zip(understanding) {
+            // Earlier lines have been looked at.
+            understanding.pii.retain_mut(|span| span.move_back(question.before_last));
+        }
         let mut step = Step::new(&mut conversation, now);
         step.fact(Fact::Understood {
             seq: message.seq,
             understanding: message.understanding.clone(),
         });
-        let text = match step.conversation.event(message.seq).map(|event| &event.kind) {
-            Some(EventKind::Message { from: Sender::Customer, text, .. }) => Some(text.clone()),
-            _ => None,
-        };
-        match text {
-            Some(text) => self.follow_up(now, &message, &text, step, turn),
+        match question {
+            Some(question) => self.follow_up(now, &message, &question, step, turn),
             None => step.finish(turn),
         }
         self.conversations.insert(message.conversation, conversation);
@@ -72,10 +75,11 @@ impl Shard {
         &mut self,
         now: Timestamp,
         message: &Understood,
-        text: &Arc<str>,
+        question: &Question,
         mut step: Step<'_>,
         turn: &mut Turn,
     ) {
+        let text = &question.text[question.before_last..];
         let read = message.understanding.as_ref();
         if self.hear_address(now, (text, read), &mut step) {
             return step.finish(turn);
@@ -118,29 +122,36 @@ impl Shard {
         // Nothing is sure, so that a person answers.
         let unknown = || Understanding::unknown(conversation.language());
         let understanding = message.understanding.clone().unwrap_or_else(unknown);
-        let customer_turns = conversation.events.iter().filter(|event| {
-            matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
-        });
-        let input = AutomateInput {
-            text,
-            understanding: &understanding,
-            mood: &conversation.mood,
-            customer: conversation.known_customer(),
-            asked_for_person: conversation.asked_for_person,
-            customer_turns: u32::try_from(customer_turns.count()).unwrap_or(u32::MAX),
-            machine_spoke: conversation.machine_spoke(),
-            answered_from: &conversation.machine_sources,
-        };
-        match automate::decide(&input, &shop, now) {
+        let asked = (question.text.as_str(), &understanding);
+        let follows = self.what_follows(now, conversation, asked, &shop);
+        if let Some(step) = self.hold_back(now, (message, text), &follows, step, turn) {
+            let language = understanding.language.label;
+            self.carry_out(now, (follows, language), message.caused_at, step, turn);
+        }
+    }
+
+    /// Does what follows from a question in `language`.
+    pub(super) fn carry_out(
+        &mut self,
+        now: Timestamp,
+        (follows, language): (Automated, Language),
+        caused_at: Instant,
+        mut step: Step<'_>,
+        turn: &mut Turn,
+    ) {
+        if step.conversation.held_from.is_some() {
+            step.fact(Fact::SaidAll);
+        }
+        match follows {
             Automated::Answer { text, source, .. } => {
                 turn.counts.push(Counter::Outcome(Outcome::Machine));
-                self.say(now, text.into(), understanding.language.label, &mut step, turn);
+                self.say(now, text.into(), language, &mut step, turn);
                 step.event(EventKind::AnsweredByMachine { source });
                 step.finish(turn);
             }
             Automated::Asks { text } => {
                 turn.counts.push(Counter::Outcome(Outcome::Asked));
-                self.say(now, text.into(), understanding.language.label, &mut step, turn);
+                self.say(now, text.into(), language, &mut step, turn);
                 step.finish(turn);
             }
             Automated::NeedsSeat { skill, priority, why } => {
@@ -151,7 +162,7 @@ impl Shard {
                 step.fact(Fact::Waits(contact.clone()));
                 for_many::ask(step.conversation, &contact, turn);
                 step.finish(turn);
-                turn.commands.push((Command::Arrive(contact), message.caused_at));
+                turn.commands.push((Command::Arrive(contact), caused_at));
             }
             Automated::Greeted => {
                 self.set_alarm(step.conversation, now + self.settings.greeting_wait);

@@ -85,9 +85,11 @@ pub fn settings() -> Settings {
         messages_per_conversation_max: 50,
         resume_for: Duration::from_secs(24 * 3600),
         greeting_wait: Duration::from_secs(4),
+        lines_wait_max: Duration::ZERO,
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),
+        delivered: dedup::DeliveredLimits::default(),
         email: None,
     }
 }
@@ -182,14 +184,21 @@ impl World {
         })
     }
 
-    fn started_from_snapshot(&self, shops: Vec<Shop>) -> Self {
+    /// The same world from a snapshot made at the last moment.
+    pub fn started_from_snapshot(&self, shops: Vec<Shop>) -> Self {
         self.started(shops, |shard, scheduler| {
             let kept = self.conversations().into_iter().map(|id| match self.kept(id) {
                 Kept::Conversation(kept) => *kept,
-                Kept::Seat(_) => panic!("a seat"),
+                Kept::Seat(_) | Kept::Deliveries(_) => panic!("no conversation"),
             });
             let kept: Vec<_> = kept.collect();
             recall_kept(kept.iter(), scheduler);
+            for part in self.shard.keep_deliveries() {
+                let Ok(Kept::Deliveries(part)) = Kept::decode(&part) else {
+                    panic!("no deliveries")
+                };
+                part.delivered.into_iter().for_each(|delivery| shard.note_delivery(delivery));
+            }
             kept.into_iter().for_each(|kept| shard.restore_kept(kept));
         })
     }

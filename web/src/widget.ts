@@ -367,6 +367,8 @@ byId("composer").addEventListener("submit", (event) => {
   const body = text.value.trim();
   if (body === "") return;
   send(body);
+  // The first key of the next line is told at once: what follows from this one may wait for it.
+  typingSentAt = 0;
   text.value = "";
   text.focus();
 });

@@ -229,6 +229,9 @@ fn words(fact: &Fact) -> String {
         Fact::ReachableAt(address) => format!("can be reached at {address}"),
         Fact::Wanted(effect) => format!("wants e-mail {}", effect.key),
         Fact::Progressed(it) => format!("e-mail {} {}", it.key, it.progress.as_str()),
+        Fact::MayGoOn(seq) => format!("#{seq} may go on"),
+        Fact::SaidAll => "the question is complete".to_owned(),
+        Fact::Delivered(_) => "a channel delivered it".to_owned(),
         Fact::Noted(note) => format!("noted by {}: {:?}", note.seat, note.text),
     }
 }

@@ -111,6 +111,9 @@ impl Story {
             | Fact::ReachableAt(_)
             | Fact::Wanted(_)
             | Fact::Progressed(_)
+            | Fact::MayGoOn(_)
+            | Fact::SaidAll
+            | Fact::Delivered(_)
             | Fact::Aside(_) => {}
         }
     }

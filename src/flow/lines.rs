@@ -1,0 +1,189 @@
+//! Several short lines that are one question, in the flow: they are read together, and what follows
+//! from them may wait for the next one.
+
+use std::time::{Duration, Instant};
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::automate::{self, AutomateInput, Automated, Unfinished};
+use crate::config::shop::Shop;
+use crate::domain::{Event, EventKind, Sender, Timestamp, Understanding};
+use crate::understand::pii;
+
+use super::conversation::Conversation;
+use super::fact::Fact;
+use super::shard::Shard;
+use super::step::Step;
+use super::turn::Turn;
+use super::understood::Understood;
+
+/// When to look again while the model has not read the last line.
+const UNREAD_PAUSE: Duration = Duration::from_millis(25);
+
+/// What a customer said at last, as one question.
+pub(super) struct Question {
+    /// Its lines as one text.
+    pub text: String,
+    /// Bytes of it before the last line.
+    pub before_last: usize,
+    /// When the last line came.
+    pub last_at: Timestamp,
+    /// Whether the model has read it.
+    pub is_read: bool,
+}
+
+impl Shard {
+    /// The question that the customer's message `seq` ends; that message alone where lines are not
+    /// waited for.
+    pub(super) fn question(&self, conversation: &Conversation, seq: u64) -> Option<Question> {
+        let events =
+            &conversation.events[..usize::try_from(seq).ok()?.min(conversation.events.len())];
+        let last = events.last()?;
+        let EventKind::Message { from: Sender::Customer, text, language, .. } = &last.kind else {
+            return None;
+        };
+        let lines: SmallVec<[&Event; 4]> = match self.settings.lines_wait_max.is_zero() {
+            true => smallvec![last],
+            false => automate::lines_of(events),
+        };
+        let joined = automate::joined(&lines);
+        Some(Question {
+            before_last: joined.len().saturating_sub(text.len()),
+            text: joined,
+            last_at: last.at,
+            is_read: language.is_some(),
+        })
+    }
+
+    /// What follows from a question of which `read` was understood.
+    pub(super) fn what_follows(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+        (text, read): (&str, &Understanding),
+        shop: &Shop,
+    ) -> Automated {
+        let messages = conversation.events.iter().filter(|event| is_from_customer(event));
+        let turns = match self.settings.lines_wait_max.is_zero() {
+            true => messages.count(),
+            false => automate::turns(&conversation.events),
+        };
+        // A word that asks for a person does so between other lines as well.
+        let is_person_word = |line: &str| shop.knowledge.answers.is_person_word(line);
+        let input = AutomateInput {
+            text,
+            understanding: read,
+            mood: &conversation.mood,
+            customer: conversation.known_customer(),
+            asked_for_person: conversation.asked_for_person || text.lines().any(is_person_word),
+            customer_turns: u32::try_from(turns).unwrap_or(u32::MAX),
+            machine_spoke: conversation.machine_spoke(),
+            answered_from: &conversation.machine_sources,
+        };
+        automate::decide(&input, shop, now)
+    }
+
+    /// Lets what follows from message `seq` wait for another line, if it should; gives the step back
+    /// when it should not.
+    pub(super) fn hold_back<'a>(
+        &mut self,
+        now: Timestamp,
+        (message, line): (&Understood, &str),
+        follows: &Automated,
+        mut step: Step<'a>,
+        turn: &mut Turn,
+    ) -> Option<Step<'a>> {
+        if self.settings.lines_wait_max.is_zero() {
+            return Some(step);
+        }
+        let conversation = &*step.conversation;
+        let goes_on = conversation.in_flight.iter().any(|other| {
+            other.seq > message.seq && conversation.event(other.seq).is_some_and(is_from_customer)
+        });
+        let at = conversation.event(message.seq).map_or(now, |event| event.at);
+        let until = self.unfinished(conversation, follows, (line, at)).until();
+        if until <= now && !goes_on {
+            return Some(step);
+        }
+        step.fact(Fact::MayGoOn(message.seq));
+        self.set_alarm(step.conversation, until.max(now + UNREAD_PAUSE));
+        step.finish(turn);
+        None
+    }
+
+    fn unfinished<'a>(
+        &self,
+        conversation: &Conversation,
+        follows: &'a Automated,
+        (line, last_at): (&'a str, Timestamp),
+    ) -> Unfinished<'a> {
+        let first = conversation.held_from.and_then(|seq| conversation.event(seq));
+        Unfinished {
+            follows,
+            text: line,
+            language: conversation.language(),
+            first_at: first.map_or(last_at, |event| event.at),
+            last_at,
+            typed_at: conversation.typed_at,
+            wait_max: self.settings.lines_wait_max,
+        }
+    }
+
+    /// When what is held back comes about, and what; `None` when nothing is held back, or its shop is
+    /// no longer served.
+    fn held_back(&self, now: Timestamp, conversation: &Conversation) -> Option<Held> {
+        conversation.held_from?;
+        let shop = self.shop(&conversation.opened.shop)?;
+        let last = conversation.events.iter().rev().find(|event| is_from_customer(event))?;
+        let Question { text, before_last, last_at, is_read } =
+            self.question(conversation, last.seq)?;
+        if conversation.in_flight.iter().any(|message| !message.understood) {
+            return Some(Held { at: now + UNREAD_PAUSE, read: None, follows: Automated::NoReply });
+        }
+        let unknown = || Understanding::unknown(conversation.language());
+        let read = conversation.latest.clone().filter(|_| is_read).unwrap_or_else(unknown);
+        let read = Understanding { pii: pii::find(&text), ..read };
+        let follows = self.what_follows(now, conversation, (&text, &read), &shop);
+        let at = self.unfinished(conversation, &follows, (&text[before_last..], last_at)).until();
+        Some(Held { at, read: Some(read), follows })
+    }
+
+    /// When what is held back comes about; `None` when nothing is.
+    pub(super) fn held_until(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+    ) -> Option<Timestamp> {
+        self.held_back(now, conversation).map(|held| held.at)
+    }
+
+    /// Lets come about what was held back, as the customer seems to have said all.
+    pub(super) fn say_held_back(
+        &mut self,
+        now: Timestamp,
+        caused_at: Instant,
+        conversation: &mut Conversation,
+        turn: &mut Turn,
+    ) {
+        let Some(Held { read: Some(read), follows, .. }) = self.held_back(now, conversation) else {
+            return;
+        };
+        let language = read.language.label;
+        let step = Step::new(conversation, now);
+        self.carry_out(now, (follows, language), caused_at, step, turn);
+    }
+}
+
+/// What is held back.
+struct Held {
+    /// Until when.
+    at: Timestamp,
+    /// What was understood of it; `None` while the model has not read all of it.
+    read: Option<Understanding>,
+    /// What follows.
+    follows: Automated,
+}
+
+fn is_from_customer(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
+}

@@ -1,0 +1,246 @@
+//! Customers who write one question in several lines, as the shipped model reads them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tradewind::flow::{CustomerAct, Settings};
+use tradewind::understand::{Hint, Model, Scratch};
+
+use super::world::{MINUTE, Socket, World, customer, kinds, settings, text};
+
+/// A fifth of the first-response target.
+const WAIT_MAX: Duration = Duration::from_secs(3);
+const SHORT: Duration = Duration::from_millis(750);
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Chat {
+    world: World,
+    model: Arc<Model>,
+    scratch: Scratch,
+}
+
+impl Chat {
+    fn new() -> Self {
+        let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
+        world.model_waits = true;
+        let model = Model::embedded().expect("the shipped model");
+        Self { world, model, scratch: Scratch::default() }
+    }
+
+    fn say(&mut self, socket: &Socket, line: &str) {
+        self.world.say(socket, line);
+        self.read();
+    }
+
+    /// Lets the model read what waits, and gives the last text that it was handed.
+    fn read(&mut self) -> String {
+        let mut handed = String::new();
+        while let Some(waiting) = self.world.unread.front() {
+            handed = waiting.text.to_string();
+            let hint = Hint { locale: waiting.locale, previous: waiting.previous };
+            self.world.says = self.model.understand(&handed, &hint, &mut self.scratch);
+            let later: Vec<_> = self.world.unread.drain(1..).collect();
+            self.world.understand();
+            self.world.unread.extend(later);
+        }
+        handed
+    }
+
+    fn types(&mut self, socket: &Socket) {
+        let conversation = self.world.conversations()[0];
+        self.world.act(socket, CustomerAct::Typing(conversation));
+    }
+
+    fn restarted(&self) -> Self {
+        let mut world = self.world.restarted();
+        world.model_waits = true;
+        let model = Model::embedded().expect("the shipped model");
+        Self { world, model, scratch: Scratch::default() }
+    }
+}
+
+/// What the machine has answered from since the last look.
+fn sources(socket: &Socket) -> Vec<String> {
+    let frames = socket.frames();
+    let answers = frames.iter().filter(|frame| frame["kind"] == "answered_by_machine");
+    answers.map(|frame| text(frame, "source").to_owned()).collect()
+}
+
+fn said_by_machine(frames: &[Value]) -> usize {
+    frames.iter().filter(|frame| frame["from"] == "machine").count()
+}
+
+#[test]
+fn a_finished_question_is_answered_at_once() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+
+    chat.say(&ana, "What is your return policy for worn shoes?");
+
+    assert_eq!(sources(&ana), ["faq/return_policy"]);
+}
+
+#[test]
+fn lines_of_one_question_are_acknowledged_at_once_and_answered_as_one() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+
+    for line in ["I bought shoes last week and", "I wore them once,", "but can I"] {
+        chat.say(&ana, line);
+        let frames = ana.frames();
+        assert_eq!(
+            (kinds(&frames).as_slice(), said_by_machine(&frames)),
+            (&["ack".to_owned()][..], 0)
+        );
+        chat.world.pass(Duration::from_millis(600));
+    }
+    chat.world.say(&ana, "still return them?");
+    let handed = chat.read();
+
+    let whole = "I bought shoes last week and\nI wore them once,\nbut can I\nstill return them?";
+    assert_eq!(handed, whole);
+    assert_eq!(sources(&ana), ["faq/return_policy"]);
+}
+
+#[test]
+fn what_is_held_back_comes_about_when_its_wait_is_over_and_not_before() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+
+    chat.say(&ana, "what is your return policy for worn shoes");
+    chat.world.pass(SHORT - Duration::from_millis(1));
+    assert_eq!(sources(&ana), [""; 0]);
+    chat.world.pass(Duration::from_millis(1));
+
+    assert_eq!(sources(&ana), ["faq/return_policy"]);
+}
+
+#[test]
+fn typing_extends_the_wait_up_to_its_share_of_the_target() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+
+    chat.say(&ana, "what is your return policy for worn shoes");
+    for _ in 0..5 {
+        chat.world.pass(Duration::from_millis(500));
+        chat.types(&ana);
+    }
+    assert_eq!(sources(&ana), [""; 0]);
+    chat.world.pass(WAIT_MAX - 5 * Duration::from_millis(500));
+
+    assert_eq!(sources(&ana), ["faq/return_policy"]);
+}
+
+#[test]
+fn the_wait_of_all_lines_together_is_one_share() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+    let mut waited = Duration::ZERO;
+
+    // A customer who never comes to an end.
+    chat.say(&ana, "what is your return policy for worn shoes and");
+    while sources(&ana).is_empty() && waited < MINUTE {
+        chat.world.pass(Duration::from_millis(250));
+        waited += Duration::from_millis(250);
+        if waited < WAIT_MAX {
+            chat.say(&ana, "and");
+        }
+    }
+
+    assert_eq!(waited, WAIT_MAX);
+}
+
+#[test]
+fn a_restart_in_the_wait_decides_the_same() {
+    let whole = |restarts: bool| {
+        let mut chat = Chat::new();
+        let ana = chat.world.customer("ana");
+        chat.say(&ana, "I bought shoes last week and");
+        chat.world.pass(Duration::from_millis(400));
+        chat.say(&ana, "would like to know your return policy");
+        if restarts {
+            chat = chat.restarted();
+        }
+        let ana = match restarts {
+            true => chat.world.attach(customer("ana"), tradewind::protocol::Resume::default()),
+            false => ana,
+        };
+        ana.frames();
+        chat.world.pass(WAIT_MAX);
+        chat.read();
+        // And once more after it.
+        let mut again = chat.restarted();
+        again.world.pass(WAIT_MAX);
+        let silent = again.world.journal.len() == chat.world.journal.len();
+        (sources(&ana), silent)
+    };
+
+    let (undisturbed, restarted) = (whole(false), whole(true));
+
+    assert_eq!(undisturbed, (vec!["faq/return_policy".to_owned()], true));
+    assert_eq!(restarted, undisturbed);
+}
+
+#[test]
+fn lines_of_one_moment_are_one_question() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+    let line = |world: &mut World, line: &str| {
+        let id = world.message_id();
+        ana.customer_input(CustomerAct::Send { id, conversation: None, text: line.into() })
+    };
+    let world = &mut chat.world;
+    let lines = vec![line(world, "Do you know what?"), line(world, "What is your return policy?")];
+
+    chat.world.inputs(lines);
+    chat.read();
+
+    assert_eq!(sources(&ana), ["faq/return_policy"]);
+    assert_eq!(said_by_machine(&ana.frames()), 0, "nothing was asked back");
+}
+
+#[test]
+fn a_customer_who_waits_for_a_seat_is_read_with_what_was_said_before() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+    let seat = chat.world.seat("lucia");
+
+    chat.say(&ana, "Quiero hablar con una persona");
+    chat.world.say(&ana, "es por el pedido TW-10482");
+    let handed = chat.read();
+
+    assert_eq!(handed, "Quiero hablar con una persona\nes por el pedido TW-10482");
+    seat.last("offer");
+}
+
+#[test]
+fn a_person_is_asked_for_between_lines_and_without_a_wait() {
+    let mut chat = Chat::new();
+    let seat = chat.world.seat("lucia");
+    let ana = chat.world.customer("ana");
+
+    chat.say(&ana, "mi paquete no ha llegado y");
+    assert_eq!(kinds(&seat.frames()), [""; 0]);
+    let conversation = chat.world.conversations()[0];
+    chat.world.act(&ana, CustomerAct::Person(conversation));
+    seat.last("offer");
+
+    chat.world.pass(WAIT_MAX);
+    assert_eq!(kinds(&seat.frames()), [""; 0], "it is not sent on a second time");
+}
+
+#[test]
+fn who_goes_on_after_a_long_pause_asks_something_new() {
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+
+    chat.say(&ana, "hello");
+    chat.world.pass(SECOND);
+    chat.world.say(&ana, "what is your return policy?");
+    assert_eq!(chat.read(), "hello\nwhat is your return policy?");
+    chat.world.pass(MINUTE);
+    chat.world.say(&ana, "and how long does delivery take to Chile?");
+
+    assert_eq!(chat.read(), "and how long does delivery take to Chile?");
+}
