@@ -29,6 +29,7 @@ const STAGES: &[&str] = &[
     "understand",
     "dedup",
     "incidents",
+    "knowledge",
     "automate",
     "schedule",
     "translate",

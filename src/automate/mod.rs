@@ -7,8 +7,9 @@
 //! with the reason.
 //!
 //! **Invariants**: nothing is answered below the shop's thresholds, nor about complaints and money,
-//! nor in another language than the customer's. An answer is built from the shop's own sentences
-//! and order facts only, and ends with the way to a person. Nobody hears from one source twice.
+//! nor in another language than the customer's. An answer is built from the shop's own articles, sentences
+//! and order facts only, and ends with the way to a person. Nobody hears from one source twice. Where the
+//! shop has articles about a thing in the language, its one sentence about it is not told.
 //!
 //! **Bounds**: the work is linear in the text; a [`Mood`] keeps a fixed number of messages,
 //! nothing else is kept between calls.
@@ -22,7 +23,7 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AutomateInput, Automated, WhySeat, decide, question};
+pub use answer::{AutomateInput, Automated, FromArticles, WhySeat, decide, question};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};
 pub use texts::{

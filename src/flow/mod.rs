@@ -24,6 +24,7 @@ mod for_many;
 mod incidents;
 mod input;
 mod kept;
+mod library;
 mod personal;
 mod resume;
 mod sealed;
@@ -56,6 +57,7 @@ pub use input::{
     Link, Profile, SeatAct, SeatRef, Viewer,
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
+pub use library::Library;
 pub use personal::{ERASED_TEXT, ErasedAt, Misfit};
 pub use sealed::{Keyring, Seal, key_of};
 pub use second_look::SecondLook;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::automate::{self, AutomateInput, Automated, WhySeat};
+use crate::automate::{self, AutomateInput, Automated, FromArticles, WhySeat};
 use crate::dedup::Freshness;
 use crate::domain::{
     ConversationId, EventKind, Intent, Language, Sender, Timestamp, Understanding,
@@ -119,6 +119,10 @@ impl Shard {
         let customer_turns = conversation.events.iter().filter(|event| {
             matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
         });
+        let articles = match &self.library {
+            Some(library) => library.look_up(&shop, text, &understanding, &mut self.scratch),
+            None => FromArticles::Nothing,
+        };
         let input = AutomateInput {
             text,
             understanding: &understanding,
@@ -128,6 +132,7 @@ impl Shard {
             customer_turns: u32::try_from(customer_turns.count()).unwrap_or(u32::MAX),
             machine_spoke: conversation.machine_spoke(),
             answered_from: &conversation.machine_sources,
+            articles: &articles,
         };
         match automate::decide(&input, &shop, now) {
             Automated::Answer { text, source, .. } => {
