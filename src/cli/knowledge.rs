@@ -1,6 +1,8 @@
 //! `tradewind knowledge`: the articles that a machine answers with.
 
+mod change;
 mod evaluate;
+mod gaps;
 mod plot;
 mod search;
 
@@ -16,6 +18,8 @@ Examples:
   tradewind knowledge check --shops shops
   tradewind knowledge search \"can I send it back?\" --language en
   tradewind knowledge evaluate tests/knowledge/questions.jsonl
+  tradewind knowledge import faq.csv --shop cafe --shops shops --reload
+  tradewind knowledge gaps data --shop cafe
 
 Articles lie in the folder `knowledge` of a shop, ID.LANGUAGE.md each; docs/knowledge.md describes them.")]
 pub(super) struct Args {
@@ -31,6 +35,16 @@ enum Verb {
     Search(search::SearchArgs),
     /// Measures how many questions are answered alone, and how many of these rightly.
     Evaluate(evaluate::EvaluateArgs),
+    /// Lists what customers asked that no article answered: what to write next.
+    Gaps(gaps::GapsArgs),
+    /// Takes articles in from a table.
+    Import(change::ImportArgs),
+    /// Writes one article as its next version.
+    Put(change::PutArgs),
+    /// Lists the versions of an article.
+    Versions(change::VersionsArgs),
+    /// Brings an earlier version of an article back.
+    Rollback(change::RollbackArgs),
 }
 
 /// Does what `args` say.
@@ -42,6 +56,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Verb::Check(args) => search::check(args),
         Verb::Search(args) => search::search(args),
         Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Gaps(args) => gaps::run(args),
+        Verb::Import(args) => change::import(args),
+        Verb::Put(args) => change::put(args),
+        Verb::Versions(args) => change::versions(args),
+        Verb::Rollback(args) => change::roll_back(args),
     }
 }
 

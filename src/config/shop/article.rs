@@ -75,6 +75,11 @@ impl Article {
         format!("{id}.{language}.md")
     }
 
+    /// Whether a file is named as one of an article.
+    pub fn is_file_name(name: &str) -> bool {
+        parse_name(name).is_some()
+    }
+
     /// Reads the file of an article.
     ///
     /// # Errors

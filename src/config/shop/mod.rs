@@ -6,6 +6,7 @@
 mod account;
 mod answers;
 mod article;
+mod article_table;
 mod crew;
 mod demo;
 pub mod edit;
@@ -40,6 +41,7 @@ pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use article::{
     ANSWER_CHARS_MAX, ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article, with_version,
 };
+pub use article_table::ArticleRow;
 pub use glossary::{TERMS_MAX, Term};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
