@@ -21,6 +21,7 @@ pub mod channels;
 pub mod dedup;
 pub mod deliver;
 pub mod incidents;
+pub mod knowledge;
 pub mod schedule;
 pub mod translate;
 pub mod understand;

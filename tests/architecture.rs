@@ -29,6 +29,7 @@ const STAGES: &[&str] = &[
     "understand",
     "dedup",
     "incidents",
+    "knowledge",
     "automate",
     "schedule",
     "translate",
@@ -92,6 +93,7 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/shop/secret.rs", "secrets that a shop's file points to"),
     ("config/shop/load.rs", "reads the folder of shop files"),
     ("config/shop/store.rs", "writes a shop that was changed by a command"),
+    ("config/shop/store/articles.rs", "writes articles, and reads their versions"),
     ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];

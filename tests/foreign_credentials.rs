@@ -77,6 +77,11 @@ const ROUTES: &[(&str, Answer)] = &[
     ("admin GET /v1/shops/{shop}/keys", Refuses),
     ("admin POST /v1/shops/{shop}/keys", Refuses),
     ("admin DELETE /v1/shops/{shop}/keys/{kid}", Refuses),
+    ("admin GET /v1/shops/{shop}/articles", Refuses),
+    ("admin GET /v1/shops/{shop}/articles/{id}/{language}", Refuses),
+    ("admin PUT /v1/shops/{shop}/articles/{id}/{language}", Refuses),
+    ("admin DELETE /v1/shops/{shop}/articles/{id}/{language}", Refuses),
+    ("admin POST /v1/shops/{shop}/articles/{id}/{language}/rollback", Refuses),
     ("admin POST /v1/shops/{shop}/erasures", Refuses),
     ("admin GET /v1/conversations/{conversation}/explanation", Refuses),
     ("admin POST /v1/backup/holds", Refuses),
@@ -281,6 +286,7 @@ fn every_route_refuses_the_credentials_of_another_shop() {
             .replace("{shop}", "first")
             .replace("{seat}", "lucia")
             .replace("{kid}", "a")
+            .replace("{language}", "en")
             .replace("{id}", &hold);
         match answer {
             Refuses => {

@@ -31,7 +31,7 @@ pub(super) struct Accounts {
     pub(super) reloads: ShopReloads,
 }
 
-type Answer = Result<(StatusCode, Json<Value>), Refused>;
+pub(super) type Answer = Result<(StatusCode, Json<Value>), Refused>;
 /// What is answered when a change is in force.
 type Done = (StatusCode, Value);
 
@@ -221,11 +221,11 @@ async fn remove_key(
 }
 
 impl Accounts {
-    async fn read<T: DeserializeOwned>(&self, body: Body) -> Result<T, Refused> {
+    pub(super) async fn read<T: DeserializeOwned>(&self, body: Body) -> Result<T, Refused> {
         read_json(body, self.gateway.limits.handshake).await
     }
 
-    fn served(&self, shop: &str) -> Result<Arc<Shop>, Refused> {
+    pub(super) fn served(&self, shop: &str) -> Result<Arc<Shop>, Refused> {
         let served = self.gateway.shop(shop);
         served.ok_or_else(|| Refused::new(ErrorCode::NotFound, "no such shop"))
     }
@@ -243,7 +243,7 @@ impl Accounts {
 
     /// Changes the folder of shops and takes it over, in a task of its own: a client that hangs up
     /// in between leaves no change behind that is not in force.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         caller: Caller,
         done: Done,
@@ -268,10 +268,10 @@ impl Accounts {
     }
 
     /// Works on the folder of shops, away from the sockets' threads.
-    async fn with_folder(
+    pub(super) async fn with_folder<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&ShopFolder) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<Result<(), StoreError>, Refused> {
+        work: impl FnOnce(&ShopFolder) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Result<T, StoreError>, Refused> {
         let Some(folder) = self.folder.clone() else {
             let text = "the built-in demo shop cannot be changed: name a folder of shops";
             return Err(Refused::new(ErrorCode::Conflict, text));
@@ -316,14 +316,17 @@ async fn hash(password: String) -> Result<String, Refused> {
         .map_err(|error| Refused::new(ErrorCode::BadFrame, error.to_string()))
 }
 
-fn refused(error: &StoreError) -> Refused {
+pub(super) fn refused(error: &StoreError) -> Refused {
     let code = match error {
         StoreError::NoShop(_) | StoreError::Edit(EditError::Missing(_)) => ErrorCode::NotFound,
         StoreError::NotEmpty(_) => {
             let text = "files of a shop of that id are there: move them away, or choose another id";
             return Refused::new(ErrorCode::Conflict, text);
         }
-        StoreError::Taken(_) | StoreError::Last(_) | StoreError::Edit(_) => ErrorCode::Conflict,
+        StoreError::Taken(_)
+        | StoreError::Last(_)
+        | StoreError::Version { .. }
+        | StoreError::Edit(_) => ErrorCode::Conflict,
         StoreError::Mistakes(_) | StoreError::TooLarge => ErrorCode::BadFrame,
         StoreError::Io { .. } => {
             tracing::error!(%error, "a shop's file could not be changed");

@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod articles;
 mod backup;
 mod email;
 mod erasures;
@@ -82,6 +83,7 @@ pub fn router(management: Management) -> Router {
         .merge(email::router(gateway, replies))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
+        .merge(articles::router(accounts.clone()))
         .merge(accounts::router(accounts))
         .layer(from_fn_with_state(guard, access::guard))
 }

@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::flow::{
-    Board, Dispatch, Dispatcher, Effects, Incidents, Owners, Pieces, Shard, ShardTask, Shops, Turn,
+    Board, Dispatch, Dispatcher, Effects, Incidents, Library, Owners, Pieces, Shard, ShardTask,
+    Shops, Turn,
 };
 use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
@@ -52,6 +53,8 @@ pub struct CoreParts {
     pub password_checks: PasswordChecks,
     /// Where the questions of many are compared.
     pub board: Board,
+    /// Articles to answer with.
+    pub library: Arc<Library>,
     /// How seats sign in at their shop's provider.
     pub openid: OpenIdSignIns,
     /// Makes the clock, from the latest instant that was written down.
@@ -83,6 +86,7 @@ impl Core {
         let CoreParts {
             shops,
             board,
+            library,
             metrics,
             understanders,
             journal,
@@ -154,6 +158,7 @@ impl Core {
         tasks.push(Box::pin(incidents.clone().run(board, owners.clone(), clock, stop.clone())));
         let mut snapshots = Vec::new();
         for (index, (mut shard, keys)) in shards.into_iter().zip(keys).enumerate() {
+            shard.take_library(library.clone());
             let (ask, asked) = mpsc::channel(1);
             snapshots.push(ask);
             let mut first = Turn::default();

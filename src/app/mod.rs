@@ -25,11 +25,12 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Board, RecordError, Shops};
+use crate::flow::{Board, Library, RecordError, Shops};
 use crate::gateway::{
     self, Door, Gateway, OpenIdSignIns, PasswordChecks, Secret, Served, SignedOut,
 };
 use crate::journal::{self, Journal, JournalError, SnapshotId};
+use crate::knowledge::IndexError;
 use crate::metrics::Metrics;
 use crate::openid::Providers;
 use crate::outward::MailServerError;
@@ -64,6 +65,9 @@ pub enum StartError {
     /// There is no encoder to ask, or it cannot be used.
     #[error("encoder: {0}; `understand.encoder = \"off\"` starts without it")]
     Encoder(#[from] EncoderError),
+    /// The articles of the shops cannot be searched.
+    #[error(transparent)]
+    Articles(#[from] IndexError),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -289,7 +293,8 @@ impl App {
         let password_checks = PasswordChecks::start(sign_ins(&config))
             .map_err(|error| StartError::Runtime(error.to_string()))?;
         let parts = CoreParts {
-            board: Board::new(model, &shops),
+            board: Board::new(model.clone(), &shops),
+            library: Arc::new(Library::new(model.clone(), &shops)?),
             shops,
             metrics: metrics.clone(),
             understanders,
@@ -346,6 +351,7 @@ impl App {
             read_again,
             gateway: gateway.clone(),
             own_sets: own_intents.sets.clone(),
+            model,
         };
         let reloading = tokio::spawn(reload.serve(asked));
         let router = admin::router(Management {

@@ -10,10 +10,11 @@ use crate::admin::{ReloadedShops, ShopReload};
 use crate::config::Config;
 use crate::config::shop::Shop;
 use crate::domain::{SeatId, ShopId};
-use crate::flow::{Dispatch, Input, SeatRef, Shops};
+use crate::flow::{Dispatch, Input, Library, SeatRef, Shops};
 use crate::gateway::Gateway;
 use crate::metrics::names::{Counter, ShopsReload};
 use crate::schedule::Roster;
+use crate::understand::Model;
 use crate::understand::tenant::ServedSets;
 
 use super::settings::rosters;
@@ -27,12 +28,15 @@ pub(super) struct Reload {
     pub read_again: ReadSettings,
     pub gateway: Arc<Gateway>,
     pub own_sets: Arc<ServedSets>,
+    /// What the questions of articles are read with.
+    pub model: Arc<Model>,
 }
 
 /// What was read, all of it without mistakes.
 struct Loaded {
     shops: Shops,
     own_sets: ServedSets,
+    library: Arc<Library>,
     needs_restart: Vec<String>,
 }
 
@@ -66,13 +70,14 @@ impl Reload {
     async fn reload(self: Arc<Self>) -> Result<ReloadedShops, String> {
         let this = self.clone();
         let loaded = tokio::task::spawn_blocking(move || this.load()).await;
-        let Loaded { shops: new, own_sets, needs_restart } =
+        let Loaded { shops: new, own_sets, library, needs_restart } =
             loaded.map_err(|error| error.to_string())??;
         let old = self.gateway.shops();
         let (added, removed) = (missing_in(&old, &new), missing_in(&new, &old));
         // Who reads messages, owners and scheduler first: whoever comes in by the new shops is
         // known to them then.
         self.own_sets.become_as(&own_sets);
+        self.gateway.owners.tell_all(|| Input::Library(library.clone()));
         self.gateway.owners.tell_all(|| Input::Shops(new.clone()));
         self.gateway.incidents.shops(new.clone());
         let mut rosters = rosters(&new);
@@ -93,7 +98,10 @@ impl Reload {
         let settings = (self.read_again)().map_err(|mistakes| mistakes.to_string())?;
         let shops = load_shops(&self.config).map_err(|error| error.to_string())?;
         let own_sets = ServedSets::load(shops.values()).map_err(|errors| errors.to_string())?;
-        Ok(Loaded { shops, own_sets, needs_restart: changed(&self.config, &settings) })
+        let library =
+            Library::new(self.model.clone(), &shops).map_err(|error| error.to_string())?;
+        let needs_restart = changed(&self.config, &settings);
+        Ok(Loaded { shops, own_sets, library: Arc::new(library), needs_restart })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::shop::{Answers, FAQ_INTENTS, Shop};
+use crate::config::shop::{ARTICLE_INTENTS, Answers, Article, FAQ_INTENTS, Shop};
 use crate::domain::{Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
 use super::mood::Mood;
@@ -32,6 +32,20 @@ pub struct AutomateInput<'a> {
     pub machine_spoke: bool,
     /// Sources that the machine answered from in the conversation.
     pub answered_from: &'a [Arc<str>],
+    /// What the shop's articles say to it.
+    pub articles: &'a FromArticles,
+}
+
+/// What the articles of a shop say to a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FromArticles {
+    /// None is about such a thing in the language: the shop's own sentence stands.
+    #[default]
+    Nothing,
+    /// There are some, and none surely answers it.
+    Unsure,
+    /// This one answers it.
+    Answer(Arc<Article>),
 }
 
 /// What becomes of a message.
@@ -41,7 +55,7 @@ pub enum Automated {
     Answer {
         /// The whole answer, in the customer's language.
         text: String,
-        /// What it was taken from: `faq/return_policy` or `orders/TW-10482`.
+        /// What it was taken from: `knowledge/return-window@1`, `faq/return_policy` or `orders/TW-10482`.
         source: Arc<str>,
         /// How sure the model was of intent and language: the lesser of both.
         confidence: f32,
@@ -85,6 +99,8 @@ pub enum WhySeat {
     ManyTurns,
     /// The machine has said it before, and it did not help.
     AnsweredBefore,
+    /// The shop has articles about such a thing, and none surely answers the question.
+    ArticleUnsure,
     /// The shop has no such sentence in the language.
     NoText,
     /// The text names no order.
@@ -115,6 +131,7 @@ impl WhySeat {
             Self::LanguageUnsure => "language_unsure",
             Self::ManyTurns => "many_turns",
             Self::AnsweredBefore => "answered_before",
+            Self::ArticleUnsure => "article_unsure",
             Self::NoText => "no_text",
             Self::NoOrderNumber => "no_order_number",
             Self::SeveralOrders => "several_orders",
@@ -221,7 +238,7 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
     if own_label.is_some_and(|label| label.parse::<Intent>().is_err()) {
         return Err(WhySeat::OwnIntent);
     }
-    let topic = Topic::of(intent.label).ok_or(WhySeat::NotForMachines)?;
+    let topic = Topic::of(intent.label, input.articles).ok_or(WhySeat::NotForMachines)?;
     if sentiment.label == Sentiment::Negative && sentiment.confidence >= rules.negative_confidence {
         return Err(WhySeat::Negative);
     }
@@ -239,7 +256,13 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
     let numbers = shop.order_number.find_in(input.text);
     let found = match (topic, numbers.as_slice()) {
         (Topic::Order, []) => return Err(WhySeat::NoOrderNumber),
-        (Topic::Faq, []) => faq(answers, intent.label)?,
+        (Topic::Faq, []) => match input.articles {
+            FromArticles::Answer(article) => {
+                Found { text: article.answer.to_string(), source: article.source() }
+            }
+            FromArticles::Unsure => return Err(WhySeat::ArticleUnsure),
+            FromArticles::Nothing => faq(answers, intent.label)?,
+        },
         // How long delivery takes, asked about one order, is a question about that order.
         (Topic::Order, [number]) => order_status(input, shop, answers, number, now)?,
         (Topic::Faq, [number]) if intent.label == Intent::DeliveryTime => {
@@ -267,11 +290,13 @@ enum Topic {
 impl Topic {
     /// The topic of an intent; `None` for all that only people answer: complaints, money, changes
     /// to an order or an account, small talk.
-    fn of(intent: Intent) -> Option<Self> {
-        match intent {
-            Intent::TrackOrder | Intent::NotReceived => Some(Self::Order),
-            intent if FAQ_INTENTS.contains(&intent) => Some(Self::Faq),
-            _ => None,
+    fn of(intent: Intent, articles: &FromArticles) -> Option<Self> {
+        match (intent, articles) {
+            (Intent::TrackOrder | Intent::NotReceived, _) => Some(Self::Order),
+            (intent, _) if FAQ_INTENTS.contains(&intent) => Some(Self::Faq),
+            // What no sentence is about an article may be.
+            (_, FromArticles::Nothing) => None,
+            (intent, _) => ARTICLE_INTENTS.contains(&intent).then_some(Self::Faq),
         }
     }
 }

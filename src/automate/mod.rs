@@ -7,8 +7,9 @@
 //! with the reason; and until when that waits for the next line.
 //!
 //! **Invariants**: nothing is answered below the shop's thresholds, nor about complaints and money,
-//! nor in another language than the customer's. An answer is built from the shop's own sentences
-//! and order facts only, and ends with the way to a person. Nobody hears from one source twice.
+//! nor in another language than the customer's. An answer is built from the shop's own articles, sentences
+//! and order facts only, and ends with the way to a person. Nobody hears from one source twice. Where the
+//! shop has articles about a thing in the language, its one sentence about it is not told.
 //!
 //! **Bounds**: no line is waited for beyond a stated time after the first; lines that are read together
 //! have a number and a size; the work is linear in the text; a [`Mood`] keeps a fixed number of messages,
@@ -25,7 +26,7 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AutomateInput, Automated, WhySeat, decide, question};
+pub use answer::{AutomateInput, Automated, FromArticles, WhySeat, decide, question};
 pub use lines::{Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{AutomateInput, Automated, KnownCustomer, Mood, WhySeat, decide};
+use super::{AutomateInput, Automated, FromArticles, KnownCustomer, Mood, WhySeat, decide};
 use crate::config::shop::{Shop, ShopFiles};
 use crate::domain::{
     CustomerId, Guess, Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding,
@@ -35,6 +35,7 @@ fn first<'a>(text: &'a str, understanding: &'a Understanding) -> AutomateInput<'
         asked_for_person: false,
         customer_turns: 1,
         answered_from: &[],
+        articles: &FromArticles::Nothing,
     }
 }
 
@@ -334,4 +335,40 @@ fn a_first_message_that_says_too_little_is_asked_about_once_and_then_goes_to_a_p
     assert_eq!(why(decide(&first(text, &angry), &shop, NOW)), Some(WhySeat::Negative));
     let likely = vague("en", 0.31, Sentiment::Neutral);
     assert_eq!(why(decide(&first(text, &likely), &shop, NOW)), Some(WhySeat::IntentUnsure));
+}
+
+#[test]
+fn where_there_are_articles_one_of_them_answers_or_a_person_does() {
+    let shop = Shop::embedded_demo();
+    let about = |id: &str| {
+        let mut articles = shop.knowledge.articles.iter();
+        articles
+            .find(|it| &*it.id == id && it.language == Language::ENGLISH)
+            .expect("it is there")
+            .clone()
+    };
+    let asked = |intent, articles: &FromArticles| {
+        let understood = sure("en", intent);
+        decide(&AutomateInput { articles, ..first("a question", &understood) }, &shop, NOW)
+    };
+
+    let found = FromArticles::Answer(about("return-cost"));
+    let Automated::Answer { text, source, .. } = asked(Intent::ReturnPolicy, &found) else {
+        panic!("no answer")
+    };
+    assert!(text.contains("postage") && text.contains("Just write"), "{text}");
+    assert_eq!(&*source, "knowledge/return-cost@1");
+
+    let unsure = asked(Intent::ReturnPolicy, &FromArticles::Unsure);
+    assert_eq!(why(unsure), Some(WhySeat::ArticleUnsure));
+    let money = asked(Intent::RequestRefund, &found);
+    assert_eq!(why(money), Some(WhySeat::NotForMachines));
+    let complaint = asked(Intent::Complaint, &found);
+    assert_eq!(why(complaint), Some(WhySeat::NotForMachines));
+    let size = FromArticles::Answer(about("size-guide"));
+    assert_eq!(why(asked(Intent::ProductQuestion, &size)), None);
+    assert_eq!(
+        why(asked(Intent::ProductQuestion, &FromArticles::Nothing)),
+        Some(WhySeat::NotForMachines)
+    );
 }

@@ -19,6 +19,7 @@ mod html;
 mod journal;
 mod keyring;
 mod keys;
+mod knowledge;
 mod model;
 mod own_intents;
 mod restore;
@@ -82,6 +83,8 @@ enum Verb {
     Train(train::Args),
     /// Translates lines by the engines of a shop, as seats and customers will see them.
     Translate(translate::Args),
+    /// Looks after the articles that machines answer with.
+    Knowledge(knowledge::Args),
     /// Looks after shops: their pages and the keys of their customers.
     Tenant(tenant::Args),
     /// Looks after the accounts of seats.
@@ -141,6 +144,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Model(args)) => model::run(&args),
         Some(Verb::Train(args)) => train::run(&args),
         Some(Verb::Translate(args)) => translate::run(&args),
+        Some(Verb::Knowledge(args)) => knowledge::run(&args),
         Some(Verb::Tenant(args)) => tenant::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),

@@ -18,6 +18,7 @@ use super::effects::EffectReport;
 use super::email::FromEmail;
 use super::erase::Erase;
 use super::fact::SeatRecord;
+use super::library::Library;
 use super::second_look::SecondLook;
 use super::shard::Shops;
 
@@ -60,6 +61,8 @@ pub enum Input {
     Email(FromEmail),
     /// How far something outside is.
     Effect(EffectReport),
+    /// Answers by these articles from now on.
+    Library(Arc<Library>),
     /// The shops have changed.
     Shops(Shops),
     /// A customer is to be erased.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::automate::{self, AutomateInput, Automated, Unfinished};
+use crate::automate::{self, AutomateInput, Automated, FromArticles, Unfinished};
 use crate::config::shop::Shop;
 use crate::domain::{Event, EventKind, Sender, Timestamp, Understanding};
 use crate::understand::pii;
@@ -57,7 +57,7 @@ impl Shard {
 
     /// What follows from a question of which `read` was understood.
     pub(super) fn what_follows(
-        &self,
+        &mut self,
         now: Timestamp,
         conversation: &Conversation,
         (text, read): (&str, &Understanding),
@@ -67,6 +67,10 @@ impl Shard {
         let turns = match self.settings.lines_wait_max.is_zero() {
             true => messages.count(),
             false => automate::turns(&conversation.events),
+        };
+        let articles = match &self.library {
+            Some(library) => library.look_up(shop, text, read, &mut self.scratch),
+            None => FromArticles::Nothing,
         };
         // A word that asks for a person does so between other lines as well.
         let is_person_word = |line: &str| shop.knowledge.answers.is_person_word(line);
@@ -79,6 +83,7 @@ impl Shard {
             customer_turns: u32::try_from(turns).unwrap_or(u32::MAX),
             machine_spoke: conversation.machine_spoke(),
             answered_from: &conversation.machine_sources,
+            articles: &articles,
         };
         automate::decide(&input, shop, now)
     }
@@ -131,7 +136,7 @@ impl Shard {
 
     /// When what is held back comes about, and what; `None` when nothing is held back, or its shop is
     /// no longer served.
-    fn held_back(&self, now: Timestamp, conversation: &Conversation) -> Option<Held> {
+    fn held_back(&mut self, now: Timestamp, conversation: &Conversation) -> Option<Held> {
         conversation.held_from?;
         let shop = self.shop(&conversation.opened.shop)?;
         let last = conversation.events.iter().rev().find(|event| is_from_customer(event))?;
@@ -150,7 +155,7 @@ impl Shard {
 
     /// When what is held back comes about; `None` when nothing is.
     pub(super) fn held_until(
-        &self,
+        &mut self,
         now: Timestamp,
         conversation: &Conversation,
     ) -> Option<Timestamp> {

@@ -26,6 +26,7 @@ mod incidents;
 mod input;
 mod kept;
 mod lines;
+mod library;
 mod personal;
 mod resume;
 mod sealed;
@@ -59,6 +60,7 @@ pub use input::{
     Link, Profile, SeatAct, SeatRef, Viewer,
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
+pub use library::Library;
 pub use personal::{ERASED_TEXT, ErasedAt, Misfit};
 pub use sealed::{Keyring, Seal, key_of};
 pub use second_look::SecondLook;

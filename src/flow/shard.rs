@@ -22,11 +22,13 @@ use crate::domain::{
 };
 use crate::metrics::names::Counter;
 use crate::protocol::{ErrorCode, ServerFrame, encode};
+use crate::understand::Scratch;
 
 use super::conversation::Conversation;
 use super::epochs::epoch_after;
 use super::fact::{Fact, Opened, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
+use super::library::Library;
 use super::second_look::SecondLooks;
 use super::step::Step;
 use super::turn::{Delivery, Turn};
@@ -87,6 +89,9 @@ pub struct Shard {
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
     pub(super) delivered: Delivered,
+    /// Articles to answer with; `None` answers with none.
+    pub(super) library: Option<Arc<Library>>,
+    pub(super) scratch: Scratch,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -119,9 +124,16 @@ impl Shard {
             present: BTreeMap::new(),
             alarms: BinaryHeap::new(),
             second_looks: SecondLooks::default(),
+            library: None,
+            scratch: Scratch::default(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
+    }
+
+    /// Answers by these articles from now on.
+    pub fn take_library(&mut self, library: Arc<Library>) {
+        self.library = Some(library);
     }
 
     /// Conversations in memory.
@@ -157,6 +169,7 @@ impl Shard {
             Input::Effect(report) => self.effect_reported(now, report, turn),
             Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
+            Input::Library(library) => self.take_library(library),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),
         }

@@ -249,7 +249,7 @@ describe("the pages", { timeout: 600_000 }, () => {
     const spanish = await widget(await visitor());
     await write(spanish, "¿Cuál es la política de devoluciones?");
     const policy = spanish.locator('.message[data-from="machine"]');
-    await policy.locator(".state", { hasText: "faq/return_policy" }).waitFor();
+    await policy.locator(".state", { hasText: "knowledge/return-window@1" }).waitFor();
     await policy.locator(".who", { hasText: "Respuesta automática" }).waitFor();
     await spanish.locator("#person:enabled").click();
     await spanish.locator("#status:not([hidden])").waitFor();

@@ -184,6 +184,7 @@ impl Process {
             password_checks: setting.password_checks.clone(),
             openid: no_provider(),
             board: setting.board(),
+            library: setting.library.clone(),
             clock: Box::new(move |last| Clock::start_at(wall, last)),
             seed,
         };

@@ -17,7 +17,7 @@ use tradewind::app::{Core, CoreParts};
 use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::config::{Config, Sources};
 use tradewind::domain::{ShopId, Timestamp};
-use tradewind::flow::{Board, Shops};
+use tradewind::flow::{Board, Library, Shops};
 use tradewind::gateway::{
     self, Accepted, Gateway, OpenIdSignIns, PasswordChecks, Secret, SignInLimits, SignedOut,
 };
@@ -47,6 +47,7 @@ pub struct Setting {
     pub secret: Secret,
     pub password_checks: PasswordChecks,
     model: Arc<Model>,
+    pub library: Arc<Library>,
     /// By user id and by seat.
     pub tokens: BTreeMap<&'static str, String>,
 }
@@ -91,8 +92,17 @@ impl Setting {
         })
         .expect("a thread");
         let shops = shops(slots);
-        let mut setting =
-            Self { config, shops, secret, password_checks, model, tokens: BTreeMap::new() };
+        let library = Library::new(model.clone(), &shops).expect("an index");
+        let library = Arc::new(library);
+        let mut setting = Self {
+            config,
+            shops,
+            secret,
+            password_checks,
+            model,
+            library,
+            tokens: BTreeMap::new(),
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         setting.tokens = runtime.expect("a runtime").block_on(setting.granted());
         setting
@@ -115,6 +125,7 @@ impl Setting {
             password_checks: self.password_checks.clone(),
             openid: no_provider(),
             board: self.board(),
+            library: self.library.clone(),
             clock: Box::new(move |_| Clock::start_at(later, later)),
             seed: 0,
         };

@@ -42,7 +42,7 @@ fn folder(dir: &Path) -> PathBuf {
 }
 
 /// Looks at the journal in `dir`; what a running router may make of it is said on standard error.
-fn open(dir: &Path) -> anyhow::Result<Look> {
+pub(in crate::cli) fn open(dir: &Path) -> anyhow::Result<Look> {
     let folder = folder(dir);
     let found = look(&folder).with_context(|| format!("no journal in {}", folder.display()))?;
     ensure!(found.files > 0, "no journal in {}", folder.display());

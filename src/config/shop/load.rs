@@ -10,6 +10,7 @@ use toml_edit::DocumentMut;
 
 use crate::domain::Language;
 
+use super::demo::DEMO;
 use super::openid::OpenId;
 use super::secret::SecretFrom;
 use super::section::{Mistakes, ShopErrors};
@@ -24,45 +25,10 @@ pub struct ShopFiles(pub BTreeMap<String, String>);
 /// Most bytes of one file of a shop: a table of some 100,000 orders.
 pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-macro_rules! demo_files {
-    ($($path:literal),+ $(,)?) => {
-        &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo/", $path)))),+]
-    };
-}
-
 /// Most bytes of a file that a shop's file points to: some hundred certificates.
 const OUTSIDE_BYTES_MAX: u64 = 256 * 1024;
 
 const NEW_SHOP: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/new_shop.toml"));
-
-const DEMO: &[(&str, &str)] = demo_files![
-    "shop.toml",
-    "orders.csv",
-    "answers/ar.toml",
-    "answers/bn.toml",
-    "answers/de.toml",
-    "answers/en.toml",
-    "answers/es.toml",
-    "answers/fr.toml",
-    "answers/he.toml",
-    "answers/hi.toml",
-    "answers/id.toml",
-    "answers/it.toml",
-    "answers/ja.toml",
-    "answers/ko.toml",
-    "answers/ms.toml",
-    "answers/nl.toml",
-    "answers/pl.toml",
-    "answers/pt.toml",
-    "answers/ru.toml",
-    "answers/sv.toml",
-    "answers/th.toml",
-    "answers/tl.toml",
-    "answers/tr.toml",
-    "answers/uk.toml",
-    "answers/vi.toml",
-    "answers/zh.toml",
-];
 
 /// The built-in answers in `language`, else those in English.
 pub(super) fn built_in_answers(language: Language) -> &'static str {
@@ -265,7 +231,7 @@ fn entries(folder: &Path, mistakes: &Mistakes) -> Vec<(String, std::path::PathBu
 }
 
 fn read_file(path: &Path, name: String, files: &mut BTreeMap<String, String>, mistakes: &Mistakes) {
-    if !name.ends_with(".toml") && !name.ends_with(".csv") {
+    if ![".toml", ".csv", ".md"].iter().any(|ending| name.ends_with(ending)) {
         return;
     }
     let accepted = "a readable UTF-8 file of at most 16 MiB";

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -12,7 +13,8 @@ use crate::domain::{
 };
 
 use super::account::{Password, SeatAccount};
-use super::answers::{AnswerBook, Answers, FAQ_INTENTS};
+use super::answers::{AnswerBook, Answers};
+use super::article::{ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article};
 use super::crew::Crew;
 use super::edit::Role;
 use super::hours::HoursReader;
@@ -25,7 +27,7 @@ use super::region::Region;
 use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
 use super::{
-    Answering, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap,
+    Answering, ArticleRules, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap,
     TrustedHeaders, translation,
 };
 
@@ -278,9 +280,20 @@ fn answering(mut section: Section<'_>) -> Answering {
         language_confidence: section.probability("language_confidence", 0.8),
         negative_confidence: section.probability("negative_confidence", 0.6),
         customer_turns_max: section.whole("customer_turns_max", 1..=100, 6),
+        articles: article_rules(section.section("articles")),
     };
     section.finish();
     answering
+}
+
+fn article_rules(mut section: Section<'_>) -> ArticleRules {
+    let usual = ArticleRules::default();
+    let rules = ArticleRules {
+        retrieval: section.probability("retrieval", usual.retrieval),
+        margin: section.probability("margin", usual.margin),
+    };
+    section.finish();
+    rules
 }
 
 fn generic_intents(mut section: Section<'_>) -> Option<BTreeSet<Intent>> {
@@ -292,11 +305,11 @@ fn generic_intents(mut section: Section<'_>) -> Option<BTreeSet<Intent>> {
 
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {
     let accepted: Vec<&str> =
-        FAQ_INTENTS.iter().chain(&ORDER_INTENTS).map(|intent| intent.as_str()).collect();
+        ARTICLE_INTENTS.iter().chain(&ORDER_INTENTS).map(|intent| intent.as_str()).collect();
     let accepted = format!("one of {}", accepted.join(", "));
     section.map(&accepted, |section, key, value| {
         let answered =
-            |intent: &Intent| FAQ_INTENTS.contains(intent) || ORDER_INTENTS.contains(intent);
+            |intent: &Intent| ARTICLE_INTENTS.contains(intent) || ORDER_INTENTS.contains(intent);
         if !key.parse().is_ok_and(|intent| answered(&intent)) {
             section.note(key, "is never answered by a machine", &accepted);
             return None;
@@ -532,7 +545,20 @@ fn knowledge(
             }
         }
     }
-    ShopKnowledge { orders, answers: AnswerBook(answers) }
+    ShopKnowledge { orders, answers: AnswerBook(answers), articles: articles(files, mistakes) }
+}
+
+fn articles(files: &ShopFiles, mistakes: &Mistakes) -> Vec<Arc<Article>> {
+    let is_article = |file: &str| file.starts_with(ARTICLES_FOLDER) && file.ends_with(".md");
+    let found = files.0.iter().filter(|(file, _)| is_article(file));
+    let articles: Vec<_> = found
+        .filter_map(|(file, text)| Article::parse(mistakes, file, text).map(Arc::new))
+        .collect();
+    if articles.len() > ARTICLES_MAX {
+        let accepted = format!("at most {ARTICLES_MAX}");
+        mistakes.note(ARTICLES_FOLDER, "", "holds too many articles", accepted);
+    }
+    articles
 }
 
 fn check_name(section: &Section<'_>, key: &str, text: &str) {

@@ -12,6 +12,10 @@ use super::load::{FILE_BYTES_MAX, ShopFiles};
 use super::section::{Mistakes, ShopErrors};
 use super::{Shop, parse};
 
+mod articles;
+
+pub use articles::{ArticleFile, Brought, VERSIONS_MAX};
+
 const FILE: &str = "shop.toml";
 
 /// A folder with a folder for each shop.
@@ -36,6 +40,12 @@ pub enum StoreError {
     /// A router without a shop does not start.
     #[error("`{0}` is the only shop: add another one first")]
     Last(String),
+    /// Somebody has changed the article meanwhile.
+    #[error("the article is at version {there}")]
+    Version {
+        /// The version that is there; 0 for none.
+        there: u32,
+    },
     /// The file cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),

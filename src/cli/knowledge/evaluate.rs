@@ -1,0 +1,225 @@
+//! `tradewind knowledge evaluate`: the share that articles answer alone, and how much of it is right.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::{ShopArgs, plot, search};
+use crate::automate::{AutomateInput, Automated, FromArticles, KnownCustomer, Mood, decide};
+use crate::cli::model::EncoderArgs;
+use crate::cli::{Exit, print, print_json};
+use crate::config::shop::{ArticleRules, Shop};
+use crate::domain::{Timestamp, Understanding};
+use crate::flow::Library;
+use crate::knowledge::measure::{self, Candidate, Figures, Half, Judged, Kind, Question};
+use crate::knowledge::{Hit, margin};
+use crate::understand::tiers::TieredReader;
+use crate::understand::{Hint, Model, Scratch};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tradewind knowledge evaluate tests/knowledge/questions.jsonl
+  tradewind knowledge evaluate tests/knowledge/questions.jsonl --json
+  tradewind knowledge evaluate tests/knowledge/questions.jsonl --calibrate 0.98
+  tradewind knowledge evaluate tests/knowledge/questions.jsonl --plot docs/knowledge.svg
+  tradewind knowledge evaluate tests/knowledge/questions.jsonl --wrong
+
+The file has a question a line, {\"text\",\"language\",\"answer\",\"kind\",\"half\"}: `answer` is the id of
+the article or left out, `kind` is asked, none (no article is about it) or own (the customer's own matter),
+`half` is tune or kept. Each goes the way of a first message, with both tiers of the model and everything
+that keeps a machine silent.")]
+pub(super) struct EvaluateArgs {
+    /// The questions, JSON lines.
+    file: PathBuf,
+    /// Chooses thresholds by the half `tune`: those that answer most with this share right.
+    #[arg(long, value_name = "PRECISION")]
+    calibrate: Option<f64>,
+    /// Writes the curve of the thresholds as SVG.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Also prints the questions that got a wrong answer, and those that should have got one.
+    #[arg(long)]
+    wrong: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    encoder: EncoderArgs,
+    #[command(flatten)]
+    shop: ShopArgs,
+}
+
+/// Reads the questions, asks, and prints the figures.
+///
+/// # Errors
+/// When a file or model cannot be read, or no thresholds reach the wanted precision.
+pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
+    let name = || args.file.display().to_string();
+    let text = std::fs::read_to_string(&args.file).with_context(name)?;
+    let questions = Question::read_all(&text).map_err(anyhow::Error::msg).with_context(name)?;
+    let shop = args.shop.shop()?;
+    let model = Model::embedded()?;
+    let mut asker = Asker {
+        library: search::library(&shop, &model)?,
+        reader: TieredReader::new(model, args.encoder.tier()?),
+        scratch: Scratch::default(),
+        shop: &shop,
+    };
+    let judged = questions.iter().map(|question| asker.judge(question));
+    let judged: Vec<Judged<'_>> = judged.collect::<anyhow::Result<_>>()?;
+    let of_half = |half| -> Vec<&Judged<'_>> {
+        judged.iter().filter(|one| one.question.half == half).collect()
+    };
+    let rules = match args.calibrate {
+        None => shop.answering.articles,
+        Some(precision) => measure::calibrate(&of_half(Half::Tune), precision)
+            .context("no thresholds reach that precision")?,
+    };
+    if let Some(path) = &args.plot {
+        let [tune, kept] = [Half::Tune, Half::Kept].map(|it| measure::curve(&of_half(it), &rules));
+        let svg = plot::curves(&[("tune", &tune), ("kept", &kept)], &rules);
+        std::fs::write(path, svg).with_context(|| path.display().to_string())?;
+    }
+    if args.json {
+        print_json(&to_json(&judged, &rules))?;
+    } else {
+        print(&to_table(&judged, &rules))?;
+    }
+    if args.wrong {
+        print(&wrong(&judged, &rules))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Asks the way a first message goes.
+struct Asker<'a> {
+    library: Library,
+    reader: TieredReader,
+    scratch: Scratch,
+    shop: &'a Shop,
+}
+
+impl Asker<'_> {
+    fn judge<'q>(&mut self, question: &'q Question) -> anyhow::Result<Judged<'q>> {
+        let read = self.reader.classify(&question.text, &Hint::default())?.understanding;
+        let language = read.language.label;
+        let hits = self.library.search(&self.shop.id, language, &question.text, &mut self.scratch);
+        let any = ArticleRules { retrieval: 0.0, margin: -1.0 };
+        let found = self.library.judge(&read, &hits, self.shop, &any);
+        let is_told = self.is_told(&question.text, &read, &found);
+        let candidate = hits.first().filter(|_| is_told).map(|hit: &Hit| Candidate {
+            article: hit.article.id.to_string(),
+            score: hit.score,
+            margin: margin(&hits),
+        });
+        Ok(Judged { question, candidate })
+    }
+
+    /// Whether nothing else keeps the machine from telling what was found.
+    fn is_told(&self, text: &str, read: &Understanding, found: &FromArticles) -> bool {
+        let input = AutomateInput {
+            text,
+            understanding: read,
+            mood: &Mood::default(),
+            customer: KnownCustomer::default(),
+            asked_for_person: false,
+            customer_turns: 1,
+            machine_spoke: false,
+            answered_from: &[],
+            articles: found,
+        };
+        let is_article = matches!(found, FromArticles::Answer(_));
+        let decided = decide(&input, self.shop, Timestamp::default());
+        is_article && matches!(decided, Automated::Answer { .. })
+    }
+}
+
+/// The halves with their questions by language and kind.
+fn halves<'q>(judged: &[Judged<'q>]) -> [(&'static str, Vec<Judged<'q>>); 2] {
+    [("tune", Half::Tune), ("kept", Half::Kept)].map(|(name, half)| {
+        (name, judged.iter().filter(|one| one.question.half == half).cloned().collect())
+    })
+}
+
+fn to_json(judged: &[Judged<'_>], rules: &ArticleRules) -> Value {
+    let figures = |figures: &Figures| {
+        json!({ "questions": figures.questions, "answerable": figures.answerable,
+            "answered": figures.answered, "right": figures.right, "share": figures.share(),
+            "precision": figures.precision(), "recall": figures.recall() })
+    };
+    let mut value = json!({ "retrieval": rules.retrieval, "margin": rules.margin });
+    for (name, half) in halves(judged) {
+        let languages = measure::by(&half, rules, |question| question.language);
+        let languages: serde_json::Map<String, Value> =
+            languages.iter().map(|(key, it)| (key.to_string(), figures(it))).collect();
+        let kinds = measure::by(&half, rules, |question| question.kind);
+        let kinds: Vec<Value> = kinds
+            .iter()
+            .map(|(kind, it)| json!({ "kind": kind, "figures": figures(it) }))
+            .collect();
+        value[name] = json!({ "all": figures(&Figures::of(&half, rules)), "languages": languages,
+            "kinds": kinds });
+    }
+    value
+}
+
+fn to_table(judged: &[Judged<'_>], rules: &ArticleRules) -> String {
+    let mut table =
+        format!("retrieval from {:.2}, margin from {:.2}\n", rules.retrieval, rules.margin);
+    for (name, half) in halves(judged) {
+        let _ = writeln!(
+            table,
+            "\n{name:<6}  questions  answered alone  of these right  of the answerable"
+        );
+        row(&mut table, "all", &Figures::of(&half, rules));
+        for (language, figures) in measure::by(&half, rules, |question| question.language) {
+            row(&mut table, language.as_str(), &figures);
+        }
+        for (kind, figures) in measure::by(&half, rules, |question| question.kind) {
+            let name = match kind {
+                Kind::Asked => "asked",
+                Kind::None => "none",
+                Kind::Own => "own",
+            };
+            row(&mut table, name, &figures);
+        }
+    }
+    table
+}
+
+fn row(table: &mut String, name: &str, figures: &Figures) {
+    let percent =
+        |it: Option<f64>| it.map_or("–".to_owned(), |share| format!("{:.1} %", share * 100.0));
+    let _ = writeln!(
+        table,
+        "{name:<6}  {:>9}  {:>14}  {:>14}  {:>17}",
+        figures.questions,
+        format!("{} = {}", figures.answered, percent(Some(figures.share()))),
+        percent(figures.precision()),
+        percent(figures.recall()),
+    );
+}
+
+/// Questions whose answer is wrong or missing. Those of the half that is kept are left out: who chooses
+/// by them has no figure left.
+fn wrong(judged: &[Judged<'_>], rules: &ArticleRules) -> String {
+    let mut text = String::new();
+    for one in judged.iter().filter(|one| one.question.half == Half::Tune) {
+        let expected = one.question.answer.as_deref().unwrap_or("a person");
+        let told = one.told(rules).map_or("a person", |candidate| &candidate.article);
+        if told != expected {
+            let found = one.candidate.as_ref().map_or("nothing".to_owned(), |it| {
+                format!("{} {:.2} by {:.2}", it.article, it.score, it.margin)
+            });
+            let _ = writeln!(
+                text,
+                "{} {told}, not {expected}: {} ({found})",
+                one.question.language, one.question.text
+            );
+        }
+    }
+    text
+}

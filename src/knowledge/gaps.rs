@@ -1,0 +1,133 @@
+//! Questions that nobody has written an answer to, brought together: a list of what to write next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::domain::{Intent, Language};
+
+use super::tokens::tokens;
+
+/// Questions that are looked at; of more, the latest.
+pub const QUESTIONS_MAX: usize = 5_000;
+/// Examples that are shown of a gap.
+pub const EXAMPLES_MAX: usize = 5;
+/// Likeness from which on a question belongs to a gap: that of its words, or of its vector, to the
+/// question that the gap began with.
+const WORDS_ALIKE: f32 = 0.4;
+const MEANING_ALIKE: f32 = 0.8;
+
+/// A question that a person had to answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unanswered {
+    /// As it was typed.
+    pub text: String,
+    /// Its language.
+    pub language: Language,
+    /// What the model takes it for.
+    pub intent: Intent,
+    /// Its vector, of length one.
+    pub vector: Vec<f32>,
+}
+
+/// What nobody has written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gap {
+    /// What it is about.
+    pub intent: Intent,
+    /// How often it was asked.
+    pub questions: usize,
+    /// How often in each language.
+    pub languages: BTreeMap<Language, usize>,
+    /// Some of the questions, the first one at first.
+    pub examples: Vec<String>,
+}
+
+/// A gap while it is put together.
+struct Cluster<'a> {
+    first: &'a Unanswered,
+    words: BTreeSet<String>,
+    members: Vec<&'a Unanswered>,
+}
+
+/// The gaps behind `questions`, the one that is asked most often first. Each question belongs to the
+/// first gap of its intent that it is like, in whatever language, and else begins one.
+pub fn gaps(questions: &[Unanswered]) -> Vec<Gap> {
+    let latest = &questions[questions.len().saturating_sub(QUESTIONS_MAX)..];
+    let mut clusters: Vec<Cluster<'_>> = Vec::new();
+    for question in latest {
+        let words: BTreeSet<String> = tokens(&question.text).into_iter().collect();
+        match clusters.iter_mut().find(|cluster| cluster.is_like(question, &words)) {
+            Some(cluster) => cluster.members.push(question),
+            None => clusters.push(Cluster { first: question, words, members: vec![question] }),
+        }
+    }
+    let mut gaps: Vec<Gap> = clusters.iter().map(Cluster::gap).collect();
+    gaps.sort_by_key(|gap| std::cmp::Reverse(gap.questions));
+    gaps
+}
+
+impl Cluster<'_> {
+    fn is_like(&self, question: &Unanswered, words: &BTreeSet<String>) -> bool {
+        if self.first.intent != question.intent {
+            return false;
+        }
+        let both = self.words.intersection(words).count() as f32;
+        let all = self.words.union(words).count().max(1) as f32;
+        let meaning: f32 = self.first.vector.iter().zip(&question.vector).map(|(a, b)| a * b).sum();
+        both / all >= WORDS_ALIKE || meaning >= MEANING_ALIKE
+    }
+
+    fn gap(&self) -> Gap {
+        let mut languages = BTreeMap::new();
+        for member in &self.members {
+            *languages.entry(member.language).or_default() += 1;
+        }
+        let texts = self.members.iter().map(|member| member.text.clone());
+        Gap {
+            intent: self.first.intent,
+            questions: self.members.len(),
+            languages,
+            examples: texts.take(EXAMPLES_MAX).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str, language: &str, intent: Intent, vector: [f32; 2]) -> Unanswered {
+        let language = language.parse().expect("a language");
+        Unanswered { text: text.to_owned(), language, intent, vector: vector.to_vec() }
+    }
+
+    #[test]
+    fn what_is_asked_most_comes_first_with_its_languages() {
+        let questions = [
+            asked("Do you gift wrap?", "en", Intent::ProductQuestion, [1.0, 0.0]),
+            asked("Is it waterproof?", "en", Intent::ProductQuestion, [0.0, 1.0]),
+            asked("do you gift wrap it", "en", Intent::ProductQuestion, [0.0, 0.5]),
+            asked("¿Envuelven para regalo?", "es", Intent::ProductQuestion, [0.9, 0.1]),
+            asked("Do you gift wrap?", "en", Intent::Other, [1.0, 0.0]),
+        ];
+
+        let gaps = gaps(&questions);
+
+        assert_eq!(gaps.iter().map(|gap| gap.questions).collect::<Vec<_>>(), [3, 1, 1]);
+        assert_eq!(gaps[0].languages.len(), 2);
+        assert_eq!(gaps[0].examples[0], "Do you gift wrap?");
+    }
+
+    #[test]
+    fn only_the_latest_questions_are_looked_at() {
+        let old = asked("old", "en", Intent::Other, [1.0, 0.0]);
+        let new = asked("new", "en", Intent::Feedback, [0.0, 1.0]);
+        let mut questions = vec![old; 10];
+        questions.extend(vec![new; QUESTIONS_MAX]);
+
+        let gaps = gaps(&questions);
+
+        assert_eq!((gaps.len(), gaps[0].questions), (1, QUESTIONS_MAX));
+    }
+}

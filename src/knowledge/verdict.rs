@@ -1,0 +1,60 @@
+//! Whether what was found is the answer.
+
+use crate::config::shop::ArticleRules;
+use crate::domain::Intent;
+
+use super::shelf::Hit;
+
+/// Why no article is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Doubt {
+    /// The best one is about something else than the customer wants.
+    Intent,
+    /// The best one does not fit well enough.
+    Retrieval,
+    /// Another one, or what it is not for, fits nearly as well.
+    Margin,
+}
+
+impl Doubt {
+    /// The doubt as written in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Retrieval => "retrieval",
+            Self::Margin => "margin",
+        }
+    }
+}
+
+/// What becomes of a question.
+#[derive(Clone, Debug)]
+pub enum Verdict<'a> {
+    /// The article answers it.
+    Answer(&'a Hit),
+    /// None surely does.
+    Unsure(Doubt),
+}
+
+/// Judges what was found, the best first, for a customer who wants `intent`.
+pub fn judge<'a>(intent: Intent, hits: &'a [Hit], rules: &ArticleRules) -> Verdict<'a> {
+    let Some(best) = hits.first() else { return Verdict::Unsure(Doubt::Retrieval) };
+    if !best.article.intents.contains(&intent) {
+        return Verdict::Unsure(Doubt::Intent);
+    }
+    if best.score < rules.retrieval {
+        return Verdict::Unsure(Doubt::Retrieval);
+    }
+    if margin(hits) < rules.margin {
+        return Verdict::Unsure(Doubt::Margin);
+    }
+    Verdict::Answer(best)
+}
+
+/// By how much the best fits better than the next, and than everything that any article is not for.
+pub fn margin(hits: &[Hit]) -> f32 {
+    let Some(best) = hits.first() else { return 0.0 };
+    let next = hits.get(1).map_or(0.0, |hit| hit.score);
+    let not_for = hits.iter().map(|hit| hit.not_for).fold(0.0, f32::max);
+    best.score - next.max(not_for)
+}
