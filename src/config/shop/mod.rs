@@ -12,6 +12,7 @@ mod holidays;
 mod hours;
 mod identity;
 mod load;
+mod local_model;
 mod openid;
 mod order;
 mod origin;
@@ -37,13 +38,16 @@ pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use glossary::{TERMS_MAX, Term};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
+pub use local_model::LocalModel;
 pub use openid::{Groups, OpenId, SeatIdentity, WebAddress};
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
 pub use region::{Evidence, Region};
 pub use secret::OutsideSecret;
 pub use section::{Mistake, ShopErrors};
-pub use translation::{EngineKind, TranslatedSeats, TranslationEngine, Translators};
+pub use translation::{
+    EngineKind, TranslatedSeats, TranslationEngine, TranslationService, Translators,
+};
 
 /// The skill that every shop has: what no other skill covers.
 pub const GENERAL_SKILL: &str = "general";
