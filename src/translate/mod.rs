@@ -20,6 +20,7 @@
 
 mod engine;
 mod glossary;
+mod marian;
 mod marks;
 mod pieces;
 mod protect;
@@ -28,6 +29,7 @@ mod task;
 
 pub use engine::{EngineError, Job, Translating, Translator};
 pub use glossary::Glossary;
+pub use marian::LocalEngine;
 pub use marks::{Damage, Marked, Markup};
 pub use pieces::{Pieces, pieces};
 pub use protect::{PROTECTED_MAX, Protected, damaged, protect};

@@ -10,12 +10,15 @@ use tokio::sync::Semaphore;
 
 use super::engine::{EngineError, Job, Translating, Translator};
 use super::glossary::Glossary;
+use super::marian::LocalEngine;
 use super::marks::{Marked, Markup};
 use super::pieces::pieces;
 use super::protect::{Protected, protect};
 use super::services::{self, Call};
 use super::{ANSWER_BYTES_MAX, CALLS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR, TEXT_BYTES_MAX};
-use crate::config::shop::{EngineKind, OutsideSecret, TranslationEngine, Translators};
+use crate::config::shop::{
+    EngineKind, OutsideSecret, TranslationEngine, TranslationService, Translators,
+};
 use crate::domain::Language;
 
 /// What an entry of the memory takes beside its texts, about.
@@ -111,12 +114,16 @@ impl Desk {
     /// The engines that a shop has named.
     ///
     /// # Errors
-    /// When this machine can make no connection of that kind.
+    /// When this machine can make no connection of that kind, or gives no thread.
     pub fn of(translators: &Translators) -> Result<Self, EngineError> {
         let client = client()?;
-        let engine =
-            |engine| -> Arc<dyn Translator> { Arc::new(Service::new(engine, client.clone())) };
-        let engines = translators.engines.iter().map(engine).collect();
+        let engine = |engine: &TranslationEngine| -> Result<Arc<dyn Translator>, EngineError> {
+            Ok(match engine {
+                TranslationEngine::Service(it) => Arc::new(Service::new(it, client.clone())),
+                TranslationEngine::Local(model) => Arc::new(LocalEngine::start(model)?),
+            })
+        };
+        let engines = translators.engines.iter().map(engine).collect::<Result<_, _>>()?;
         Ok(Self::new(engines, Glossary::new(translators.terms.clone()), translators.timeout))
     }
 
@@ -215,7 +222,7 @@ struct Service {
 }
 
 impl Service {
-    fn new(engine: &TranslationEngine, client: reqwest::Client) -> Self {
+    fn new(engine: &TranslationService, client: reqwest::Client) -> Self {
         let base = engine.address.as_str().trim_end_matches('/').to_owned();
         Self { kind: engine.kind.clone(), base, key: engine.key.clone(), client }
     }

@@ -138,6 +138,22 @@ pub const TESTS: &[Step] = &[
         runner: Runner::Node,
         ..PLAIN
     },
+    Step {
+        name: "translators",
+        tools: &[&NODE],
+        prepared: Some(Prepared {
+            path: "tests/translators-provider/node_modules",
+            // Its packages need no scripts; one of them would report the installation to its maker.
+            commands: &[
+                "npm ci --no-audit --no-fund --ignore-scripts --prefix tests/translators-provider",
+            ],
+        }),
+        commands: &[
+            "node --test --test-concurrency=1 --test-reporter=spec tests/translators-provider/deepl.test.mjs",
+        ],
+        runner: Runner::Node,
+        ..PLAIN
+    },
     Step { name: "web", tools: &[&NODE], prepared: WEB, commands: &[WEB_CHECK], ..PLAIN },
 ];
 

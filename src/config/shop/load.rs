@@ -15,7 +15,7 @@ use super::openid::OpenId;
 use super::secret::SecretFrom;
 use super::section::{Mistakes, ShopErrors};
 use super::store::NewShop;
-use super::translation::Translators;
+use super::translation::{TranslationEngine, Translators};
 use super::{Shop, parse};
 
 /// The files of one shop: path relative to its folder, with `/` between parts, and text.
@@ -182,16 +182,27 @@ fn openid_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String
     }
 }
 
-/// Reads the keys of the engines that translate.
+/// Reads the keys of the services that translate, and looks whether the models are there.
 fn translation_outside(
     translators: &mut Translators,
     folder: &Path,
     note: &dyn Fn(&str, String, &str),
 ) {
     for engine in &mut translators.engines {
-        match engine.key_from.as_ref().map(|from| (from.suffix(), from.read(folder))) {
+        let service = match engine {
+            TranslationEngine::Service(service) => service,
+            TranslationEngine::Local(model) => {
+                model.folder = folder.join(&model.folder);
+                if !model.folder.is_dir() {
+                    let problem = format!("`{}` is no folder", model.folder.display());
+                    note("folder", problem, "the folder of a model, with its config.json");
+                }
+                continue;
+            }
+        };
+        match service.key_from.as_ref().map(|from| (from.suffix(), from.read(folder))) {
             None => {}
-            Some((_, Ok(secret))) => engine.key = Some(secret),
+            Some((_, Ok(secret))) => service.key = Some(secret),
             Some((suffix, Err(problem))) => {
                 note(&format!("key_{suffix}"), problem, "a line with the key of the account");
             }

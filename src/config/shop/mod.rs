@@ -15,6 +15,7 @@ mod holidays;
 mod hours;
 mod identity;
 mod load;
+mod local_model;
 mod openid;
 mod order;
 mod origin;
@@ -45,13 +46,16 @@ pub use article_table::ArticleRow;
 pub use glossary::{TERMS_MAX, Term};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
+pub use local_model::LocalModel;
 pub use openid::{Groups, OpenId, SeatIdentity, WebAddress};
 pub use order::{Order, OrderDate, OrderPattern, OrderStatus, Orders};
 pub use origin::Origins;
 pub use region::{Evidence, Region};
 pub use secret::OutsideSecret;
 pub use section::{Mistake, ShopErrors};
-pub use translation::{EngineKind, TranslatedSeats, TranslationEngine, Translators};
+pub use translation::{
+    EngineKind, TranslatedSeats, TranslationEngine, TranslationService, Translators,
+};
 
 /// The skill that every shop has: what no other skill covers.
 pub const GENERAL_SKILL: &str = "general";

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use super::glossary::Term;
 use super::load::ShopFiles;
+use super::local_model::{self, LocalModel};
 use super::openid::WebAddress;
 use super::parse::SLOTS_MAX;
 use super::secret::{OutsideSecret, SecretFrom};
 use super::section::Section;
 
 /// More engines than this are a mistake, not a choice.
-const ENGINES_MAX: usize = 4;
+/// A model on this machine serves one direction, so a shop may have a dozen.
+const ENGINES_MAX: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT_MAX: Duration = Duration::from_secs(10);
-const KINDS: &str = "deepl, google, azure or libretranslate";
+const KINDS: &str = "deepl, google, azure, libretranslate or local";
 const ADDRESS: &str =
     "an address such as https://api.deepl.com, https unless it is on this machine";
 const NAME: &str = "1 to 64 of a-z, 0-9 and `-`";
@@ -38,9 +40,18 @@ pub struct Translators {
     pub terms: Vec<Term>,
 }
 
+/// Something that translates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TranslationEngine {
+    /// A service over HTTP.
+    Service(TranslationService),
+    /// A model on this machine.
+    Local(LocalModel),
+}
+
 /// A service that translates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TranslationEngine {
+pub struct TranslationService {
     /// Whose interface it has.
     pub kind: EngineKind,
     /// Where it is.
@@ -122,7 +133,14 @@ fn terms(section: &mut Section<'_>, files: &ShopFiles) -> Vec<Term> {
 
 fn engine(mut section: Section<'_>) -> Option<TranslationEngine> {
     let name = section.required_text("kind", KINDS);
-    let kind = kind(&mut section, &name);
+    if name == "local" {
+        return local_model::read(section).map(TranslationEngine::Local);
+    }
+    service(section, &name).map(TranslationEngine::Service)
+}
+
+fn service(mut section: Section<'_>, name: &str) -> Option<TranslationService> {
+    let kind = kind(&mut section, name);
     let address = section.parsed("url", ADDRESS).or_else(|| {
         let usual = match kind.as_ref()? {
             EngineKind::DeepL => "https://api.deepl.com",
@@ -140,7 +158,7 @@ fn engine(mut section: Section<'_>) -> Option<TranslationEngine> {
         section.note("key_file", "is missing", "a file or, as key_env, a variable with the key");
     }
     section.finish();
-    Some(TranslationEngine { kind: kind?, address: address?, key_from, key: None })
+    Some(TranslationService { kind: kind?, address: address?, key_from, key: None })
 }
 
 fn kind(section: &mut Section<'_>, name: &str) -> Option<EngineKind> {
@@ -198,9 +216,13 @@ mod tests {
         );
 
         let shop = shop.expect("a shop");
-        let kinds: Vec<_> = shop.translators.engines.iter().map(|it| it.kind.name()).collect();
-        assert_eq!(kinds, ["deepl", "libretranslate"]);
-        assert_eq!(shop.translators.engines[0].address.as_str(), "https://api.deepl.com");
+        let [TranslationEngine::Service(deepl), TranslationEngine::Service(libre)] =
+            &shop.translators.engines[..]
+        else {
+            panic!("two services: {:?}", shop.translators.engines);
+        };
+        assert_eq!((&deepl.kind, &libre.kind), (&EngineKind::DeepL, &EngineKind::LibreTranslate));
+        assert_eq!(deepl.address.as_str(), "https://api.deepl.com");
         assert_eq!(shop.translators.terms.len(), 1);
         assert_eq!(shop.translators.timeout, Duration::from_secs(2));
         assert!(shop.translation.is_some());
