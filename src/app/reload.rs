@@ -75,6 +75,7 @@ impl Reload {
         self.own_sets.become_as(&own_sets);
         self.gateway.owners.tell_all(|| Input::Shops(new.clone()));
         self.gateway.incidents.shops(new.clone());
+        self.gateway.interpreter.shops(new.clone());
         let mut rosters = rosters(&new);
         rosters.extend(removed.iter().cloned().map(Roster::closed));
         let gone = seats_gone(&old, &new);

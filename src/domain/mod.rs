@@ -16,6 +16,7 @@ mod priority;
 mod routing;
 mod seat;
 mod time;
+mod translated;
 mod understanding;
 mod work;
 
@@ -36,6 +37,7 @@ pub use routing::{
 };
 pub use seat::{Proficiency, SeatProfile, SeatState};
 pub use time::Timestamp;
+pub use translated::{Pair, Said, Translated, Untranslated};
 pub use understanding::{
     Guess, Intent, IntentError, OwnIntent, PiiKind, PiiSpan, Sentiment, Tier, Understanding,
 };

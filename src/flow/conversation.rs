@@ -3,6 +3,7 @@
 //! [`Conversation::apply`] is the only place where state changes, for live work and for replay
 //! alike, so what a restart restores is what was there.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::automate::{KnownCustomer, Mood};
 use crate::dedup::{self, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
-    ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, Sender,
-    Timestamp, TransferTarget, Understanding,
+    ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, Pair, SeatId, Sender,
+    Timestamp, TransferTarget, Translated, Understanding,
 };
 use crate::protocol::Held;
 use crate::schedule::{Contact, DecisionRecord};
@@ -73,6 +74,9 @@ pub struct Conversation {
     /// something else than thanks.
     #[serde(default)]
     pub aside: Option<Box<Contact>>,
+    /// Messages in other languages, by their numbers; of each the latest.
+    #[serde(default)]
+    pub translated: BTreeMap<u64, Translated>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -169,6 +173,9 @@ pub struct InFlight {
     pub origins: SmallVec<[Origin; 1]>,
     /// Whether it has been understood, or that has failed.
     pub understood: bool,
+    /// The languages, while it is being translated for its customer.
+    #[serde(default)]
+    pub translating: Option<Pair>,
 }
 
 /// A socket that sent a message and gets the acknowledgement in place of the event.
@@ -181,6 +188,15 @@ pub struct Origin {
 }
 
 impl InFlight {
+    fn new(seq: u64, understood: bool) -> Self {
+        Self { seq, origins: SmallVec::new(), understood, translating: None }
+    }
+
+    /// Whether its viewers may get it.
+    pub fn is_ready(&self) -> bool {
+        self.understood && self.translating.is_none()
+    }
+
     /// Adds a socket that sends the message; gives whether it has the acknowledgement already.
     pub fn sent_by(&mut self, outbox: &Arc<Outbox>) -> bool {
         match self.origins.iter().find(|origin| Arc::ptr_eq(&origin.outbox, outbox)) {
@@ -215,6 +231,7 @@ impl Conversation {
             email_changes: 0,
             owed: Vec::new(),
             aside: None,
+            translated: BTreeMap::new(),
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -387,6 +404,12 @@ impl Conversation {
             Fact::Wanted(effect) if *effect.email.to == *ERASED_TEXT => {}
             Fact::Wanted(effect) => self.want(effect),
             Fact::Progressed(it) => self.progress(*it),
+            Fact::Translating { seq, pair } => self.hold_back(*seq, *pair),
+            Fact::Translated { seq, translated } => {
+                self.translated.insert(*seq, translated.clone());
+                let held = self.in_flight.iter_mut().find(|message| message.seq == *seq);
+                held.into_iter().for_each(|message| message.translating = None);
+            }
             Fact::Decided(decision) => {
                 self.decided.retain(|it| it.strong_count() > 0);
                 self.decided.push(Arc::downgrade(decision));
@@ -400,7 +423,24 @@ impl Conversation {
         drop(Personal::out_of_conversation(self));
         (self.seen, self.recent) = (Seen::default(), Recent::default());
         // Nobody has to look at a text that is gone.
-        self.in_flight.iter_mut().for_each(|message| message.understood = true);
+        self.in_flight.iter_mut().for_each(|message| {
+            (message.understood, message.translating) = (true, None);
+        });
+    }
+
+    /// Shows a message, and what stands behind it, to nobody until it is translated.
+    fn hold_back(&mut self, seq: u64, pair: Pair) {
+        if self.translated.contains_key(&seq) {
+            return;
+        }
+        match self.in_flight.iter_mut().find(|message| message.seq == seq) {
+            Some(message) => message.translating = Some(pair),
+            // Nobody has to read what the router says itself, so it is not there yet.
+            None => {
+                let message = InFlight { translating: Some(pair), ..InFlight::new(seq, true) };
+                self.in_flight.push(message);
+            }
+        }
     }
 
     fn apply_event(&mut self, event: &Event) {
@@ -428,11 +468,7 @@ impl Conversation {
     fn apply_message(&mut self, from: Sender, id: MessageId, text: &str, event: &Event) {
         if from != Sender::Machine {
             self.seen.record(id, text, event.seq);
-            self.in_flight.push(InFlight {
-                seq: event.seq,
-                origins: SmallVec::new(),
-                understood: false,
-            });
+            self.in_flight.push(InFlight::new(event.seq, false));
         }
         match from {
             Sender::Customer => {

@@ -92,6 +92,7 @@ impl Shard {
         step.fact(Fact::Epoch(epoch));
         step.finish(turn);
         self.second_looks.forget(id);
+        self.awaited.forget(id);
         self.released.push(id);
         self.conversations.insert(id, conversation);
     }

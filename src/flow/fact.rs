@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
-    Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language, Pair,
+    Progress, RegionId, Said, SeatId, SeatState, ShopId, Timestamp, Translated, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 use crate::vault::{BadSeal, VaultError};
@@ -76,6 +76,21 @@ pub enum Fact {
     Wanted(Effect),
     /// It is as far as that.
     Progressed(Progressed),
+    /// The message with this number is being translated for its customer, who gets nothing behind it
+    /// before.
+    Translating {
+        /// The number of the message's event.
+        seq: u64,
+        /// The languages.
+        pair: Pair,
+    },
+    /// The message with this number was translated, or stays as it was written.
+    Translated {
+        /// The number of the message's event.
+        seq: u64,
+        /// What came of it.
+        translated: Translated,
+    },
 }
 
 /// How far something outside is.
@@ -252,7 +267,13 @@ impl Record {
                     email.to = mask(&email.to).into();
                     email.text = mask(&email.text).into();
                 }
+                Fact::Translated { translated, .. } => {
+                    if let Said::Anew { text, .. } = &mut translated.said {
+                        *text = mask(text).into();
+                    }
+                }
                 Fact::Understood { .. }
+                | Fact::Translating { .. }
                 | Fact::Epoch(_)
                 | Fact::AskedForPerson
                 | Fact::Waits(_)

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::automate::Mood;
 use crate::domain::{
-    CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Timestamp, Understanding,
+    CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Said, Timestamp, Translated,
+    Understanding,
 };
 
 use super::conversation::Conversation;
@@ -74,7 +75,9 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::Noted(note) => look(Place::Text(&mut note.text)),
             Fact::ReachableAt(address) => look(Place::Text(address)),
             Fact::Wanted(effect) => of_email(&mut effect.email, &mut look),
+            Fact::Translated { translated, .. } => of_translated(translated, &mut look),
             Fact::Aside(_)
+            | Fact::Translating { .. }
             | Fact::TicketDue(_)
             | Fact::Progressed(_)
             | Fact::Epoch(_)
@@ -105,6 +108,12 @@ fn of_event(kind: &mut EventKind, look: &mut impl FnMut(Place<'_>)) {
     }
 }
 
+fn of_translated(translated: &mut Translated, look: &mut impl FnMut(Place<'_>)) {
+    if let Said::Anew { text, by: _ } = &mut translated.said {
+        look(Place::Text(text));
+    }
+}
+
 /// The same for the state of a conversation.
 fn of_conversation(conversation: &mut Conversation, mut look: impl FnMut(Place<'_>)) {
     look(Place::Who(&mut conversation.opened));
@@ -114,6 +123,7 @@ fn of_conversation(conversation: &mut Conversation, mut look: impl FnMut(Place<'
     look(Place::Mood(&mut conversation.mood));
     look(Place::Address(&mut conversation.email));
     look(Place::Owed(&mut conversation.owed));
+    conversation.translated.values_mut().for_each(|it| of_translated(it, &mut look));
 }
 
 /// Whether something in a record is personal.
@@ -122,6 +132,7 @@ pub(super) fn is_personal(record: &Record) -> bool {
         Fact::Opened(_) | Fact::Noted(_) | Fact::ReachableAt(_) | Fact::Wanted(_) => true,
         Fact::Event(event) => matches!(event.kind, EventKind::Message { .. }),
         Fact::Understood { understanding, .. } => understanding.is_some(),
+        Fact::Translated { translated, .. } => matches!(translated.said, Said::Anew { .. }),
         _ => false,
     })
 }

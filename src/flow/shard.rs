@@ -29,6 +29,7 @@ use super::fact::{Fact, Opened, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
 use super::second_look::SecondLooks;
 use super::step::Step;
+use super::translated::Awaited;
 use super::turn::{Delivery, Turn};
 
 /// What a shard needs of the configuration.
@@ -81,6 +82,7 @@ pub struct Shard {
     /// one conversation only that at its `alarm_at` counts.
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
+    pub(super) awaited: Awaited,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -112,6 +114,7 @@ impl Shard {
             present: BTreeMap::new(),
             alarms: BinaryHeap::new(),
             second_looks: SecondLooks::default(),
+            awaited: Awaited::default(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
@@ -149,6 +152,7 @@ impl Shard {
             Input::Email(letter) => self.email_came(cause, letter, turn),
             Input::Effect(report) => self.effect_reported(now, report, turn),
             Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
+            Input::Translated(came) => self.translation_came(now, came, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),

@@ -57,13 +57,17 @@ impl Shard {
             seq: message.seq,
             understanding: message.understanding.clone(),
         });
-        let text = match step.conversation.event(message.seq).map(|event| &event.kind) {
-            Some(EventKind::Message { from: Sender::Customer, text, .. }) => Some(text.clone()),
+        let said = match step.conversation.event(message.seq).map(|event| &event.kind) {
+            Some(EventKind::Message { from, text, .. }) => Some((*from, text.clone())),
             _ => None,
         };
-        match text {
-            Some(text) => self.follow_up(now, &message, &text, step, turn),
-            None => step.finish(turn),
+        match said {
+            Some((Sender::Customer, text)) => self.follow_up(now, &message, &text, step, turn),
+            Some((Sender::Seat, text)) => self.seat_spoke(now, &message, &text, step, turn),
+            _ => step.finish(turn),
+        }
+        if matches!(conversation.stage, Stage::Owned(_)) {
+            self.customer_spoke(now, &conversation, message.seq, turn);
         }
         self.conversations.insert(message.conversation, conversation);
     }
@@ -77,7 +81,7 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let read = message.understanding.as_ref();
-        if self.hear_address(now, (text, read), &mut step) {
+        if self.hear_address(now, (text, read), &mut step, turn) {
             return step.finish(turn);
         }
         let conversation = &mut *step.conversation;
@@ -207,9 +211,8 @@ impl Shard {
             let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
             turn.first_responses.push((FirstResponse::Machine, waited_ms));
         }
-        let (from, id, said) = (Sender::Machine, self.message_id(now), text.clone());
-        step.event(EventKind::Message { from, id, text, language: Some(language) });
-        self.answer_by_email(now, (Sender::Machine, &said), step);
+        self.machine_says(now, &text, language, step, turn);
+        self.answer_by_email(now, step.conversation.seq(), (Sender::Machine, &text), step);
     }
 }
 

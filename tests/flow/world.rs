@@ -18,7 +18,7 @@ use tradewind::domain::{
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
     FromSeat, Input, Kept, Link, Profile, Record, SeatAct, SeatRef, SecondLook, Settings, Shard,
-    Turn, Understood, Viewer, recall_kept,
+    ToTranslate, Turn, Understood, Viewer, recall_kept,
 };
 use tradewind::metrics::names::Counter;
 use tradewind::protocol::Resume;
@@ -62,6 +62,8 @@ pub struct World {
     pub counts: Vec<Counter>,
     /// What is to happen outside.
     pub errands: Vec<Errand>,
+    /// What is to be translated.
+    pub to_translate: Vec<ToTranslate>,
     settings: Settings,
     /// What seats have asked of the scheduler about conversations.
     pub asked_by_seats: usize,
@@ -112,6 +114,11 @@ impl World {
         Self::seeded(settings(), shops, 7)
     }
 
+    /// With settings and shops of a test.
+    pub fn set_up(settings: Settings, shops: Vec<Shop>) -> Self {
+        Self::seeded(settings, shops, 7)
+    }
+
     fn seeded(settings: Settings, shops: Vec<Shop>, seed: u64) -> Self {
         let roster = |shop: &Shop| Roster {
             shop: shop.id.clone(),
@@ -140,6 +147,7 @@ impl World {
             decided: Vec::new(),
             counts: Vec::new(),
             errands: Vec::new(),
+            to_translate: Vec::new(),
             settings,
             asked_by_seats: 0,
             next_id: 1,
@@ -317,6 +325,7 @@ impl World {
         }
         self.counts.extend(turn.counts);
         self.errands.extend(turn.errands);
+        self.to_translate.extend(turn.to_translate);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();

@@ -43,7 +43,7 @@ pub use origin::Origins;
 pub use region::{Evidence, Region};
 pub use secret::OutsideSecret;
 pub use section::{Mistake, ShopErrors};
-pub use translation::{EngineKind, TranslatedSeats, TranslationEngine, Translators};
+pub use translation::{EngineKind, Reads, TranslatedSeats, TranslationEngine, Translators};
 
 /// The skill that every shop has: what no other skill covers.
 pub const GENERAL_SKILL: &str = "general";

@@ -6,12 +6,14 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::domain::{ShopId, Translated};
 use crate::runtime::{Clock, Inbox};
 
 use super::super::dispatch::{SeatLine, sleep_until};
 use super::super::input::{Envelope, ForMany, Input, SeatRef};
 use super::super::shard::Shops;
 use super::super::task::Owners;
+use super::super::translated::Interpreter;
 use super::{Board, IncidentAct, Report};
 
 /// What one turn of the task takes in.
@@ -23,6 +25,7 @@ enum Told {
     Act(SeatLine, Option<Uuid>, IncidentAct),
     Closed(SeatRef, Uuid),
     Shops(Shops),
+    Translated(ShopId, u64, Translated),
 }
 
 /// The way to the owner of incidents.
@@ -64,11 +67,17 @@ impl Incidents {
         self.inbox.follow_up(Told::Shops(shops));
     }
 
+    /// What came of translating an answer.
+    pub fn translated(&self, shop: ShopId, ask: u64, translated: Translated) {
+        self.inbox.follow_up(Told::Translated(shop, ask, translated));
+    }
+
     /// Drives `board` until `drain` is cancelled.
     pub async fn run(
         self,
         mut board: Board,
         owners: Owners,
+        interpreter: Interpreter,
         clock: Clock,
         drain: CancellationToken,
     ) {
@@ -93,10 +102,16 @@ impl Incidents {
                         board.take_shops(&shops);
                         Vec::new()
                     }
+                    Told::Translated(shop, ask, translated) => {
+                        board.translated(&shop, ask, &translated)
+                    }
                 };
                 pass_on(&owners, answers);
             }
-            board.on_timer(clock.now());
+            pass_on(&owners, board.on_timer(clock.now()));
+            for text in board.take_to_translate(clock.now()) {
+                interpreter.translate(text);
+            }
         }
     }
 }
