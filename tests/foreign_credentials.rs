@@ -107,7 +107,7 @@ types![
     Person "person", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
     Transfer "transfer", Assign "assign", TakeOver "take_over", Floor "floor",
     Approve "approve", Incidents "incidents", ConfirmIncident "confirm_incident",
-    AnswerIncident "answer_incident", CloseIncident "close_incident",
+    AnswerIncident "answer_incident", CloseIncident "close_incident", Translate "translate",
 ];
 
 /// Who sends a frame with the ids of another shop.
@@ -146,6 +146,7 @@ const FRAMES: &[(Side, &str, &str)] = &[
     (Seat, r#"{"type":"assign","conversation":"CONVERSATION","seat":"mai"}"#, "not_found"),
     (Seat, r#"{"type":"take_over","conversation":"CONVERSATION"}"#, "not_found"),
     (Seat, r#"{"type":"approve","conversation":"CONVERSATION"}"#, "not_found"),
+    (Seat, r#"{"type":"translate","conversation":"CONVERSATION","seq":1}"#, "not_found"),
     (Seat, r#"{"type":"floor","watch":true}"#, ""),
     (Seat, r#"{"type":"incidents","watch":true}"#, ""),
     (

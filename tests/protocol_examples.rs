@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tradewind::domain::{
-    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, Priority, SeatId,
-    SeatState, Sender, Sentiment, SkillId, Timestamp, TransferTarget, WaitReason,
+    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, Pair, Priority,
+    Said, SeatId, SeatState, Sender, Sentiment, SkillId, Timestamp, TransferTarget, Translated,
+    Untranslated, WaitReason,
 };
 use tradewind::protocol::{
     ClientFrame, CloseCode, ErrorCode, EventFrame, FloorFrame, FloorGone, FloorTotals, Held, Note,
@@ -207,6 +208,8 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
     let at = Timestamp::from_millis(0);
     let held = [Held { conversation, epoch: 1, seq: 1 }];
     let (waiting, running, row) = floor_rows();
+    let pair = Pair { from: Language::ENGLISH, to: Language::ENGLISH };
+    let translated = Translated { pair, said: Said::AsWritten(Untranslated::Late) };
     let note = || Note { conversation, at, seat: &seat, text: "x" };
     let kinds = [
         EventKind::Message { from: Sender::Seat, id, text: "x".into(), language: None },
@@ -276,7 +279,13 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
             gone: FloorGone::default(),
             totals: FloorTotals::default(),
         }),
-        ServerFrame::Incidents { incidents: &[], automatic: false, decisions: 0 },
+        ServerFrame::Translated { conversation, seq: 1, id, translation: (&translated).into() },
+        ServerFrame::Incidents {
+            incidents: &[],
+            translates: false,
+            automatic: false,
+            decisions: 0,
+        },
     ]);
     frames
         .iter()

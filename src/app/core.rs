@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::flow::{
-    Board, Dispatch, Dispatcher, Effects, Incidents, Library, Owners, Pieces, Shard, ShardTask,
-    Shops, Turn,
+    Board, Dispatch, Dispatcher, Effects, Incidents, Interpreter, Library, Owners, Pieces, Shard,
+    ShardTask, Shops, Turn, Ways,
 };
 use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
@@ -100,6 +100,7 @@ impl Core {
         } = parts;
         let owners = Owners::new(config.flow.shards.get(), config.flow.shard_queue_capacity.get());
         let (dispatcher, incidents) = (Dispatcher::new(), Incidents::new());
+        let interpreter = Interpreter::new();
         let mut shards = empty_shards(config, &shops, owners.len(), seed);
         let mut scheduler = Scheduler::new(schedule_settings(config), rosters(&shops));
         let lost_state = config.journal.lost_state;
@@ -131,6 +132,7 @@ impl Core {
             owners: owners.clone(),
             dispatcher: dispatcher.clone(),
             incidents: incidents.clone(),
+            interpreter: interpreter.clone(),
             journal: journal.clone(),
             vault,
             metrics: metrics.clone(),
@@ -155,7 +157,20 @@ impl Core {
             metrics.clone(),
             stop.clone(),
         )));
-        tasks.push(Box::pin(incidents.clone().run(board, owners.clone(), clock, stop.clone())));
+        tasks.push(Box::pin(incidents.clone().run(
+            board,
+            owners.clone(),
+            interpreter.clone(),
+            clock,
+            stop.clone(),
+        )));
+        let ways = Ways {
+            owners: owners.clone(),
+            incidents: incidents.clone(),
+            clock,
+            metrics: metrics.clone(),
+        };
+        tasks.push(Box::pin(interpreter.clone().run(shops, ways, stop.clone())));
         let mut snapshots = Vec::new();
         for (index, (mut shard, keys)) in shards.into_iter().zip(keys).enumerate() {
             shard.take_library(library.clone());
@@ -183,6 +198,7 @@ impl Core {
                 keys,
                 effects: effects.clone(),
                 incidents: incidents.clone(),
+                interpreter: interpreter.clone(),
             };
             tasks.push(Box::pin(task.run(first, stop.clone())));
         }

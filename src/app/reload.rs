@@ -80,6 +80,7 @@ impl Reload {
         self.gateway.owners.tell_all(|| Input::Library(library.clone()));
         self.gateway.owners.tell_all(|| Input::Shops(new.clone()));
         self.gateway.incidents.shops(new.clone());
+        self.gateway.interpreter.shops(new.clone());
         let mut rosters = rosters(&new);
         rosters.extend(removed.iter().cloned().map(Roster::closed));
         let gone = seats_gone(&old, &new);

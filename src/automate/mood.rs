@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::config::shop::Priorities;
-use crate::domain::{Guess, Intent, Sentiment, Understanding};
+use crate::domain::{Guess, Intent, Sentiment, Understanding, few};
 
 /// Messages that are remembered. What is older has faded.
 const TURNS_MAX: usize = 12;
@@ -26,6 +26,7 @@ const RISK_HIGH: f32 = 0.5;
 pub struct Mood {
     /// Number of the latest message.
     heard: u64,
+    #[serde(deserialize_with = "few")]
     turns: SmallVec<[Turn; 2]>,
 }
 

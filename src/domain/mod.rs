@@ -7,6 +7,7 @@ mod customer;
 mod digits;
 mod effect;
 mod event;
+mod few;
 mod hours;
 mod ids;
 mod language;
@@ -16,6 +17,7 @@ mod priority;
 mod routing;
 mod seat;
 mod time;
+mod translated;
 mod understanding;
 mod work;
 
@@ -23,6 +25,7 @@ pub use customer::CustomerValue;
 pub use digits::ascii_digit;
 pub use effect::{Effect, EffectKey, Email, Progress, Purpose};
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
+pub use few::few;
 pub use hours::{Hours, HoursError, time_zone};
 pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
@@ -36,6 +39,7 @@ pub use routing::{
 };
 pub use seat::{Proficiency, SeatProfile, SeatState};
 pub use time::Timestamp;
+pub use translated::{Pair, Said, Translated, Untranslated};
 pub use understanding::{
     Guess, Intent, IntentError, OwnIntent, PiiKind, PiiSpan, Sentiment, Tier, Understanding,
 };

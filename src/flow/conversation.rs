@@ -3,6 +3,7 @@
 //! [`Conversation::apply`] is the only place where state changes, for live work and for replay
 //! alike, so what a restart restores is what was there.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::automate::{KnownCustomer, Mood};
 use crate::dedup::{self, Delivery, Recent, Seen};
 use crate::deliver::Outbox;
 use crate::domain::{
-    ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, SeatId, Sender,
-    Timestamp, TransferTarget, Understanding,
+    ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, Pair, SeatId, Sender,
+    Timestamp, TransferTarget, Translated, Understanding, few,
 };
 use crate::protocol::Held;
 use crate::schedule::{Contact, DecisionRecord};
@@ -56,6 +57,7 @@ pub struct Conversation {
     /// Whether the customer has asked for a person.
     pub asked_for_person: bool,
     /// Sources that a machine has answered from.
+    #[serde(deserialize_with = "few")]
     pub machine_sources: SmallVec<[Arc<str>; 1]>,
     /// When its ticket is worked off, while it is one.
     #[serde(default)]
@@ -76,6 +78,9 @@ pub struct Conversation {
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
+    /// Messages in other languages, by their numbers; of each the latest.
+    #[serde(default)]
+    pub translated: BTreeMap<u64, Translated>,
     /// Whether the silent customer was asked for a sign of life since the last message.
     pub asked_if_there: bool,
     /// The seat that gets the events.
@@ -100,6 +105,7 @@ pub struct Conversation {
     #[serde(skip)]
     pub decided: Vec<Weak<DecisionRecord>>,
     /// Messages that were not yet passed on to the viewers.
+    #[serde(deserialize_with = "few")]
     pub in_flight: SmallVec<[InFlight; 1]>,
     /// Events up to this number were passed on to the viewers.
     pub passed_on: u64,
@@ -175,6 +181,9 @@ pub struct InFlight {
     pub origins: SmallVec<[Origin; 1]>,
     /// Whether it has been understood, or that has failed.
     pub understood: bool,
+    /// The languages, while it is being translated for its customer.
+    #[serde(default)]
+    pub translating: Option<Pair>,
 }
 
 /// A socket that sent a message and gets the acknowledgement in place of the event.
@@ -187,6 +196,15 @@ pub struct Origin {
 }
 
 impl InFlight {
+    fn new(seq: u64, understood: bool) -> Self {
+        Self { seq, origins: SmallVec::new(), understood, translating: None }
+    }
+
+    /// Whether its viewers may get it.
+    pub fn is_ready(&self) -> bool {
+        self.understood && self.translating.is_none()
+    }
+
     /// Adds a socket that sends the message; gives whether it has the acknowledgement already.
     pub fn sent_by(&mut self, outbox: &Arc<Outbox>) -> bool {
         match self.origins.iter().find(|origin| Arc::ptr_eq(&origin.outbox, outbox)) {
@@ -222,6 +240,7 @@ impl Conversation {
             owed: Vec::new(),
             aside: None,
             held_from: None,
+            translated: BTreeMap::new(),
             asked_if_there: false,
             seat_viewer: None,
             seat_sees_after: 0,
@@ -421,6 +440,12 @@ impl Conversation {
             Fact::Wanted(effect) if *effect.email.to == *ERASED_TEXT => {}
             Fact::Wanted(effect) => self.want(effect),
             Fact::Progressed(it) => self.progress(*it),
+            Fact::Translating { seq, pair } => self.hold_back(*seq, *pair),
+            Fact::Translated { seq, translated } => {
+                self.translated.insert(*seq, translated.clone());
+                let held = self.in_flight.iter_mut().find(|message| message.seq == *seq);
+                held.into_iter().for_each(|message| message.translating = None);
+            }
             Fact::Decided(decision) => {
                 self.decided.retain(|it| it.strong_count() > 0);
                 self.decided.push(Arc::downgrade(decision));
@@ -435,7 +460,24 @@ impl Conversation {
         self.decided.clear();
         (self.seen, self.recent) = (Seen::default(), Recent::default());
         // Nobody has to look at a text that is gone.
-        self.in_flight.iter_mut().for_each(|message| message.understood = true);
+        self.in_flight.iter_mut().for_each(|message| {
+            (message.understood, message.translating) = (true, None);
+        });
+    }
+
+    /// Shows a message, and what stands behind it, to nobody until it is translated.
+    fn hold_back(&mut self, seq: u64, pair: Pair) {
+        if self.translated.contains_key(&seq) {
+            return;
+        }
+        match self.in_flight.iter_mut().find(|message| message.seq == seq) {
+            Some(message) => message.translating = Some(pair),
+            // Nobody has to read what the router says itself, so it is not there yet.
+            None => {
+                let message = InFlight { translating: Some(pair), ..InFlight::new(seq, true) };
+                self.in_flight.push(message);
+            }
+        }
     }
 
     fn apply_event(&mut self, event: &Event) {
@@ -466,11 +508,7 @@ impl Conversation {
     fn apply_message(&mut self, from: Sender, id: MessageId, text: &str, event: &Event) {
         if from != Sender::Machine {
             self.seen.record(id, text, event.seq);
-            self.in_flight.push(InFlight {
-                seq: event.seq,
-                origins: SmallVec::new(),
-                understood: false,
-            });
+            self.in_flight.push(InFlight::new(event.seq, false));
         }
         match from {
             Sender::Customer => {

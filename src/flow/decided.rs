@@ -184,6 +184,7 @@ impl Shard {
         step.fact(Fact::Owned { seat, fence });
         step.finish(turn);
         self.own(conversation);
+        self.taken_over(cause.now, conversation, turn);
     }
 
     /// Keeps until when it is held, so that a restart holds it no longer, and tells everybody.

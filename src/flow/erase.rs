@@ -72,7 +72,8 @@ impl ShardTask {
     ) -> Vec<oneshot::Receiver<()>> {
         let (done, scheduler) = oneshot::channel();
         self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), Instant::now());
-        vec![self.incidents.forget(customer.clone()), scheduler]
+        let translated = self.interpreter.forget(customer.shop.clone());
+        vec![self.incidents.forget(customer.clone()), scheduler, translated]
     }
 }
 
@@ -110,6 +111,7 @@ impl Shard {
         step.fact(Fact::Epoch(epoch));
         step.finish(turn);
         self.second_looks.forget(id);
+        self.awaited.forget(id);
         self.released.push(id);
         self.conversations.insert(id, conversation);
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dedup::OneDelivery;
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
-    Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language, Pair,
+    Progress, RegionId, Said, SeatId, SeatState, ShopId, Timestamp, Translated, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 use crate::vault::{BadSeal, VaultError};
@@ -83,6 +83,21 @@ pub enum Fact {
     SaidAll,
     /// A channel delivered something for it, which has no effect when it comes again.
     Delivered(OneDelivery),
+    /// The message with this number is being translated for its customer, who gets nothing behind it
+    /// before.
+    Translating {
+        /// The number of the message's event.
+        seq: u64,
+        /// The languages.
+        pair: Pair,
+    },
+    /// The message with this number was translated, or stays as it was written.
+    Translated {
+        /// The number of the message's event.
+        seq: u64,
+        /// What came of it.
+        translated: Translated,
+    },
 }
 
 /// How far something outside is.
@@ -264,7 +279,13 @@ impl Record {
                     email.to = mask(&email.to).into();
                     email.text = mask(&email.text).into();
                 }
+                Fact::Translated { translated, .. } => {
+                    if let Said::Anew { text, .. } = &mut translated.said {
+                        *text = mask(text).into();
+                    }
+                }
                 Fact::Understood { .. }
+                | Fact::Translating { .. }
                 | Fact::Epoch(_)
                 | Fact::AskedForPerson
                 | Fact::Waits(_)

@@ -14,6 +14,7 @@ use super::input::ForMany;
 use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::ticket::is_only_address;
+use super::translated::with_original;
 use super::turn::{FirstResponse, Turn};
 
 /// Messages of a customer beyond which a conversation is a matter of its own.
@@ -26,7 +27,7 @@ impl Shard {
     /// the queue is kept, or the turn of a ticket, for a customer to whom it is no answer. Who does not wait
     /// any more, or has it already, gets nothing: so it comes once, whatever is told twice.
     pub(super) fn answered_for_many(&mut self, cause: Cause, answer: ForMany, turn: &mut Turn) {
-        let ForMany { conversation: id, incident, seat, text, language, by } = answer;
+        let ForMany { conversation: id, incident, seat, text, language, translated, by } = answer;
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
         let Some(place) = self.place_for_answer(cause.now, &conversation) else {
             self.conversations.insert(id, conversation);
@@ -43,9 +44,14 @@ impl Shard {
         }
         let mut step = Step::new(&mut conversation, cause.now);
         let from = Sender::Machine;
-        let said = text.clone();
+        let mut letter = text.clone();
         step.event(EventKind::Message { from, id: message, text, language: Some(language) });
-        self.answer_by_email(cause.now, (from, &said), &mut step);
+        let seq = step.conversation.seq();
+        if let Some(translated) = translated {
+            letter = with_original(&translated, &letter);
+            step.fact(Fact::Translated { seq, translated });
+        }
+        self.answer_by_email(cause.now, seq, (from, &letter), &mut step);
         step.event(EventKind::AnsweredByMachine { source: format!("incident/{incident}").into() });
         let evidence = format!("Answered for all of incident {incident}. It belongs by: {by}.");
         step.fact(Fact::Noted(Noted { at: cause.now, seat, text: evidence.into() }));

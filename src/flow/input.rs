@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::deliver::{Frame, Outbox};
 use crate::domain::{
     ConversationId, CustomerId, CustomerValue, Language, MessageId, RegionId, SeatId, ShopId,
-    TransferTarget,
+    TransferTarget, Translated,
 };
 use crate::protocol::{Held, Resume};
 use crate::schedule::{Decision, DecisionRecord};
@@ -21,6 +21,7 @@ use super::fact::SeatRecord;
 use super::library::Library;
 use super::second_look::SecondLook;
 use super::shard::Shops;
+use super::translated::TranslationCame;
 
 /// One input with the moment its cause came in, from which latencies are counted.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub enum Input {
     SeatNoted(SeatRecord),
     /// A seat has answered everybody who asks the same, and this customer is one of them.
     AnsweredForMany(ForMany),
+    /// A message of this shard was translated, or was not.
+    Translated(TranslationCame),
     /// The encoder looked at a message of this shard.
     LookedAgain(SecondLook),
     /// A letter of a customer.
@@ -82,6 +85,8 @@ pub struct ForMany {
     pub text: Arc<str>,
     /// The language of the text.
     pub language: Language,
+    /// What came of translating it for this customer; `None` where it is in the customer's language.
+    pub translated: Option<Translated>,
     /// By what the conversation belongs to the incident.
     pub by: &'static str,
 }
@@ -231,6 +236,8 @@ pub enum SeatAct {
     Note(Arc<str>),
     /// Hands the conversation on.
     Transfer(TransferTarget),
+    /// Wants what the customer has said under this number in its own language.
+    Translate(u64),
     /// As a supervisor, gives the conversation to a seat, whoever owns it.
     Assign(SeatId),
     /// As a supervisor, lets it go on when it is held for approval.

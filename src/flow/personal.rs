@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::automate::Mood;
 use crate::domain::{
-    CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Timestamp, Understanding,
+    CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Said, Timestamp, Translated,
+    Understanding,
 };
 use crate::schedule::{AboutCustomer, DecisionRecord};
 
@@ -89,7 +90,9 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
                 look(Place::Region(&mut contact.region));
             }
             Fact::Decided(decision) => look(Place::Decided(decision)),
-            Fact::TicketDue(_)
+            Fact::Translated { translated, .. } => of_translated(translated, &mut look),
+            Fact::Translating { .. }
+            | Fact::TicketDue(_)
             | Fact::Progressed(_)
             | Fact::MayGoOn(_)
             | Fact::SaidAll
@@ -120,6 +123,12 @@ fn of_event(kind: &mut EventKind, look: &mut impl FnMut(Place<'_>)) {
     }
 }
 
+fn of_translated(translated: &mut Translated, look: &mut impl FnMut(Place<'_>)) {
+    if let Said::Anew { text, by: _ } = &mut translated.said {
+        look(Place::Text(text));
+    }
+}
+
 /// The same for the state of a conversation, and for what was decided about it.
 fn of_conversation(
     conversation: &mut Conversation,
@@ -140,6 +149,7 @@ fn of_conversation(
         Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
     }
     conversation.aside.iter_mut().for_each(|place| look(Place::Region(&mut place.region)));
+    conversation.translated.values_mut().for_each(|it| of_translated(it, &mut look));
     decided.iter_mut().for_each(|decision| look(Place::Decided(decision)));
 }
 
@@ -161,6 +171,7 @@ pub(super) fn is_personal(record: &Record) -> bool {
         Fact::Understood { understanding, .. } => understanding.is_some(),
         Fact::Waits(contact) | Fact::Aside(contact) => contact.region.is_some(),
         Fact::Decided(decision) => decision.is_about_customer(),
+        Fact::Translated { translated, .. } => matches!(translated.said, Said::Anew { .. }),
         _ => false,
     })
 }

@@ -88,6 +88,10 @@ impl Shard {
                 ask_scheduler(cause, frame, command, turn);
             }
             SeatAct::Assign(_) | SeatAct::Approve => {}
+            SeatAct::Translate(seq) => {
+                let now = cause.now;
+                return self.seat_wants_translation(now, frame, conversation, *seq, turn);
+            }
             SeatAct::Typing => {
                 if conversation.passes_on_typing(from, cause.now) {
                     let typing = ServerFrame::Typing { conversation: conversation.id, from };
@@ -144,12 +148,13 @@ impl Shard {
             let waited_ms = u64::try_from(waited).unwrap_or(u64::MAX);
             turn.first_responses.push((FirstResponse::Person, waited_ms));
         }
+        let own = self.seat_writes(conversation);
         let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
+        let previous = previous.filter(|_| own.is_none());
         let mut step = Step::new(conversation, cause.now);
         let from = Sender::Seat;
         let kind = EventKind::Message { from, id, text: text.clone(), language: None };
         step.event(kind);
-        self.answer_by_email(cause.now, (from, &text), &mut step);
         step.finish(turn);
         if let Some(in_flight) = conversation.in_flight.last_mut() {
             in_flight.sent_by(&frame.link.outbox);
@@ -161,7 +166,7 @@ impl Shard {
             conversation: conversation.id,
             seq: conversation.seq(),
             text,
-            locale: conversation.opened.locale,
+            locale: own.or(conversation.opened.locale),
             previous,
             caused_at: cause.at,
         });

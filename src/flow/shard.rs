@@ -31,6 +31,7 @@ use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
 use super::library::Library;
 use super::second_look::SecondLooks;
 use super::step::Step;
+use super::translated::Awaited;
 use super::turn::{Delivery, Turn};
 
 /// What a shard needs of the configuration.
@@ -92,6 +93,7 @@ pub struct Shard {
     /// Articles to answer with; `None` answers with none.
     pub(super) library: Option<Arc<Library>>,
     pub(super) scratch: Scratch,
+    pub(super) awaited: Awaited,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -126,6 +128,7 @@ impl Shard {
             second_looks: SecondLooks::default(),
             library: None,
             scratch: Scratch::default(),
+            awaited: Awaited::default(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
@@ -168,6 +171,7 @@ impl Shard {
             Input::Email(letter) => self.email_came(cause, letter, turn),
             Input::Effect(report) => self.effect_reported(now, report, turn),
             Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
+            Input::Translated(came) => self.translation_came(now, came, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Library(library) => self.take_library(library),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),

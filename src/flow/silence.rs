@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use crate::automate;
-use crate::domain::{By, EventKind, Sender, Timestamp};
+use crate::domain::{By, Timestamp};
 use crate::metrics::names::{Counter, Outcome};
 
 use super::conversation::{Conversation, Stage};
@@ -34,12 +34,15 @@ impl Shard {
     /// When [`Self::on_timer`] next has work.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
-        alarm.into_iter().chain(self.second_looks.next_deadline()).min()
+        let awaited =
+            self.second_looks.next_deadline().into_iter().chain(self.awaited.next_deadline());
+        alarm.into_iter().chain(awaited).min()
     }
 
     /// Does what is due.
     pub fn on_timer(&mut self, now: Timestamp, caused_at: Instant, turn: &mut Turn) {
         self.give_up_second_looks(now, turn);
+        self.give_up_translations(now, turn);
         while let Some(Reverse((at, id))) = self.alarms.peek().copied() {
             if at > now {
                 return;
@@ -174,10 +177,8 @@ impl Shard {
         let timers = &self.settings;
         let closes_in = timers.customer_silence_close.saturating_sub(timers.customer_silence_ask);
         let text = automate::still_there(&shop, language, closes_in).into();
-        let id = self.message_id(now);
         let mut step = Step::new(conversation, now);
-        let from = Sender::Machine;
-        step.event(EventKind::Message { from, id, text, language: Some(language) });
+        self.machine_says(now, &text, language, &mut step, turn);
         step.finish(turn);
     }
 
@@ -205,10 +206,8 @@ impl Shard {
         if let Some(shop) = self.shop(&conversation.opened.shop) {
             let language = conversation.language();
             let text = automate::closed_by_silence(&shop, language).into();
-            let id = self.message_id(cause.now);
             let mut step = Step::new(conversation, cause.now);
-            let from = Sender::Machine;
-            step.event(EventKind::Message { from, id, text, language: Some(language) });
+            self.machine_says(cause.now, &text, language, &mut step, turn);
             step.finish(turn);
         }
         self.close(cause, conversation, By::Silence, turn);

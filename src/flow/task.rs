@@ -30,6 +30,7 @@ use super::sealed::Keyring;
 use super::second_look::SecondLook;
 use super::shard::Shard;
 use super::sweep::{Pieces, Sweep};
+use super::translated::Interpreter;
 use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
 use super::unkept::Unkept;
@@ -126,6 +127,8 @@ pub struct ShardTask {
     pub effects: Effects,
     /// The owner of incidents.
     pub incidents: Incidents,
+    /// Who translates.
+    pub interpreter: Interpreter,
     /// The time.
     pub clock: Clock,
     /// What is measured.
@@ -521,6 +524,9 @@ impl ShardTask {
         }
         for errand in turn.errands {
             self.effects.send(errand);
+        }
+        for text in turn.to_translate {
+            self.interpreter.translate(text);
         }
         for report in turn.incidents {
             self.incidents.report(report);

@@ -60,7 +60,6 @@ impl Shard {
             text.push(' ');
             text.push_str(automate::email_ask(&shop, language));
         }
-        let id = self.message_id(now);
         let promised = ticket_of(conversation);
         let mut step = Step::new(conversation, now);
         // What the customer adds to a ticket changes nothing about it.
@@ -69,12 +68,7 @@ impl Shard {
             self.confirm_ticket(now, &shop, &mut step);
         }
         step.fact(Fact::TicketDue(due));
-        step.event(EventKind::Message {
-            from: Sender::Machine,
-            id,
-            text: text.into(),
-            language: Some(language),
-        });
+        self.machine_says(now, &text.into(), language, &mut step, turn);
         step.finish(turn);
     }
 
@@ -94,10 +88,11 @@ impl Shard {
         turn.commands.push((Command::Arrive(contact), cause.at));
     }
 
-    /// Sends what a seat or a machine has said by e-mail, when the customer is not connected and can be written to.
+    /// Sends what a seat or a machine has said under a number by e-mail, when the customer is not connected and can be written to.
     pub(super) fn answer_by_email(
         &self,
         now: Timestamp,
+        seq: u64,
         (from, text): (Sender, &str),
         step: &mut Step<'_>,
     ) {
@@ -115,7 +110,7 @@ impl Shard {
         let language = conversation.language();
         let (subject, text) =
             automate::answer_letter(&shop, language, (&reference, text), can_reply);
-        let key = EffectKey::of(conversation.id, Purpose::Answer, conversation.seq());
+        let key = EffectKey::of(conversation.id, Purpose::Answer, seq);
         let from_name = shop.name.as_str().into();
         let automatic = from == Sender::Machine;
         let email = Email { from_name, to, subject: subject.into(), text: text.into(), automatic };
@@ -142,6 +137,7 @@ impl Shard {
         now: Timestamp,
         (text, read): (&str, Option<&Understanding>),
         step: &mut Step<'_>,
+        turn: &mut Turn,
     ) -> bool {
         if self.settings.email.is_none() {
             return false;
@@ -155,9 +151,8 @@ impl Shard {
             if has_ticket {
                 let language = step.conversation.language();
                 let text = automate::email_noted(&shop, language, address).into();
-                let (from, id) = (Sender::Machine, self.message_id(now));
                 self.confirm_ticket(now, &shop, step);
-                step.event(EventKind::Message { from, id, text, language: Some(language) });
+                self.machine_says(now, &text, language, step, turn);
             }
         }
         has_ticket && is_all_but(text, address)

@@ -18,6 +18,7 @@ use super::erase::Erasing;
 use super::fact::{Record, SeatRecord};
 use super::incidents::Report;
 use super::input::Attached;
+use super::translated::ToTranslate;
 
 /// The outcome of a turn.
 #[derive(Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Turn {
     pub from_seats: Vec<(Dispatch, Instant)>,
     /// What is to happen outside, after that.
     pub errands: Vec<Errand>,
+    /// What is to be translated, after that.
+    pub to_translate: Vec<ToTranslate>,
     /// What the owner of incidents is told, after that.
     pub incidents: Vec<Report>,
     /// Messages to understand; may begin at once.

@@ -64,9 +64,17 @@ impl Shard {
             seq: message.seq,
             understanding: message.understanding.clone(),
         });
-        match question {
-            Some(question) => self.follow_up(now, &message, &question, step, turn),
-            None => step.finish(turn),
+        let from_seat = match step.conversation.event(message.seq).map(|event| &event.kind) {
+            Some(EventKind::Message { from: Sender::Seat, text, .. }) => Some(text.clone()),
+            _ => None,
+        };
+        match (question, from_seat) {
+            (Some(question), _) => self.follow_up(now, &message, &question, step, turn),
+            (None, Some(text)) => self.seat_spoke(now, &message, &text, step, turn),
+            (None, None) => step.finish(turn),
+        }
+        if matches!(conversation.stage, Stage::Owned(_)) {
+            self.customer_spoke(now, &conversation, message.seq, turn);
         }
         self.conversations.insert(message.conversation, conversation);
     }
@@ -81,7 +89,7 @@ impl Shard {
     ) {
         let text = &question.text[question.before_last..];
         let read = message.understanding.as_ref();
-        if self.hear_address(now, (text, read), &mut step) {
+        if self.hear_address(now, (text, read), &mut step, turn) {
             return step.finish(turn);
         }
         let conversation = &mut *step.conversation;
@@ -220,9 +228,8 @@ impl Shard {
             let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
             turn.first_responses.push((FirstResponse::Machine, waited_ms));
         }
-        let (from, id, said) = (Sender::Machine, self.message_id(now), text.clone());
-        step.event(EventKind::Message { from, id, text, language: Some(language) });
-        self.answer_by_email(now, (Sender::Machine, &said), step);
+        self.machine_says(now, &text, language, step, turn);
+        self.answer_by_email(now, step.conversation.seq(), (Sender::Machine, &text), step);
     }
 }
 

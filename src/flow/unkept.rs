@@ -17,6 +17,7 @@ impl Unkept {
         for record in records {
             let first_event = record.facts.iter().find_map(|fact| match fact {
                 Fact::Event(event) => Some(event.seq),
+                Fact::Translated { seq, .. } => Some(*seq),
                 _ => None,
             });
             let on_disk = first_event.map_or(u64::MAX, |seq| seq.saturating_sub(1));

@@ -4,13 +4,14 @@
 //! in place of the event, so it too sees every number once. An acknowledgement may run ahead of the
 //! model, but never ahead of an event that its socket has not got yet.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::deliver::{Frame, Outbox};
-use crate::domain::{ConversationId, Event, EventKind, MessageId};
+use crate::domain::{ConversationId, Event, EventKind, MessageId, Sender, Translated};
 use crate::metrics::names::{Counter, From};
 use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
 
@@ -41,7 +42,7 @@ impl Shard {
         while let Some(event) = conversation.event(conversation.passed_on + 1).cloned() {
             let mut origins = SmallVec::new();
             if let Some(at) = conversation.in_flight.iter().position(|m| m.seq == event.seq) {
-                if !conversation.in_flight[at].understood {
+                if !conversation.in_flight[at].is_ready() {
                     return;
                 }
                 origins = conversation.in_flight.remove(at).origins;
@@ -80,7 +81,8 @@ impl Shard {
             .filter(|link| !origins.iter().any(|at| Arc::ptr_eq(&at.outbox, &link.outbox)))
             .peekable();
         if others.peek().is_some() {
-            let frame = event_frame(conversation, event);
+            // A customer's message has no translation yet: it follows.
+            let frame = event_frame(conversation, event, For::Customer);
             for link in others {
                 turn.deliveries.push(Delivery::Frame(link.outbox.clone(), frame.clone()));
             }
@@ -137,7 +139,9 @@ impl Shard {
             let Some(last_seq) = resume.last_seq.get(id) else { continue };
             if *last_seq <= seq {
                 attached.recovered += 1;
-                missed(conversation, *last_seq, on_disk, &mut attached.missed);
+                let is_seat = matches!(viewer, Viewer::Seat(_));
+                let who = if is_seat { For::Seat } else { For::Customer };
+                missed(conversation, who, *last_seq..on_disk, &mut attached.missed);
                 // What was acknowledged ahead to the socket before is not news to this one.
                 let had = conversation.in_flight.iter_mut().filter(|m| m.seq <= *last_seq);
                 had.for_each(|message| {
@@ -176,7 +180,10 @@ fn accepted(conversation: &Conversation, taken_by: TakenBy) -> Frame {
         epoch: conversation.epoch,
         fence: conversation.last_fence,
         history: history
-            .map(|e| EventFrame::new(conversation.id, conversation.epoch, e, zone).tagged())
+            .map(|event| {
+                let frame = EventFrame::new(conversation.id, conversation.epoch, event, zone);
+                frame.translated(translation(conversation, event, For::Seat)).tagged()
+            })
             .collect(),
         notes: conversation.notes.iter().map(|note| note_of(conversation.id, note)).collect(),
     };
@@ -200,11 +207,11 @@ fn supersede(links: &mut SmallVec<[Link; 1]>, session: Uuid) {
 
 /// The events after `last_seq` that other viewers have had and that are on disk; later ones follow
 /// live.
-fn missed(conversation: &Conversation, last_seq: u64, on_disk: u64, frames: &mut Vec<Frame>) {
-    let from = usize::try_from(last_seq).unwrap_or(usize::MAX);
-    let to = usize::try_from(conversation.passed_on.min(on_disk)).unwrap_or(usize::MAX);
+fn missed(conversation: &Conversation, who: For, seqs: Range<u64>, frames: &mut Vec<Frame>) {
+    let from = usize::try_from(seqs.start).unwrap_or(usize::MAX);
+    let to = usize::try_from(conversation.passed_on.min(seqs.end)).unwrap_or(usize::MAX);
     let events = conversation.events.get(from..to.min(conversation.events.len()));
-    frames.extend(events.unwrap_or_default().iter().map(|e| event_frame(conversation, e)));
+    frames.extend(events.unwrap_or_default().iter().map(|e| event_frame(conversation, e, who)));
 }
 
 /// Acknowledges messages whose event still waits for the model, as long as their own socket has got
@@ -276,10 +283,28 @@ fn push_ack(
     turn.deliveries.push(Delivery::Frame(origin.clone(), encode(&ack).into()));
 }
 
-pub(super) fn event_frame(conversation: &Conversation, event: &Event) -> Frame {
+/// Who views.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Customer,
+    Seat,
+}
+
+fn event_frame(conversation: &Conversation, event: &Event, who: For) -> Frame {
     let zone = conversation.opened.time_zone.as_deref();
     let frame = EventFrame::new(conversation.id, conversation.epoch, event, zone);
-    encode(&ServerFrame::Event(frame)).into()
+    encode(&ServerFrame::Event(frame.translated(translation(conversation, event, who)))).into()
+}
+
+/// What was made of a message in another language. What a customer has said is translated for seats only.
+fn translation<'a>(
+    conversation: &'a Conversation,
+    event: &Event,
+    who: For,
+) -> Option<&'a Translated> {
+    let is_theirs = matches!(event.kind, EventKind::Message { from: Sender::Customer, .. });
+    let is_for_them = who == For::Seat || !is_theirs;
+    conversation.translated.get(&event.seq).filter(|_| is_for_them)
 }
 
 /// Puts a frame into the outboxes of `links`, but for the one it came from.

@@ -44,7 +44,7 @@ use uuid::Uuid;
 use crate::admission::{self, Addresses, Allowance, Usage};
 use crate::config::shop::Shop;
 use crate::domain::ShopId;
-use crate::flow::{Dispatcher, Incidents, Owners, SeatRef, Shops};
+use crate::flow::{Dispatcher, Incidents, Interpreter, Owners, SeatRef, Shops};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
@@ -113,6 +113,8 @@ pub struct Gateway {
     pub dispatcher: Dispatcher,
     /// The owner of incidents.
     pub incidents: Incidents,
+    /// Who translates.
+    pub interpreter: Interpreter,
     /// For its health.
     pub journal: Journal,
     /// The keys of what is in it.

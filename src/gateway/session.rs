@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::{Extension, Json};
 
-use crate::config::shop::{Evidence, Password, Shop};
+use crate::config::shop::{Evidence, Password, Reads, Shop};
 use crate::domain::{CustomerId, Language, RegionId, SeatId, Timestamp, time_zone};
 use crate::metrics::names::{Counter, Limit};
 use crate::protocol::ErrorCode;
@@ -155,10 +155,14 @@ pub(super) fn grant_seat(
     vouched: Vouched,
 ) -> Granted {
     let Vouched { stamp, until: expires_at, session } = vouched;
-    let supervisor = shop.seats.get(&seat).map(|account| account.supervisor);
+    let account = shop.seats.get(&seat);
+    let supervisor = account.map(|account| account.supervisor);
+    let languages = account.map(|account| account.profile.languages.clone());
+    let translation = shop.translators.reads().map(Reads::as_str);
     let holder = Holder::Seat(seat.clone());
     let token = Token { shop: shop.id.clone(), origin, expires_at, stamp, holder, session };
-    Granted { seat: Some(seat.to_string()), supervisor, ..grant(gateway, &token) }
+    let seat = Some(seat.to_string());
+    Granted { seat, supervisor, languages, translation, ..grant(gateway, &token) }
 }
 
 /// The password that a sign-in is checked against, and whether it is the seat's own. Somebody else's
@@ -258,6 +262,8 @@ fn grant(gateway: &Gateway, token: &Token) -> Granted {
         visitor: None,
         seat: None,
         supervisor: None,
+        languages: None,
+        translation: None,
     }
 }
 

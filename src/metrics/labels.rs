@@ -74,6 +74,31 @@ impl std::convert::From<Progress> for EmailResult {
     }
 }
 
+/// For whom a text is translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TranslatedFor {
+    /// A customer.
+    Customer,
+    /// A seat.
+    Seat,
+    /// Everybody who asks the same in one language.
+    Many,
+}
+
+impl TranslatedFor {
+    /// Everybody.
+    pub const ALL: [Self; 3] = [Self::Customer, Self::Seat, Self::Many];
+
+    /// The name of the counter of such texts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "tradewind_translate_for_customers_total",
+            Self::Seat => "tradewind_translate_for_seats_total",
+            Self::Many => "tradewind_translate_for_many_total",
+        }
+    }
+}
+
 /// What an address or a shop may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {

@@ -1,6 +1,6 @@
 //! Every metric of the product, in one place: a name that is not here does not compile.
 
-use crate::domain::{Tier, Work};
+use crate::domain::{Tier, Untranslated, Work};
 
 pub use super::labels::*;
 
@@ -59,6 +59,8 @@ pub enum Counter {
     TicketWorkedOff,
     /// Letters that came in.
     EmailCame(EmailTaken),
+    /// Texts that were to be translated, by for whom and why they were not.
+    Translated(TranslatedFor, Option<Untranslated>),
 }
 
 /// A histogram; all in seconds.
@@ -92,6 +94,8 @@ pub enum Histogram {
     FirstResponseMachine,
     /// From the customer's question to the seat's first message.
     FirstResponsePerson,
+    /// From wanting a translation to its answer.
+    Translate,
     /// Events in one turn of a shard (a count, not seconds).
     BatchSize,
 }
@@ -170,6 +174,10 @@ impl Counter {
             Self::Email(EmailResult::Uncertain),
             Self::TicketWorkedOff,
         ];
+        for who in TranslatedFor::ALL {
+            all.push(Self::Translated(who, None));
+            all.extend(Untranslated::ALL.map(|why| Self::Translated(who, Some(why))));
+        }
         all.extend(EmailTaken::ALL.map(Self::EmailCame));
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
@@ -317,6 +325,13 @@ impl Counter {
             Self::EmailCame(taken) => {
                 ("tradewind_flow_emails_came_total", Some(("result", taken.as_str())))
             }
+            Self::Translated(who, why) => {
+                let result = match why {
+                    None => "translated",
+                    Some(why) => why.as_str(),
+                };
+                (who.name(), Some(("result", result)))
+            }
             Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
@@ -334,7 +349,7 @@ impl Counter {
 
 impl Histogram {
     /// Every histogram.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Ack,
         Self::AdmissionCheck,
         Self::FlowHandle,
@@ -349,6 +364,7 @@ impl Histogram {
         Self::Offer,
         Self::FirstResponseMachine,
         Self::FirstResponsePerson,
+        Self::Translate,
         Self::BatchSize,
     ];
 
@@ -369,6 +385,7 @@ impl Histogram {
             Self::Offer => "tradewind_schedule_offer_seconds",
             Self::FirstResponseMachine => "tradewind_flow_first_response_machine_seconds",
             Self::FirstResponsePerson => "tradewind_flow_first_response_person_seconds",
+            Self::Translate => "tradewind_translate_seconds",
             Self::BatchSize => "tradewind_flow_batch_inputs",
         }
     }
@@ -394,6 +411,7 @@ impl Histogram {
             | Self::JournalCommit
             | Self::UnderstandQueue
             | Self::EncoderQueue
+            | Self::Translate
             | Self::Offer => &[
                 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0,
                 2.5, 5.0, 10.0,

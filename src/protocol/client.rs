@@ -126,6 +126,13 @@ pub enum ClientFrame<'a> {
         /// Which.
         conversation: ConversationId,
     },
+    /// Seat: wants a customer's message in its own language.
+    Translate {
+        /// Where.
+        conversation: ConversationId,
+        /// The number of the message.
+        seq: u64,
+    },
     /// Seat: wants to see the incidents of the shop, or no longer.
     Incidents {
         /// Whether.
@@ -264,6 +271,10 @@ impl<'a> ClientFrame<'a> {
             },
             "approve" => Self::Approve { conversation: conversation? },
             "take_over" => Self::TakeOver { conversation: conversation? },
+            "translate" => Self::Translate {
+                conversation: conversation?,
+                seq: raw.seq.ok_or(FrameError::Missing("seq"))?,
+            },
             "incidents" => {
                 Self::Incidents { watch: raw.watch.ok_or(FrameError::Missing("watch"))? }
             }

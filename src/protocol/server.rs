@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::{ErrorCode, FloorFrame};
 use crate::domain::{
-    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, OwnIntent, SeatId,
-    SeatState, Sender, Sentiment, SkillId, Timestamp, TransferTarget, WaitReason, time_zone,
+    By, ConversationId, Event, EventKind, Intent, Language, MessageId, OfferId, OwnIntent, Said,
+    SeatId, SeatState, Sender, Sentiment, SkillId, Timestamp, TransferTarget, Translated,
+    WaitReason, time_zone,
 };
 
 /// A conversation that the server holds, as `welcome` lists it.
@@ -95,9 +96,16 @@ pub enum ServerFrame<'a> {
         until: Option<Timestamp>,
     },
     Note(Note<'a>),
+    Translated {
+        conversation: ConversationId,
+        seq: u64,
+        id: MessageId,
+        translation: Translation<'a>,
+    },
     Floor(FloorFrame<'a>),
     Incidents {
         incidents: &'a [IncidentRow<'a>],
+        translates: bool,
         automatic: bool,
         decisions: u32,
     },
@@ -115,6 +123,7 @@ pub struct IncidentRow<'a> {
     pub unconfirmed: usize,
     pub languages: BTreeMap<Language, usize>,
     pub shown: Vec<IncidentFollower>,
+    pub untranslated: Vec<Language>,
     pub answered_by: Option<&'a SeatId>,
 }
 
@@ -158,6 +167,26 @@ pub struct Note<'a> {
     pub text: &'a str,
 }
 
+/// A message in another language, or why there is none.
+#[derive(Debug, Serialize)]
+pub struct Translation<'a> {
+    from: Language,
+    language: Language,
+    text: Option<&'a str>,
+    by: Option<&'a str>,
+    reason: Option<&'static str>,
+}
+
+impl<'a> From<&'a Translated> for Translation<'a> {
+    fn from(Translated { pair, said }: &'a Translated) -> Self {
+        let (text, by, reason) = match said {
+            Said::Anew { text, by } => (Some(&**text), Some(&**by), None),
+            Said::AsWritten(why) => (None, None, Some(why.as_str())),
+        };
+        Self { from: pair.from, language: pair.to, text, by, reason }
+    }
+}
+
 /// One event as its viewers get it.
 #[derive(Debug, Serialize)]
 pub struct EventFrame<'a> {
@@ -187,6 +216,8 @@ enum Body<'a> {
         id: MessageId,
         text: &'a str,
         language: Option<Language>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        translation: Option<Translation<'a>>,
     },
     Queued {
         place: u32,
@@ -226,7 +257,7 @@ impl<'a> EventFrame<'a> {
     ) -> Self {
         let body = match &event.kind {
             EventKind::Message { from, id, text, language } => {
-                Body::Message { from: *from, id: *id, text, language: *language }
+                Body::Message { from: *from, id: *id, text, language: *language, translation: None }
             }
             EventKind::Queued { place, wait_s, reason } => {
                 Body::Queued { place: *place, wait_s: *wait_s, reason: *reason }
@@ -243,6 +274,14 @@ impl<'a> EventFrame<'a> {
             EventKind::Closed { by } => Body::Closed { by: *by },
         };
         Self { conversation, epoch, seq: event.seq, at: event.at, body }
+    }
+
+    /// The same with what its text says in another language; other events have none.
+    pub fn translated(mut self, translated: Option<&'a Translated>) -> Self {
+        if let Body::Message { translation, .. } = &mut self.body {
+            *translation = translated.map(Translation::from);
+        }
+        self
     }
 
     /// The same frame for use inside another one.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ErrorCode;
-use crate::domain::CustomerValue;
+use crate::domain::{CustomerValue, Language};
 
 /// Body of `POST /v1/widget/session`.
 #[derive(Debug, Deserialize)]
@@ -84,6 +84,12 @@ pub struct Granted {
     /// The seat's name, for a seat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seat: Option<String>,
+    /// The languages that the seat speaks, the one that it works in first, for a seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub languages: Option<Vec<Language>>,
+    /// When customers' messages are translated for it, for a seat whose shop has an engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translation: Option<&'static str>,
     /// Whether the seat is a supervisor's, for a seat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<bool>,

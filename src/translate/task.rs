@@ -2,6 +2,7 @@
 //! damaged.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -87,6 +88,8 @@ pub struct Desk {
     timeout: Duration,
     jobs: Semaphore,
     remembered: moka::sync::Cache<Remembered, Translation>,
+    /// How often everything was forgotten.
+    forgotten: AtomicU64,
 }
 
 /// The same text of the same language is the same question.
@@ -108,7 +111,14 @@ impl Desk {
             .max_capacity(REMEMBERED_BYTES_MAX)
             .time_to_live(REMEMBERED_FOR)
             .build();
-        Self { engines, glossary, timeout, jobs: Semaphore::new(CALLS_MAX), remembered }
+        Self {
+            engines,
+            glossary,
+            timeout,
+            jobs: Semaphore::new(CALLS_MAX),
+            remembered,
+            forgotten: AtomicU64::new(0),
+        }
     }
 
     /// The engines that a shop has named.
@@ -146,6 +156,7 @@ impl Desk {
         }
         let stretches = protect(text, &self.glossary, Some(from), to);
         let stretches = stretches.ok_or(TranslateError::Table)?;
+        let forgotten = self.forgotten.load(Ordering::SeqCst);
         let _permit = self.jobs.try_acquire().map_err(|_| TranslateError::Busy)?;
         let mut last = TranslateError::NoEngine;
         for engine in &self.engines {
@@ -155,7 +166,7 @@ impl Desk {
                 Ok((text, how)) => {
                     let engine = engine.name().into();
                     let translation = Translation { text: text.into(), engine, how };
-                    self.remembered.insert(question, translation.clone());
+                    self.remember(question, translation.clone(), forgotten);
                     return Ok(translation);
                 }
                 Err(error) => {
@@ -171,8 +182,18 @@ impl Desk {
         Err(last)
     }
 
-    /// Forgets every text: a customer of the shop was erased.
+    fn remember(&self, question: Remembered, translation: Translation, forgotten: u64) {
+        self.remembered.insert(question.clone(), translation);
+        // It may be the text of somebody who was erased while the engine was asked.
+        if self.forgotten.load(Ordering::SeqCst) != forgotten {
+            self.remembered.invalidate(&question);
+        }
+    }
+
+    /// Forgets every text, those that engines are being asked about included: a customer of the shop was
+    /// erased.
     pub fn forget(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.remembered.invalidate_all();
     }
 }

@@ -26,6 +26,7 @@ fn answer(world: &mut World, conversation: ConversationId) {
         seat: SeatId::from("lucia"),
         text: ANSWER.into(),
         language: "es".parse().expect("a language"),
+        translated: None,
         by: "topic",
     }));
 }

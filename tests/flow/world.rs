@@ -18,7 +18,7 @@ use tradewind::domain::{
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
     FromSeat, Input, Kept, Link, Profile, Record, Report, SeatAct, SeatRef, SecondLook, Settings,
-    Shard, Turn, Understood, Viewer, recall_kept,
+    Shard, ToTranslate, Turn, Understood, Viewer, recall_kept,
 };
 use tradewind::metrics::names::Counter;
 use tradewind::protocol::Resume;
@@ -64,6 +64,8 @@ pub struct World {
     pub errands: Vec<Errand>,
     /// What the owner of incidents was told.
     pub told: Vec<Report>,
+    /// What is to be translated.
+    pub to_translate: Vec<ToTranslate>,
     settings: Settings,
     /// What seats have asked of the scheduler about conversations.
     pub asked_by_seats: usize,
@@ -116,6 +118,11 @@ impl World {
         Self::seeded(settings(), shops, 7)
     }
 
+    /// With settings and shops of a test.
+    pub fn set_up(settings: Settings, shops: Vec<Shop>) -> Self {
+        Self::seeded(settings, shops, 7)
+    }
+
     fn seeded(settings: Settings, shops: Vec<Shop>, seed: u64) -> Self {
         let roster = |shop: &Shop| Roster {
             shop: shop.id.clone(),
@@ -145,6 +152,7 @@ impl World {
             counts: Vec::new(),
             errands: Vec::new(),
             told: Vec::new(),
+            to_translate: Vec::new(),
             settings,
             asked_by_seats: 0,
             next_id: 1,
@@ -330,6 +338,7 @@ impl World {
         self.counts.extend(turn.counts);
         self.errands.extend(turn.errands);
         self.told.extend(turn.incidents);
+        self.to_translate.extend(turn.to_translate);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();

@@ -13,7 +13,7 @@ mod mutate;
 mod seeds;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
@@ -37,6 +37,12 @@ const HANG: Duration = Duration::from_millis(100);
 const MEMORY_MAX: usize = 4 << 20;
 const MEMORY_TIMES: usize = 64;
 
+/// Memory is counted for the whole process, so one test runs at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What one entry is fuzzed with.
 struct Fuzzed<'a> {
     seeds: Vec<Vec<u8>>,
@@ -58,9 +64,7 @@ impl<'a> Fuzzed<'a> {
 
     /// Gives the entry as many inputs as were asked for, or as the time allows.
     fn run(self) {
-        static ALONE: Mutex<()> = Mutex::new(());
-        // Memory is counted for the whole process.
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         let (size, least) = (reliability::size(FEW), reliability::least());
         let ends = Instant::now() + reliability::longest(SHORT);
         let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -301,6 +305,23 @@ fn journal_bytes() {
     let fuzzed = Fuzzed::new(seeds::journal(), BINARY, &entries::journal_bytes);
     // A list that says it is long gets at most 1 MiB before it is read, and they may lie in one another.
     Fuzzed { memory_max: 64 << 20, ..fuzzed }.run();
+}
+
+/// Chance found one after two million inputs: a list that took what it was told for room to ask for.
+#[test]
+fn a_length_that_lies_takes_no_memory_wherever_it_stands() {
+    let _alone = alone();
+    let fuzzed = Fuzzed::new(Vec::new(), BINARY, &entries::journal_bytes);
+    let fuzzed = Fuzzed { memory_max: 64 << 20, ..fuzzed };
+    for seed in seeds::journal().iter().filter(|seed| seed.len() < 4_096) {
+        for at in 1..seed.len() {
+            for list in [0xdd, 0xdf] {
+                let length = [list, 0x04, 0, 0, 0];
+                let input = [&seed[..at], &length, &seed[at + 1..]].concat();
+                fuzzed.check(&input).unwrap_or_else(|error| panic!("{list:#x} at {at}: {error}"));
+            }
+        }
+    }
 }
 
 #[test]

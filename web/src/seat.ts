@@ -1,55 +1,18 @@
 // An operator's page: offers come in, conversations are held, and every timer that matters is visible.
 
-import { Client, type EventFrame, type Frame, type Outgoing, type Status } from "./client";
+import { Client, type EventFrame, type Frame, type Status } from "./client";
+import { tickClocks, timer } from "./clocks";
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
 import { IncidentsView } from "./incidents";
 import { fill, firstValid, isLocale } from "./locale";
+import { type Note, type Offer, TalkView } from "./seat-talk";
 import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from "./sign-in";
 
-const FIRST_RESPONSE_MS = 15_000;
 const QUEUE_EVERY_MS = 2_000;
 const CLOCK_EVERY_MS = 250;
-const TYPING_SHOWN_MS = 4_000;
 const TYPING_SENT_EVERY_MS = 2_000;
-
-interface Offer {
-  offer: string;
-  conversation: string;
-  expires_at: string;
-  waiting_ms: number;
-  deadline: string;
-  language: string | null;
-  intent: string | null;
-  sentiment: string | null;
-  confidence: number | null;
-  own_intent: { label: string | null; confidence: number } | null;
-  why: string[];
-}
-
-interface Note {
-  conversation: string;
-  at: string;
-  seat: string;
-  text: string;
-}
-
-interface Conversation {
-  id: string;
-  offer: Offer | null;
-  language: string | null;
-  /** The lines of the conversation, ready to be shown. */
-  lines: HTMLElement[];
-  last: string;
-  seq: number;
-  unread: number;
-  /** Since when the customer waits for an answer, and until when the first one is due. */
-  waitingSince: number | null;
-  due: number | null;
-  answered: boolean;
-  over: boolean;
-}
 
 /** What `GET /v1/seat/queue` tells of the shop. */
 interface Queue {
@@ -58,9 +21,7 @@ interface Queue {
 }
 
 const offers = new Map<string, { offer: Offer; card: HTMLElement }>();
-const mine = new Map<string, Conversation>();
 const accepting = new Map<string, Offer>();
-let open: string | null = null;
 let wanted = "away";
 let slots = 0;
 let client: Client | null = null;
@@ -70,19 +31,8 @@ let account = { shop: "demo", user: "", password: "" };
 let byProvider = false;
 let isSupervisor = false;
 
-const log = byId("log");
 const text = byId<HTMLTextAreaElement>("text");
 const banner = byId("banner");
-const typing = byId("typing");
-
-function hold(id: string): Conversation {
-  let held = mine.get(id);
-  if (held === undefined) {
-    held = { id, offer: null, language: null, lines: [], last: "", seq: 0, unread: 0, waitingSince: null, due: null, answered: false, over: false };
-    mine.set(id, held);
-  }
-  return held;
-}
 
 const now = (): number => client?.serverNow() ?? Date.now();
 
@@ -97,6 +47,17 @@ const floor = new FloorView(byId("floor-view"), locale, {
   now: () => now(),
 });
 
+const talk = new TalkView({
+  now: () => now(),
+  say: (frame) => void client?.say(frame),
+  forget: (conversation) => client?.forget(conversation),
+  opened: () => showFloor(false),
+  changed() {
+    renderSlots();
+    tickClocks(now());
+  },
+});
+
 const incidents = new IncidentsView(byId("incidents"), (frame) => void client?.say(frame));
 
 // ---- frames -------------------------------------------------------------------------------------
@@ -108,25 +69,11 @@ function connect(): Client {
       account.user = grant.seat ?? account.user;
       setSupervisor(grant.supervisor === true);
     },
-    event: onEvent,
-    reset(id) {
-      const held = mine.get(id);
-      if (held === undefined) return;
-      // Notes have no number and do not come again.
-      const kept = held.lines.filter((node) => node.dataset["state"] === "queued" || node.classList.contains("note"));
-      Object.assign(held, { lines: kept, last: "", seq: 0, unread: 0, waitingSince: null, due: null, answered: false });
-      if (id === open) log.replaceChildren(...kept);
-    },
-    gone: (id) => leave(id, "It is not yours any more."),
-    acknowledged(message, ack) {
-      const held = mine.get(ack.conversation);
-      if (held === undefined) return;
-      mark(message, "sent", "", ack.seq);
-      answered(held);
-    },
-    refused(message, error) {
-      mark(message, "failed", error.message);
-    },
+    event: (event) => talk.event(event),
+    reset: (id) => talk.reset(id),
+    gone: (id) => talk.leave(id, "It is not yours any more."),
+    acknowledged: (message, ack) => talk.acknowledged(message, ack),
+    refused: (message, error) => talk.mark(message, "failed", error.message),
     error: (error) => say(error.code === "offer_taken" ? "Another seat took it." : error.message),
     frame: onFrame,
     welcome(listed) {
@@ -155,11 +102,11 @@ function onFrame(frame: Frame): void {
       for (const input of document.querySelectorAll<HTMLInputElement>('input[name="state"]')) input.checked = input.value === wanted;
       return;
     case "note":
-      return addNote(frame as unknown as Note);
+      return talk.note(frame as unknown as Note);
     case "taken_back":
-      return leave(String(frame["conversation"]), `Taken back: ${String(frame["reason"]).replaceAll("_", " ")}.`);
+      return talk.leave(String(frame["conversation"]), `Taken back: ${String(frame["reason"]).replaceAll("_", " ")}.`);
     case "received":
-      if (frame["from"] === "customer") seen(String(frame["conversation"]), Number(frame["seq"]));
+      if (frame["from"] === "customer") talk.seen(String(frame["conversation"]), Number(frame["seq"]));
       return;
     case "incidents":
       return incidents.take(frame);
@@ -174,83 +121,22 @@ function onFrame(frame: Frame): void {
       // Without an end it is held no longer.
       return frame["until"] === null ? undefined : say(floor.heldWords(String(frame["skill"])));
     case "typing":
-      if (frame["conversation"] === open && frame["from"] === "customer") showTyping();
+      if (frame["conversation"] === talk.open && frame["from"] === "customer") talk.customerTypes();
   }
 }
 
 function onAccepted(frame: Frame): void {
   const id = String(frame["conversation"]);
-  const held = hold(id);
+  const held = talk.hold(id);
   held.over = false;
   held.offer = accepting.get(String(frame["offer"])) ?? held.offer;
   held.language = held.offer?.language ?? held.language;
   accepting.delete(String(frame["offer"]));
   removeOffer(String(frame["offer"]), null);
   client?.adopt(id, Number(frame["epoch"]), (frame["history"] ?? []) as EventFrame[]);
-  for (const note of (frame["notes"] ?? []) as Note[]) addNote(note);
-  show(id);
+  for (const note of (frame["notes"] ?? []) as Note[]) talk.note(note);
+  talk.show(id);
   text.focus();
-}
-
-function onEvent(event: EventFrame): void {
-  const held = hold(event.conversation);
-  held.seq = event.seq;
-  const at = Date.parse(event.at);
-  switch (event.kind) {
-    case "message":
-      held.last = event.text ?? "";
-      if (event.from === "customer") {
-        held.language = event.language ?? held.language;
-        held.waitingSince ??= at;
-        if (!held.answered) held.due ??= held.offer ? Date.parse(held.offer.deadline) : at + FIRST_RESPONSE_MS;
-        if (event.conversation === open) typing.hidden = true;
-        else held.unread += 1;
-      } else if (event.from === "seat") {
-        answered(held);
-      }
-      addLine(held, bubble(event.id ?? "", event.from ?? "machine", event.text ?? "", at, event.language ?? null));
-      break;
-    case "assigned":
-      addLine(held, line(`${event.seat ?? ""} took the conversation`));
-      break;
-    case "answered_by_machine":
-      addLine(held, line(`Answered from ${event.source ?? "a source"}`));
-      break;
-    case "ticket":
-      addLine(held, line(`Ticket ${event.reference ?? ""}`));
-      break;
-    case "transferred":
-      addLine(held, line(`Handed over to ${event.to?.seat ?? event.to?.skill ?? "somebody"}`));
-      break;
-    case "rated":
-      addLine(held, line(`Rated ${event.score ?? 0} of 5`));
-      break;
-    case "closed":
-      addLine(held, line(`Closed by ${event.by ?? "the router"}`));
-      leave(event.conversation, null);
-      break;
-  }
-  if (event.conversation === open) client?.say({ type: "received", conversation: event.conversation, seq: event.seq });
-  renderMine();
-}
-
-function answered(held: Conversation): void {
-  held.answered = true;
-  held.waitingSince = null;
-  held.due = null;
-  renderMine();
-}
-
-/** The conversation is over for this seat; it stays readable while it is the open one. */
-function leave(id: string, why: string | null): void {
-  const held = mine.get(id);
-  client?.forget(id);
-  if (held === undefined) return;
-  if (why !== null) addLine(held, line(why));
-  Object.assign(held, { over: true, waitingSince: null, due: null });
-  if (id !== open) mine.delete(id);
-  else renderTalk();
-  renderMine();
 }
 
 // ---- offers -------------------------------------------------------------------------------------
@@ -281,7 +167,7 @@ function addOffer(offer: Offer): void {
   );
   offers.set(offer.offer, { offer, card });
   byId("offers").append(card);
-  tickClocks();
+  tickClocks(now());
 }
 
 function accept(offer: Offer): void {
@@ -297,141 +183,10 @@ function removeOffer(id: string, why: string | null): void {
   if (why !== null) say(why);
 }
 
-// ---- the open conversation ----------------------------------------------------------------------
-
-function addLine(held: Conversation, node: HTMLElement): void {
-  // What has no acknowledgement yet has no number and stays last.
-  const unsent = held.lines.findIndex((other) => other.dataset["state"] === "queued");
-  const before = unsent < 0 ? null : held.lines[unsent]!;
-  held.lines.splice(unsent < 0 ? held.lines.length : unsent, 0, node);
-  if (held.id !== open) return;
-  log.insertBefore(node, before);
-  log.scrollTop = log.scrollHeight;
-}
-
-const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
-
-function bubble(id: string, from: string, body: string, at: number, language: string | null): HTMLElement {
-  const who = from === "customer" ? "Customer" : from === "machine" ? "Automatic answer" : "Seat";
-  const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
-  return el(
-    "div",
-    { class: `message from-${from}`, "data-id": id, "data-from": from },
-    el("span", { class: "who" }, who),
-    el("p", { class: "body", dir: "auto", lang: language }, body),
-    el("span", { class: "meta" }, el("time", { datetime: new Date(at).toISOString() }, time), el("span", { class: "state" })),
-  );
-}
-
-function mark(message: Outgoing, state: "queued" | "sent" | "failed", why = "", seq = 0): void {
-  for (const held of mine.values()) {
-    const node = held.lines.find((other) => other.dataset["id"] === message.id);
-    if (node === undefined) continue;
-    node.dataset["state"] = state;
-    if (seq > 0) node.dataset["seq"] = String(seq);
-    node.querySelector(".state")?.replaceChildren(state === "failed" ? `Not sent: ${why}` : state === "sent" ? "Sent" : "Sending");
-  }
-}
-
-/** The customer has been shown everything up to this number. */
-function seen(id: string, seq: number): void {
-  for (const node of mine.get(id)?.lines ?? []) {
-    if (node.dataset["state"] === "sent" && Number(node.dataset["seq"]) <= seq) node.querySelector(".state")?.replaceChildren("Seen");
-  }
-}
-
-function addNote(note: Note): void {
-  const held = hold(note.conversation);
-  addLine(held, el("div", { class: "note" }, el("span", { class: "who" }, `Note by ${note.seat}`), el("p", { class: "body", dir: "auto" }, note.text)));
-}
-
-function show(id: string | null): void {
-  const before = open === null ? undefined : mine.get(open);
-  if (before?.over && before.id !== id) mine.delete(before.id);
-  open = id;
-  const held = id === null ? undefined : mine.get(id);
-  log.replaceChildren(...(held?.lines ?? []));
-  log.scrollTop = log.scrollHeight;
-  typing.hidden = true;
-  if (held !== undefined) {
-    held.unread = 0;
-    if (held.seq > 0) client?.say({ type: "received", conversation: held.id, seq: held.seq });
-  }
-  if (id !== null) showFloor(false);
-  renderTalk();
-  renderMine();
-}
-
-function renderTalk(): void {
-  const held = open === null ? undefined : mine.get(open);
-  const offer = held?.offer ?? null;
-  byId("talk-title").textContent = held === undefined ? "No conversation open" : title(held);
-  byId("talk-facts").textContent = [offer?.sentiment, offer?.confidence ? `${Math.round(offer.confidence * 100)} % sure` : null, ...(offer?.why ?? [])].filter(Boolean).join(" · ");
-  const live = held !== undefined && !held.over;
-  for (const id of ["close", "composer", "transfer"]) byId(id).hidden = !live;
-}
-
-const title = (held: Conversation): string => [languageName(held.language), held.offer?.intent?.replaceAll("_", " ")].filter(Boolean).join(" · ");
-
 /** The router tells the slots with a change of state only; how many are used the page knows by itself. */
 function renderSlots(): void {
-  const used = [...mine.values()].filter((held) => !held.over).length;
+  const used = talk.count;
   byId("slots").textContent = slots > 0 ? `${used} of ${slots} slots used` : "";
-}
-
-function renderMine(): void {
-  renderSlots();
-  const list = byId("mine");
-  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["conversation"] : undefined;
-  const rows = [...mine.values()].map((held) => {
-    const entry = button("", `entry${held.id === open ? " current" : ""}${held.over ? " over" : ""}`, () => show(held.id));
-    entry.dataset["conversation"] = held.id;
-    if (held.id === open) entry.setAttribute("aria-current", "true");
-    entry.append(el("span", { class: "entry-title" }, title(held)), el("span", { class: "entry-last", dir: "auto" }, held.last));
-    const badges = el("span", { class: "entry-badges" });
-    if (held.over) badges.append(el("span", { class: "soft" }, "over"));
-    if (held.due !== null) badges.append(timer("first response", held.due, "until"));
-    else if (held.waitingSince !== null) badges.append(timer("waits", held.waitingSince, "since"));
-    if (held.unread > 0) badges.append(el("span", { class: "unread" }, `${held.unread}`, el("span", { class: "unseen" }, " unread")));
-    entry.append(badges);
-    return el("li", {}, entry);
-  });
-  list.replaceChildren(...(rows.length > 0 ? rows : [el("li", { class: "soft empty" }, "None yet. Set yourself ready to get offers.")]));
-  if (focused !== undefined) list.querySelector<HTMLElement>(`[data-conversation="${focused}"]`)?.focus();
-  tickClocks();
-}
-
-function step(by: number): void {
-  const ids = [...mine.keys()];
-  if (ids.length === 0) return;
-  const at = open === null ? -1 : ids.indexOf(open);
-  show(ids[(Math.max(at, by > 0 ? -1 : 0) + by + ids.length) % ids.length] ?? null);
-}
-
-// ---- clocks -------------------------------------------------------------------------------------
-
-/** A label that counts by itself: up from an instant, or down to one. */
-function timer(label: string, at: number, kind: "since" | "until"): HTMLElement {
-  const node = el("span", { class: "timer", role: "timer", "aria-live": "off" });
-  node.dataset[kind] = String(at);
-  node.dataset["label"] = label;
-  return node;
-}
-
-function tickClocks(): void {
-  const time = now();
-  for (const node of document.querySelectorAll<HTMLElement>(".timer[data-label]")) {
-    const { since, until, label } = node.dataset;
-    const ms = since === undefined ? Number(until) - time : time - Number(since);
-    const seconds = Math.max(0, Math.ceil(Math.abs(ms) / 1000));
-    const words = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    node.textContent = since === undefined ? `${label} ${ms < 0 ? "late by" : "in"} ${words}` : `${label} ${words}`;
-    node.classList.toggle("soon", since === undefined && ms < 5_000);
-    node.classList.toggle("late", since === undefined && ms < 0);
-  }
-  for (const bar of document.querySelectorAll<HTMLProgressElement>("progress[data-until]")) {
-    bar.value = Math.max(0, (Number(bar.dataset["until"]) - time) / Number(bar.dataset["span"]));
-  }
 }
 
 // ---- the floor ----------------------------------------------------------------------------------
@@ -534,7 +289,7 @@ function showStatus(status: Status, detail: string): void {
     byId("seat-name").textContent = account.user;
     byId("sign-out").hidden = !byProvider;
     document.title = `${account.user} · Tradewind`;
-    renderMine();
+    talk.list();
     void pollQueue();
     showFloor(isSupervisor && location.pathname === "/supervisor");
     if (!isSupervisor && location.pathname === "/supervisor") say(floor.words.only);
@@ -550,35 +305,21 @@ function showStatus(status: Status, detail: string): void {
   }
 }
 
-let typingTimer: ReturnType<typeof setTimeout> | undefined;
-function showTyping(): void {
-  typing.hidden = false;
-  clearTimeout(typingTimer);
-  typingTimer = setTimeout(() => (typing.hidden = true), TYPING_SHOWN_MS);
-}
-
 // ---- hands --------------------------------------------------------------------------------------
 
 function written(): { id: string; body: string } | null {
   const body = text.value.trim();
-  if (open === null || body === "") return null;
+  if (talk.open === null || body === "") return null;
   text.value = "";
   text.focus();
-  return { id: open, body };
+  return { id: talk.open, body };
 }
 
 byId<HTMLFormElement>("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const reply = written();
   if (reply === null || client === null) return;
-  const held = hold(reply.id);
-  const message = client.send(reply.id, reply.body);
-  const node = bubble(message.id, "seat", reply.body, now(), null);
-  held.lines.push(node);
-  log.append(node);
-  log.scrollTop = log.scrollHeight;
-  held.last = reply.body;
-  mark(message, "queued");
+  talk.written(client.send(reply.id, reply.body));
 });
 
 byId("note").addEventListener("click", () => {
@@ -594,13 +335,13 @@ text.addEventListener("keydown", (event) => {
 
 let typingSentAt = 0;
 text.addEventListener("input", () => {
-  if (open === null || Date.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
+  if (talk.open === null || Date.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
   typingSentAt = Date.now();
-  client?.say({ type: "typing", conversation: open });
+  client?.say({ type: "typing", conversation: talk.open });
 });
 
 const closeOpen = (): void => {
-  if (open !== null && !byId("close").hidden) client?.say({ type: "close", conversation: open });
+  if (talk.open !== null && !byId("close").hidden) client?.say({ type: "close", conversation: talk.open });
 };
 byId("close").addEventListener("click", closeOpen);
 
@@ -610,8 +351,8 @@ byId("view").addEventListener("click", toggleFloor);
 byId<HTMLFormElement>("transfer").addEventListener("submit", (event) => {
   event.preventDefault();
   const to = byId<HTMLInputElement>("to");
-  if (open === null) return;
-  client?.say({ type: "transfer", conversation: open, to: { [byId<HTMLSelectElement>("to-kind").value]: to.value.trim() } });
+  if (talk.open === null) return;
+  client?.say({ type: "transfer", conversation: talk.open, to: { [byId<HTMLSelectElement>("to-kind").value]: to.value.trim() } });
   to.value = "";
 });
 
@@ -625,8 +366,8 @@ document.addEventListener("keydown", (event) => {
   const first = [...offers.values()][0];
   const actions: Record<string, () => void> = {
     KeyA: () => first && accept(first.offer),
-    KeyJ: () => step(1),
-    KeyK: () => step(-1),
+    KeyJ: () => talk.step(1),
+    KeyK: () => talk.step(-1),
     KeyL: () => text.focus(),
     KeyE: closeOpen,
     ...(isSupervisor ? { KeyS: toggleFloor } : {}),
@@ -681,7 +422,7 @@ byId("sign-out").addEventListener("click", () => {
   }, () => undefined);
 });
 
-setInterval(tickClocks, CLOCK_EVERY_MS);
+setInterval(() => tickClocks(now()), CLOCK_EVERY_MS);
 setInterval(() => byId("floor-view").hidden || floor.tick(), CLOCK_EVERY_MS);
 setInterval(() => void pollQueue(), QUEUE_EVERY_MS);
 

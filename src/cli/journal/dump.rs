@@ -8,7 +8,9 @@ use serde_json::json;
 use super::open;
 use crate::cli::Exit;
 use crate::cli::keyring::KeysArgs;
-use crate::domain::{ConversationId, EventKind, SeatState, Sender, Timestamp};
+use crate::domain::{
+    ConversationId, EventKind, Pair, Said, SeatState, Sender, Timestamp, Translated,
+};
 use crate::flow::{Entry, Fact, Record, Seal, SeatRecord};
 use crate::journal::{JournalError, Position};
 use crate::understand::{mask, pii};
@@ -232,6 +234,19 @@ fn words(fact: &Fact) -> String {
         Fact::MayGoOn(seq) => format!("#{seq} may go on"),
         Fact::SaidAll => "the question is complete".to_owned(),
         Fact::Delivered(_) => "a channel delivered it".to_owned(),
+        Fact::Translating { seq, pair: Pair { from, to } } => {
+            format!("#{seq} is being translated from {from} to {to}")
+        }
+        Fact::Translated { seq, translated: Translated { pair: Pair { from, to }, said } } => {
+            match said {
+                Said::Anew { text, by } => {
+                    format!("#{seq} translated from {from} to {to} by {by}: {text:?}")
+                }
+                Said::AsWritten(why) => {
+                    format!("#{seq} not translated from {from} to {to}: {}", why.as_str())
+                }
+            }
+        }
         Fact::Noted(note) => format!("noted by {}: {:?}", note.seat, note.text),
     }
 }

@@ -54,7 +54,7 @@ pub use region::{Evidence, Region};
 pub use secret::OutsideSecret;
 pub use section::{Mistake, ShopErrors};
 pub use translation::{
-    EngineKind, TranslatedSeats, TranslationEngine, TranslationService, Translators,
+    EngineKind, Reads, TranslatedSeats, TranslationEngine, TranslationService, Translators,
 };
 
 /// The skill that every shop has: what no other skill covers.

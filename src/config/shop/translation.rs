@@ -15,6 +15,8 @@ use super::section::Section;
 const ENGINES_MAX: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT_MAX: Duration = Duration::from_secs(10);
+/// Whatever the engines may take: clients wait 10 s for an acknowledgement, and some may stand behind it.
+const WAIT_MAX: Duration = Duration::from_secs(6);
 const KINDS: &str = "deepl, google, azure, libretranslate or local";
 const ADDRESS: &str =
     "an address such as https://api.deepl.com, https unless it is on this machine";
@@ -36,6 +38,8 @@ pub struct Translators {
     pub engines: Vec<TranslationEngine>,
     /// Longest that one of them may take for one text.
     pub timeout: Duration,
+    /// When a seat gets what it does not read in its own language.
+    pub seat_reads: Reads,
     /// The glossary.
     pub terms: Vec<Term>,
 }
@@ -47,6 +51,39 @@ pub enum TranslationEngine {
     Service(TranslationService),
     /// A model on this machine.
     Local(LocalModel),
+}
+
+/// When a customer's message is translated for a seat that does not read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// At once.
+    Automatic,
+    /// When the seat asks for it.
+    OnDemand,
+}
+
+impl Reads {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::OnDemand => "on_demand",
+        }
+    }
+}
+
+impl Translators {
+    /// When seats get translations; `None` where nobody translates.
+    pub fn reads(&self) -> Option<Reads> {
+        (!self.engines.is_empty()).then_some(self.seat_reads)
+    }
+
+    /// Longest that a message waits for its translation: until each engine had its time. `None` where
+    /// nobody translates.
+    pub fn wait_max(&self) -> Option<Duration> {
+        let engines = u32::try_from(self.engines.len()).ok().filter(|engines| *engines > 0)?;
+        Some((self.timeout * engines).min(WAIT_MAX))
+    }
 }
 
 /// A service that translates.
@@ -112,6 +149,10 @@ pub(super) fn read(
     let translators = Translators {
         engines: engines.into_iter().filter_map(engine).collect(),
         timeout: section.length("timeout", TIMEOUT_MAX, TIMEOUT),
+        seat_reads: match section.flag("on_demand") {
+            true => Reads::OnDemand,
+            false => Reads::Automatic,
+        },
         terms: terms(&mut section, files),
     };
     section.finish();

@@ -4,6 +4,7 @@
 //! What it knows is no fact of the journal: after a restart the questions that still wait are told again,
 //! and whoever has an answer has it in the own conversation.
 
+mod spoken;
 mod task;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::domain::{ConversationId, CustomerId, Language, ShopId, Timestamp};
+use crate::domain::{ConversationId, CustomerId, Language, ShopId, Timestamp, Translated};
 use crate::incidents::{
     Answer, Asked, Closed, Cluster, ClusterId, Gate, Live, NotAnswered, Print, Question, Settings,
     Standing, Trust,
@@ -23,6 +24,8 @@ use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
 use super::dispatch::SeatLine;
 use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
+use super::translated::ToTranslate;
+use spoken::Spoken;
 
 pub use task::Incidents;
 
@@ -101,6 +104,7 @@ pub struct Board {
 struct ShopBoard {
     gate: Gate,
     live: Live,
+    spoken: Spoken,
     watchers: Vec<SeatLine>,
     has_changed: bool,
 }
@@ -125,6 +129,7 @@ impl Board {
             let generic = shop.generic_intents.clone();
             let board = self.shops.entry(id.clone()).or_default();
             board.gate = generic.map_or_else(Gate::default, Gate::new);
+            board.spoken.set_wait(shop.translators.wait_max());
         }
     }
 
@@ -164,8 +169,21 @@ impl Board {
         let joined = board.live.ask(now, &question)?;
         board.has_changed |= joined.standing != Standing::Watched;
         let answer = joined.answer?;
-        let cluster = board.live.get(joined.cluster)?;
-        for_many(cluster, &answer, conversation)
+        board.reach(joined.cluster, &answer, [conversation]).pop()
+    }
+
+    /// What is to be translated for the answers that were given so far.
+    pub fn take_to_translate(&mut self, now: Timestamp) -> Vec<ToTranslate> {
+        let of =
+            |(shop, board): (&ShopId, &mut ShopBoard)| board.spoken.take_to_translate(now, shop);
+        self.shops.iter_mut().flat_map(of).collect()
+    }
+
+    /// Takes what came of translating an answer. Gives it to whoever waited for it.
+    pub fn translated(&mut self, shop: &ShopId, ask: u64, translated: &Translated) -> Vec<ForMany> {
+        let Some(board) = self.shops.get_mut(shop) else { return Vec::new() };
+        board.has_changed = true;
+        board.spoken.came(ask, translated)
     }
 
     /// Forgets a customer who is erased.
@@ -196,7 +214,7 @@ impl Board {
             IncidentAct::Close(incident) => {
                 let closed = board.live.close(incident);
                 board.has_changed = true;
-                closed.map(|_| Vec::new()).map_err(refusal)
+                closed.map(|closed| board.spoken.close(closed.cluster)).map_err(refusal)
             }
         };
         done.unwrap_or_else(|(code, message)| {
@@ -217,15 +235,27 @@ impl Board {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let closes = self.shops.values().filter_map(|board| board.live.next_deadline());
         let shows = self.shops.values().any(ShopBoard::is_to_be_shown);
-        closes.chain(shows.then(|| self.shown_at + INTERVAL)).min()
+        let late = self.shops.values().filter_map(|board| board.spoken.next_deadline());
+        closes.chain(late).chain(shows.then(|| self.shown_at + INTERVAL)).min()
     }
 
-    /// Closes what nobody has joined for long, and shows what has changed.
-    pub fn on_timer(&mut self, now: Timestamp) {
+    /// Closes what nobody has joined for long, and shows what has changed. Gives the answers that go
+    /// out by it.
+    pub fn on_timer(&mut self, now: Timestamp) -> Vec<ForMany> {
+        let mut answers = Vec::new();
         for board in self.shops.values_mut() {
             let closed: Vec<Closed> = board.live.on_timer(now);
             board.has_changed |= !closed.is_empty();
+            answers.extend(closed.iter().flat_map(|closed| board.spoken.close(closed.cluster)));
+            let late = board.spoken.late(now);
+            board.has_changed |= !late.is_empty();
+            answers.extend(late);
         }
+        self.show(now);
+        answers
+    }
+
+    fn show(&mut self, now: Timestamp) {
         if self.shown_at + INTERVAL > now {
             return;
         }
@@ -249,9 +279,25 @@ impl ShopBoard {
     ) -> Result<Vec<ForMany>, NotAnswered> {
         self.has_changed = true;
         let answered = self.live.confirm(incident, conversations, wrong)?;
-        let Some(cluster) = self.live.get(incident) else { return Ok(Vec::new()) };
-        let Some(answer) = cluster.answer.clone() else { return Ok(Vec::new()) };
-        Ok(answered.into_iter().filter_map(|id| for_many(cluster, &answer, id)).collect())
+        let answer = self.live.get(incident).and_then(|cluster| cluster.answer.clone());
+        let Some(answer) = answer else { return Ok(Vec::new()) };
+        Ok(self.reach(incident, &answer, answered))
+    }
+
+    /// The answer for each of these, but for whoever waits for it in another language.
+    fn reach(
+        &mut self,
+        incident: ClusterId,
+        answer: &Answer,
+        ids: impl IntoIterator<Item = ConversationId>,
+    ) -> Vec<ForMany> {
+        let Self { live, spoken, .. } = self;
+        let Some(cluster) = live.get(incident) else { return Vec::new() };
+        let give = |id| {
+            let reads = cluster.followers.get(&id)?.language;
+            spoken.give(incident, for_many(cluster, answer, id)?, reads)
+        };
+        ids.into_iter().filter_map(give).collect()
     }
 
     fn answer(
@@ -280,17 +326,18 @@ impl ShopBoard {
         let answer = Arc::new(Answer { seat: line.seat.id.clone(), texts, fallback });
         let reached = self.live.answer(incident, answer.clone()).map_err(refusal)?;
         self.has_changed = true;
-        let Some(cluster) = self.live.get(incident) else { return Ok(Vec::new()) };
-        Ok(reached.into_iter().filter_map(|id| for_many(cluster, &answer, id)).collect())
+        Ok(self.reach(incident, &answer, reached))
     }
 
     fn show(&mut self) {
         self.has_changed = false;
         self.watchers.retain(|it| !it.link.outbox.is_closed());
-        let rows: Vec<IncidentRow<'_>> = self.live.shown().take(ROWS_MAX).map(row).collect();
+        let rows = self.live.shown().take(ROWS_MAX).map(|cluster| row(cluster, &self.spoken));
+        let rows: Vec<IncidentRow<'_>> = rows.collect();
         let trust: Trust = self.live.trust();
         let frame: crate::deliver::Frame = encode(&ServerFrame::Incidents {
             incidents: &rows,
+            translates: self.spoken.translates(),
             automatic: trust.is_automatic(),
             decisions: trust.decisions(),
         })
@@ -301,7 +348,7 @@ impl ShopBoard {
     }
 }
 
-fn row(cluster: &Cluster) -> IncidentRow<'_> {
+fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
     let mut languages = BTreeMap::new();
     for follower in cluster.followers.values().filter(|it| !it.is_answered) {
         *languages.entry(follower.language).or_default() += 1;
@@ -325,12 +372,13 @@ fn row(cluster: &Cluster) -> IncidentRow<'_> {
                 confirmed: it.is_confirmed,
             })
             .collect(),
+        untranslated: spoken.untranslated(cluster.id),
         answered_by: cluster.answer.as_ref().map(|answer| &answer.seat),
     }
 }
 
-/// The answer as one customer gets it. Where there is no text in the customer's language, this is the
-/// place for a translator; without one it is the text in the fallback language.
+/// The answer as it was written for one customer: where there is no text in the customer's language, the
+/// one in the fallback language, to be translated.
 fn for_many(cluster: &Cluster, answer: &Answer, id: ConversationId) -> Option<ForMany> {
     let follower = cluster.followers.get(&id)?;
     let (language, text) = answer.text_for(follower.language)?;
@@ -340,6 +388,7 @@ fn for_many(cluster: &Cluster, answer: &Answer, id: ConversationId) -> Option<Fo
         seat: answer.seat.clone(),
         text: text.clone(),
         language,
+        translated: None,
         by: follower.by.map_or("first", |by| by.as_str()),
     })
 }
@@ -368,6 +417,7 @@ impl Default for ShopBoard {
         Self {
             gate: Gate::default(),
             live: Live::new(Settings::default(), Trust::default()),
+            spoken: Spoken::default(),
             watchers: Vec::new(),
             has_changed: false,
         }

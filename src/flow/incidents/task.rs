@@ -7,12 +7,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::domain::{ShopId, Translated};
 use crate::runtime::{Clock, Inbox};
 
 use super::super::dispatch::{SeatLine, sleep_until};
 use super::super::input::{CustomerRef, Envelope, ForMany, Input, SeatRef};
 use super::super::shard::Shops;
 use super::super::task::Owners;
+use super::super::translated::Interpreter;
 use super::{Board, IncidentAct, Report};
 
 /// What one turn of the task takes in.
@@ -25,6 +27,7 @@ enum Told {
     Closed(SeatRef, Uuid),
     Shops(Shops),
     Forget(CustomerRef, oneshot::Sender<()>),
+    Translated(ShopId, u64, Translated),
 }
 
 /// The way to the owner of incidents.
@@ -66,6 +69,11 @@ impl Incidents {
         self.inbox.follow_up(Told::Shops(shops));
     }
 
+    /// What came of translating an answer.
+    pub fn translated(&self, shop: ShopId, ask: u64, translated: Translated) {
+        self.inbox.follow_up(Told::Translated(shop, ask, translated));
+    }
+
     /// Has an erased customer forgotten; the answer comes when he is.
     pub fn forget(&self, customer: CustomerRef) -> oneshot::Receiver<()> {
         let (done, answer) = oneshot::channel();
@@ -78,6 +86,7 @@ impl Incidents {
         self,
         mut board: Board,
         owners: Owners,
+        interpreter: Interpreter,
         clock: Clock,
         drain: CancellationToken,
     ) {
@@ -108,10 +117,16 @@ impl Incidents {
                         let _ = done.send(());
                         Vec::new()
                     }
+                    Told::Translated(shop, ask, translated) => {
+                        board.translated(&shop, ask, &translated)
+                    }
                 };
                 pass_on(&owners, answers);
             }
-            board.on_timer(clock.now());
+            pass_on(&owners, board.on_timer(clock.now()));
+            for text in board.take_to_translate(clock.now()) {
+                interpreter.translate(text);
+            }
         }
     }
 }

@@ -105,6 +105,8 @@ impl Story {
             Fact::Erased(erased) => self.it_was(erased.at),
             Fact::Opened(_)
             | Fact::Understood { .. }
+            | Fact::Translating { .. }
+            | Fact::Translated { .. }
             | Fact::Epoch(_)
             | Fact::AskedForPerson
             | Fact::TicketDue(_)
