@@ -259,7 +259,7 @@ impl Shard {
         let has_room = step.conversation.notes.len() < self.settings.messages_per_conversation_max;
         if reason == TakeBackReason::ShiftEnded && has_room {
             let text = Summary::of(step.conversation).to_string().into();
-            step.fact(Fact::Noted(Noted { at: now, seat: seat.clone(), text }));
+            step.fact(Fact::Noted(Noted { at: now, seat: seat.clone(), text, letter: None }));
         }
         step.fact(Fact::Waits(contact));
         step.finish(turn);

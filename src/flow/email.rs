@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::dedup::Delivery as Redelivery;
-use crate::domain::{ConversationId, MessageId, SeatId, Timestamp};
+use crate::domain::{ConversationId, MessageId, SeatId, ShopId, Timestamp};
 use crate::metrics::names::{Counter, EmailTaken};
 use crate::protocol::ServerFrame;
 
@@ -24,6 +24,8 @@ use super::viewers::note_of;
 pub struct FromEmail {
     /// Which.
     pub conversation: ConversationId,
+    /// The shop whose mailbox it came to, which says nothing of others; `None`: the operator's.
+    pub shop: Option<ShopId>,
     /// The same whenever it is delivered.
     pub id: MessageId,
     /// What was written; `None` when it says that an e-mail of ours was not delivered.
@@ -35,10 +37,14 @@ pub struct FromEmail {
 impl Shard {
     /// Takes a letter in.
     pub(super) fn email_came(&mut self, cause: Cause, letter: FromEmail, turn: &mut Turn) {
-        let FromEmail { conversation, id, text, reply } = letter;
+        let FromEmail { conversation, shop, id, text, reply } = letter;
+        let is_theirs = |it: &Conversation| shop.is_none_or(|shop| it.opened.shop == shop);
         let taken = match text {
+            _ if !self.conversations.get(&conversation).is_some_and(|it| is_theirs(it)) => {
+                EmailTaken::Unknown
+            }
             Some(text) => self.written_by_email(cause, conversation, (id, text), turn),
-            None => self.not_delivered(cause.now, conversation, turn),
+            None => self.not_delivered(cause.now, conversation, id, turn),
         };
         turn.counts.push(Counter::EmailCame(taken));
         turn.deliveries.push(Delivery::EmailTaken(reply, taken));
@@ -92,24 +98,47 @@ impl Shard {
         EmailTaken::Taken
     }
 
-    /// An e-mail of ours came back: the seats are told.
-    fn not_delivered(&mut self, now: Timestamp, id: ConversationId, turn: &mut Turn) -> EmailTaken {
+    /// An e-mail of ours came back: the seats are told, once for each letter that says so.
+    fn not_delivered(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        letter: MessageId,
+        turn: &mut Turn,
+    ) -> EmailTaken {
         let Some(mut conversation) = self.conversations.remove(&id) else {
             return EmailTaken::Unknown;
         };
-        let mut step = Step::new(&mut conversation, now);
-        self.note(now, "an e-mail to the customer was not delivered", &mut step, turn);
-        step.finish(turn);
+        let taken = match conversation.notes.iter().any(|note| note.letter == Some(letter)) {
+            true => EmailTaken::Duplicate,
+            false => {
+                let mut step = Step::new(&mut conversation, now);
+                let text = "an e-mail to the customer was not delivered";
+                self.note_of_letter(now, (text, Some(letter)), &mut step, turn);
+                step.finish(turn);
+                EmailTaken::NotDelivered
+            }
+        };
         self.conversations.insert(id, conversation);
-        EmailTaken::NotDelivered
+        taken
     }
 
     /// Notes something for the seats, as long as there is room for it.
     pub(super) fn note(&self, now: Timestamp, text: &str, step: &mut Step<'_>, turn: &mut Turn) {
+        self.note_of_letter(now, (text, None), step, turn);
+    }
+
+    fn note_of_letter(
+        &self,
+        now: Timestamp,
+        (text, letter): (&str, Option<MessageId>),
+        step: &mut Step<'_>,
+        turn: &mut Turn,
+    ) {
         if step.conversation.notes.len() >= self.settings.messages_per_conversation_max {
             return;
         }
-        let noted = Noted { at: now, seat: SeatId::from(ROUTER), text: text.into() };
+        let noted = Noted { at: now, seat: SeatId::from(ROUTER), text: text.into(), letter };
         let shown = ServerFrame::Note(note_of(step.conversation.id, &noted));
         self.tell_seat(step.conversation, &shown, turn);
         step.fact(Fact::Noted(noted));

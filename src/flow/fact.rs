@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
-    Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
+    MessageId, Progress, RegionId, SeatId, SeatState, ShopId, Timestamp, Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 use crate::vault::{BadSeal, VaultError};
@@ -122,6 +122,9 @@ pub struct Noted {
     pub seat: SeatId,
     /// What.
     pub text: Arc<str>,
+    /// The letter that it tells of, so that none is told twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<MessageId>,
 }
 
 /// That a seat came, went or changed its state: so that it is known later who was there.

@@ -49,7 +49,7 @@ impl Shard {
         self.answer_by_email(cause.now, (from, &said), &mut step);
         step.event(EventKind::AnsweredByMachine { source: format!("incident/{incident}").into() });
         let evidence = format!("Answered for all of incident {incident}. It belongs by: {by}.");
-        step.fact(Fact::Noted(Noted { at: cause.now, seat, text: evidence.into() }));
+        step.fact(Fact::Noted(Noted { at: cause.now, seat, text: evidence.into(), letter: None }));
         step.fact(Fact::Aside(place));
         step.finish(turn);
         turn.counts.push(Counter::AnsweredForMany);

@@ -59,6 +59,8 @@ pub enum Counter {
     TicketWorkedOff,
     /// Letters that came in.
     EmailCame(EmailTaken),
+    /// Looks into the mailboxes of shops.
+    MailboxLooked(MailboxLook),
 }
 
 /// A histogram; all in seconds.
@@ -109,6 +111,8 @@ pub enum Gauge {
     Waiting,
     /// 1 while the journal can write.
     JournalHealthy,
+    /// Mailboxes of shops that cannot be read.
+    MailboxesFailing,
 }
 
 impl Counter {
@@ -169,6 +173,8 @@ impl Counter {
             Self::Email(EmailResult::GivenUp),
             Self::Email(EmailResult::Uncertain),
             Self::TicketWorkedOff,
+            Self::MailboxLooked(MailboxLook::Read),
+            Self::MailboxLooked(MailboxLook::Failed),
         ];
         all.extend(EmailTaken::ALL.map(Self::EmailCame));
         all.extend(ErrorCode::ALL.map(Self::Refused));
@@ -317,6 +323,16 @@ impl Counter {
             Self::EmailCame(taken) => {
                 ("tradewind_flow_emails_came_total", Some(("result", taken.as_str())))
             }
+            Self::MailboxLooked(look) => (
+                "tradewind_inward_mailbox_looks_total",
+                Some((
+                    "result",
+                    match look {
+                        MailboxLook::Read => "read",
+                        MailboxLook::Failed => "failed",
+                    },
+                )),
+            ),
             Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
@@ -404,12 +420,13 @@ impl Histogram {
 
 impl Gauge {
     /// Every gauge.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WidgetConnections,
         Self::SeatConnections,
         Self::Conversations,
         Self::Waiting,
         Self::JournalHealthy,
+        Self::MailboxesFailing,
     ];
 
     /// Its name.
@@ -420,6 +437,7 @@ impl Gauge {
             Self::Conversations => "tradewind_flow_conversations",
             Self::Waiting => "tradewind_schedule_waiting",
             Self::JournalHealthy => "tradewind_journal_healthy",
+            Self::MailboxesFailing => "tradewind_inward_mailboxes_failing",
         }
     }
 }

@@ -7,6 +7,7 @@ mod account;
 mod answers;
 mod crew;
 pub mod edit;
+mod email;
 mod glossary;
 mod holidays;
 mod hours;
@@ -34,6 +35,7 @@ use crate::domain::{
 
 pub use account::{IdentitySecret, Password, PasswordError, SeatAccount, SeatSummary};
 pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
+pub use email::{ImapMailbox, ShopEmail};
 pub use glossary::{TERMS_MAX, Term};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
@@ -96,6 +98,8 @@ pub struct Shop {
     pub seats: BTreeMap<SeatId, SeatAccount>,
     /// How customers prove who they are; without a key every customer is anonymous.
     pub customer_proof: CustomerProof,
+    /// Where answers to e-mails come to.
+    pub email: ShopEmail,
     /// Where seats may sign in beside local accounts.
     pub openid: Option<OpenId>,
     /// What the machine may tell.
