@@ -10,6 +10,7 @@ pub mod backup;
 pub mod doctor;
 pub mod flow;
 pub mod gateway;
+pub mod inward;
 pub mod journal;
 pub mod openid;
 pub mod outward;

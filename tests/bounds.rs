@@ -124,6 +124,21 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("time in which a reader takes nothing", &["tests/half_open.rs::who_asks_and_does_not_read_is_let_go_of"]),
     ("time of a stop", &["tests/bounds.rs::a_stop_waits_for_nobody_beyond_its_deadline"]),
+    ("sessions with the mail server; time of a step of it", &[
+        "tests/email_replies.rs::so_many_sessions_are_open_at_a_time_and_every_letter_goes_out",
+        "tests/email_replies.rs::a_mail_server_that_falls_silent_is_left_after_its_time_and_tried_again",
+    ]),
+    ("letters that are read at a time", &[
+        "tests/email_replies.rs::so_many_letters_are_brought_at_a_time_and_others_are_told_to_come_back",
+    ]),
+    ("letters of one look into a mailbox; time of a step of its server; what it says", &[
+        "tests/imap.rs::a_look_takes_so_many_letters_leaves_what_is_too_large_and_moves_what_is_taken",
+        "tests/imap.rs::a_server_that_is_silent_says_too_much_or_refuses_is_tried_again_and_loses_nothing",
+    ]),
+    ("letters in a mailbox without room in their conversation", &[
+        "src/inward/progress.rs::so_many_letters_wait_and_no_more",
+        "src/inward/progress.rs::a_letter_without_room_waits_for_two_days_and_holds_nobody_up",
+    ]),
     ("inputs put aside while the disk refuses", &[
         "tests/disk_full.rs::what_is_put_aside_while_the_disk_refuses_has_a_bound",
     ]),
@@ -187,17 +202,9 @@ fn every_setting_that_bounds_something_is_in_the_table() {
         "dedup.repeat_similarity_min",
     ];
 
-    /// No test fills them yet.
-    const UNFILLED: [&str; 2] = ["email.sessions_max", "email.step_max"];
-
     let missing: Vec<_> = tradewind::config::all_settings()
         .map(|setting| setting.key)
-        .filter(|key| {
-            is_bound(key)
-                && !OTHERS.contains(key)
-                && !UNFILLED.contains(key)
-                && !bounding.contains(key)
-        })
+        .filter(|key| is_bound(key) && !OTHERS.contains(key) && !bounding.contains(key))
         .collect();
 
     assert!(missing.is_empty(), "{missing:?}");

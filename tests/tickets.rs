@@ -60,7 +60,7 @@ fn accept(world: &mut World, seat: &str, offer: &serde_json::Value) {
 fn report(world: &mut World, errand: &Errand, progress: Progress) -> bool {
     let (reply, mut kept) = oneshot::channel();
     let Errand { conversation, ref effect, .. } = *errand;
-    let report = EffectReport { conversation, key: effect.key, progress, reply };
+    let report = EffectReport { conversation, key: effect.key, progress: Some(progress), reply };
     world.input(Input::Effect(report));
     kept.try_recv().expect("the shard answers in the same turn")
 }
@@ -220,7 +220,7 @@ fn a_report_about_nothing_that_is_known_is_not_wanted() {
     let (reply, mut kept) = oneshot::channel();
 
     let progress = Progress::Done;
-    let report = EffectReport { conversation: unknown, key, progress, reply };
+    let report = EffectReport { conversation: unknown, key, progress: Some(progress), reply };
     world.input(Input::Effect(report));
 
     assert_eq!(kept.try_recv(), Ok(false));
@@ -237,7 +237,7 @@ fn who_answers_after_the_end_begins_a_conversation_that_is_written_to_as_before(
         let id = MessageId::from_uuid(uuid::Uuid::from_u128(99));
         let (reply, mut taken) = oneshot::channel();
         let text = Some(text.into());
-        world.input(Input::Email(FromEmail { conversation: ended, id, text, reply }));
+        world.input(Input::Email(FromEmail { conversation: ended, shop: None, id, text, reply }));
         taken.try_recv().expect("the shard answers in the same turn")
     };
     assert_eq!(bring(&mut world, "하나 더 있어요"), EmailTaken::Taken);
@@ -258,6 +258,7 @@ fn answer_for_many(world: &mut World, conversation: ConversationId) {
         seat: SeatId::from("minji"),
         text: ANSWER.into(),
         language: "ko".parse().expect("a language"),
+        translated: None,
         by: "topic",
     }));
 }
@@ -284,7 +285,7 @@ fn an_answer_for_many_reaches_a_ticket_by_email_and_a_reply_brings_its_turn_back
         let (reply, mut taken) = oneshot::channel();
         let id = MessageId::from_uuid(uuid::Uuid::from_u128(99));
         let text = Some("그게 아니라 다른 문제예요".into());
-        world.input(Input::Email(FromEmail { conversation, id, text, reply }));
+        world.input(Input::Email(FromEmail { conversation, shop: None, id, text, reply }));
         assert_eq!(taken.try_recv(), Ok(EmailTaken::Taken));
 
         let offers = offers(&seat);
@@ -339,4 +340,51 @@ fn a_ticket_is_asked_about_again_after_a_restart_and_leaves_with_what_is_said_ne
     assert!(
         matches!(&world.told[..], [Report::Left(_, left), Report::Asks(_)] if *left == conversation)
     );
+}
+
+/// Brings a letter that says that an e-mail came back, and gives what became of it.
+fn bring_failure(
+    world: &mut World,
+    conversation: ConversationId,
+    shop: &str,
+    id: u128,
+) -> EmailTaken {
+    let (reply, mut taken) = oneshot::channel();
+    let id = MessageId::from_uuid(uuid::Uuid::from_u128(id));
+    let shop = Some(shop.into());
+    world.input(Input::Email(FromEmail { conversation, shop, id, text: None, reply }));
+    taken.try_recv().expect("the shard answers in the same turn")
+}
+
+#[test]
+fn a_letter_about_an_email_that_failed_is_told_once_also_after_a_restart() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    let of_ours = shop().to_string();
+
+    assert_eq!(bring_failure(&mut world, conversation, &of_ours, 1), EmailTaken::NotDelivered);
+    assert_eq!(bring_failure(&mut world, conversation, &of_ours, 1), EmailTaken::Duplicate);
+    assert_eq!(bring_failure(&mut world, conversation, &of_ours, 2), EmailTaken::NotDelivered);
+    let mut after = world.restarted();
+    assert_eq!(bring_failure(&mut after, conversation, &of_ours, 2), EmailTaken::Duplicate);
+
+    assert_eq!(bring_failure(&mut after, conversation, "another", 3), EmailTaken::Unknown);
+}
+
+#[test]
+fn an_email_that_is_asked_about_is_wanted_until_it_is_settled_and_asking_changes_nothing() {
+    let (mut world, min) = night();
+    ticket_with_address(&mut world, &min);
+    let errand = world.errands.last().expect("the confirmation").clone();
+    let ask = |world: &mut World| {
+        let (reply, mut said) = oneshot::channel();
+        let (conversation, key) = (errand.conversation, errand.effect.key);
+        let report = EffectReport { conversation, key, progress: None, reply };
+        world.input(Input::Effect(report));
+        said.try_recv().expect("the shard answers in the same turn")
+    };
+
+    assert!(ask(&mut world) && ask(&mut world));
+    assert!(report(&mut world, &errand, Progress::Done));
+    assert!(!ask(&mut world));
 }

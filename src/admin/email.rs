@@ -1,8 +1,8 @@
-//! Letters that come in: whatever takes mail for the mailbox of answers hands each one over as it came.
+//! Letters that are brought: whatever takes mail for the mailbox of answers hands each one over as it came.
 //! Only the operator may: who hands a letter over says what a customer wrote.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
@@ -10,17 +10,12 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use super::access::Caller;
-use crate::channels::email::{Incoming, IncomingKind, ReplyAddresses, read};
-use crate::flow::{Envelope, FromEmail, Input};
 use crate::gateway::{Gateway, Refused};
-use crate::metrics::names::{Counter, EmailTaken};
+use crate::inward::{LETTER_BYTES_MAX, Letters, NotTaken};
 use crate::protocol::ErrorCode;
 
-/// Largest letter, attachments included: they are not kept, but they come along.
-const LETTER_BYTES_MAX: usize = 10 << 20;
 /// Longest that a letter may take to come in.
 const WITHIN: Duration = Duration::from_secs(60);
 /// When a letter that found no room is to be brought again.
@@ -29,11 +24,14 @@ const AGAIN: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 struct Mailbox {
     gateway: Arc<Gateway>,
-    replies: Option<ReplyAddresses>,
+    letters: Letters,
+    /// Whether answers to shops without a mailbox of their own come here.
+    for_all: bool,
 }
 
-pub(super) fn router(gateway: Arc<Gateway>, replies: Option<ReplyAddresses>) -> Router {
-    Router::new().route("/v1/email", post(take)).with_state(Mailbox { gateway, replies })
+pub(super) fn router(gateway: Arc<Gateway>, letters: Letters, for_all: bool) -> Router {
+    let mailbox = Mailbox { gateway, letters, for_all };
+    Router::new().route("/v1/email", post(take)).with_state(mailbox)
 }
 
 /// `result` says what became of the letter; it is durable when the answer comes.
@@ -43,46 +41,22 @@ async fn take(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Refused> {
     caller.must_be_operator()?;
-    let Some(replies) = &mailbox.replies else {
+    let Mailbox { gateway, letters, for_all } = mailbox;
+    if !for_all && !gateway.shops().values().any(|shop| shop.email.reply_to.is_some()) {
         let text = "no answers come here: email.reply_to is empty";
         return Err(Refused::new(ErrorCode::NotFound, text));
-    };
+    }
+    let full = || Refused::for_a_while(ErrorCode::Overloaded, "no room for it now", AGAIN);
+    let place = letters.place_now().ok_or_else(full)?;
     let raw = tokio::time::timeout(WITHIN, to_bytes(body, LETTER_BYTES_MAX)).await;
     let raw = raw
         .map_err(|_| Refused::new(ErrorCode::BadFrame, "the letter did not come in time"))?
         .map_err(|_| Refused::new(ErrorCode::TooLarge, "the letter is larger than 10 MiB"))?;
-    let count = |taken| mailbox.gateway.metrics.count(Counter::EmailCame(taken));
-    let text_bytes_max = mailbox.gateway.limits.admission.text_bytes_max;
-    let Incoming { conversation, id, kind } =
-        read(&raw, replies, text_bytes_max).map_err(|error| {
-            count(EmailTaken::NotForUs);
-            Refused::new(ErrorCode::BadFrame, error.to_string())
-        })?;
-    let text = match kind {
-        IncomingKind::Written(text) => Some(text.into()),
-        IncomingKind::NotDelivered => None,
-        IncomingKind::Automatic => {
-            count(EmailTaken::Automatic);
-            return Ok(told(EmailTaken::Automatic));
-        }
-    };
-    let full = || Refused::for_a_while(ErrorCode::Overloaded, "no room for it now", AGAIN);
-    let (reply, taken) = oneshot::channel();
-    let input = Input::Email(FromEmail { conversation, id, text, reply });
-    let owners = &mailbox.gateway.owners;
-    let envelope = Envelope { caused_at: Instant::now(), input };
-    owners.offer(owners.of_conversation(conversation), envelope).map_err(|_| full())?;
-    let stops = |_| Refused::for_a_while(ErrorCode::Unavailable, "the router stops", AGAIN);
-    match taken.await.map_err(stops)? {
-        EmailTaken::Full => Err(full()),
-        EmailTaken::Unknown => {
-            let text = "its conversation is not known any more";
-            Err(Refused::new(ErrorCode::NotFound, text))
-        }
-        taken => Ok(told(taken)),
-    }
-}
-
-fn told(taken: EmailTaken) -> (StatusCode, Json<Value>) {
-    (StatusCode::OK, Json(json!({ "result": taken.as_str() })))
+    let taken = letters.take(place, raw, None).await.map_err(|error| match error {
+        NotTaken::NotForUs(error) => Refused::new(ErrorCode::BadFrame, error.to_string()),
+        NotTaken::Unknown => Refused::new(ErrorCode::NotFound, error.to_string()),
+        NotTaken::Full => full(),
+        NotTaken::Stops => Refused::for_a_while(ErrorCode::Unavailable, "the router stops", AGAIN),
+    })?;
+    Ok((StatusCode::OK, Json(json!({ "result": taken.as_str() }))))
 }

@@ -27,11 +27,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::channels::email::ReplyAddresses;
 use crate::config::shop::store::ShopFolder;
 use crate::domain::{ConversationId, ShopId};
 use crate::flow::Dispatch;
 use crate::gateway::{self, Gateway};
+use crate::inward::Letters;
 
 use access::Guard;
 use accounts::Accounts;
@@ -52,8 +52,10 @@ pub struct Management {
     pub own_intents: OwnIntentSets,
     /// How to ask for a reload.
     pub reloads: ShopReloads,
-    /// The addresses that answers to e-mails come to; `None` where they do not come here.
-    pub replies: Option<ReplyAddresses>,
+    /// Where letters that are brought go.
+    pub letters: Letters,
+    /// Whether answers to e-mails of shops without a mailbox of their own come here.
+    pub answers_come: bool,
     /// The folder of shops; `None` while the built-in demo shop is served.
     pub shops: Option<PathBuf>,
     /// What the operator shows.
@@ -64,7 +66,8 @@ pub struct Management {
 
 /// Every route of the admin address.
 pub fn router(management: Management) -> Router {
-    let Management { gateway, own_intents, reloads, replies, shops, key, loopback } = management;
+    let Management { gateway, own_intents, reloads, letters, answers_come, shops, key, loopback } =
+        management;
     let accounts = Accounts {
         gateway: gateway.clone(),
         folder: shops.map(ShopFolder::new),
@@ -80,7 +83,7 @@ pub fn router(management: Management) -> Router {
         .with_state(gateway.clone())
         .merge(backup::router(gateway.clone()))
         .merge(erasures::router(gateway.clone()))
-        .merge(email::router(gateway, replies))
+        .merge(email::router(gateway, letters, answers_come))
         .merge(own_intents::router(own_intents))
         .merge(shops::router(reloads))
         .merge(articles::router(accounts.clone()))

@@ -6,19 +6,37 @@ use super::StartError;
 use crate::channels::email::{Letterhead, ReplyAddresses};
 use crate::config::{Config, UncertainEmail};
 use crate::flow::{Effects, EmailRules, Owners};
-use crate::gateway::Secret;
+use crate::gateway::{Gateway, Secret};
+use crate::inward::{Letters, Mailboxes};
 use crate::outward::{Begun, Courier, MailServer, Retry};
 use crate::runtime::Clock;
 
 /// How customers are written to; `None` when they are not.
 pub(super) fn rules(config: &Config) -> Option<EmailRules> {
-    let can_reply = !config.email.reply_to.is_empty();
+    let can_reply = answers_come(config);
     (!config.email.server.is_empty()).then_some(EmailRules { can_reply })
 }
 
-/// The addresses that answers come back to; `None` where they do not.
-pub(super) fn reply_addresses(config: &Config, secret: &Secret) -> Option<ReplyAddresses> {
-    ReplyAddresses::new(&config.email.reply_to, secret.derived(b"reply addresses"))
+fn reply_addresses(secret: &Secret) -> ReplyAddresses {
+    ReplyAddresses::signed_with(secret.derived(b"reply addresses"))
+}
+
+/// Whether answers to shops without a mailbox of their own come back.
+pub(super) fn answers_come(config: &Config) -> bool {
+    !config.email.reply_to.is_empty()
+}
+
+/// Who takes in what customers write by e-mail.
+pub(super) fn letters(config: &Config, gateway: &Gateway) -> Letters {
+    let (owners, metrics) = (gateway.owners.clone(), gateway.metrics.clone());
+    let text_bytes_max = config.gateway.text_bytes_max;
+    Letters::new(owners, reply_addresses(&gateway.secret), metrics, text_bytes_max)
+}
+
+/// Who reads the mailboxes of shops.
+pub(super) fn mailboxes(config: &Config, gateway: &Gateway, letters: Letters) -> Mailboxes {
+    let (data, metrics) = (config.paths.data.clone(), gateway.metrics.clone());
+    Mailboxes { letters, data, clock: gateway.clock, metrics }
 }
 
 /// Who carries out what conversations bring about outside; `None` without a mail server.
@@ -31,7 +49,8 @@ pub(super) fn courier(
     let email = &config.email;
     let begun = Begun::open(&config.paths.data, clock.now());
     let unusable = |error| StartError::Data { folder: config.paths.data.clone(), error };
-    let letterhead = Letterhead::new(&email.from, reply_addresses(config, secret));
+    let reply_to = answers_come(config).then(|| email.reply_to.clone());
+    let letterhead = Letterhead::new(&email.from, reply_addresses(secret), reply_to);
     Ok(Some(Courier {
         effects,
         owners,

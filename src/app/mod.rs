@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -323,7 +324,8 @@ impl App {
                 return Err(error);
             }
         }
-        let replies = email::reply_addresses(&config, &gateway.secret);
+        let letters = email::letters(&config, &gateway);
+        let answers_come = email::answers_come(&config);
         let mut tasks = JoinSet::new();
         for task in core {
             tasks.spawn(task);
@@ -339,6 +341,9 @@ impl App {
             door: Door::Strangers,
         };
         edges.spawn(gateway::serve(gateway.clone(), public, stop_accepting.clone()));
+        let (tell_mailboxes, told) = watch::channel(gateway.shops());
+        let mailboxes = email::mailboxes(&config, &gateway, letters.clone());
+        edges.spawn(mailboxes.run(told, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
@@ -352,13 +357,15 @@ impl App {
             gateway: gateway.clone(),
             own_sets: own_intents.sets.clone(),
             model,
+            mailboxes: tell_mailboxes,
         };
         let reloading = tokio::spawn(reload.serve(asked));
         let router = admin::router(Management {
             gateway: gateway.clone(),
             own_intents: own_intents.clone(),
             reloads: shop_reloads.clone(),
-            replies,
+            letters,
+            answers_come,
             shops,
             key,
             loopback: admin_address.ip().to_canonical().is_loopback(),

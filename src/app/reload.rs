@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::admin::{ReloadedShops, ShopReload};
 use crate::config::Config;
@@ -30,6 +30,8 @@ pub(super) struct Reload {
     pub own_sets: Arc<ServedSets>,
     /// What the questions of articles are read with.
     pub model: Arc<Model>,
+    /// Who reads the mailboxes of the shops.
+    pub mailboxes: watch::Sender<Shops>,
 }
 
 /// What was read, all of it without mistakes.
@@ -87,6 +89,7 @@ impl Reload {
         self.gateway.dispatcher.tell(Dispatch::Supervisors(supervisors(&new)), Instant::now());
         self.gateway.dispatcher.tell(Dispatch::Reload { rosters, gone }, Instant::now());
         let shops = names(new.keys());
+        self.mailboxes.send_replace(new.clone());
         self.gateway.set_shops(new);
         let closed = self.gateway.close_revoked();
         if closed > 0 {

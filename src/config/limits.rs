@@ -329,7 +329,7 @@ fn has_port(text: &str) -> bool {
 }
 
 /// The same where a conversation's name has to fit in front of the `@`.
-fn is_mailbox(text: &str) -> bool {
+pub(super) fn is_reply_address(text: &str) -> bool {
     is_address(text) && text.rsplit_once('@').is_some_and(|(mailbox, _)| mailbox.len() <= 20)
 }
 
@@ -359,7 +359,7 @@ impl Config {
                 "must be a host and a port, such as \"mail.shop.example:587\""),
             relation(!has_email || is_address(&email.from), "email.from", "email.server",
                 "must be an e-mail address when e-mails are sent"),
-            relation(email.reply_to.is_empty() || is_mailbox(&email.reply_to), "email.reply_to", "email.server",
+            relation(email.reply_to.is_empty() || is_reply_address(&email.reply_to), "email.reply_to", "email.server",
                 "must be an e-mail address whose first part has 20 letters at most: the conversation is named behind it"),
             relation(email.user.is_empty() == email.password_file.is_none(), "email.password_file", "email.user",
                 "must be named as well: one signs in with both or without"),

@@ -76,6 +76,7 @@ const CHECKS: &[fn(&Config) -> Finding] = &[
     model::examine,
     model::encoder,
     email::examine,
+    email::mailboxes,
 ];
 
 /// Examines the settings and the machine. With mistakes in the settings the machine is examined for

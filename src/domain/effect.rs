@@ -46,6 +46,9 @@ pub struct Email {
     pub text: Arc<str>,
     /// Whether a machine wrote it.
     pub automatic: bool,
+    /// The shop's own mailbox of answers; `None`: the one for all shops, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Arc<str>>,
 }
 
 /// How far an effect is.

@@ -47,15 +47,15 @@ pub struct Errand {
     pub ending_at: Option<Timestamp>,
 }
 
-/// How far an errand is, from whoever carries it out.
+/// How far an errand is, or whether it is still wanted, from whoever carries it out.
 #[derive(Debug)]
 pub struct EffectReport {
     /// Whose it is.
     pub conversation: ConversationId,
     /// Which.
     pub key: EffectKey,
-    /// How far.
-    pub progress: Progress,
+    /// How far; `None` only asks.
+    pub progress: Option<Progress>,
     /// Gets whether the effect is wanted, once what is reported is durable.
     pub reply: oneshot::Sender<bool>,
 }
@@ -128,7 +128,7 @@ impl Shard {
         let is_owed = |it: &Conversation| it.owed.iter().any(|owed| owed.effect.key == key);
         let is_wanted = taken.as_deref().is_some_and(is_owed);
         if let Some(mut conversation) = taken {
-            if is_wanted {
+            if let Some(progress) = progress.filter(|_| is_wanted) {
                 self.settle_effect(now, &mut conversation, key, progress, turn);
             }
             self.conversations.insert(conversation.id, conversation);

@@ -24,6 +24,8 @@ use super::viewers::note_of;
 pub struct FromEmail {
     /// Which.
     pub conversation: ConversationId,
+    /// The shop whose mailbox it came to, which says nothing of others; `None`: the operator's.
+    pub shop: Option<ShopId>,
     /// The same whenever it is delivered.
     pub id: MessageId,
     /// What was written; `None` when it says that an e-mail of ours was not delivered.
@@ -40,8 +42,12 @@ fn delivery_of(shop: &ShopId, letter: MessageId) -> DeliveryId {
 impl Shard {
     /// Takes a letter in.
     pub(super) fn email_came(&mut self, cause: Cause, letter: FromEmail, turn: &mut Turn) {
-        let FromEmail { conversation, id, text, reply } = letter;
+        let FromEmail { conversation, shop, id, text, reply } = letter;
+        let is_theirs = |it: &Conversation| shop.is_none_or(|shop| it.opened.shop == shop);
         let taken = match text {
+            _ if !self.conversations.get(&conversation).is_some_and(|it| is_theirs(it)) => {
+                EmailTaken::Unknown
+            }
             Some(text) => self.written_by_email(cause, conversation, (id, text), turn),
             None => self.not_delivered(cause.now, conversation, id, turn),
         };
@@ -106,7 +112,7 @@ impl Shard {
         EmailTaken::Taken
     }
 
-    /// An e-mail of ours came back: the seats are told.
+    /// An e-mail of ours came back: the seats are told, once for each letter that says so.
     fn not_delivered(
         &mut self,
         now: Timestamp,

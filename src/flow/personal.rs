@@ -106,7 +106,7 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
 }
 
 fn of_email(email: &mut Email, look: &mut impl FnMut(Place<'_>)) {
-    let Email { from_name: _, to, subject, text, automatic: _ } = email;
+    let Email { from_name: _, to, subject, text, automatic: _, reply_to: _ } = email;
     [to, subject, text].into_iter().for_each(|it| look(Place::Text(it)));
 }
 

@@ -181,7 +181,8 @@ impl Shard {
         text: &Arc<str>,
         turn: &mut Turn,
     ) {
-        let noted = Noted { at: cause.now, seat: frame.seat.id.clone(), text: text.clone() };
+        let (seat, text) = (frame.seat.id.clone(), text.clone());
+        let noted = Noted { at: cause.now, seat, text };
         let shown = encode(&ServerFrame::Note(note_of(conversation.id, &noted)));
         let links = self.seat_links(&frame.seat.shop, &frame.seat.id);
         deliver(links, None, &shown.into(), turn);

@@ -65,8 +65,15 @@ pub struct Settings {
 /// How customers are written to.
 #[derive(Clone, Copy, Debug)]
 pub struct EmailRules {
-    /// Whether an answer to an e-mail comes back to its conversation.
+    /// Whether an answer to an e-mail comes back to its conversation, where the shop has no mailbox of its own.
     pub can_reply: bool,
+}
+
+impl EmailRules {
+    /// Whether an answer to an e-mail of a shop comes back.
+    pub(super) fn can_reply_to(self, shop: &Shop) -> bool {
+        self.can_reply || shop.email.reply_to.is_some()
+    }
 }
 
 /// Conversations of one customer that are kept, the open one included: nobody fills the memory of the

@@ -17,7 +17,7 @@ use crate::understand::pii;
 
 use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
-use super::shard::{Cause, EmailRules, Shard};
+use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::turn::Turn;
 
@@ -96,7 +96,7 @@ impl Shard {
         (from, text): (Sender, &str),
         step: &mut Step<'_>,
     ) {
-        let Some(EmailRules { can_reply }) = self.settings.email else { return };
+        let Some(rules) = self.settings.email else { return };
         let conversation = &*step.conversation;
         let opened = &conversation.opened;
         let is_connected = self.is_connected(conversation);
@@ -109,11 +109,13 @@ impl Shard {
         let reference = reference(conversation.id);
         let language = conversation.language();
         let (subject, text) =
-            automate::answer_letter(&shop, language, (&reference, text), can_reply);
+            automate::answer_letter(&shop, language, (&reference, text), rules.can_reply_to(&shop));
         let key = EffectKey::of(conversation.id, Purpose::Answer, seq);
         let from_name = shop.name.as_str().into();
         let automatic = from == Sender::Machine;
-        let email = Email { from_name, to, subject: subject.into(), text: text.into(), automatic };
+        let (subject, text) = (subject.into(), text.into());
+        let reply_to = shop.email.reply_to.clone();
+        let email = Email { from_name, to, subject, text, automatic, reply_to };
         step.fact(Fact::Wanted(Effect { key, at: now, email }));
     }
 
@@ -160,7 +162,7 @@ impl Shard {
 
     /// Wants the confirmation of the ticket, once there is an address to send it to.
     fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>) {
-        let Some(EmailRules { can_reply }) = self.settings.email else { return };
+        let Some(rules) = self.settings.email else { return };
         let conversation = &*step.conversation;
         let ticket = ticket_of(conversation);
         let (Some(to), Some((reference, opens_at))) = (conversation.email.clone(), ticket) else {
@@ -170,13 +172,14 @@ impl Shard {
             reference: &reference,
             opens_at,
             time_zone: conversation.opened.time_zone.as_deref().unwrap_or_default(),
-            can_reply,
+            can_reply: rules.can_reply_to(shop),
         };
         let (subject, text) = written.write(shop, conversation.language());
         let key = EffectKey::of(conversation.id, Purpose::TicketConfirmed, conversation.seq());
         let from_name = shop.name.as_str().into();
-        let email =
-            Email { from_name, to, subject: subject.into(), text: text.into(), automatic: true };
+        let (subject, text) = (subject.into(), text.into());
+        let reply_to = shop.email.reply_to.clone();
+        let email = Email { from_name, to, subject, text, automatic: true, reply_to };
         step.fact(Fact::Wanted(Effect { key, at: now, email }));
     }
 }

@@ -19,11 +19,19 @@ pub enum EmailTaken {
     Full,
     /// It cannot be read, or names no conversation.
     NotForUs,
+    /// It said that an e-mail of ours is late: nothing follows.
+    Delayed,
+    /// As many letters are read as may be.
+    Busy,
+    /// It is larger than is read; it stays in its mailbox.
+    TooLarge,
+    /// It found no room for so long that it is not tried again; it stays in its mailbox.
+    GivenUp,
 }
 
 impl EmailTaken {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Taken,
         Self::Duplicate,
         Self::NotDelivered,
@@ -31,6 +39,10 @@ impl EmailTaken {
         Self::Unknown,
         Self::Full,
         Self::NotForUs,
+        Self::Delayed,
+        Self::Busy,
+        Self::TooLarge,
+        Self::GivenUp,
     ];
 
     /// The word for it.
@@ -43,8 +55,21 @@ impl EmailTaken {
             Self::Unknown => "unknown",
             Self::Full => "full",
             Self::NotForUs => "not_for_us",
+            Self::Delayed => "delayed",
+            Self::Busy => "busy",
+            Self::TooLarge => "too_large",
+            Self::GivenUp => "given_up",
         }
     }
+}
+
+/// What came of a look into a shop's mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailboxLook {
+    /// Everything there was read, up to so many letters.
+    Read,
+    /// It could not be read to the end.
+    Failed,
 }
 
 /// What came of a try to send an e-mail.

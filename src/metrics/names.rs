@@ -61,6 +61,8 @@ pub enum Counter {
     EmailCame(EmailTaken),
     /// Texts that were to be translated, by for whom and why they were not.
     Translated(TranslatedFor, Option<Untranslated>),
+    /// Looks into the mailboxes of shops.
+    MailboxLooked(MailboxLook),
 }
 
 /// A histogram; all in seconds.
@@ -113,6 +115,8 @@ pub enum Gauge {
     Waiting,
     /// 1 while the journal can write.
     JournalHealthy,
+    /// Mailboxes of shops that cannot be read.
+    MailboxesFailing,
 }
 
 impl Counter {
@@ -173,6 +177,8 @@ impl Counter {
             Self::Email(EmailResult::GivenUp),
             Self::Email(EmailResult::Uncertain),
             Self::TicketWorkedOff,
+            Self::MailboxLooked(MailboxLook::Read),
+            Self::MailboxLooked(MailboxLook::Failed),
         ];
         for who in TranslatedFor::ALL {
             all.push(Self::Translated(who, None));
@@ -332,6 +338,16 @@ impl Counter {
                 };
                 (who.name(), Some(("result", result)))
             }
+            Self::MailboxLooked(look) => (
+                "tradewind_inward_mailbox_looks_total",
+                Some((
+                    "result",
+                    match look {
+                        MailboxLook::Read => "read",
+                        MailboxLook::Failed => "failed",
+                    },
+                )),
+            ),
             Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
@@ -422,12 +438,13 @@ impl Histogram {
 
 impl Gauge {
     /// Every gauge.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WidgetConnections,
         Self::SeatConnections,
         Self::Conversations,
         Self::Waiting,
         Self::JournalHealthy,
+        Self::MailboxesFailing,
     ];
 
     /// Its name.
@@ -438,6 +455,7 @@ impl Gauge {
             Self::Conversations => "tradewind_flow_conversations",
             Self::Waiting => "tradewind_schedule_waiting",
             Self::JournalHealthy => "tradewind_journal_healthy",
+            Self::MailboxesFailing => "tradewind_inward_mailboxes_failing",
         }
     }
 }

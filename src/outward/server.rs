@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use crate::config::{Email, EmailTls};
+use crate::runtime::{TrustError, client_config};
 
 /// Longest password.
 const PASSWORD_BYTES_MAX: usize = 1024;
@@ -45,15 +43,12 @@ pub enum MailServerError {
         /// What is wrong. Nothing of the file is repeated.
         error: io::Error,
     },
-    /// There is no certificate that one could trust.
-    #[error("no root certificates: set email.roots to a PEM file")]
-    NoRoots,
+    /// Nobody can be believed.
+    #[error("{0}: email.roots names a PEM file of roots")]
+    Trust(#[from] TrustError),
     /// The host is no name that a certificate can have.
     #[error("email.server is not a host name or an IP address with a port")]
     Host,
-    /// TLS cannot be set up.
-    #[error("TLS: {0}")]
-    Tls(#[from] rustls::Error),
 }
 
 impl MailServer {
@@ -104,30 +99,13 @@ fn read_login(user: &str, file: &Path) -> Result<Login, MailServerError> {
 }
 
 fn connector(roots: Option<&Path>) -> Result<TlsConnector, MailServerError> {
-    let mut trusted = RootCertStore::empty();
-    match roots {
-        Some(path) => {
-            let unread = |error: String| MailServerError::File {
-                path: path.to_owned(),
-                error: io::Error::new(io::ErrorKind::InvalidData, error),
-            };
-            let found = CertificateDer::pem_file_iter(path).map_err(|e| unread(e.to_string()))?;
-            for certificate in found {
-                let certificate = certificate.map_err(|error| unread(error.to_string()))?;
-                trusted.add(certificate)?;
-            }
+    let unread = |path: &Path, error| MailServerError::File { path: path.to_owned(), error };
+    let pem = roots.map(|path| fs::read(path).map_err(|error| unread(path, error))).transpose()?;
+    let config = client_config(pem.as_deref()).map_err(|error| match (error, roots) {
+        (TrustError::Unreadable(text), Some(path)) => {
+            unread(path, io::Error::new(io::ErrorKind::InvalidData, text))
         }
-        None => {
-            let system = rustls_native_certs::load_native_certs();
-            trusted.add_parsable_certificates(system.certs);
-        }
-    }
-    if trusted.is_empty() {
-        return Err(MailServerError::NoRoots);
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
+        (error, _) => error.into(),
+    })?;
     Ok(TlsConnector::from(Arc::new(config)))
 }

@@ -16,7 +16,7 @@ use crate::runtime::Clock;
 
 /// Errands taken at one wake-up.
 const BATCH_MAX: usize = 64;
-/// Longest wait for the owner to keep that the end of a letter comes next. The mail server waits as long.
+/// Longest wait for the owner to say that a letter is wanted, and to keep that its end comes next. The mail server waits as long.
 const KEEP_MAX: Duration = Duration::from_secs(30);
 
 /// Everything that carrying out works with.
@@ -119,7 +119,7 @@ impl Courier {
             }
         };
         // An owner that has forgotten the conversation wants nothing more of it.
-        let is_wanted = self.report(&errand, progress).await?;
+        let is_wanted = self.report(&errand, Some(progress)).await?;
         let Progress::Failed { again_at } = progress else { return None };
         errand.tries += 1;
         errand.ending_at = None;
@@ -142,9 +142,13 @@ impl Courier {
         let letter = self.letterhead.letter(errand.conversation, &errand.effect);
         let letter = letter.map_err(refused).map_err(Undone::NotSent)?;
         let mut session = Session::open(&self.server).await.map_err(Undone::NotSent)?;
+        // It may have waited for days: what was erased meanwhile must not go over the wire.
+        if !self.is_let(errand, None).await {
+            tokio::spawn(session.quit());
+            return Err(Undone::NotLet);
+        }
         session.transfer(&letter).await.map_err(Undone::NotSent)?;
-        let kept = tokio::time::timeout(KEEP_MAX, self.report(errand, Progress::Ending)).await;
-        if !matches!(kept, Ok(Some(true))) {
+        if !self.is_let(errand, Some(Progress::Ending)).await {
             // The connection closes without the end: the server throws away what it has.
             return Err(Undone::NotLet);
         }
@@ -163,9 +167,15 @@ impl Courier {
         Ok(())
     }
 
+    /// Whether the owner says in time that the next step may be done.
+    async fn is_let(&self, errand: &Errand, progress: Option<Progress>) -> bool {
+        let said = tokio::time::timeout(KEEP_MAX, self.report(errand, progress)).await;
+        matches!(said, Ok(Some(true)))
+    }
+
     /// Tells the owner of the conversation, and waits until that is kept: whether the effect is still wanted.
     /// `None` when the owner has stopped.
-    async fn report(&self, errand: &Errand, progress: Progress) -> Option<bool> {
+    async fn report(&self, errand: &Errand, progress: Option<Progress>) -> Option<bool> {
         let (reply, kept) = oneshot::channel();
         let Errand { conversation, ref effect, .. } = *errand;
         let report = EffectReport { conversation, key: effect.key, progress, reply };

@@ -6,8 +6,10 @@ mod clock;
 mod inbox;
 mod signatures;
 pub mod sync;
+mod trust;
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
 pub use inbox::{Full, Inbox};
 pub use signatures::install_verifier;
+pub use trust::{TrustError, client_config};

@@ -57,6 +57,14 @@ struct Inner {
     cut_off: usize,
     /// Sessions that go on.
     sessions: usize,
+    /// The most that went on at a time.
+    sessions_most: usize,
+    /// Sessions that there ever were.
+    sessions_ever: usize,
+    /// Nobody is answered at this step.
+    held: Option<Step>,
+    /// Recipients that were named.
+    named: usize,
 }
 
 #[derive(Clone)]
@@ -75,7 +83,13 @@ impl MailServer {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let server = accepting.clone();
-                server.inner().sessions += 1;
+                {
+                    let mut inner = server.inner();
+                    inner.sessions += 1;
+                    inner.sessions_ever += 1;
+                    inner.sessions_most = inner.sessions_most.max(inner.sessions);
+                }
+                server.shared.1.notify_all();
                 std::thread::spawn(move || {
                     let _ = server.serve(stream);
                     server.inner().sessions -= 1;
@@ -94,6 +108,39 @@ impl MailServer {
     /// Says this to the next recipients in place of "250".
     pub fn refuse(&self, refusals: &[&'static str]) {
         self.inner().refusals = refusals.iter().rev().copied().collect();
+    }
+
+    /// Answers nobody at `step` until [`Self::go_on`].
+    pub fn hold(&self, step: Step) {
+        self.inner().held = Some(step);
+    }
+
+    pub fn go_on(&self) {
+        self.inner().held = None;
+        self.shared.1.notify_all();
+    }
+
+    /// Sessions now, the most at a time, and all that there ever were.
+    pub fn sessions(&self) -> (usize, usize, usize) {
+        let inner = self.inner();
+        (inner.sessions, inner.sessions_most, inner.sessions_ever)
+    }
+
+    /// How often somebody was named who is to get a letter.
+    pub fn named(&self) -> usize {
+        self.inner().named
+    }
+
+    /// Waits until the sessions are so: now, the most at a time, and ever.
+    pub fn wait_for_sessions(&self, is_so: impl Fn((usize, usize, usize)) -> bool) {
+        let (lock, news) = &*self.shared;
+        let until = Instant::now() + Duration::from_secs(60);
+        let mut inner = lock.lock().expect("nobody panics with it");
+        while !is_so((inner.sessions, inner.sessions_most, inner.sessions_ever)) {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} sessions of {}", inner.sessions, inner.sessions_ever);
+            inner = news.wait_timeout(inner, left).expect("nobody panics with it").0;
+        }
     }
 
     pub fn letters(&self) -> Vec<Letter> {
@@ -128,6 +175,10 @@ impl MailServer {
         if let Some((_, act)) = act {
             act();
         }
+        let mut inner = self.inner();
+        while inner.held == Some(step) {
+            inner = self.shared.1.wait(inner).expect("nobody panics with it");
+        }
     }
 
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
@@ -156,6 +207,7 @@ impl MailServer {
                 "RCPT" => {
                     self.reach(Step::Rcpt);
                     to = between_angles(rest);
+                    self.inner().named += 1;
                     let refusal = self.inner().refusals.pop();
                     let answer = refusal.unwrap_or("250 ok");
                     out.write_all(format!("{answer}\r\n").as_bytes())?;

@@ -1,7 +1,7 @@
 //! A letter that comes in: which conversation it is for, what its writer added, and whether a machine
 //! wrote it.
 
-use mail_parser::{Message, MessageParser};
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders};
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
@@ -12,6 +12,8 @@ use crate::domain::{ConversationId, MessageId};
 const RECIPIENTS: [&str; 5] = ["Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc"];
 /// Values of `Precedence` that no person sends with.
 const MACHINES: [&str; 4] = ["bulk", "junk", "list", "auto_reply"];
+/// Of a report that is read by machines, more than one about one recipient has.
+const STATUS_BYTES_MAX: usize = 64 << 10;
 /// Words that begin the line of the writer's address where a mail program repeats the head of a letter.
 const FROM_WORDS: [&str; 17] = [
     "From",
@@ -51,6 +53,8 @@ pub enum IncomingKind {
     Written(String),
     /// An e-mail of ours could not be delivered.
     NotDelivered,
+    /// An e-mail of ours is late and still tried.
+    Delayed,
     /// A machine answers, such as that of somebody who is away.
     Automatic,
 }
@@ -127,7 +131,7 @@ fn machine(letter: &Message<'_>) -> Option<IncomingKind> {
     let is_report = begins("Content-Type", &["multipart/report"])
         && first("Content-Type").is_some_and(|value| value.contains("delivery-status"));
     if is_report || begins("From", &["mailer-daemon", "<mailer-daemon"]) {
-        return Some(IncomingKind::NotDelivered);
+        return Some(delivery(letter));
     }
     let says_so = first("Auto-Submitted").is_some_and(|value| value != "no");
     let answers = ["X-Autoreply", "X-Autorespond", "List-Id", "Feedback-ID"];
@@ -136,6 +140,40 @@ fn machine(letter: &Message<'_>) -> Option<IncomingKind> {
         || begins("Precedence", &MACHINES)
         || answers.into_iter().any(|name| first(name).is_some());
     is_automatic.then_some(IncomingKind::Automatic)
+}
+
+/// What a report says of an e-mail of ours (RFC 3464, 2.3.3). One that does not say it in a form that
+/// machines read is a failure: most of these are.
+fn delivery(letter: &Message<'_>) -> IncomingKind {
+    let is_status = |part: &&MessagePart<'_>| {
+        part.content_type().is_some_and(|it| {
+            let sub = it.subtype().unwrap_or_default();
+            it.ctype().eq_ignore_ascii_case("message")
+                && ["delivery-status", "global-delivery-status"]
+                    .iter()
+                    .any(|known| sub.eq_ignore_ascii_case(known))
+        })
+    };
+    let status = letter.parts.iter().filter(is_status);
+    let actions: Vec<String> = status.flat_map(|part| actions(part.contents())).collect();
+    let says = |word: &str| actions.iter().any(|action| action == word);
+    if actions.is_empty() || says("failed") {
+        IncomingKind::NotDelivered
+    } else if says("delayed") {
+        IncomingKind::Delayed
+    } else {
+        IncomingKind::Automatic
+    }
+}
+
+/// What was done about each recipient.
+fn actions(status: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(&status[..status.len().min(STATUS_BYTES_MAX)]);
+    let fields = text.lines().filter_map(|line| line.split_once(':'));
+    let actions = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("action"));
+    // A comment may stand behind the word.
+    let word = |(_, value): (&str, &str)| value.split_ascii_whitespace().next().map(str::to_owned);
+    actions.filter_map(word).map(|word| word.to_ascii_lowercase()).collect()
 }
 
 /// What was written above what is quoted, without the signature.
@@ -182,7 +220,7 @@ mod tests {
     use uuid::Uuid;
 
     fn replies() -> ReplyAddresses {
-        ReplyAddresses::new("reply@shop.example", [1; 32]).expect("an address")
+        ReplyAddresses::signed_with([1; 32])
     }
 
     fn conversation() -> ConversationId {
@@ -191,7 +229,7 @@ mod tests {
 
     /// A letter to the conversation with these further headers.
     fn letter(headers: &str, body: &str) -> Vec<u8> {
-        let to = replies().of(conversation());
+        let to = replies().of("reply@shop.example", conversation()).expect("an address");
         format!(
             "Message-ID: <one@example.org>\r\nFrom: Ana <ana@example.org>\r\n\
              To: \"The shop\" <{to}>\r\nSubject: Re: your request\r\n{headers}\r\n{body}"
@@ -216,7 +254,7 @@ mod tests {
         let again = read(&letter("X-Hop: 2\r\n", "hello"), &replies(), 1_000).expect("a letter");
 
         assert_eq!((one.conversation, one.id), (conversation(), again.id));
-        let elsewhere = ReplyAddresses::new("reply@shop.example", [2; 32]).expect("an address");
+        let elsewhere = ReplyAddresses::signed_with([2; 32]);
         let refused = read(&letter("", "hello"), &elsewhere, 1_000);
         assert_eq!(refused, Err(NotForUs::NoConversation), "a signature of somebody else");
         assert_eq!(read(b"", &replies(), 1_000), Err(NotForUs::NoLetter));
@@ -280,6 +318,30 @@ mod tests {
         assert_eq!(kind(report, "--b--"), Ok(IncomingKind::NotDelivered));
         let person = kind("Auto-Submitted: no\r\n", "It is me");
         assert_eq!(person, Ok(IncomingKind::Written("It is me".to_owned())));
+    }
+
+    fn report(status: &str) -> Result<IncomingKind, NotForUs> {
+        let headers = "From: Mail Delivery <MAILER-DAEMON@mx.example>\r\nContent-Type: \
+            multipart/report; report-type=delivery-status;\r\n boundary=\"b\"\r\n";
+        let body = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\nAction: failed, or so it seems\r\n\
+             --b\r\nContent-Type: message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; mx.example\r\n\r\n{status}\r\n--b--\r\n"
+        );
+        kind(headers, &body)
+    }
+
+    #[test]
+    fn a_report_says_whether_an_email_failed_or_is_only_late() {
+        let of = |action: &str| format!("Final-Recipient: rfc822; ana@example.org\r\n{action}");
+
+        assert_eq!(report(&of("Action: failed")), Ok(IncomingKind::NotDelivered));
+        assert_eq!(report(&of("Action: delayed\r\nStatus: 4.4.7")), Ok(IncomingKind::Delayed));
+        assert_eq!(report(&of("action: DELAYED (retrying)")), Ok(IncomingKind::Delayed));
+        assert_eq!(report(&of("Action: relayed")), Ok(IncomingKind::Automatic));
+        let both = format!("{}\r\n\r\n{}", of("Action: delayed"), of("Action: failed"));
+        assert_eq!(report(&both), Ok(IncomingKind::NotDelivered), "one of them failed");
+        assert_eq!(report("Status: 5.1.1"), Ok(IncomingKind::NotDelivered), "it does not say");
     }
 
     proptest::proptest! {

@@ -38,7 +38,8 @@ pub enum LetterError {
 #[derive(Clone, Debug)]
 pub struct Letterhead {
     from: Address,
-    replies: Option<ReplyAddresses>,
+    replies: ReplyAddresses,
+    reply_to: Option<String>,
 }
 
 /// Whether `text` is a plain address: what others have to say about it needs no quotes.
@@ -48,10 +49,11 @@ pub fn is_address(text: &str) -> bool {
 }
 
 impl Letterhead {
-    /// The head of letters from `from`, whose answers come to `replies`; `None` when that is no address.
-    pub fn new(from: &str, replies: Option<ReplyAddresses>) -> Option<Self> {
+    /// The head of letters from `from`, whose answers come to signed addresses of the mailbox `reply_to`, or of
+    /// that of their shop; where there is neither, answers go to `from`. `None` when that is no address.
+    pub fn new(from: &str, replies: ReplyAddresses, reply_to: Option<String>) -> Option<Self> {
         let from = from.parse().ok().filter(|_| is_address(from))?;
-        Some(Self { from, replies })
+        Some(Self { from, replies, reply_to })
     }
 
     /// The letter of an effect.
@@ -71,7 +73,8 @@ impl Letterhead {
         let domain = self.from.domain();
         // All letters of a conversation hang on one that was never sent, so they stand together.
         let thread = format!("<{}@{domain}>", conversation.as_uuid().simple());
-        let reply_to = self.replies.as_ref().map(|replies| replies.of(conversation));
+        let mailbox = email.reply_to.as_deref().or(self.reply_to.as_deref());
+        let reply_to = mailbox.and_then(|mailbox| self.replies.of(mailbox, conversation));
         let from_name = Some(email.from_name.to_string()).filter(|name| !name.is_empty());
         let mut message = Message::builder()
             .message_id(Some(format!("<{}@{domain}>", effect.key)))
@@ -129,6 +132,7 @@ mod tests {
             subject: subject.into(),
             text: text.into(),
             automatic: true,
+            reply_to: None,
         };
         let key = EffectKey::of(conversation, Purpose::TicketConfirmed, 2);
         let at = Timestamp::from_millis(1_795_746_600_000);
@@ -136,8 +140,9 @@ mod tests {
     }
 
     fn letterhead() -> Letterhead {
-        let replies = ReplyAddresses::new("reply@shop.example", [1; 32]);
-        Letterhead::new("help@shop.example", replies).expect("an address")
+        let replies = ReplyAddresses::signed_with([1; 32]);
+        let reply_to = Some("reply@shop.example".to_owned());
+        Letterhead::new("help@shop.example", replies, reply_to).expect("an address")
     }
 
     fn written(subject: &str, text: &str) -> String {
@@ -160,6 +165,18 @@ mod tests {
         assert!(first.contains("Date: Fri, 27 Nov 2026 02:30:00 +0000\r\n"), "{first}");
         assert!(first.contains("Reply-To: reply+"), "{first}");
         assert!(first.is_ascii());
+    }
+
+    #[test]
+    fn answers_to_a_shop_with_a_mailbox_of_its_own_come_there() {
+        let (conversation, mut effect) = effect("", "");
+        effect.email.reply_to = Some("answers@other.example".into());
+
+        let letter = letterhead().letter(conversation, &effect).expect("a letter");
+
+        assert!(letter.from.starts_with("answers+") && letter.from.ends_with("@other.example"));
+        let text = String::from_utf8(letter.content).expect("seven bits");
+        assert!(text.contains(&letter.from), "{text}");
     }
 
     #[test]

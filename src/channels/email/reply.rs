@@ -1,5 +1,5 @@
 //! Addresses that name a conversation: `reply+ID.SIGNATURE@shop.example`. The signature says that the
-//! address was made here; nothing else of an answer is believed.
+//! address was made here, whichever mailbox it is of; nothing else of an answer is believed.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -20,35 +20,33 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Makes such addresses and knows them again.
 #[derive(Clone)]
 pub struct ReplyAddresses {
-    mailbox: String,
-    domain: String,
     key: [u8; 32],
 }
 
 impl ReplyAddresses {
-    /// Those of the mailbox `address`, signed with `key`; `None` when it is no address or its first
-    /// part is longer than 20 bytes.
-    pub fn new(address: &str, key: [u8; 32]) -> Option<Self> {
-        let (mailbox, domain) = address.rsplit_once('@')?;
-        let fits = super::is_address(address) && mailbox.len() <= MAILBOX_BYTES_MAX;
-        fits.then(|| Self { mailbox: mailbox.to_owned(), domain: domain.to_owned(), key })
+    /// Those that are signed with `key`.
+    pub fn signed_with(key: [u8; 32]) -> Self {
+        Self { key }
     }
 
-    /// The address that answers to a conversation go to.
-    pub fn of(&self, conversation: ConversationId) -> String {
+    /// The address of `mailbox` that answers to a conversation go to; `None` when that is no mailbox,
+    /// or its first part is longer than 20 bytes.
+    pub fn of(&self, mailbox: &str, conversation: ConversationId) -> Option<String> {
+        let (name, domain) = mailbox.rsplit_once('@')?;
+        if !super::is_address(mailbox) || name.len() > MAILBOX_BYTES_MAX {
+            return None;
+        }
         let id = digits(conversation.as_uuid().as_u128(), ID_DIGITS);
         let signature = self.signature(&id);
-        format!("{}+{id}.{signature}@{}", self.mailbox, self.domain)
+        Some(format!("{name}+{id}.{signature}@{domain}"))
     }
 
     /// The conversation that an address names; `None` when it was not made here.
     pub fn conversation(&self, address: &str) -> Option<ConversationId> {
         let address = address.trim().to_ascii_lowercase();
-        let (mailbox, domain) = address.rsplit_once('@')?;
-        let (mailbox, tag) = mailbox.split_once('+')?;
-        let ours = mailbox.eq_ignore_ascii_case(&self.mailbox)
-            && domain.eq_ignore_ascii_case(&self.domain);
-        let (id, signature) = tag.split_once('.').filter(|_| ours)?;
+        let (mailbox, _) = address.rsplit_once('@')?;
+        let (_, tag) = mailbox.split_once('+')?;
+        let (id, signature) = tag.split_once('.')?;
         let signed = bool::from(self.signature(id).as_bytes().ct_eq(signature.as_bytes()));
         let id = value(id).filter(|_| signed)?;
         Some(ConversationId::from_uuid(Uuid::from_u128(id)))
@@ -65,7 +63,7 @@ impl ReplyAddresses {
 
 impl std::fmt::Debug for ReplyAddresses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ReplyAddresses({}@{})", self.mailbox, self.domain)
+        f.write_str("ReplyAddresses(…)")
     }
 }
 
@@ -90,7 +88,11 @@ mod tests {
     use super::*;
 
     fn addresses(key: u8) -> ReplyAddresses {
-        ReplyAddresses::new("reply@shop.example", [key; 32]).expect("an address")
+        ReplyAddresses::signed_with([key; 32])
+    }
+
+    fn address(key: u8, id: u128) -> String {
+        addresses(key).of("reply@shop.example", conversation(id)).expect("an address")
     }
 
     fn conversation(id: u128) -> ConversationId {
@@ -98,21 +100,23 @@ mod tests {
     }
 
     #[test]
-    fn an_address_names_its_conversation_whatever_its_case() {
+    fn an_address_names_its_conversation_whatever_its_case_and_mailbox() {
         for id in [0, 7, u128::MAX, 0x019a_d239_e180_7000_8020_d300_0000_0007] {
-            let address = addresses(1).of(conversation(id));
+            let address = address(1, id);
 
             assert!(address.split('@').next().is_some_and(|local| local.len() <= 64), "{address}");
             assert_eq!(addresses(1).conversation(&address), Some(conversation(id)), "{address}");
             let upper = address.to_uppercase();
             assert_eq!(addresses(1).conversation(&upper), Some(conversation(id)), "{upper}");
+            let elsewhere = address.replace("shop.example", "other.example");
+            assert_eq!(addresses(1).conversation(&elsewhere), Some(conversation(id)));
         }
     }
 
     #[test]
     fn an_address_that_was_not_made_here_names_nothing() {
-        let real = addresses(1).of(conversation(7));
-        let other = addresses(1).of(conversation(8));
+        let real = address(1, 7);
+        let other = address(1, 8);
         let (id, _) = real.split_once('.').expect("a signature");
         let (_, signature) = other.split_once('.').expect("a signature");
 
@@ -122,15 +126,15 @@ mod tests {
         for text in ["", "reply@shop.example", "reply+@shop.example", "reply+a.b@shop.example"] {
             assert_eq!(addresses(1).conversation(text), None, "{text}");
         }
-        let elsewhere = real.replace("shop.example", "other.example");
-        assert_eq!(addresses(1).conversation(&elsewhere), None);
     }
 
     #[test]
-    fn a_mailbox_that_leaves_no_room_is_refused() {
-        assert!(ReplyAddresses::new("customer-service-abc@a.example", [0; 32]).is_some());
-        assert!(ReplyAddresses::new("customer-service-abcd@a.example", [0; 32]).is_none());
-        assert!(ReplyAddresses::new("no address", [0; 32]).is_none());
+    fn a_mailbox_that_leaves_no_room_has_no_address() {
+        let of = |mailbox: &str| addresses(0).of(mailbox, conversation(1));
+
+        assert!(of("customer-service-abc@a.example").is_some());
+        assert!(of("customer-service-abcd@a.example").is_none());
+        assert!(of("no address").is_none());
     }
 
     proptest::proptest! {

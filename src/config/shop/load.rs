@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +12,7 @@ use toml_edit::DocumentMut;
 use crate::domain::Language;
 
 use super::demo::DEMO;
+use super::email::ImapMailbox;
 use super::openid::OpenId;
 use super::secret::SecretFrom;
 use super::section::{Mistakes, ShopErrors};
@@ -136,6 +138,13 @@ impl Shop {
                         };
                         openid_outside(openid, &folder, &note);
                     }
+                    if let Some(mailbox) = &mut shop.email.imap {
+                        let file = format!("{name}/shop.toml");
+                        let note = |key: &str, problem: String, accepted: &str| {
+                            mistakes.note(&file, format!("email.imap.{key}"), problem, accepted);
+                        };
+                        mailbox_outside(mailbox, &folder, &note);
+                    }
                     let file = format!("{name}/shop.toml");
                     let note = |key: &str, problem: String, accepted: &str| {
                         mistakes.note(
@@ -162,7 +171,6 @@ impl Shop {
 /// vouch for it. Neither shows in what is noted.
 fn openid_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String, &str)) {
     const SECRET: &str = "a line with the secret of the client, of at most 512 bytes";
-    const ROOTS: &str = "a PEM file with certificates";
     match openid.secret_from.as_ref().map(|from| from.read(folder)) {
         None => {}
         Some(Ok(secret)) => openid.client_secret = Some(secret),
@@ -171,15 +179,33 @@ fn openid_outside(openid: &mut OpenId, folder: &Path, note: &dyn Fn(&str, String
             note(&format!("client_secret_{key}"), problem, SECRET);
         }
     }
-    if let Some(path) = &openid.roots_file {
-        match read_outside(&folder.join(path)) {
-            Err(error) => note("ca_file", format!("cannot be read: {error}"), ROOTS),
-            Ok(text) if certificates(&text) == 0 => {
-                note("ca_file", "holds no certificate".to_owned(), ROOTS);
-            }
-            Ok(text) => openid.roots = Some(text.into_bytes().into()),
+    openid.roots = openid.roots_file.as_ref().and_then(|path| roots(&folder.join(path), note));
+}
+
+/// Reads the password of a mailbox and the roots that vouch for its server.
+fn mailbox_outside(mailbox: &mut ImapMailbox, folder: &Path, note: &dyn Fn(&str, String, &str)) {
+    match mailbox.password_from.as_ref().map(|from| (from.suffix(), from.read(folder))) {
+        None => {}
+        Some((_, Ok(secret))) => mailbox.password = Some(secret),
+        Some((suffix, Err(problem))) => {
+            let accepted = "a line with the password, of at most 512 bytes";
+            note(&format!("password_{suffix}"), problem, accepted);
         }
     }
+    mailbox.roots = mailbox.roots_file.as_ref().and_then(|path| roots(&folder.join(path), note));
+}
+
+/// The roots in a file, PEM; what is wrong with it is noted under `ca_file`.
+fn roots(path: &Path, note: &dyn Fn(&str, String, &str)) -> Option<Arc<[u8]>> {
+    const ROOTS: &str = "a PEM file with certificates";
+    match read_outside(path) {
+        Err(error) => note("ca_file", format!("cannot be read: {error}"), ROOTS),
+        Ok(text) if certificates(&text) == 0 => {
+            note("ca_file", "holds no certificate".to_owned(), ROOTS);
+        }
+        Ok(text) => return Some(text.into_bytes().into()),
+    }
+    None
 }
 
 /// Reads the keys of the services that translate, and looks whether the models are there.

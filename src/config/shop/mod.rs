@@ -10,6 +10,7 @@ mod article_table;
 mod crew;
 mod demo;
 pub mod edit;
+mod email;
 mod glossary;
 mod holidays;
 mod hours;
@@ -43,6 +44,7 @@ pub use article::{
     ANSWER_CHARS_MAX, ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article, with_version,
 };
 pub use article_table::ArticleRow;
+pub use email::{ImapMailbox, ShopEmail};
 pub use glossary::{TERMS_MAX, Term};
 pub use identity::{CustomerProof, TokenKey};
 pub use load::ShopFiles;
@@ -108,6 +110,8 @@ pub struct Shop {
     pub seats: BTreeMap<SeatId, SeatAccount>,
     /// How customers prove who they are; without a key every customer is anonymous.
     pub customer_proof: CustomerProof,
+    /// Where answers to e-mails come to.
+    pub email: ShopEmail,
     /// Where seats may sign in beside local accounts.
     pub openid: Option<OpenId>,
     /// What the machine may tell.

@@ -17,6 +17,7 @@ use super::answers::{AnswerBook, Answers};
 use super::article::{ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article};
 use super::crew::Crew;
 use super::edit::Role;
+use super::email;
 use super::hours::HoursReader;
 use super::identity;
 use super::load::{self, ShopFiles};
@@ -76,6 +77,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let has_provider = root.has("openid");
     let section = root.section("openid");
     let openid = has_provider.then(|| openid::read(section, &origins)).flatten();
+    let email = email::read(root.section("email"));
     let reader = HoursReader::new(files, &mistakes);
     let mut section = root.section("hours");
     let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
@@ -157,6 +159,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         order_number,
         seats,
         customer_proof,
+        email,
         openid,
         knowledge,
     })
