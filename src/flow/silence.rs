@@ -106,12 +106,12 @@ impl Shard {
         }
     }
 
-    fn due(&self, conversation: &Conversation, now: Timestamp) -> Due {
-        let settings = &self.settings;
-        let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
+    fn due(&mut self, conversation: &Conversation, now: Timestamp) -> Due {
         if let Some(at) = self.held_until(now, conversation) {
             return Due::HeldBack(at);
         }
+        let settings = &self.settings;
+        let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
         match &conversation.stage {
             // An e-mail is on its way, or may be answered.
             Stage::Closed { .. } if settings.email.is_some() && !conversation.owed.is_empty() => {
