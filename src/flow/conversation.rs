@@ -22,6 +22,7 @@ use crate::schedule::{Contact, DecisionRecord};
 
 use super::effects::Owed;
 use super::fact::{Fact, Noted, Opened};
+use super::matter::Joined;
 use super::personal::{ERASED_TEXT, Personal};
 
 /// Typing of one side is passed on once in this time.
@@ -73,6 +74,9 @@ pub struct Conversation {
     /// something else than thanks.
     #[serde(default)]
     pub aside: Option<Box<Contact>>,
+    /// What joined it, and what it goes on from, unless that was taken back; oldest first.
+    #[serde(default)]
+    pub joined: Vec<Joined>,
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
@@ -221,6 +225,7 @@ impl Conversation {
             email_changes: 0,
             owed: Vec::new(),
             aside: None,
+            joined: Vec::new(),
             held_from: None,
             asked_if_there: false,
             seat_viewer: None,
@@ -403,6 +408,8 @@ impl Conversation {
                 self.stage = Stage::Open;
                 self.aside = Some(Box::new(place.clone()));
             }
+            Fact::Joined(joined) => self.join(*joined),
+            Fact::Parted(parted) => self.take_apart(parted),
             Fact::MayGoOn(seq) => self.held_from = self.held_from.or(Some(*seq)),
             Fact::SaidAll => self.held_from = None,
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),

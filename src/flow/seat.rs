@@ -88,6 +88,7 @@ impl Shard {
                 ask_scheduler(cause, frame, command, turn);
             }
             SeatAct::Assign(_) | SeatAct::Approve => {}
+            SeatAct::Part => self.part(cause, &frame.seat.id, conversation, turn)?,
             SeatAct::Typing => {
                 if conversation.passes_on_typing(from, cause.now) {
                     let typing = ServerFrame::Typing { conversation: conversation.id, from };

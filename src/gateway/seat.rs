@@ -74,6 +74,7 @@ impl Connection {
             ClientFrame::Assign { conversation, seat } => (conversation, SeatAct::Assign(seat)),
             ClientFrame::Approve { conversation } => (conversation, SeatAct::Approve),
             ClientFrame::TakeOver { conversation } => (conversation, SeatAct::Assign(id)),
+            ClientFrame::Part { conversation } => (conversation, SeatAct::Part),
             ClientFrame::Close { conversation } => (conversation, SeatAct::Close),
             ClientFrame::Typing { conversation } => (conversation, SeatAct::Typing),
             ClientFrame::Received { conversation, seq } => (conversation, SeatAct::Received(seq)),
