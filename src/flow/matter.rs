@@ -100,7 +100,7 @@ impl Shard {
         let newest_first = || theirs.iter().rev().filter_map(|id| self.conversations.get(id));
         let open = || newest_first().filter(|it| !it.is_closed());
         if !is_verified {
-            return open().last().map_or(Matter::New, |it| Matter::Open(it.id, None));
+            return open().next_back().map_or(Matter::New, |it| Matter::Open(it.id, None));
         }
         let numbers = shop.order_number.find_in(text);
         let mut fits = None;
