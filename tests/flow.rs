@@ -3,10 +3,6 @@
 
 #[path = "flow/bounds.rs"]
 mod bounds;
-#[path = "flow/lines.rs"]
-mod lines;
-#[path = "flow/redelivered.rs"]
-mod redelivered;
 #[path = "flow/regressions.rs"]
 mod regressions;
 #[path = "flow/restart.rs"]

@@ -106,7 +106,7 @@ types![
     Hello "hello", Ping "ping", Send "send", Received "received", Typing "typing", Close "close",
     Person "person", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
     Transfer "transfer", Assign "assign", TakeOver "take_over", Floor "floor",
-    Approve "approve", Incidents "incidents", ConfirmIncident "confirm_incident",
+    Approve "approve", Part "part", Incidents "incidents", ConfirmIncident "confirm_incident",
     AnswerIncident "answer_incident", CloseIncident "close_incident", Translate "translate",
 ];
 
@@ -145,6 +145,7 @@ const FRAMES: &[(Side, &str, &str)] = &[
     (Seat, r#"{"type":"transfer","conversation":"CONVERSATION","to":{"seat":"mai"}}"#, "not_found"),
     (Seat, r#"{"type":"assign","conversation":"CONVERSATION","seat":"mai"}"#, "not_found"),
     (Seat, r#"{"type":"take_over","conversation":"CONVERSATION"}"#, "not_found"),
+    (Seat, r#"{"type":"part","conversation":"CONVERSATION"}"#, "not_found"),
     (Seat, r#"{"type":"approve","conversation":"CONVERSATION"}"#, "not_found"),
     (Seat, r#"{"type":"translate","conversation":"CONVERSATION","seq":1}"#, "not_found"),
     (Seat, r#"{"type":"floor","watch":true}"#, ""),

@@ -82,6 +82,7 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         "assign",
         "take_over",
         "approve",
+        "part",
         "floor",
         "incidents",
         "confirm_incident",

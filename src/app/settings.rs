@@ -170,6 +170,7 @@ pub(super) fn flow_settings(config: &Config, count: usize) -> flow::Settings {
         lines_wait_max: config.timers.first_response_target.mul_f64(config.flow.lines_wait_share),
         customer_silence_ask: config.timers.customer_silence_ask,
         customer_silence_close: config.timers.customer_silence_close,
+        joins_for: config.flow.joins_for,
         dedup: dedup::Settings {
             window: config.dedup.repeat_window,
             likeness_min: config.dedup.repeat_similarity_min as f32,

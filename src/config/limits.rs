@@ -121,6 +121,9 @@ settings! {
         /// who writes in several, 3 s of the 15 s. Most wait for nothing or a quarter of it: a finished
         /// question is answered at once. 0 takes each line for a question by itself.
         lines_wait_share: Share = "0.2", "0"..="0.5";
+        /// How long after the end of a conversation a verified customer who comes back goes on with the same
+        /// matter, unless another order is named. 0 is never.
+        joins_for: Length = "30min", "0ms"..="24h";
     }
 
     /// The choice of a seat.

@@ -23,6 +23,7 @@ use crate::schedule::{Contact, DecisionRecord};
 
 use super::effects::Owed;
 use super::fact::{Fact, Noted, Opened};
+use super::matter::Joined;
 use super::personal::{ERASED_TEXT, Personal};
 
 /// Typing of one side is passed on once in this time.
@@ -75,6 +76,9 @@ pub struct Conversation {
     /// something else than thanks.
     #[serde(default)]
     pub aside: Option<Box<Contact>>,
+    /// What joined it, and what it goes on from, unless that was taken back; oldest first.
+    #[serde(default)]
+    pub joined: Vec<Joined>,
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
@@ -239,6 +243,7 @@ impl Conversation {
             email_changes: 0,
             owed: Vec::new(),
             aside: None,
+            joined: Vec::new(),
             held_from: None,
             translated: BTreeMap::new(),
             asked_if_there: false,
@@ -422,6 +427,8 @@ impl Conversation {
                 self.stage = Stage::Open;
                 self.aside = Some(Box::new(place.clone()));
             }
+            Fact::Joined(joined) => self.join(*joined),
+            Fact::Parted(parted) => self.take_apart(parted),
             Fact::MayGoOn(seq) => self.held_from = self.held_from.or(Some(*seq)),
             Fact::SaidAll => self.held_from = None,
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),

@@ -17,6 +17,7 @@ use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Opened};
 use super::for_many;
 use super::input::{CustomerAct, CustomerRef, FromCustomer};
+use super::matter::Matter;
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
 use super::turn::{ToUnderstand, Turn};
@@ -103,13 +104,14 @@ impl Shard {
         if self.redelivered(cause.now, frame, &message, &theirs, turn) {
             return;
         }
-        let id = match self.target(cause, frame, &message, &theirs, turn) {
-            Ok(id) => id,
+        let (id, matter) = match self.target(cause, frame, &message, &theirs, turn) {
+            Ok(target) => target,
             Err((code, text)) => {
                 return refuse(turn, &frame.link.outbox, frame.frame, code, text);
             }
         };
         self.take_in(cause, id, message, Some(&frame.link.outbox), turn);
+        self.write_joined(cause.now, id, matter, turn);
     }
 
     /// Makes a message the next event of a conversation, which begins with it if need be, and has it
@@ -202,7 +204,7 @@ impl Shard {
         false
     }
 
-    /// The conversation that a message goes to, begun if need be.
+    /// The conversation that a message goes to, begun if need be, and why that one.
     fn target(
         &mut self,
         cause: Cause,
@@ -210,29 +212,32 @@ impl Shard {
         message: &Message,
         theirs: &[ConversationId],
         turn: &mut Turn,
-    ) -> Result<ConversationId, (ErrorCode, &'static str)> {
-        let open = theirs
-            .iter()
-            .copied()
-            .find(|id| self.conversations.get(id).is_some_and(|c| !c.is_closed()));
-        if let Some(named) = message.conversation {
-            if !theirs.contains(&named) {
+    ) -> Result<(ConversationId, Matter), (ErrorCode, &'static str)> {
+        let shop = self.shop(&frame.profile.customer.shop);
+        let matter = match (message.conversation, &shop) {
+            (Some(named), _) if !theirs.contains(&named) => {
                 return Err((ErrorCode::NotFound, "no such conversation"));
             }
-            if open != Some(named) {
+            (Some(named), _) if self.conversations.get(&named).is_none_or(|it| it.is_closed()) => {
                 return Err((ErrorCode::Conflict, "the conversation is closed"));
             }
-        }
-        if let Some(id) = open {
+            (Some(named), _) => Matter::Open(named, None),
+            (None, Some(shop)) => {
+                let is_verified = frame.profile.verified.is_some();
+                self.matter(cause.now, theirs, is_verified, (&message.text, shop))
+            }
+            (None, None) => Matter::New,
+        };
+        if let Matter::Open(id, _) = matter {
             if self.conversations.get(&id).is_some_and(|conversation| self.is_full(conversation)) {
                 return Err((ErrorCode::Conflict, FULL));
             }
             if message.conversation.is_none() {
                 turn.counts.push(Counter::Repeated(Repeat::Joined));
             }
-            return Ok(id);
+            return Ok((id, matter));
         }
-        if !self.shops.contains_key(&frame.profile.customer.shop) {
+        if shop.is_none() {
             return Err((ErrorCode::NotFound, "this shop is no longer served"));
         }
         if self.conversations.len() >= self.room_for(frame.profile.verified.is_some()) {
@@ -250,7 +255,7 @@ impl Shard {
             region: profile.region.clone(),
             value: profile.value,
         });
-        Ok(id)
+        Ok((id, matter))
     }
 
     /// Conversations beyond which none begins: the last eighth is kept for customers whom a shop vouched
@@ -423,6 +428,7 @@ mod tests {
             customer_silence_ask: Duration::ZERO,
             customer_silence_close: Duration::ZERO,
             email: None,
+            joins_for: Duration::ZERO,
             dedup: crate::dedup::Settings::default(),
             delivered: crate::dedup::DeliveredLimits::default(),
         };

@@ -14,6 +14,7 @@ use super::customer::Message;
 use super::effects::ROUTER;
 use super::fact::{Fact, Noted, Opened};
 use super::input::CustomerRef;
+use super::matter::Matter;
 use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::turn::{Delivery, Turn};
@@ -72,9 +73,7 @@ impl Shard {
             return EmailTaken::Unknown;
         }
         let customer = CustomerRef { shop: opened.shop.clone(), id: opened.customer.clone() };
-        if !self.shops.contains_key(&opened.shop) {
-            return EmailTaken::Unknown;
-        }
+        let Some(shop) = self.shop(&opened.shop) else { return EmailTaken::Unknown };
         let theirs = self.customers.get(&customer).map(|it| it.conversations.clone());
         let theirs = theirs.unwrap_or_default();
         let of = |id: &ConversationId| self.conversations.get(id);
@@ -85,7 +84,15 @@ impl Shard {
         {
             return EmailTaken::Duplicate;
         }
-        let open = theirs.iter().copied().find(|id| of(id).is_some_and(|it| !it.is_closed()));
+        let matter = if of(&named).is_some_and(|it| !it.is_closed()) {
+            Matter::Open(named, None)
+        } else {
+            self.matter(cause.now, &theirs, opened.verified.is_some(), (&text, &shop))
+        };
+        let open = match matter {
+            Matter::Open(id, _) => Some(id),
+            Matter::After(..) | Matter::New => None,
+        };
         let full = open.and_then(|open| of(&open)).is_some_and(|it| self.is_full(it));
         let too_many =
             open.is_none() && self.conversations.len() >= self.settings.conversations_max;
@@ -98,6 +105,7 @@ impl Shard {
             None => self.open(Opened { at: cause.now, epoch: 1, ..opened }),
         };
         self.take_in(cause, target, Message { id, conversation: Some(target), text }, None, turn);
+        self.write_joined(cause.now, target, matter, turn);
         if let Some(mut conversation) = self.conversations.remove(&target) {
             let has_none = conversation.email.is_none();
             let mut step = Step::new(&mut conversation, cause.now);

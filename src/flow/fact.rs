@@ -13,6 +13,7 @@ use crate::domain::{
 use crate::schedule::{Contact, DecisionRecord};
 use crate::vault::{BadSeal, VaultError};
 
+use super::matter::{Joined, Parted};
 use super::personal::{ErasedAt, Misfit};
 
 /// Room for the record of a usual message; a longer one grows.
@@ -81,6 +82,10 @@ pub enum Fact {
     MayGoOn(u64),
     /// What was said so far is one question, and what follows from it stands beside this fact.
     SaidAll,
+    /// The customer's message went to this matter without naming it.
+    Joined(Joined),
+    /// That was taken back.
+    Parted(Parted),
     /// A channel delivered something for it, which has no effect when it comes again.
     Delivered(OneDelivery),
     /// The message with this number is being translated for its customer, who gets nothing behind it
@@ -244,6 +249,8 @@ impl Record {
             Fact::Wanted(effect) => Some(effect.at),
             Fact::Progressed(progressed) => Some(progressed.at),
             Fact::Delivered(delivery) => Some(delivery.at),
+            Fact::Joined(joined) => Some(joined.at),
+            Fact::Parted(parted) => Some(parted.at),
             _ => None,
         })
     }
@@ -295,6 +302,8 @@ impl Record {
                 | Fact::Progressed(_)
                 | Fact::MayGoOn(_)
                 | Fact::SaidAll
+                | Fact::Joined(_)
+                | Fact::Parted(_)
                 | Fact::Delivered(_)
                 | Fact::Decided(_)
                 | Fact::Erased(_) => {}

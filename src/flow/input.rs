@@ -242,6 +242,8 @@ pub enum SeatAct {
     Assign(SeatId),
     /// As a supervisor, lets it go on when it is held for approval.
     Approve,
+    /// Takes back that a message of its customer joined it, or that it goes on from another.
+    Part,
     /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.

@@ -72,6 +72,10 @@ impl Shard {
             Some(library) => library.look_up(shop, text, read, &mut self.scratch),
             None => FromArticles::Nothing,
         };
+        // Nobody hears from one source twice, also not in the conversation that this one goes on from.
+        let earlier = conversation.goes_on_from().and_then(|id| self.conversations.get(&id));
+        let mut answered_from = conversation.machine_sources.clone();
+        answered_from.extend(earlier.into_iter().flat_map(|it| it.machine_sources.iter().cloned()));
         // A word that asks for a person does so between other lines as well.
         let is_person_word = |line: &str| shop.knowledge.answers.is_person_word(line);
         let input = AutomateInput {
@@ -82,7 +86,7 @@ impl Shard {
             asked_for_person: conversation.asked_for_person || text.lines().any(is_person_word),
             customer_turns: u32::try_from(turns).unwrap_or(u32::MAX),
             machine_spoke: conversation.machine_spoke(),
-            answered_from: &conversation.machine_sources,
+            answered_from: &answered_from,
             articles: &articles,
         };
         automate::decide(&input, shop, now)

@@ -5,7 +5,8 @@
 //! after their records are durable; messages for the model.
 //! **Invariants**: a customer and all of the customer's conversations have one owner; what happens to
 //! a conversation is one order, the same for every viewer; state changes only by facts that stand in
-//! the journal, so a restart finds what was there; at most one open conversation for each customer.
+//! the journal, so a restart finds what was there; at most one open conversation for each customer, but of
+//! verified customers one for each order that they speak of.
 //! **Bounds**: work from outside is refused when the inbox is full; while the disk refuses, each owner puts as much aside again; conversations, those kept of one
 //! customer, messages of one conversation, and ids of what was delivered, are limited ([`Settings`]); a closed conversation is forgotten after its resume
 //! window.
@@ -27,6 +28,7 @@ mod input;
 mod kept;
 mod library;
 mod lines;
+mod matter;
 mod personal;
 mod resume;
 mod sealed;
@@ -62,6 +64,7 @@ pub use input::{
 };
 pub use kept::{Kept, KeptConversation, recall_kept};
 pub use library::Library;
+pub use matter::{Joined, JoinedTo, Parted};
 pub use personal::{ERASED_TEXT, ErasedAt, Misfit};
 pub use sealed::{Keyring, Seal, key_of};
 pub use second_look::SecondLook;

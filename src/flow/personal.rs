@@ -96,6 +96,8 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             | Fact::Progressed(_)
             | Fact::MayGoOn(_)
             | Fact::SaidAll
+            | Fact::Joined(_)
+            | Fact::Parted(_)
             | Fact::Delivered(_)
             | Fact::Epoch(_)
             | Fact::AskedForPerson

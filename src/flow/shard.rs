@@ -54,6 +54,8 @@ pub struct Settings {
     pub customer_silence_ask: Duration,
     /// Silence of a customer after which the conversation closes.
     pub customer_silence_close: Duration,
+    /// How long after its end a verified customer goes on with a conversation.
+    pub joins_for: Duration,
     /// When a conversation counts as said before.
     pub dedup: dedup::Settings,
     /// How long the ids of what was delivered are remembered, and how many.

@@ -116,6 +116,11 @@ pub enum ClientFrame<'a> {
         /// The owner to be.
         seat: SeatId,
     },
+    /// Seat: takes back that a message joined a conversation, or that it goes on from another.
+    Part {
+        /// Which.
+        conversation: ConversationId,
+    },
     /// Supervisor: lets a conversation of the shop go on that is held for approval.
     Approve {
         /// Which.
@@ -269,6 +274,7 @@ impl<'a> ClientFrame<'a> {
                 conversation: conversation?,
                 seat: raw.seat.ok_or(FrameError::Missing("seat"))?,
             },
+            "part" => Self::Part { conversation: conversation? },
             "approve" => Self::Approve { conversation: conversation? },
             "take_over" => Self::TakeOver { conversation: conversation? },
             "translate" => Self::Translate {

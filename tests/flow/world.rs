@@ -88,6 +88,7 @@ pub fn settings() -> Settings {
         resume_for: Duration::from_secs(24 * 3600),
         greeting_wait: Duration::from_secs(4),
         lines_wait_max: Duration::ZERO,
+        joins_for: 30 * MINUTE,
         customer_silence_ask: 10 * MINUTE,
         customer_silence_close: 15 * MINUTE,
         dedup: dedup::Settings::default(),

@@ -11,7 +11,7 @@ use crate::cli::keyring::KeysArgs;
 use crate::domain::{
     ConversationId, EventKind, Pair, Said, SeatState, Sender, Timestamp, Translated,
 };
-use crate::flow::{Entry, Fact, Record, Seal, SeatRecord};
+use crate::flow::{Entry, Fact, JoinedTo, Record, Seal, SeatRecord};
 use crate::journal::{JournalError, Position};
 use crate::understand::{mask, pii};
 
@@ -233,6 +233,16 @@ fn words(fact: &Fact) -> String {
         Fact::Progressed(it) => format!("e-mail {} {}", it.key, it.progress.as_str()),
         Fact::MayGoOn(seq) => format!("#{seq} may go on"),
         Fact::SaidAll => "the question is complete".to_owned(),
+        Fact::Joined(joined) => {
+            let order = if joined.same_order { ", same order" } else { "" };
+            match joined.to {
+                JoinedTo::Open => format!("#{} joined it, verified{order}", joined.seq),
+                JoinedTo::Ended { conversation, ms_ago } => {
+                    format!("goes on from {conversation}, ended {ms_ago} ms ago, verified{order}")
+                }
+            }
+        }
+        Fact::Parted(parted) => format!("#{} was taken apart by {}", parted.seq, parted.by),
         Fact::Delivered(_) => "a channel delivered it".to_owned(),
         Fact::Translating { seq, pair: Pair { from, to } } => {
             format!("#{seq} is being translated from {from} to {to}")

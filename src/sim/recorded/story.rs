@@ -115,6 +115,8 @@ impl Story {
             | Fact::Progressed(_)
             | Fact::MayGoOn(_)
             | Fact::SaidAll
+            | Fact::Joined(_)
+            | Fact::Parted(_)
             | Fact::Delivered(_)
             | Fact::Aside(_) => {}
         }

@@ -1,0 +1,240 @@
+//! Customers who come back, by another connection, a letter, or after the end of a conversation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tradewind::domain::{ConversationId, CustomerId, Intent, MessageId, SeatId};
+use tradewind::flow::{
+    Conversation, CustomerAct, EmailRules, FromEmail, Input, JoinedTo, Kept, SeatAct, Settings,
+};
+use tradewind::metrics::names::EmailTaken;
+use uuid::Uuid;
+
+use super::world::{MINUTE, Socket, World, kinds, needs_person, settings, text};
+
+/// Says something without naming a conversation, as a customer whom the shop vouched for.
+fn say_verified(world: &mut World, socket: &Socket, text: &str) {
+    let id = world.message_id();
+    let act = CustomerAct::Send { id, conversation: None, text: text.into() };
+    let mut input = socket.customer_input(act);
+    if let Input::Customer(frame) = &mut input {
+        let profile = Arc::get_mut(&mut frame.profile).expect("nobody else has it yet");
+        profile.verified = Some(CustomerId::from("user-7"));
+    }
+    world.input(input);
+}
+
+fn state(world: &World, id: ConversationId) -> Conversation {
+    match Kept::decode(&world.shard.keep(id).expect("it is there")).expect("a conversation") {
+        Kept::Conversation(kept) => kept.conversation,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a seat has read in notes since the last look, in `accepted` too.
+fn notes(seat: &Socket) -> Vec<String> {
+    let frames = seat.frames();
+    let in_history = frames.iter().filter_map(|frame| frame["notes"].as_array()).flatten();
+    let all = in_history.chain(frames.iter().filter(|frame| frame["type"] == "note"));
+    all.map(|note| text(note, "text").to_owned()).collect()
+}
+
+fn accept(world: &mut World, seat: &Socket) {
+    let offer = text(&seat.last("offer"), "offer").parse().expect("an id");
+    let at = seat.seat_ref();
+    world.schedule(tradewind::schedule::Command::Accept { shop: at.shop, seat: at.id, offer });
+}
+
+/// A conversation of a verified customer about one order, which the customer has ended.
+fn ended(world: &mut World, ana: &Socket) -> ConversationId {
+    say_verified(world, ana, "quiero el dinero del pedido TW-10482");
+    let conversation = *world.conversations().last().expect("one");
+    world.act(ana, CustomerAct::Close(conversation));
+    conversation
+}
+
+#[test]
+fn a_verified_customer_who_comes_back_goes_on_with_the_matter_also_after_a_restart() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    let before = ended(&mut world, &ana);
+    world.pass(29 * MINUTE);
+
+    let ana = world.customer("ana");
+    say_verified(&mut world, &ana, "¿y mi dinero?");
+
+    let after = *world.conversations().last().expect("one");
+    for world in [&world, &world.restarted()] {
+        let state = state(world, after);
+        assert_eq!(state.goes_on_from(), Some(before));
+        let JoinedTo::Ended { ms_ago, .. } = state.joined[0].to else { panic!("it had ended") };
+        assert_eq!(Duration::from_millis(ms_ago), 29 * MINUTE);
+        assert!(!state.joined[0].same_order);
+    }
+    let seat = world.seat("lucia");
+    accept(&mut world, &seat);
+    let notes = notes(&seat);
+    assert!(notes[0].contains("ended 29 min ago") && notes[0].contains("TW-10482"), "{notes:?}");
+}
+
+#[test]
+fn after_the_time_or_with_another_order_or_unverified_it_is_another_matter() {
+    let comes_back = |after: Duration, says: &str, is_verified: bool| {
+        let mut world = World::new();
+        let ana = world.customer("ana");
+        ended(&mut world, &ana);
+        world.pass(after);
+        match is_verified {
+            true => say_verified(&mut world, &ana, says),
+            false => drop(world.say(&ana, says)),
+        }
+        let last = *world.conversations().last().expect("one");
+        state(&world, last).goes_on_from().is_some()
+    };
+
+    assert!(comes_back(10 * MINUTE, "¿y mi dinero del TW-10482?", true));
+    assert!(!comes_back(30 * MINUTE, "¿y mi dinero del TW-10482?", true));
+    assert!(!comes_back(10 * MINUTE, "¿y mi dinero del TW-20777?", true));
+    assert!(!comes_back(10 * MINUTE, "¿y mi dinero del TW-10482?", false));
+}
+
+#[test]
+fn another_order_is_a_conversation_of_its_own_while_the_first_is_open() {
+    let mut world = World::new();
+    let (phone, desk) = (world.customer("ana"), world.customer("ana"));
+    say_verified(&mut world, &phone, "quiero el dinero del pedido TW-10482");
+    say_verified(&mut world, &desk, "el pedido TW-20777 tampoco ha llegado");
+    world.pass(MINUTE);
+
+    let ids = world.conversations();
+    let [first, second] = ids[..] else { panic!("{ids:?}") };
+    say_verified(&mut world, &desk, "del tw 10482 tengo la factura");
+    say_verified(&mut world, &phone, "gracias por mirarlo");
+
+    let said = |id| {
+        let texts = state(&world, id).events;
+        texts.iter().filter(|event| format!("{:?}", event.kind).contains("Customer")).count()
+    };
+    assert_eq!(world.conversations().len(), 2);
+    assert_eq!((said(first), said(second)), (2, 2));
+    let joined = state(&world, first).joined;
+    assert!(matches!(joined[..], [it] if it.to == JoinedTo::Open && it.same_order), "{joined:?}");
+    assert!(!state(&world, second).joined[0].same_order);
+}
+
+#[test]
+fn who_is_not_verified_has_one_conversation_whatever_order_is_named() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero el dinero del pedido TW-10482");
+    world.say(&ana, "el pedido TW-20777 tampoco ha llegado");
+
+    let ids = world.conversations();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(state(&world, ids[0]).joined, []);
+}
+
+#[test]
+fn a_customer_of_many_orders_has_a_bounded_number_of_open_conversations() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    for n in 0..10 {
+        say_verified(&mut world, &ana, &format!("el pedido TW-3000{n} no ha llegado"));
+    }
+
+    assert_eq!(world.conversations().len(), 4);
+}
+
+#[test]
+fn the_machine_does_not_repeat_what_did_not_help_a_moment_ago() {
+    let mut world = World::new();
+    let mut asks = needs_person();
+    asks.intent.label = Intent::ReturnPolicy;
+    world.says = asks;
+    let ana = world.customer("ana");
+    say_verified(&mut world, &ana, "¿puedo devolver zapatos usados?");
+    assert!(kinds(&ana.frames()).contains(&"answered_by_machine".to_owned()));
+    let before = world.conversations()[0];
+    world.act(&ana, CustomerAct::Close(before));
+    ana.frames();
+
+    world.pass(MINUTE);
+    say_verified(&mut world, &ana, "otra vez: ¿puedo devolverlos?");
+
+    assert!(!kinds(&ana.frames()).contains(&"answered_by_machine".to_owned()));
+}
+
+#[test]
+fn a_seat_takes_back_that_a_conversation_goes_on_from_another() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    ended(&mut world, &ana);
+    let seat = world.seat("lucia");
+    say_verified(&mut world, &ana, "quiero hablar con alguien");
+    accept(&mut world, &seat);
+    let conversation = *world.conversations().last().expect("one");
+    seat.frames();
+
+    world.seat_acts(&seat, conversation, SeatAct::Part);
+    world.seat_acts(&seat, conversation, SeatAct::Part);
+
+    let frames = seat.frames();
+    assert_eq!(kinds(&frames), ["note", "error"]);
+    assert_eq!(frames[1]["code"], "conflict");
+    assert_eq!(state(&world.restarted(), conversation).goes_on_from(), None);
+    let journal = String::from_utf8_lossy(&world.journal.concat()).into_owned();
+    assert!(journal.contains("Joined") && journal.contains("Parted"), "the evidence stays");
+}
+
+#[test]
+fn a_message_that_joined_the_wrong_conversation_gets_its_own() {
+    let mut world = World::new();
+    let (phone, desk) = (world.customer("ana"), world.customer("ana"));
+    let seat = world.seat("lucia");
+    say_verified(&mut world, &phone, "quiero el dinero del pedido TW-10482");
+    accept(&mut world, &seat);
+    let first = world.conversations()[0];
+    say_verified(&mut world, &desk, "mi hermana pregunta por sus botas");
+    world.say(&desk, "son rojas");
+
+    world.seat_acts(&seat, first, SeatAct::Part);
+
+    let ids = world.conversations();
+    let [_, second] = ids[..] else { panic!("{ids:?}") };
+    let said = format!("{:?}", state(&world, second).events);
+    assert!(said.contains("botas") && said.contains("rojas") && !said.contains("TW-10482"));
+    let stranger = world.seat("mai");
+    world.seat_acts(&stranger, first, SeatAct::Part);
+    assert_eq!(stranger.last("error")["code"], "forbidden");
+    assert_eq!(seat.seat_ref().id, SeatId::from("lucia"));
+}
+
+#[test]
+fn a_letter_and_a_chat_of_one_verified_customer_are_one_matter() {
+    let settings = Settings { email: Some(EmailRules { can_reply: true }), ..settings() };
+    let mut world = World::with(settings);
+    let ana = world.customer("ana");
+    let before = ended(&mut world, &ana);
+    let bring = |world: &mut World, id: u128, text: &str| {
+        let (reply, mut taken) = oneshot::channel();
+        let id = MessageId::from_uuid(Uuid::from_u128(id));
+        let text = Some(text.into());
+        world.input(Input::Email(FromEmail { conversation: before, id, text, reply }));
+        assert_eq!(taken.try_recv().expect("an answer"), EmailTaken::Taken);
+    };
+
+    world.pass(MINUTE);
+    bring(&mut world, 1, "Sigo esperando el dinero.");
+    let by_letter = *world.conversations().last().expect("one");
+    assert_eq!(state(&world, by_letter).goes_on_from(), Some(before));
+
+    say_verified(&mut world, &ana, "¿han leído mi correo?");
+    bring(&mut world, 2, "Y otra cosa: ¿dónde está TW-20777?");
+
+    assert_eq!(state(&world, by_letter).joined.len(), 2);
+    // The matter is that of the order that the first conversation named.
+    let other = *world.conversations().last().expect("one");
+    assert_eq!(world.conversations().len(), 3);
+    assert_eq!(state(&world, other).goes_on_from(), None);
+}
