@@ -242,6 +242,7 @@ impl Record {
                     | EventKind::AnsweredByMachine { .. }
                     | EventKind::Ticket { .. }
                     | EventKind::Transferred { .. }
+                    | EventKind::FoundHelpful { .. }
                     | EventKind::Rated { .. }
                     | EventKind::Closed { .. } => {}
                 },

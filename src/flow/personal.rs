@@ -100,6 +100,7 @@ fn of_event(kind: &mut EventKind, look: &mut impl FnMut(Place<'_>)) {
         | EventKind::AnsweredByMachine { .. }
         | EventKind::Ticket { .. }
         | EventKind::Transferred { .. }
+        | EventKind::FoundHelpful { .. }
         | EventKind::Rated { .. }
         | EventKind::Closed { .. } => {}
     }

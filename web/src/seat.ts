@@ -222,6 +222,9 @@ function onEvent(event: EventFrame): void {
     case "transferred":
       addLine(held, line(`Handed over to ${event.to?.seat ?? event.to?.skill ?? "somebody"}`));
       break;
+    case "found_helpful":
+      addLine(held, line(event.helpful ? "The automatic answer helped" : "The automatic answer did not help"));
+      break;
     case "rated":
       addLine(held, line(`Rated ${event.score ?? 0} of 5`));
       break;
