@@ -1,8 +1,6 @@
 //! What people see of a conversation, over the public interface of `flow`, with a clock that the
 //! tests move and without sockets or disk.
 
-#[path = "flow/articles.rs"]
-mod articles;
 #[path = "flow/bounds.rs"]
 mod bounds;
 #[path = "flow/regressions.rs"]
