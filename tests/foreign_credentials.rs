@@ -104,7 +104,7 @@ macro_rules! types {
 }
 types![
     Hello "hello", Ping "ping", Send "send", Received "received", Typing "typing", Close "close",
-    Person "person", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
+    Person "person", Helpful "helpful", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
     Transfer "transfer", Assign "assign", TakeOver "take_over", Floor "floor",
     Approve "approve", Part "part", Incidents "incidents", ConfirmIncident "confirm_incident",
     AnswerIncident "answer_incident", CloseIncident "close_incident", Translate "translate",
@@ -133,6 +133,7 @@ const FRAMES: &[(Side, &str, &str)] = &[
     (Customer, r#"{"type":"typing","conversation":"CONVERSATION"}"#, "not_found"),
     (Customer, r#"{"type":"close","conversation":"CONVERSATION"}"#, "not_found"),
     (Customer, r#"{"type":"person","conversation":"CONVERSATION"}"#, "not_found"),
+    (Customer, r#"{"type":"helpful","conversation":"CONVERSATION","helpful":false}"#, "not_found"),
     (Customer, r#"{"type":"rate","conversation":"CONVERSATION","score":1}"#, "not_found"),
     (Seat, r#"{"type":"send","id":"ID","conversation":"CONVERSATION","text":"x"}"#, "not_found"),
     (Seat, r#"{"type":"received","conversation":"CONVERSATION","seq":1}"#, "not_found"),

@@ -73,6 +73,7 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         "typing",
         "close",
         "person",
+        "helpful",
         "rate",
         "state",
         "accept",
@@ -219,6 +220,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
         EventKind::AnsweredByMachine { source: "faq/x".into() },
         EventKind::Ticket { reference: "T-1".into(), opens_at: None },
         EventKind::Transferred { to: TransferTarget::Seat(seat.clone()) },
+        EventKind::FoundHelpful { helpful: true },
         EventKind::Rated { score: 5 },
         EventKind::Closed { by: By::Customer },
     ];

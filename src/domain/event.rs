@@ -48,7 +48,7 @@ pub enum EventKind {
     },
     /// A machine answered; the text came as the message before.
     AnsweredByMachine {
-        /// What the answer was taken from, such as `faq/returns` or `orders`.
+        /// What the answer was taken from, such as `knowledge/returns@1` or `orders/TW-10482`.
         source: Arc<str>,
     },
     /// Nobody can answer in time: a ticket stands in for the place in the queue.
@@ -62,6 +62,11 @@ pub enum EventKind {
     Transferred {
         /// To whom.
         to: TransferTarget,
+    },
+    /// The customer said whether the machine's answer helped.
+    FoundHelpful {
+        /// Whether.
+        helpful: bool,
     },
     /// The customer rated the conversation.
     Rated {

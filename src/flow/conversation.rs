@@ -53,6 +53,10 @@ pub struct Conversation {
     pub mood: Mood,
     /// When the customer asked what nobody has answered yet.
     pub unanswered_since: Option<Timestamp>,
+    /// When the customer asked what a machine has answered last, unless a seat has said something since:
+    /// the place of a customer whom the answer did not help.
+    #[serde(default)]
+    pub machine_answered: Option<Timestamp>,
     /// Whether a person or a machine has answered before.
     pub had_first_response: bool,
     /// Whether the customer has asked for a person.
@@ -235,6 +239,7 @@ impl Conversation {
             latest: None,
             mood: Mood::default(),
             unanswered_since: None,
+            machine_answered: None,
             had_first_response: false,
             asked_for_person: false,
             machine_sources: SmallVec::new(),
@@ -299,6 +304,17 @@ impl Conversation {
         let by_machine =
             |event: &Event| matches!(event.kind, EventKind::Message { from: Sender::Machine, .. });
         self.events.iter().any(by_machine)
+    }
+
+    /// What the customer has said of the machine's last answer.
+    pub fn found_helpful(&self) -> Option<bool> {
+        let since = self.events.iter().rev();
+        let said = since.map_while(|event| match event.kind {
+            EventKind::AnsweredByMachine { .. } => None,
+            EventKind::FoundHelpful { helpful } => Some(Some(helpful)),
+            _ => Some(None),
+        });
+        said.flatten().next()
     }
 
     /// The customer, as far as the shop has signed it.
@@ -502,11 +518,13 @@ impl Conversation {
             }
             EventKind::AnsweredByMachine { source } => {
                 self.machine_sources.push(source.clone());
+                self.machine_answered = self.unanswered_since.or(self.machine_answered);
                 self.answered();
             }
             EventKind::Queued { .. }
             | EventKind::Assigned { .. }
             | EventKind::Transferred { .. }
+            | EventKind::FoundHelpful { .. }
             | EventKind::Rated { .. } => {}
         }
         self.events.push(event.clone());
@@ -524,6 +542,7 @@ impl Conversation {
             }
             Sender::Seat => {
                 self.answered();
+                self.machine_answered = None;
                 if let Stage::Owned(owned) = &mut self.stage {
                     owned.replied = true;
                 }

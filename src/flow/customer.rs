@@ -9,7 +9,7 @@ use crate::deliver::Outbox;
 use crate::domain::{
     By, ConversationId, EventKind, MessageId, Priority, SeatId, Sender, SkillId, Timestamp,
 };
-use crate::metrics::names::{Counter, From, Outcome, Repeat};
+use crate::metrics::names::{Counter, From, Helpful, Outcome, Repeat};
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::schedule::{Approval, Command, Contact};
 
@@ -42,6 +42,7 @@ impl Shard {
             }
             CustomerAct::Person(id)
             | CustomerAct::Rate(id, _)
+            | CustomerAct::Helpful(id, _)
             | CustomerAct::Close(id)
             | CustomerAct::Typing(id)
             | CustomerAct::Received(id, _) => *id,
@@ -51,11 +52,20 @@ impl Shard {
             return refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::NotFound, message);
         };
         match frame.act {
-            CustomerAct::Person(_) | CustomerAct::Rate(..) if self.is_full(&conversation) => {
+            CustomerAct::Person(_) | CustomerAct::Rate(..) | CustomerAct::Helpful(..)
+                if self.is_full(&conversation) =>
+            {
                 refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::Conflict, FULL);
             }
             CustomerAct::Send { .. } => {}
             CustomerAct::Person(_) => self.ask_for_person(cause, &mut conversation, turn),
+            CustomerAct::Helpful(..) if conversation.machine_sources.is_empty() => {
+                let message = "no machine has answered here";
+                refuse(turn, &frame.link.outbox, frame.frame, ErrorCode::Conflict, message);
+            }
+            CustomerAct::Helpful(_, helpful) => {
+                self.judge_answer(cause, &mut conversation, helpful, turn);
+            }
             CustomerAct::Rate(_, score) => {
                 let mut step = Step::new(&mut conversation, cause.now);
                 step.event(EventKind::Rated { score });
@@ -265,6 +275,30 @@ impl Shard {
         if is_known { all } else { all - all / 8 }
     }
 
+    /// Keeps what the customer says of the machine's answer. Whom it did not help gets a person, with the
+    /// place of the question.
+    fn judge_answer(
+        &self,
+        cause: Cause,
+        conversation: &mut Conversation,
+        helpful: bool,
+        turn: &mut Turn,
+    ) {
+        if conversation.found_helpful() != Some(helpful) {
+            let mut step = Step::new(conversation, cause.now);
+            step.event(EventKind::FoundHelpful { helpful });
+            step.finish(turn);
+            turn.counts.push(Counter::FoundHelpful(if helpful {
+                Helpful::Yes
+            } else {
+                Helpful::No
+            }));
+        }
+        if !helpful {
+            self.ask_for_person(cause, conversation, turn);
+        }
+    }
+
     fn ask_for_person(&self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
         let asked_before = conversation.asked_for_person;
         let is_in_care = !matches!(conversation.stage, Stage::Open | Stage::Ticketed);
@@ -301,6 +335,8 @@ impl Shard {
             EventKind::Message { from: Sender::Customer, .. } => Some(event.at),
             _ => None,
         });
+        // Who wants a person after a machine's answer waits since the question that it answered.
+        let answered = conversation.machine_answered.filter(|_| conversation.asked_for_person);
         Contact {
             conversation: conversation.id,
             shop: conversation.opened.shop.clone(),
@@ -308,7 +344,7 @@ impl Shard {
             skill,
             region: conversation.opened.region.clone(),
             priority,
-            arrived_at: conversation.unanswered_since.or(asked_at).unwrap_or(now),
+            arrived_at: answered.or(conversation.unanswered_since).or(asked_at).unwrap_or(now),
             hops: 0,
             only: None,
             last_seat: self.last_seat(now, conversation),

@@ -276,6 +276,7 @@ impl Record {
                     | EventKind::Assigned { .. }
                     | EventKind::Ticket { .. }
                     | EventKind::Transferred { .. }
+                    | EventKind::FoundHelpful { .. }
                     | EventKind::Rated { .. }
                     | EventKind::Closed { .. } => {}
                 },

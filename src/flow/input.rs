@@ -197,6 +197,8 @@ pub enum CustomerAct {
     },
     /// Wants a person.
     Person(ConversationId),
+    /// Says whether the machine's answer helped.
+    Helpful(ConversationId, bool),
     /// Rates, 1 to 5.
     Rate(ConversationId, u8),
     /// Ends it.

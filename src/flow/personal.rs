@@ -120,6 +120,7 @@ fn of_event(kind: &mut EventKind, look: &mut impl FnMut(Place<'_>)) {
         | EventKind::Assigned { .. }
         | EventKind::Ticket { .. }
         | EventKind::Transferred { .. }
+        | EventKind::FoundHelpful { .. }
         | EventKind::Rated { .. }
         | EventKind::Closed { .. } => {}
     }

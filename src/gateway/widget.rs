@@ -32,6 +32,9 @@ impl Connection {
                 self.admit_frame()?;
                 match other {
                     ClientFrame::Person { conversation } => CustomerAct::Person(conversation),
+                    ClientFrame::Helpful { conversation, helpful } => {
+                        CustomerAct::Helpful(conversation, helpful)
+                    }
                     ClientFrame::Rate { conversation, score } => {
                         CustomerAct::Rate(conversation, score)
                     }

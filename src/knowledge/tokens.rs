@@ -93,4 +93,11 @@ mod tests {
         assert_eq!(tokens(&"退".repeat(5_000)).len(), TOKENS_MAX);
         assert!(tokens("?! …").is_empty());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "\\PC{0,80}") {
+            assert!(tokens(&text).iter().all(|token| !token.is_empty()));
+        }
+    }
 }

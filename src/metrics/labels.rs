@@ -72,6 +72,25 @@ pub enum MailboxLook {
     Failed,
 }
 
+/// What a customer says of a machine's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helpful {
+    /// It helped.
+    Yes,
+    /// It did not.
+    No,
+}
+
+impl Helpful {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+        }
+    }
+}
+
 /// What came of a try to send an e-mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailResult {

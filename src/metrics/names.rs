@@ -27,6 +27,8 @@ pub enum Counter {
     NotUnderstood,
     /// A customer got the answer that a seat wrote for everybody who asks the same.
     AnsweredForMany,
+    /// Customers said whether a machine's answer helped.
+    FoundHelpful(Helpful),
     /// Messages that were understood, by the tier that had the last word.
     Understood(Tier),
     /// Messages that the fast tier was not sure of, by what became of the question to the encoder.
@@ -146,6 +148,8 @@ impl Counter {
             Self::Offer(OfferAnswer::Cancelled),
             Self::NotUnderstood,
             Self::AnsweredForMany,
+            Self::FoundHelpful(Helpful::Yes),
+            Self::FoundHelpful(Helpful::No),
             Self::Understood(Tier::Fast),
             Self::Understood(Tier::Encoder),
             Self::Encoder(SecondLook::Answered),
@@ -259,6 +263,9 @@ impl Counter {
             ),
             Self::NotUnderstood => ("tradewind_understand_failed_total", None),
             Self::AnsweredForMany => ("tradewind_flow_answered_for_many_total", None),
+            Self::FoundHelpful(helpful) => {
+                ("tradewind_flow_found_helpful_total", Some(("helpful", helpful.as_str())))
+            }
             Self::Understood(tier) => {
                 ("tradewind_understand_messages_total", Some(("tier", tier.as_str())))
             }

@@ -76,6 +76,13 @@ pub enum ClientFrame<'a> {
         /// Where.
         conversation: ConversationId,
     },
+    /// Widget: says whether the machine's answer helped.
+    Helpful {
+        /// Where.
+        conversation: ConversationId,
+        /// Whether.
+        helpful: bool,
+    },
     /// Widget: rates.
     Rate {
         /// What.
@@ -204,6 +211,7 @@ struct Raw<'a> {
     token: Option<Cow<'a, str>>,
     resume: Option<Resume>,
     seq: Option<u64>,
+    helpful: Option<bool>,
     score: Option<u8>,
     state: Option<SeatState>,
     offer: Option<OfferId>,
@@ -255,6 +263,10 @@ impl<'a> ClientFrame<'a> {
             "typing" => Self::Typing { conversation: conversation? },
             "close" => Self::Close { conversation: conversation? },
             "person" => Self::Person { conversation: conversation? },
+            "helpful" => Self::Helpful {
+                conversation: conversation?,
+                helpful: raw.helpful.ok_or(FrameError::Missing("helpful"))?,
+            },
             "rate" => {
                 let score = raw.score.ok_or(FrameError::Missing("score"))?;
                 if !(1..=5).contains(&score) {

@@ -239,6 +239,9 @@ enum Body<'a> {
     Transferred {
         to: &'a TransferTarget,
     },
+    FoundHelpful {
+        helpful: bool,
+    },
     Rated {
         score: u8,
     },
@@ -270,6 +273,7 @@ impl<'a> EventFrame<'a> {
                 opens_at_local: opens_at.and_then(|at| local_time(at, zone?)),
             },
             EventKind::Transferred { to } => Body::Transferred { to },
+            EventKind::FoundHelpful { helpful } => Body::FoundHelpful { helpful: *helpful },
             EventKind::Rated { score } => Body::Rated { score: *score },
             EventKind::Closed { by } => Body::Closed { by: *by },
         };

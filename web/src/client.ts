@@ -25,6 +25,7 @@ export interface EventFrame {
   opens_at?: string | null;
   opens_at_local?: string | null;
   to?: { seat?: string; skill?: string };
+  helpful?: boolean;
   score?: number;
   by?: string;
 }

@@ -126,6 +126,9 @@ export class TalkView {
       case "transferred":
         this.add(held, line(`Handed over to ${event.to?.seat ?? event.to?.skill ?? "somebody"}`));
         break;
+      case "found_helpful":
+        this.add(held, line(event.helpful ? "The automatic answer helped" : "The automatic answer did not help"));
+        break;
       case "rated":
         this.add(held, line(`Rated ${event.score ?? 0} of 5`));
         break;

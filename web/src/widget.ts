@@ -185,14 +185,21 @@ function onEvent(event: EventFrame): void {
       const last = answers[answers.length - 1];
       last?.classList.add("by-machine");
       last?.querySelector(".state")?.replaceChildren(event.source ?? "");
+      log.querySelector(".helpful")?.remove();
+      // What a seat has written for many is no machine's answer.
+      if (!(event.source ?? "").startsWith("incident/")) last?.append(wasItHelpful());
       progress.queued = null;
       break;
     }
+    case "found_helpful":
+      log.querySelector(".helpful")?.replaceChildren(event.helpful ? strings.thanks : "");
+      break;
     case "queued":
       progress.queued = event;
       break;
     case "assigned":
       progress = { ...progress, seat: event.seat ?? null, queued: null, ticket: null };
+      log.querySelector(".helpful")?.remove();
       append(line(fill(strings.joined, { s: event.seat ?? "" })));
       break;
     case "ticket":
@@ -217,6 +224,14 @@ function onEvent(event: EventFrame): void {
 }
 
 const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
+
+function wasItHelpful(): HTMLElement {
+  const say = (helpful: boolean) => (): void => {
+    if (conversation !== null) client.say({ type: "helpful", conversation, helpful });
+  };
+  const no = button(strings.no, "link", say(false));
+  return el("div", { class: "helpful meta" }, strings.helpful, " ", button(strings.yes, "link", say(true)), " ", no);
+}
 
 function ticketCard(event: EventFrame): HTMLElement {
   const opens = event.opens_at ? instant(Date.parse(event.opens_at)) : null;

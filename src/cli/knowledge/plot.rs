@@ -49,7 +49,7 @@ pub(super) fn curves(halves: &[(&str, &[(f32, Figures)])], rules: &ArticleRules)
          stroke-dasharray=\"4 3\"/><text x=\"{:.1}\" y=\"{:.1}\">in force: {:.2}</text>\n</svg>",
         HEIGHT - BOTTOM,
         x + 4.0,
-        HEIGHT - BOTTOM - 6.0,
+        y_of(0.7),
         rules.retrieval
     );
     svg

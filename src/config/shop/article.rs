@@ -265,4 +265,14 @@ mod tests {
         let long = format!("{RETURNS}{}", "a ".repeat(ANSWER_CHARS_MAX));
         assert!(error("returns.en.md", &long).contains("1 to 2000 characters"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(front in "\\PC{0,60}", body in "\\PC{0,60}") {
+            let text = format!("+++\n{front}\n+++\n{body}");
+            let _ = Article::read("a.en.md", &text);
+            let _ = Article::read("a.en.md", &body);
+            let _ = with_version("a.en.md", &text, 2);
+        }
+    }
 }
