@@ -102,6 +102,13 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/understand/tiers/task.rs::a_full_queue_refuses_and_a_late_message_is_not_read",
         "tests/flow/second_look.rs::a_late_encoder_lets_the_fast_answer_stand_at_the_deadline_and_not_before",
     ]),
+    ("messages of one conversation that are being translated; texts of a shop", &[
+        "tests/translated.rs::a_message_beyond_those_that_may_be_translated_at_a_time_goes_on_as_it_was_written_in_its_place",
+        "src/flow/translated/task.rs::more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once",
+    ]),
+    ("wait of a message for its translation", &[
+        "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
+    ]),
     ("time that the encoder takes", &[
         "src/understand/tiers/task.rs::without_time_left_nobody_is_asked_and_what_was_taken_is_answered",
     ]),

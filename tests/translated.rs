@@ -172,6 +172,29 @@ fn an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time() {
 }
 
 #[test]
+fn a_message_beyond_those_that_may_be_translated_at_a_time_goes_on_as_it_was_written_in_its_place()
+{
+    let many = Settings { messages_per_conversation_max: 200, ..settings() };
+    let mut world = World::set_up(many, vec![demo(ENGINE)]);
+    let (ana, kofi, conversation) = met(&mut world);
+    asked(&mut world);
+    ana.frames();
+    let texts: Vec<String> = (0..70).map(|n| format!("message {n}")).collect();
+
+    texts.iter().for_each(|text| world.reply(&kofi, conversation, text));
+
+    let asked = asked(&mut world);
+    assert_eq!(asked.len(), 63, "one is the customer's");
+    let told = kofi.frames();
+    let busy = told.iter().filter(|it| it["translation"]["reason"] == "busy");
+    assert_eq!(busy.count(), 7);
+    assert!(said(&ana.frames()).is_empty());
+    asked.iter().for_each(|it| answer(&mut world, it, anew("dicho")));
+    let seen = ana.frames();
+    assert_eq!(said(&seen).iter().map(|it| it.0).collect::<Vec<_>>(), texts);
+}
+
+#[test]
 fn a_restart_asks_anew_for_what_waits_and_keeps_what_was_said() {
     let mut world = translating();
     let (_, kofi, conversation) = met(&mut world);

@@ -99,6 +99,14 @@ impl Owners {
         }
     }
 
+    /// The next input of an owner that does not run.
+    #[cfg(test)]
+    pub(super) async fn first_of(&self, owner: usize) -> Envelope {
+        let mut batch = Vec::new();
+        self.inboxes[owner].take(&mut batch, 1).await;
+        batch.remove(0)
+    }
+
     /// Whether every inbox is empty.
     pub fn are_idle(&self) -> bool {
         self.inboxes.iter().all(Inbox::is_empty)

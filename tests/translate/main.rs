@@ -1,6 +1,9 @@
 //! Texts of customers through the engines of a shop: real connections, and services that speak the
 //! four interfaces and are as rough with a text as the worst of them.
 
+mod conversations;
+#[path = "../router/mod.rs"]
+mod router;
 mod services;
 
 use std::sync::Arc;

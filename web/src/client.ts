@@ -2,6 +2,8 @@
 // open, resumes after a break, sends what has no acknowledgement again under the same id, and notices
 // a number that is missing. What a message means is the page's business, not this file's.
 
+import type { Translation } from "./translated";
+
 export type Role = "widget" | "seat";
 export type Status = "connecting" | "online" | "offline" | "superseded" | "stopped";
 
@@ -16,6 +18,7 @@ export interface EventFrame {
   id?: string;
   text?: string;
   language?: string | null;
+  translation?: Translation;
   place?: number;
   wait_s?: [number, number] | null;
   reason?: string;
@@ -64,6 +67,10 @@ export interface Grant {
   visitor?: string;
   seat?: string;
   supervisor?: boolean;
+  /** The languages of a seat, the one it works in first. */
+  languages?: string[];
+  /** When customers' messages are translated for it; left out where nothing translates. */
+  translation?: "automatic" | "on_demand";
 }
 
 export interface Hooks {

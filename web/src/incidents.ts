@@ -21,6 +21,7 @@ interface Incident {
   unconfirmed: number;
   languages: Record<string, number>;
   shown: Follower[];
+  untranslated: string[];
   answered_by: string | null;
 }
 
@@ -35,6 +36,7 @@ class Card {
   private readonly form = el("form", { class: "incident-answer" });
   private readonly fields = el("div");
   private incident!: Incident;
+  private translates = false;
 
   constructor(private readonly say: Say) {
     const submit = el("button", { type: "submit", class: "primary" }, "Answer all");
@@ -46,14 +48,16 @@ class Card {
     this.node.append(this.facts, this.form);
   }
 
-  show(incident: Incident): void {
+  show(incident: Incident, translates: boolean): void {
     this.incident = incident;
+    this.translates = translates;
     const spoken = Object.entries(incident.languages).map(([code, count]) => `${languageName(code)} ${count}`).join(", ");
     this.facts.replaceChildren(
       el("h3", {}, incident.is_open ? "Incident" : "Maybe an incident", ` ${incident.incident}`),
       ...incident.examples.map((text) => el("blockquote", { dir: "auto" }, text)),
       el("p", {}, `${incident.followers} ask this. An answer reaches ${incident.reaches} now. ${spoken}`),
       ...(incident.answered_by === null ? [] : [el("p", {}, `Answered by ${incident.answered_by}.`)]),
+      ...(incident.untranslated.length === 0 ? [] : [el("p", {}, `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`)]),
     );
     if (incident.unconfirmed > 0) this.facts.append(this.unconfirmed());
     this.facts.append(button("End it", "quiet", () => this.say({ type: "close_incident", incident: incident.incident })));
@@ -85,7 +89,8 @@ class Card {
     if (this.texts.has(code)) return;
     const id = `incident-${this.incident.incident}-${code}`;
     const text = el("textarea", { id, rows: "2", maxlength: "2000", dir: "auto", lang: code });
-    const fallback = code === "en" ? " (and for languages without a text)" : "";
+    const others = this.translates ? " (translated for languages without a text)" : " (and for languages without a text, as it is)";
+    const fallback = code === "en" ? others : "";
     this.fields.append(el("label", { for: id }, languageName(code), fallback), text);
     this.texts.set(code, text);
   }
@@ -120,7 +125,7 @@ export class IncidentsView {
         this.cards.set(incident.incident, card);
         this.root.append(card.node);
       }
-      card.show(incident);
+      card.show(incident, frame["translates"] === true);
     }
     this.root.hidden = incidents.length === 0;
   }

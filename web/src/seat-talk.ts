@@ -4,6 +4,7 @@ import type { EventFrame, Outgoing, Position } from "./client";
 import { timer } from "./clocks";
 import { languageName } from "./demo";
 import { button, byId, el } from "./dom";
+import { beside, offer, type Translation } from "./translated";
 
 const FIRST_RESPONSE_MS = 15_000;
 const TYPING_SHOWN_MS = 4_000;
@@ -45,12 +46,22 @@ export interface Conversation {
   over: boolean;
 }
 
+/** The frame that tells what came of translating a message. */
+export interface Translated {
+  conversation: string;
+  id: string;
+  seq: number;
+  translation: Translation;
+}
+
 /** What the page does for the conversations. */
 export interface Hooks {
   now(): number;
   say(frame: { type: string; [field: string]: unknown }): void;
   /** Nothing of this conversation is wanted any more. */
   forget(conversation: string): void;
+  /** The languages of the seat, and whether somebody translates for it. */
+  reads(): { languages: string[]; translates: boolean };
   /** One has been opened. */
   opened(): void;
   /** Something in the list has changed. */
@@ -153,7 +164,37 @@ export class TalkView {
     } else if (event.from === "seat") {
       this.answered(held);
     }
-    this.add(held, bubble(event.id ?? "", event.from ?? "machine", event.text ?? "", at, event.language ?? null));
+    const node = bubble(event.id ?? "", event.from ?? "machine", event.text ?? "", at, event.language ?? null);
+    if (event.translation) this.showTranslation(held, node, event.seq, event.translation);
+    else if (event.from === "customer" && this.cannotRead(event.language)) this.offerTranslation(held, node, event.seq);
+    this.add(held, node);
+  }
+
+  /** Whether a message is in none of the seat's languages, and somebody can translate it. */
+  private cannotRead(language: string | null | undefined): boolean {
+    const { languages, translates } = this.hooks.reads();
+    return translates && language != null && !languages.includes(language);
+  }
+
+  private offerTranslation({ id }: Conversation, node: HTMLElement, seq: number): void {
+    offer(node, () => this.hooks.say({ type: "translate", conversation: id, seq }));
+  }
+
+  private showTranslation(held: Conversation, node: HTMLElement, seq: number, translation: Translation): void {
+    const isTheirs = node.dataset["from"] === "customer";
+    const from = languageName(translation.from);
+    const label = isTheirs ? `Translated from ${from}` : `The customer sees, translated from ${from}`;
+    const isForColleague = isTheirs && !this.hooks.reads().languages.includes(translation.language);
+    if (isForColleague) this.offerTranslation(held, node, seq);
+    else beside(node, label, translation);
+  }
+
+  translated({ conversation, id, seq, translation }: Translated): void {
+    const held = this.mine.get(conversation);
+    const node = held?.lines.find((other) => other.dataset["id"] === id);
+    if (held === undefined || node === undefined) return;
+    this.showTranslation(held, node, seq, translation);
+    if (conversation === this.open) this.log.scrollTop = this.log.scrollHeight;
   }
 
   private answered(held: Conversation): void {

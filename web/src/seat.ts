@@ -7,7 +7,7 @@ import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
 import { IncidentsView } from "./incidents";
 import { fill, firstValid, isLocale } from "./locale";
-import { type Note, type Offer, TalkView } from "./seat-talk";
+import { type Note, type Offer, TalkView, type Translated } from "./seat-talk";
 import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from "./sign-in";
 
 const QUEUE_EVERY_MS = 2_000;
@@ -30,6 +30,7 @@ let account = { shop: "demo", user: "", password: "" };
 /** Whether the provider of the shop vouches for the seat, in the place of a password. */
 let byProvider = false;
 let isSupervisor = false;
+let reads: { languages: string[]; translates: boolean } = { languages: [], translates: false };
 
 const text = byId<HTMLTextAreaElement>("text");
 const banner = byId("banner");
@@ -51,6 +52,7 @@ const talk = new TalkView({
   now: () => now(),
   say: (frame) => void client?.say(frame),
   forget: (conversation) => client?.forget(conversation),
+  reads: () => reads,
   opened: () => showFloor(false),
   changed() {
     renderSlots();
@@ -67,6 +69,7 @@ function connect(): Client {
     status: showStatus,
     granted(grant) {
       account.user = grant.seat ?? account.user;
+      reads = { languages: grant.languages ?? [], translates: grant.translation !== undefined };
       setSupervisor(grant.supervisor === true);
     },
     event: (event) => talk.event(event),
@@ -103,6 +106,8 @@ function onFrame(frame: Frame): void {
       return;
     case "note":
       return talk.note(frame as unknown as Note);
+    case "translated":
+      return talk.translated(frame as unknown as Translated);
     case "taken_back":
       return talk.leave(String(frame["conversation"]), `Taken back: ${String(frame["reason"]).replaceAll("_", " ")}.`);
     case "received":

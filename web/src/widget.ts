@@ -5,6 +5,7 @@ import { button, byId, el, isSendKey } from "./dom";
 import { fill, firstValid, isLocale, isRightToLeft, languageOf } from "./locale";
 import { recall, recallAll, remember } from "./storage";
 import { LANGUAGES, stringsFor, type Strings } from "./strings";
+import { inPlace, type Translation } from "./translated";
 
 const TYPING_SHOWN_MS = 4_000;
 const TYPING_SENT_EVERY_MS = 2_000;
@@ -177,6 +178,7 @@ function onEvent(event: EventFrame): void {
         progress.answered = true;
         typing.hidden = true;
       }
+      if (event.translation) inPlace(node, event.translation, words(event.translation));
       append(node);
       break;
     }
@@ -231,6 +233,11 @@ function wasItHelpful(): HTMLElement {
   };
   const no = button(strings.no, "link", say(false));
   return el("div", { class: "helpful meta" }, strings.helpful, " ", button(strings.yes, "link", say(true)), " ", no);
+}
+
+function words({ from }: Translation): { from: string; original: string; translation: string } {
+  const name = new Intl.DisplayNames([locale], { type: "language" }).of(from) ?? from;
+  return { from: fill(strings.translated, { s: name }), original: strings.original, translation: strings.translation };
 }
 
 function ticketCard(event: EventFrame): HTMLElement {

@@ -205,3 +205,52 @@ fn reason(error: &TranslateError) -> Untranslated {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::shop::ShopFiles;
+    use crate::domain::{ConversationId, CustomerId, CustomerKey, Language, Pair};
+
+    #[tokio::test]
+    async fn more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once() {
+        // Whoever connects waits for ever.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut files = ShopFiles::demo();
+        files.0.get_mut("shop.toml").expect("the file").push_str(&format!(
+            "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://{address}\"\n"
+        ));
+        let shop = Shop::from_files(&files).expect("a shop");
+        let (interpreter, clock) = (Interpreter::new(), Clock::start());
+        let key = CustomerKey::of(&shop.id, &CustomerId::from("v"));
+        for seq in 0..=TEXTS_MAX as u64 {
+            interpreter.translate(ToTranslate {
+                shop: shop.id.clone(),
+                of: TextOf::Message { conversation: ConversationId::new(1, key, 1), seq },
+                text: "Where is it?".into(),
+                pair: Pair { from: Language::ENGLISH, to: "de".parse().expect("a language") },
+                until: clock.now() + Duration::from_secs(60),
+            });
+        }
+        let owners = Owners::new(1, 1);
+        let ways = Ways {
+            owners: owners.clone(),
+            incidents: Incidents::new(),
+            clock,
+            metrics: Arc::new(Metrics::new().expect("metrics")),
+        };
+        let shops: Shops = Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect());
+        let drain = CancellationToken::new();
+
+        let asking = tokio::spawn(interpreter.run(shops, ways, drain.clone()));
+        let came = owners.first_of(0).await;
+
+        drain.cancel();
+        asking.await.expect("it ends");
+        let Input::Translated(came) = came.input else { panic!("not a translation") };
+        assert_eq!(came.translated.said, Said::AsWritten(Untranslated::Busy));
+    }
+}
