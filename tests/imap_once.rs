@@ -39,6 +39,10 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path, mail: SocketAddr) -> Self {
+        Self::start_logging(folder, mail, ("error", Stdio::inherit()))
+    }
+
+    fn start_logging(folder: &Path, mail: SocketAddr, (level, log): (&str, Stdio)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tradewind"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.arg("--data").arg(folder.join("data"));
@@ -50,12 +54,12 @@ impl Process {
             "email.retry_first=100ms".to_owned(),
             "journal.segment=1MiB".to_owned(),
             "understand.encoder=off".to_owned(),
-            "log.level=error".to_owned(),
+            format!("log.level={level}"),
         ];
         for setting in &settings {
             command.args(["--set", setting]);
         }
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("it says where it listens").unwrap();
         let address = first.strip_prefix("listening on http://").unwrap().parse().unwrap();
@@ -183,4 +187,30 @@ fn the_same_holds_with_a_real_server() {
     let put = |name: &str, raw: &str| dovecot.put(name, raw);
     let wait = |name: &str| dovecot.wait_until("the letter is marked", |it| it.is_read(name));
     kill_at_each_step(dovecot.plain, &Lying { put: &put, wait: &wait });
+}
+
+#[test]
+fn no_log_holds_the_password_of_a_mailbox_or_anything_of_a_letter() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mail, inbox) = (MailServer::start(), Mailbox::start());
+    closed_shop(folder.path(), inbox.address);
+    let log = folder.path().join("log.txt");
+    let file = Stdio::from(std::fs::File::create(&log).unwrap());
+    let process = Process::start_logging(folder.path(), mail.address, ("trace", file));
+    let to = reply_address(&process, &mail);
+
+    inbox.put(&letter(&to, "planted-id", "X-Odd: planted-header\r\n", "planted-text"));
+    inbox.put(&letter("planted-stranger@shop.example", "two", "", "planted-text"));
+    inbox.wait_until("both were fetched", |inner| inner.fetched == [1, 2]);
+    inbox.inner().odd =
+        Some(("LOGIN", b"* NO planted-text\r\n* 1 FETCH (planted-text\r\n".to_vec()));
+    let before = inbox.inner().connections;
+    inbox.wait_until("it was tried again", |inner| inner.connections > before + 1);
+    process.stop();
+
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("mailbox not read") && log.contains("letter"), "{log}");
+    for secret in [PASSWORD, "planted", &to, "ana@example.org"] {
+        assert!(!log.contains(secret), "{secret} stands in the log");
+    }
 }

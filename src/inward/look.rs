@@ -56,7 +56,10 @@ pub async fn try_mailbox(mailbox: &ImapMailbox) -> Result<(), LookError> {
 }
 
 async fn open(mailbox: &ImapMailbox, to_change: bool) -> Result<(Session, Folder), LookError> {
-    let server = MailboxServer::of(mailbox)?;
+    // The roots of the system are many files.
+    let set_up = mailbox.clone();
+    let server = tokio::task::spawn_blocking(move || MailboxServer::of(&set_up)).await;
+    let server = server.map_err(|_| LookError::Stops)??;
     let mut session = Session::open(&server).await?;
     if let Some(other) = &mailbox.move_to {
         if !session.can("MOVE") {

@@ -18,11 +18,9 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// That of `shop` in the folder `data`, which is made when it is missing.
-    pub(super) fn open(data: &Path, shop: &ShopId) -> io::Result<Self> {
-        let folder = data.join(FOLDER);
-        fs::create_dir_all(&folder)?;
-        Ok(Self { path: folder.join(format!("{shop}.json")) })
+    /// That of `shop` in the folder `data`.
+    pub(super) fn of(data: &Path, shop: &ShopId) -> Self {
+        Self { path: data.join(FOLDER).join(format!("{shop}.json")) }
     }
 
     /// How far `mailbox` is read. A file of another mailbox, or a damaged one, says nothing: what is fetched
@@ -42,6 +40,9 @@ impl Store {
 
     /// Keeps how far it is read; what was kept before stays whole until then.
     pub(super) fn write(&self, progress: &Progress) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
         let new = self.path.with_extension("new");
         let mut file = File::create(&new)?;
         file.write_all(&serde_json::to_vec(progress)?)?;
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn progress_is_found_again_for_the_same_mailbox_and_not_for_another_or_in_a_damaged_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(folder.path(), &ShopId::from("demo")).expect("a store");
+        let store = Store::of(folder.path(), &ShopId::from("demo"));
         let mut progress = store.read("a").expect("nothing");
         progress.go_on(1);
         progress.settle(9);

@@ -82,13 +82,7 @@ impl Mailboxes {
     /// Looks into one mailbox until it is told to stop.
     async fn watch(self, (shop, mailbox): (ShopId, ImapMailbox), stop: CancellationToken) {
         let every = mailbox.every;
-        let store = match Store::open(&self.data, &shop) {
-            Ok(store) => store,
-            Err(error) => {
-                tracing::error!(%shop, %error, "mailbox not read: the data folder cannot be written");
-                return;
-            }
-        };
+        let store = Store::of(&self.data, &shop);
         let (letters, clock) = (self.letters.clone(), self.clock);
         let looking = Looking { shop: shop.clone(), mailbox, letters, store, clock };
         let mut failures = 0;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use super::PASSWORD;
 
 const PROGRAM: &str = "/usr/sbin/dovecot";
+/// Comes with another package than the program.
+const IMAP: &str = "/usr/lib/dovecot/imap";
 /// Set where a test that is left out for want of Dovecot is a failure.
 const REQUIRED: &str = "TRADEWIND_DOVECOT";
 
@@ -28,7 +30,7 @@ pub struct Dovecot {
 impl Dovecot {
     /// One with an empty mailbox; `None`, told aloud, where it is not installed.
     pub fn start() -> Option<Self> {
-        if !Path::new(PROGRAM).exists() {
+        if !Path::new(PROGRAM).exists() || !Path::new(IMAP).exists() {
             assert!(std::env::var_os(REQUIRED).is_none(), "{PROGRAM} is not installed");
             println!("SKIPPED: {PROGRAM} is not installed (Debian: dovecot-imapd)");
             return None;

@@ -50,6 +50,13 @@ pub const FONTS: Tool = Tool {
     debian: &["fontconfig", "fonts-noto-core", "fonts-noto-cjk"],
 };
 
+/// A real IMAP server.
+pub const DOVECOT: Tool = Tool {
+    name: "Dovecot with IMAP",
+    is_there: || std::path::Path::new("/usr/lib/dovecot/imap").exists(),
+    debian: &["dovecot-imapd"],
+};
+
 /// Installs what is missing of `tools` with Debian's package manager.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The table of steps: add a test suite here and nowhere else.
 
 use crate::count::Runner;
-use crate::install::{BROWSER, FONTS, NODE, PYTHON, Tool};
+use crate::install::{BROWSER, DOVECOT, FONTS, NODE, PYTHON, Tool};
 
 /// One step of `test` or `ci`.
 #[derive(Debug)]
@@ -91,6 +91,15 @@ pub const TESTS: &[Step] = &[
         ],
         env: &[("TRADEWIND_ENCODERS", "target/encoders")],
         runner: Runner::Cargo,
+    },
+    // The tests of mailboxes that need a real server; without it they are left out, here that is a failure.
+    Step {
+        name: "imap",
+        tools: &[&DOVECOT],
+        commands: &["cargo test --locked --test imap --test imap_once real_server"],
+        env: &[("TRADEWIND_DOVECOT", "required")],
+        runner: Runner::Cargo,
+        ..PLAIN
     },
     Step { name: "release", commands: &["cargo build --locked --release --workspace"], ..PLAIN },
     // Some of its rows drive the router from Python.

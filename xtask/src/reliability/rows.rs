@@ -198,6 +198,18 @@ pub const ROWS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "mailbox-once",
+        unit: "kills at a step of reading a mailbox, each step in turn",
+        ci: 34,
+        full: 1_000,
+        part: 100,
+        how: test(
+            "imap_once",
+            "a_kill_at_any_step_of_reading_a_mailbox_loses_no_letter_and_takes_none_twice",
+        ),
+        ..ROW
+    },
+    Spec {
         name: "races",
         unit: "races of real clients at one router: one offer, one id, one customer, one slot",
         ci: 1_800,
