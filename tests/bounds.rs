@@ -112,6 +112,10 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("time that the encoder takes", &[
         "src/understand/tiers/task.rs::without_time_left_nobody_is_asked_and_what_was_taken_is_answered",
     ]),
+    ("texts that wait for a model that translates; what it makes of a sentence", &[
+        "tests/translate/local.rs::one_job_too_many_is_refused_and_room_comes_back",
+        "tests/translate/local.rs::a_pair_that_it_was_not_named_for_and_a_text_without_end_are_told",
+    ]),
     ("remembered decisions", &[
         "src/schedule/records.rs::the_conversations_that_came_first_are_forgotten_first",
         "src/schedule/records.rs::a_conversation_keeps_its_latest_records",

@@ -29,7 +29,7 @@ mod task;
 
 pub use engine::{EngineError, Job, Translating, Translator};
 pub use glossary::Glossary;
-pub use marian::LocalEngine;
+pub use marian::{JOBS_WAITING_MAX as LOCAL_JOBS_WAITING_MAX, LocalEngine};
 pub use marks::{Damage, Marked, Markup};
 pub use pieces::{Pieces, pieces};
 pub use protect::{PROTECTED_MAX, Protected, damaged, protect};

@@ -97,9 +97,12 @@ fn settings() -> tradewind::flow::Settings {
         messages_per_conversation_max: 500,
         resume_for: Duration::from_secs(24 * 3600),
         greeting_wait: Duration::from_secs(4),
+        lines_wait_max: Duration::ZERO,
+        joins_for: Duration::from_secs(30 * 60),
         customer_silence_ask: Duration::from_secs(600),
         customer_silence_close: Duration::from_secs(900),
         dedup: tradewind::dedup::Settings::default(),
+        delivered: tradewind::dedup::DeliveredLimits::default(),
         email: None,
     }
 }

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 CORPUS = Path(__file__).parents[2] / "models" / "corpus"
-PIECES = {"small": 240, "base": 4000}
+PIECES = {"small": 240, "base": 3000}
 SHAPES = {
     "small": dict(d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
                   decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=64, max_position_embeddings=96),

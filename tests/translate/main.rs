@@ -1,7 +1,8 @@
-//! Texts of customers through the engines of a shop: real connections, and services that speak the
-//! four interfaces and are as rough with a text as the worst of them.
+//! Texts of customers through the engines of a shop: models on this machine, and real connections to
+//! services that speak the four interfaces and are as rough with a text as the worst of them.
 
 mod conversations;
+mod local;
 #[path = "../router/mod.rs"]
 mod router;
 mod services;
@@ -26,8 +27,8 @@ fn language(code: &str) -> Language {
     code.parse().expect("a language")
 }
 
-/// A shop with these engines, each at its address, and the glossary above.
-fn shop(engines: &[(&str, &str)]) -> Shop {
+/// A shop with these engines, each as its lines say, and the glossary above.
+fn shop(engines: &[String]) -> Shop {
     // Keys are read when a folder of shops is loaded.
     let folder = tempfile::tempdir().expect("a folder");
     let shop = folder.path().join("shop");
@@ -40,17 +41,24 @@ fn shop(engines: &[(&str, &str)]) -> Shop {
     std::fs::write(shop.join("glossary.csv"), TERMS).expect("a file");
     let mut text = ShopFiles::demo().0["shop.toml"].clone();
     text.push_str("\n[translation]\nglossary = \"glossary.csv\"\ntimeout = \"2s\"\n");
-    for (kind, url) in engines {
-        let project = if *kind == "google" { "project = \"shop-1\"\n" } else { "" };
-        let lines = format!("kind = \"{kind}\"\nurl = \"{url}\"\nkey_file = \"key\"\n{project}");
+    for lines in engines {
         text.push_str(&format!("[[translation.engines]]\n{lines}"));
     }
     std::fs::write(shop.join("shop.toml"), text).expect("a file");
     Shop::load_dir(folder.path()).expect("a shop").remove(0)
 }
 
-fn desk(engines: &[(&str, &str)]) -> Desk {
+fn desk_of(engines: &[String]) -> Desk {
     Desk::of(&shop(engines).translators).expect("a desk")
+}
+
+/// The desk of a shop with these services, each at its address.
+fn desk(services: &[(&str, &str)]) -> Desk {
+    let lines = |(kind, url): &(&str, &str)| {
+        let project = if *kind == "google" { "project = \"shop-1\"\n" } else { "" };
+        format!("kind = \"{kind}\"\nurl = \"{url}\"\nkey_file = \"key\"\n{project}")
+    };
+    desk_of(&services.iter().map(lines).collect::<Vec<_>>())
 }
 
 /// The `at`th sentence with what must not change, and those stretches as a translation says them.

@@ -150,7 +150,9 @@ impl Fields {
             }
         }
         let heads = [self.encoder_attention_heads, self.decoder_attention_heads];
-        if !self.d_model.is_multiple_of(2) || heads.iter().any(|heads| self.d_model % heads != 0) {
+        if !self.d_model.is_multiple_of(2)
+            || heads.iter().any(|heads| !self.d_model.is_multiple_of(*heads))
+        {
             return Err("d_model must be even and a multiple of the numbers of heads".to_owned());
         }
         let tokens = [self.pad_token_id, self.eos_token_id, self.decoder_start_token_id];

@@ -25,7 +25,7 @@ use crate::domain::Language;
 use config::Config;
 use model::Marian;
 use sentences::{Part, halves, parts};
-pub use task::LocalEngine;
+pub use task::{JOBS_WAITING_MAX, LocalEngine};
 use tokens::Tokens;
 
 /// Tokens of a sentence that goes through a model as one; what is longer is cut in two. The models are
