@@ -58,3 +58,103 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::tokens;
+    use super::super::{Doubt, Verdict, judge};
+    use super::*;
+    use crate::config::shop::ArticleRules;
+
+    const ENGLISH: Language = Language::ENGLISH;
+    const RULES: ArticleRules = ArticleRules { retrieval: 0.3, margin: 0.05 };
+
+    /// The letters that words begin with, as a vector of length one.
+    fn embed(text: &str) -> Vec<f32> {
+        let mut vector = vec![0.0_f32; 26];
+        for token in tokens(text) {
+            let letter = token.bytes().next().unwrap_or(b'a');
+            vector[usize::from(letter.wrapping_sub(b'a')) % 26] += 1.0;
+        }
+        let length = vector.iter().map(|it| it * it).sum::<f32>().sqrt().max(1e-6);
+        vector.into_iter().map(|it| it / length).collect()
+    }
+
+    fn article(id: &str, language: &str, questions: &[&str], not_for: &[&str]) -> Arc<Article> {
+        let text = format!(
+            "+++\ntitle = \"{id}\"\nintents = [\"return_policy\"]\nquestions = {questions:?}\n\
+             not_for = {not_for:?}\n+++\nThat is so.\n"
+        );
+        let name = format!("{id}.{language}.md");
+        Arc::new(Article::read(&name, &text).expect("an article"))
+    }
+
+    fn index() -> Index {
+        let articles = [
+            article("window", "en", &["How many days until a return?"], &[]),
+            article("cost", "en", &["Who pays the postage?"], &["You charged me postage twice"]),
+            article("kosten", "de", &["Wer bezahlt das Porto?"], &[]),
+        ];
+        Index::new(&articles, &mut embed).expect("an index")
+    }
+
+    fn search(index: &Index, language: Language, text: &str) -> Vec<Hit> {
+        let vector = embed(text);
+        index.search(language, &Query { text, vector: &vector }).expect("hits")
+    }
+
+    #[test]
+    fn the_article_with_the_words_of_the_question_is_found_in_its_language_only() {
+        let index = index();
+        let ids =
+            |hits: &[Hit]| hits.iter().map(|hit| hit.article.id.to_string()).collect::<Vec<_>>();
+
+        assert_eq!(ids(&search(&index, ENGLISH, "who pays postage")), ["cost", "window"]);
+        let german = "de".parse().expect("a language");
+        assert_eq!(ids(&search(&index, german, "who pays postage")), ["kosten"]);
+        let french = "fr".parse().expect("a language");
+        assert!(search(&index, french, "who pays postage").is_empty());
+        assert!(index.speaks_of(Intent::ReturnPolicy, german));
+        assert!(!index.speaks_of(Intent::ReturnPolicy, french));
+    }
+
+    #[test]
+    fn words_that_nobody_has_written_lower_the_score() {
+        let index = index();
+        let words = |text: &str| search(&index, ENGLISH, text)[0].words;
+
+        let known = words("who pays the postage");
+        let half_known = words("who pays the piano tuner of my grandmother");
+
+        assert!(known > 2.0 * half_known, "{known} {half_known}");
+        assert!((0.0..=1.0).contains(&known));
+    }
+
+    #[test]
+    fn what_an_article_is_not_for_is_not_answered_by_it() {
+        let index = index();
+        let judged = |text: &str| {
+            let hits = search(&index, ENGLISH, text);
+            match judge(Intent::ReturnPolicy, &hits, &RULES) {
+                Verdict::Answer(hit) => Ok(hit.article.id.to_string()),
+                Verdict::Unsure(doubt) => Err(doubt),
+            }
+        };
+
+        assert_eq!(judged("who pays the postage").as_deref(), Ok("cost"));
+        assert_eq!(judged("you charged me the postage twice"), Err(Doubt::Margin));
+        assert_eq!(judged("xylophone"), Err(Doubt::Retrieval));
+        let hits = search(&index, ENGLISH, "who pays the postage");
+        assert!(matches!(judge(Intent::Invoice, &hits, &RULES), Verdict::Unsure(Doubt::Intent)));
+    }
+
+    #[test]
+    fn the_same_articles_give_the_same_scores() {
+        let scores = || {
+            let hits = search(&index(), ENGLISH, "how many days do I have for a return");
+            hits.iter().map(|hit| hit.score.to_bits()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(scores(), scores());
+    }
+}

@@ -12,7 +12,7 @@ use crate::config::shop::ARTICLE_INTENTS;
 use crate::domain::{ConversationId, EventKind, Language, Sender, ShopId, Understanding};
 use crate::flow::{Entry, Fact, Record, Seal};
 use crate::knowledge::gaps::{Unanswered, gaps};
-use crate::understand::{Model, Scratch};
+use crate::understand::{Model, Scratch, mask, pii};
 
 /// Characters of a question that count: a longer one tells a story of its own.
 const CHARS_MAX: usize = 500;
@@ -25,7 +25,8 @@ Examples:
 
 DIR is a data folder, a backup, or a folder that holds the journal itself; nothing in it is changed. Only
 questions count that an article could answer: complaints, money and changes to an order do not. Texts are
-those of customers: they are shown with the keys of the data folder, erased ones not at all.")]
+those of customers, with personal data masked: they are shown with the keys of the data folder, erased ones
+not at all.")]
 pub(super) struct GapsArgs {
     /// Data folder, backup or journal folder.
     #[arg(value_name = "DIR")]
@@ -64,7 +65,7 @@ pub(super) fn run(args: &GapsArgs) -> anyhow::Result<Exit> {
     let mut scratch = Scratch::default();
     let with_vector = |it: Question| Unanswered {
         vector: model.meaning(&it.text, &mut scratch).vector,
-        text: it.text,
+        text: mask(&it.text, &pii::find(&it.text)),
         language: it.language,
         intent: it.read.intent.label,
     };

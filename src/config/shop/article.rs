@@ -16,6 +16,9 @@ use super::section::{Mistakes, Section, ShopErrors};
 pub const ARTICLES_FOLDER: &str = "knowledge";
 /// Most articles of a shop, each language counted.
 pub const ARTICLES_MAX: usize = 2_000;
+/// Most questions of all articles of a shop, `not_for` included: each message is compared with those in
+/// its language.
+pub const ALL_QUESTIONS_MAX: usize = 20_000;
 /// Longest answer, in characters: a message of a chat, not a page.
 pub const ANSWER_CHARS_MAX: usize = 2_000;
 /// Most questions of each kind, and the longest.

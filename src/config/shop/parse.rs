@@ -14,7 +14,7 @@ use crate::domain::{
 
 use super::account::{Password, SeatAccount};
 use super::answers::{AnswerBook, Answers};
-use super::article::{ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article};
+use super::article::{ALL_QUESTIONS_MAX, ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article};
 use super::crew::Crew;
 use super::edit::Role;
 use super::email;
@@ -560,6 +560,11 @@ fn articles(files: &ShopFiles, mistakes: &Mistakes) -> Vec<Arc<Article>> {
     if articles.len() > ARTICLES_MAX {
         let accepted = format!("at most {ARTICLES_MAX}");
         mistakes.note(ARTICLES_FOLDER, "", "holds too many articles", accepted);
+    }
+    let questions = articles.iter().map(|it| it.questions.len() + it.not_for.len()).sum::<usize>();
+    if questions > ALL_QUESTIONS_MAX {
+        let accepted = format!("at most {ALL_QUESTIONS_MAX} of all articles");
+        mistakes.note(ARTICLES_FOLDER, "", format!("holds {questions} questions"), accepted);
     }
     articles
 }
