@@ -228,3 +228,35 @@ fn a_shop_that_is_stormed_refuses_sign_ins_with_a_time_and_the_others_do_not_not
     assert!(problem["retry_after_ms"].as_u64().is_some(), "{problem}");
     assert_eq!(sign_in("second").0, 201);
 }
+
+#[test]
+fn where_a_customer_is_is_believed_from_a_trusted_proxy_only() {
+    for (lines, region) in [("trusted_proxies = \"127.0.0.0/8\"\n", "latam"), ("", "europe")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let trusted = "\n[trusted_headers]\ncountry = \"x-country\"\n";
+        write_shop(folder.path(), "first", |text| {
+            let text =
+                text.replacen("shifts = [\"Mon-Fri 09:00-18:00\"]", "shifts = [\"always\"]", 99);
+            format!("{text}{trusted}")
+        });
+        let router = Router::start(config(folder.path(), lines)).expect("a router");
+        let body = json!({"shop": "first", "locale": "en-GB"}).to_string();
+        let asked = format!(
+            "POST /v1/widget/session HTTP/1.1\r\nHost: x\r\nX-Country: MX\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let (status, _, granted) = exchange(&mut connect(router.address), &asked);
+        assert_eq!(status, 201, "{granted}");
+        let mut customer = Client::open(router.address, "/v1/widget", &granted["token"]);
+
+        customer.say("I want to talk to a person");
+        let queued = customer.next("queued");
+
+        let id = queued["conversation"].as_str().expect("an id");
+        let path = format!("/v1/conversations/{id}/explanation");
+        let (_, explained) = router::get(router.admin_address, &path, "");
+        let explained: Value = serde_json::from_str(&explained).expect("JSON");
+        assert!(explained.to_string().contains(&format!("\"{region}\"")), "{lines}: {explained}");
+    }
+}

@@ -57,6 +57,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("calls to providers of identities", &[
         "tests/openid.rs::a_provider_that_is_down_silent_or_odd_is_told_and_keeps_nobody_else_out",
+        "src/openid/places.rs::a_shop_fills_its_own_places_and_gives_them_back",
     ]),
     ("sign-ins on their way to a provider", &[
         "src/gateway/pending.rs::a_sign_in_opens_in_its_shop_and_time_and_with_its_own_state_only",
@@ -72,6 +73,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("keys made ahead of their use", &[
         "tests/races/main.rs::a_thousand_who_arrive_at_once_are_all_served_and_no_seat_has_more_than_its_slots",
+    ]),
+    ("erasures whose keys wait to be destroyed", &[
+        "src/vault/store_tests.rs::a_keeper_that_is_stuck_with_a_full_queue_keeps_nobody_waiting_and_finishes_later",
     ]),
     ("inputs that wait for one owner", &[
         "src/runtime/inbox.rs::a_full_inbox_refuses_new_work_and_still_takes_consequences",

@@ -13,11 +13,18 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use router::{Client, get, post};
 use serde_json::{Value, json};
 use tradewind::config::shop::ShopFiles;
+use tradewind::domain::{
+    ConversationId, CustomerId, CustomerKey, CustomerValue, Event, EventKind, MessageId, Sender,
+    ShopId, Timestamp,
+};
+use tradewind::flow::{Fact, Opened, Record, Shard};
+use tradewind::journal;
 
 const SECRET: &str = "the secret of the shop's own server";
 /// Longest that a test waits for something to happen.
@@ -45,12 +52,32 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::of(&[])
+    }
+
+    /// A shop with a region and an order for each of these customers.
+    fn of(names: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (file, text) in &ShopFiles::demo().0 {
             let path = folder.path().join("shops/demo").join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let secret = format!("identity_secret = \"{SECRET}\"\n");
-            let text = if file == "shop.toml" { format!("{secret}{text}") } else { text.clone() };
+            let mut text = text.clone();
+            if file == "shop.toml" {
+                text = format!("identity_secret = \"{SECRET}\"\n{text}");
+            }
+            for name in names {
+                text.push_str(&match file.as_str() {
+                    "shop.toml" => format!(
+                        "\n[[regions]]\nid = \"{}\"\ntime_zones = [\"{}\"]\n",
+                        region(name),
+                        zone(name)
+                    ),
+                    "orders.csv" => {
+                        format!("{},processing,,,today-2,,today+9,,Yoga mat,\n", order(name))
+                    }
+                    _ => String::new(),
+                });
+            }
             std::fs::write(path, text).unwrap();
         }
         Self { folder }
@@ -103,11 +130,17 @@ impl Process {
 
     /// A customer whom the shop vouches for.
     fn customer(&self, user: &str) -> (Client, Value) {
+        self.customer_in(user, Value::Null)
+    }
+
+    /// The same in a time zone.
+    fn customer_in(&self, user: &str, zone: Value) -> (Client, Value) {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
         let tag = ring::hmac::sign(&key, user.as_bytes());
         let hmac: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let identity = json!({"user_id": user, "hmac": hmac});
-        let asked = json!({"shop": "demo", "identity": identity, "locale": "en-GB"});
+        let asked =
+            json!({"shop": "demo", "identity": identity, "locale": "en-GB", "time_zone": zone});
         let (status, granted) = post(self.address, "/v1/widget/session", &asked);
         assert_eq!(status, 201, "{granted}");
         let (client, welcome) =
@@ -143,12 +176,35 @@ struct Planted {
     conversation: String,
 }
 
+/// What stands in one field of what is told of a customer.
+fn word(name: &str, field: &str) -> String {
+    format!("{name}-{field}-Q7")
+}
+
+/// The number of an order that only this customer asks about.
+fn order(name: &str) -> String {
+    format!("TW-{}", 70_000 + crc32c::crc32c(name.as_bytes()) % 30_000)
+}
+
+/// The region that only this customer is in.
+fn region(name: &str) -> String {
+    word(name, "region").to_lowercase()
+}
+
+/// Where only this customer is.
+fn zone(name: &str) -> &'static str {
+    if name.starts_with("ana") { "Antarctica/Troll" } else { "Antarctica/Vostok" }
+}
+
 impl Planted {
     fn talk(process: &Process, seat: &mut Client, name: &str) -> Self {
-        let word = |field: &str| format!("{name}-{field}-Q7");
+        let word = |field: &str| word(name, field);
         let user = word("user");
         let (said, more, answer, note) = (word("said"), word("more"), word("answer"), word("note"));
-        let (mut customer, _) = process.customer(&user);
+        let (mut customer, _) = process.customer_in(&user, zone(name).into());
+        customer.say(&format!("Where is my order {}?", order(name)));
+        let event = customer.next("answered_by_machine");
+        assert_eq!(event["source"], format!("orders/{}", order(name)));
         customer.say(&format!(
             "I want to talk to a person. {said}@example.org, +34 612 345 678, I am {said}"
         ));
@@ -168,7 +224,8 @@ impl Planted {
         customer.next("closed");
         customer.send(&json!({"type": "rate", "conversation": conversation, "score": 4}));
         customer.next("rated");
-        Self { words: vec![user.clone(), said, more, answer, note], user, conversation }
+        let words = vec![user.clone(), said, more, answer, note, order(name), region(name)];
+        Self { words, user, conversation }
     }
 
     /// The words that `found` has.
@@ -185,10 +242,11 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files below `folder` in which one of `words` stands as it is.
+/// The files below `folder` in which one of `words` stands as it is, but for those of the shop itself.
 fn raw_hits(folder: &Path, words: &[String]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     files(folder, &mut found);
+    found.retain(|path| !path.starts_with(folder.join("shops")));
     assert!(found.len() > 10, "there is something to search");
     found.retain(|path| {
         let Ok(bytes) = std::fs::read(path) else { return false };
@@ -234,11 +292,12 @@ fn an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are() {
 }
 
 fn erase_one(number: u64) {
-    let place = Place::new();
+    let names = [format!("ana{number}"), format!("min{number}")];
+    let place = Place::of(&[&names[0], &names[1]]);
     let process = Process::start(&place, "data");
     let mut mai = process.seat("mai");
-    let ana = Planted::talk(&process, &mut mai, &format!("ana{number}"));
-    let min = Planted::talk(&process, &mut mai, &format!("min{number}"));
+    let ana = Planted::talk(&process, &mut mai, &names[0]);
+    let min = Planted::talk(&process, &mut mai, &names[1]);
     wait_for_snapshots(&place, &process, 1);
     let at = |path: &str| place.path(path);
     let settings = ["--data", &at("data"), "--admin-listen", &process.admin()];
@@ -253,14 +312,17 @@ fn erase_one(number: u64) {
     std::fs::remove_file(at("control")).unwrap();
     for whole in [dump(&at("data"), &at("data/keys")), dump(&at("backup"), &at("keys-before"))] {
         // The shop's id of a customer is in the record, and no part of the text form.
-        assert_eq!((ana.in_text(&whole).len(), min.in_text(&whole).len()), (4, 4), "{whole}");
+        assert_eq!((ana.in_text(&whole).len(), min.in_text(&whole).len()), (6, 6), "{whole}");
     }
 
     let erase = ["erase", "--shop", "demo", "--customer", &ana.user, "--json"];
     let erased: Value = serde_json::from_str(&run(&[&erase[..], &settings[..]].concat())).unwrap();
     assert_eq!(
         erased,
-        json!({"shop": "demo", "conversations": 1, "keys": 1, "unsealed": 0}),
+        json!({
+            "shop": "demo", "conversations": 1, "keys": 1, "unsealed": 0, "emptied": 0,
+            "set_aside": 0,
+        }),
         "{number}"
     );
     run(&["keys", "copy", &at("keys"), "--data", &at("data")]);
@@ -287,14 +349,14 @@ fn gone_for_the_tools(place: &Place, ana: &Planted, min: &Planted) {
         let (folder, keys) = (place.path(folder), place.path(keys));
         let shown = dump(&folder, &keys);
         assert_eq!(ana.in_text(&shown), [] as [&str; 0]);
-        assert_eq!(min.in_text(&shown).len(), 4, "{shown}");
+        assert_eq!(min.in_text(&shown).len(), 6, "{shown}");
         // The ids and the order stay, and nothing pretends to be whole.
         let of_ana: Vec<_> = shown.lines().filter(|it| it.contains(&ana.conversation)).collect();
         assert!(of_ana.iter().any(|line| line.contains("customer: \"[erased]\"")), "{shown}");
         assert!(of_ana.iter().any(|line| line.contains("opened by somebody of demo")), "{shown}");
         let json = run(&["journal", "dump", &folder, "--keys", &keys, "--show-texts", "--json"]);
         assert_eq!(ana.in_text(&json), [] as [&str; 0]);
-        assert_eq!(min.in_text(&json).len(), 5);
+        assert_eq!(min.in_text(&json).len(), 7);
         let verified = run(&["journal", "verify", &folder, "--keys", &keys, "--json"]);
         let verified: Value = serde_json::from_str(&verified).unwrap();
         assert_eq!((&verified["whole"], &verified["sealed"]["locked"]), (&json!(true), &json!(0)));
@@ -315,7 +377,7 @@ fn gone_after(place: &Place, data: &str, ana: &Planted, min: &Planted) {
     assert_eq!(ana.in_text(&explained), [] as [&str; 0]);
     drop(process);
     let shown = dump(&place.path(data), &place.path(&format!("{data}/keys")));
-    assert_eq!((ana.in_text(&shown).len(), min.in_text(&shown).len()), (0, 4), "{shown}");
+    assert_eq!((ana.in_text(&shown).len(), min.in_text(&shown).len()), (0, 6), "{shown}");
 }
 
 #[test]
@@ -345,6 +407,145 @@ fn a_customer_is_erased_in_a_folder_that_no_router_has_and_what_was_open_ends() 
     let shown = dump(&data, &place.path("data/keys"));
     assert!(!shown.contains("ana-7311-said"), "{shown}");
     assert!(shown.contains(r#"{"closed":{"by":"erasure"}}"#), "{shown}");
+}
+
+/// A data folder of before there were keys: everything of Ana and Min lies in it as it was said, in three
+/// segments and a snapshot.
+fn written_in_plain_text(data: &Path) -> [ConversationId; 2] {
+    let shop = ShopId::from("demo");
+    let at = Timestamp::from_millis(1_764_463_600_000);
+    let of = |name: &str, n: u64| {
+        let customer = CustomerId::from(format!("u_{name}-Q7"));
+        (ConversationId::new(at.as_millis(), CustomerKey::of(&shop, &customer), n), customer)
+    };
+    let opened = |(id, customer): &(ConversationId, CustomerId)| Record {
+        conversation: *id,
+        facts: vec![Fact::Opened(Opened {
+            shop: shop.clone(),
+            customer: customer.clone(),
+            verified: Some(customer.clone()),
+            epoch: 1,
+            at,
+            locale: "es".parse().ok(),
+            time_zone: Some("America/Mexico_City".into()),
+            region: Some("latam".into()),
+            value: CustomerValue::Normal,
+        })],
+    };
+    let said = |conversation: ConversationId, seq: u64, text: &str| Record {
+        conversation,
+        facts: vec![Fact::Event(Event {
+            seq,
+            at,
+            kind: EventKind::Message {
+                from: Sender::Customer,
+                id: MessageId::from_uuid(uuid::Uuid::new_v4()),
+                text: text.into(),
+                language: None,
+            },
+        })],
+    };
+    let (ana, min) = (of("ana", 1), of("min", 2));
+    // Its beginning is gone: nothing says any more whose it was.
+    let orphan = ConversationId::new(at.as_millis(), CustomerKey::of(&shop, &ana.1), 3);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let options = journal::Options { segment_bytes: 16 << 10, ..journal::Options::default() };
+        let (journal, mut replay) = journal::open(&data.join("journal"), options).unwrap();
+        assert!(replay.next().is_none());
+        let mut records = vec![opened(&ana), opened(&min)];
+        for n in 1..60 {
+            // The shortest text has no room for what usually stands in its place.
+            let of_ana = if n % 2 == 0 { "Q7".to_owned() } else { format!("ana-said-{n}-Q7") };
+            records.push(said(ana.0, n, &of_ana));
+            records.push(said(min.0, n, &format!("min-said-{n} {}", "x".repeat(700))));
+        }
+        records.push(said(orphan, 4, "ana-orphan-Q7"));
+        for record in &records {
+            let mut batch = journal::Batch::new();
+            batch.push(&record.encode()).unwrap();
+            journal.append(batch).await.unwrap();
+        }
+        let end = journal.end().unwrap();
+        let mut writer = journal.snapshots().begin(end).unwrap();
+        for of in [&ana, &min] {
+            let mut shard = Shard::new(settings(), Arc::default(), 1);
+            let theirs = records.iter().filter(|record| record.conversation == of.0);
+            theirs.for_each(|record| assert!(shard.restore(record)));
+            writer.push(end, &shard.keep(of.0).unwrap()).unwrap();
+        }
+        writer.finish(end).unwrap();
+        // What is written from then on is read behind the snapshot.
+        let mut batch = journal::Batch::new();
+        batch.push(&said(ana.0, 60, "ana-later-Q7").encode()).unwrap();
+        journal.append(batch).await.unwrap();
+        journal.close().await.unwrap();
+    });
+    [ana.0, min.0]
+}
+
+fn settings() -> tradewind::flow::Settings {
+    tradewind::flow::Settings {
+        ack_level: "durable",
+        conversations_max: 100,
+        messages_per_conversation_max: 500,
+        resume_for: Duration::from_secs(24 * 3600),
+        greeting_wait: Duration::from_secs(4),
+        customer_silence_ask: Duration::from_secs(600),
+        customer_silence_close: Duration::from_secs(900),
+        dedup: tradewind::dedup::Settings::default(),
+        email: None,
+    }
+}
+
+#[test]
+fn what_is_older_than_the_keys_is_taken_out_of_a_folder_that_no_router_has() {
+    let place = Place::new();
+    let data = place.path("data");
+    let [ana, min] = written_in_plain_text(Path::new(&data));
+    let spare = place.path("data/journal/00000000000000000099.spare");
+    std::fs::write(&spare, "u_ana-Q7 was here before").unwrap();
+    std::fs::write(place.path("data/journal/00000000000000000098.damaged"), "whatever").unwrap();
+    let planted = |word: &str| {
+        let mut found = Vec::new();
+        files(Path::new(&data), &mut found);
+        found.retain(|path| text(&std::fs::read(path).unwrap()).contains(word));
+        found.len()
+    };
+    assert!(planted("ana-said-1-") >= 2 && planted("u_ana") >= 2, "it lies there as it was said");
+    let of_min = planted("min-");
+    assert!(of_min >= 4, "in every segment and the snapshot: {of_min}");
+
+    let erase =
+        || run(&["erase", "--shop", "demo", "--customer", "u_ana-Q7", "--data", &data, "--json"]);
+    let erased: Value = serde_json::from_str(&erase()).unwrap();
+
+    assert_eq!((&erased["conversations"], &erased["unsealed"]), (&json!(1), &json!(0)));
+    // The beginning, sixty messages, the orphan, and the entry of the snapshot.
+    assert_eq!((&erased["emptied"], &erased["set_aside"]), (&json!(63), &json!(1)));
+    assert_eq!(planted("ana"), 0);
+    assert_eq!(planted("min-"), of_min, "the others lie where they lay");
+    assert!(!Path::new(&spare).exists(), "it would have been used again some day");
+    let verified = run(&["journal", "verify", &data, "--json"]);
+    let verified: Value = serde_json::from_str(&verified).unwrap();
+    assert_eq!((&verified["whole"], &verified["records"]), (&json!(true), &json!(122)));
+    let shown = run(&["journal", "dump", &data, "--show-texts"]);
+    let lines = |id: ConversationId| {
+        let id = id.to_string();
+        shown.lines().filter(|line| line.contains(&id)).count()
+    };
+    assert_eq!((lines(ana), lines(min)), (61, 60), "the order of what happened stays");
+    assert!(shown.contains("opened by somebody of demo") && shown.contains("[erased]"), "{shown}");
+
+    // Once more changes nothing, and a router starts on it.
+    let again: Value = serde_json::from_str(&erase()).unwrap();
+    assert_eq!((&again["conversations"], &again["emptied"]), (&json!(0), &json!(0)));
+    let process = Process::start(&place, "data");
+    let path = format!("/v1/conversations/{ana}/explanation");
+    assert!(!get(process.admin_address, &path, "").1.contains("ana"));
+    drop(process);
+    let shown = dump(&data, &place.path("data/keys"));
+    assert!(shown.contains(r#"{"closed":{"by":"erasure"}}"#), "what was open has ended: {shown}");
 }
 
 #[test]

@@ -67,6 +67,26 @@ fn an_erased_customer_leaves_the_order_of_what_happened_and_nothing_that_was_sai
 }
 
 #[test]
+fn where_an_erased_customer_was_stands_in_no_decision_either() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say_from(&ana, "quiero mi dinero", Some("latam"));
+    let id = conversation_of(&seat.last("offer"));
+    let explained = |world: &World| format!("{:?}", world.scheduler.explain(id));
+    let before = state(&world, id);
+    assert!(before.matches("latam").count() >= 3, "opened, waiting, decided: {before}");
+    assert!(explained(&world).contains("latam"));
+
+    erase(&mut world, Whom::Customer(CustomerId::from("ana")));
+    world.scheduler.forget(id);
+
+    assert!(!state(&world, id).contains("latam"), "{}", state(&world, id));
+    assert!(!explained(&world).contains("latam"), "{}", explained(&world));
+    assert!(!state(&world.restarted(), id).contains("latam"));
+}
+
+#[test]
 fn an_erasure_is_the_same_after_a_restart_and_told_again_changes_nothing() {
     let mut world = World::new();
     let (_, _, [of_ana, of_min]) = two_conversations(&mut world);

@@ -6,7 +6,7 @@ mod router;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use router::{Client, Router, config, write_shop};
+use router::{Client, Router, ask, config, write_shop};
 use serde_json::{Value, json};
 
 /// What customers of five languages write when no card is taken.
@@ -183,6 +183,56 @@ fn a_customer_with_an_own_matter_is_never_among_the_followers() {
     let incident = incident_until(&mut seat, |it| it["followers"].as_u64() >= Some(5));
 
     assert_eq!(incident["followers"], 5);
+}
+
+#[test]
+fn an_incident_is_known_again_after_a_restart_by_those_who_still_wait_and_is_confirmed_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut customers = askers(&router, 6);
+    let incident = incident_until(&mut seat, |it| it["followers"] == 6);
+    confirm(&mut seat, &incident, &[]);
+    incident_until(&mut seat, |it| it["reaches"] == 6);
+    let conversation = shown(&incident)[0].clone();
+    let leaving = customers.iter_mut().find_map(|customer| {
+        let of = customer.next("queued")["conversation"].clone();
+        (of == conversation).then_some(customer)
+    });
+    let leaving = leaving.expect("whose it is");
+    leaving.send(&json!({"type": "close", "conversation": conversation}));
+    leaving.next("closed");
+    router.stop();
+
+    let router = Router::start(config(folder.path(), MANY)).expect("a router");
+    let mut seat = watcher(&router);
+
+    let again = incident_until(&mut seat, |it| it["followers"] == 5);
+    assert_eq!((&again["reaches"], &again["unconfirmed"]), (&json!(0), &json!(5)));
+    assert!(!shown(&again).contains(&conversation), "who has left is not asked about");
+}
+
+#[test]
+fn an_erased_customer_is_in_no_example_that_a_seat_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut first = router.customer("demo");
+    first.say("card payments fail at checkout for all of us, is that known, asks Qalani?");
+    let conversation = first.next("ack")["conversation"].clone();
+    let _others = askers(&router, 5);
+    let shows = |it: &Value| it["examples"].to_string().contains("Qalani");
+    let incident = incident_until(&mut seat, |it| it["followers"] == 6);
+    assert!(shows(&incident), "{incident}");
+
+    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).expect("a key");
+    let whom = json!({"conversation": conversation});
+    let path = "/v1/shops/demo/erasures";
+    let (status, erased) = ask(router.admin_address, ("POST", path), key.trim(), &whom);
+    assert_eq!(status, 200, "{erased}");
+
+    let incident = incident_until(&mut seat, |it| it["followers"] == 5 && !shows(it));
+    assert_eq!(incident["examples"].as_array().map(Vec::len), Some(2), "{incident}");
 }
 
 /// How many customers the fan-out is timed with; `TRADEWIND_FOLLOWERS=1000` for the figure.

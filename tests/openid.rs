@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use provider::{Key, ok, unsigned, with_status};
 use router::{Router, config, post};
 use serde_json::{Value, json};
+use tradewind::openid::SHOP_CALLS_MAX;
 use world::{Begun, CLOSED_WITHIN, PAGES, SECRET, SETTINGS, World, believing_its_root, exchange};
 
 type ChangeClaims = fn(&mut Value);
@@ -271,6 +272,31 @@ fn a_provider_that_is_down_silent_or_odd_is_told_and_keeps_nobody_else_out() {
 
     world.provider.answers().is_silent = false;
     answer_again(&world);
+}
+
+#[test]
+fn a_shop_whose_provider_is_silent_fills_its_own_places_only() {
+    let world = World::new();
+    world.provider.answers().is_silent = true;
+    let start = |shop: &str| {
+        let began = Instant::now();
+        let answer = world.get(&format!("/v1/openid/{shop}/start"), "");
+        assert!(answer.location().ends_with("&sign_in=unavailable"), "{}", answer.head);
+        began.elapsed()
+    };
+    // A provider has a second to answer: whoever is told sooner had no place to wait in.
+    let has_waited = |took: &Duration| *took >= Duration::from_millis(900);
+
+    let (of_cafe, of_tea) = std::thread::scope(|scope| {
+        let many: Vec<_> = (0..3 * SHOP_CALLS_MAX).map(|_| scope.spawn(|| start("cafe"))).collect();
+        let one = scope.spawn(|| start("tea"));
+        let took = |it: std::thread::ScopedJoinHandle<'_, Duration>| it.join().expect("an answer");
+        (many.into_iter().map(took).collect::<Vec<_>>(), took(one))
+    });
+
+    let waited = of_cafe.iter().filter(|took| has_waited(took)).count();
+    assert!((1..of_cafe.len()).contains(&waited), "{of_cafe:?}");
+    assert!(has_waited(&of_tea), "its places are free: {of_tea:?}");
 }
 
 /// What failed is not remembered.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tradewind::domain::{ConversationId, EffectKey, MessageId, Progress, SeatId, Timestamp};
 use tradewind::flow::{
-    CustomerAct, EffectReport, EmailRules, Errand, FromEmail, Input, SeatAct, Settings,
+    CustomerAct, EffectReport, EmailRules, Errand, ForMany, FromEmail, Input, Report, SeatAct,
+    Settings,
 };
 use tradewind::metrics::names::EmailTaken;
 use tradewind::schedule::Command;
@@ -245,4 +246,98 @@ fn who_answers_after_the_end_begins_a_conversation_that_is_written_to_as_before(
     let begun = world.conversations().into_iter().find(|id| *id != ended).expect("a new one");
     let confirmed = world.errands.last().expect("its ticket is confirmed");
     assert_eq!((confirmed.conversation, &*confirmed.effect.email.to), (begun, ADDRESS));
+}
+
+const ANSWER: &str = "카드 결제가 다시 됩니다.";
+
+/// What a seat has answered to everybody who asks the same.
+fn answer_for_many(world: &mut World, conversation: ConversationId) {
+    world.input(Input::AnsweredForMany(ForMany {
+        conversation,
+        incident: 3,
+        seat: SeatId::from("minji"),
+        text: ANSWER.into(),
+        language: "ko".parse().expect("a language"),
+        translated: None,
+        by: "topic",
+    }));
+}
+
+#[test]
+fn an_answer_for_many_reaches_a_ticket_by_email_and_a_reply_brings_its_turn_back() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    leaves(&mut world, &min);
+    let sent = world.errands.len();
+
+    answer_for_many(&mut world, conversation);
+    answer_for_many(&mut world, conversation);
+
+    let letters = &world.errands[sent..];
+    assert_eq!(letters.len(), 1, "{letters:#?}");
+    let email = &letters[0].effect.email;
+    assert!(email.text.contains(ANSWER) && &*email.to == ADDRESS, "{email:?}");
+    // It is answered: no seat gets it in the morning, also after a restart, and it stays answerable.
+    for mut world in [world.restarted(), world] {
+        world.pass(UNTIL_MORNING);
+        let seat = world.seat("minji");
+        assert!(offers(&seat).is_empty());
+        let (reply, mut taken) = oneshot::channel();
+        let id = MessageId::from_uuid(uuid::Uuid::from_u128(99));
+        let text = Some("그게 아니라 다른 문제예요".into());
+        world.input(Input::Email(FromEmail { conversation, id, text, reply }));
+        assert_eq!(taken.try_recv(), Ok(EmailTaken::Taken));
+
+        let offers = offers(&seat);
+        assert_eq!(offers.len(), 1, "{offers:#?}");
+        assert_eq!(conversation_of(&offers[0]), conversation);
+        assert_eq!(offers[0]["waiting_ms"], 7 * 3_600_000, "since the first question");
+    }
+}
+
+#[test]
+fn a_ticket_of_somebody_who_would_not_hear_it_keeps_its_turn_and_one_on_the_page_is_answered() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    let conversation = conversation_of(&min.frames()[0]);
+    leaves(&mut world, &min);
+
+    answer_for_many(&mut world, conversation);
+    let min = world.customer("min");
+    world.pass(UNTIL_MORNING);
+
+    assert_eq!(world.scheduler.queue(&shop(), 10).len(), 1, "somebody looks at it");
+    assert!(!kinds(&min.frames()).contains(&"answered_by_machine".to_owned()));
+
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    let conversation = conversation_of(&min.frames()[0]);
+    answer_for_many(&mut world, conversation);
+    assert_eq!(kinds(&min.frames()), ["message", "answered_by_machine"]);
+    assert!(world.errands.is_empty(), "who sees it gets no letter");
+}
+
+#[test]
+fn a_ticket_is_asked_about_again_after_a_restart_and_leaves_with_what_is_said_next() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    let asked = |world: &World| {
+        let asks = world.told.iter().filter_map(|report| match report {
+            Report::Asks(asks) => Some((asks.conversation, asks.text.to_string())),
+            _ => None,
+        });
+        asks.collect::<Vec<_>>()
+    };
+    let question = "환불해 주세요 제발 도와주세요".to_owned();
+    assert_eq!(asked(&world), [(conversation, question.clone())]);
+
+    let mut world = world.restarted();
+    assert_eq!(asked(&world), [(conversation, question)], "the address is no part of it");
+
+    let min = world.customer("min");
+    world.told.clear();
+    world.say(&min, "주문 번호는 나중에 알려 드릴게요");
+    assert!(
+        matches!(&world.told[..], [Report::Left(_, left), Report::Asks(_)] if *left == conversation)
+    );
 }

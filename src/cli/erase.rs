@@ -1,20 +1,19 @@
 //! `tradewind erase`: everything that a customer said, and that it was him.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::erase_at_rest::{Whose, at_rest};
 use super::router::Router;
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
 use crate::admin::customers_called;
 use crate::backup::JOURNAL;
-use crate::domain::{ConversationId, CustomerId, ShopId};
-use crate::flow::{Entry, Fact, Kept, Keyring, Opened, Seal};
-use crate::journal::{DiskFolder, Folder, look};
+use crate::domain::{ConversationId, ShopId};
+use crate::journal::{DiskFolder, Folder};
 use crate::vault::{self, Vault};
 
 #[derive(Debug, clap::Args)]
@@ -30,8 +29,11 @@ the keys (`tradewind keys copy`) have to be made anew. Conversations end and kee
 what happened; `[erased]` stands where texts were. It cannot be undone.
 Examples that a shop has trained its own intents with, and what the shop's own systems hold, are not reached.
 A router that has the data folder is asked at its management address; else the folder is changed itself.
+What was written before there were keys is not sealed. Without a router it is taken out of the files of the
+journal; a running one is rid of it after two snapshots: to be rid of it at once, stop the router and run
+the command again. Backups of that time hold it in plain text: delete them.
 Exit codes: 0 erased, also when there was nothing, 1 not erased, 2 wrong flags or settings, 3 erased, but
-files of before there were keys hold something of the customer: it goes with them, after two snapshots.")]
+something that is not sealed is left in files of the journal; what to do is printed.")]
 pub(super) struct Args {
     /// The shop.
     #[arg(long, value_name = "SHOP")]
@@ -51,11 +53,20 @@ pub(super) struct Args {
 
 /// What was erased, as the router tells it.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct Erased {
-    conversations: u64,
-    keys: u64,
+pub(super) struct Erased {
+    pub conversations: u64,
+    pub keys: u64,
     /// Conversations of which something lies on disk that is not sealed.
-    unsealed: u64,
+    pub unsealed: u64,
+    /// Records and entries of snapshots that were not sealed and were emptied; by a router none.
+    #[serde(default)]
+    pub emptied: u64,
+    /// Files of the journal that were set aside as damaged: nobody looks into them.
+    #[serde(default)]
+    pub set_aside: u64,
+    /// Whether a router did it.
+    #[serde(skip)]
+    pub by_router: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -65,13 +76,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let data = &config.paths.data;
     let journal = data.join(JOURNAL);
     ensure!(journal.is_dir(), "{} is no data folder: it has no journal", data.display());
-    let folder = DiskFolder::create(&journal)?;
+    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::create(&journal)?);
     let erased = match folder.lock()? {
         Some(_lock) => {
             let vault = Vault::open(&data.join(vault::FOLDER), &config.keys.master)?;
-            at_rest(args, &journal, &vault)?
+            let whose = Whose {
+                shop: ShopId::from(args.shop.as_str()),
+                customers: args.customer.as_deref().map(customers_called).unwrap_or_default(),
+                conversation: args.conversation,
+            };
+            at_rest(whose, &folder, &vault)?
         }
-        None => by_the_router(args, &Router::with_key(&config))?,
+        None => {
+            let erased = by_the_router(args, &Router::with_key(&config))?;
+            Erased { by_router: true, ..erased }
+        }
     };
     tell(args, erased)?;
     Ok(if erased.unsealed == 0 { Exit::Success } else { Exit::CheckFailed })
@@ -93,81 +112,16 @@ fn by_the_router(args: &Args, router: &Router) -> anyhow::Result<Erased> {
     serde_json::from_str(&answer).context("the router's answer is not understood")
 }
 
-/// Without a router: the next start finds the keys destroyed and ends the conversations.
-fn at_rest(args: &Args, journal: &Path, vault: &Vault) -> anyhow::Result<Erased> {
-    let shop = ShopId::from(args.shop.as_str());
-    let mut search = Search {
-        shop: &shop,
-        customers: args.customer.as_deref().map(customers_called).unwrap_or_default(),
-        conversation: args.conversation,
-        conversations: BTreeSet::new(),
-        unsealed: BTreeSet::new(),
-    };
-    let mut keys = Keyring::new(vault.clone());
-    let found = look(journal)?;
-    for id in found.snapshots.list()? {
-        for entry in found.snapshots.open(id)? {
-            let (_, payload) = entry?;
-            if let Ok((Kept::Conversation(kept), seal)) = Kept::read(&payload, &mut keys) {
-                search.take(kept.conversation.id, &kept.conversation.opened, &seal);
-            }
-        }
-    }
-    for (_, payload) in found.replay.flatten() {
-        if let Ok((Entry::Conversation(record), seal)) = Entry::read(&payload, &mut keys)
-            && let Some(Fact::Opened(opened)) = record.facts.first()
-        {
-            search.take(record.conversation, opened, &seal);
-        }
-    }
-    let Search { customers, conversations, unsealed, .. } = search;
-    ensure!(
-        !customers.is_empty(),
-        "no conversation of that id is here, or its customer is erased already"
-    );
-    let mut keys = 0;
-    for customer in &customers {
-        keys += vault.erase_at_rest(&shop, customer)?.keys;
-    }
-    Ok(Erased { conversations: conversations.len() as u64, keys, unsealed: unsealed.len() as u64 })
-}
-
-/// Looks through a journal for a customer.
-struct Search<'a> {
-    shop: &'a ShopId,
-    customers: Vec<CustomerId>,
-    conversation: Option<ConversationId>,
-    /// Theirs.
-    conversations: BTreeSet<ConversationId>,
-    /// Those of them that something is not sealed of.
-    unsealed: BTreeSet<ConversationId>,
-}
-
-impl Search<'_> {
-    fn take(&mut self, id: ConversationId, opened: &Opened, seal: &Seal) {
-        if opened.shop != *self.shop || opened.is_erased() {
-            return;
-        }
-        if self.conversation == Some(id) && !self.customers.contains(&opened.customer) {
-            self.customers.push(opened.customer.clone());
-        }
-        if self.customers.contains(&opened.customer) {
-            self.conversations.insert(id);
-            if let Seal::None = seal {
-                self.unsealed.insert(id);
-            }
-        }
-    }
-}
-
 fn tell(args: &Args, erased: Erased) -> anyhow::Result<()> {
-    let Erased { conversations, keys, unsealed } = erased;
+    let Erased { conversations, keys, unsealed, emptied, set_aside, by_router } = erased;
     if args.json {
         return print_json(&json!({
             "shop": args.shop,
             "conversations": conversations,
             "keys": keys,
             "unsealed": unsealed,
+            "emptied": emptied,
+            "set_aside": set_aside,
         }));
     }
     let mut text = match (conversations, keys) {
@@ -177,10 +131,28 @@ fn tell(args: &Args, erased: Erased) -> anyhow::Result<()> {
     text.push_str(
         "copies of the keys hold them still: make them anew with `tradewind keys copy`\n",
     );
-    if unsealed > 0 {
+    if emptied > 0 {
+        text.push_str(&format!(
+            "{emptied} records of before there were keys were emptied; backups of that time hold them in \
+             plain text: delete them\n"
+        ));
+    }
+    if unsealed > 0 && by_router {
         text.push_str(&format!(
             "{unsealed} conversations have records of before there were keys: these go when the router \
-             has made two snapshots; backups of that time hold them in plain text\n"
+             has made two snapshots, or at once when you stop it and run this again; backups of that \
+             time hold them in plain text: delete them\n"
+        ));
+    } else if unsealed > 0 {
+        text.push_str(&format!(
+            "{unsealed} conversations have records of before there were keys that could not be emptied \
+             where they lie: start the router and let it make two snapshots, which takes their place\n"
+        ));
+    }
+    if set_aside > 0 {
+        text.push_str(&format!(
+            "{set_aside} files of the journal were set aside as damaged and are not looked into: remove \
+             the files that end in .damaged\n"
         ));
     }
     print(&text)

@@ -11,6 +11,7 @@ mod classify;
 mod config;
 mod doctor;
 mod erase;
+mod erase_at_rest;
 mod evaluate;
 mod explain;
 mod folder;

@@ -44,7 +44,8 @@ settings! {
         /// Management. Anywhere but on loopback it wants its key, admin.key of the data folder.
         admin_listen: Address = "127.0.0.1:8081";
         /// Networks of the reverse proxies before the main address. What they write into the header below
-        /// says who connects; from anybody else it is ignored.
+        /// says who connects, and what they write into the `[trusted_headers]` of a shop where from; from
+        /// anybody else both are ignored.
         trusted_proxies: Networks = "";
         /// The header in which the proxies say for whom they ask. They must set it or add to it: one that
         /// passes on what a client wrote lets clients choose their address.

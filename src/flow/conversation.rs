@@ -420,7 +420,8 @@ impl Conversation {
 
     /// Lets go of everything personal.
     fn erase(&mut self) {
-        drop(Personal::out_of_conversation(self));
+        drop(Personal::out_of_conversation(self, &mut []));
+        self.decided.clear();
         (self.seen, self.recent) = (Seen::default(), Recent::default());
         // Nobody has to look at a text that is gone.
         self.in_flight.iter_mut().for_each(|message| {

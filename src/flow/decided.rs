@@ -79,6 +79,10 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        // The scheduler is told to forget what it decided about somebody who is erased.
+        if conversation.opened.is_erased() {
+            return;
+        }
         let mut step = Step::new(conversation, now);
         step.fact(Fact::Decided(record));
         step.finish(turn);

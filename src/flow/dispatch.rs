@@ -76,6 +76,8 @@ pub enum Dispatch {
         /// Whether it is to see it.
         watch: bool,
     },
+    /// Customers of conversations are erased; answered when nothing is known of them here.
+    Forget(Vec<ConversationId>, oneshot::Sender<()>),
     /// Somebody wants to see queue and seats of a shop.
     View(ShopId, oneshot::Sender<(Vec<WaitingView>, Vec<SeatView>)>),
 }
@@ -257,6 +259,11 @@ impl Driver {
             Dispatch::Explain(conversation, reply) => {
                 // Nobody listens any more when the one who asked has left.
                 let _ = reply.send(self.scheduler.explain(conversation).map(Box::new));
+            }
+            Dispatch::Forget(conversations, done) => {
+                conversations.into_iter().for_each(|id| self.scheduler.forget(id));
+                // Who asked for it may be gone.
+                let _ = done.send(());
             }
             Dispatch::Reload { rosters, gone } => self.reload(rosters, &gone, caused_at),
             Dispatch::Supervisors(supervisors) => {

@@ -1,17 +1,21 @@
 //! A customer who is erased: everything that he said, and that it was him. The conversations stay, with
 //! their ids and the order of what happened, until they are forgotten like others.
 
+use std::time::Instant;
+
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::domain::{By, ConversationId, CustomerId, ShopId};
 use crate::protocol::CloseCode;
 
+use super::dispatch::Dispatch;
 use super::fact::Fact;
 use super::input::CustomerRef;
 use super::personal::ErasedAt;
 use super::shard::{Cause, Shard};
 use super::step::Step;
+use super::task::ShardTask;
 use super::turn::Turn;
 
 /// Asks for the erasure of a customer.
@@ -56,6 +60,21 @@ pub struct Erasing {
     /// the same turn is sealed.
     pub(super) below: Option<u64>,
     pub(super) reply: oneshot::Sender<ErasedCustomer>,
+}
+
+impl ShardTask {
+    /// Tells everything in memory that holds what customers said, or who they are, beside the owner of
+    /// their conversations. Whoever builds such a thing adds a line here; each answers once it has forgotten.
+    pub(super) fn forget_elsewhere(
+        &self,
+        customer: &CustomerRef,
+        conversations: &[ConversationId],
+    ) -> Vec<oneshot::Receiver<()>> {
+        let (done, scheduler) = oneshot::channel();
+        self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), Instant::now());
+        let translations = self.interpreter.forget(customer.shop.clone());
+        vec![self.incidents.forget(customer.clone()), translations, scheduler]
+    }
 }
 
 impl Shard {

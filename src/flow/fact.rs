@@ -252,9 +252,13 @@ impl Record {
                 }
                 Fact::Event(event) => match &mut event.kind {
                     EventKind::Message { text, .. } => *text = mask(text).into(),
+                    EventKind::AnsweredByMachine { source } => {
+                        if let Some((kind, key)) = source.split_once('/') {
+                            *source = format!("{kind}/{}", mask(key)).into();
+                        }
+                    }
                     EventKind::Queued { .. }
                     | EventKind::Assigned { .. }
-                    | EventKind::AnsweredByMachine { .. }
                     | EventKind::Ticket { .. }
                     | EventKind::Transferred { .. }
                     | EventKind::Rated { .. }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::domain::{EventKind, Intent, Priority, Sender, Understanding};
+use crate::domain::{EventKind, Intent, Priority, Sender, Timestamp, Understanding};
 use crate::metrics::names::Counter;
 use crate::schedule::{Command, Contact};
 
@@ -13,6 +13,7 @@ use super::incidents::{Asks, Report};
 use super::input::ForMany;
 use super::shard::{Cause, Shard};
 use super::step::Step;
+use super::ticket::is_only_address;
 use super::translated::with_original;
 use super::turn::{FirstResponse, Turn};
 
@@ -23,18 +24,16 @@ const THANKS_SURE: f32 = 0.6;
 
 impl Shard {
     /// Gives a customer the answer that a seat has written for everybody who asks the same. The place in
-    /// the queue is kept, for a customer to whom it is no answer. Who does not wait any more, or has it
-    /// already, gets nothing: so it comes once, whatever is told twice.
+    /// the queue is kept, or the turn of a ticket, for a customer to whom it is no answer. Who does not wait
+    /// any more, or has it already, gets nothing: so it comes once, whatever is told twice.
     pub(super) fn answered_for_many(&mut self, cause: Cause, answer: ForMany, turn: &mut Turn) {
         let ForMany { conversation: id, incident, seat, text, language, translated, by } = answer;
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
-        let place = match &conversation.stage {
-            Stage::Waiting(contact) if !self.is_full(&conversation) => (**contact).clone(),
-            _ => {
-                self.conversations.insert(id, conversation);
-                return;
-            }
+        let Some(place) = self.place_for_answer(cause.now, &conversation) else {
+            self.conversations.insert(id, conversation);
+            return;
         };
+        let has_ticket = matches!(conversation.stage, Stage::Ticketed);
         let message = self.message_id(cause.now);
         if !conversation.had_first_response
             && let Some(asked_at) = conversation.unanswered_since
@@ -59,17 +58,42 @@ impl Shard {
         step.fact(Fact::Aside(place));
         step.finish(turn);
         turn.counts.push(Counter::AnsweredForMany);
-        turn.commands.push((Command::Leave { conversation: id }, cause.at));
+        if !has_ticket {
+            turn.commands.push((Command::Leave { conversation: id }, cause.at));
+        }
         self.conversations.insert(id, conversation);
+    }
+
+    /// Where a conversation stands that is to get an answer for many; `None` when it is to get none.
+    fn place_for_answer(&self, now: Timestamp, conversation: &Conversation) -> Option<Contact> {
+        match &conversation.stage {
+            _ if self.is_full(conversation) => None,
+            Stage::Waiting(contact) => Some((**contact).clone()),
+            // Where nobody would hear it, the ticket keeps its turn, and with it somebody who looks.
+            Stage::Ticketed if self.can_be_told(conversation) => {
+                let contact = self.contact_of(now, conversation);
+                Some(Contact { priority: Priority::Ticket, ..contact })
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells the owner of incidents again, after a restart, what a conversation asks that waits.
+    pub(super) fn ask_again(&self, now: Timestamp, conversation: &Conversation, turn: &mut Turn) {
+        if matches!(conversation.stage, Stage::Waiting(_) | Stage::Ticketed) {
+            ask(conversation, &self.contact_of(now, conversation), turn);
+        }
     }
 }
 
-/// Tells the owner of incidents what a conversation asks that begins to wait.
+/// Tells the owner of incidents what a conversation asks that begins to wait. An address to write to is no
+/// part of it.
 pub(super) fn ask(conversation: &Conversation, contact: &Contact, turn: &mut Turn) {
     let texts = conversation.events.iter().filter_map(|event| match &event.kind {
         EventKind::Message { from: Sender::Customer, text, .. } => Some(&**text),
         _ => None,
     });
+    let texts = texts.filter(|text| !is_only_address(text));
     let texts: Vec<&str> = texts.take(MESSAGES_MAX + 1).collect();
     let has_place = contact.only.is_none() && contact.hops == 0;
     if texts.len() > MESSAGES_MAX || !has_place || conversation.had_first_response {

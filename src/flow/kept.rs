@@ -13,6 +13,7 @@ use super::conversation::Conversation;
 use super::dispatch::SeatStates;
 use super::fact::{RecordError, SeatRecord, read};
 use super::input::SeatRef;
+use super::personal::Personal;
 use super::sealed::seal_conversation;
 use super::shard::Shard;
 
@@ -41,7 +42,7 @@ pub struct KeptConversation {
 #[derive(Serialize)]
 struct Keeping<'a> {
     conversation: &'a Conversation,
-    decided: Vec<Arc<DecisionRecord>>,
+    decided: &'a [Arc<DecisionRecord>],
 }
 
 impl Kept {
@@ -61,16 +62,26 @@ impl Kept {
     }
 }
 
+impl KeptConversation {
+    /// The entry of a snapshot that is left of it when it is erased.
+    pub fn erased(mut self) -> Vec<u8> {
+        drop(Personal::out_of_conversation(&mut self.conversation, &mut self.decided));
+        encode(&self.conversation, &self.decided)
+    }
+}
+
 impl Shard {
     /// A conversation as a snapshot keeps it; `None` when it is not here any more.
     pub fn keep(&self, id: ConversationId) -> Option<Vec<u8>> {
-        self.conversations.get(&id).map(|conversation| encode(conversation))
+        let conversation = self.conversations.get(&id)?;
+        Some(encode(conversation, &decided(conversation)))
     }
 
     /// The same with what is personal in it sealed.
     pub fn keep_sealed(&mut self, id: ConversationId, key: &Key) -> Option<Vec<u8>> {
         let conversation = self.conversations.get_mut(&id)?;
-        Some(seal_conversation(key, conversation, encode))
+        let mut decided = decided(conversation);
+        Some(seal_conversation(key, conversation, &mut decided, encode))
     }
 
     /// A seat as a snapshot keeps it; `None` when it is not there any more.
@@ -102,8 +113,12 @@ impl Shard {
     }
 }
 
-fn encode(conversation: &Conversation) -> Vec<u8> {
-    let decided = conversation.decided.iter().filter_map(Weak::upgrade).collect();
+/// What the scheduler remembers of its decisions about a conversation.
+fn decided(conversation: &Conversation) -> Vec<Arc<DecisionRecord>> {
+    conversation.decided.iter().filter_map(Weak::upgrade).collect()
+}
+
+fn encode(conversation: &Conversation, decided: &[Arc<DecisionRecord>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(USUAL_BYTES);
     rmp_serde::encode::write_named(&mut out, &Keeping { conversation, decided })
         .expect("conversations hold only types that MessagePack has");

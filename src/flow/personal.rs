@@ -11,8 +11,9 @@ use crate::domain::{
     CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Said, Timestamp, Translated,
     Understanding,
 };
+use crate::schedule::{AboutCustomer, DecisionRecord};
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, Stage};
 use super::effects::Owed;
 use super::fact::{Fact, Opened, Record};
 
@@ -36,6 +37,12 @@ pub(super) struct Personal {
     addresses: Vec<Option<Arc<str>>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     owed: Vec<Vec<Owed>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    regions: Vec<Option<RegionId>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    decided: Vec<Option<AboutCustomer>>,
 }
 
 /// Who began a conversation.
@@ -62,6 +69,10 @@ enum Place<'a> {
     Mood(&'a mut Mood),
     Address(&'a mut Option<Arc<str>>),
     Owed(&'a mut Vec<Owed>),
+    /// What a machine's answer was taken from: an order, or what was asked about.
+    Source(&'a mut Arc<str>),
+    Region(&'a mut Option<RegionId>),
+    Decided(&'a mut Arc<DecisionRecord>),
 }
 
 /// Goes over the personal places of a record, always in the same order.
@@ -76,15 +87,16 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::ReachableAt(address) => look(Place::Text(address)),
             Fact::Wanted(effect) => of_email(&mut effect.email, &mut look),
             Fact::Translated { translated, .. } => of_translated(translated, &mut look),
-            Fact::Aside(_)
-            | Fact::Translating { .. }
+            Fact::Waits(contact) | Fact::Aside(contact) => {
+                look(Place::Region(&mut contact.region));
+            }
+            Fact::Decided(decision) => look(Place::Decided(decision)),
+            Fact::Translating { .. }
             | Fact::TicketDue(_)
             | Fact::Progressed(_)
             | Fact::Epoch(_)
             | Fact::AskedForPerson
-            | Fact::Waits(_)
             | Fact::Owned { .. }
-            | Fact::Decided(_)
             | Fact::Erased(_) => {}
         }
     }
@@ -98,9 +110,9 @@ fn of_email(email: &mut Email, look: &mut impl FnMut(Place<'_>)) {
 fn of_event(kind: &mut EventKind, look: &mut impl FnMut(Place<'_>)) {
     match kind {
         EventKind::Message { text, .. } => look(Place::Text(text)),
+        EventKind::AnsweredByMachine { source } => look(Place::Source(source)),
         EventKind::Queued { .. }
         | EventKind::Assigned { .. }
-        | EventKind::AnsweredByMachine { .. }
         | EventKind::Ticket { .. }
         | EventKind::Transferred { .. }
         | EventKind::Rated { .. }
@@ -114,8 +126,12 @@ fn of_translated(translated: &mut Translated, look: &mut impl FnMut(Place<'_>)) 
     }
 }
 
-/// The same for the state of a conversation.
-fn of_conversation(conversation: &mut Conversation, mut look: impl FnMut(Place<'_>)) {
+/// The same for the state of a conversation, and for what was decided about it.
+fn of_conversation(
+    conversation: &mut Conversation,
+    decided: &mut [Arc<DecisionRecord>],
+    mut look: impl FnMut(Place<'_>),
+) {
     look(Place::Who(&mut conversation.opened));
     conversation.events.iter_mut().for_each(|event| of_event(&mut event.kind, &mut look));
     conversation.notes.iter_mut().for_each(|note| look(Place::Text(&mut note.text)));
@@ -124,15 +140,35 @@ fn of_conversation(conversation: &mut Conversation, mut look: impl FnMut(Place<'
     look(Place::Address(&mut conversation.email));
     look(Place::Owed(&mut conversation.owed));
     conversation.translated.values_mut().for_each(|it| of_translated(it, &mut look));
+    conversation.machine_sources.iter_mut().for_each(|source| look(Place::Source(source)));
+    match &mut conversation.stage {
+        Stage::Waiting(contact) => look(Place::Region(&mut contact.region)),
+        Stage::Owned(owned) => look(Place::Region(&mut owned.contact.region)),
+        Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
+    }
+    conversation.aside.iter_mut().for_each(|place| look(Place::Region(&mut place.region)));
+    decided.iter_mut().for_each(|decision| look(Place::Decided(decision)));
+}
+
+/// What stands where the source of an answer was: its kind tells nothing of a customer.
+fn without_key(source: &str) -> Arc<str> {
+    match source.split_once('/') {
+        Some((kind, _)) => format!("{kind}/{ERASED_TEXT}").into(),
+        None => source.into(),
+    }
 }
 
 /// Whether something in a record is personal.
 pub(super) fn is_personal(record: &Record) -> bool {
     record.facts.iter().any(|fact| match fact {
         Fact::Opened(_) | Fact::Noted(_) | Fact::ReachableAt(_) | Fact::Wanted(_) => true,
-        Fact::Event(event) => matches!(event.kind, EventKind::Message { .. }),
+        Fact::Event(event) => {
+            matches!(event.kind, EventKind::Message { .. } | EventKind::AnsweredByMachine { .. })
+        }
         Fact::Understood { understanding, .. } => understanding.is_some(),
         Fact::Translated { translated, .. } => matches!(translated.said, Said::Anew { .. }),
+        Fact::Waits(contact) | Fact::Aside(contact) => contact.region.is_some(),
+        Fact::Decided(decision) => decision.is_about_customer(),
         _ => false,
     })
 }
@@ -145,9 +181,13 @@ impl Personal {
         (personal != Self::default()).then_some(personal)
     }
 
-    pub(super) fn out_of_conversation(conversation: &mut Conversation) -> Self {
+    /// Takes it out of a conversation and of what was decided about it.
+    pub(super) fn out_of_conversation(
+        conversation: &mut Conversation,
+        decided: &mut [Arc<DecisionRecord>],
+    ) -> Self {
         let mut personal = Self::default();
-        of_conversation(conversation, |place| personal.take(place));
+        of_conversation(conversation, decided, |place| personal.take(place));
         personal
     }
 
@@ -158,9 +198,13 @@ impl Personal {
         giving.done()
     }
 
-    pub(super) fn into_conversation(self, conversation: &mut Conversation) -> Result<(), Misfit> {
+    pub(super) fn into_conversation(
+        self,
+        conversation: &mut Conversation,
+        decided: &mut [Arc<DecisionRecord>],
+    ) -> Result<(), Misfit> {
         let mut giving = Giving::new(self);
-        of_conversation(conversation, |place| giving.give(place));
+        of_conversation(conversation, decided, |place| giving.give(place));
         giving.done()
     }
 
@@ -171,6 +215,17 @@ impl Personal {
             Place::Mood(mood) => self.moods.push(std::mem::take(mood)),
             Place::Address(address) => self.addresses.push(address.take()),
             Place::Owed(owed) => self.owed.push(std::mem::take(owed)),
+            Place::Source(source) => {
+                let erased = without_key(source);
+                self.sources.push(std::mem::replace(source, erased));
+            }
+            Place::Region(region) => self.regions.push(region.take()),
+            Place::Decided(decision) => {
+                self.decided.push(match decision.is_about_customer() {
+                    true => Arc::make_mut(decision).take_about_customer(),
+                    false => None,
+                });
+            }
             Place::Who(opened) => self.who.push(Who {
                 customer: std::mem::replace(&mut opened.customer, CustomerId::from("")),
                 verified: opened.verified.take(),
@@ -191,11 +246,16 @@ struct Giving {
     moods: std::vec::IntoIter<Mood>,
     addresses: std::vec::IntoIter<Option<Arc<str>>>,
     owed: std::vec::IntoIter<Vec<Owed>>,
+    sources: std::vec::IntoIter<Arc<str>>,
+    regions: std::vec::IntoIter<Option<RegionId>>,
+    decided: std::vec::IntoIter<Option<AboutCustomer>>,
     fits: bool,
 }
 
 impl Giving {
-    fn new(Personal { who, texts, read, moods, addresses, owed }: Personal) -> Self {
+    fn new(personal: Personal) -> Self {
+        let Personal { who, texts, read, moods, addresses, owed, sources, regions, decided } =
+            personal;
         Self {
             who: who.into_iter(),
             texts: texts.into_iter(),
@@ -203,6 +263,9 @@ impl Giving {
             moods: moods.into_iter(),
             addresses: addresses.into_iter(),
             owed: owed.into_iter(),
+            sources: sources.into_iter(),
+            regions: regions.into_iter(),
+            decided: decided.into_iter(),
             fits: true,
         }
     }
@@ -215,6 +278,15 @@ impl Giving {
             // Sealed before conversations had them.
             Place::Address(address) => self.addresses.next().or(Some(None)).map(|it| *address = it),
             Place::Owed(owed) => self.owed.next().or(Some(Vec::new())).map(|it| *owed = it),
+            // Sealed before these were: they stand where they stood.
+            Place::Source(source) => return put(source, self.sources.next()),
+            Place::Region(region) => return put(region, self.regions.next()),
+            Place::Decided(decision) => {
+                if let Some(about) = self.decided.next().flatten() {
+                    Arc::make_mut(decision).give_about_customer(about);
+                }
+                return;
+            }
             Place::Who(opened) => self.who.next().map(|who| {
                 let Who { customer, verified, locale, time_zone, region, value } = who;
                 (opened.customer, opened.verified, opened.value) = (customer, verified, value);
@@ -230,8 +302,37 @@ impl Giving {
             && self.read.next().is_none()
             && self.moods.next().is_none()
             && self.addresses.next().is_none()
-            && self.owed.next().is_none();
+            && self.owed.next().is_none()
+            && self.sources.next().is_none()
+            && self.regions.next().is_none()
+            && self.decided.next().is_none();
         if self.fits && is_empty { Ok(()) } else { Err(Misfit) }
+    }
+}
+
+fn put<T>(place: &mut T, taken: Option<T>) {
+    if let Some(taken) = taken {
+        *place = taken;
+    }
+}
+
+impl Record {
+    /// What is left of a record that is not sealed when it is erased where it lies, in at most `len` bytes:
+    /// all but what is personal, or, where that has no room, what happened alone. `None` when neither has.
+    pub fn erased_within(&self, len: usize) -> Option<Self> {
+        let whole = self.clone().erased();
+        let mut bare = whole.clone();
+        bare.facts.retain(|fact| {
+            // The conversation ends with the next start, whatever it waited for.
+            matches!(fact, Fact::Opened(_) | Fact::Event(_) | Fact::Epoch(_) | Fact::Erased(_))
+        });
+        let mut empty = bare.clone();
+        of_record(&mut empty, |place| {
+            if let Place::Text(text) | Place::Source(text) = place {
+                *text = Arc::from("");
+            }
+        });
+        [whole, bare, empty].into_iter().find(|record| record.encode().len() <= len)
     }
 }
 

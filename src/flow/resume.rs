@@ -7,19 +7,22 @@ use crate::schedule::{Command, Scheduler};
 
 use super::conversation::Stage;
 use super::fact::{Fact, Record};
-use super::for_many;
 use super::shard::{Cause, Shard};
 use super::turn::{ToUnderstand, Turn};
 
 impl Shard {
     /// Lets the scheduler remember the decisions in a record that was restored, so that they can be
-    /// explained as before.
+    /// explained as before. Of an erased customer it forgets them.
     pub fn recall(&self, record: &Record, scheduler: &mut Scheduler) {
         let id = record.conversation;
         let Some(conversation) = self.conversations.get(&id) else { return };
         for fact in &record.facts {
-            if let Fact::Decided(decision) = fact {
-                scheduler.recall(&conversation.opened.shop, id, decision.clone());
+            match fact {
+                Fact::Decided(decision) => {
+                    scheduler.recall(&conversation.opened.shop, id, decision.clone());
+                }
+                Fact::Erased(_) => scheduler.forget(id),
+                _ => {}
             }
         }
     }
@@ -41,7 +44,6 @@ impl Shard {
             match &conversation.stage {
                 Stage::Waiting(contact) => {
                     turn.commands.push((Command::Rejoin((**contact).clone()), caused_at));
-                    for_many::ask(&conversation, contact, turn);
                 }
                 Stage::Owned(owned) => {
                     let command = Command::Restore {
@@ -61,6 +63,7 @@ impl Shard {
                 }
                 Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
             }
+            self.ask_again(now, &conversation, turn);
             for message in conversation.in_flight.iter().filter(|message| !message.understood) {
                 if let Some(EventKind::Message { text, from, .. }) =
                     conversation.event(message.seq).map(|event| &event.kind)

@@ -1,6 +1,8 @@
 //! Records and snapshots as they lie on disk: what is personal sealed with the key of its conversation,
 //! the rest for anybody to read, since it has to be read when the key is destroyed.
 
+use std::sync::Arc;
+
 use ahash::AHashMap;
 
 use super::conversation::Conversation;
@@ -8,6 +10,7 @@ use super::fact::{Entry, Record, RecordError};
 use super::kept::{Kept, KeptConversation};
 use super::personal::Personal;
 use crate::domain::{ConversationId, CustomerId, ShopId};
+use crate::schedule::DecisionRecord;
 use crate::vault::{Found, Key, RECORD, SNAPSHOT, Sealed, Vault, VaultError, seal};
 
 /// What was found of the seal of an entry.
@@ -180,8 +183,8 @@ impl Kept {
         let sealed = parse(bytes, SNAPSHOT)?;
         let mut kept: KeptConversation = rmp_serde::from_slice(sealed.plain)?;
         let (personal, seal) = keys.open(kept.conversation.id, &sealed)?;
-        let conversation = &mut kept.conversation;
-        personal.map_or(Ok(()), |personal| personal.into_conversation(conversation))?;
+        let KeptConversation { conversation, decided } = &mut kept;
+        personal.map_or(Ok(()), |personal| personal.into_conversation(conversation, decided))?;
         conversation.remember_seen();
         Ok((Self::Conversation(Box::new(kept)), seal))
     }
@@ -192,15 +195,18 @@ pub fn key_of(payload: &[u8]) -> Option<(&str, u64)> {
     Sealed::parse(payload).map(|sealed| (sealed.shop, sealed.slot))
 }
 
-/// Takes out what is personal, lets `encode` write the rest, and puts it back.
+/// Takes out what is personal in a conversation and what was decided about it, lets `encode` write the
+/// rest, and puts it back.
 pub(super) fn seal_conversation(
     key: &Key,
     conversation: &mut Conversation,
-    encode: impl FnOnce(&Conversation) -> Vec<u8>,
+    decided: &mut [Arc<DecisionRecord>],
+    encode: impl FnOnce(&Conversation, &[Arc<DecisionRecord>]) -> Vec<u8>,
 ) -> Vec<u8> {
-    let personal = Personal::out_of_conversation(conversation);
-    let (plain, secret) = (encode(conversation), personal.encode());
-    personal.into_conversation(conversation).expect("it was taken out of this very conversation");
+    let personal = Personal::out_of_conversation(conversation, decided);
+    let (plain, secret) = (encode(conversation, decided), personal.encode());
+    let given = personal.into_conversation(conversation, decided);
+    given.expect("it was taken out of this very conversation");
     seal(key, SNAPSHOT, &plain, &secret)
 }
 

@@ -113,6 +113,8 @@ impl Shard {
             Stage::Open if conversation.has_only_greeted() => {
                 Due::Question(last + settings.greeting_wait)
             }
+            // A ticket that was answered for many by e-mail may be answered for as long as one.
+            Stage::Open if is_answered_ticket(conversation) => Due::Close(last + TICKET_KEPT_FOR),
             Stage::Open => Due::Close(last + settings.customer_silence_close),
             Stage::Owned(_) if conversation.unanswered_since.is_none() => {
                 if conversation.asked_if_there {
@@ -211,4 +213,9 @@ impl Shard {
             }
         }
     }
+}
+
+fn is_answered_ticket(conversation: &Conversation) -> bool {
+    let Conversation { aside, ticket_due, email, .. } = conversation;
+    aside.is_some() && ticket_due.is_some() && email.is_some()
 }

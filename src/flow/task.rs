@@ -478,10 +478,12 @@ impl ShardTask {
         }
     }
 
-    /// Destroys all keys that a customer has had, and tells who asked.
-    fn destroy_keys(&self, erasing: Erasing) {
+    /// Destroys all keys that a customer has had, has him forgotten elsewhere, and tells who asked.
+    fn finish_erasing(&self, erasing: Erasing) {
         let Erasing { customer, conversations, below, reply } = erasing;
         let sealed = conversations.iter().filter(|id| self.keys.get(**id).is_some()).count();
+        let forgotten = customer.as_ref().map(|it| self.forget_elsewhere(it, &conversations));
+        let forgotten = forgotten.unwrap_or_default();
         let conversations = conversations.len() as u64;
         let unsealed = conversations - sealed as u64;
         let vault = self.keys.vault().zip(customer);
@@ -502,18 +504,16 @@ impl ShardTask {
                 },
                 None => 0,
             };
+            for it in forgotten {
+                // What is gone holds nothing.
+                let _ = it.await;
+            }
             // Who asked may have gone.
             let _ = reply.send(ErasedCustomer { conversations, unsealed, keys });
         });
     }
 
     fn release(&self, turn: Turn) {
-        for erasing in turn.erasing {
-            if let Some(customer) = &erasing.customer {
-                self.interpreter.forget(customer.shop.clone());
-            }
-            self.destroy_keys(erasing);
-        }
         for delivery in turn.deliveries {
             match delivery {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
@@ -556,5 +556,7 @@ impl ShardTask {
             };
             self.metrics.record(histogram, Duration::from_millis(waited_ms));
         }
+        // Last: who is told to forget has heard everything of the turn before.
+        turn.erasing.into_iter().for_each(|erasing| self.finish_erasing(erasing));
     }
 }

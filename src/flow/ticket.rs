@@ -99,8 +99,7 @@ impl Shard {
         let Some(EmailRules { can_reply }) = self.settings.email else { return };
         let conversation = &*step.conversation;
         let opened = &conversation.opened;
-        let links = self.customer_links(&opened.shop, &opened.customer);
-        let is_connected = links.iter().any(|link| !link.outbox.is_closed());
+        let is_connected = self.is_connected(conversation);
         let (Some(to), Some(shop)) = (conversation.email.clone(), self.shop(&opened.shop)) else {
             return;
         };
@@ -116,6 +115,19 @@ impl Shard {
         let automatic = from == Sender::Machine;
         let email = Email { from_name, to, subject: subject.into(), text: text.into(), automatic };
         step.fact(Fact::Wanted(Effect { key, at: now, email }));
+    }
+
+    /// Whether the customer's page is open.
+    fn is_connected(&self, conversation: &Conversation) -> bool {
+        let opened = &conversation.opened;
+        let links = self.customer_links(&opened.shop, &opened.customer);
+        links.iter().any(|link| !link.outbox.is_closed())
+    }
+
+    /// Whether the customer hears what is said now, on the page or by e-mail.
+    pub(super) fn can_be_told(&self, conversation: &Conversation) -> bool {
+        let by_email = self.settings.email.is_some() && conversation.email.is_some();
+        by_email || self.is_connected(conversation)
     }
 
     /// Takes an e-mail address out of what the customer says, and confirms the ticket to it. Whether the
@@ -143,7 +155,7 @@ impl Shard {
                 self.machine_says(now, &text, language, step, turn);
             }
         }
-        has_ticket && text.chars().count() - address.chars().count() <= BESIDE_ADDRESS_MAX
+        has_ticket && is_all_but(text, address)
     }
 
     /// Wants the confirmation of the ticket, once there is an address to send it to.
@@ -183,6 +195,15 @@ fn address_in<'a>(text: &'a str, read: Option<&Understanding>) -> Option<&'a str
     let spans = read.map_or_else(|| pii::find(text), |read| read.pii.clone());
     let emails = spans.iter().filter(|span| span.kind == PiiKind::Email);
     emails.filter_map(|span| text.get(span.start..span.end)).find(|address| is_address(address))
+}
+
+/// Whether a text says no more than how its writer can be written to.
+pub(super) fn is_only_address(text: &str) -> bool {
+    address_in(text, None).is_some_and(|address| is_all_but(text, address))
+}
+
+fn is_all_but(text: &str, address: &str) -> bool {
+    text.chars().count() - address.chars().count() <= BESIDE_ADDRESS_MAX
 }
 
 /// The number that a customer can quote, from bits of the conversation's id that are random: seven

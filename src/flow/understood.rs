@@ -114,7 +114,9 @@ impl Shard {
                     None => step.finish(turn),
                 };
             }
-            Stage::Open | Stage::Ticketed => {}
+            // As in the queue: what is said now is no part of what many ask.
+            Stage::Ticketed => for_many::leave(conversation, turn),
+            Stage::Open => {}
         }
         let Some(shop) = self.shop(&conversation.opened.shop) else { return step.finish(turn) };
         // Nothing is sure, so that a person answers.

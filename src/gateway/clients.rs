@@ -80,6 +80,16 @@ impl Gateway {
         Ok(Client { address, usage })
     }
 
+    /// The headers of a request, where a trusted proxy has written them: what anybody else says of where it
+    /// comes from is worth nothing.
+    pub fn proxy_headers<'h>(
+        &self,
+        accepted: &Accepted,
+        headers: &'h HeaderMap,
+    ) -> Option<&'h HeaderMap> {
+        self.proxies.trust(accepted.peer).then_some(headers)
+    }
+
     /// The place of a socket among those of its address.
     ///
     /// # Errors

@@ -150,6 +150,7 @@ impl Gateway {
         } else {
             self.shop_allowance.connections_max
         };
+        self.warn_of_headers_without_proxies(&shops);
         for shop in shops.keys() {
             let fresh = || Arc::new(Usage::new(self.shop_allowance));
             let usage = self.shop_usages.entry(shop.clone()).or_insert_with(fresh);
@@ -157,6 +158,18 @@ impl Gateway {
         }
         self.openid.providers.keep(shops.values().filter_map(|shop| shop.openid.as_ref()));
         *self.shops.write().unwrap_or_else(PoisonError::into_inner) = shops;
+    }
+
+    fn warn_of_headers_without_proxies(&self, shops: &Shops) {
+        if !self.proxies.trusted.is_empty() {
+            return;
+        }
+        for shop in shops.values().filter(|shop| shop.trusted_headers != Default::default()) {
+            tracing::warn!(
+                shop = %shop.id,
+                "[trusted_headers] is without effect: server.trusted_proxies names no proxy"
+            );
+        }
     }
 
     /// A shop by its id.

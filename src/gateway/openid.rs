@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::shop::{OpenId, SeatAccount, Shop};
+use crate::domain::ShopId;
 use crate::metrics::names::Counter;
 use crate::openid::{Account, Brought, LoggedOut, Providers, end_session_address, logged_out};
 use crate::protocol::ErrorCode;
@@ -96,7 +97,12 @@ async fn start(
     let page = start.map(|Query(start)| start.page).unwrap_or_default();
     let pending = Pending::begin(&door.shop.id, page, gateway.clock.now());
     let sign_in = pending.sign_in(&gateway.secret, &door.shop, &door.openid);
-    match sign_in.authorization_address(&gateway.openid.providers).await {
+    let providers = &gateway.openid.providers;
+    let address = match providers.place(&door.shop.id) {
+        Ok(_place) => sign_in.authorization_address(providers).await,
+        Err(error) => Err(error),
+    };
+    match address {
         Ok(address) => {
             let sealed = pending.seal(&gateway.secret);
             let cookie = door.pending_cookie().set(&sealed, PENDING_FOR.as_secs());
@@ -171,6 +177,8 @@ async fn signed_in(
     let code = code.ok_or_else(|| refused(Outcome::Refused, "the provider gave no code"))?;
     let sign_in = pending.sign_in(&gateway.secret, &door.shop, &door.openid);
     let (providers, now) = (&gateway.openid.providers, gateway.clock.now());
+    let place = providers.place(&door.shop.id);
+    let _place = place.map_err(|error| told(gateway, &door.shop, &error))?;
     let lacks = |account: &Account| lacks(&door.shop, &door.openid, account);
     let brought = Brought { code, issuer: brought.iss.as_deref() };
     let account = sign_in.account(providers, &brought, now, lacks).await;
@@ -247,12 +255,13 @@ async fn session(
 }
 
 /// Ends sessions, and closes the sockets that stood on them.
-async fn end(gateway: &Arc<Gateway>, names: Vec<String>) {
-    let (ending, now) = (gateway.clone(), gateway.clock.now());
+async fn end(gateway: &Arc<Gateway>, shop: &ShopId, names: Vec<String>) {
+    let (ending, now, shop) = (gateway.clone(), gateway.clock.now(), shop.clone());
     // By itself: whoever asked may be gone before it is done.
     let done = tokio::spawn(async move {
         let here = ending.clone();
-        let ended = tokio::task::spawn_blocking(move || here.openid.signed_out.end(&names, now));
+        let ended =
+            tokio::task::spawn_blocking(move || here.openid.signed_out.end(&shop, &names, now));
         if let Ok(Err(error)) = ended.await {
             tracing::error!(%error, "who signed out is forgotten by the next start");
         }
@@ -283,8 +292,11 @@ async fn logged_out_there(
         form.and_then(|form| Uri::try_from(format!("/?{}", str::from_utf8(&form).ok()?)).ok());
     let form = query.and_then(|query| Query::<LogoutForm>::try_from_uri(&query).ok());
     let Query(form) = form.ok_or_else(|| Refused::new(ErrorCode::BadFrame, "no logout token"))?;
-    let now = gateway.clock.now();
-    let said = logged_out(&gateway.openid.providers, &door.openid, &form.logout_token, now).await;
+    let (providers, now) = (&gateway.openid.providers, gateway.clock.now());
+    let said = match providers.place(&door.shop.id) {
+        Ok(_place) => logged_out(providers, &door.openid, &form.logout_token, now).await,
+        Err(error) => Err(error),
+    };
     let LoggedOut { subject, session } = said.map_err(|error| {
         told(&gateway, &door.shop, &error);
         Refused::new(ErrorCode::BadFrame, error.to_string())
@@ -295,7 +307,7 @@ async fn logged_out_there(
         (Some(session), _) => session_name(&gateway.secret, id, &session),
         (None, subject) => account_name(&gateway.secret, id, &subject.unwrap_or_default()),
     };
-    end(&gateway, vec![name]).await;
+    end(&gateway, id, vec![name]).await;
     Ok(([(header::CACHE_CONTROL, "no-store")], StatusCode::OK).into_response())
 }
 
@@ -309,10 +321,14 @@ async fn sign_out(
     let door = Door::of(&gateway, &shop)?;
     door.only_own_page(&headers)?;
     if let Some(session) = door.session(&gateway, &headers) {
-        end(&gateway, vec![session.session.own().to_owned()]).await;
+        end(&gateway, &door.shop.id, vec![session.session.own().to_owned()]).await;
     }
     let back = format!("{}/seat", door.openid.router);
-    let address = end_session_address(&gateway.openid.providers, &door.openid, &back).await;
+    let providers = &gateway.openid.providers;
+    let address = match providers.place(&door.shop.id) {
+        Ok(_place) => end_session_address(providers, &door.openid, &back).await,
+        Err(error) => Err(error),
+    };
     let address = address.unwrap_or_else(|error| {
         told(&gateway, &door.shop, &error);
         None

@@ -100,7 +100,7 @@ impl Door {
         let stands = session.shop == self.shop.id
             && gateway.clock.now() < session.expires_at
             && stamp.as_deref() == Some(&session.stamp)
-            && !gateway.openid.signed_out.has(&session.session);
+            && !gateway.openid.signed_out.has(&self.shop.id, &session.session);
         stands.then_some(session)
     }
 

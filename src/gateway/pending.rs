@@ -19,8 +19,8 @@ use super::token::Secret;
 
 /// How long somebody may take at the provider.
 pub(super) const PENDING_FOR: Duration = Duration::from_secs(600);
-/// Sign-ins that came back and are remembered until they would have ended. Beyond that the one that
-/// ends first is forgotten; then the provider alone sees to it that a code is good once.
+/// Sign-ins of one shop that came back and are remembered until they would have ended. Beyond that the one
+/// that ends first is forgotten; then the provider alone sees to it that a code is good once.
 const SPENT_MAX: usize = 4_096;
 const SEAL: &str = "openid sign-in";
 
@@ -91,14 +91,15 @@ impl Pending {
     }
 }
 
-/// Sign-ins that came back.
+/// Sign-ins that came back, of each shop by itself: what one has many of takes no room from another.
 #[derive(Default)]
-pub(super) struct Spent(Mutex<BTreeMap<String, Timestamp>>);
+pub(super) struct Spent(Mutex<BTreeMap<ShopId, BTreeMap<String, Timestamp>>>);
 
 impl Spent {
     /// Notes that `pending` came back; false when it did before.
     pub fn note(&self, pending: &Pending, now: Timestamp) -> bool {
-        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shops = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = shops.entry(pending.shop.clone()).or_default();
         if spent.contains_key(&pending.id) {
             return false;
         }
@@ -156,17 +157,21 @@ mod tests {
     #[test]
     fn a_sign_in_comes_back_once_and_a_full_memory_stays_as_large_as_it_is() {
         let spent = Spent::default();
-        let begin = || Pending::begin(&ShopId::from("cafe"), Page::Seat, NOW);
-        let first = begin();
+        let (cafe, tea) = (ShopId::from("cafe"), ShopId::from("tea"));
+        let begin = || Pending::begin(&cafe, Page::Seat, NOW);
+        let (first, of_another) = (begin(), Pending::begin(&tea, Page::Seat, NOW));
+        let held = || spent.0.lock().expect("a map").get(&cafe).map(BTreeMap::len);
+        assert!(spent.note(&of_another, NOW));
 
         assert!(spent.note(&first, NOW));
         assert!(!spent.note(&first, NOW));
         for _ in 0..SPENT_MAX {
             assert!(spent.note(&begin(), NOW));
         }
-        assert_eq!(spent.0.lock().expect("a map").len(), SPENT_MAX);
+        assert_eq!(held(), Some(SPENT_MAX));
+        assert!(!spent.note(&of_another, NOW), "another shop takes none of its room");
         // When the time of all is over, their room is free.
         assert!(spent.note(&begin(), NOW + PENDING_FOR));
-        assert_eq!(spent.0.lock().expect("a map").len(), 1);
+        assert_eq!(held(), Some(1));
     }
 }

@@ -95,7 +95,8 @@ async fn widget_session(
             (customer, None, visitor, CustomerProfile::default())
         }
     };
-    let (locale, time_zone, region) = whereabouts(shop, &asked, &profile, headers)?;
+    let by_proxy = gateway.proxy_headers(accepted, headers);
+    let (locale, time_zone, region) = whereabouts(shop, &asked, &profile, by_proxy)?;
     let value = profile.value;
     let customer = Customer { id, verified, locale, time_zone, region, value };
     let holder = Holder::Widget(customer);
@@ -208,13 +209,14 @@ fn visitor(
         .ok_or_else(|| Refused::new(ErrorCode::Unavailable, "no visitor could be made"))
 }
 
+/// Language, time zone and region of a customer.
 type Whereabouts = (Option<Language>, Option<Arc<str>>, Option<RegionId>);
 
 fn whereabouts(
     shop: &Shop,
     asked: &WidgetSession,
     profile: &CustomerProfile,
-    headers: &HeaderMap,
+    by_proxy: Option<&HeaderMap>,
 ) -> Result<Whereabouts, Refused> {
     let wrong = |text: String| Refused::new(ErrorCode::BadFrame, text);
     let locale = asked.locale.as_deref().unwrap_or_default();
@@ -231,7 +233,8 @@ fn whereabouts(
         }
     }
     let header = |name: &Option<String>| {
-        name.as_ref().and_then(|name| headers.get(name)?.to_str().ok()).unwrap_or_default()
+        let value = name.as_ref().and_then(|name| by_proxy?.get(name)?.to_str().ok());
+        value.unwrap_or_default()
     };
     let header_zone = header(&shop.trusted_headers.time_zone);
     let evidence = Evidence {
@@ -297,9 +300,9 @@ mod tests {
             ..CustomerProfile::default()
         };
         let unknown = CustomerProfile::default();
-        let place = |zone, profile, headers| {
+        let place = |zone, profile, headers: &HeaderMap| {
             let (_, zone, region) =
-                whereabouts(&shop, &asked(zone), profile, headers).unwrap_or_default();
+                whereabouts(&shop, &asked(zone), profile, Some(headers)).unwrap_or_default();
             (zone.map(|zone| zone.to_string()), region.map(|region| region.to_string()))
         };
         let told =
@@ -308,9 +311,14 @@ mod tests {
         assert_eq!(place("Europe/Paris", &thai, &headers), told(Some("Europe/Paris"), "europe"));
         assert_eq!(place("", &thai, &headers), told(Some("Asia/Bangkok"), "sea"));
         assert_eq!(place("", &unknown, &headers), told(None, "latam"));
-        // Without the shop's word a header is worth nothing.
+        // Without the shop's word, or from somebody who is no proxy, a header is worth nothing.
+        let by = |shop: &Shop, headers| {
+            let (_, _, region) =
+                whereabouts(shop, &asked(""), &unknown, headers).unwrap_or_default();
+            region.map(|region| region.to_string())
+        };
+        assert_eq!(by(&shop, None).as_deref(), Some("north_america"));
         shop.trusted_headers.country = None;
-        let (_, _, region) = whereabouts(&shop, &asked(""), &unknown, &headers).unwrap_or_default();
-        assert_eq!(region.map(|region| region.to_string()).as_deref(), Some("north_america"));
+        assert_eq!(by(&shop, Some(&headers)).as_deref(), Some("north_america"));
     }
 }

@@ -15,9 +15,12 @@ use crate::domain::{ShopId, Timestamp};
 use super::token::{Secret, write_private};
 
 const FILE: &str = "signed-out.json";
-/// Entries, of some 40 bytes each. Beyond that the oldest is forgotten, and what is left of its
+/// Entries of one shop, of some 40 bytes each. Beyond that its oldest is forgotten, and what is left of that
 /// session stands again: at most a day's worth.
 const ENTRIES_MAX: usize = 16_384;
+
+/// What was ended in a shop, and when.
+type Ended = BTreeMap<String, Timestamp>;
 
 /// The session of a provider that a token or a cookie belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +74,7 @@ pub struct SignedOut {
     /// Held while the file is written, so that it holds what came last. Nothing else waits for the
     /// disk: what is ended is so at once.
     file: Mutex<PathBuf>,
-    ended: Mutex<BTreeMap<String, Timestamp>>,
+    ended: Mutex<BTreeMap<ShopId, Ended>>,
 }
 
 impl SignedOut {
@@ -82,7 +85,7 @@ impl SignedOut {
     pub fn load(data: &Path) -> io::Result<Self> {
         let file = data.join(FILE);
         let ended = match std::fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
+            Ok(bytes) => read(&bytes).ok_or_else(|| {
                 io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is damaged: remove it"))
             })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
@@ -91,25 +94,29 @@ impl SignedOut {
         Ok(Self { file: Mutex::new(file), ended: Mutex::new(ended) })
     }
 
-    /// Ends every session of these names that began until `now`, here at once and on disk when this
-    /// returns.
+    /// Ends every session of these names in a shop that began until `now`, here at once and on disk when
+    /// this returns.
     ///
     /// # Errors
     /// When the disk refuses; the sessions are ended until the next start.
-    pub(super) fn end(&self, names: &[String], now: Timestamp) -> io::Result<()> {
-        self.add(names, now);
+    pub(super) fn end(&self, shop: &ShopId, names: &[String], now: Timestamp) -> io::Result<()> {
+        self.add(shop, names, now);
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = serde_json::to_vec(&*self.ended()).expect("names are texts");
         write_private(&file, &bytes)
     }
 
-    fn ended(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
+    fn ended(&self) -> MutexGuard<'_, BTreeMap<ShopId, Ended>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, names: &[String], now: Timestamp) {
-        let mut ended = self.ended();
-        ended.retain(|_, at| now < *at + OpenId::SESSION_MAX);
+    fn add(&self, shop: &ShopId, names: &[String], now: Timestamp) {
+        let mut shops = self.ended();
+        shops.retain(|_, ended| {
+            ended.retain(|_, at| now < *at + OpenId::SESSION_MAX);
+            !ended.is_empty()
+        });
+        let ended = shops.entry(shop.clone()).or_default();
         for name in names {
             ended.insert(name.clone(), now);
         }
@@ -119,12 +126,27 @@ impl SignedOut {
         }
     }
 
-    /// Whether a session was ended.
-    pub fn has(&self, session: &ProviderSession) -> bool {
-        let ended = self.ended();
-        let is_over = |name: &String| ended.get(name).is_some_and(|at| session.began_at <= *at);
+    /// Whether a session of a shop was ended.
+    pub fn has(&self, shop: &ShopId, session: &ProviderSession) -> bool {
+        let shops = self.ended();
+        let lists = [shops.get(shop), shops.get(&of_any_shop())];
+        let is_over = |name: &String| {
+            let ended = lists.iter().flatten().filter_map(|ended| ended.get(name));
+            ended.into_iter().any(|at| session.began_at <= *at)
+        };
         session.names.iter().any(is_over)
     }
+}
+
+/// Reads the file, also as it was when all shops had one list.
+fn read(bytes: &[u8]) -> Option<BTreeMap<ShopId, Ended>> {
+    let of_all = |bytes| Some([(of_any_shop(), serde_json::from_slice(bytes).ok()?)].into());
+    serde_json::from_slice(bytes).ok().or_else(|| of_all(bytes))
+}
+
+/// Under what the entries stand of which the shop is not known; no shop is called so.
+fn of_any_shop() -> ShopId {
+    ShopId::from("")
 }
 
 #[cfg(test)]
@@ -146,20 +168,23 @@ mod tests {
         let own = session("1", "ann", Some("s-1"));
         let other = session("2", "ann", Some("s-2"));
 
-        signed_out.end(&[own.own().to_owned()], NOW).expect("written");
-        assert_eq!([&own, &other].map(|it| signed_out.has(it)), [true, false]);
-        signed_out.end(&[session_name(&secret, &shop, "s-2")], NOW).expect("written");
-        assert!(signed_out.has(&other));
+        signed_out.end(&shop, &[own.own().to_owned()], NOW).expect("written");
+        assert_eq!([&own, &other].map(|it| signed_out.has(&shop, it)), [true, false]);
+        signed_out.end(&shop, &[session_name(&secret, &shop, "s-2")], NOW).expect("written");
+        assert!(signed_out.has(&shop, &other));
         let again = SignedOut::load(folder.path()).expect("a list");
-        assert_eq!([&own, &other].map(|it| again.has(it)), [true, true]);
+        assert_eq!([&own, &other].map(|it| again.has(&shop, it)), [true, true]);
 
         let all = account_name(&secret, &shop, "bob");
-        again.end(&[all], NOW).expect("written");
-        assert!(again.has(&session("3", "bob", None)));
-        assert!(!again.has(&session("4", "eve", Some("s-9"))));
+        again.end(&shop, &[all], NOW).expect("written");
+        assert!(again.has(&shop, &session("3", "bob", None)));
+        assert!(!again.has(&shop, &session("4", "eve", Some("s-9"))));
         let later = NOW + std::time::Duration::from_millis(1);
         let bob = ("5", "bob", None);
-        assert!(!again.has(&ProviderSession::begin(&secret, &shop, bob, later)), "signed in anew");
+        assert!(
+            !again.has(&shop, &ProviderSession::begin(&secret, &shop, bob, later)),
+            "signed in anew"
+        );
         let text = std::fs::read_to_string(folder.path().join(FILE)).expect("a file");
         assert!(!text.contains("bob") && !text.contains("s-2"), "{text}");
     }
@@ -170,11 +195,30 @@ mod tests {
         let signed_out = SignedOut::load(folder.path()).expect("a list");
         let names: Vec<String> = (0..ENTRIES_MAX + 3).map(|n| n.to_string()).collect();
 
-        signed_out.end(&names, NOW).expect("written");
-        assert_eq!(signed_out.ended.lock().expect("a map").len(), ENTRIES_MAX);
-        signed_out.end(&[], NOW + OpenId::SESSION_MAX).expect("written");
-        assert_eq!(signed_out.ended.lock().expect("a map").len(), 0);
+        let (shop, other) = (ShopId::from("cafe"), ShopId::from("tea"));
+        let held = |shop| signed_out.ended.lock().expect("a map").get(shop).map_or(0, Ended::len);
+
+        signed_out.end(&other, &["one".to_owned()], NOW).expect("written");
+        signed_out.end(&shop, &names, NOW).expect("written");
+        assert_eq!((held(&shop), held(&other)), (ENTRIES_MAX, 1), "one takes none of another's");
+        signed_out.end(&shop, &[], NOW + OpenId::SESSION_MAX).expect("written");
+        assert_eq!((held(&shop), held(&other)), (0, 0));
         std::fs::write(folder.path().join(FILE), "no list").expect("written");
         assert!(SignedOut::load(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_list_of_before_shops_had_their_own_holds_still() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shop = ShopId::from("cafe");
+        let own = session("1", "ann", None);
+        let before = serde_json::json!({ own.own(): NOW });
+        std::fs::write(folder.path().join(FILE), before.to_string()).expect("written");
+
+        let signed_out = SignedOut::load(folder.path()).expect("a list");
+
+        assert!(signed_out.has(&shop, &own));
+        signed_out.end(&shop, &["another".to_owned()], NOW).expect("written");
+        assert!(SignedOut::load(folder.path()).expect("a list").has(&shop, &own));
     }
 }

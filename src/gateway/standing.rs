@@ -72,7 +72,8 @@ impl Gateway {
     }
 
     fn is_signed_out(&self, token: &Token) -> bool {
-        token.session.as_ref().is_some_and(|session| self.openid.signed_out.has(session))
+        let is_over = |session| self.openid.signed_out.has(&token.shop, session);
+        token.session.as_ref().is_some_and(is_over)
     }
 
     /// Closes every socket that the shops of now do not grant any more; gives how many. Those of a

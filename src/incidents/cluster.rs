@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ConversationId, Language, SeatId, Timestamp};
+use crate::domain::{ConversationId, CustomerId, Language, SeatId, Timestamp};
 
 use super::live::Question;
 use super::print::{Centre, Match, Print, TOPIC_ALIKE};
@@ -85,6 +85,21 @@ impl Answer {
     }
 }
 
+/// A text of a cluster that a seat is shown, and who wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// As it was typed.
+    pub text: Arc<str>,
+    pub(super) customer: CustomerId,
+}
+
+/// A question that copies are looked for among, and who asked it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    print: Arc<Print>,
+    customer: CustomerId,
+}
+
 /// A group of questions.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -95,7 +110,7 @@ pub struct Cluster {
     /// Who follows it.
     pub followers: BTreeMap<ConversationId, Follower>,
     /// What its first askers wrote; the gate lets no personal data through.
-    pub examples: Vec<Arc<str>>,
+    pub examples: Vec<Example>,
     /// What was answered.
     pub answer: Option<Arc<Answer>>,
     /// When the last newcomer came.
@@ -103,12 +118,16 @@ pub struct Cluster {
     /// Likeness from which on a question joins.
     pub threshold: f32,
     pub(super) centre: Centre,
-    pub(super) prints: VecDeque<Arc<Print>>,
+    pub(super) known: VecDeque<Known>,
     pub(super) rate: Rate,
 }
 
 impl Cluster {
-    pub(super) fn new(id: ClusterId, now: Timestamp, print: &Arc<Print>) -> Self {
+    pub(super) fn new(
+        id: ClusterId,
+        now: Timestamp,
+        (print, customer): (&Arc<Print>, &CustomerId),
+    ) -> Self {
         Self {
             id,
             standing: Standing::Watched,
@@ -118,14 +137,14 @@ impl Cluster {
             newest_at: now,
             threshold: TOPIC_ALIKE,
             centre: Centre::of(print),
-            prints: VecDeque::from([print.clone()]),
+            known: [Known { print: print.clone(), customer: customer.clone() }].into(),
             rate: Rate::default(),
         }
     }
 
     /// By what a question is the same as those here, if it is at all.
     pub(super) fn matches(&self, print: &Print) -> Option<Match> {
-        let copy = self.prints.iter().filter_map(|known| known.is_copy(print));
+        let copy = self.known.iter().filter_map(|known| known.print.is_copy(print));
         copy.max_by(|a, b| a.likeness().total_cmp(&b.likeness())).or_else(|| {
             let likeness = self.centre.likeness(print);
             (likeness >= self.threshold).then_some(Match::Topic(likeness))
@@ -136,16 +155,17 @@ impl Cluster {
     pub(super) fn take(&mut self, now: Timestamp, question: &Question, is_first: bool) -> bool {
         let Question { print, customer, text, .. } = question;
         self.newest_at = now;
-        if self.examples.len() < EXAMPLES_MAX && !self.examples.contains(text) {
-            self.examples.push(text.clone());
+        let is_new = !self.examples.iter().any(|example| example.text == *text);
+        if self.examples.len() < EXAMPLES_MAX && is_new {
+            self.examples.push(Example { text: text.clone(), customer: customer.clone() });
         }
         if !is_first {
             self.centre.add(print);
-            if self.prints.len() >= PRINTS_MAX {
+            if self.known.len() >= PRINTS_MAX {
                 // The first one stays: it is what a seat is shown.
-                self.prints.remove(1);
+                self.known.remove(1);
             }
-            self.prints.push_back(print.clone());
+            self.known.push_back(Known { print: print.clone(), customer: customer.clone() });
         }
         self.rate.ask(now, customer)
     }
@@ -177,6 +197,28 @@ impl Cluster {
     fn set_threshold(&mut self, threshold: f32) {
         let (low, high) = (*THRESHOLD_RANGE.start(), *THRESHOLD_RANGE.end());
         self.threshold = threshold.clamp(low, high);
+    }
+
+    /// Forgets what an erased customer wrote, and that it was him. Of a text that is no longer looked for
+    /// among, what is left is its part in the sum of all.
+    pub(super) fn forget(&mut self, customer: &CustomerId) -> bool {
+        let before = (self.examples.len(), self.known.len());
+        self.examples.retain(|example| example.customer != *customer);
+        let centre = &mut self.centre;
+        self.known.retain(|known| {
+            let is_theirs = known.customer == *customer;
+            if is_theirs {
+                centre.take_away(&known.print);
+            }
+            !is_theirs
+        });
+        self.rate.forget(customer);
+        before != (self.examples.len(), self.known.len())
+    }
+
+    /// Whether nothing is left that a question could be compared with.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.known.is_empty() && self.followers.is_empty()
     }
 
     /// Forgets the incident and keeps what it was about and how often it is asked.

@@ -139,7 +139,7 @@ impl Live {
         }
         let (at, by) = match self.nearest(&question.print) {
             Nearest::One(at, by) => (at, Some(by)),
-            Nearest::None if question.print.has_topic() => (self.begin(now, &question.print), None),
+            Nearest::None if question.print.has_topic() => (self.begin(now, question), None),
             Nearest::None | Nearest::Between => return None,
         };
         let is_automatic = self.trust.is_automatic()
@@ -263,6 +263,17 @@ impl Live {
         Some(id)
     }
 
+    /// Forgets what an erased customer wrote, and that it was him; whether there was anything. That a
+    /// conversation of his follows nothing any more is told by itself.
+    pub fn forget(&mut self, customer: &CustomerId) -> bool {
+        let mut had_any = false;
+        for cluster in &mut self.clusters {
+            had_any |= cluster.forget(customer);
+        }
+        self.clusters.retain(|cluster| !cluster.is_forgotten());
+        had_any
+    }
+
     /// A seat closes a cluster by hand.
     ///
     /// # Errors
@@ -320,7 +331,7 @@ impl Live {
 
     /// Begins to watch a question. In a full memory it takes the place of the cluster that nobody is told of
     /// and nobody has joined for longest.
-    fn begin(&mut self, now: Timestamp, print: &Arc<Print>) -> usize {
+    fn begin(&mut self, now: Timestamp, question: &Question) -> usize {
         let id = ClusterId(self.next);
         self.next = self.next.wrapping_add(1);
         if self.clusters.len() >= CLUSTERS_MAX {
@@ -334,7 +345,7 @@ impl Live {
                 });
             }
         }
-        self.clusters.push(Cluster::new(id, now, print));
+        self.clusters.push(Cluster::new(id, now, (&question.print, &question.customer)));
         self.clusters.len() - 1
     }
 }
@@ -508,13 +519,45 @@ mod tests {
     }
 
     #[test]
+    fn an_erased_customer_is_in_no_example_no_print_and_no_count() {
+        let mut live = Live::default();
+        let mine = question(0, "en", "how long is the strike of ana-said-Q7?");
+        let id = live.ask(at(0), &mine).expect("begins").cluster;
+        asked_by(&mut live, 1..5);
+        live.leave(mine.conversation);
+        let copies = |live: &Live| live.find(id).and_then(|it| it.matches(&mine.print));
+        assert_eq!(copies(&live), Some(Match::Exact));
+
+        assert!(live.forget(&mine.customer));
+
+        let cluster = live.find(id).expect("the others ask it still");
+        let kept = format!("{:?}", live.clusters);
+        assert!(!kept.contains("ana-said-Q7") && !kept.contains("\"v_0\""), "{kept}");
+        assert!(!matches!(copies(&live), Some(Match::Exact)), "what is compared is gone as well");
+        assert_eq!((cluster.examples.len(), cluster.followers.len()), (2, 4));
+        assert_eq!(live.clone().clusters[0].rate.customers(at(40)), 4);
+        assert!(!live.forget(&mine.customer), "there is nothing left of him");
+    }
+
+    #[test]
+    fn a_question_that_only_an_erased_customer_asked_is_forgotten_whole() {
+        let mut live = Live::default();
+        let mine = question(0, "en", "how long is the strike?");
+        live.ask(at(0), &mine).expect("begins");
+
+        live.leave(mine.conversation);
+        live.forget(&mine.customer);
+
+        assert!(live.all().is_empty());
+    }
+
+    #[test]
     fn clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of() {
         let mut live = Live::default();
         let open = asked_by(&mut live, 0..5)[0].cluster;
         for n in 0..CLUSTERS_MAX as u64 + 50 {
             // Different texts about nothing in common but a topic that is no strike.
-            let print = Print::new(&format!(" site {n} "), Language::ENGLISH, &Meaning::default());
-            live.begin(at(100 + n), &Arc::new(print));
+            live.begin(at(100 + n), &question(n, "en", &format!("site {n}")));
         }
 
         assert_eq!(live.all().len(), CLUSTERS_MAX);

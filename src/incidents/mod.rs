@@ -31,7 +31,8 @@ mod trust;
 mod words;
 
 pub use cluster::{
-    Answer, Cluster, ClusterId, EXAMPLES_MAX, FOLLOWERS_MAX, Follower, PRINTS_MAX, Standing,
+    Answer, Cluster, ClusterId, EXAMPLES_MAX, Example, FOLLOWERS_MAX, Follower, PRINTS_MAX,
+    Standing,
 };
 pub use gate::{Asked, Barred, Gate};
 pub use live::{CLUSTERS_MAX, Closed, Joined, Live, NotAnswered, Question, Settings};

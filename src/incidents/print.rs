@@ -131,9 +131,16 @@ impl Centre {
 
     /// Takes another question in.
     pub fn add(&mut self, print: &Print) {
-        add(&mut self.topics, &print.topics);
-        add(&mut self.intents, &print.intents);
-        add(&mut self.vector, &print.vector);
+        add(&mut self.topics, &print.topics, 1.0);
+        add(&mut self.intents, &print.intents, 1.0);
+        add(&mut self.vector, &print.vector, 1.0);
+    }
+
+    /// Takes one away that was taken in.
+    pub fn take_away(&mut self, print: &Print) {
+        add(&mut self.topics, &print.topics, -1.0);
+        add(&mut self.intents, &print.intents, -1.0);
+        add(&mut self.vector, &print.vector, -1.0);
     }
 
     /// How alike a question is: the cosine of the topics, and a little for the intents and the vector;
@@ -149,8 +156,8 @@ impl Centre {
     }
 }
 
-fn add(sum: &mut [f32], values: &[f32]) {
-    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+fn add(sum: &mut [f32], values: &[f32], times: f32) {
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += times * value);
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {

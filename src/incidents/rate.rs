@@ -40,6 +40,11 @@ impl Rate {
         self.is_high(now)
     }
 
+    /// Forgets that a customer asked.
+    pub fn forget(&mut self, customer: &CustomerId) {
+        self.recent.retain(|(_, known)| known != customer);
+    }
+
     /// Distinct customers in the window that ends at `now`.
     pub fn customers(&mut self, now: Timestamp) -> usize {
         self.settle(now);

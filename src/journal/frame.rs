@@ -87,6 +87,18 @@ pub(super) fn place(frames: &mut [u8], segment: SegmentId, offset: u64, commit: 
     }
 }
 
+/// Puts something else in place of the payload of the frame at `offset`, filled up with zeros. `bytes` is
+/// the segment from its first byte.
+pub(super) fn replace_payload(bytes: &mut [u8], segment: SegmentId, offset: usize, new: &[u8]) {
+    let (head, behind) = bytes[offset..].split_at_mut(HEAD_BYTES);
+    let payload = &mut behind[..payload_len(head)];
+    payload[..new.len()].copy_from_slice(new);
+    payload[new.len()..].fill(0);
+    head[8..12].copy_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+    let crc = head_crc(head, segment, offset as u64);
+    head[12..16].copy_from_slice(&crc.to_le_bytes());
+}
+
 /// Bytes of payload behind a head that was made here.
 pub(super) fn payload_len(head: &[u8]) -> usize {
     (word(head, 0) & 0x00ff_ffff) as usize

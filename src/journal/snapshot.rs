@@ -195,6 +195,37 @@ impl Snapshots {
             .map_err(|error| JournalError::from_io("set a snapshot aside", error))
     }
 
+    /// Writes a snapshot anew with other entries: `change` gives what is to stand in place of one, or `None`
+    /// to leave it. Gives how many were changed; where there are none, nothing is written.
+    ///
+    /// # Errors
+    /// What the disk says, or that the snapshot is not whole.
+    pub(super) fn rewrite(
+        &self,
+        id: SnapshotId,
+        mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    ) -> Result<u64, JournalError> {
+        let mut changes = std::collections::BTreeMap::new();
+        for (number, entry) in self.open(id)?.enumerate() {
+            let (_, payload) = entry?;
+            changes.extend(change(&payload).map(|new| (number, new)));
+        }
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        let reader = self.open(id)?;
+        let mut writer = self.begin(reader.from())?;
+        for (number, entry) in reader.enumerate() {
+            let (at, payload) = entry?;
+            if let Err(error) = writer.push(at, changes.get(&number).unwrap_or(&payload)) {
+                writer.abandon();
+                return Err(error);
+            }
+        }
+        writer.finish(id.end())?;
+        Ok(changes.len() as u64)
+    }
+
     /// Removes all but the newest `count`; gives where a start from each of those reads the journal
     /// from, the newest first.
     ///

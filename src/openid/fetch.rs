@@ -21,8 +21,8 @@ use crate::config::shop::WebAddress;
 
 /// Largest answer. The documents of large providers have some 20 KiB.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
-/// Calls at a time, to all providers together.
-pub const CALLS_MAX: usize = 32;
+/// Calls at a time, to all providers together: those of eight shops that take all that a shop may.
+pub const CALLS_MAX: usize = 128;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

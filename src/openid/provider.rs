@@ -10,10 +10,12 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{MutexGuard, Semaphore};
 
 use crate::config::shop::{OpenId, WebAddress};
+use crate::domain::ShopId;
 
 use super::fetch::{CALLS_MAX, Call, FetchError, Web};
 use super::id_token::NotBelieved;
 use super::keys::Keys;
+use super::places::{Place, Places};
 
 /// How long what a provider says of itself, and its keys, are good without being asked for again.
 const FRESH_FOR: Duration = Duration::from_secs(3600);
@@ -94,6 +96,7 @@ pub struct Providers {
     known: std::sync::Mutex<BTreeMap<Key, Arc<Provider>>>,
     timeout: Duration,
     calls: Arc<Semaphore>,
+    places: Places,
 }
 
 /// What makes a provider another one: its address, and who vouches for it.
@@ -103,7 +106,16 @@ impl Providers {
     /// None yet; a call to one takes at most `timeout`.
     pub fn new(timeout: Duration) -> Self {
         let calls = Arc::new(Semaphore::new(CALLS_MAX));
-        Self { known: std::sync::Mutex::default(), timeout, calls }
+        let places = Places::default();
+        Self { known: std::sync::Mutex::default(), timeout, calls, places }
+    }
+
+    /// A place for something that asks the provider of a shop, to be held for as long.
+    ///
+    /// # Errors
+    /// When the shop has as many as it may.
+    pub fn place(&self, shop: &ShopId) -> Result<Place, ProviderError> {
+        self.places.take(shop)
     }
 
     /// Forgets those that no shop names any more.

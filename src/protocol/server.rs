@@ -1,7 +1,6 @@
 //! Frames to a client, written from borrowed data into one string.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -118,7 +117,7 @@ pub enum ServerFrame<'a> {
 pub struct IncidentRow<'a> {
     pub incident: u32,
     pub is_open: bool,
-    pub examples: &'a [Arc<str>],
+    pub examples: Vec<&'a str>,
     pub followers: usize,
     pub reaches: usize,
     pub unconfirmed: usize,

@@ -155,6 +155,11 @@ impl Scheduler {
         }
     }
 
+    /// Forgets every decision about a conversation whose customer is erased.
+    pub fn forget(&mut self, conversation: ConversationId) {
+        self.records.forget(conversation);
+    }
+
     /// Keeps the seats from a conversation that refused it before a restart, as far as that is
     /// remembered.
     pub(super) fn bar_again(&mut self, conversation: ConversationId) {

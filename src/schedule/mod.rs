@@ -79,7 +79,7 @@ pub use floor::Floor;
 pub use index::{ByPrice, SeatIndex};
 pub use prices::Price;
 pub use queues::QueueHours;
-pub use records::{DecisionRecord, Step};
+pub use records::{AboutCustomer, DecisionRecord, Step};
 pub use rings::Translation;
 pub use scheduler::Scheduler;
 pub use search::{FilterView, ScoredView, SearchView};

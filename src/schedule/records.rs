@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::decision::{TakeBackReason, TicketReason, WithdrawReason};
 use super::search::Search;
 use super::shop::ShopNo;
-use crate::domain::{ConversationId, SeatId, Timestamp, WaitReason};
+use crate::domain::{ConversationId, RegionId, SeatId, Timestamp, WaitReason};
 
 /// Decisions that are remembered of one conversation, the latest ones.
 const PER_CONVERSATION_MAX: usize = 32;
@@ -24,6 +24,42 @@ pub struct DecisionRecord {
     /// What was decided.
     pub step: Step,
     pub(super) search: Option<Box<Search>>,
+}
+
+/// What of a decision tells where the customer is: the region that was looked for, and the words for why
+/// a seat was asked, which may name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AboutCustomer {
+    region: Option<RegionId>,
+    why: Vec<String>,
+}
+
+impl DecisionRecord {
+    /// Whether it tells anything of the customer.
+    pub fn is_about_customer(&self) -> bool {
+        let has_region = self.search.as_ref().is_some_and(|search| search.region.is_some());
+        has_region || matches!(&self.step, Step::Offered { why, .. } if !why.is_empty())
+    }
+
+    /// Takes that out; `None` when there is nothing.
+    pub fn take_about_customer(&mut self) -> Option<AboutCustomer> {
+        let region = self.search.as_mut().and_then(|search| search.region.take());
+        let why = match &mut self.step {
+            Step::Offered { why, .. } => std::mem::take(why),
+            _ => Vec::new(),
+        };
+        (region.is_some() || !why.is_empty()).then_some(AboutCustomer { region, why })
+    }
+
+    /// Gives back what was taken out of this decision.
+    pub fn give_about_customer(&mut self, about: AboutCustomer) {
+        if let Some(search) = &mut self.search {
+            search.region = about.region;
+        }
+        if let Step::Offered { why, .. } = &mut self.step {
+            *why = about.why;
+        }
+    }
 }
 
 /// What was decided.
@@ -184,6 +220,14 @@ impl Records {
         }
     }
 
+    /// Forgets every decision about a conversation, also those that are not written.
+    pub fn forget(&mut self, conversation: ConversationId) {
+        let Some(forgotten) = self.by_conversation.remove(&conversation) else { return };
+        self.total -= forgotten.records.len();
+        self.unwritten.remove(&conversation);
+        self.order.retain(|it| *it != conversation);
+    }
+
     /// The shop of a conversation and what is remembered of it.
     pub fn of(
         &self,
@@ -238,6 +282,19 @@ mod tests {
 
         (0..200).for_each(|n| records.push(conversation(n), 0, record(n)));
         assert_eq!(records.take_unwritten().len(), 100, "what is forgotten is not written");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_written_and_leaves_its_room() {
+        let mut records = Records::new(100);
+        (0..3).for_each(|n| records.push(conversation(n), 0, record(n)));
+
+        records.forget(conversation(1));
+        records.forget(conversation(1));
+
+        assert_eq!(records.take_unwritten().len(), 2);
+        assert_eq!((records.total, records.order.len()), (2, 2));
+        assert!(times(&records, 1).is_empty());
     }
 
     #[test]

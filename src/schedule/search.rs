@@ -21,7 +21,7 @@ pub(super) const BEST_MAX: usize = 3;
 pub(super) struct Search {
     language: Language,
     skill: SkillId,
-    region: Option<RegionId>,
+    pub(super) region: Option<RegionId>,
     priority: Priority,
     waited_ms: u64,
     /// Conversations of the shop that waited, in any lane.

@@ -77,6 +77,22 @@ pub enum ModelError {
     /// The header is no description of a model.
     #[error("model header: {0}")]
     Header(String),
+    /// Its labels are not those of this router in their order: what it says would be taken for something
+    /// else.
+    #[error(
+        "model labels its {head} otherwise than this router: label {at} is `{found}`, not `{wanted}`; \
+         train it anew with this version"
+    )]
+    Labels {
+        /// Whose labels.
+        head: &'static str,
+        /// The first that differs, from 0.
+        at: usize,
+        /// What stands there.
+        found: String,
+        /// What should.
+        wanted: String,
+    },
     /// The manifest cannot be read.
     #[error("model manifest: {0}")]
     Manifest(String),
@@ -179,6 +195,16 @@ impl Header {
         [self.languages.len(), self.intents.len(), moods, moods, TOPICS]
     }
 
+    /// Whether its labels are those of this router in their order: what is learned of intents beside the
+    /// model finds them by their place.
+    ///
+    /// # Errors
+    /// [`ModelError::Labels`] with the first that is not.
+    pub fn check_labels(&self) -> Result<(), ModelError> {
+        same_labels("intents", &self.intents, &Intent::ALL)?;
+        same_labels("sentiments", &self.sentiments, &Sentiment::ALL)
+    }
+
     fn check(&self) -> Result<(), ModelError> {
         let wrong = |what: &str| Err(ModelError::Header(what.to_owned()));
         if !(DIMS_STEP..=1_024).contains(&self.dims) || !self.dims.is_multiple_of(DIMS_STEP) {
@@ -209,6 +235,17 @@ impl Header {
         }
         Ok(())
     }
+}
+
+fn same_labels<T: PartialEq + ToString>(
+    head: &'static str,
+    found: &[T],
+    wanted: &[T],
+) -> Result<(), ModelError> {
+    let differs = |at: &usize| found.get(*at) != wanted.get(*at);
+    let Some(at) = (0..found.len().max(wanted.len())).find(differs) else { return Ok(()) };
+    let name = |labels: &[T]| labels.get(at).map_or_else(|| "none".to_owned(), T::to_string);
+    Err(ModelError::Labels { head, at, found: name(found), wanted: name(wanted) })
 }
 
 /// The file of a model.

@@ -170,14 +170,16 @@ impl Model {
     /// The model in `file`, checked against its manifest.
     ///
     /// # Errors
-    /// When the two do not fit or the file is no model of this version.
+    /// When the two do not fit, the file is no model of this version, or its labels are others.
     pub fn from_file(file: Bytes, manifest: &str) -> Result<Arc<Self>, ModelError> {
         let manifest = Manifest::parse(manifest)?;
         let found = sha256_hex(&file);
         if found != manifest.sha256 {
             return Err(ModelError::Sha256 { found, wanted: manifest.sha256 });
         }
-        Ok(Self::from_parts(format::decode(&file)?))
+        let parts = format::decode(&file)?;
+        parts.header.check_labels()?;
+        Ok(Self::from_parts(parts))
     }
 
     /// A model from its pieces, as the trainer has them.
@@ -484,6 +486,29 @@ pub(super) fn top<T: Copy>(labels: &[T], probabilities: &[f32]) -> Vec<Guess<T>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_with_other_labels_or_another_order_of_them_is_refused_by_name() {
+        let parts = format::decode(&Bytes::from_static(&EMBEDDED.0)).expect("a model");
+        let loaded = |edit: &dyn Fn(&mut format::Header)| {
+            let mut parts = parts.clone();
+            edit(&mut parts.header);
+            let file = Bytes::from(format::encode(&parts));
+            let mut manifest = Manifest::parse(EMBEDDED_MANIFEST).expect("a manifest");
+            manifest.sha256 = sha256_hex(&file);
+            let manifest = toml::to_string(&manifest).expect("a manifest has plain fields");
+            Model::from_file(file, &manifest).err().map(|error| error.to_string())
+        };
+
+        assert_eq!(loaded(&|_| {}), None);
+        let swapped = loaded(&|header| header.intents.swap(2, 3)).expect("refused");
+        assert!(swapped.contains("intents otherwise than this router: label 2 is"), "{swapped}");
+        assert!(swapped.contains("`shipping_options`, not `delivery_time`"), "{swapped}");
+        let swapped = loaded(&|header| header.sentiments.swap(0, 2)).expect("refused");
+        assert!(swapped.contains("sentiments otherwise") && swapped.contains("label 0"));
+        // Languages are looked up by name: any order of them does.
+        assert_eq!(loaded(&|header| header.languages.swap(0, 1)), None);
+    }
 
     #[test]
     fn codes_that_browsers_use_become_those_of_the_model() {

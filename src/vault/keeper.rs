@@ -5,12 +5,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::VaultError;
 use super::key::KeyId;
 use super::slots::Slot;
-use super::store::{Erased, Shared, Vault};
+use super::store::{Erased, Erasure, Shared, Vault};
 use crate::domain::{CustomerId, ShopId};
 
 /// Pause before a disk that refuses is asked again.
@@ -19,13 +17,8 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A job for the keeper.
 pub(super) enum Job {
     Grow(ShopId),
-    Destroy(Vec<KeyId>),
-    Erase {
-        shop: ShopId,
-        customer: CustomerId,
-        below: u64,
-        reply: oneshot::Sender<Result<Erased, VaultError>>,
-    },
+    /// Destroy what is to be destroyed, as is done after every job.
+    Destroy,
     Sync(SyncSender<Result<(), VaultError>>),
     LookAgain,
 }
@@ -57,21 +50,27 @@ impl Vault {
                 }
                 self.shared.grown.notify_waiters();
             }
-            Job::Destroy(keys) => {
-                self.shared.undone.lock().extend(keys);
-                if let Err(error) = self.destroy_undone() {
-                    self.is_refused(&error);
-                }
-            }
-            Job::Erase { shop, customer, below, reply } => {
-                let erased = self.erase_now(&shop, &customer, below).inspect_err(|error| {
-                    tracing::error!(%error, "keys of a customer not destroyed");
-                });
-                // Who asked may have gone.
-                let _ = reply.send(erased);
-            }
+            Job::Destroy => {}
             Job::Sync(reply) => drop(reply.send(self.sync_now())),
             Job::LookAgain => self.look_again(),
+        }
+        self.erase_undone();
+        if self.is_healthy()
+            && let Err(error) = self.destroy_undone()
+        {
+            self.is_refused(&error);
+        }
+    }
+
+    /// Destroys the keys of customers who are erased, and tells who asked.
+    fn erase_undone(&self) {
+        let erasures = std::mem::take(&mut self.shared.undone.lock().erasures);
+        for Erasure { shop, customer, below, reply } in erasures {
+            let erased = self.erase_now(&shop, &customer, below).inspect_err(|error| {
+                tracing::error!(%error, "keys of a customer not destroyed");
+            });
+            // Who asked may have gone.
+            let _ = reply.send(erased);
         }
     }
 
@@ -114,10 +113,12 @@ impl Vault {
 
     /// Destroys what is to be destroyed; what the disk refuses is tried again.
     fn destroy_undone(&self) -> Result<(), VaultError> {
-        let gone = self.shared.undone.lock().clone();
-        self.destroy_now(&gone)?;
-        self.shared.undone.lock().clear();
-        Ok(())
+        let gone = std::mem::take(&mut self.shared.undone.lock().keys);
+        let destroyed = self.destroy_now(&gone);
+        if destroyed.is_err() {
+            self.shared.undone.lock().keys.extend(gone);
+        }
+        destroyed
     }
 
     fn destroy_now(&self, gone: &[KeyId]) -> Result<(), VaultError> {

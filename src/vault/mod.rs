@@ -7,7 +7,8 @@
 //! key is on disk before anything is sealed with it; a key that is destroyed never comes back, and its
 //! number is never given again; no key is made over data that another key sealed.
 //! **Bounds**: keys that wait for their conversation are made ahead, at most 8,192 of a shop; a key takes
-//! 80 bytes on disk, and the file is written anew at a start once most of its beginning is destroyed.
+//! 80 bytes on disk, and the file is written anew at a start once most of its beginning is destroyed. At most
+//! 256 erasures wait; nobody who destroys a key waits for the thread that does it.
 //!
 //! # Files
 //! `<shop>.tenant` is JSON: the shop's key, sealed with the master key. `<shop>.keys` has one slot of 80

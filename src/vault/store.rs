@@ -3,7 +3,7 @@
 //! Keys are made ahead and waited for on disk before anybody gets one, so that a conversation that begins
 //! waits for no file of its own. The thread `key-keeper` does everything that waits for the disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -20,8 +20,11 @@ use super::slots::Slot;
 use super::{VaultError, make_folder};
 use crate::domain::{CustomerId, ShopId};
 
-/// Jobs that wait for the keeper. Past it whoever destroys keys waits.
+/// Jobs that wait for the keeper. One that finds no room is needless: each job ends with a look at what
+/// is to be destroyed.
 const JOBS_MAX: usize = 1024;
+/// Erasures that wait for the keeper. Past it whoever asks is to ask again.
+const ERASURES_MAX: usize = 256;
 
 /// What became of a key.
 #[derive(Clone, Debug)]
@@ -55,8 +58,24 @@ pub(super) struct Shared {
     keeper: OnceLock<SyncSender<Job>>,
     pub(super) grown: Notify,
     pub(super) is_healthy: AtomicBool,
-    /// Keys that the disk has not let us destroy yet.
-    pub(super) undone: Mutex<Vec<KeyId>>,
+    /// What is to be destroyed and is not yet.
+    pub(super) undone: Mutex<Undone>,
+}
+
+/// What is to be destroyed.
+#[derive(Default)]
+pub(super) struct Undone {
+    /// Keys of conversations that are forgotten: at most one for each that was in memory.
+    pub(super) keys: Vec<KeyId>,
+    pub(super) erasures: VecDeque<Erasure>,
+}
+
+/// A customer whose keys are to be destroyed.
+pub(super) struct Erasure {
+    pub(super) shop: ShopId,
+    pub(super) customer: CustomerId,
+    pub(super) below: u64,
+    pub(super) reply: oneshot::Sender<Result<Erased, VaultError>>,
 }
 
 impl Vault {
@@ -198,18 +217,17 @@ impl Vault {
         self.shared.is_healthy.load(Ordering::Relaxed)
     }
 
-    /// Destroys keys, soon.
+    /// Destroys keys, soon. Never waits.
     pub fn destroy(&self, keys: Vec<KeyId>) {
-        if !keys.is_empty()
-            && let Some(keeper) = self.shared.keeper.get()
-        {
-            // A keeper that is gone ends with the process; the next start destroys them.
-            let _ = keeper.send(Job::Destroy(keys));
+        if !keys.is_empty() {
+            self.shared.undone.lock().keys.extend(keys);
+            self.ask(Job::Destroy);
         }
     }
 
     /// Destroys every key that a customer has had whose number is below `below` (see [`Self::next`]: what
     /// was given later is another conversation's); the answer comes when they are gone from the disk.
+    /// Never waits; where too many erasures wait already, no answer comes and it is to be asked again.
     pub fn erase(
         &self,
         shop: &ShopId,
@@ -222,9 +240,14 @@ impl Vault {
             return answer;
         }
         let (shop, customer) = (shop.clone(), customer.clone());
-        if let Some(keeper) = self.shared.keeper.get() {
-            let _ = keeper.send(Job::Erase { shop, customer, below, reply });
+        let mut undone = self.shared.undone.lock();
+        if self.shared.keeper.get().is_none() || undone.erasures.len() >= ERASURES_MAX {
+            tracing::error!("keys of a customer not destroyed: too many erasures wait");
+            return answer;
         }
+        undone.erasures.push_back(Erasure { shop, customer, below, reply });
+        drop(undone);
+        self.ask(Job::Destroy);
         answer
     }
 

@@ -122,3 +122,37 @@ fn copies_put_together_have_what_is_destroyed_in_none_of_them() {
     let kept = [(demo(), BTreeSet::new())].into_iter().collect();
     assert_eq!(vault.keep_only(&kept).expect("it worked"), Erased { keys: 1 });
 }
+
+#[test]
+fn a_keeper_that_is_stuck_with_a_full_queue_keeps_nobody_waiting_and_finishes_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vault = served(folder.path());
+    let (ana, forgotten) = (take(&vault, "ana"), take(&vault, "lee"));
+    let below = vault.next(&demo()).expect("a number");
+    vault.sync().expect("on disk");
+    let keys = vault.shop(&demo()).expect("a shop");
+    let stuck = keys.lock();
+    // The first is taken out and waits for the lock; the others fill the queue.
+    while vault.ask(Job::Grow(demo())) {
+        std::thread::yield_now();
+    }
+
+    let (done, returned) = sync_channel(1);
+    let (asking, gone) = (vault.clone(), forgotten.id().clone());
+    std::thread::spawn(move || {
+        asking.destroy(vec![gone]);
+        let of_ana = asking.erase(&demo(), &CustomerId::from("ana"), below);
+        let min = CustomerId::from("min");
+        let others = (0..ERASURES_MAX).map(|_| asking.erase(&demo(), &min, below));
+        let _ = done.send((of_ana, others.collect::<Vec<_>>()));
+    });
+    let patience = std::time::Duration::from_secs(30);
+    let (of_ana, others) = returned.recv_timeout(patience).expect("nobody waits for the keeper");
+    drop(stuck);
+
+    assert_eq!(of_ana.blocking_recv().expect("an answer").expect("it worked"), Erased { keys: 1 });
+    let refused = others.into_iter().filter_map(|it| it.blocking_recv().err()).count();
+    assert_eq!(refused, 1, "one more than may wait");
+    vault.sync().expect("on disk");
+    assert!(is_destroyed(&vault, &ana) && is_destroyed(&vault, &forgotten));
+}

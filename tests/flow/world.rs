@@ -17,8 +17,8 @@ use tradewind::domain::{
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
-    FromSeat, Input, Kept, Link, Profile, Record, SeatAct, SeatRef, SecondLook, Settings, Shard,
-    ToTranslate, Turn, Understood, Viewer, recall_kept,
+    FromSeat, Input, Kept, Link, Profile, Record, Report, SeatAct, SeatRef, SecondLook, Settings,
+    Shard, ToTranslate, Turn, Understood, Viewer, recall_kept,
 };
 use tradewind::metrics::names::Counter;
 use tradewind::protocol::Resume;
@@ -64,6 +64,8 @@ pub struct World {
     pub errands: Vec<Errand>,
     /// What is to be translated.
     pub to_translate: Vec<ToTranslate>,
+    /// What the owner of incidents was told.
+    pub told: Vec<Report>,
     settings: Settings,
     /// What seats have asked of the scheduler about conversations.
     pub asked_by_seats: usize,
@@ -148,6 +150,7 @@ impl World {
             counts: Vec::new(),
             errands: Vec::new(),
             to_translate: Vec::new(),
+            told: Vec::new(),
             settings,
             asked_by_seats: 0,
             next_id: 1,
@@ -326,6 +329,7 @@ impl World {
         self.counts.extend(turn.counts);
         self.errands.extend(turn.errands);
         self.to_translate.extend(turn.to_translate);
+        self.told.extend(turn.incidents);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();

@@ -11,6 +11,7 @@ mod power_cut;
 mod refusals;
 #[path = "../reliability/mod.rs"]
 mod reliability;
+mod rewrite;
 mod snapshots;
 
 use std::sync::Arc;

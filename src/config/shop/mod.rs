@@ -132,7 +132,8 @@ pub struct OwnIntents {
     pub confidence: f32,
 }
 
-/// Headers that a proxy in front of the router sets on every request, whatever the client sent.
+/// Headers that a proxy in front of the router sets on every request, whatever the client sent. They are
+/// read on connections of `server.trusted_proxies` and on no others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedHeaders {
     /// Holds an ISO 3166 country code.

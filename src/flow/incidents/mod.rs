@@ -22,7 +22,7 @@ use crate::protocol::{ErrorCode, IncidentFollower, IncidentRow, ServerFrame, enc
 use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
 
 use super::dispatch::SeatLine;
-use super::input::{ForMany, Link, SeatRef};
+use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
 use super::translated::ToTranslate;
 use spoken::Spoken;
@@ -184,6 +184,13 @@ impl Board {
         let Some(board) = self.shops.get_mut(shop) else { return Vec::new() };
         board.has_changed = true;
         board.spoken.came(ask, translated)
+    }
+
+    /// Forgets a customer who is erased.
+    pub fn forget(&mut self, customer: &CustomerRef) {
+        if let Some(board) = self.shops.get_mut(&customer.shop) {
+            board.has_changed |= board.live.forget(&customer.id);
+        }
     }
 
     /// Carries out what a seat does. Gives the answers that customers get by it.
@@ -351,7 +358,7 @@ fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
     IncidentRow {
         incident: cluster.id.0,
         is_open: cluster.standing == Standing::Open,
-        examples: &cluster.examples,
+        examples: cluster.examples.iter().map(|example| &*example.text).collect(),
         followers: cluster.followers.len(),
         reaches: cluster.reached().count(),
         unconfirmed: cluster.unconfirmed().count(),

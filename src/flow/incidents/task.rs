@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::domain::{ShopId, Translated};
 use crate::runtime::{Clock, Inbox};
 
 use super::super::dispatch::{SeatLine, sleep_until};
-use super::super::input::{Envelope, ForMany, Input, SeatRef};
+use super::super::input::{CustomerRef, Envelope, ForMany, Input, SeatRef};
 use super::super::shard::Shops;
 use super::super::task::Owners;
 use super::super::translated::Interpreter;
@@ -26,6 +27,7 @@ enum Told {
     Closed(SeatRef, Uuid),
     Shops(Shops),
     Translated(ShopId, u64, Translated),
+    Forget(CustomerRef, oneshot::Sender<()>),
 }
 
 /// The way to the owner of incidents.
@@ -72,6 +74,13 @@ impl Incidents {
         self.inbox.follow_up(Told::Translated(shop, ask, translated));
     }
 
+    /// Has an erased customer forgotten; the answer comes when he is.
+    pub fn forget(&self, customer: CustomerRef) -> oneshot::Receiver<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.follow_up(Told::Forget(customer, done));
+        answer
+    }
+
     /// Drives `board` until `drain` is cancelled.
     pub async fn run(
         self,
@@ -104,6 +113,12 @@ impl Incidents {
                     }
                     Told::Translated(shop, ask, translated) => {
                         board.translated(&shop, ask, &translated)
+                    }
+                    Told::Forget(customer, done) => {
+                        board.forget(&customer);
+                        // Who asked for it may be gone.
+                        let _ = done.send(());
+                        Vec::new()
                     }
                 };
                 pass_on(&owners, answers);

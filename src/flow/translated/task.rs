@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ const TEXTS_MAX: usize = 4_096;
 enum Told {
     Translate(ToTranslate),
     Shops(Shops),
-    Forget(ShopId),
+    Forget(ShopId, oneshot::Sender<()>),
 }
 
 /// The way to whoever asks the engines.
@@ -82,9 +82,11 @@ impl Interpreter {
         self.inbox.follow_up(Told::Shops(shops));
     }
 
-    /// A customer of a shop was erased: no text of the shop is remembered.
-    pub fn forget(&self, shop: ShopId) {
-        self.inbox.follow_up(Told::Forget(shop));
+    /// A customer of a shop was erased: has every text of the shop forgotten, and answers when that is done.
+    pub fn forget(&self, shop: ShopId) -> oneshot::Receiver<()> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.follow_up(Told::Forget(shop, done));
+        answer
     }
 
     /// Asks until `drain` is cancelled. What is not answered then is asked anew after the restart.
@@ -106,8 +108,10 @@ impl Interpreter {
                         running.spawn(translate(engines, text, ways.clone()));
                     }
                     Told::Shops(shops) => served = serve(&shops, served),
-                    Told::Forget(shop) => {
+                    Told::Forget(shop, done) => {
                         served.get(&shop).into_iter().for_each(|it| it.desk.forget());
+                        // Who asked for it may be gone.
+                        let _ = done.send(());
                     }
                 }
             }
