@@ -339,7 +339,6 @@ fn records() -> Vec<Record> {
                     at: later(2),
                     seat: "lucia".into(),
                     text: "llamar al +34 612 345 678".into(),
-                    letter: None,
                 }),
                 event(2, later(2), EventKind::Assigned { seat: "lucia".into() }),
                 event(3, later(3), said(Sender::Seat, 3, "Sale hoy.")),
