@@ -11,12 +11,17 @@ use tradewind::translate::{
     Translator, damaged, protect,
 };
 
-use super::{TERMS, desk_of, language, sentence};
+use super::{TERMS, language, sentence};
 
 /// Lines of a shop's file for a model in `folder`.
 fn engine(folder: &Path) -> String {
     let folder = folder.display();
     format!("kind = \"local\"\nfolder = \"{folder}\"\nfrom = [\"en\"]\nto = [\"de\"]\n")
+}
+
+/// The desk of a shop with these models. Their threads yield to everything else on the machine.
+fn desk_of(engines: &[String]) -> Desk {
+    super::desk_of(engines, "10s")
 }
 
 fn random() -> PathBuf {

@@ -28,7 +28,7 @@ fn language(code: &str) -> Language {
 }
 
 /// A shop with these engines, each as its lines say, and the glossary above.
-fn shop(engines: &[String]) -> Shop {
+fn shop(engines: &[String], timeout: &str) -> Shop {
     // Keys are read when a folder of shops is loaded.
     let folder = tempfile::tempdir().expect("a folder");
     let shop = folder.path().join("shop");
@@ -40,7 +40,8 @@ fn shop(engines: &[String]) -> Shop {
     std::fs::write(shop.join("key"), "key-of-the-shop\n").expect("a file");
     std::fs::write(shop.join("glossary.csv"), TERMS).expect("a file");
     let mut text = ShopFiles::demo().0["shop.toml"].clone();
-    text.push_str("\n[translation]\nglossary = \"glossary.csv\"\ntimeout = \"2s\"\n");
+    let settings = format!("glossary = \"glossary.csv\"\ntimeout = \"{timeout}\"\n");
+    text.push_str(&format!("\n[translation]\n{settings}"));
     for lines in engines {
         text.push_str(&format!("[[translation.engines]]\n{lines}"));
     }
@@ -48,8 +49,8 @@ fn shop(engines: &[String]) -> Shop {
     Shop::load_dir(folder.path()).expect("a shop").remove(0)
 }
 
-fn desk_of(engines: &[String]) -> Desk {
-    Desk::of(&shop(engines).translators).expect("a desk")
+fn desk_of(engines: &[String], timeout: &str) -> Desk {
+    Desk::of(&shop(engines, timeout).translators).expect("a desk")
 }
 
 /// The desk of a shop with these services, each at its address.
@@ -58,7 +59,7 @@ fn desk(services: &[(&str, &str)]) -> Desk {
         let project = if *kind == "google" { "project = \"shop-1\"\n" } else { "" };
         format!("kind = \"{kind}\"\nurl = \"{url}\"\nkey_file = \"key\"\n{project}")
     };
-    desk_of(&services.iter().map(lines).collect::<Vec<_>>())
+    desk_of(&services.iter().map(lines).collect::<Vec<_>>(), "2s")
 }
 
 /// The `at`th sentence with what must not change, and those stretches as a translation says them.

@@ -19,9 +19,8 @@ const TABLES: [&str; 4] = [
 /// The layers of a model, and its table of tokens.
 pub(super) struct Marian {
     config: Config,
+    /// What each token means, both where it is read and where it is said.
     words: Tensor,
-    /// The same table turned, for the likelihood of each token.
-    heads: Tensor,
     bias: Tensor,
     positions: Tensor,
     encoder: Vec<EncoderLayer>,
@@ -66,7 +65,6 @@ impl Marian {
         let stack = |name: &str| vb.pp("model").pp(name).pp("layers");
         let (encoder, decoder) = (stack("encoder"), stack("decoder"));
         Ok(Self {
-            heads: words.t()?.contiguous()?,
             words,
             bias: vb.get((1, config.vocabulary), "final_logits_bias")?,
             positions: positions(config.positions, config.width)?,
@@ -102,7 +100,7 @@ impl Marian {
             x = layer.forward(&x, said, read)?;
         }
         saying.length += 1;
-        (x.matmul(&self.heads)? + &self.bias)?.squeeze(0)?.to_vec1()
+        (x.matmul(&self.words.t()?)? + &self.bias)?.squeeze(0)?.to_vec1()
     }
 
     /// Says a sentence that was cut into `ids`, in at most `tokens_max` tokens.
