@@ -67,11 +67,12 @@ impl ShardTask {
     /// their conversations. Whoever builds such a thing adds a line here; each answers once it has forgotten.
     pub(super) fn forget_elsewhere(
         &self,
+        caused_at: Instant,
         customer: &CustomerRef,
         conversations: &[ConversationId],
     ) -> Vec<oneshot::Receiver<()>> {
         let (done, scheduler) = oneshot::channel();
-        self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), Instant::now());
+        self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), caused_at);
         let translations = self.interpreter.forget(customer.shop.clone());
         vec![self.incidents.forget(customer.clone()), translations, scheduler]
     }

@@ -482,8 +482,8 @@ impl ShardTask {
     fn finish_erasing(&self, erasing: Erasing) {
         let Erasing { customer, conversations, below, reply } = erasing;
         let sealed = conversations.iter().filter(|id| self.keys.get(**id).is_some()).count();
-        let forgotten = customer.as_ref().map(|it| self.forget_elsewhere(it, &conversations));
-        let forgotten = forgotten.unwrap_or_default();
+        let forget = |whose| self.forget_elsewhere(Instant::now(), whose, &conversations);
+        let forgotten = customer.as_ref().map(forget).unwrap_or_default();
         let conversations = conversations.len() as u64;
         let unsealed = conversations - sealed as u64;
         let vault = self.keys.vault().zip(customer);
