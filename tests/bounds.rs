@@ -95,6 +95,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/dedup/seen.rs::a_full_memory_forgets_its_oldest_id_and_grows_no_further",
         "src/dedup/recent.rs::a_flood_of_long_texts_fills_a_bounded_memory",
     ]),
+    ("ids of what channels have delivered", &[
+        "src/dedup/delivered.rs::a_full_memory_forgets_its_oldest_ids_and_an_old_one_goes_with_the_day",
+    ]),
     ("messages that wait for the fast tier", &[
         "src/understand/task.rs::a_full_pool_refuses_and_has_room_again_afterwards",
     ]),
