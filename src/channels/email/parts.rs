@@ -84,8 +84,8 @@ impl<'a> Opened<'a> {
 
     /// What lies in it.
     pub(super) fn parts(&self) -> Result<Part<'a>, OutOfBounds> {
-        let left = Left { parts: PARTS_MAX, head_bytes: HEADS_BYTES_MAX };
-        self.part(&Above { depth: 0, is_digest: false }, &mut { left })
+        let mut left = Left { parts: PARTS_MAX, head_bytes: HEADS_BYTES_MAX };
+        self.part(&Above { depth: 0, is_digest: false }, &mut left)
     }
 
     fn part(&self, above: &Above, left: &mut Left) -> Result<Part<'a>, OutOfBounds> {
