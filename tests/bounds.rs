@@ -142,16 +142,25 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/email_replies.rs::so_many_sessions_are_open_at_a_time_and_every_letter_goes_out",
         "tests/email_replies.rs::a_mail_server_that_falls_silent_is_left_after_its_time_and_tried_again",
     ]),
-    ("letters that are read at a time", &[
+    ("letters that are read at a time; of all mailboxes, that are fetched", &[
         "tests/email_replies.rs::so_many_letters_are_brought_at_a_time_and_others_are_told_to_come_back",
+        "tests/imap.rs::so_many_letters_of_all_mailboxes_are_fetched_at_a_time",
+    ]),
+    ("what lies in a letter", &[
+        "src/channels/email/parts.rs::parts_lie_so_deep_and_no_deeper",
+        "src/channels/email/parts.rs::a_letter_has_so_many_parts_and_heads_of_such_a_size",
     ]),
     ("letters of one look into a mailbox; time of a step of its server; what it says", &[
         "tests/imap.rs::a_look_takes_so_many_letters_leaves_what_is_too_large_and_moves_what_is_taken",
         "tests/imap.rs::a_server_that_is_silent_says_too_much_or_refuses_is_tried_again_and_loses_nothing",
     ]),
-    ("letters in a mailbox without room in their conversation", &[
-        "src/inward/progress.rs::so_many_letters_wait_and_no_more",
+    ("letters in a mailbox that wait for room", &[
+        "src/inward/progress.rs::so_many_letters_wait_and_of_more_the_oldest_is_given_up",
         "src/inward/progress.rs::a_letter_without_room_waits_for_two_days_and_holds_nobody_up",
+    ]),
+    ("looks that fail with one letter; ends of the process while it is read", &[
+        "src/inward/progress.rs::a_letter_makes_three_looks_fail_and_no_more_and_one_that_waits_is_put_off",
+        "src/inward/progress.rs::a_letter_that_the_process_ended_with_twice_is_not_read_a_third_time",
     ]),
     ("inputs put aside while the disk refuses", &[
         "tests/disk_full.rs::what_is_put_aside_while_the_disk_refuses_has_a_bound",

@@ -17,6 +17,7 @@ use router::{Client, Router, config, request, write_shop};
 use serde_json::{Value, json};
 use tradewind::config::{Config, Loaded};
 use tradewind::doctor::{Finding, Verdict};
+use tradewind::inward::FETCHING_MAX;
 
 const SAYS: &str = "Quiero hablar con una persona, mi correo es ana@example.org";
 const ANSWERS: &str = "answers@shop.example";
@@ -240,6 +241,51 @@ fn a_server_that_is_silent_says_too_much_or_refuses_is_tried_again_and_loses_not
         inbox.put(&letter(&reply_to, text, "", text));
         assert_eq!(seat.next("message")["text"], text);
     }
+}
+
+#[test]
+fn letters_that_the_server_does_not_give_hold_up_no_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mail, inbox) = (MailServer::start(), Mailbox::start());
+    shop(folder.path(), &settings(inbox.address, ""));
+    let router = start(folder.path(), &mail);
+    let (mut seat, _, reply_to) = conversation(&router, "demo", &mail);
+
+    {
+        let mut inner = inbox.inner();
+        for (number, instead) in [(1, Some("NO [SERVERBUG] gone")), (2, Some("MAYBE")), (3, None)] {
+            let raw = letter(&reply_to, &format!("n{number}"), "", &format!("parte {number}"));
+            inner.letters.insert(number, Lying { raw, instead, ..Lying::default() });
+        }
+    }
+    assert_eq!(seat.next("message")["text"], "parte 3");
+
+    let fetched = |wanted| inbox.inner().fetched.iter().filter(|it| **it == wanted).count();
+    assert_eq!((fetched(1), fetched(2)), (1, 3), "refused: it waits; not understood: three looks");
+    assert!(!inbox.is_read(1) && !inbox.is_read(2));
+    assert_eq!((came(&router, "taken"), came(&router, "given_up")), (1.0, 1.0));
+}
+
+#[test]
+fn so_many_letters_of_all_mailboxes_are_fetched_at_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mail, inbox) = (MailServer::start(), Mailbox::start());
+    let shops = FETCHING_MAX + 3;
+    let imap = format!("\n[email]\nreply_to = \"{ANSWERS}\"\n{}", settings(inbox.address, ""));
+    for number in 0..shops {
+        let name = format!("shop-{number}");
+        write_shop(folder.path(), &name, |text| format!("{text}{imap}"));
+        let password = folder.path().join("shops").join(name).join("imap.password");
+        std::fs::write(password, PASSWORD).expect("a file");
+    }
+    inbox.inner().letters.insert(1, Lying { instead: Some(""), ..Lying::default() });
+    let mut router = start(folder.path(), &mail);
+
+    inbox.wait_until("all have seen it", |inner| {
+        inner.lists >= shops && inner.fetched.len() >= FETCHING_MAX
+    });
+    assert_eq!(inbox.inner().fetched.len(), FETCHING_MAX);
+    router.stop();
 }
 
 #[test]

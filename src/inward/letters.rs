@@ -17,6 +17,9 @@ pub const LETTER_BYTES_MAX: usize = 10 << 20;
 /// Letters that are held and read at a time: 80 MiB of them, on as many threads at most.
 pub const READING_MAX: usize = 8;
 
+/// Letters that are fetched and held at a time, of all mailboxes: 160 MiB while they come in.
+pub const FETCHING_MAX: usize = 8;
+
 /// Takes letters in.
 #[derive(Clone)]
 pub struct Letters {
@@ -25,9 +28,10 @@ pub struct Letters {
     metrics: Arc<Metrics>,
     text_bytes_max: usize,
     places: Arc<Semaphore>,
+    fetching: Arc<Semaphore>,
 }
 
-/// The right to read a letter; it is free again once the letter was read.
+/// The right to hold a letter; it is free again once the letter was read, or was taken.
 #[derive(Debug)]
 pub struct Place(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
 
@@ -57,7 +61,8 @@ impl Letters {
         text_bytes_max: usize,
     ) -> Self {
         let places = Arc::new(Semaphore::new(READING_MAX));
-        Self { owners, replies, metrics, text_bytes_max, places }
+        let fetching = Arc::new(Semaphore::new(FETCHING_MAX));
+        Self { owners, replies, metrics, text_bytes_max, places, fetching }
     }
 
     /// A place for a letter that is brought; `None`, counted, while as many are read as may be.
@@ -72,6 +77,13 @@ impl Letters {
     /// Waits for a place.
     pub(super) async fn place(&self) -> Place {
         let place = self.places.clone().acquire_owned().await;
+        Place(place.expect("nobody closes it"))
+    }
+
+    /// Waits until a letter may be fetched: mailboxes have places of their own, since a slow one keeps what is
+    /// brought from nothing.
+    pub(super) async fn to_fetch(&self) -> Place {
+        let place = self.fetching.clone().acquire_owned().await;
         Place(place.expect("nobody closes it"))
     }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tokio::task::JoinError;
+
 use crate::config::shop::ImapMailbox;
 use crate::domain::ShopId;
 use crate::metrics::names::EmailTaken;
@@ -17,6 +19,8 @@ use super::store::Store;
 const NUMBERS_MAX: u32 = 1_000;
 /// Times that is done in one look.
 const LISTS_MAX: usize = 100;
+/// Letters that a server may refuse in one look: one that refuses more gives none now.
+const REFUSED_MAX: usize = 3;
 
 /// Why a look did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,9 @@ pub enum LookError {
     /// How far it is read cannot be kept.
     #[error("the data folder cannot be written: {0}")]
     Data(#[from] io::Error),
+    /// A task of the router panicked.
+    #[error("a part of the router failed")]
+    Broken,
     /// The router stops.
     #[error("the router stops")]
     Stops,
@@ -59,7 +66,7 @@ async fn open(mailbox: &ImapMailbox, to_change: bool) -> Result<(Session, Folder
     // The roots of the system are many files.
     let set_up = mailbox.clone();
     let server = tokio::task::spawn_blocking(move || MailboxServer::of(&set_up)).await;
-    let server = server.map_err(|_| LookError::Stops)??;
+    let server = server.map_err(ended)??;
     let mut session = Session::open(&server).await?;
     if let Some(other) = &mailbox.move_to {
         if !session.can("MOVE") {
@@ -74,108 +81,198 @@ async fn open(mailbox: &ImapMailbox, to_change: bool) -> Result<(Session, Folder
 impl Looking {
     /// Takes what there is, up to so many letters. Whether there is more.
     pub(super) async fn look(&self) -> Result<bool, LookError> {
-        let (mut session, folder) = open(&self.mailbox, true).await?;
-        let mut progress = self.read().await?;
-        if progress.go_on(folder.validity) {
-            tracing::info!(shop = %self.shop, "mailbox is read from its beginning");
-            progress = self.keep(progress).await?;
+        let (session, folder) = open(&self.mailbox, true).await?;
+        let progress = self.store(|store, mailbox| store.read(&mailbox)).await?;
+        let left = self.mailbox.letters_max;
+        let mut look = Look { of: self, session, progress, left, refused: 0 };
+        let has_more = look.through(folder).await?;
+        look.session.leave().await;
+        Ok(has_more)
+    }
+
+    /// A look was broken off, which says nothing against the letter that was being read.
+    pub(super) async fn broken_off(&self) -> Result<(), LookError> {
+        self.store(|store, mailbox| {
+            let mut progress = store.read(&mailbox)?;
+            progress.broken_off();
+            store.write(&progress)
+        })
+        .await
+    }
+
+    /// Does something with the file of the mailbox.
+    async fn store<T: Send + 'static>(
+        &self,
+        does: impl FnOnce(Store, String) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, LookError> {
+        let ImapMailbox { user, host, port, folder, .. } = &self.mailbox;
+        let mailbox = format!("{user} at {host}:{port}, {folder}");
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || does(store, mailbox)).await;
+        Ok(done.map_err(ended)??)
+    }
+}
+
+/// One look, and how far it is.
+struct Look<'a> {
+    of: &'a Looking,
+    session: Session,
+    progress: Progress,
+    /// Letters that it may still look at.
+    left: usize,
+    /// Letters that the server did not give it.
+    refused: usize,
+}
+
+impl Look<'_> {
+    /// Whether there is more than this look may take.
+    async fn through(&mut self, folder: Folder) -> Result<bool, LookError> {
+        if self.progress.go_on(folder.validity) {
+            tracing::info!(shop = %self.of.shop, "mailbox is read from its beginning");
+            self.keep().await?;
         }
-        let mut left = self.mailbox.letters_max;
-        for letter in progress.waiting() {
-            progress = self.one(&mut session, letter, progress).await?;
+        for letter in self.progress.due(self.of.clock.now()) {
+            if self.left == 0 {
+                return Ok(true);
+            }
+            self.left -= 1;
+            self.one(letter).await?;
         }
         let ends = folder.next.saturating_sub(1);
         for _ in 0..LISTS_MAX {
-            if left == 0 || progress.next() > ends || !progress.has_room() {
+            if self.left == 0 || self.progress.next() > ends {
                 break;
             }
-            let last = progress.next().saturating_add(NUMBERS_MAX - 1).min(ends);
-            let listed = session.letters(progress.next()..=last).await?;
-            let looked_at = listed.len().min(left);
-            left -= looked_at;
+            let last = self.progress.next().saturating_add(NUMBERS_MAX - 1).min(ends);
+            let listed = self.session.letters(self.progress.next()..=last).await?;
+            let looked_at = listed.len().min(self.left);
+            self.left -= looked_at;
             for (letter, size) in listed.iter().take(looked_at) {
-                if !progress.has_room() {
-                    break;
+                if *size > LETTER_BYTES_MAX as u64 {
+                    self.leave(*letter, EmailTaken::TooLarge, "it is larger than 10 MiB").await?;
+                } else {
+                    self.one(*letter).await?;
                 }
-                progress = match *size > LETTER_BYTES_MAX as u64 {
-                    true => self.too_large(*letter, progress).await?,
-                    false => self.one(&mut session, *letter, progress).await?,
-                };
             }
-            if looked_at == listed.len() && progress.has_room() {
-                progress.settle_up_to(last);
-                progress = self.keep(progress).await?;
+            if looked_at == listed.len() {
+                self.progress.settle_up_to(last);
+                self.keep().await?;
             }
         }
-        session.leave().await;
-        Ok(progress.next() <= ends && progress.has_room())
+        Ok(self.progress.next() <= ends)
     }
 
     /// Takes one letter. It is marked once its owner has kept it, and settled once it is marked: whatever
-    /// ends the process, it is fetched again or done.
-    async fn one(
-        &self,
-        session: &mut Session,
-        letter: u32,
-        mut progress: Progress,
-    ) -> Result<Progress, LookError> {
-        let Some(raw) = session.letter(letter).await? else {
-            progress.settle(letter);
-            return self.keep(progress).await;
+    /// ends the process, it is fetched again or done. One that ends the process itself does so twice.
+    async fn one(&mut self, letter: u32) -> Result<(), LookError> {
+        let _fetching = self.of.letters.to_fetch().await;
+        let raw = match self.session.letter(letter).await {
+            Ok(Some(raw)) => raw,
+            Ok(None) => {
+                self.progress.settle(letter);
+                return self.keep().await;
+            }
+            Err(error) => return self.not_fetched(letter, error).await,
         };
-        let place = self.letters.place().await;
-        match self.letters.take(place, raw, Some(self.shop.clone())).await {
+        if !self.progress.begin(letter) {
+            let why = "the process ended twice while it was read";
+            return self.leave(letter, EmailTaken::GivenUp, why).await;
+        }
+        self.keep().await?;
+        let place = self.of.letters.place().await;
+        let taken = self.of.letters.take(place, raw, Some(self.of.shop.clone())).await;
+        self.progress.ended(letter);
+        let marked = match taken {
             Ok(taken) => {
-                tracing::debug!(shop = %self.shop, letter, result = taken.as_str(), "letter");
-                self.mark(session, letter).await?;
-                progress.settle(letter);
+                tracing::debug!(shop = %self.of.shop, letter, result = taken.as_str(), "letter");
+                let marked = self.mark(letter).await;
+                if marked.is_ok() {
+                    self.progress.settle(letter);
+                }
+                marked
             }
             // It stays unread, for a person to see.
-            Err(NotTaken::NotForUs(_) | NotTaken::Unknown) => progress.settle(letter),
-            Err(NotTaken::Full) => {
-                if !progress.wait(letter, self.clock.now()) {
-                    tracing::warn!(shop = %self.shop, letter, "letter found no room and is given up");
-                    self.letters.count(EmailTaken::GivenUp);
-                }
+            Err(NotTaken::NotForUs(_) | NotTaken::Unknown) => {
+                self.progress.settle(letter);
+                Ok(())
             }
-            Err(NotTaken::Stops) => return Err(LookError::Stops),
+            Err(NotTaken::Full) => {
+                self.wait(letter);
+                Ok(())
+            }
+            Err(NotTaken::Stops) => Err(LookError::Stops),
+        };
+        self.keep().await?;
+        marked
+    }
+
+    /// A letter that the server does not give holds up none of the others: one that it refuses waits, one after
+    /// which nothing more can be asked for makes so many looks fail.
+    async fn not_fetched(&mut self, letter: u32, error: ImapError) -> Result<(), LookError> {
+        match error {
+            ImapError::Refused(_) => {
+                tracing::warn!(shop = %self.of.shop, letter, %error, "letter not fetched");
+                self.wait(letter);
+                self.keep().await?;
+                self.refused += 1;
+                if self.refused < REFUSED_MAX { Ok(()) } else { Err(error.into()) }
+            }
+            ImapError::TooLong | ImapError::NotUnderstood | ImapError::TooMuch => {
+                if self.progress.failed(letter, self.of.clock.now()) {
+                    self.keep().await?;
+                } else {
+                    let why = "three looks have failed with it";
+                    self.leave(letter, EmailTaken::GivenUp, why).await?;
+                }
+                Err(error.into())
+            }
+            error => Err(error.into()),
         }
-        self.keep(progress).await
+    }
+
+    /// A letter cannot be taken now.
+    fn wait(&mut self, letter: u32) {
+        if let Some(letter) = self.progress.wait(letter, self.of.clock.now()) {
+            tracing::warn!(shop = %self.of.shop, letter, "letter has waited too long and stays unread");
+            self.of.letters.count(EmailTaken::GivenUp);
+        }
     }
 
     /// A letter that cannot be marked is taken nevertheless.
-    async fn mark(&self, session: &mut Session, letter: u32) -> Result<(), LookError> {
-        let marked = match &self.mailbox.move_to {
-            Some(folder) => session.move_to(letter, folder).await,
-            None => session.mark(letter).await,
+    async fn mark(&mut self, letter: u32) -> Result<(), LookError> {
+        let marked = match &self.of.mailbox.move_to {
+            Some(folder) => self.session.move_to(letter, folder).await,
+            None => self.session.mark(letter).await,
         };
         match marked {
             Err(error @ ImapError::Refused(_)) => {
-                tracing::warn!(shop = %self.shop, letter, %error, "letter taken, but not marked");
+                tracing::warn!(shop = %self.of.shop, letter, %error, "letter taken, but not marked");
                 Ok(())
             }
             marked => Ok(marked?),
         }
     }
 
-    async fn too_large(&self, letter: u32, mut progress: Progress) -> Result<Progress, LookError> {
-        tracing::warn!(shop = %self.shop, letter, "letter is larger than 10 MiB and stays unread");
-        self.letters.count(EmailTaken::TooLarge);
-        progress.settle(letter);
-        self.keep(progress).await
+    /// Leaves a letter unread, for a person to see.
+    async fn leave(
+        &mut self,
+        letter: u32,
+        counted: EmailTaken,
+        why: &'static str,
+    ) -> Result<(), LookError> {
+        tracing::warn!(shop = %self.of.shop, letter, why, "letter stays unread");
+        self.of.letters.count(counted);
+        self.progress.settle(letter);
+        self.keep().await
     }
 
-    async fn read(&self) -> Result<Progress, LookError> {
-        let ImapMailbox { user, host, port, folder, .. } = &self.mailbox;
-        let mailbox = format!("{user} at {host}:{port}, {folder}");
-        let store = self.store.clone();
-        let read = tokio::task::spawn_blocking(move || store.read(&mailbox)).await;
-        Ok(read.map_err(|_| LookError::Stops)??)
+    async fn keep(&mut self) -> Result<(), LookError> {
+        let progress = self.progress.clone();
+        self.of.store(move |store, _| store.write(&progress)).await
     }
+}
 
-    async fn keep(&self, progress: Progress) -> Result<Progress, LookError> {
-        let store = self.store.clone();
-        let kept = tokio::task::spawn_blocking(move || store.write(&progress).map(|()| progress));
-        Ok(kept.await.map_err(|_| LookError::Stops)??)
-    }
+/// A task that panicked is tried again at the next look.
+fn ended(error: JoinError) -> LookError {
+    if error.is_cancelled() { LookError::Stops } else { LookError::Broken }
 }

@@ -6,8 +6,9 @@
 //! whatever ends the process; what is fetched again is known by its Message-ID, so nothing is taken twice. A
 //! shop's mailbox says nothing about other shops. Nothing that a server or a letter says is repeated in an
 //! error.
-//! **Bounds**: letters that are read at a time ([`READING_MAX`]), bytes of a letter ([`LETTER_BYTES_MAX`]),
-//! letters of one look into a mailbox, time of each step, letters that wait for room.
+//! **Bounds**: letters that are read at a time ([`READING_MAX`]) or fetched ([`FETCHING_MAX`]), bytes of a letter ([`LETTER_BYTES_MAX`]),
+//! letters of one look into a mailbox, time of each step, letters that wait, and
+//! how often one is tried that ends the process or a look.
 
 mod letters;
 mod look;
@@ -19,7 +20,7 @@ mod session;
 mod store;
 mod task;
 
-pub use letters::{LETTER_BYTES_MAX, Letters, NotTaken, Place, READING_MAX};
+pub use letters::{FETCHING_MAX, LETTER_BYTES_MAX, Letters, NotTaken, Place, READING_MAX};
 pub use look::{LookError, try_mailbox};
 pub use progress::Progress;
 pub use server::{MailboxServer, ServerError};

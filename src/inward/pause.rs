@@ -5,6 +5,11 @@ use std::time::Duration;
 /// The longest that one which cannot be read is left alone, unless it is looked into less often anyway.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
+/// The pause before the first look, by `chance` from 0 to 1: mailboxes do not all begin together.
+pub(super) fn first(every: Duration, chance: f64) -> Duration {
+    every.mul_f64(chance.clamp(0.0, 1.0))
+}
+
 /// The pause after `failures` in a row: twice as long after each. `chance`, from 0 to 1, takes up to half of
 /// it away, so that mailboxes of one server do not come back together.
 pub(super) fn after(every: Duration, failures: u32, chance: f64) -> Duration {
@@ -26,6 +31,7 @@ mod tests {
 
         assert_eq!([0, 1, 2, 3, 4, 99].map(minutes), [1, 2, 4, 8, 15, 15]);
         assert_eq!(after(minute, 1, 1.0), minute);
+        assert_eq!([0.0, 0.5].map(|chance| first(minute, chance)), [Duration::ZERO, minute / 2]);
         let hour = 60 * minute;
         assert_eq!(after(hour, 5, 0.0), hour, "it is never looked into more often than it was");
     }

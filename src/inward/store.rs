@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::ShopId;
 
@@ -15,12 +16,15 @@ pub const FOLDER: &str = "mailboxes";
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     path: PathBuf,
+    /// What was begun goes on when nobody waits for it any more.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Store {
     /// That of `shop` in the folder `data`.
     pub(super) fn of(data: &Path, shop: &ShopId) -> Self {
-        Self { path: data.join(FOLDER).join(format!("{shop}.json")) }
+        let path = data.join(FOLDER).join(format!("{shop}.json"));
+        Self { path, writing: Arc::default() }
     }
 
     /// How far `mailbox` is read. A file of another mailbox, or a damaged one, says nothing: what is fetched
@@ -40,6 +44,7 @@ impl Store {
 
     /// Keeps how far it is read; what was kept before stays whole until then.
     pub(super) fn write(&self, progress: &Progress) -> io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }

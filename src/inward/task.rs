@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -85,19 +86,25 @@ impl Mailboxes {
         let store = Store::of(&self.data, &shop);
         let (letters, clock) = (self.letters.clone(), self.clock);
         let looking = Looking { shop: shop.clone(), mailbox, letters, store, clock };
-        let mut failures = 0;
+        let (mut failures, mut pause) = (0, pause::first(every, rand::random()));
         loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => break,
+            }
             let looked = tokio::select! {
                 looked = looking.look() => looked,
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => {
+                    if let Err(error) = looking.broken_off().await {
+                        tracing::warn!(%shop, %error, "progress not kept");
+                    }
+                    break;
+                }
             };
-            let pause = match looked {
+            pause = match looked {
                 Ok(has_more) => {
                     self.looked(&shop, &mut failures, MailboxLook::Read);
-                    if has_more {
-                        continue;
-                    }
-                    pause::after(every, 0, 0.0)
+                    if has_more { Duration::ZERO } else { pause::after(every, 0, 0.0) }
                 }
                 Err(LookError::Stops) => break,
                 Err(error) => {
@@ -106,10 +113,6 @@ impl Mailboxes {
                     pause::after(every, failures, rand::random())
                 }
             };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => break,
-            }
         }
         if failures > 0 {
             self.metrics.shift(Gauge::MailboxesFailing, -1);

@@ -25,7 +25,8 @@ pub enum EmailTaken {
     Busy,
     /// It is larger than is read; it stays in its mailbox.
     TooLarge,
-    /// It found no room for so long that it is not tried again; it stays in its mailbox.
+    /// It is not tried again, since it found no room for long, cannot be fetched, or ended the process twice; it
+    /// stays in its mailbox.
     GivenUp,
 }
 

@@ -13,9 +13,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tradewind::channels::email::{Incoming, IncomingKind, ReplyAddresses, read};
 use tradewind::config::shop::{CustomerProof, Shop, ShopFiles};
 use tradewind::config::{Config, Flag, Sources};
-use tradewind::domain::{SeatId, ShopId, Timestamp};
+use tradewind::domain::{ConversationId, SeatId, ShopId, Timestamp};
 use tradewind::flow::{Entry, Kept};
 use tradewind::gateway::{Holder, Secret, Token, prove};
 use tradewind::journal::{self, Folder, FolderFile, FolderLock};
@@ -33,6 +34,24 @@ const HS256: &str = "a secret of a shop of 32 letters";
 fn chosen(bytes: &[u8], ways: u8) -> Option<(u8, &[u8])> {
     let (first, rest) = bytes.split_first()?;
     Some((first % ways, rest))
+}
+
+/// A letter to a conversation.
+pub fn answered(rest: &str) -> Vec<u8> {
+    let conversation = ConversationId::from_uuid(uuid::Uuid::from_u128(7));
+    let to = replies().of("reply@shop.example", conversation).expect("an address");
+    format!("Message-ID: <one@example.org>\r\nTo: {to}\r\n{rest}").into_bytes()
+}
+
+fn replies() -> ReplyAddresses {
+    ReplyAddresses::signed_with([1; 32])
+}
+
+/// A letter. No more is taken of its text than was asked for.
+pub fn letter(bytes: &[u8]) {
+    if let Ok(Incoming { kind: IncomingKind::Written(text), .. }) = read(bytes, &replies(), 100) {
+        assert!((1..=100).contains(&text.len()), "{text}");
+    }
 }
 
 /// A frame of a client, or the body of a session call.

@@ -247,6 +247,34 @@ const BINARY: &[&str] = &[
     "seq",
     "text",
 ];
+const MAIL: &[&str] = &[
+    "\r\n",
+    "\n\n",
+    "--b\n",
+    "--b--\r\n",
+    "Content-Type: ",
+    "multipart/mixed; boundary=b\n\n",
+    "multipart/alternative; boundary=\"b\"\n\n",
+    "multipart/report; report-type=delivery-status; boundary=b\n",
+    "message/rfc822\n\n",
+    "message/delivery-status\n\n",
+    "text/html; charset=utf-8\n\n",
+    "charset*0*=utf-8''%ff",
+    "Content-Transfer-Encoding: base64\n",
+    "Content-Transfer-Encoding: quoted-printable\n",
+    "Content-Disposition: attachment\n",
+    "=?utf-8?b?",
+    "=E4=BD",
+    "Action: failed\n",
+    "<br>",
+    "&#x",
+    "&amp;",
+    "<!--",
+    "> ",
+    "On 1 Ana wrote:\n",
+    "\u{0}",
+    "é",
+];
 const HTTP: &[&str] = &[
     "\r\n",
     "\n",
@@ -321,6 +349,31 @@ fn a_length_that_lies_takes_no_memory_wherever_it_stands() {
                 fuzzed.check(&input).unwrap_or_else(|error| panic!("{list:#x} at {at}: {error}"));
             }
         }
+    }
+}
+
+#[test]
+fn letters() {
+    Fuzzed::new(seeds::letters(), MAIL, &entries::letter).run();
+}
+
+/// Each would be kept as a part, or followed on the stack.
+#[test]
+fn a_letter_that_is_all_structure_takes_no_more_memory_than_a_small_one() {
+    let _alone = alone();
+    let multipart = "Content-Type: multipart/mixed; boundary=b\n\n";
+    let letters = [
+        multipart.to_owned() + &"--b\n\n".repeat(1 << 21),
+        "Content-Type: message/rfc822\n\n".repeat(30_000),
+        multipart.to_owned() + &format!("--b\n{multipart}").repeat(100_000),
+    ];
+    for body in letters {
+        let letter = entries::answered(&body);
+        let held = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        entries::letter(&letter);
+        let taken = MEMORY.peak_usage().saturating_sub(held);
+        assert!(taken < 2 << 20, "{taken} bytes of memory for {} of a letter", letter.len());
     }
 }
 

@@ -7,7 +7,7 @@ use tradewind::journal::{self, Options};
 
 use tradewind::config::shop::ShopFiles;
 
-use super::entries::{Files, GOLDEN, SEGMENT, SMALL_SHOP, keys, small_shop};
+use super::entries::{Files, GOLDEN, SEGMENT, SMALL_SHOP, answered, keys, small_shop};
 
 /// Conversations as a snapshot keeps them.
 const KEPT: [&[u8]; 2] = [
@@ -18,6 +18,20 @@ const ID: &str = "0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9d10";
 
 fn with(way: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     [&[way], bytes.as_ref()].concat()
+}
+
+pub fn letters() -> Vec<Vec<u8>> {
+    let letters = [
+        "\r\nhello\r\n\r\nOn Mon Ana wrote:\r\n> old\r\n",
+        "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n\
+         Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\
+         \r\n<p>h=C3=A9llo</p>\r\n--b--\r\n",
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\n\
+         sorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: delayed\r\n--b\r\n\
+         Content-Type: message/rfc822\r\n\r\nTo: ana@example.org\r\n\r\nold\r\n--b--\r\n",
+        "Content-Type: text/plain; charset=gb18030\r\nContent-Transfer-Encoding: base64\r\n\r\nxOO6ww==",
+    ];
+    letters.map(answered).to_vec()
 }
 
 pub fn frames() -> Vec<Vec<u8>> {

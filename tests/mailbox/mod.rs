@@ -19,6 +19,8 @@ pub struct Lying {
     pub raw: String,
     /// What the server says that it has, where that is not true.
     pub size: Option<usize>,
+    /// What the server says in place of it when it is fetched; `""`: nothing.
+    pub instead: Option<&'static str>,
     pub is_read: bool,
     /// The folder that it was moved to.
     pub moved_to: Option<String>,
@@ -32,6 +34,8 @@ pub struct Inner {
     pub fetched: Vec<u32>,
     /// Of each session that signed in, how many letters it fetched.
     pub sessions: Vec<usize>,
+    /// Lists of letters that were asked for.
+    pub lists: usize,
     /// Commands of this name are answered by these bytes, or by nothing where there are none.
     pub odd: Option<(&'static str, Vec<u8>)>,
     /// Marks are refused.
@@ -158,6 +162,7 @@ impl Mailbox {
                 format!("* STATUS Done (UIDNEXT 4)\r\n{done}").into_bytes()
             }
             (["UID", "FETCH", range, "(UID", "RFC822.SIZE)"], Some(_)) => {
+                inner.lists += 1;
                 let (first, last) = range.split_once(':').expect("a range");
                 let range: std::ops::RangeInclusive<u32> =
                     first.parse().expect("a number")..=last.parse().expect("a number");
@@ -172,6 +177,11 @@ impl Mailbox {
                 let number: u32 = number.parse().expect("a number");
                 inner.fetched.push(number);
                 inner.sessions[session] += 1;
+                match inner.letters[&number].instead {
+                    Some("") => return Vec::new(),
+                    Some(said) => return format!("{tag} {said}\r\n").into_bytes(),
+                    None => {}
+                }
                 let raw = &inner.letters[&number].raw;
                 let length = raw.len();
                 format!("* 1 FETCH (UID {number} BODY[] {{{length}}}\r\n{raw})\r\n{done}")

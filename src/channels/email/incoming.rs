@@ -1,11 +1,11 @@
 //! A letter that comes in: which conversation it is for, what its writer added, and whether a machine
 //! wrote it.
 
-use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders};
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
 use super::ReplyAddresses;
+use super::parts::{Opened, OutOfBounds, Text};
 use crate::domain::{ConversationId, MessageId};
 
 /// Headers that name who a letter is for, by the servers that carried it and by its writer.
@@ -65,6 +65,9 @@ pub enum NotForUs {
     /// It is no letter.
     #[error("this is no e-mail")]
     NoLetter,
+    /// More lies in it than is looked through.
+    #[error("its head is too large, or it has too many parts or too deep ones")]
+    OutOfBounds,
     /// None of its addresses was made here.
     #[error("no address of it names a conversation")]
     NoConversation,
@@ -82,39 +85,43 @@ pub fn read(
     replies: &ReplyAddresses,
     text_bytes_max: usize,
 ) -> Result<Incoming, NotForUs> {
-    let letter = MessageParser::default().parse(raw).ok_or(NotForUs::NoLetter)?;
-    let recipients = RECIPIENTS.iter().flat_map(|name| values(&letter, name));
+    let letter = Opened::of(raw)?;
+    if !letter.has_head() {
+        return Err(NotForUs::NoLetter);
+    }
+    let recipients = RECIPIENTS.iter().flat_map(|name| letter.values(name));
     let mut addresses = recipients.flat_map(|value| value.split(|c: char| !in_address(c)));
     let conversation = addresses.find_map(|address| replies.conversation(address));
     let conversation = conversation.ok_or(NotForUs::NoConversation)?;
-    let kind = match machine(&letter) {
+    let kind = match machine(&letter)? {
         Some(kind) => kind,
-        None => {
-            let text = letter.body_text(0).unwrap_or_default();
-            // What is quoted may be as long again as what is written, and much longer is cut unread.
-            let looked_at = text.floor_char_boundary(text_bytes_max.saturating_mul(4));
-            let mut text = without_quotes(&text[..looked_at]);
-            text.truncate(text.floor_char_boundary(text_bytes_max));
-            if text.is_empty() {
-                return Err(NotForUs::Empty);
-            }
-            IncomingKind::Written(text)
-        }
+        None => written(&letter, text_bytes_max)?,
     };
     Ok(Incoming { conversation, id: id_of(&letter, raw), kind })
 }
 
+impl From<OutOfBounds> for NotForUs {
+    fn from(_: OutOfBounds) -> Self {
+        Self::OutOfBounds
+    }
+}
+
+fn written(letter: &Opened<'_>, text_bytes_max: usize) -> Result<IncomingKind, NotForUs> {
+    let parts = letter.parts()?;
+    let text = parts.written().map(Text::decoded).unwrap_or_default();
+    // What is quoted may be as long again as what is written, and much longer is cut unread.
+    let looked_at = text.floor_char_boundary(text_bytes_max.saturating_mul(4));
+    let mut text = without_quotes(&text[..looked_at]);
+    text.truncate(text.floor_char_boundary(text_bytes_max));
+    if text.is_empty() { Err(NotForUs::Empty) } else { Ok(IncomingKind::Written(text)) }
+}
+
 /// The letter's id; one without Message-ID is known again by its bytes.
-fn id_of(letter: &Message<'_>, raw: &[u8]) -> MessageId {
+fn id_of(letter: &Opened<'_>, raw: &[u8]) -> MessageId {
     let name = letter.message_id().map_or(raw, str::as_bytes);
     let hash: [u8; 32] = Sha256::digest(name).into();
     let bytes = std::array::from_fn(|at| hash[at]);
     MessageId::from_uuid(Builder::from_custom_bytes(bytes).into_uuid())
-}
-
-fn values<'a>(letter: &'a Message<'_>, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let named = letter.headers_raw().filter(move |(it, _)| it.eq_ignore_ascii_case(name));
-    named.map(|(_, value)| value.trim())
 }
 
 fn in_address(c: char) -> bool {
@@ -122,8 +129,8 @@ fn in_address(c: char) -> bool {
 }
 
 /// What a machine says with it (RFC 3464, RFC 3834); `None` when a person wrote it.
-fn machine(letter: &Message<'_>) -> Option<IncomingKind> {
-    let first = |name| values(letter, name).next().map(str::to_ascii_lowercase);
+fn machine(letter: &Opened<'_>) -> Result<Option<IncomingKind>, OutOfBounds> {
+    let first = |name| letter.values(name).next().map(str::to_ascii_lowercase);
     let begins = |name, with: &[&str]| {
         first(name).is_some_and(|value| with.iter().any(|with| value.starts_with(with)))
     };
@@ -131,7 +138,7 @@ fn machine(letter: &Message<'_>) -> Option<IncomingKind> {
     let is_report = begins("Content-Type", &["multipart/report"])
         && first("Content-Type").is_some_and(|value| value.contains("delivery-status"));
     if is_report || begins("From", &["mailer-daemon", "<mailer-daemon"]) {
-        return Some(delivery(letter));
+        return delivery(letter).map(Some);
     }
     let says_so = first("Auto-Submitted").is_some_and(|value| value != "no");
     let answers = ["X-Autoreply", "X-Autorespond", "List-Id", "Feedback-ID"];
@@ -139,37 +146,29 @@ fn machine(letter: &Message<'_>) -> Option<IncomingKind> {
         || says_so
         || begins("Precedence", &MACHINES)
         || answers.into_iter().any(|name| first(name).is_some());
-    is_automatic.then_some(IncomingKind::Automatic)
+    Ok(is_automatic.then_some(IncomingKind::Automatic))
 }
 
 /// What a report says of an e-mail of ours (RFC 3464, 2.3.3). One that does not say it in a form that
 /// machines read is a failure: most of these are.
-fn delivery(letter: &Message<'_>) -> IncomingKind {
-    let is_status = |part: &&MessagePart<'_>| {
-        part.content_type().is_some_and(|it| {
-            let sub = it.subtype().unwrap_or_default();
-            it.ctype().eq_ignore_ascii_case("message")
-                && ["delivery-status", "global-delivery-status"]
-                    .iter()
-                    .any(|known| sub.eq_ignore_ascii_case(known))
-        })
-    };
-    let status = letter.parts.iter().filter(is_status);
-    let actions: Vec<String> = status.flat_map(|part| actions(part.contents())).collect();
+fn delivery(letter: &Opened<'_>) -> Result<IncomingKind, OutOfBounds> {
+    let parts = letter.parts()?;
+    let actions: Vec<String> =
+        parts.statuses().into_iter().flat_map(|status| actions(&status.decoded())).collect();
     let says = |word: &str| actions.iter().any(|action| action == word);
-    if actions.is_empty() || says("failed") {
+    Ok(if actions.is_empty() || says("failed") {
         IncomingKind::NotDelivered
     } else if says("delayed") {
         IncomingKind::Delayed
     } else {
         IncomingKind::Automatic
-    }
+    })
 }
 
 /// What was done about each recipient.
-fn actions(status: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(&status[..status.len().min(STATUS_BYTES_MAX)]);
-    let fields = text.lines().filter_map(|line| line.split_once(':'));
+fn actions(status: &str) -> Vec<String> {
+    let status = &status[..status.floor_char_boundary(STATUS_BYTES_MAX)];
+    let fields = status.lines().filter_map(|line| line.split_once(':'));
     let actions = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("action"));
     // A comment may stand behind the word.
     let word = |(_, value): (&str, &str)| value.split_ascii_whitespace().next().map(str::to_owned);
@@ -217,6 +216,8 @@ fn ends_at(lines: &[&str], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use uuid::Uuid;
 
     fn replies() -> ReplyAddresses {
@@ -342,6 +343,35 @@ mod tests {
         let both = format!("{}\r\n\r\n{}", of("Action: delayed"), of("Action: failed"));
         assert_eq!(report(&both), Ok(IncomingKind::NotDelivered), "one of them failed");
         assert_eq!(report("Status: 5.1.1"), Ok(IncomingKind::NotDelivered), "it does not say");
+    }
+
+    /// Lines of base64 as mail programs write them.
+    fn base64(text: &str) -> String {
+        let coded = STANDARD.encode(text);
+        let lines: Vec<&str> =
+            (0..coded.len()).step_by(76).map(|at| &coded[at..coded.len().min(at + 76)]).collect();
+        lines.join("\r\n")
+    }
+
+    #[test]
+    fn letters_in_letters_to_any_depth_are_attachments_and_end_nothing() {
+        let nested = "Content-Type: message/rfc822\n\n";
+        let kind_of = |headers: &str, body: &str| kind(&format!("{headers}\r\n"), body);
+
+        let coded = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64";
+        assert_eq!(kind_of(coded, &base64(&nested.repeat(3_000))), Err(NotForUs::Empty));
+        let plain = "Content-Type: message/rfc822";
+        assert_eq!(kind_of(plain, &nested.repeat(30_000)), Err(NotForUs::Empty));
+        let report = "Content-Type: multipart/report; report-type=delivery-status; boundary=b";
+        let status = "Content-Type: message/delivery-status\r\n\r\nAction: delayed";
+        let body = format!("--b\r\n{status}\r\n--b\r\n{}", nested.repeat(30_000));
+        assert_eq!(kind_of(report, &body), Ok(IncomingKind::Delayed));
+    }
+
+    #[test]
+    fn a_letter_of_two_million_parts_is_refused() {
+        let mixed = "Content-Type: multipart/mixed; boundary=b\r\n";
+        assert_eq!(kind(mixed, &"--b\n\n".repeat(1 << 21)), Err(NotForUs::OutOfBounds));
     }
 
     proptest::proptest! {

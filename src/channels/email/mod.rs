@@ -2,6 +2,7 @@
 
 mod incoming;
 mod letter;
+mod parts;
 mod reply;
 
 pub use incoming::{Incoming, IncomingKind, NotForUs, read};
