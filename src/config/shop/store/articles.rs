@@ -343,6 +343,37 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_beside_the_folder_of_articles_is_none_whatever_it_is_called() {
+        let (folder, shops) = shops();
+        shops.put_article("cafe", ("gifts", ENGLISH), &article("For 2 €."), None).expect("put");
+        for beside in ["knowledge-drafts", "knowledge.bak"] {
+            let beside = folder.path().join("cafe").join(beside);
+            fs::create_dir(&beside).expect("a folder");
+            fs::write(beside.join("cards.en.md"), article("A draft.")).expect("a file");
+            fs::write(beside.join("gifts.en.md"), article("Another draft.")).expect("a file");
+        }
+        fs::write(folder.path().join("cafe/knowledge-notes.md"), "To do.").expect("a file");
+
+        let served = shops.shop("cafe").expect("a shop").knowledge.articles;
+
+        let answers: Vec<_> = served.iter().map(|article| &*article.answer).collect();
+        assert_eq!(answers, ["For 2 €."]);
+    }
+
+    #[test]
+    fn the_same_article_in_two_files_is_a_mistake() {
+        let mut files = ShopFiles::demo();
+        for file in ["knowledge/gifts.en.md", "knowledge/old/gifts.en.md"] {
+            files.0.insert(file.to_owned(), article("For 2 €."));
+        }
+
+        let told = parse::shop(&files).expect_err("refused").to_string();
+
+        assert!(told.contains("knowledge/old/gifts.en.md"), "{told}");
+        assert!(told.contains("`gifts` in `en` stands twice"), "{told}");
+    }
+
+    #[test]
     fn so_many_versions_are_kept_and_no_more() {
         let (_folder, shops) = shops();
         for price in 0..VERSIONS_MAX + 3 {
