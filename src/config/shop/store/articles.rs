@@ -1,5 +1,6 @@
 //! Articles of a shop, changed by a program: each change is a new version, and those before are kept.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +125,7 @@ impl ShopFolder {
     /// mistakes. What says the same already keeps its version.
     ///
     /// # Errors
-    /// As [`Self::put_article`].
+    /// As [`Self::put_article`], and when one article in one language is there twice.
     pub fn bring_articles(
         &self,
         shop: &str,
@@ -134,8 +135,13 @@ impl ShopFolder {
         let shelf = Shelf::of(self.find(shop)?);
         let mut brought = Brought::default();
         let mut to_write = Vec::new();
+        let (mistakes, mut named) = (Mistakes::default(), BTreeSet::new());
         for (id, language, text) in articles {
             let name = file_name(id, *language)?;
+            if !named.insert(name.clone()) {
+                mistakes.note(&name, "", "stands twice", "each article once in each language");
+                continue;
+            }
             let new = Article::read(&name, text)?;
             match shelf.current(&name)?.map(|text| Article::read(&name, &text)) {
                 Some(Ok(old)) if old == (Article { version: old.version, ..new }) => {
@@ -147,6 +153,7 @@ impl ShopFolder {
             }
             to_write.push((name, text.clone()));
         }
+        mistakes.or(())?;
         shelf.write(&to_write)?;
         Ok(brought)
     }
@@ -340,6 +347,25 @@ mod tests {
         assert_eq!(brought("For 2 €.").unchanged, 1);
         assert_eq!(brought("For 3 €.").changed, 1);
         assert_eq!(shops.article("cafe", "gifts", ENGLISH).expect("an article").version, 2);
+    }
+
+    #[test]
+    fn an_article_that_is_brought_twice_changes_nothing() {
+        let (_folder, shops) = shops();
+        shops.put_article("cafe", ("gifts", ENGLISH), &article("For 2 €."), None).expect("put");
+        let gifts = |text: &str| ("gifts".to_owned(), ENGLISH, article(text));
+
+        // The second time it says what is there, or it does the first time, or it never does.
+        for texts in [["For 3 €.", "For 2 €."], ["For 2 €.", "For 3 €."], ["For 3 €.", "For 4 €."]]
+        {
+            let told = shops.bring_articles("cafe", &texts.map(gifts)).expect_err("refused");
+            assert!(told.to_string().contains("gifts.en.md"), "{told}");
+            assert!(told.to_string().contains("stands twice"), "{told}");
+        }
+
+        let now = shops.article("cafe", "gifts", ENGLISH).expect("an article");
+        assert_eq!((now.version, now.before), (1, vec![]));
+        assert!(now.text.contains("For 2 €."));
     }
 
     #[test]
