@@ -293,9 +293,10 @@ impl App {
 
         let password_checks = PasswordChecks::start(sign_ins(&config))
             .map_err(|error| StartError::Runtime(error.to_string()))?;
+        let library = Arc::new(Library::new(model.clone(), &shops)?);
         let parts = CoreParts {
-            board: Board::new(model.clone(), &shops),
-            library: Arc::new(Library::new(model.clone(), &shops)?),
+            board: Board::new(model, &shops),
+            library: library.clone(),
             shops,
             metrics: metrics.clone(),
             understanders,
@@ -356,10 +357,9 @@ impl App {
             read_again,
             gateway: gateway.clone(),
             own_sets: own_intents.sets.clone(),
-            model,
             mailboxes: tell_mailboxes,
         };
-        let reloading = tokio::spawn(reload.serve(asked));
+        let reloading = tokio::spawn(reload.serve(library, asked));
         let router = admin::router(Management {
             gateway: gateway.clone(),
             own_intents: own_intents.clone(),

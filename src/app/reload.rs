@@ -14,7 +14,6 @@ use crate::flow::{Dispatch, Input, Library, SeatRef, Shops};
 use crate::gateway::Gateway;
 use crate::metrics::names::{Counter, ShopsReload};
 use crate::schedule::Roster;
-use crate::understand::Model;
 use crate::understand::tenant::ServedSets;
 
 use super::settings::rosters;
@@ -28,8 +27,6 @@ pub(super) struct Reload {
     pub read_again: ReadSettings,
     pub gateway: Arc<Gateway>,
     pub own_sets: Arc<ServedSets>,
-    /// What the questions of articles are read with.
-    pub model: Arc<Model>,
     /// Who reads the mailboxes of the shops.
     pub mailboxes: watch::Sender<Shops>,
 }
@@ -43,11 +40,11 @@ struct Loaded {
 }
 
 impl Reload {
-    /// Works off requests until nobody can ask any more.
-    pub async fn serve(self, mut asked: mpsc::Receiver<ShopReload>) {
+    /// Works off requests until nobody can ask any more. `library` is what machines answer from now.
+    pub async fn serve(self, mut library: Arc<Library>, mut asked: mpsc::Receiver<ShopReload>) {
         let reload = Arc::new(self);
         while let Some(reply) = asked.recv().await {
-            let result = reload.clone().reload().await;
+            let result = reload.clone().reload(&mut library).await;
             let metrics = &reload.gateway.metrics;
             match &result {
                 Ok(ReloadedShops { shops, added, removed, needs_restart }) => {
@@ -69,11 +66,12 @@ impl Reload {
 
     /// Reads and checks everything as a whole, away from the sockets' threads, and then tells
     /// everybody.
-    async fn reload(self: Arc<Self>) -> Result<ReloadedShops, String> {
-        let this = self.clone();
-        let loaded = tokio::task::spawn_blocking(move || this.load()).await;
-        let Loaded { shops: new, own_sets, library, needs_restart } =
+    async fn reload(self: Arc<Self>, library: &mut Arc<Library>) -> Result<ReloadedShops, String> {
+        let (this, before) = (self.clone(), library.clone());
+        let loaded = tokio::task::spawn_blocking(move || this.load(&before)).await;
+        let Loaded { shops: new, own_sets, library: renewed, needs_restart } =
             loaded.map_err(|error| error.to_string())??;
+        *library = renewed;
         let old = self.gateway.shops();
         let (added, removed) = (missing_in(&old, &new), missing_in(&new, &old));
         // Who reads messages, owners and scheduler first: whoever comes in by the new shops is
@@ -98,12 +96,11 @@ impl Reload {
         Ok(ReloadedShops { shops, added: names(&added), removed: names(&removed), needs_restart })
     }
 
-    fn load(&self) -> Result<Loaded, String> {
+    fn load(&self, before: &Library) -> Result<Loaded, String> {
         let settings = (self.read_again)().map_err(|mistakes| mistakes.to_string())?;
         let shops = load_shops(&self.config).map_err(|error| error.to_string())?;
         let own_sets = ServedSets::load(shops.values()).map_err(|errors| errors.to_string())?;
-        let library =
-            Library::new(self.model.clone(), &shops).map_err(|error| error.to_string())?;
+        let library = before.renewed(&shops).map_err(|error| error.to_string())?;
         let needs_restart = changed(&self.config, &settings);
         Ok(Loaded { shops, own_sets, library: Arc::new(library), needs_restart })
     }

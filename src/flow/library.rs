@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::automate::FromArticles;
-use crate::config::shop::{ArticleRules, Shop};
+use crate::config::shop::{Article, ArticleRules, Shop};
 use crate::domain::{Language, ShopId, Understanding};
 use crate::knowledge::{Hit, Index, IndexError, Query, Verdict, judge};
 use crate::understand::{Model, Scratch};
@@ -14,7 +14,13 @@ use super::shard::Shops;
 /// Everything that machines may look up in articles. Shared, never changed: new shops bring a new one.
 pub struct Library {
     model: Arc<Model>,
-    by_shop: BTreeMap<ShopId, Index>,
+    by_shop: BTreeMap<ShopId, Arc<Indexed>>,
+}
+
+/// The articles of one shop.
+struct Indexed {
+    articles: Vec<Arc<Article>>,
+    index: Index,
 }
 
 impl Library {
@@ -23,16 +29,34 @@ impl Library {
     /// # Errors
     /// When an index cannot be built.
     pub fn new(model: Arc<Model>, shops: &Shops) -> Result<Self, IndexError> {
+        Self { model, by_shop: BTreeMap::new() }.renewed(shops)
+    }
+
+    /// The articles of other shops, or of the same ones after a change. A shop whose articles say what
+    /// they said costs nothing.
+    ///
+    /// # Errors
+    /// When an index cannot be built.
+    pub fn renewed(&self, shops: &Shops) -> Result<Self, IndexError> {
         let mut scratch = Scratch::default();
-        let mut embed = |text: &str| model.meaning(text, &mut scratch).vector;
+        let mut embed = |text: &str| self.model.meaning(text, &mut scratch).vector;
         let mut by_shop = BTreeMap::new();
         for (id, shop) in &**shops {
             let articles = &shop.knowledge.articles;
-            if !articles.is_empty() {
-                by_shop.insert(id.clone(), Index::new(articles, &mut embed)?);
+            if articles.is_empty() {
+                continue;
             }
+            let before = self.by_shop.get(id).filter(|before| before.articles == *articles);
+            let indexed = match before {
+                Some(before) => before.clone(),
+                None => {
+                    let index = Index::new(articles, &mut embed)?;
+                    Arc::new(Indexed { articles: articles.clone(), index })
+                }
+            };
+            by_shop.insert(id.clone(), indexed);
         }
-        Ok(Self { model, by_shop })
+        Ok(Self { model: self.model.clone(), by_shop })
     }
 
     /// The articles of `shop` in `language`, the one that fits `text` best first.
@@ -43,7 +67,9 @@ impl Library {
         text: &str,
         scratch: &mut Scratch,
     ) -> Vec<Hit> {
-        let Some(index) = self.by_shop.get(shop) else { return Vec::new() };
+        let Some(Indexed { index, .. }) = self.by_shop.get(shop).map(|it| &**it) else {
+            return Vec::new();
+        };
         let vector = self.model.meaning(text, scratch).vector;
         let found = index.search(language, &Query { text, vector: &vector });
         found.unwrap_or_else(|error| {
@@ -89,13 +115,59 @@ impl Library {
     }
 
     fn speaks_of(&self, shop: &Shop, read: &Understanding) -> bool {
-        let index = self.by_shop.get(&shop.id);
-        index.is_some_and(|index| index.speaks_of(read.intent.label, read.language.label))
+        let (intent, language) = (read.intent.label, read.language.label);
+        self.by_shop.get(&shop.id).is_some_and(|it| it.index.speaks_of(intent, language))
     }
 }
 
 impl std::fmt::Debug for Library {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Library").field("shops", &self.by_shop.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::shop::ShopFiles;
+
+    const RETURNS: &str = "knowledge/return-cost.en.md";
+
+    /// The demo shop under an id, with `change` made to its article about returns.
+    fn shop(id: &str, change: impl Fn(&str) -> String) -> (ShopId, Arc<Shop>) {
+        let mut files = ShopFiles::demo();
+        let article = files.0.get_mut(RETURNS).expect("an article of the demo shop");
+        *article = change(article);
+        let mut shop = Shop::from_files(&files).expect("a shop");
+        shop.id = ShopId::from(id);
+        (shop.id.clone(), Arc::new(shop))
+    }
+
+    fn shops(shops: impl IntoIterator<Item = (ShopId, Arc<Shop>)>) -> Shops {
+        Arc::new(shops.into_iter().collect())
+    }
+
+    #[test]
+    fn only_a_shop_whose_articles_were_changed_is_indexed_anew() {
+        let model = Model::embedded().expect("the shipped model");
+        let (cafe, bar) = (ShopId::from("cafe"), ShopId::from("bar"));
+        let first = shops([shop("cafe", str::to_owned), shop("bar", str::to_owned)]);
+        let before = Library::new(model, &first).expect("an index");
+        let dearer = |text: &str| text.replace("Returning is free", "Returning costs 1 €");
+        let second = shops([shop("cafe", dearer), shop("bar", str::to_owned)]);
+
+        let after = before.renewed(&second).expect("an index");
+
+        assert!(Arc::ptr_eq(&before.by_shop[&bar], &after.by_shop[&bar]));
+        let told = |library: &Library| {
+            let question = "Is sending something back free?";
+            let english = Language::ENGLISH;
+            let hits = library.search(&cafe, english, question, &mut Scratch::default());
+            hits[0].article.answer.to_string()
+        };
+        assert!(told(&before).starts_with("Returning is free"), "{}", told(&before));
+        assert!(told(&after).starts_with("Returning costs 1 €"), "{}", told(&after));
+        let closed = after.renewed(&shops([shop("cafe", dearer)])).expect("an index");
+        assert_eq!(closed.by_shop.keys().collect::<Vec<_>>(), [&cafe]);
     }
 }

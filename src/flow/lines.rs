@@ -1,7 +1,7 @@
 //! Several short lines that are one question, in the flow: they are read together, and what follows
 //! from them may wait for the next one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use smallvec::{SmallVec, smallvec};
 
@@ -12,7 +12,7 @@ use crate::understand::pii;
 
 use super::conversation::Conversation;
 use super::fact::Fact;
-use super::shard::Shard;
+use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::turn::Turn;
 use super::understood::Understood;
@@ -140,7 +140,11 @@ impl Shard {
 
     /// When what is held back comes about, and what; `None` when nothing is held back, or its shop is
     /// no longer served.
-    fn held_back(&mut self, now: Timestamp, conversation: &Conversation) -> Option<Held> {
+    pub(super) fn held_back(
+        &mut self,
+        now: Timestamp,
+        conversation: &Conversation,
+    ) -> Option<Held> {
         conversation.held_from?;
         let shop = self.shop(&conversation.opened.shop)?;
         let last = conversation.events.iter().rev().find(|event| is_from_customer(event))?;
@@ -157,36 +161,25 @@ impl Shard {
         Some(Held { at, read: Some(read), follows })
     }
 
-    /// When what is held back comes about; `None` when nothing is.
-    pub(super) fn held_until(
-        &mut self,
-        now: Timestamp,
-        conversation: &Conversation,
-    ) -> Option<Timestamp> {
-        self.held_back(now, conversation).map(|held| held.at)
-    }
-
     /// Lets come about what was held back, as the customer seems to have said all.
     pub(super) fn say_held_back(
         &mut self,
-        now: Timestamp,
-        caused_at: Instant,
+        Cause { now, at }: Cause,
+        held: Held,
         conversation: &mut Conversation,
         turn: &mut Turn,
     ) {
-        let Some(Held { read: Some(read), follows, .. }) = self.held_back(now, conversation) else {
-            return;
-        };
+        let Held { read: Some(read), follows, .. } = held else { return };
         let language = read.language.label;
         let step = Step::new(conversation, now);
-        self.carry_out(now, (follows, language), caused_at, step, turn);
+        self.carry_out(now, (follows, language), at, step, turn);
     }
 }
 
 /// What is held back.
-struct Held {
+pub(super) struct Held {
     /// Until when.
-    at: Timestamp,
+    pub at: Timestamp,
     /// What was understood of it; `None` while the model has not read all of it.
     read: Option<Understanding>,
     /// What follows.

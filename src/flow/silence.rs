@@ -10,6 +10,7 @@ use crate::metrics::names::{Counter, Outcome};
 
 use super::conversation::{Conversation, Stage};
 use super::input::CustomerRef;
+use super::lines::Held;
 use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::ticket::TICKET_KEPT_FOR;
@@ -18,7 +19,7 @@ use super::turn::Turn;
 /// What is due for a conversation, and when.
 enum Due {
     /// What was held back for another line.
-    HeldBack(Timestamp),
+    HeldBack(Box<Held>),
     /// The question after a greeting.
     Question(Timestamp),
     Ask(Timestamp),
@@ -28,6 +29,20 @@ enum Due {
     WorkOff(Timestamp),
     /// Nothing, as long as nothing happens.
     Look(Timestamp),
+}
+
+impl Due {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::HeldBack(held) => held.at,
+            Self::Question(at)
+            | Self::Ask(at)
+            | Self::Close(at)
+            | Self::Forget(at)
+            | Self::WorkOff(at)
+            | Self::Look(at) => *at,
+        }
+    }
 }
 
 impl Shard {
@@ -53,34 +68,30 @@ impl Shard {
                 self.conversations.insert(id, conversation);
                 continue;
             }
-            match self.due(&conversation, now) {
-                Due::Forget(at) if at <= now => {
-                    self.remember_ids_of(&conversation);
-                    self.forget(&conversation);
-                    continue;
+            let mut due = self.due(&conversation, now);
+            if due.at() <= now {
+                match due {
+                    Due::Forget(_) => {
+                        self.remember_ids_of(&conversation);
+                        self.forget(&conversation);
+                        continue;
+                    }
+                    Due::Close(_) => {
+                        self.close_silent(Cause { now, at: caused_at }, &mut conversation, turn);
+                    }
+                    Due::WorkOff(_) => {
+                        self.work_off(Cause { now, at: caused_at }, &mut conversation, turn);
+                    }
+                    Due::Ask(_) => self.ask_if_there(now, &mut conversation, turn),
+                    Due::HeldBack(held) => {
+                        let cause = Cause { now, at: caused_at };
+                        self.say_held_back(cause, *held, &mut conversation, turn);
+                    }
+                    Due::Question(_) => self.ask_for_question(now, &mut conversation, turn),
+                    Due::Look(_) => {}
                 }
-                Due::Close(at) if at <= now => {
-                    self.close_silent(Cause { now, at: caused_at }, &mut conversation, turn);
-                }
-                Due::WorkOff(at) if at <= now => {
-                    self.work_off(Cause { now, at: caused_at }, &mut conversation, turn);
-                }
-                Due::Ask(at) if at <= now => self.ask_if_there(now, &mut conversation, turn),
-                Due::HeldBack(at) if at <= now => {
-                    self.say_held_back(now, caused_at, &mut conversation, turn);
-                }
-                Due::Question(at) if at <= now => {
-                    self.ask_for_question(now, &mut conversation, turn);
-                }
-                Due::HeldBack(_)
-                | Due::Question(_)
-                | Due::Ask(_)
-                | Due::Close(_)
-                | Due::Forget(_)
-                | Due::WorkOff(_)
-                | Due::Look(_) => {}
+                due = self.due(&conversation, now);
             }
-            let due = self.due(&conversation, now);
             let soonest = now + Duration::from_millis(1);
             let latest = match due {
                 // Nothing happens in it any more.
@@ -94,21 +105,15 @@ impl Shard {
                 | Due::WorkOff(_)
                 | Due::Look(_) => now + self.settings.customer_silence_ask,
             };
-            let (Due::HeldBack(at)
-            | Due::Question(at)
-            | Due::Ask(at)
-            | Due::Close(at)
-            | Due::Forget(at)
-            | Due::WorkOff(at)
-            | Due::Look(at)) = due;
+            let at = due.at();
             self.set_alarm(&mut conversation, at.clamp(soonest, latest.max(soonest)));
             self.conversations.insert(id, conversation);
         }
     }
 
     fn due(&mut self, conversation: &Conversation, now: Timestamp) -> Due {
-        if let Some(at) = self.held_until(now, conversation) {
-            return Due::HeldBack(at);
+        if let Some(held) = self.held_back(now, conversation) {
+            return Due::HeldBack(Box::new(held));
         }
         let settings = &self.settings;
         let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);

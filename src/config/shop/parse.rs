@@ -552,11 +552,19 @@ fn knowledge(
 }
 
 fn articles(files: &ShopFiles, mistakes: &Mistakes) -> Vec<Arc<Article>> {
-    let is_article = |file: &str| file.starts_with(ARTICLES_FOLDER) && file.ends_with(".md");
-    let found = files.0.iter().filter(|(file, _)| is_article(file));
-    let articles: Vec<_> = found
-        .filter_map(|(file, text)| Article::parse(mistakes, file, text).map(Arc::new))
-        .collect();
+    let is_inside =
+        |file: &str| file.strip_prefix(ARTICLES_FOLDER).is_some_and(|rest| rest.starts_with('/'));
+    let found = files.0.iter().filter(|(file, _)| is_inside(file) && file.ends_with(".md"));
+    let mut articles: Vec<Arc<Article>> = Vec::new();
+    let mut known = BTreeSet::new();
+    for (file, text) in found {
+        let Some(article) = Article::parse(mistakes, file, text) else { continue };
+        if !known.insert((article.id.clone(), article.language)) {
+            let problem = format!("`{}` in `{}` stands twice", article.id, article.language);
+            mistakes.note(file, "", problem, "one file for each article and language");
+        }
+        articles.push(Arc::new(article));
+    }
     if articles.len() > ARTICLES_MAX {
         let accepted = format!("at most {ARTICLES_MAX}");
         mistakes.note(ARTICLES_FOLDER, "", "holds too many articles", accepted);

@@ -1,6 +1,7 @@
 //! How a model of SentencePiece writes a text before it is cut: characters replaced by others, spaces
 //! joined and shown.
 
+use super::PIECE_BYTES_MAX;
 use super::spm::Spm;
 
 /// What SentencePiece shows a space as.
@@ -75,6 +76,10 @@ impl CharsMap {
         }
         let units = units.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
         let replacements = String::from_utf8(replacements.to_vec()).map_err(|_| damaged())?;
+        // A customer's text would grow by as much with each of its characters.
+        if replacements.split('\0').any(|it| it.len() > PIECE_BYTES_MAX) {
+            return Err(damaged());
+        }
         Ok(Self { units, replacements })
     }
 
@@ -82,7 +87,7 @@ impl CharsMap {
     fn longest(&self, text: &str) -> Option<(usize, &str)> {
         let mut at = unit::offset(*self.units.first()?);
         let mut found = None;
-        for (read, byte) in text.bytes().enumerate() {
+        for (read, byte) in text.bytes().enumerate().take(PIECE_BYTES_MAX) {
             at ^= usize::from(byte);
             let Some(unit) =
                 self.units.get(at).filter(|unit| unit::label(**unit) == u32::from(byte))
@@ -141,6 +146,14 @@ mod tests {
         assert!(CharsMap::parse(&[8, 0, 0, 0, 1, 2, 3]).is_err());
         assert!(CharsMap::parse(&[3, 0, 0, 0, 1, 2, 3]).is_err());
         assert!(CharsMap::parse(&[0, 0, 0, 0, 0xff]).is_err());
+    }
+
+    #[test]
+    fn a_replacement_has_an_end() {
+        let table = |bytes: usize| [&[0; 4][..], b"a\0", &b"a".repeat(bytes)[..], b"\0"].concat();
+
+        assert!(CharsMap::parse(&table(PIECE_BYTES_MAX)).is_ok());
+        assert!(CharsMap::parse(&table(PIECE_BYTES_MAX + 1)).is_err());
     }
 
     proptest::proptest! {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 
-use super::ModelError;
+use super::{ModelError, POSITIONS_MAX};
 
 const FILE: &str = "config.json";
 
@@ -41,7 +41,7 @@ pub(super) struct Config {
     pub width: usize,
     pub encoder: Stack,
     pub decoder: Stack,
-    /// Longest sequence of tokens.
+    /// Longest sequence of tokens, as far as one is ever asked for.
     pub positions: usize,
     pub activation: Activation,
     /// What the vectors of tokens are multiplied with.
@@ -120,7 +120,7 @@ impl Config {
                 heads: fields.decoder_attention_heads,
                 wide: fields.decoder_ffn_dim,
             },
-            positions: fields.max_position_embeddings,
+            positions: fields.max_position_embeddings.min(POSITIONS_MAX),
             activation: fields.activation_function,
             scale,
             pad: fields.pad_token_id,
@@ -186,6 +186,19 @@ mod tests {
         assert!(Config::parse(fields.to_string().as_bytes()).is_ok());
         fields[name] = value.into();
         Config::parse(fields.to_string().as_bytes()).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn no_more_places_of_tokens_are_kept_than_a_sentence_can_take() {
+        let positions = |claimed: usize| {
+            let text = String::from_utf8(super::super::parity::files().config).expect("JSON");
+            let claim = format!("\"max_position_embeddings\": {claimed}");
+            let text = text.replace("\"max_position_embeddings\": 96", &claim);
+            Config::parse(text.as_bytes()).expect("a model").positions
+        };
+
+        assert_eq!(positions(512), 512);
+        assert_eq!(positions(16_384), POSITIONS_MAX);
     }
 
     #[test]

@@ -12,6 +12,8 @@
 
 mod charsmap;
 mod config;
+#[cfg(test)]
+mod damaged;
 mod layers;
 mod model;
 #[cfg(test)]
@@ -37,6 +39,13 @@ const SENTENCE_TOKENS_MAX: usize = 200;
 const fn tokens_max(source: usize) -> usize {
     3 * source + 8
 }
+
+/// Places of tokens that are ever asked for, whatever a model claims to know.
+const POSITIONS_MAX: usize = tokens_max(SENTENCE_TOKENS_MAX);
+
+/// Most bytes of a token, of a piece, and of what is written in place of a character: published models
+/// have some fifty. What is built of a piece nests as deep as the piece is long.
+const PIECE_BYTES_MAX: usize = 256;
 
 /// A file of a model that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -30,7 +30,7 @@ struct Case {
     said: String,
 }
 
-fn files() -> ModelFiles {
+pub(super) fn files() -> ModelFiles {
     ModelFiles {
         config: fixture!("model/config.json").to_vec(),
         vocabulary: fixture!("model/vocab.json").to_vec(),

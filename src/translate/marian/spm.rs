@@ -1,9 +1,11 @@
 //! `source.spm`: a model of SentencePiece, as far as cutting texts needs it. The file is a message of
 //! Protocol Buffers; its fields are those of `sentencepiece_model.proto`.
 
-use super::ModelError;
+use super::{ModelError, PIECE_BYTES_MAX};
 
 const FILE: &str = "source.spm";
+/// Most bytes of all pieces: published models have below one million. In memory each takes some hundred.
+const PIECES_BYTES_MAX: usize = 4 << 20;
 
 /// What is read of the file.
 #[derive(Debug, PartialEq)]
@@ -38,9 +40,14 @@ impl Spm {
             space_first: true,
             joins_spaces: true,
         };
+        let mut bytes = 0;
         for field in Fields(file) {
             match field? {
-                (1, Value::Bytes(piece)) => spm.pieces.extend(piece_of(piece)?),
+                (1, Value::Bytes(piece)) => {
+                    let piece = piece_of(piece)?;
+                    bytes += piece.as_ref().map_or(0, |(text, _)| text.len());
+                    spm.pieces.extend(piece);
+                }
                 (2, Value::Bytes(trainer)) => check_trainer(trainer)?,
                 (3, Value::Bytes(normaliser)) => spm.read_normaliser(normaliser)?,
                 _ => {}
@@ -48,6 +55,10 @@ impl Spm {
         }
         if spm.pieces.is_empty() {
             return Err(ModelError::new(FILE, "no pieces"));
+        }
+        if bytes > PIECES_BYTES_MAX {
+            let reason = format!("pieces of {bytes} bytes, at most {PIECES_BYTES_MAX} are read");
+            return Err(ModelError::new(FILE, reason));
         }
         Ok(spm)
     }
@@ -81,6 +92,11 @@ fn piece_of(message: &[u8]) -> Result<Option<(String, f32)>, ModelError> {
             (3, Value::Number(number)) => kind = number,
             _ => {}
         }
+    }
+    if text.len() > PIECE_BYTES_MAX {
+        let bytes = text.len();
+        let reason = format!("a piece of {bytes} bytes, at most {PIECE_BYTES_MAX} are read");
+        return Err(ModelError::new(FILE, reason));
     }
     match kind {
         kind::NORMAL if text.is_empty() || !score.is_finite() => {
@@ -212,6 +228,16 @@ mod tests {
         assert!(told(&[0x0a, 9, 1]).contains("damaged"));
         assert!(told(&[0x07]).contains("damaged"));
         assert!(Spm::parse(&[]).is_err());
+    }
+
+    #[test]
+    fn so_many_pieces_are_read_and_no_more() {
+        let one = piece(&"a".repeat(100), 1);
+        let file = |pieces: usize| one.repeat(pieces);
+
+        assert!(Spm::parse(&file(PIECES_BYTES_MAX / 100)).is_ok());
+        let told = Spm::parse(&file(PIECES_BYTES_MAX / 100 + 1)).expect_err("must be refused");
+        assert!(told.to_string().contains("at most 4194304 are read"), "{told}");
     }
 
     proptest::proptest! {

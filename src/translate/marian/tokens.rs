@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use tokenizers::models::unigram::Unigram;
 
-use super::ModelError;
 use super::charsmap::{Normaliser, SPACE};
 use super::config::Config;
 use super::spm::Spm;
+use super::{ModelError, PIECE_BYTES_MAX};
 use crate::domain::Language;
 
 const FILE: &str = "vocab.json";
@@ -70,6 +70,11 @@ impl Tokens {
     }
 
     fn add(&mut self, text: String, id: u32, config: &Config) -> Result<(), ModelError> {
+        if text.len() > PIECE_BYTES_MAX {
+            let bytes = text.len();
+            let reason = format!("a token of {bytes} bytes, at most {PIECE_BYTES_MAX} are read");
+            return Err(ModelError::new(FILE, reason));
+        }
         let Some(slot) = self.texts.get_mut(id as usize) else {
             let reason = format!("token {id} in a model of {} tokens", config.vocabulary);
             return Err(ModelError::new(FILE, reason));

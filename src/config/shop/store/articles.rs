@@ -1,5 +1,6 @@
 //! Articles of a shop, changed by a program: each change is a new version, and those before are kept.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +125,7 @@ impl ShopFolder {
     /// mistakes. What says the same already keeps its version.
     ///
     /// # Errors
-    /// As [`Self::put_article`].
+    /// As [`Self::put_article`], and when one article in one language is there twice.
     pub fn bring_articles(
         &self,
         shop: &str,
@@ -134,8 +135,13 @@ impl ShopFolder {
         let shelf = Shelf::of(self.find(shop)?);
         let mut brought = Brought::default();
         let mut to_write = Vec::new();
+        let (mistakes, mut named) = (Mistakes::default(), BTreeSet::new());
         for (id, language, text) in articles {
             let name = file_name(id, *language)?;
+            if !named.insert(name.clone()) {
+                mistakes.note(&name, "", "stands twice", "each article once in each language");
+                continue;
+            }
             let new = Article::read(&name, text)?;
             match shelf.current(&name)?.map(|text| Article::read(&name, &text)) {
                 Some(Ok(old)) if old == (Article { version: old.version, ..new }) => {
@@ -147,6 +153,7 @@ impl ShopFolder {
             }
             to_write.push((name, text.clone()));
         }
+        mistakes.or(())?;
         shelf.write(&to_write)?;
         Ok(brought)
     }
@@ -340,6 +347,56 @@ mod tests {
         assert_eq!(brought("For 2 €.").unchanged, 1);
         assert_eq!(brought("For 3 €.").changed, 1);
         assert_eq!(shops.article("cafe", "gifts", ENGLISH).expect("an article").version, 2);
+    }
+
+    #[test]
+    fn an_article_that_is_brought_twice_changes_nothing() {
+        let (_folder, shops) = shops();
+        shops.put_article("cafe", ("gifts", ENGLISH), &article("For 2 €."), None).expect("put");
+        let gifts = |text: &str| ("gifts".to_owned(), ENGLISH, article(text));
+
+        // The second time it says what is there, or it does the first time, or it never does.
+        for texts in [["For 3 €.", "For 2 €."], ["For 2 €.", "For 3 €."], ["For 3 €.", "For 4 €."]]
+        {
+            let told = shops.bring_articles("cafe", &texts.map(gifts)).expect_err("refused");
+            assert!(told.to_string().contains("gifts.en.md"), "{told}");
+            assert!(told.to_string().contains("stands twice"), "{told}");
+        }
+
+        let now = shops.article("cafe", "gifts", ENGLISH).expect("an article");
+        assert_eq!((now.version, now.before), (1, vec![]));
+        assert!(now.text.contains("For 2 €."));
+    }
+
+    #[test]
+    fn what_lies_beside_the_folder_of_articles_is_none_whatever_it_is_called() {
+        let (folder, shops) = shops();
+        shops.put_article("cafe", ("gifts", ENGLISH), &article("For 2 €."), None).expect("put");
+        for beside in ["knowledge-drafts", "knowledge.bak"] {
+            let beside = folder.path().join("cafe").join(beside);
+            fs::create_dir(&beside).expect("a folder");
+            fs::write(beside.join("cards.en.md"), article("A draft.")).expect("a file");
+            fs::write(beside.join("gifts.en.md"), article("Another draft.")).expect("a file");
+        }
+        fs::write(folder.path().join("cafe/knowledge-notes.md"), "To do.").expect("a file");
+
+        let served = shops.shop("cafe").expect("a shop").knowledge.articles;
+
+        let answers: Vec<_> = served.iter().map(|article| &*article.answer).collect();
+        assert_eq!(answers, ["For 2 €."]);
+    }
+
+    #[test]
+    fn the_same_article_in_two_files_is_a_mistake() {
+        let mut files = ShopFiles::demo();
+        for file in ["knowledge/gifts.en.md", "knowledge/old/gifts.en.md"] {
+            files.0.insert(file.to_owned(), article("For 2 €."));
+        }
+
+        let told = parse::shop(&files).expect_err("refused").to_string();
+
+        assert!(told.contains("knowledge/old/gifts.en.md"), "{told}");
+        assert!(told.contains("`gifts` in `en` stands twice"), "{told}");
     }
 
     #[test]
