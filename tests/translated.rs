@@ -281,6 +281,28 @@ fn what_the_customer_says_later_is_shown_at_once_and_translated_behind() {
 }
 
 #[test]
+fn what_was_translated_before_the_seat_is_shown_it_is_shown_with_its_translation() {
+    let mut world = translating();
+    let (ana, kofi, conversation) = met(&mut world);
+    asked(&mut world);
+    world.reply(&kofi, conversation, ANSWER);
+    let held = asked(&mut world);
+    world.says.language.label = "es".parse().expect("a language");
+    world.say(&ana, "¿sigue ahí?");
+    let behind = asked(&mut world);
+    kofi.frames();
+    ana.frames();
+
+    answer(&mut world, &behind[0], anew("are you still there?"));
+
+    assert!(kofi.frames().is_empty(), "of a message that the seat has not seen it is told nothing");
+    answer(&mut world, &held[0], anew(SAID));
+    let seen = kofi.frames();
+    assert_eq!(said(&seen), [("¿sigue ahí?", Some("are you still there?"))]);
+    assert_eq!(said(&ana.frames()), [(ANSWER, Some(SAID))], "the customer reads what is his");
+}
+
+#[test]
 fn the_longest_translation_and_its_letter_fit_into_one_record() {
     let email = Some(EmailRules { can_reply: true });
     let mut world = World::set_up(Settings { email, ..settings() }, vec![demo(ENGINE)]);

@@ -258,7 +258,10 @@ impl Shard {
         turn: &mut Turn,
     ) {
         turn.counts.push(Counter::Translated(TranslatedFor::Seat, result(&translated)));
-        self.tell_translated(conversation, seq, &translated, turn);
+        // Else the seat has not been shown the message yet, and gets both as one.
+        if seq <= conversation.passed_on {
+            self.tell_translated(conversation, seq, &translated, turn);
+        }
         if matches!(translated.said, Said::Anew { .. }) {
             let mut step = Step::new(conversation, now);
             step.fact(Fact::Translated { seq, translated });
