@@ -20,8 +20,10 @@ use tradewind::flow::{
     CustomerAct, EmailRules, Erase, ForMany, Input, SeatAct, Settings, TextOf, ToTranslate,
     TranslationCame, Whom,
 };
+use tradewind::journal::PAYLOAD_BYTES_MAX;
 use tradewind::protocol::Resume;
 use tradewind::schedule::Command;
+use tradewind::translate::{TEXT_BYTES_MAX, TRANSLATION_BYTES_MAX};
 use world::{Socket, World, customer, kinds, settings, shop, text};
 
 const ENGINE: &str =
@@ -63,6 +65,17 @@ fn answer(world: &mut World, asked: &ToTranslate, said: Said) {
 
 fn anew(text: &str) -> Said {
     Said::Anew { text: text.into(), by: "libretranslate".into() }
+}
+
+/// The customer leaves an address and goes.
+fn by_email(world: &mut World, customer: &Socket) {
+    world.says.pii = tradewind::understand::pii::find("ana@example.org");
+    world.says.language.label = "es".parse().expect("a language");
+    world.say(customer, "ana@example.org");
+    world.says.pii.clear();
+    world.says.language.label = "en".parse().expect("a language");
+    customer.link.outbox.close(tradewind::protocol::CloseCode::Draining);
+    asked(world);
 }
 
 /// The messages among frames, with what they say in another language.
@@ -274,17 +287,52 @@ fn what_the_customer_says_later_is_shown_at_once_and_translated_behind() {
 }
 
 #[test]
+fn what_was_translated_before_the_seat_is_shown_it_is_shown_with_its_translation() {
+    let mut world = translating();
+    let (ana, kofi, conversation) = met(&mut world);
+    asked(&mut world);
+    world.reply(&kofi, conversation, ANSWER);
+    let held = asked(&mut world);
+    world.says.language.label = "es".parse().expect("a language");
+    world.say(&ana, "¿sigue ahí?");
+    let behind = asked(&mut world);
+    kofi.frames();
+    ana.frames();
+
+    answer(&mut world, &behind[0], anew("are you still there?"));
+
+    assert!(kofi.frames().is_empty(), "of a message that the seat has not seen it is told nothing");
+    answer(&mut world, &held[0], anew(SAID));
+    let seen = kofi.frames();
+    assert_eq!(said(&seen), [("¿sigue ahí?", Some("are you still there?"))]);
+    assert_eq!(said(&ana.frames()), [(ANSWER, Some(SAID))], "the customer reads what is his");
+}
+
+#[test]
+fn the_longest_translation_and_its_letter_fit_into_one_record() {
+    let email = Some(EmailRules { can_reply: true });
+    let mut world = World::set_up(Settings { email, ..settings() }, vec![demo(ENGINE)]);
+    let (ana, kofi, conversation) = met(&mut world);
+    by_email(&mut world, &ana);
+    let long = "x".repeat(TEXT_BYTES_MAX);
+    world.reply(&kofi, conversation, &long);
+    let asked = asked(&mut world);
+
+    answer(&mut world, &asked[0], anew(&"ก".repeat(TRANSLATION_BYTES_MAX / 3)));
+
+    let letter = &world.errands[0].effect.email.text;
+    assert!(letter.len() > TRANSLATION_BYTES_MAX + TEXT_BYTES_MAX - 3);
+    let longest = world.journal.iter().map(Vec::len).max().expect("records");
+    assert!(longest > letter.len() + TRANSLATION_BYTES_MAX - 3, "both are in it: {longest}");
+    assert!(longest < PAYLOAD_BYTES_MAX / 2, "{longest}");
+}
+
+#[test]
 fn an_answer_by_email_waits_for_its_translation_and_holds_both() {
     let email = Some(EmailRules { can_reply: true });
     let mut world = World::set_up(Settings { email, ..settings() }, vec![demo(ENGINE)]);
     let (ana, kofi, conversation) = met(&mut world);
-    world.says.pii = tradewind::understand::pii::find("ana@example.org");
-    world.says.language.label = "es".parse().expect("a language");
-    world.say(&ana, "ana@example.org");
-    world.says.pii.clear();
-    world.says.language.label = "en".parse().expect("a language");
-    ana.link.outbox.close(tradewind::protocol::CloseCode::Draining);
-    asked(&mut world);
+    by_email(&mut world, &ana);
 
     world.reply(&kofi, conversation, ANSWER);
     world.reply(&kofi, conversation, "Anything else?");

@@ -73,7 +73,7 @@ impl ShardTask {
     ) -> Vec<oneshot::Receiver<()>> {
         let (done, scheduler) = oneshot::channel();
         self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), caused_at);
-        let translated = self.interpreter.forget(customer.shop.clone());
+        let translated = self.interpreter.forget(customer.shop.clone(), conversations.to_vec());
         vec![self.incidents.forget(customer.clone()), scheduler, translated]
     }
 }

@@ -76,13 +76,19 @@ impl Shard {
         }
         // The history in `accepted` holds everything up to the assignment.
         let seats = if event.seq > conversation.seat_sees_after { seats } else { &[] };
+        // What a customer says was translated while something before it was held back.
+        let seats: &[Link] = if is_for_seats_only(conversation, event) && !seats.is_empty() {
+            deliver(seats, None, &event_frame(conversation, event, For::Seat), turn);
+            &[]
+        } else {
+            seats
+        };
         let mut others = customers
             .iter()
             .chain(seats)
             .filter(|link| !origins.iter().any(|at| Arc::ptr_eq(&at.outbox, &link.outbox)))
             .peekable();
         if others.peek().is_some() {
-            // A customer's message has no translation yet: it follows.
             let frame = event_frame(conversation, event, For::Customer);
             for link in others {
                 turn.deliveries.push(Delivery::Frame(link.outbox.clone(), frame.clone()));
@@ -295,6 +301,12 @@ fn event_frame(conversation: &Conversation, event: &Event, who: For) -> Frame {
     let zone = conversation.opened.time_zone.as_deref();
     let frame = EventFrame::new(conversation.id, conversation.epoch, event, zone);
     encode(&ServerFrame::Event(frame.translated(translation(conversation, event, who)))).into()
+}
+
+/// Whether a message has a translation that customers do not get.
+fn is_for_seats_only(conversation: &Conversation, event: &Event) -> bool {
+    let of = |who| translation(conversation, event, who).is_some();
+    of(For::Seat) && !of(For::Customer)
 }
 
 /// What was made of a message in another language. What a customer has said is translated for seats only.

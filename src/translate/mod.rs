@@ -14,7 +14,8 @@
 //! **Invariants**: what is protected stands in the translation as often as in the original. A text goes
 //! to an engine that the shop has named, and nowhere else.
 //!
-//! **Bounds**: [`TEXT_BYTES_MAX`] bytes a text; [`PROTECTED_MAX`] stretches of one; the glossary holds
+//! **Bounds**: [`TEXT_BYTES_MAX`] bytes a text, [`TRANSLATION_BYTES_MAX`] what it becomes;
+//! [`PROTECTED_MAX`] stretches of one; the glossary holds
 //! [`TERMS_MAX`](crate::config::shop::TERMS_MAX) terms; an engine's answer has a longest wait and a largest size; what was translated
 //! is remembered up to a number of bytes.
 
@@ -39,6 +40,9 @@ use std::time::Duration;
 
 /// Longest text that is translated; the longest message that the router takes is shorter.
 pub const TEXT_BYTES_MAX: usize = 32 * 1024;
+/// Longest translation: letters of other alphabets take up to three bytes where English ones take one, and
+/// a sentence grows by less than a third.
+pub const TRANSLATION_BYTES_MAX: usize = 4 * TEXT_BYTES_MAX;
 /// Texts of one shop that are translated at a time.
 pub const CALLS_MAX: usize = 64;
 /// Largest answer of a service.

@@ -16,7 +16,10 @@ use super::marks::{Marked, Markup};
 use super::pieces::pieces;
 use super::protect::{Protected, protect};
 use super::services::{self, Call};
-use super::{ANSWER_BYTES_MAX, CALLS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR, TEXT_BYTES_MAX};
+use super::{
+    ANSWER_BYTES_MAX, CALLS_MAX, REMEMBERED_BYTES_MAX, REMEMBERED_FOR, TEXT_BYTES_MAX,
+    TRANSLATION_BYTES_MAX,
+};
 use crate::config::shop::{
     EngineKind, OutsideSecret, TranslationEngine, TranslationService, Translators,
 };
@@ -162,7 +165,7 @@ impl Desk {
         for engine in &self.engines {
             let asked = ask(&**engine, text, &stretches, from, to);
             let answer = tokio::time::timeout(self.timeout, asked).await;
-            match answer.unwrap_or(Err(EngineError::Late)) {
+            match answer.unwrap_or(Err(EngineError::Late)).and_then(fitting) {
                 Ok((text, how)) => {
                     let engine = engine.name().into();
                     let translation = Translation { text: text.into(), engine, how };
@@ -225,6 +228,14 @@ async fn ask(
     };
     let said = cut.join(&said).ok_or(EngineError::Answer("another number of texts"))?;
     Ok((said, How::Pieces))
+}
+
+/// Whoever takes a translation counts on its bound.
+fn fitting((text, how): (String, How)) -> Result<(String, How), EngineError> {
+    if text.len() > TRANSLATION_BYTES_MAX {
+        return Err(EngineError::Answer("longer than a translation may be"));
+    }
+    Ok((text, how))
 }
 
 fn only(texts: Vec<String>) -> Result<String, EngineError> {

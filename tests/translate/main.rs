@@ -13,8 +13,8 @@ use std::time::Duration;
 use tradewind::config::shop::{Shop, ShopFiles, Term};
 use tradewind::domain::Language;
 use tradewind::translate::{
-    CALLS_MAX, Desk, EngineError, Glossary, How, Job, Markup, TranslateError, Translating,
-    Translator, damaged, protect,
+    CALLS_MAX, Desk, EngineError, Glossary, How, Job, Markup, TRANSLATION_BYTES_MAX,
+    TranslateError, Translating, Translator, damaged, protect,
 };
 
 use services::{Manners, Services};
@@ -200,6 +200,43 @@ impl Translator for Never {
     fn translate<'a>(&'a self, _: &'a Job) -> Translating<'a> {
         Box::pin(std::future::pending())
     }
+}
+
+/// An engine that says everything so many times over.
+struct Repeats(usize);
+
+impl Translator for Repeats {
+    fn name(&self) -> &str {
+        "repeats"
+    }
+
+    fn markup(&self) -> Markup {
+        Markup::Bracket
+    }
+
+    fn translate<'a>(&'a self, job: &'a Job) -> Translating<'a> {
+        let said = job.texts.iter().map(|text| text.repeat(self.0)).collect();
+        Box::pin(std::future::ready(Ok(said)))
+    }
+}
+
+#[tokio::test]
+async fn a_translation_longer_than_any_text_can_become_is_no_answer() {
+    let text = "Where is it? ".repeat(1_000);
+    let (repeats, fits) = (TRANSLATION_BYTES_MAX / text.len() + 1, 2);
+    let desk = |engines: &[usize]| {
+        let engine = |times: &usize| -> Arc<dyn Translator> { Arc::new(Repeats(*times)) };
+        let engines = engines.iter().map(engine).collect();
+        Desk::new(engines, Glossary::default(), Duration::from_secs(2))
+    };
+    let (from, to) = (language("en"), language("de"));
+
+    let alone = desk(&[repeats]).translate(&text, from, to).await;
+    let next = desk(&[repeats, fits]).translate(&text, from, to).await;
+
+    let error = EngineError::Answer("longer than a translation may be");
+    assert_eq!(alone, Err(TranslateError::Engine { engine: "repeats".into(), error }));
+    assert_eq!(next.expect("the next engine's").text.len(), text.len() * fits);
 }
 
 #[tokio::test]

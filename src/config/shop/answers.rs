@@ -9,6 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::domain::{Intent, Language};
 
+use super::article::ANSWER_CHARS_MAX;
 use super::order::OrderStatus;
 use super::section::{Mistakes, Section};
 
@@ -338,8 +339,13 @@ fn fill_in(phrases: &mut BTreeMap<Phrase, Template>, built_in: &str) {
 /// A text that mentions exactly the placeholders `names`, each once.
 fn template(section: &Section<'_>, key: &str, value: Value, names: &[&str]) -> Option<Template> {
     let template = match value {
-        Value::String(text) if !text.trim().is_empty() => Template(text.trim().into()),
-        other => return section.refuse(key, &other, "a text that is not empty"),
+        Value::String(text) if (1..=ANSWER_CHARS_MAX).contains(&text.trim().chars().count()) => {
+            Template(text.trim().into())
+        }
+        other => {
+            let accepted = format!("a text of 1 to {ANSWER_CHARS_MAX} characters");
+            return section.refuse(key, &other, &accepted);
+        }
     };
     let mut expected = names.to_vec();
     expected.sort_unstable();
@@ -403,6 +409,7 @@ fn bare(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::shop::{Shop, ShopFiles};
 
     #[test]
     fn a_template_without_a_value_gives_nothing_rather_than_a_hole() {
@@ -412,6 +419,25 @@ mod tests {
         assert_eq!(filled.as_deref(), Some("Order TW-1 comes with {order}."));
         assert_eq!(template.fill(&[("order", Some("TW-1")), ("carrier", None)]), None);
         assert_eq!(template.fill(&[("order", Some("TW-1"))]), None);
+    }
+
+    #[test]
+    fn a_sentence_longer_than_an_article_is_refused() {
+        let files = |answer: String| {
+            let mut files = ShopFiles::demo();
+            let english = files.0.get_mut("answers/en.toml").expect("the file");
+            let line = english.lines().find(|line| line.starts_with("delivery_time = "));
+            let line = line.expect("an answer").to_owned();
+            *english = english.replacen(&line, &format!("delivery_time = \"{answer}\""), 1);
+            files
+        };
+
+        let fits = Shop::from_files(&files("a".repeat(ANSWER_CHARS_MAX)));
+        let refused = Shop::from_files(&files("a".repeat(ANSWER_CHARS_MAX + 1)));
+
+        assert!(fits.is_ok(), "{:?}", fits.err());
+        let error = refused.expect_err("it is too long").to_string();
+        assert!(error.contains("a text of 1 to 2000 characters"), "{error}");
     }
 
     #[test]

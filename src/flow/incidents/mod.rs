@@ -6,6 +6,8 @@
 
 mod spoken;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,6 +142,7 @@ impl Board {
             Report::Left(shop, conversation) => {
                 if let Some(board) = self.shops.get_mut(&shop) {
                     board.has_changed |= board.live.leave(conversation).is_some();
+                    board.spoken.leave(conversation);
                 }
                 Vec::new()
             }
@@ -247,6 +250,9 @@ impl Board {
             let closed: Vec<Closed> = board.live.on_timer(now);
             board.has_changed |= !closed.is_empty();
             answers.extend(closed.iter().flat_map(|closed| board.spoken.close(closed.cluster)));
+            // Others made room for a newer one, or are forgotten.
+            let live = &board.live;
+            answers.extend(board.spoken.close_others(|incident| live.get(incident).is_some()));
             let late = board.spoken.late(now);
             board.has_changed |= !late.is_empty();
             answers.extend(late);
@@ -279,6 +285,12 @@ impl ShopBoard {
     ) -> Result<Vec<ForMany>, NotAnswered> {
         self.has_changed = true;
         let answered = self.live.confirm(incident, conversations, wrong)?;
+        for conversation in wrong {
+            // It may be right in another incident.
+            if self.live.of(*conversation).is_none() {
+                self.spoken.leave(*conversation);
+            }
+        }
         let answer = self.live.get(incident).and_then(|cluster| cluster.answer.clone());
         let Some(answer) = answer else { return Ok(Vec::new()) };
         Ok(self.reach(incident, &answer, answered))

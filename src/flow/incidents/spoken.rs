@@ -1,12 +1,14 @@
 //! Answers for many in the languages that nobody wrote them in: translated once for each language, and
 //! given to whoever waits for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::input::ForMany;
 use super::super::translated::{TextOf, ToTranslate};
-use crate::domain::{Language, Pair, Said, ShopId, Timestamp, Translated, Untranslated};
+use crate::domain::{
+    ConversationId, Language, Pair, Said, ShopId, Timestamp, Translated, Untranslated,
+};
 use crate::incidents::ClusterId;
 
 /// What was asked of the engines for one shop, and what they said.
@@ -125,6 +127,22 @@ impl Spoken {
         failed.map(|((_, language), _)| *language).collect()
     }
 
+    /// A conversation follows nothing any more: it gets no answer that still waits.
+    pub fn leave(&mut self, conversation: ConversationId) {
+        for spoke in self.languages.values_mut() {
+            if let Spoke::Asked { waiting, .. } = spoke {
+                waiting.retain(|answer| answer.conversation != conversation);
+            }
+        }
+    }
+
+    /// As [`Self::close`], for every incident of which `is_open` does not hold.
+    pub fn close_others(&mut self, is_open: impl Fn(ClusterId) -> bool) -> Vec<ForMany> {
+        let all = self.languages.keys().map(|(incident, _)| *incident);
+        let over: BTreeSet<ClusterId> = all.filter(|incident| !is_open(*incident)).collect();
+        over.into_iter().flat_map(|incident| self.close(incident)).collect()
+    }
+
     /// An incident is over. Gives the answers that still waited, as they were written.
     pub fn close(&mut self, incident: ClusterId) -> Vec<ForMany> {
         let over = self.languages.extract_if(.., |(of, _), _| *of == incident);
@@ -156,7 +174,7 @@ fn with(translated: &Translated, answer: ForMany) -> ForMany {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ConversationId, CustomerId, CustomerKey, SeatId};
+    use crate::domain::{CustomerId, CustomerKey, SeatId};
 
     fn language(code: &str) -> Language {
         code.parse().expect("a language")

@@ -25,8 +25,10 @@ use crate::domain::{
     ConversationId, EventKind, Guess, Language, MessageId, Pair, Said, SeatId, Sender, ShopId,
     Timestamp, Translated, Untranslated,
 };
+use crate::journal::PAYLOAD_BYTES_MAX;
 use crate::metrics::names::{Counter, TranslatedFor};
 use crate::protocol::{ErrorCode, ServerFrame, encode};
+use crate::translate::{TEXT_BYTES_MAX, TRANSLATION_BYTES_MAX};
 
 pub(super) use awaited::Awaited;
 pub use task::{Interpreter, Ways};
@@ -36,6 +38,9 @@ pub use task::{Interpreter, Ways};
 const LOOK_BACK: usize = 20;
 /// Messages of one conversation that are translated at a time.
 const AWAITED_MAX: usize = 64;
+// A record holds a translation at most twice, beside the fact in the letter, which has the original as
+// well; the rest of a record is small.
+const _: () = assert!(2 * TRANSLATION_BYTES_MAX + TEXT_BYTES_MAX < PAYLOAD_BYTES_MAX / 2);
 const NOBODY_TRANSLATES: &str = "nothing translates for this shop: what is written here is shown to \
     the customer as it is written";
 
@@ -253,7 +258,10 @@ impl Shard {
         turn: &mut Turn,
     ) {
         turn.counts.push(Counter::Translated(TranslatedFor::Seat, result(&translated)));
-        self.tell_translated(conversation, seq, &translated, turn);
+        // Else the seat has not been shown the message yet, and gets both as one.
+        if seq <= conversation.passed_on {
+            self.tell_translated(conversation, seq, &translated, turn);
+        }
         if matches!(translated.said, Said::Anew { .. }) {
             let mut step = Step::new(conversation, now);
             step.fact(Fact::Translated { seq, translated });

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ahash::AHashMap;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{TextOf, ToTranslate, TranslationCame, result};
 use crate::config::shop::{Shop, Translators};
-use crate::domain::{Said, ShopId, Translated, Untranslated};
+use crate::domain::{ConversationId, Said, ShopId, Translated, Untranslated};
 use crate::flow::incidents::Incidents;
 use crate::flow::input::{Envelope, Input};
 use crate::flow::shard::Shops;
@@ -29,7 +30,7 @@ const TEXTS_MAX: usize = 4_096;
 enum Told {
     Translate(ToTranslate),
     Shops(Shops),
-    Forget(ShopId, oneshot::Sender<()>),
+    Forget(ShopId, Vec<ConversationId>, oneshot::Sender<()>),
 }
 
 /// The way to whoever asks the engines.
@@ -72,7 +73,7 @@ impl Interpreter {
         Self { inbox: Arc::new(Inbox::new(1)) }
     }
 
-    /// Wants a text translated. The answer comes in any case.
+    /// Wants a text translated. The answer comes, unless its conversation is erased meanwhile.
     pub fn translate(&self, text: ToTranslate) {
         self.inbox.follow_up(Told::Translate(text));
     }
@@ -82,22 +83,27 @@ impl Interpreter {
         self.inbox.follow_up(Told::Shops(shops));
     }
 
-    /// A customer of a shop was erased: no text of the shop is remembered once the answer comes.
-    pub fn forget(&self, shop: ShopId) -> oneshot::Receiver<()> {
+    /// A customer of a shop was erased: once the answer comes, no engine gets a text of his conversations any
+    /// more, and no text of the shop is remembered.
+    pub fn forget(
+        &self,
+        shop: ShopId,
+        conversations: Vec<ConversationId>,
+    ) -> oneshot::Receiver<()> {
         let (done, answer) = oneshot::channel();
-        self.inbox.follow_up(Told::Forget(shop, done));
+        self.inbox.follow_up(Told::Forget(shop, conversations, done));
         answer
     }
 
     /// Asks until `drain` is cancelled. What is not answered then is asked anew after the restart.
     pub async fn run(self, shops: Shops, ways: Ways, drain: CancellationToken) {
         let mut served = serve(&shops, BTreeMap::new());
-        let mut running = JoinSet::new();
+        let mut running = Running::default();
         let mut batch = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                Some(_) = running.join_next(), if !running.is_empty() => {}
+                () = running.next_ends(), if !running.tasks.is_empty() => {}
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = drain.cancelled() => return,
             }
@@ -105,16 +111,55 @@ impl Interpreter {
                 match told {
                     Told::Translate(text) => {
                         let engines = served.get(&text.shop).cloned();
-                        running.spawn(translate(engines, text, ways.clone()));
+                        running.start(text.of, translate(engines, text, ways.clone()));
                     }
                     Told::Shops(shops) => served = serve(&shops, served),
-                    Told::Forget(shop, done) => {
+                    Told::Forget(shop, conversations, done) => {
+                        running.stop(&conversations).await;
                         served.get(&shop).into_iter().for_each(|it| it.desk.forget());
                         // Who asked for it may be gone.
                         let _ = done.send(());
                     }
                 }
             }
+        }
+    }
+}
+
+/// The texts that wait for engines, or that engines are asked about.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<()>,
+    of: AHashMap<Id, (TextOf, AbortHandle)>,
+}
+
+impl Running {
+    fn start(&mut self, of: TextOf, text: impl Future<Output = ()> + Send + 'static) {
+        let task = self.tasks.spawn(text);
+        self.of.insert(task.id(), (of, task));
+    }
+
+    /// Waits until one has ended.
+    async fn next_ends(&mut self) {
+        let ended = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+            None => return,
+        };
+        self.of.remove(&ended);
+    }
+
+    /// Ends those of conversations, and waits until they have: no engine gets anything of them any more.
+    async fn stop(&mut self, conversations: &[ConversationId]) {
+        let is_theirs = |of: &TextOf| match of {
+            TextOf::Message { conversation, .. } => conversations.contains(conversation),
+            TextOf::Answer { .. } => false,
+        };
+        let theirs = self.of.values().filter(|(of, _)| is_theirs(of));
+        let theirs: Vec<AbortHandle> = theirs.map(|(_, task)| task.clone()).collect();
+        theirs.iter().for_each(AbortHandle::abort);
+        while theirs.iter().any(|task| !task.is_finished()) {
+            self.next_ends().await;
         }
     }
 }
@@ -210,47 +255,129 @@ fn reason(error: &TranslateError) -> Untranslated {
 mod tests {
     use std::time::Duration;
 
+    use tokio::sync::{mpsc, watch};
+
     use super::*;
     use crate::config::shop::ShopFiles;
-    use crate::domain::{ConversationId, CustomerId, CustomerKey, Language, Pair};
+    use crate::domain::{CustomerId, CustomerKey, Language, Pair};
+    use crate::flow::translated::TranslationCame;
+
+    /// An interpreter for the demo shop with one engine, which is yet to run.
+    struct Asking {
+        interpreter: Interpreter,
+        owners: Owners,
+        shops: Shops,
+        clock: Clock,
+    }
+
+    impl Asking {
+        fn new(engine: std::net::SocketAddr) -> Self {
+            let mut files = ShopFiles::demo();
+            let engine = format!("kind = \"libretranslate\"\nurl = \"http://{engine}\"");
+            files.0.get_mut("shop.toml").expect("the file").push_str(&format!(
+                "\n[translation]\ntimeout = \"10s\"\n[[translation.engines]]\n{engine}\n"
+            ));
+            let shop = Shop::from_files(&files).expect("a shop");
+            Self {
+                interpreter: Interpreter::new(),
+                owners: Owners::new(1, 1),
+                shops: Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect()),
+                clock: Clock::start(),
+            }
+        }
+
+        fn translate(&self, customer: &str, seq: u64, text: &str) {
+            self.interpreter.translate(ToTranslate {
+                shop: ShopId::from("demo"),
+                of: TextOf::Message { conversation: conversation(customer), seq },
+                text: text.into(),
+                pair: Pair { from: Language::ENGLISH, to: "de".parse().expect("a language") },
+                until: self.clock.now() + Duration::from_secs(60),
+            });
+        }
+
+        fn run(&self, drain: &CancellationToken) -> tokio::task::JoinHandle<()> {
+            let ways = Ways {
+                owners: self.owners.clone(),
+                incidents: Incidents::new(),
+                clock: self.clock.clone(),
+                metrics: Arc::new(Metrics::new().expect("metrics")),
+            };
+            tokio::spawn(self.interpreter.clone().run(self.shops.clone(), ways, drain.clone()))
+        }
+
+        async fn next(&self) -> TranslationCame {
+            let Input::Translated(came) = self.owners.first_of(0).await.input else {
+                panic!("not a translation")
+            };
+            came
+        }
+    }
+
+    fn conversation(customer: &str) -> ConversationId {
+        ConversationId::new(1, CustomerKey::of(&"demo".into(), &CustomerId::from(customer)), 1)
+    }
 
     #[tokio::test]
     async fn more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once() {
         // Whoever connects waits for ever.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let mut files = ShopFiles::demo();
-        files.0.get_mut("shop.toml").expect("the file").push_str(&format!(
-            "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://{address}\"\n"
-        ));
-        let shop = Shop::from_files(&files).expect("a shop");
-        let (interpreter, clock) = (Interpreter::new(), Clock::start());
-        let key = CustomerKey::of(&shop.id, &CustomerId::from("v"));
+        let asking = Asking::new(listener.local_addr().expect("an address"));
         for seq in 0..=TEXTS_MAX as u64 {
-            interpreter.translate(ToTranslate {
-                shop: shop.id.clone(),
-                of: TextOf::Message { conversation: ConversationId::new(1, key, 1), seq },
-                text: "Where is it?".into(),
-                pair: Pair { from: Language::ENGLISH, to: "de".parse().expect("a language") },
-                until: clock.now() + Duration::from_secs(60),
-            });
+            asking.translate("v", seq, "Where is it?");
         }
-        let owners = Owners::new(1, 1);
-        let ways = Ways {
-            owners: owners.clone(),
-            incidents: Incidents::new(),
-            clock,
-            metrics: Arc::new(Metrics::new().expect("metrics")),
-        };
-        let shops: Shops = Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect());
         let drain = CancellationToken::new();
 
-        let asking = tokio::spawn(interpreter.run(shops, ways, drain.clone()));
-        let came = owners.first_of(0).await;
+        let running = asking.run(&drain);
+        let came = asking.next().await;
 
         drain.cancel();
-        asking.await.expect("it ends");
-        let Input::Translated(came) = came.input else { panic!("not a translation") };
+        running.await.expect("it ends");
         assert_eq!(came.translated.said, Said::AsWritten(Untranslated::Busy));
+    }
+
+    #[tokio::test]
+    async fn no_engine_gets_a_text_of_a_customer_whose_erasure_was_confirmed() {
+        let (told, mut seen) = mpsc::unbounded_channel();
+        let (answers, may_answer) = watch::channel(false);
+        let engine = axum::Router::new().fallback(move |body: String| {
+            let mut may_answer = may_answer.clone();
+            told.send(body).expect("the test listens");
+            async move {
+                may_answer.wait_for(|may| *may).await.expect("the test goes on");
+                axum::Json(serde_json::json!({"translatedText": ["said"]}))
+            }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let asking = Asking::new(listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, engine).await });
+        let forget =
+            |customer| asking.interpreter.forget("demo".into(), vec![conversation(customer)]);
+
+        // One is erased before anything has begun, the other behind as many texts as go at a time.
+        asking.translate("ana", 0, "I am Ana");
+        let ana_is_gone = forget("ana");
+        for seq in 0..CALLS_MAX as u64 {
+            asking.translate("v", seq, "Where is it?");
+        }
+        asking.translate("bo", 0, "I am Bo");
+        let drain = CancellationToken::new();
+        let running = asking.run(&drain);
+        ana_is_gone.await.expect("it runs");
+        for _ in 0..CALLS_MAX {
+            let text = seen.recv().await.expect("it runs");
+            assert!(!text.contains("I am"), "{text}");
+        }
+        forget("bo").await.expect("it runs");
+        answers.send(true).expect("the engine listens");
+        let last = CALLS_MAX as u64;
+        asking.translate("v", last, "the last one");
+        while asking.next().await.seq != last {}
+
+        drain.cancel();
+        running.await.expect("it ends");
+        let text = seen.try_recv().expect("the last one");
+        assert!(text.contains("the last one"), "{text}");
+        assert!(seen.try_recv().is_err());
     }
 }

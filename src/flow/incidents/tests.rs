@@ -1,0 +1,131 @@
+use super::*;
+use crate::config::shop::{Shop, ShopFiles};
+use crate::deliver::Outbox;
+use crate::domain::{CustomerKey, Meaning, Said, SeatId};
+use crate::flow::translated::TextOf;
+
+const ENGINE: &str =
+    "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:9\"\n";
+
+fn shop() -> ShopId {
+    ShopId::from("demo")
+}
+
+fn language(code: &str) -> Language {
+    code.parse().expect("a language")
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_000_000 + seconds * 1_000)
+}
+
+fn customer(n: u64) -> CustomerRef {
+    CustomerRef { shop: shop(), id: CustomerId::from(format!("v_{n}")) }
+}
+
+fn conversation(n: u64) -> ConversationId {
+    ConversationId::new(n, CustomerKey::of(&shop(), &customer(n).id), n)
+}
+
+/// An incident of the demo shop, which translates.
+struct Incident {
+    board: Board,
+    lucia: SeatLine,
+    id: ClusterId,
+}
+
+impl Incident {
+    /// That so many ask about, who all read Spanish and are confirmed.
+    fn of(askers: u64) -> Self {
+        let mut files = ShopFiles::demo();
+        files.0.get_mut("shop.toml").expect("the file").push_str(ENGINE);
+        let demo = Shop::from_files(&files).expect("a shop");
+        let shops: Shops = Arc::new([(shop(), Arc::new(demo))].into_iter().collect());
+        let model = Model::embedded().expect("the shipped model");
+        let mut board = Board::new(model, &shops);
+        let live = &mut board.shops.get_mut(&shop()).expect("the shop").live;
+        let text = "how long is the strike?";
+        let question = |n| Question {
+            conversation: conversation(n),
+            customer: customer(n).id,
+            language: language("es"),
+            text: text.into(),
+            print: Arc::new(Print::of_text(text, Language::ENGLISH, &Meaning::default())),
+        };
+        let joined = (0..askers).filter_map(|n| live.ask(at(n), &question(n)));
+        let id = joined.last().expect("an asker").cluster;
+        let seat = SeatRef { shop: shop(), id: SeatId::from("lucia") };
+        let link = Link { outbox: Arc::new(Outbox::new(1 << 20)), session: Uuid::from_u128(1) };
+        let mut incident = Self { board, lucia: SeatLine { seat, link }, id };
+        incident.confirm((0..askers).map(conversation).collect(), Vec::new());
+        incident
+    }
+
+    fn confirm(&mut self, conversations: Vec<ConversationId>, wrong: Vec<ConversationId>) {
+        let act = IncidentAct::Confirm { incident: self.id, conversations, wrong };
+        assert!(self.board.act(&self.lucia, None, act).is_empty());
+    }
+
+    /// A seat answers in English; gives what the engines are asked.
+    fn answer(&mut self) -> ToTranslate {
+        let texts = [(Language::ENGLISH, "It lasts until Friday.".to_owned())].into();
+        let act = IncidentAct::Answer { incident: self.id, texts, fallback: Language::ENGLISH };
+        assert!(self.board.act(&self.lucia, None, act).is_empty(), "all wait for Spanish");
+        let mut asked = self.board.take_to_translate(at(60));
+        assert_eq!(asked.len(), 1);
+        asked.remove(0)
+    }
+
+    /// Whom the answer reaches once the engine has said it.
+    fn reached(&mut self, asked: &ToTranslate) -> Vec<ConversationId> {
+        let TextOf::Answer { ask } = asked.of else { panic!("no answer") };
+        let said = Said::Anew { text: "Hasta el viernes.".into(), by: "libretranslate".into() };
+        let translated = Translated { pair: asked.pair, said };
+        let answers = self.board.translated(&shop(), ask, &translated);
+        answers.into_iter().map(|answer| answer.conversation).collect()
+    }
+}
+
+#[test]
+fn who_leaves_or_is_called_wrong_while_the_answer_is_translated_does_not_get_it() {
+    let mut incident = Incident::of(5);
+    let asked = incident.answer();
+
+    assert!(incident.board.report(at(61), Report::Left(shop(), conversation(1))).is_empty());
+    incident.confirm(Vec::new(), vec![conversation(3)]);
+
+    assert_eq!(incident.reached(&asked), [0, 2, 4].map(conversation));
+}
+
+#[test]
+fn a_seat_takes_nobody_out_of_another_incident_by_calling_him_wrong_in_its_own() {
+    let mut incident = Incident::of(3);
+    let asked = incident.answer();
+    let other = IncidentAct::Confirm {
+        incident: ClusterId(77),
+        conversations: Vec::new(),
+        wrong: vec![conversation(1)],
+    };
+
+    incident.board.act(&incident.lucia.clone(), None, other);
+
+    assert_eq!(incident.reached(&asked).len(), 3);
+}
+
+#[test]
+fn an_incident_of_which_nobody_is_left_awaits_nothing() {
+    let mut incident = Incident::of(3);
+    let asked = incident.answer();
+    assert!(incident.board.shops[&shop()].spoken.next_deadline().is_some());
+
+    for n in 0..3 {
+        incident.board.report(at(61), Report::Left(shop(), conversation(n)));
+        incident.board.forget(&customer(n));
+    }
+    let given = incident.board.on_timer(at(61));
+
+    assert!(incident.board.shops[&shop()].live.all().is_empty());
+    assert!(given.is_empty(), "{given:?}");
+    assert_eq!(incident.board.shops[&shop()].spoken.next_deadline(), None);
+    assert!(incident.reached(&asked).is_empty());
+}
