@@ -23,6 +23,7 @@ mod erase;
 mod fact;
 mod floor;
 mod for_many;
+mod in_flight;
 mod incidents;
 mod input;
 mod kept;

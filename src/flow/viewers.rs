@@ -15,8 +15,9 @@ use crate::domain::{ConversationId, Event, EventKind, MessageId, Sender, Transla
 use crate::metrics::names::{Counter, From};
 use crate::protocol::{CloseCode, EventFrame, Held, Note, ServerFrame, encode};
 
-use super::conversation::{Conversation, InFlight, Origin, TakenBy};
+use super::conversation::{Conversation, TakenBy};
 use super::fact::Noted;
+use super::in_flight::{InFlight, Origin};
 use super::input::{Attach, Attached, CustomerRef, Link, SeatRef, Viewer};
 use super::shard::Shard;
 use super::turn::{Delivery, Timing, Turn};

@@ -220,7 +220,7 @@ fn a_letter_and_a_chat_of_one_verified_customer_are_one_matter() {
         let (reply, mut taken) = oneshot::channel();
         let id = MessageId::from_uuid(Uuid::from_u128(id));
         let text = Some(text.into());
-        world.input(Input::Email(FromEmail { conversation: before, id, text, reply }));
+        world.input(Input::Email(FromEmail { conversation: before, shop: None, id, text, reply }));
         assert_eq!(taken.try_recv().expect("an answer"), EmailTaken::Taken);
     };
 

@@ -28,7 +28,7 @@ fn bring(
     let (reply, mut taken) = oneshot::channel();
     let id = MessageId::from_uuid(Uuid::from_u128(id));
     let text = text.map(Into::into);
-    world.input(Input::Email(FromEmail { conversation, id, text, reply }));
+    world.input(Input::Email(FromEmail { conversation, shop: None, id, text, reply }));
     taken.try_recv().expect("the shard answers in the same turn")
 }
 
