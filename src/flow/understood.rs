@@ -17,7 +17,7 @@ use super::for_many;
 use super::lines::Question;
 use super::shard::Shard;
 use super::step::Step;
-use super::turn::{FirstResponse, Turn};
+use super::turn::{FirstResponse, ToUnderstand, Turn};
 
 /// How often a waiting conversation finds another place by what its customer says: each time costs
 /// the scheduler a search, and one customer must not cost it more than others.
@@ -37,6 +37,34 @@ pub struct Understood {
 }
 
 impl Shard {
+    /// A message for the model, whether it has just come or was left unread by a stop: a customer's with
+    /// the lines before it, a seat's with what the seat writes. `None` when `seq` is no message.
+    pub(super) fn to_understand(
+        &self,
+        conversation: &Conversation,
+        seq: u64,
+        caused_at: Instant,
+    ) -> Option<ToUnderstand> {
+        let EventKind::Message { from, text, .. } = &conversation.event(seq)?.kind else {
+            return None;
+        };
+        let question = self.question(conversation, seq);
+        let seat_writes = match from {
+            Sender::Seat => self.seat_writes(conversation),
+            Sender::Customer | Sender::Machine => None,
+        };
+        let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
+        Some(ToUnderstand {
+            customer_of: (*from == Sender::Customer).then(|| conversation.opened.shop.clone()),
+            conversation: conversation.id,
+            seq,
+            text: question.map_or_else(|| text.clone(), |question| question.text.into()),
+            locale: seat_writes.or(conversation.opened.locale),
+            previous: previous.filter(|_| seat_writes.is_none()),
+            caused_at,
+        })
+    }
+
     /// Takes a message back from the model and decides what follows, or lets it wait behind a message
     /// of its conversation that the encoder looks at.
     pub fn understood(&mut self, now: Timestamp, message: Understood, turn: &mut Turn) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tradewind::flow::{CustomerAct, Settings};
+use tradewind::flow::{CustomerAct, Fact, Record, Settings};
 use tradewind::understand::{Hint, Model, Scratch};
 
 use super::world::{MINUTE, Socket, World, customer, kinds, settings, text};
@@ -23,7 +23,7 @@ struct Chat {
 impl Chat {
     fn new() -> Self {
         let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
-        world.model_waits = true;
+        (world.model_waits, world.starts_unread) = (true, true);
         let model = Model::embedded().expect("the shipped model");
         Self { world, model, scratch: Scratch::default() }
     }
@@ -53,8 +53,7 @@ impl Chat {
     }
 
     fn restarted(&self) -> Self {
-        let mut world = self.world.restarted();
-        world.model_waits = true;
+        let world = self.world.restarted();
         let model = Model::embedded().expect("the shipped model");
         Self { world, model, scratch: Scratch::default() }
     }
@@ -243,4 +242,27 @@ fn who_goes_on_after_a_long_pause_asks_something_new() {
     chat.world.say(&ana, "and how long does delivery take to Chile?");
 
     assert_eq!(chat.read(), "and how long does delivery take to Chile?");
+}
+
+#[test]
+fn a_restart_before_the_last_line_was_read_hands_over_the_whole_question() {
+    let number = "+34 612 345 678";
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+    chat.say(&ana, "I bought shoes last week and");
+    chat.world.pass(Duration::from_millis(400));
+    chat.world.say(&ana, number);
+
+    let mut chat = chat.restarted();
+    let handed = chat.read();
+
+    assert_eq!(handed, format!("I bought shoes last week and\n{number}"));
+    let records = chat.world.journal.iter().map(|bytes| Record::decode(bytes).expect("a record"));
+    let read = records.flat_map(|record| record.facts).filter_map(|fact| match fact {
+        Fact::Understood { seq: 2, understanding } => understanding,
+        _ => None,
+    });
+    let found: Vec<_> = read.flat_map(|read| read.pii).collect();
+    let [span] = found[..] else { panic!("{found:?}") };
+    assert_eq!(&number[span.start..span.end], number);
 }
