@@ -233,7 +233,8 @@ impl Shard {
         entry.conversations.push(id);
         if entry.conversations.len() > CONVERSATIONS_PER_CUSTOMER_MAX {
             let conversations = &self.conversations;
-            let has_ended = |id| conversations.get(id).is_none_or(|c| c.is_closed());
+            // One that is not in its place is being worked on.
+            let has_ended = |id| conversations.get(id).is_some_and(|c| c.is_closed());
             if let Some(oldest) = entry.conversations.iter().position(has_ended) {
                 let oldest = entry.conversations.remove(oldest);
                 self.released.push(oldest);

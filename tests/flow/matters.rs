@@ -238,3 +238,30 @@ fn a_letter_and_a_chat_of_one_verified_customer_are_one_matter() {
     assert_eq!(world.conversations().len(), 3);
     assert_eq!(state(&world, other).goes_on_from(), None);
 }
+
+#[test]
+fn a_conversation_of_which_a_message_goes_to_one_too_many_stays_its_customers() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    say_verified(&mut world, &ana, "quiero el dinero del pedido TW-10482");
+    accept(&mut world, &seat);
+    let first = world.conversations()[0];
+    let mut oldest_ended = None;
+    for n in 0..63 {
+        world.now = world.now + Duration::from_millis(1);
+        say_verified(&mut world, &ana, &format!("el pedido TW-{} tampoco", 20_000 + n));
+        let other = *world.conversations().last().expect("one");
+        oldest_ended.get_or_insert(other);
+        world.act(&ana, CustomerAct::Close(other));
+    }
+    say_verified(&mut world, &ana, "mi hermana pregunta por sus botas");
+    assert!(world.shard.take_released().is_empty());
+
+    world.seat_acts(&seat, first, SeatAct::Part);
+
+    assert_eq!(world.conversations().len(), 64);
+    assert_eq!(world.shard.take_released(), [oldest_ended.expect("one")]);
+    let held = world.customer("ana").attached().held;
+    assert!(held.iter().any(|it| it.conversation == first), "{held:?}");
+}
