@@ -240,6 +240,37 @@ fn a_letter_and_a_chat_of_one_verified_customer_are_one_matter() {
 }
 
 #[test]
+fn joins_that_are_taken_back_one_after_the_other_move_each_message_once_also_over_a_restart() {
+    for restarts in [false, true] {
+        let mut world = World::new();
+        let mut seat = world.seat("lucia");
+        let desk = world.customer("ana");
+        say_verified(&mut world, &desk, "quiero el dinero del pedido TW-10482");
+        accept(&mut world, &seat);
+        let first = world.conversations()[0];
+        say_verified(&mut world, &desk, "mi hermana pregunta por sus botas");
+        say_verified(&mut world, &desk, "y mi padre por su abrigo");
+
+        world.seat_acts(&seat, first, SeatAct::Part);
+        say_verified(&mut world, &desk, "TW-10482: y mi abuela por su gorra");
+        if restarts {
+            world = world.restarted();
+            seat = world.seat("lucia");
+        }
+        world.seat_acts(&seat, first, SeatAct::Part);
+        world.seat_acts(&seat, first, SeatAct::Part);
+
+        let others = world.conversations().into_iter().filter(|id| *id != first);
+        let said: Vec<_> = others.map(|id| format!("{:?}", state(&world, id).events)).collect();
+        for word in ["botas", "abrigo", "gorra"] {
+            let moved: usize = said.iter().map(|events| events.matches(word).count()).sum();
+            assert_eq!(moved, 1, "{word}, restarts: {restarts}, {said:#?}");
+        }
+        assert_eq!(said.len(), 3);
+    }
+}
+
+#[test]
 fn a_conversation_of_which_a_message_goes_to_one_too_many_stays_its_customers() {
     let mut world = World::new();
     let seat = world.seat("lucia");
