@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::metrics::names::{Counter, Outcome, Repeat};
 use crate::schedule::{Command, Contact};
+use crate::understand::pii;
 
 use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
@@ -158,6 +159,8 @@ impl Shard {
         // Nothing is sure, so that a person answers.
         let unknown = || Understanding::unknown(conversation.language());
         let understanding = message.understanding.clone().unwrap_or_else(unknown);
+        // What an earlier line names is asked about as well.
+        let understanding = Understanding { pii: pii::find(&question.text), ..understanding };
         let asked = (question.text.as_str(), &understanding);
         let follows = self.what_follows(now, conversation, asked, &shop);
         if let Some(step) = self.hold_back(now, (message, text), &follows, step, turn) {

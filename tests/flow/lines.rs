@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tradewind::flow::{CustomerAct, Fact, Record, Settings};
-use tradewind::understand::{Hint, Model, Scratch};
+use tradewind::config::shop::Shop;
+use tradewind::domain::{Guess, Intent};
+use tradewind::flow::{CustomerAct, Fact, Library, Record, Settings};
+use tradewind::understand::{Hint, Model, Scratch, pii};
 
 use super::world::{MINUTE, Socket, World, customer, kinds, settings, text};
 
@@ -265,4 +267,28 @@ fn a_restart_before_the_last_line_was_read_hands_over_the_whole_question() {
     let found: Vec<_> = read.flat_map(|read| read.pii).collect();
     let [span] = found[..] else { panic!("{found:?}") };
     assert_eq!(&number[span.start..span.end], number);
+}
+
+#[test]
+fn no_article_answers_where_an_earlier_line_names_something_of_the_customers_own() {
+    let answered = |first: &str| {
+        let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
+        let demo = Shop::embedded_demo();
+        let shops = Arc::new([(demo.id.clone(), Arc::new(demo))].into_iter().collect());
+        let model = Model::embedded().expect("the shipped model");
+        world.shard.take_library(Arc::new(Library::new(model, &shops).expect("an index")));
+        world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
+        world.model_waits = true;
+        let ana = world.customer("ana");
+        for line in [first, "¿es gratis la devolución o la pago yo?"] {
+            world.say(&ana, line);
+            world.says.pii = pii::find(&world.unread[0].text);
+            world.understand();
+        }
+        world.pass(WAIT_MAX);
+        sources(&ana)
+    };
+
+    assert_eq!(answered("una pregunta y"), ["knowledge/return-cost@1"]);
+    assert_eq!(answered("soy el del +34 612 345 678 y"), [""; 0]);
 }
