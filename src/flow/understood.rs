@@ -82,6 +82,10 @@ impl Shard {
         if message.understanding.is_none() {
             turn.counts.push(Counter::NotUnderstood);
         }
+        if conversation.opened.is_erased() {
+            // It was read before its text went, and goes with it.
+            message.understanding = None;
+        }
         let question = self.question(&conversation, message.seq);
         let understanding = message.understanding.as_mut();
         if let Some((question, understanding)) = question.as_ref().zip(understanding) {
