@@ -203,7 +203,7 @@ impl Shard {
                 }
                 let contact = self.contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
-                for_many::ask(step.conversation, &contact, turn);
+                self.ask(step.conversation, &contact, turn);
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), caused_at));
             }

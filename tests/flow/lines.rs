@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tradewind::config::shop::Shop;
 use tradewind::domain::{Guess, Intent};
-use tradewind::flow::{CustomerAct, Fact, Library, Record, Settings};
+use tradewind::flow::{CustomerAct, Fact, Library, Record, Report, Settings};
 use tradewind::understand::{Hint, Model, Scratch, pii};
 
 use super::world::{MINUTE, Socket, World, customer, kinds, settings, text};
@@ -291,4 +291,22 @@ fn no_article_answers_where_an_earlier_line_names_something_of_the_customers_own
 
     assert_eq!(answered("una pregunta y"), ["knowledge/return-cost@1"]);
     assert_eq!(answered("soy el del +34 612 345 678 y"), [""; 0]);
+}
+
+#[test]
+fn a_question_in_many_short_lines_is_told_to_the_owner_of_incidents_as_one() {
+    let lines = ["the tracking page", "of my parcel", "does not open", "since noon", "at all"];
+    let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
+    let ana = world.customer("ana");
+    for line in lines {
+        world.say(&ana, line);
+    }
+
+    world.pass(WAIT_MAX);
+
+    let asked = world.told.iter().filter_map(|report| match report {
+        Report::Asks(asks) => Some(&*asks.text),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), [lines.join("\n")]);
 }
