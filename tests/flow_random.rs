@@ -10,14 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
-use rand::seq::{IndexedMutRandom, IndexedRandom};
+use rand::seq::{IndexedMutRandom, IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
+use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::domain::{
-    ConversationId, CustomerId, EventKind, Guess, Intent, MessageId, OfferId, SeatId, SeatState,
-    Sentiment, TransferTarget,
+    ConversationId, CustomerId, EventKind, Guess, Intent, MessageId, OfferId, Said, SeatId,
+    SeatState, Sentiment, TransferTarget, Translated, Untranslated,
 };
-use tradewind::flow::{CustomerAct, Fact, Input, Record, SeatAct, SeatRef, Viewer};
+use tradewind::flow::{
+    CustomerAct, Fact, Input, Record, SeatAct, SeatRef, TextOf, TranslationCame, Viewer,
+};
 use tradewind::protocol::{CloseCode, Resume};
 use tradewind::schedule::Command;
 use tradewind::understand::tiers::Second;
@@ -84,7 +87,7 @@ impl Client {
             }
             "taken_back" => self.forget(conversation_of(frame)),
             "offer" => self.offers.push(text(frame, "offer").parse().expect("an id")),
-            "typing" | "received" | "error" | "withdrawn" | "note" => {}
+            "typing" | "received" | "error" | "withdrawn" | "note" | "translated" => {}
             other => panic!("unexpected frame `{other}`"),
         }
     }
@@ -200,6 +203,16 @@ struct Day {
     seats: Vec<Client>,
 }
 
+/// The demo shop with an engine.
+fn translating() -> Shop {
+    let mut files = ShopFiles::demo();
+    let text = files.0.get_mut("shop.toml").expect("the demo shop");
+    text.push_str(
+        "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:9\"\n",
+    );
+    Shop::from_files(&files).expect("a shop")
+}
+
 fn seat_ref(name: &str) -> SeatRef {
     SeatRef { shop: shop(), id: SeatId::from(name) }
 }
@@ -209,7 +222,7 @@ impl Day {
         let pages = CUSTOMERS.iter().flat_map(|name| [*name; 2]);
         Self {
             random: SmallRng::seed_from_u64(seed),
-            world: World::new(),
+            world: World::with_shops(vec![translating()]),
             story: Story::default(),
             pages: pages.map(|name| Client::new(customer(name))).collect(),
             seats: SEATS.map(|name| Client::new(Viewer::Seat(seat_ref(name)))).into(),
@@ -221,6 +234,9 @@ impl Day {
     }
 
     fn step(&mut self) {
+        // Nobody here speaks French.
+        let language = if self.chance(30) { "fr" } else { "es" };
+        self.world.says.language.label = language.parse().expect("a language");
         match self.random.random_range(0..100) {
             0..25 => self.burst(),
             25..33 => self.page_acts(),
@@ -240,6 +256,9 @@ impl Day {
             88..91 => self.encoder_answers(),
             91..97 => self.time_passes(),
             _ => self.restart(),
+        }
+        if self.chance(40) {
+            self.translations_come();
         }
         self.look();
     }
@@ -434,6 +453,22 @@ impl Day {
         }
     }
 
+    /// What engines make of texts, in any order; some never answer.
+    fn translations_come(&mut self) {
+        let mut asked = std::mem::take(&mut self.world.to_translate);
+        asked.shuffle(&mut self.random);
+        for text in asked {
+            let TextOf::Message { conversation, seq } = text.of else { panic!("not a message") };
+            let said = match self.random.random_range(0..4) {
+                0 => continue,
+                1 => Said::AsWritten(Untranslated::Failed),
+                _ => Said::Anew { text: "dicho".into(), by: "libretranslate".into() },
+            };
+            let translated = Translated { pair: text.pair, said };
+            self.world.input(Input::Translated(TranslationCame { conversation, seq, translated }));
+        }
+    }
+
     fn time_passes(&mut self) {
         let seconds = [1, 7, 7, 25, 95, 301, 601];
         let seconds = *seconds.choose(&mut self.random).expect("not empty");
@@ -447,7 +482,7 @@ impl Day {
             self.client(at).offers.clear();
             self.client(at).socket = None;
         }
-        self.world = self.world.restarted();
+        self.world = self.world.restarted_with(vec![translating()]);
     }
 
     /// Lets every client read, then compares.
@@ -486,6 +521,8 @@ fn run(seed: u64) -> Vec<Vec<u8>> {
     day.world.understand();
     day.encoder_answers();
     day.world.let_commands_arrive();
+    // Nobody waits for an engine for longer.
+    day.world.pass(Duration::from_secs(3));
     day.look();
     for at in 0..day.pages.len() {
         day.goes(at);
@@ -500,13 +537,24 @@ fn run(seed: u64) -> Vec<Vec<u8>> {
     day.world.journal
 }
 
+fn is_translation(record: &[u8]) -> bool {
+    let record = Record::decode(record).expect("a record");
+    record.facts.iter().any(|fact| match fact {
+        Fact::Translated { translated, .. } => matches!(translated.said, Said::Anew { .. }),
+        _ => false,
+    })
+}
+
 #[test]
 fn random_days_lose_nothing_and_show_everything_once_and_in_order() {
+    let mut translated = 0;
     for seed in 0..DAYS {
         let day = std::panic::catch_unwind(|| run(seed));
         let Ok(journal) = day else { panic!("the day of seed {seed} went wrong, see above") };
         if seed % 10 == 0 {
             assert!(journal == run(seed), "seed {seed} twice gives two journals");
         }
+        translated += journal.iter().filter(|record| is_translation(record)).count();
     }
+    assert!(translated > 0, "nothing was translated in all days");
 }

@@ -7,15 +7,21 @@ mod world;
 
 use std::time::Duration;
 
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tradewind::config::shop::{Shop, ShopFiles};
-use tradewind::domain::{ConversationId, CustomerId, Said, SeatId, Translated, Untranslated};
+use tradewind::domain::{
+    ConversationId, CustomerId, Said, SeatId, SeatState, Translated, Untranslated,
+};
 use tradewind::flow::{
     CustomerAct, EmailRules, Erase, ForMany, Input, SeatAct, Settings, TextOf, ToTranslate,
     TranslationCame, Whom,
 };
 use tradewind::protocol::Resume;
+use tradewind::schedule::Command;
 use world::{Socket, World, customer, kinds, settings, shop, text};
 
 const ENGINE: &str =
@@ -355,4 +361,86 @@ fn an_answer_for_many_is_shown_with_what_it_says_in_the_language_of_each() {
     assert_eq!(said(&ana.frames()), [("Back at noon.", Some("Vuelve a mediodía."))]);
     world.act(&ana, CustomerAct::Person(conversation));
     assert_eq!(world.scheduler.queue(&shop(), 9).len(), 1);
+}
+
+/// What a customer has been shown: numbers in their order, and the texts of the seat.
+#[derive(Default)]
+struct Shown {
+    numbers: Vec<u64>,
+    replies: Vec<String>,
+    translated: usize,
+}
+
+impl Shown {
+    fn take(&mut self, frames: &[Value]) {
+        for frame in frames.iter().filter(|it| it["type"] == "event" || it["type"] == "ack") {
+            self.numbers.push(frame["seq"].as_u64().expect("a number"));
+            if frame["from"] == "seat" {
+                self.replies.push(text(frame, "text").to_owned());
+                self.translated += usize::from(frame["translation"]["text"].is_string());
+            }
+        }
+    }
+}
+
+/// A conversation in which engines answer in any order, fail, say nothing, and the router is killed.
+fn random_conversation(seed: u64) -> usize {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let many = Settings { messages_per_conversation_max: 500, ..settings() };
+    let mut world = World::set_up(many, vec![demo(ENGINE)]);
+    let (mut ana, mut kofi, conversation) = met(&mut world);
+    let (mut shown, mut written) = (Shown::default(), Vec::new());
+    for step in 0..60 {
+        match random.random_range(0..10) {
+            0..3 => {
+                world.says.language.label = "en".parse().expect("a language");
+                written.push(format!("reply {step}"));
+                world.reply(&kofi, conversation, &format!("reply {step}"));
+            }
+            3..5 => {
+                world.says.language.label = "es".parse().expect("a language");
+                world.say(&ana, &format!("mensaje {step}"));
+            }
+            5..8 => {
+                let mut asked = asked(&mut world);
+                asked.shuffle(&mut random);
+                for text in asked {
+                    match random.random_range(0..5) {
+                        0 => {}
+                        1 => answer(&mut world, &text, Said::AsWritten(Untranslated::Failed)),
+                        _ => answer(&mut world, &text, anew("dicho")),
+                    }
+                }
+            }
+            8 => world.pass(Duration::from_millis(random.random_range(1..2_000))),
+            _ => {
+                shown.take(&ana.frames());
+                world = world.restarted_with(vec![demo(ENGINE)]);
+                let last = shown.numbers.last().copied().unwrap_or_default();
+                let resume = |seq| Resume { session: None, last_seq: [(conversation, seq)].into() };
+                ana = world.attach(customer("ana"), resume(last));
+                let missed = ana.attached().missed;
+                let missed = missed.iter().map(|it| serde_json::from_str(it).expect("JSON"));
+                shown.take(&missed.collect::<Vec<Value>>());
+                kofi = world.attach(kofi.viewer.clone(), resume(0));
+                let (shop, seat) = (shop(), SeatId::from("kofi"));
+                world.schedule(Command::SignIn { shop, seat, state: SeatState::Ready });
+            }
+        }
+        shown.take(&ana.frames());
+    }
+    world.pass(Duration::from_secs(3));
+    shown.take(&ana.frames());
+
+    let all: Vec<u64> = (1..=shown.numbers.len() as u64).collect();
+    assert_eq!(shown.numbers, all, "seed {seed}: every number once and in order");
+    assert_eq!(shown.replies, written, "seed {seed}: nothing is lost or waits for ever");
+    shown.translated
+}
+
+#[test]
+fn whatever_engines_do_and_whenever_the_router_is_killed_every_message_comes_once_and_in_order() {
+    let translated: usize = (0..40).map(random_conversation).sum();
+
+    assert!(translated > 100, "only {translated} were translated");
 }

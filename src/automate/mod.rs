@@ -27,7 +27,7 @@ mod texts;
 mod tests;
 
 pub use answer::{AutomateInput, Automated, FromArticles, WhySeat, decide, question};
-pub use lines::{Unfinished, joined, lines_of, turns};
+pub use lines::{TYPING_LASTS, Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};
 pub use texts::{

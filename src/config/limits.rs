@@ -118,9 +118,9 @@ settings! {
         /// Messages of one conversation. Past it the customer is asked to open another one.
         messages_per_conversation_max: Count = "5000", "10"..="100_000";
         /// Share of `timers.first_response_target` that an answer may wait for the next line of a customer
-        /// who writes in several, 3 s of the 15 s. Most wait for nothing or a quarter of it: a finished
+        /// who writes in several, 4.5 s of the 15 s. Most wait for nothing or a sixth of it: a finished
         /// question is answered at once. 0 takes each line for a question by itself.
-        lines_wait_share: Share = "0.2", "0"..="0.5";
+        lines_wait_share: Share = "0.3", "0"..="0.5";
         /// How long after the end of a conversation a verified customer who comes back goes on with the same
         /// matter, unless another order is named. 0 is never.
         joins_for: Length = "30min", "0ms"..="24h";
@@ -248,7 +248,7 @@ settings! {
         /// Owners that a conversation may lose before a supervisor gets it.
         hops_max: Count = "3", "1"..="20";
         /// How long a customer who has only said hello may take to the question before being asked for
-        /// it. A greeting is not routed on.
+        /// it; while he types, up to as long again. A greeting is not routed on.
         greeting_wait: Length = "4s", "0ms"..="1min";
         /// Silence of a customer after which he is asked whether he is still there.
         customer_silence_ask: Length = "10min", "1s"..="24h";

@@ -50,7 +50,7 @@ mod understood;
 mod unkept;
 mod viewers;
 
-pub use conversation::Conversation;
+pub use conversation::{Conversation, Stage};
 pub use delivered::KeptDeliveries;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
 pub use effects::{EffectReport, Effects, Errand, Owed};

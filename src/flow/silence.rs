@@ -126,7 +126,7 @@ impl Shard {
             // One of before tickets were worked off has its turn at once.
             Stage::Ticketed => Due::WorkOff(conversation.ticket_due.unwrap_or(last)),
             Stage::Open if conversation.has_only_greeted() => {
-                Due::Question(last + settings.greeting_wait)
+                Due::Question(self.asks_for_question_at(conversation, last))
             }
             // A ticket that was answered for many by e-mail may be answered for as long as one.
             Stage::Open if is_answered_ticket(conversation) => Due::Close(last + TICKET_KEPT_FOR),
@@ -143,6 +143,18 @@ impl Shard {
             // The scheduler's timers are running.
             Stage::Waiting(_) | Stage::Owned(_) => Due::Look(now + settings.customer_silence_ask),
         }
+    }
+
+    /// When a customer who said hello is asked for the question: while he types, up to as long again.
+    fn asks_for_question_at(
+        &self,
+        conversation: &Conversation,
+        greeted_at: Timestamp,
+    ) -> Timestamp {
+        let at = greeted_at + self.settings.greeting_wait;
+        let typed_at = conversation.typed_at.filter(|typed_at| *typed_at > greeted_at);
+        let typing = typed_at.map_or(at, |typed_at| at.max(typed_at + automate::TYPING_LASTS));
+        typing.min(at + self.settings.greeting_wait)
     }
 
     /// How long a conversation is kept after its end: what its region says, else its shop, else for as

@@ -50,6 +50,7 @@ FRAMES = [
     {"type": "assign", "conversation": new_id(), "seat": SENTENCE},
     {"type": "take_over", "conversation": SENTENCE},
     {"type": "approve", "conversation": SENTENCE},
+    {"type": "part", "conversation": SENTENCE},
     {"type": "floor", "watch": SENTENCE},
     {"type": "incidents", "watch": SENTENCE},
     {"type": "confirm_incident", "incident": SENTENCE, "conversations": [SENTENCE], "wrong": []},

@@ -171,8 +171,8 @@ impl View {
             "offer" => self.offers.push(text(frame, "offer").to_owned()),
             "withdrawn" => self.offers.retain(|offer| offer != text(frame, "offer")),
             "error" => self.refused(frame),
-            "pong" | "typing" | "received" | "state" | "note" | "held" | "escalated"
-            | "closing" => {}
+            "pong" | "typing" | "received" | "state" | "note" | "translated" | "held"
+            | "escalated" | "closing" => {}
             _ => self.violation("does not know this frame", frame),
         }
     }
