@@ -120,6 +120,25 @@ fn the_sockets_of_an_erased_customer_are_asked_to_come_back() {
 }
 
 #[test]
+fn a_message_in_the_same_turn_as_the_erasure_leaves_nothing_that_was_read_of_it() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    let id = world.message_id();
+    let act = CustomerAct::Send { id, conversation: None, text: "quiero mi dinero".into() };
+    let (reply, _) = oneshot::channel();
+    let whom = Whom::Customer(CustomerId::from("ana"));
+
+    let erase = Input::Erase(Erase { shop: shop(), whom, reply });
+    world.inputs(vec![ana.customer_input(act), erase]);
+
+    let [id] = world.conversations()[..] else { panic!("one conversation") };
+    for world in [&world, &world.restarted()] {
+        let state = state(world, id);
+        assert!(!state.contains("refund") && !state.contains("dinero"), "{state}");
+    }
+}
+
+#[test]
 fn another_shop_cannot_erase_a_customer() {
     let mut world = World::new();
     let (_, _, [of_ana, _]) = two_conversations(&mut world);

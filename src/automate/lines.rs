@@ -63,7 +63,7 @@ pub fn joined(lines: &[&Event]) -> String {
 }
 
 /// How often the customer has begun to say something: lines of one question count once.
-pub fn turns(events: &[Event]) -> usize {
+pub fn turns<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
     let mut turns = 0;
     let mut last: Option<Timestamp> = None;
     for event in events {

@@ -59,7 +59,7 @@ struct Search {
     whose: Whose,
     /// His conversations.
     theirs: BTreeSet<ConversationId>,
-    /// Every conversation whose beginning is there.
+    /// Every conversation of which is known whose it is.
     known: BTreeSet<ConversationId>,
 }
 
@@ -86,9 +86,13 @@ impl Search {
     }
 
     fn take(&mut self, id: ConversationId, opened: &Opened) {
+        if opened.is_erased() {
+            // It says no more whose the conversation is than if it were gone.
+            return;
+        }
         self.known.insert(id);
         let whose = &mut self.whose;
-        if opened.shop != whose.shop || opened.is_erased() {
+        if opened.shop != whose.shop {
             return;
         }
         if whose.conversation == Some(id) && !whose.customers.contains(&opened.customer) {
@@ -99,8 +103,8 @@ impl Search {
         }
     }
 
-    /// Whether a record that is not sealed is his. Where the beginning of a conversation is gone, nothing
-    /// says whose it was, and nobody reads the rest: then whatever may be his is.
+    /// Whether a record that is not sealed is his. Where the beginning of a conversation is gone or erased,
+    /// nothing says whose it was, and nobody reads the rest: then whatever may be his is.
     fn is_theirs(&self, id: ConversationId) -> bool {
         let Whose { shop, customers, .. } = &self.whose;
         let may_be = || customers.iter().any(|it| CustomerKey::of(shop, it) == id.customer_key());
@@ -132,5 +136,66 @@ impl Search {
         let Ok(Kept::Conversation(kept)) = Kept::decode(payload) else { return None };
         let is_bare = kept.conversation.opened.is_erased();
         (!is_bare && self.is_theirs(kept.conversation.id)).then(|| kept.erased())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CustomerValue, Event, EventKind, MessageId, Sender, Timestamp};
+    use crate::journal::{Batch, DiskFolder, Options, open};
+    use crate::vault::MasterSource;
+
+    #[tokio::test]
+    async fn what_a_router_has_erased_the_beginning_of_is_told_by_the_key_in_its_id() {
+        let data = tempfile::tempdir().expect("a folder");
+        let (shop, at) = (ShopId::from("demo"), Timestamp::from_millis(1_764_463_600_000));
+        let of = |name: &str| {
+            let customer = CustomerId::from(name);
+            ConversationId::new(at.as_millis(), CustomerKey::of(&shop, &customer), 1)
+        };
+        let path = data.path().join("journal");
+        let (journal, mut replay) = open(&path, Options::default()).expect("a journal");
+        assert!(replay.next().is_none());
+        for id in [of("ana"), of("min")] {
+            // The record of before keys that told whose it was is gone, the later one is erased.
+            let opened = Fact::Opened(Opened {
+                shop: shop.clone(),
+                customer: CustomerId::from(""),
+                verified: None,
+                epoch: 1,
+                at,
+                locale: None,
+                time_zone: None,
+                region: None,
+                value: CustomerValue::Normal,
+            });
+            let message = MessageId::from_uuid(uuid::Uuid::from_u128(7));
+            let (from, text) = (Sender::Customer, "what was said".into());
+            let kind = EventKind::Message { from, id: message, text, language: None };
+            let said = Fact::Event(Event { seq: 1, at, kind });
+            let mut batch = Batch::new();
+            for fact in [opened, said] {
+                let record = Record { conversation: id, facts: vec![fact] };
+                batch.push(&record.encode()).expect("room");
+            }
+            journal.append(batch).await.expect("a disk");
+        }
+        journal.close().await.expect("a disk");
+        let folder: Arc<dyn Folder> = Arc::new(DiskFolder::create(&path).expect("a folder"));
+        let vault = Vault::open(&data.path().join("keys"), &MasterSource::Beside).expect("keys");
+        let customers = vec![CustomerId::from("ana")];
+        let whose = Whose { shop: shop.clone(), customers, conversation: None };
+
+        let erased = at_rest(whose, &folder, &vault).expect("erased");
+
+        assert_eq!((erased.emptied, erased.unsealed), (1, 0));
+        let left = look_in(folder).expect("a journal").replay.flatten();
+        let said_in = |id| {
+            let records = left.map(|(_, bytes)| Record::decode(&bytes).expect("a record"));
+            let mut with_text = records.filter(|it| format!("{it:?}").contains("what was said"));
+            with_text.next().is_some_and(|it| it.conversation == id) && with_text.next().is_none()
+        };
+        assert!(said_in(of("min")), "the other lies where it lay");
     }
 }

@@ -84,6 +84,9 @@ pub struct Conversation {
     /// What joined it, and what it goes on from, unless that was taken back; oldest first.
     #[serde(default)]
     pub joined: Vec<Joined>,
+    /// What has gone from it to others: the numbers of the first and the last message of each stretch.
+    #[serde(default)]
+    pub moved: Vec<(u64, u64)>,
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
@@ -204,6 +207,7 @@ impl Conversation {
             owed: Vec::new(),
             aside: None,
             joined: Vec::new(),
+            moved: Vec::new(),
             held_from: None,
             translated: BTreeMap::new(),
             asked_if_there: false,

@@ -20,7 +20,7 @@ use super::input::{CustomerAct, CustomerRef, FromCustomer};
 use super::matter::Matter;
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
-use super::turn::{ToUnderstand, Turn};
+use super::turn::Turn;
 use super::viewers::{acknowledge_again, count_message, deliver};
 
 /// What a client is told when a conversation has as many events as it may.
@@ -136,8 +136,6 @@ impl Shard {
     ) {
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
         let began = conversation.events.is_empty();
-        let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
-        let locale = conversation.opened.locale;
         let opened = began.then(|| conversation.opened.clone());
         let mut step = Step::new(&mut conversation, cause.now);
         if let Some(opened) = opened {
@@ -146,25 +144,16 @@ impl Shard {
         step.event(EventKind::Message {
             from: Sender::Customer,
             id: message.id,
-            text: message.text.clone(),
+            text: message.text,
             language: None,
         });
         step.finish(turn);
-        let seq = conversation.seq();
-        let question = self.question(&conversation, seq);
         if let (Some(in_flight), Some(origin)) = (conversation.in_flight.last_mut(), origin) {
             in_flight.sent_by(origin);
             count_message(From::Customer, cause.at, turn);
         }
-        turn.to_understand.push(ToUnderstand {
-            customer_of: Some(conversation.opened.shop.clone()),
-            conversation: id,
-            seq,
-            text: question.map_or(message.text, |question| question.text.into()),
-            locale,
-            previous,
-            caused_at: cause.at,
-        });
+        let unread = self.to_understand(&conversation, conversation.seq(), cause.at);
+        turn.to_understand.extend(unread);
         self.conversations.insert(id, conversation);
     }
 

@@ -7,9 +7,10 @@ use crate::dedup::{DeliveryId, OneDelivery};
 use crate::domain::{EventKind, Sender, Timestamp};
 
 use super::conversation::Conversation;
-use super::fact::Fact;
+use super::fact::{Fact, Record};
 use super::shard::Shard;
 use super::step::Step;
+use super::turn::Turn;
 
 /// Deliveries in one entry of a snapshot: some 200 KiB.
 const PART_MAX: usize = 4096;
@@ -47,11 +48,26 @@ impl Shard {
         }
         for event in events {
             if let EventKind::Message { from: Sender::Customer, id, .. } = &event.kind {
-                self.delivered.record(OneDelivery {
+                let delivery = OneDelivery {
                     id: DeliveryId::of_customer(&opened.shop, &opened.customer, *id),
                     at: event.at,
                     conversation: *conversation_id,
-                });
+                };
+                self.delivered.record(delivery);
+                self.let_go_of.push(delivery);
+            }
+        }
+    }
+
+    /// Writes down the ids of what was let go of, those that are still remembered: its key is destroyed,
+    /// so they are read from nothing else.
+    pub(super) fn write_ids_let_go_of(&mut self, now: Timestamp, turn: &mut Turn) {
+        let let_go_of = std::mem::take(&mut self.let_go_of);
+        for theirs in let_go_of.chunk_by(|a, b| a.conversation == b.conversation) {
+            let young = theirs.iter().filter(|delivery| self.delivered.knows(now, delivery.id));
+            let facts: Vec<Fact> = young.copied().map(Fact::Delivered).collect();
+            if !facts.is_empty() {
+                turn.records.push(Record { conversation: theirs[0].conversation, facts });
             }
         }
     }

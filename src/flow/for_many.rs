@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use crate::domain::{EventKind, Intent, Priority, Sender, Timestamp, Understanding};
+use crate::automate;
+use crate::domain::{Event, EventKind, Intent, Priority, Sender, Timestamp, Understanding};
 use crate::metrics::names::Counter;
 use crate::schedule::{Command, Contact};
 
@@ -11,14 +12,17 @@ use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Noted};
 use super::incidents::{Asks, Report};
 use super::input::ForMany;
+use super::lines::is_from_customer;
 use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::ticket::is_only_address;
 use super::translated::with_original;
 use super::turn::{FirstResponse, Turn};
 
-/// Messages of a customer beyond which a conversation is a matter of its own.
-const MESSAGES_MAX: usize = 3;
+/// How often a customer says something before a conversation is a matter of its own.
+const TURNS_MAX: usize = 3;
+/// Messages of which that may consist.
+const LINES_MAX: usize = 12;
 /// Confidence from which on a reply is thanks and nothing else.
 const THANKS_SURE: f32 = 0.6;
 
@@ -81,33 +85,35 @@ impl Shard {
     /// Tells the owner of incidents again, after a restart, what a conversation asks that waits.
     pub(super) fn ask_again(&self, now: Timestamp, conversation: &Conversation, turn: &mut Turn) {
         if matches!(conversation.stage, Stage::Waiting(_) | Stage::Ticketed) {
-            ask(conversation, &self.contact_of(now, conversation), turn);
+            self.ask(conversation, &self.contact_of(now, conversation), turn);
         }
     }
-}
 
-/// Tells the owner of incidents what a conversation asks that begins to wait. An address to write to is no
-/// part of it.
-pub(super) fn ask(conversation: &Conversation, contact: &Contact, turn: &mut Turn) {
-    let texts = conversation.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Message { from: Sender::Customer, text, .. } => Some(&**text),
-        _ => None,
-    });
-    let texts = texts.filter(|text| !is_only_address(text));
-    let texts: Vec<&str> = texts.take(MESSAGES_MAX + 1).collect();
-    let has_place = contact.only.is_none() && contact.hops == 0;
-    if texts.len() > MESSAGES_MAX || !has_place || conversation.had_first_response {
-        return;
+    /// Tells the owner of incidents what a conversation asks that begins to wait. An address to write to is
+    /// no part of it.
+    pub(super) fn ask(&self, conversation: &Conversation, contact: &Contact, turn: &mut Turn) {
+        let is_address = |event: &Event| match &event.kind {
+            EventKind::Message { text, .. } => is_only_address(text),
+            _ => false,
+        };
+        let events = || conversation.events.iter().filter(|event| !is_address(event));
+        let lines = events().filter(|event| is_from_customer(event)).take(LINES_MAX + 1);
+        let lines: Vec<&Event> = lines.collect();
+        let is_of_its_own = lines.len() > LINES_MAX || self.turns(events()) > TURNS_MAX;
+        let has_place = contact.only.is_none() && contact.hops == 0;
+        if is_of_its_own || !has_place || conversation.had_first_response {
+            return;
+        }
+        turn.incidents.push(Report::Asks(Asks {
+            shop: conversation.opened.shop.clone(),
+            conversation: conversation.id,
+            customer: conversation.opened.customer.clone(),
+            language: conversation.language(),
+            text: automate::joined(&lines).into(),
+            // Reports of incidents are urgent as a rule; who is somebody special has a person.
+            needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
+        }));
     }
-    turn.incidents.push(Report::Asks(Asks {
-        shop: conversation.opened.shop.clone(),
-        conversation: conversation.id,
-        customer: conversation.opened.customer.clone(),
-        language: conversation.language(),
-        text: texts.join("\n").into(),
-        // Reports of incidents are urgent as a rule; who is somebody special has a person.
-        needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
-    }));
 }
 
 /// Tells the owner of incidents that a conversation is a matter of its own from now on.

@@ -55,6 +55,14 @@ impl Shard {
         })
     }
 
+    /// How often the customer has begun to say something in these events.
+    pub(super) fn turns<'a>(&self, events: impl Iterator<Item = &'a Event>) -> usize {
+        match self.settings.lines_wait_max.is_zero() {
+            true => events.filter(|event| is_from_customer(event)).count(),
+            false => automate::turns(events),
+        }
+    }
+
     /// What follows from a question of which `read` was understood.
     pub(super) fn what_follows(
         &mut self,
@@ -63,11 +71,7 @@ impl Shard {
         (text, read): (&str, &Understanding),
         shop: &Shop,
     ) -> Automated {
-        let messages = conversation.events.iter().filter(|event| is_from_customer(event));
-        let turns = match self.settings.lines_wait_max.is_zero() {
-            true => messages.count(),
-            false => automate::turns(&conversation.events),
-        };
+        let turns = self.turns(conversation.events.iter());
         let articles = match &self.library {
             Some(library) => library.look_up(shop, text, read, &mut self.scratch),
             None => FromArticles::Nothing,
@@ -186,6 +190,6 @@ pub(super) struct Held {
     follows: Automated,
 }
 
-fn is_from_customer(event: &Event) -> bool {
+pub(super) fn is_from_customer(event: &Event) -> bool {
     matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
 }

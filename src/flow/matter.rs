@@ -3,6 +3,8 @@
 //! both speak of different orders. Conversations stay what they are: one goes on from another, which is a
 //! fact with its evidence, and can be taken back.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::shop::Shop;
@@ -64,6 +66,9 @@ pub struct Parted {
     pub seq: u64,
     /// Where that message went, if it was in the wrong conversation.
     pub to: Option<ConversationId>,
+    /// Number of the last message that went there with it.
+    #[serde(default)]
+    pub last: Option<u64>,
 }
 
 /// Where a message belongs that names no conversation.
@@ -219,17 +224,22 @@ impl Shard {
                 Some(self.open(Opened { at: cause.now, epoch: 1, ..opened }))
             }
         };
-        let mut step = Step::new(conversation, cause.now);
         let (seq, by) = (joined.seq, by.clone());
+        let said = match to {
+            Some(_) => said_from(conversation, seq),
+            None => Vec::new(),
+        };
+        let last = said.last().map(|(seq, _)| *seq);
+        let mut step = Step::new(conversation, cause.now);
         let text = match to {
             Some(to) => format!("{by} has moved what was said from #{seq} on to {to}."),
             None => format!("{by} says that this is another matter than the one before."),
         };
-        step.fact(Fact::Parted(Parted { at: cause.now, by, seq, to }));
+        step.fact(Fact::Parted(Parted { at: cause.now, by, seq, to, last }));
         self.note(cause.now, &text, &mut step, turn);
         step.finish(turn);
         if let Some(to) = to {
-            for text in said_from(conversation, seq) {
+            for (_, text) in said {
                 let id: MessageId = self.message_id(cause.now);
                 self.take_in(cause, to, Message { id, conversation: Some(to), text }, None, turn);
             }
@@ -262,14 +272,24 @@ impl Conversation {
     /// Takes in that a join was taken back.
     pub(super) fn take_apart(&mut self, parted: &Parted) {
         self.joined.retain(|joined| joined.seq != parted.seq);
+        if let Some(last) = parted.last {
+            // A stretch that went before may lie in the new one.
+            self.moved.retain(|&(first, end)| first < parted.seq || end > last);
+            self.moved.push((parted.seq, last));
+        }
     }
 }
 
-/// What the customer has said in a conversation from a number on.
-fn said_from(conversation: &Conversation, seq: u64) -> Vec<std::sync::Arc<str>> {
+/// What the customer has said in a conversation from a number on, with the numbers, but for what was moved
+/// before.
+fn said_from(conversation: &Conversation, seq: u64) -> Vec<(u64, Arc<str>)> {
+    let has_gone =
+        |seq: u64| conversation.moved.iter().any(|&(first, last)| (first..=last).contains(&seq));
     let said = conversation.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Message { from: Sender::Customer, text, .. } if event.seq >= seq => {
-            Some(text.clone())
+        EventKind::Message { from: Sender::Customer, text, .. }
+            if event.seq >= seq && !has_gone(event.seq) =>
+        {
+            Some((event.seq, text.clone()))
         }
         _ => None,
     });

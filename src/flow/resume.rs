@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use crate::domain::{ConversationId, EventKind, Sender, Timestamp};
+use crate::domain::{ConversationId, Timestamp};
 use crate::schedule::{Command, Scheduler};
 
 use super::conversation::Stage;
 use super::fact::{Fact, Record};
 use super::shard::{Cause, Shard};
-use super::turn::{ToUnderstand, Turn};
+use super::turn::Turn;
 
 impl Shard {
     /// Lets the scheduler remember the decisions in a record that was restored, so that they can be
@@ -64,22 +64,10 @@ impl Shard {
                 Stage::Open | Stage::Ticketed | Stage::Closed { .. } => {}
             }
             self.ask_again(now, &conversation, turn);
-            for message in conversation.in_flight.iter().filter(|message| !message.understood) {
-                if let Some(EventKind::Message { text, from, .. }) =
-                    conversation.event(message.seq).map(|event| &event.kind)
-                {
-                    turn.to_understand.push(ToUnderstand {
-                        customer_of: (*from == Sender::Customer)
-                            .then(|| conversation.opened.shop.clone()),
-                        conversation: id,
-                        seq: message.seq,
-                        text: text.clone(),
-                        locale: conversation.opened.locale,
-                        previous: conversation.latest.as_ref().map(|u| u.language.label),
-                        caused_at,
-                    });
-                }
-            }
+            let unread = conversation.in_flight.iter().filter(|message| !message.understood);
+            let unread =
+                unread.filter_map(|it| self.to_understand(&conversation, it.seq, caused_at));
+            turn.to_understand.extend(unread);
             if conversation.held_from.is_some() {
                 self.set_alarm(&mut conversation, now);
             } else if conversation.has_only_greeted() {

@@ -15,7 +15,7 @@ use super::fact::{Fact, Noted};
 use super::input::{FromSeat, SeatAct, SeatRef};
 use super::shard::{Cause, Shard, refuse};
 use super::step::Step;
-use super::turn::{FirstResponse, ToUnderstand, Turn};
+use super::turn::{FirstResponse, Turn};
 use super::viewers::{acknowledge_again, count_message, deliver, note_of};
 
 impl Shard {
@@ -149,28 +149,17 @@ impl Shard {
             let waited_ms = u64::try_from(waited).unwrap_or(u64::MAX);
             turn.first_responses.push((FirstResponse::Person, waited_ms));
         }
-        let own = self.seat_writes(conversation);
-        let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
-        let previous = previous.filter(|_| own.is_none());
         let mut step = Step::new(conversation, cause.now);
         let from = Sender::Seat;
-        let kind = EventKind::Message { from, id, text: text.clone(), language: None };
-        step.event(kind);
+        step.event(EventKind::Message { from, id, text, language: None });
         step.finish(turn);
         if let Some(in_flight) = conversation.in_flight.last_mut() {
             in_flight.sent_by(&frame.link.outbox);
         }
         count_message(From::Seat, cause.at, turn);
         turn.commands.push((Command::SeatSpoke { conversation: conversation.id }, cause.at));
-        turn.to_understand.push(ToUnderstand {
-            customer_of: None,
-            conversation: conversation.id,
-            seq: conversation.seq(),
-            text,
-            locale: own.or(conversation.opened.locale),
-            previous,
-            caused_at: cause.at,
-        });
+        let unread = self.to_understand(conversation, conversation.seq(), cause.at);
+        turn.to_understand.extend(unread);
         Ok(())
     }
 

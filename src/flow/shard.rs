@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::config::shop::Shop;
-use crate::dedup::{self, Delivered, DeliveredLimits};
+use crate::dedup::{self, Delivered, DeliveredLimits, OneDelivery};
 use crate::deliver::Outbox;
 use crate::domain::{
     ConversationId, CustomerId, CustomerKey, MessageId, SeatId, ShopId, Timestamp,
@@ -99,6 +99,8 @@ pub struct Shard {
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
     pub(super) delivered: Delivered,
+    /// Deliveries to what was let go of, which are not written down yet.
+    pub(super) let_go_of: Vec<OneDelivery>,
     /// Articles to answer with; `None` answers with none.
     pub(super) library: Option<Arc<Library>>,
     pub(super) scratch: Scratch,
@@ -127,6 +129,7 @@ impl Shard {
     pub fn new(settings: Settings, shops: Shops, seed: u64) -> Self {
         Self {
             delivered: Delivered::new(settings.delivered),
+            let_go_of: Vec::new(),
             settings,
             shops,
             conversations: AHashMap::new(),
@@ -233,7 +236,8 @@ impl Shard {
         entry.conversations.push(id);
         if entry.conversations.len() > CONVERSATIONS_PER_CUSTOMER_MAX {
             let conversations = &self.conversations;
-            let has_ended = |id| conversations.get(id).is_none_or(|c| c.is_closed());
+            // One that is not in its place is being worked on.
+            let has_ended = |id| conversations.get(id).is_some_and(|c| c.is_closed());
             if let Some(oldest) = entry.conversations.iter().position(has_ended) {
                 let oldest = entry.conversations.remove(oldest);
                 self.released.push(oldest);
@@ -268,8 +272,18 @@ impl Shard {
     }
 
     /// Rebuilds state from one record of the journal. Records of conversations that never began
-    /// here, as after a loss, are left out.
+    /// here, as after a loss, are left out, but for what was delivered.
     pub fn restore(&mut self, record: &Record) -> bool {
+        let mut has_more = false;
+        for fact in &record.facts {
+            match fact {
+                Fact::Delivered(delivery) => self.delivered.record(*delivery),
+                _ => has_more = true,
+            }
+        }
+        if !has_more {
+            return true;
+        }
         if !self.conversations.contains_key(&record.conversation) {
             let Some(Fact::Opened(opened)) = record.facts.first() else { return false };
             self.insert(Conversation::new(record.conversation, opened.clone()));
@@ -283,9 +297,6 @@ impl Shard {
         if let Some(conversation) = self.conversations.get_mut(&record.conversation) {
             for fact in &record.facts {
                 conversation.apply(fact);
-                if let Fact::Delivered(delivery) = fact {
-                    self.delivered.record(*delivery);
-                }
             }
         }
         true

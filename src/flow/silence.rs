@@ -60,7 +60,7 @@ impl Shard {
         self.give_up_translations(now, turn);
         while let Some(Reverse((at, id))) = self.alarms.peek().copied() {
             if at > now {
-                return;
+                break;
             }
             self.alarms.pop();
             let Some(mut conversation) = self.conversations.remove(&id) else { continue };
@@ -109,6 +109,7 @@ impl Shard {
             self.set_alarm(&mut conversation, at.clamp(soonest, latest.max(soonest)));
             self.conversations.insert(id, conversation);
         }
+        self.write_ids_let_go_of(now, turn);
     }
 
     fn due(&mut self, conversation: &Conversation, now: Timestamp) -> Due {

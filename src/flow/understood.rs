@@ -10,6 +10,7 @@ use crate::domain::{
 };
 use crate::metrics::names::{Counter, Outcome, Repeat};
 use crate::schedule::{Command, Contact};
+use crate::understand::pii;
 
 use super::conversation::{Conversation, Stage};
 use super::fact::Fact;
@@ -17,7 +18,7 @@ use super::for_many;
 use super::lines::Question;
 use super::shard::Shard;
 use super::step::Step;
-use super::turn::{FirstResponse, Turn};
+use super::turn::{FirstResponse, ToUnderstand, Turn};
 
 /// How often a waiting conversation finds another place by what its customer says: each time costs
 /// the scheduler a search, and one customer must not cost it more than others.
@@ -37,6 +38,34 @@ pub struct Understood {
 }
 
 impl Shard {
+    /// A message for the model, whether it has just come or was left unread by a stop: a customer's with
+    /// the lines before it, a seat's with what the seat writes. `None` when `seq` is no message.
+    pub(super) fn to_understand(
+        &self,
+        conversation: &Conversation,
+        seq: u64,
+        caused_at: Instant,
+    ) -> Option<ToUnderstand> {
+        let EventKind::Message { from, text, .. } = &conversation.event(seq)?.kind else {
+            return None;
+        };
+        let question = self.question(conversation, seq);
+        let seat_writes = match from {
+            Sender::Seat => self.seat_writes(conversation),
+            Sender::Customer | Sender::Machine => None,
+        };
+        let previous = conversation.latest.as_ref().map(|latest| latest.language.label);
+        Some(ToUnderstand {
+            customer_of: (*from == Sender::Customer).then(|| conversation.opened.shop.clone()),
+            conversation: conversation.id,
+            seq,
+            text: question.map_or_else(|| text.clone(), |question| question.text.into()),
+            locale: seat_writes.or(conversation.opened.locale),
+            previous: previous.filter(|_| seat_writes.is_none()),
+            caused_at,
+        })
+    }
+
     /// Takes a message back from the model and decides what follows, or lets it wait behind a message
     /// of its conversation that the encoder looks at.
     pub fn understood(&mut self, now: Timestamp, message: Understood, turn: &mut Turn) {
@@ -52,6 +81,10 @@ impl Shard {
         };
         if message.understanding.is_none() {
             turn.counts.push(Counter::NotUnderstood);
+        }
+        if conversation.opened.is_erased() {
+            // It was read before its text went, and goes with it.
+            message.understanding = None;
         }
         let question = self.question(&conversation, message.seq);
         let understanding = message.understanding.as_mut();
@@ -130,6 +163,8 @@ impl Shard {
         // Nothing is sure, so that a person answers.
         let unknown = || Understanding::unknown(conversation.language());
         let understanding = message.understanding.clone().unwrap_or_else(unknown);
+        // What an earlier line names is asked about as well.
+        let understanding = Understanding { pii: pii::find(&question.text), ..understanding };
         let asked = (question.text.as_str(), &understanding);
         let follows = self.what_follows(now, conversation, asked, &shop);
         if let Some(step) = self.hold_back(now, (message, text), &follows, step, turn) {
@@ -168,7 +203,7 @@ impl Shard {
                 }
                 let contact = self.contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
-                for_many::ask(step.conversation, &contact, turn);
+                self.ask(step.conversation, &contact, turn);
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), caused_at));
             }

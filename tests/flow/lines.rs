@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tradewind::config::shop::Shop;
-use tradewind::domain::Intent;
-use tradewind::flow::{CustomerAct, Kept, Settings, Stage};
-use tradewind::understand::{Hint, Model, Scratch};
+use tradewind::domain::{Guess, Intent};
+use tradewind::flow::{CustomerAct, Fact, Kept, Library, Record, Report, Settings, Stage};
+use tradewind::understand::{Hint, Model, Scratch, pii};
 
 use super::world::{MINUTE, Socket, World, customer, kinds, settings, text};
 
@@ -29,7 +29,7 @@ impl Chat {
 
     fn with(settings: Settings) -> Self {
         let mut world = World::with(settings);
-        world.model_waits = true;
+        (world.model_waits, world.starts_unread) = (true, true);
         let model = Model::embedded().expect("the shipped model");
         Self { world, model, scratch: Scratch::default() }
     }
@@ -59,8 +59,7 @@ impl Chat {
     }
 
     fn restarted(&self) -> Self {
-        let mut world = self.world.restarted();
-        world.model_waits = true;
+        let world = self.world.restarted();
         let model = Model::embedded().expect("the shipped model");
         Self { world, model, scratch: Scratch::default() }
     }
@@ -249,6 +248,71 @@ fn who_goes_on_after_a_long_pause_asks_something_new() {
     chat.world.say(&ana, "and how long does delivery take to Chile?");
 
     assert_eq!(chat.read(), "and how long does delivery take to Chile?");
+}
+
+#[test]
+fn a_restart_before_the_last_line_was_read_hands_over_the_whole_question() {
+    let number = "+34 612 345 678";
+    let mut chat = Chat::new();
+    let ana = chat.world.customer("ana");
+    chat.say(&ana, "I bought shoes last week and");
+    chat.world.pass(Duration::from_millis(400));
+    chat.world.say(&ana, number);
+
+    let mut chat = chat.restarted();
+    let handed = chat.read();
+
+    assert_eq!(handed, format!("I bought shoes last week and\n{number}"));
+    let records = chat.world.journal.iter().map(|bytes| Record::decode(bytes).expect("a record"));
+    let read = records.flat_map(|record| record.facts).filter_map(|fact| match fact {
+        Fact::Understood { seq: 2, understanding } => understanding,
+        _ => None,
+    });
+    let found: Vec<_> = read.flat_map(|read| read.pii).collect();
+    let [span] = found[..] else { panic!("{found:?}") };
+    assert_eq!(&number[span.start..span.end], number);
+}
+
+#[test]
+fn no_article_answers_where_an_earlier_line_names_something_of_the_customers_own() {
+    let answered = |first: &str| {
+        let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
+        let demo = Shop::embedded_demo();
+        let shops = Arc::new([(demo.id.clone(), Arc::new(demo))].into_iter().collect());
+        let model = Model::embedded().expect("the shipped model");
+        world.shard.take_library(Arc::new(Library::new(model, &shops).expect("an index")));
+        world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
+        world.model_waits = true;
+        let ana = world.customer("ana");
+        for line in [first, "¿es gratis la devolución o la pago yo?"] {
+            world.say(&ana, line);
+            world.says.pii = pii::find(&world.unread[0].text);
+            world.understand();
+        }
+        world.pass(WAIT_MAX);
+        sources(&ana)
+    };
+
+    assert_eq!(answered("una pregunta y"), ["knowledge/return-cost@1"]);
+    assert_eq!(answered("soy el del +34 612 345 678 y"), [""; 0]);
+}
+
+#[test]
+fn a_question_in_many_short_lines_is_told_to_the_owner_of_incidents_as_one() {
+    let lines = ["the tracking page", "of my parcel", "does not open", "since noon", "at all"];
+    let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
+    let ana = world.customer("ana");
+    for line in lines {
+        world.say(&ana, line);
+    }
+
+    world.pass(WAIT_MAX);
+
+    let asked = world.told.iter().filter_map(|report| match report {
+        Report::Asks(asks) => Some(&*asks.text),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), [lines.join("\n")]);
 }
 
 /// A question of several lines, as a test writes it down.

@@ -238,3 +238,61 @@ fn a_letter_and_a_chat_of_one_verified_customer_are_one_matter() {
     assert_eq!(world.conversations().len(), 3);
     assert_eq!(state(&world, other).goes_on_from(), None);
 }
+
+#[test]
+fn joins_that_are_taken_back_one_after_the_other_move_each_message_once_also_over_a_restart() {
+    for restarts in [false, true] {
+        let mut world = World::new();
+        let mut seat = world.seat("lucia");
+        let desk = world.customer("ana");
+        say_verified(&mut world, &desk, "quiero el dinero del pedido TW-10482");
+        accept(&mut world, &seat);
+        let first = world.conversations()[0];
+        say_verified(&mut world, &desk, "mi hermana pregunta por sus botas");
+        say_verified(&mut world, &desk, "y mi padre por su abrigo");
+
+        world.seat_acts(&seat, first, SeatAct::Part);
+        say_verified(&mut world, &desk, "TW-10482: y mi abuela por su gorra");
+        if restarts {
+            world = world.restarted();
+            seat = world.seat("lucia");
+        }
+        world.seat_acts(&seat, first, SeatAct::Part);
+        world.seat_acts(&seat, first, SeatAct::Part);
+
+        let others = world.conversations().into_iter().filter(|id| *id != first);
+        let said: Vec<_> = others.map(|id| format!("{:?}", state(&world, id).events)).collect();
+        for word in ["botas", "abrigo", "gorra"] {
+            let moved: usize = said.iter().map(|events| events.matches(word).count()).sum();
+            assert_eq!(moved, 1, "{word}, restarts: {restarts}, {said:#?}");
+        }
+        assert_eq!(said.len(), 3);
+    }
+}
+
+#[test]
+fn a_conversation_of_which_a_message_goes_to_one_too_many_stays_its_customers() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    say_verified(&mut world, &ana, "quiero el dinero del pedido TW-10482");
+    accept(&mut world, &seat);
+    let first = world.conversations()[0];
+    let mut oldest_ended = None;
+    for n in 0..63 {
+        world.now = world.now + Duration::from_millis(1);
+        say_verified(&mut world, &ana, &format!("el pedido TW-{} tampoco", 20_000 + n));
+        let other = *world.conversations().last().expect("one");
+        oldest_ended.get_or_insert(other);
+        world.act(&ana, CustomerAct::Close(other));
+    }
+    say_verified(&mut world, &ana, "mi hermana pregunta por sus botas");
+    assert!(world.shard.take_released().is_empty());
+
+    world.seat_acts(&seat, first, SeatAct::Part);
+
+    assert_eq!(world.conversations().len(), 64);
+    assert_eq!(world.shard.take_released(), [oldest_ended.expect("one")]);
+    let held = world.customer("ana").attached().held;
+    assert!(held.iter().any(|it| it.conversation == first), "{held:?}");
+}

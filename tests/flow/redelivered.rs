@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tradewind::config::shop::Shop;
 use tradewind::domain::{ConversationId, MessageId};
-use tradewind::flow::{CustomerAct, EmailRules, FromEmail, Input, Settings};
+use tradewind::flow::{CustomerAct, EmailRules, Fact, FromEmail, Input, Record, Settings};
 use tradewind::metrics::names::EmailTaken;
 use uuid::Uuid;
 
@@ -145,4 +145,80 @@ fn a_message_of_a_conversation_that_is_not_kept_any_more_does_not_begin_another(
 fn again_of(act: &CustomerAct) -> CustomerAct {
     let CustomerAct::Send { id, conversation, text } = act else { panic!("not a message") };
     CustomerAct::Send { id: *id, conversation: *conversation, text: text.clone() }
+}
+
+/// Starts anew from what is left in the journal of a conversation whose key is destroyed: all of it, or
+/// only what was written when it was forgotten, as behind a snapshot.
+fn restarted_without(world: &World, forgotten: ConversationId, only_ids: bool) -> World {
+    let mut left = World::with(settings());
+    left.now = world.now;
+    for bytes in &world.journal {
+        let record = Record::decode(bytes).expect("a record");
+        let is_of_ids = record.facts.iter().all(|fact| matches!(fact, Fact::Delivered(_)));
+        match record.conversation == forgotten {
+            true if only_ids && !is_of_ids => {}
+            true => left.journal.push(record.erased().encode()),
+            false => left.journal.push(bytes.clone()),
+        }
+    }
+    left.started_from_journal(vec![Shop::embedded_demo()])
+}
+
+/// Whether a message that comes again after such a restart is refused.
+fn is_known(world: &World, forgotten: ConversationId, id: MessageId) -> bool {
+    [false, true].into_iter().all(|only_ids| {
+        let mut world = restarted_without(world, forgotten, only_ids);
+        let ana = world.customer("ana");
+        world.act(&ana, CustomerAct::Send { id, conversation: None, text: "hola".into() });
+        kinds(&ana.frames()) == ["error"]
+    })
+}
+
+#[test]
+fn ids_of_a_forgotten_conversation_outlive_a_restart_also_without_its_key() {
+    let mut world = World::with(Settings { resume_for: HOUR, ..settings() });
+    let ana = world.customer("ana");
+    let id = world.say(&ana, "hola");
+    let conversation = world.conversations()[0];
+    world.act(&ana, CustomerAct::Close(conversation));
+
+    world.pass(HOUR);
+    world.pass(MINUTE);
+
+    assert!(world.conversations().is_empty());
+    assert!(is_known(&world, conversation, id));
+}
+
+#[test]
+fn so_do_those_of_the_oldest_of_too_many_conversations() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    let mut ids = Vec::new();
+    for _ in 0..65 {
+        ids.push(world.say(&ana, "hola"));
+        let conversation = *world.conversations().last().expect("one");
+        world.act(&ana, CustomerAct::Close(conversation));
+        world.now = world.now + Duration::from_secs(1);
+    }
+
+    world.pass(Duration::ZERO);
+
+    let [oldest] = world.shard.take_released()[..] else { panic!("one has gone") };
+    assert!(is_known(&world, oldest, ids[0]));
+}
+
+#[test]
+fn what_is_too_old_to_be_remembered_is_not_written_down() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "hola");
+    let conversation = world.conversations()[0];
+    world.act(&ana, CustomerAct::Close(conversation));
+    let before = world.journal.len();
+
+    world.pass(24 * HOUR);
+    world.pass(MINUTE);
+
+    assert!(world.conversations().is_empty());
+    assert_eq!(world.journal.len(), before);
 }

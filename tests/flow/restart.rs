@@ -401,3 +401,25 @@ fn what_an_earlier_version_kept_gives_the_conversations_of_its_journal() {
         assert_eq!(text(&golden), text(&kept));
     }
 }
+
+#[test]
+fn a_seats_message_that_nobody_had_looked_at_is_read_with_the_same_hints_after_the_restart() {
+    let mut world = World::new();
+    let seat = world.seat("lucia");
+    let ana = world.customer("ana");
+    let conversation = world.owned(&ana, &seat);
+    // From here on the customer writes what the seat does not.
+    world.says.language.label = "ko".parse().expect("a language");
+    world.say(&ana, "환불해 주세요");
+    (world.model_waits, world.starts_unread) = (true, true);
+    world.reply(&seat, conversation, "Hola, lo miro ahora.");
+
+    let after = world.restarted();
+
+    let hints = |world: &World| {
+        let [waiting] = world.unread.iter().collect::<Vec<_>>()[..] else { panic!("one message") };
+        (waiting.text.clone(), waiting.locale, waiting.previous, waiting.customer_of.clone())
+    };
+    assert_eq!(hints(&world).1, "es".parse().ok(), "what the seat writes");
+    assert_eq!(hints(&after), hints(&world));
+}

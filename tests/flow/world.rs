@@ -48,6 +48,8 @@ pub struct World {
     pub journal: Vec<Vec<u8>>,
     /// Messages that the model has not looked at, when `model_waits`.
     pub model_waits: bool,
+    /// Whether it does so after a restart.
+    pub starts_unread: bool,
     pub unread: VecDeque<tradewind::flow::ToUnderstand>,
     /// Whether the encoder is asked about what the model looks at.
     pub model_is_unsure: bool,
@@ -143,6 +145,7 @@ impl World {
             scheduler,
             journal: Vec::new(),
             model_waits: false,
+            starts_unread: false,
             unread: VecDeque::new(),
             model_is_unsure: false,
             asked: VecDeque::new(),
@@ -222,6 +225,7 @@ impl World {
         next.now = self.now;
         next.says = self.says.clone();
         next.next_id = self.next_id;
+        (next.model_waits, next.starts_unread) = (self.starts_unread, self.starts_unread);
         next.journal = self.journal.clone();
         restore(&mut next.shard, &mut next.scheduler);
         let mut turn = Turn::default();
