@@ -259,6 +259,7 @@ fn letters_that_the_server_does_not_give_hold_up_no_others() {
         }
     }
     assert_eq!(seat.next("message")["text"], "parte 3");
+    inbox.wait_until("it is marked", |inner| inner.letters[&3].is_read);
 
     let fetched = |wanted| inbox.inner().fetched.iter().filter(|it| **it == wanted).count();
     assert_eq!((fetched(1), fetched(2)), (1, 3), "refused: it waits; not understood: three looks");
