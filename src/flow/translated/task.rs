@@ -300,7 +300,7 @@ mod tests {
             let ways = Ways {
                 owners: self.owners.clone(),
                 incidents: Incidents::new(),
-                clock: self.clock.clone(),
+                clock: self.clock,
                 metrics: Arc::new(Metrics::new().expect("metrics")),
             };
             tokio::spawn(self.interpreter.clone().run(self.shops.clone(), ways, drain.clone()))
