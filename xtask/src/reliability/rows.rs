@@ -249,5 +249,6 @@ pub const ROWS: &[Spec] = &[
     fuzz("fuzz-tokens", "tokens of ours, JWTs, signed ids and handles", "tokens"),
     fuzz("fuzz-config", "settings of a router and files of a shop", "configuration"),
     fuzz("fuzz-journal", "segments, snapshots and records of a journal", "journal_bytes"),
+    fuzz("fuzz-letters", "e-mails of strangers", "letters"),
     fuzz("fuzz-http", "heads of HTTP requests to a running router", "http_heads"),
 ];
