@@ -51,6 +51,8 @@ FRAMES = [
     {"type": "take_over", "conversation": SENTENCE},
     {"type": "approve", "conversation": SENTENCE},
     {"type": "part", "conversation": SENTENCE},
+    {"type": "helpful", "conversation": SENTENCE, "helpful": SENTENCE},
+    {"type": "translate", "conversation": SENTENCE, "seq": SENTENCE},
     {"type": "floor", "watch": SENTENCE},
     {"type": "incidents", "watch": SENTENCE},
     {"type": "confirm_incident", "incident": SENTENCE, "conversations": [SENTENCE], "wrong": []},
