@@ -39,7 +39,7 @@ pub struct Args {
 /// When the router cannot be built or does not start.
 pub fn measure(args: &Args) -> Result<bool> {
     let built = Command::new("cargo")
-        .args(["build", "--locked", "--release", "--quiet", "--bin", "tradewind"])
+        .args(["build", "--locked", "--release", "--quiet", "--workspace"])
         .current_dir(root())
         .status()?;
     anyhow::ensure!(built.success(), "the router cannot be built");
