@@ -11,7 +11,9 @@ use anyhow::{Context, bail, ensure};
 use crate::count::{Counter, Runner, Tally};
 use crate::install::{NODE, install, succeeds};
 use crate::root;
-use crate::steps::{CHECKS, DENY, Prepared, Step, TESTS, WEB, WEB_BUILD, WEB_CHECK};
+use crate::steps::{
+    CHECKS, DENY, PYTHON_OF_TESTS, Prepared, Step, TESTS, WEB, WEB_BUILD, WEB_CHECK,
+};
 
 /// What to do about what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +112,7 @@ pub fn python() -> anyhow::Result<PathBuf> {
             ensure!(succeeds(command), "`{command}` failed, so there is no {path}");
         }
     }
-    Ok(root().join(path))
+    Ok(root().join(PYTHON_OF_TESTS))
 }
 
 /// Sees to it that everything the step needs is there; the error says what is missing.

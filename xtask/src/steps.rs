@@ -166,6 +166,8 @@ pub const TESTS: &[Step] = &[
     Step { name: "web", tools: &[&NODE], prepared: WEB, commands: &[WEB_CHECK], ..PLAIN },
 ];
 
+/// Runs the clients in Python.
+pub const PYTHON_OF_TESTS: &str = "target/venv/bin/python";
 /// Packages of the clients in Python. The environment itself is there earlier, made for the encoders:
 /// only a package says that it is complete.
 const PYTHON_PACKAGES: Option<Prepared> = Some(Prepared {
