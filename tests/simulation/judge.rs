@@ -103,8 +103,11 @@ impl Judge {
     pub fn shown(&self, who: &str, frame: &Value) {
         let conversation = conversation_of(frame);
         let (epoch, seq) = (number(frame, "epoch"), number(frame, "seq"));
+        // Each side is shown what it needs of a translation, and when there is one.
+        let mut said = frame.clone();
+        said.as_object_mut().map(|fields| fields.remove("translation"));
         let mut hasher = DefaultHasher::new();
-        frame.to_string().hash(&mut hasher);
+        said.to_string().hash(&mut hasher);
         let content = hasher.finish();
         let mut state = self.state();
         let before = *state.seen.entry((conversation, epoch, seq)).or_insert(content);
