@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::flow::{
     Board, Dispatch, Dispatcher, Effects, Incidents, Interpreter, Library, Owners, Pieces, Shard,
-    ShardTask, Shops, Turn, Ways,
+    ShardTask, Shops, Turn, Ways, epoch_after,
 };
 use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
@@ -120,7 +120,9 @@ impl Core {
                 return Err(error);
             }
         };
-        let clock = clock(last_at);
+        // A start that finds damage is later than all that there was, also where the system clock was set
+        // back: should the record of its epoch be lost as well, the next epoch is another one.
+        let clock = clock(if damaged { last_at + Duration::from_secs(1) } else { last_at });
         let effects = Effects::new();
         let gateway = Arc::new(Gateway {
             limits: limits(config),
@@ -172,13 +174,15 @@ impl Core {
         };
         tasks.push(Box::pin(interpreter.clone().run(shops, ways, stop.clone())));
         let mut snapshots = Vec::new();
+        let last_epoch = shards.iter().map(Shard::last_epoch).max().unwrap_or_default();
+        let epoch = damaged.then(|| epoch_after(last_epoch, clock.now()));
         for (index, (mut shard, keys)) in shards.into_iter().zip(keys).enumerate() {
             shard.take_library(library.clone());
             let (ask, asked) = mpsc::channel(1);
             snapshots.push(ask);
             let mut first = Turn::default();
-            if damaged {
-                shard.begin_epoch(clock.now(), &mut first);
+            if let Some(epoch) = epoch {
+                shard.begin_epoch(epoch, clock.now(), &mut first);
             }
             shard.resume(clock.now(), Instant::now(), &mut first);
             let task = ShardTask {

@@ -55,7 +55,7 @@ pub use delivered::KeptDeliveries;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
 pub use effects::{EffectReport, Effects, Errand, Owed};
 pub use email::FromEmail;
-pub use epochs::Epochs;
+pub use epochs::{Epochs, epoch_after};
 pub use erase::{Erase, ErasedCustomer, Erasing, Whom};
 pub use fact::{Entry, Fact, Noted, Opened, Progressed, Record, RecordError, SeatRecord};
 pub use incidents::{Asks, Board, IncidentAct, Incidents, Report};

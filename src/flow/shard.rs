@@ -25,7 +25,6 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::understand::Scratch;
 
 use super::conversation::Conversation;
-use super::epochs::epoch_after;
 use super::fact::{Fact, Opened, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
 use super::library::Library;
@@ -302,13 +301,17 @@ impl Shard {
         true
     }
 
+    /// The last epoch of any of its conversations; 0 when it holds none.
+    pub fn last_epoch(&self) -> u32 {
+        self.conversations.values().map(|conversation| conversation.epoch).max().unwrap_or_default()
+    }
+
     /// Gives every conversation that it holds a new epoch: what clients hold may no longer be so. The
     /// journal keeps it, since it holds also when the damage is no longer there to be seen.
-    pub fn begin_epoch(&mut self, now: Timestamp, turn: &mut Turn) {
+    pub fn begin_epoch(&mut self, epoch: u32, now: Timestamp, turn: &mut Turn) {
         let mut conversations: Vec<_> = self.conversations.values_mut().collect();
         conversations.sort_unstable_by_key(|conversation| conversation.id);
         for conversation in conversations {
-            let epoch = epoch_after(conversation.epoch, now);
             let mut step = Step::new(conversation, now);
             step.fact(Fact::Epoch(epoch));
             step.finish(turn);

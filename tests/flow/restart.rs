@@ -197,6 +197,28 @@ fn an_epoch_is_not_begun_again_when_the_record_of_it_was_lost_as_well() {
     assert!(epoch_of(&mut after) > first);
 }
 
+#[test]
+fn an_epoch_is_not_begun_again_when_its_record_was_lost_in_one_conversation_and_no_time_has_passed()
+{
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "hola");
+    let ben = world.customer("ben");
+    world.say(&ben, "hola");
+    world.begin_epoch();
+    let first = epoch_of(&mut world);
+
+    let of_ana = conversation_of(&ana.last("ack"));
+    world.journal.retain(|payload| {
+        let record = Record::decode(payload).expect("it was written");
+        record.conversation != of_ana || !matches!(record.facts[..], [Fact::Epoch(_)])
+    });
+    let mut after = world.started_from_journal(vec![Shop::embedded_demo()]);
+    after.begin_epoch();
+
+    assert!(epoch_of(&mut after) > first);
+}
+
 /// An explanation but for where it stands, in the bytes that a seat gets.
 fn explained(world: &World, conversation: ConversationId) -> Vec<u8> {
     let explanation = world.scheduler.explain(conversation).expect("it is remembered");

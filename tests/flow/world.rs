@@ -18,7 +18,7 @@ use tradewind::domain::{
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
     FromSeat, Input, Kept, Link, Profile, Record, Report, SeatAct, SeatRef, SecondLook, Settings,
-    Shard, ToTranslate, Turn, Understood, Viewer, recall_kept,
+    Shard, ToTranslate, Turn, Understood, Viewer, epoch_after, recall_kept,
 };
 use tradewind::metrics::names::Counter;
 use tradewind::protocol::Resume;
@@ -237,7 +237,8 @@ impl World {
     /// What a start does after it has met damage in the journal.
     pub fn begin_epoch(&mut self) {
         let mut turn = Turn::default();
-        self.shard.begin_epoch(self.now, &mut turn);
+        let epoch = epoch_after(self.shard.last_epoch(), self.now);
+        self.shard.begin_epoch(epoch, self.now, &mut turn);
         self.settle(turn);
     }
 

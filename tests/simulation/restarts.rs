@@ -127,6 +127,10 @@ impl World<'_> {
         self.judge.expect(may_lose || lost_now == 0, || {
             format!("{lost_now} records are lost, and nobody is told")
         });
+        if is_damaged {
+            // What the snapshot before had may be missing from this one.
+            self.slots_max = None;
+        }
         if !self.recovers_wrongly() {
             self.judge.state().believe(&found);
             self.missing.extend(found.missing);

@@ -67,6 +67,9 @@ pub struct World<'a> {
     pub may_lose: bool,
     /// Records that are known to be gone.
     pub missing: BTreeSet<usize>,
+    /// What each seat may use since records were lost: with the end of a conversation lost, its owner
+    /// has it again, also beside others. `None` before the first look after such a start.
+    pub slots_max: Option<BTreeMap<String, u32>>,
     /// The disk has lost what a start needs, and the router says so.
     pub is_over: bool,
     began: Instant,
@@ -135,6 +138,7 @@ impl<'a> World<'a> {
             flipped_bits: 0,
             may_lose: false,
             missing: BTreeSet::new(),
+            slots_max: Some(BTreeMap::new()),
             is_over: false,
             began: Instant::now(),
             started_at: BEGINNING,
@@ -300,10 +304,6 @@ impl<'a> World<'a> {
         let now = now.unwrap_or_default();
         let mut owners: BTreeMap<ConversationId, &str> = BTreeMap::new();
         for seat in &seats {
-            let used = seat.assigned + seat.offered + seat.wrapping_up;
-            self.judge.expect(used <= SLOTS, || {
-                format!("{} has {used} of {SLOTS} slots in use", seat.seat)
-            });
             for conversation in &seat.conversations {
                 if let Some(other) = owners.insert(*conversation, seat.seat.as_str()) {
                     self.judge.violation(format!("{conversation}: {other} beside {}", seat.seat));
@@ -311,6 +311,25 @@ impl<'a> World<'a> {
             }
             self.look_after(seat, now);
         }
+        self.look_at_slots(&seats);
+    }
+
+    /// No seat gets more than fits, nor anything at all while it has more.
+    fn look_at_slots(&mut self, seats: &[SeatView]) {
+        let known = self.slots_max.take();
+        let slots_max = seats.iter().map(|seat| {
+            let used = seat.assigned + seat.offered + seat.wrapping_up;
+            let most = match &known {
+                Some(most) => most.get(seat.seat.as_str()).copied().unwrap_or(SLOTS),
+                None if seat.offered == 0 => used.max(SLOTS),
+                None => SLOTS,
+            };
+            self.judge.expect(used <= most, || {
+                format!("{} has {used} of {most} slots in use", seat.seat)
+            });
+            (seat.seat.to_string(), used.clamp(SLOTS, most))
+        });
+        self.slots_max = Some(slots_max.collect());
     }
 
     /// What a seat that is gone owns is soon somebody else's.
