@@ -143,8 +143,8 @@ async fn sizes_outside_the_bounds_are_refused_and_leave_the_batch_as_it_was() {
 async fn a_batch_that_fills_a_whole_segment_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path(), small()).unwrap();
-    // 16 KiB less the header page, the opening frame and the record's own head.
-    let full = vec![7; (16 << 10) - 4096 - 32 - 16];
+    // 16 KiB less the header page, the two opening frames and the record's own head.
+    let full = vec![7; (16 << 10) - 4096 - 2 * 32 - 16];
     let over = [full.clone(), vec![7]].concat();
 
     append(&journal, b"before").await;
@@ -201,7 +201,7 @@ async fn freed_segments_are_reused_and_the_folder_stays_small() {
 
 /// Format versions, as the golden files have them. A change of these bytes needs a new version.
 #[tokio::test]
-async fn version_2_is_written_and_both_are_read_byte_for_byte() {
+async fn version_3_is_written_and_every_one_is_read_byte_for_byte() {
     let golden_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden");
     let name = "00000000000000000001.journal";
     let mut pair = Batch::new();
@@ -214,14 +214,14 @@ async fn version_2_is_written_and_both_are_read_byte_for_byte() {
     journal.append(pair).await.unwrap();
     append(&journal, "第四".as_bytes()).await;
     journal.close().await.unwrap();
-    let (written, golden) = (dir.path().join(name), golden_dir.join("v2").join(name));
+    let (written, golden) = (dir.path().join(name), golden_dir.join("v3").join(name));
     if std::env::var_os("TRADEWIND_WRITE_GOLDEN").is_some() {
-        std::fs::create_dir_all(golden_dir.join("v2")).unwrap();
+        std::fs::create_dir_all(golden_dir.join("v3")).unwrap();
         std::fs::copy(&written, &golden).unwrap();
     }
     assert!(std::fs::read(written).unwrap() == std::fs::read(golden).unwrap(), "the bytes differ");
 
-    for version in ["v1", "v2"] {
+    for version in ["v1", "v2", "v3"] {
         let copy = tempfile::tempdir().unwrap();
         std::fs::copy(golden_dir.join(version).join(name), copy.path().join(name)).unwrap();
         let read = content(copy.path()).await.into_iter().map(|(_, record)| record);
@@ -232,19 +232,22 @@ async fn version_2_is_written_and_both_are_read_byte_for_byte() {
 
 #[tokio::test]
 async fn a_segment_of_an_older_version_is_read_and_gets_nothing_new() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden/v1");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journal_golden");
     let (first, second) = ("00000000000000000001.journal", "00000000000000000002.journal");
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::copy(golden.join(first), dir.path().join(first)).unwrap();
+    for version in ["v1", "v2"] {
+        let golden = golden.join(version).join(first);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::copy(&golden, dir.path().join(first)).unwrap();
 
-    let (journal, _) = open(dir.path(), small()).unwrap();
-    append(&journal, b"fifth").await;
-    journal.close().await.unwrap();
+        let (journal, _) = open(dir.path(), small()).unwrap();
+        append(&journal, b"fifth").await;
+        journal.close().await.unwrap();
 
-    let old = std::fs::read(dir.path().join(first)).unwrap();
-    assert!(old == std::fs::read(golden.join(first)).unwrap(), "the old segment stays as it was");
-    assert_eq!(std::fs::read(dir.path().join(second)).unwrap()[8], 2);
-    assert_eq!(content(dir.path()).await.len(), 5);
+        let old = std::fs::read(dir.path().join(first)).unwrap();
+        assert!(old == std::fs::read(golden).unwrap(), "the old segment stays as it was");
+        assert_eq!(std::fs::read(dir.path().join(second)).unwrap()[8], 3);
+        assert_eq!(content(dir.path()).await.len(), 5);
+    }
 }
 
 #[tokio::test]

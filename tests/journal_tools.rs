@@ -149,8 +149,8 @@ fn a_record_of_a_later_program_is_named_and_does_not_stop_the_others() {
     let dumped = tradewind(&["journal", "dump", dir]);
 
     assert_eq!((code(&verified), code(&dumped)), (3, 3));
-    assert!(stdout(&verified).contains("NOT UNDERSTOOD record at 1:4128"));
-    assert!(stderr(&dumped).contains("not understood: record at 1:4128"));
+    assert!(stdout(&verified).contains("NOT UNDERSTOOD record at 1:4160"));
+    assert!(stderr(&dumped).contains("not understood: record at 1:4160"));
     assert!(stdout(&dumped).contains("opened by"));
 }
 

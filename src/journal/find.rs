@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::error::JournalError;
 use super::folder::{Folder, FolderFile};
-use super::frame::{Kind, OPENING_FRAME_BYTES, Opening, read_opening};
+use super::frame::{Kind, OPENING_FRAME_BYTES, OPENINGS, Opening, read_opening};
 use super::options::Unreadable;
 use super::replay::{Damage, DamageKind, Link, TornTail};
 use super::scan::{self, Step, Tail};
@@ -158,18 +158,20 @@ pub(super) fn is_the_beginning(folder: &Arc<dyn Folder>, segment: SegmentId) -> 
     matches!(opening, Some(Opening { previous: None, .. }))
 }
 
-/// The header and the first frame, if that is an opening.
+/// The header and the frames that are openings where none is missing.
 fn read_start(folder: &Arc<dyn Folder>, segment: SegmentId) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; HEADER_BYTES + OPENING_FRAME_BYTES];
+    let mut bytes = vec![0; HEADER_BYTES + OPENINGS * OPENING_FRAME_BYTES];
     folder.open(&segment.journal_name())?.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
 }
 
 fn opening_in(bytes: &[u8], segment: SegmentId) -> Option<Opening> {
-    match scan::step(bytes, segment, HEADER_BYTES)? {
-        Step::Frame { payload, kind: Kind::Opening, .. } => read_opening(payload),
-        _ => None,
-    }
+    (0..OPENINGS).find_map(|copy| {
+        match scan::step(bytes, segment, HEADER_BYTES + copy * OPENING_FRAME_BYTES)? {
+            Step::Frame { payload, kind: Kind::Opening, .. } => read_opening(payload),
+            _ => None,
+        }
+    })
 }
 
 impl Finder<'_> {
@@ -260,7 +262,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// Reads only the header and the first frame. A segment that is too short for them, or cannot be
+    /// Reads only the header and the openings. A segment that is too short for them, or cannot be
     /// read and is passed over, counts as one whose opening is lost: the replay reports it.
     fn opening_of(&mut self, segment: SegmentId) -> Result<Option<Opening>, JournalError> {
         match read_start(self.folder, segment) {

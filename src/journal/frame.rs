@@ -19,6 +19,10 @@ const OPENING_BYTES: usize = 16;
 /// Whole opening frame.
 pub(super) const OPENING_FRAME_BYTES: usize = HEAD_BYTES + OPENING_BYTES;
 
+/// Times that a segment says what stood before it: where that is lost, what the disk refused at the
+/// end of the one before would count as acknowledged.
+pub(super) const OPENINGS: usize = 2;
+
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -26,7 +30,7 @@ pub(super) enum Kind {
     Record,
     /// The last record of its batch: the batch counts from here on.
     BatchEnd,
-    /// First frame of a segment: names the predecessor and its end.
+    /// First frames of a segment: each names the predecessor and its end.
     Opening,
 }
 
@@ -65,12 +69,14 @@ pub(super) fn set_kind(frames: &mut [u8], at: usize, kind: Kind) {
     frames[at + 3] = u8::try_from(kind.code()).expect("kind codes are small");
 }
 
-/// Appends the frame that opens a segment.
+/// Appends the frames that open a segment.
 pub(super) fn push_opening(out: &mut Vec<u8>, opening: Opening) {
     let mut payload = [0; OPENING_BYTES];
     payload[..8].copy_from_slice(&opening.previous.map_or(0, SegmentId::get).to_le_bytes());
     payload[8..].copy_from_slice(&opening.previous_end.to_le_bytes());
-    push_unplaced(out, Kind::Opening, &payload);
+    for _ in 0..OPENINGS {
+        push_unplaced(out, Kind::Opening, &payload);
+    }
 }
 
 /// Completes every head in `frames`, which will be written at `offset` of `segment` by the commit

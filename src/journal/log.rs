@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use super::Durability;
 use super::batch::Batch;
 use super::error::JournalError;
-use super::frame::{OPENING_FRAME_BYTES, Opening, place, push_opening};
+use super::frame::{OPENING_FRAME_BYTES, OPENINGS, Opening, place, push_opening};
 use super::keeper::Keeper;
 use super::segment::{HEADER_BYTES, Position, SegmentFile};
 
 /// Space that the first commit of a segment cannot use.
-pub(super) const SEGMENT_OVERHEAD_BYTES: usize = HEADER_BYTES + OPENING_FRAME_BYTES;
+pub(super) const SEGMENT_OVERHEAD_BYTES: usize = HEADER_BYTES + OPENINGS * OPENING_FRAME_BYTES;
 
 /// The segment that is written to.
 struct Active {
@@ -176,7 +176,7 @@ pub(super) struct Commit {
 
 impl Active {
     fn room(&self) -> usize {
-        let opening = if self.is_fresh { OPENING_FRAME_BYTES as u64 } else { 0 };
+        let opening = if self.is_fresh { (OPENINGS * OPENING_FRAME_BYTES) as u64 } else { 0 };
         usize::try_from(self.segment.bytes.saturating_sub(self.end + opening)).unwrap_or(usize::MAX)
     }
 }

@@ -30,8 +30,9 @@
 //! is needed and recycles freed ones: a file that grows costs a file-system journal commit for each
 //! `fdatasync`, a zero-filled one does not. [`open_stepped`] runs the same code without the threads.
 //!
-//! # Format, version 2
-//! As version 1, but payloads may be sealed. Segments of version 1 are read, and never written to.
+//! # Format, version 3
+//! As version 1, but payloads may be sealed (since 2), and segments have two openings (since 3). Segments
+//! of versions 1 and 2 are read, and never written to.
 //!
 //! All numbers are little-endian; checksums are CRC-32C.
 //!
@@ -67,8 +68,9 @@
 //! | 16 | … | payload |
 //!
 //! The first frame of a used segment is its opening: number of the segment before it (8; zero for
-//! the very first) and the offset at which the acknowledged bytes of that one end (8). It is
-//! written by the same write as the first batch.
+//! the very first) and the offset at which the acknowledged bytes of that one end (8). It stands there
+//! twice, so that one lost bit does not bring back what was refused at the end of the segment before, and
+//! is written by the same write as the first batch.
 //!
 //! The log is the chain of openings from the highest segment that holds a frame. Every segment but
 //! the last is read exactly up to the end its successor states. In the last, a broken place with a

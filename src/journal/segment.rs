@@ -10,7 +10,8 @@ use super::folder::FolderFile;
 
 /// Version written into every header. The bytes of segments are as in version 1; what records hold may be
 /// sealed since version 2, which a program that reads version 1 would take for empty texts.
-pub const FORMAT_VERSION: u32 = 2;
+/// Since version 3 each segment has its opening twice.
+pub const FORMAT_VERSION: u32 = 3;
 /// The oldest version that is read.
 const FORMAT_VERSION_MIN: u32 = 1;
 

@@ -70,6 +70,29 @@ async fn a_disk_that_refuses_twice_in_a_row_loses_nothing_that_was_acknowledged(
 }
 
 #[tokio::test]
+async fn what_the_disk_refused_does_not_come_back_when_a_bit_of_the_opening_behind_it_flips() {
+    let disk = SimulatedDisk::new();
+    let (journal, _) = open(&disk);
+    append(&journal, b"first").await.unwrap();
+    wait_for_prepared(&disk, 2).await;
+    disk.fail_syncs(1);
+    append(&journal, b"refused").await.unwrap_err();
+    append(&journal, b"second").await.unwrap();
+    append(&journal, b"third").await.unwrap();
+    journal.close().await.unwrap();
+    let second = "00000000000000000002.journal";
+    let mut bytes = disk.content(second);
+    bytes[4100] ^= 1;
+    disk.delete(second);
+    disk.plant(second, bytes);
+
+    let content = content(&disk).await;
+
+    assert_eq!(content.records, [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]);
+    assert_eq!(content.damages.len(), 1, "{:?}", content.damages);
+}
+
+#[tokio::test]
 async fn a_log_whose_first_segment_was_given_up_still_begins_at_the_beginning() {
     let disk = SimulatedDisk::new();
     let (journal, _) = open(&disk);
