@@ -1,5 +1,5 @@
-//! The set of burst messages that the detector of incidents is measured with keeps its shape, so that a
-//! figure measured on it means what `tests/bursts/README.md` says.
+//! The sets of burst messages that the detector of incidents is measured with keep their shape, so that a
+//! figure measured on them means what `tests/bursts/README.md` says.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -9,7 +9,17 @@ use serde::Deserialize;
 use tradewind::dedup::normalise;
 
 const LANGUAGES: [&str; 9] = ["en", "zh", "es", "ar", "pt", "id", "fr", "ru", "ko"];
-const INCIDENTS: usize = 20;
+
+/// A folder of rows, and how many each incident has of a kind in a language.
+struct Set {
+    folder: &'static str,
+    incidents: usize,
+    same: usize,
+    own: usize,
+}
+
+const FIRST: Set = Set { folder: "tests/bursts", incidents: 20, same: 9, own: 6 };
+const FRESH: Set = Set { folder: "tests/bursts/fresh", incidents: 12, same: 6, own: 4 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,25 +45,46 @@ enum Half {
     Final,
 }
 
-fn rows(language: &str) -> Vec<Row> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/bursts");
-    let text = fs::read_to_string(folder.join(format!("{language}.jsonl"))).expect("the set");
-    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+impl Set {
+    fn rows(&self, language: &str) -> Vec<Row> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(self.folder);
+        let text = fs::read_to_string(folder.join(format!("{language}.jsonl"))).expect("the set");
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = Row> {
+        LANGUAGES.into_iter().flat_map(move |language| self.rows(language))
+    }
+
+    fn incidents(&self) -> HashSet<String> {
+        self.all().map(|row| row.incident).collect()
+    }
 }
 
 #[test]
-fn every_incident_has_nine_askers_and_six_look_alikes_in_each_language() {
-    for language in LANGUAGES {
-        let mut cells: HashMap<String, HashMap<Kind, usize>> = HashMap::new();
-        for row in rows(language) {
-            assert_eq!(row.language, language, "{}", row.text);
-            *cells.entry(row.incident).or_default().entry(row.kind).or_default() += 1;
-        }
+fn every_incident_has_its_askers_and_its_look_alikes_in_each_language() {
+    for set in [FIRST, FRESH] {
+        for language in LANGUAGES {
+            let mut cells: HashMap<String, HashMap<Kind, usize>> = HashMap::new();
+            for row in set.rows(language) {
+                assert_eq!(row.language, language, "{}", row.text);
+                *cells.entry(row.incident).or_default().entry(row.kind).or_default() += 1;
+            }
 
-        assert_eq!(cells.len(), INCIDENTS, "{language}");
-        for (incident, kinds) in cells {
-            assert_eq!((kinds[&Kind::Same], kinds[&Kind::Own]), (9, 6), "{language} {incident}");
+            let place = format!("{} {language}", set.folder);
+            assert_eq!(cells.len(), set.incidents, "{place}");
+            for (incident, kinds) in cells {
+                let found = (kinds[&Kind::Same], kinds[&Kind::Own]);
+                assert_eq!(found, (set.same, set.own), "{place} {incident}");
+            }
         }
+    }
+}
+
+#[test]
+fn all_languages_of_a_set_have_the_same_incidents() {
+    for set in [FIRST, FRESH] {
+        assert_eq!(set.incidents().len(), set.incidents, "{}", set.folder);
     }
 }
 
@@ -61,7 +92,7 @@ fn every_incident_has_nine_askers_and_six_look_alikes_in_each_language() {
 fn both_halves_hold_both_kinds_evenly() {
     for language in LANGUAGES {
         let mut halves: HashMap<(Kind, Half), usize> = HashMap::new();
-        for row in rows(language) {
+        for row in FIRST.rows(language) {
             *halves.entry((row.kind, row.half)).or_default() += 1;
         }
 
@@ -75,7 +106,26 @@ fn both_halves_hold_both_kinds_evenly() {
 #[test]
 fn nobody_writes_what_another_wrote() {
     let mut seen = HashSet::new();
-    for row in LANGUAGES.iter().flat_map(|language| rows(language)) {
+    for row in FIRST.all() {
         assert!(seen.insert(normalise(&row.text)), "twice: {}", row.text);
+    }
+}
+
+#[test]
+fn the_fresh_set_is_kept_for_the_last_figure() {
+    for row in FRESH.all() {
+        assert_eq!(row.half, Half::Final, "{}", row.text);
+    }
+}
+
+#[test]
+fn the_fresh_set_shares_no_incident_and_no_text_with_the_first() {
+    assert!(FIRST.incidents().is_disjoint(&FRESH.incidents()));
+
+    // As typed: the fresh set holds near copies on purpose.
+    let mut seen: HashSet<String> = FIRST.all().map(|row| row.text).collect();
+    for row in FRESH.all() {
+        assert!(!row.text.trim().is_empty(), "an empty row of {}", row.incident);
+        assert!(seen.insert(row.text.clone()), "twice: {}", row.text);
     }
 }
