@@ -145,10 +145,12 @@ const WAYS_OUT: &[&str] = &[
     "hyper::client",
     "reqwest",
     "tokio_rustls::TlsConnector",
+    "crate::runtime::Web",
 ];
 
 /// The files that may, each with where it leads.
 const OUTWARD: &[(&str, &str)] = &[
+    ("runtime/web.rs", "wherever those below that speak HTTP send it"),
     (
         "openid/fetch.rs",
         "the provider of identities that a shop names; no text of a customer goes there",

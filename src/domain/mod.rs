@@ -32,7 +32,7 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use meaning::Meaning;
-pub use network::{ClientAddress, Network, NetworkError};
+pub use network::{ClientAddress, Network, NetworkError, is_public};
 pub use priority::Priority;
 pub use routing::{
     AfterHold, ApprovalRule, LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step,
