@@ -26,6 +26,7 @@ mod routing;
 mod secret;
 mod section;
 pub mod store;
+mod table;
 mod translation;
 
 use std::collections::{BTreeMap, BTreeSet};
