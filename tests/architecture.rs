@@ -159,6 +159,10 @@ const OUTWARD: &[(&str, &str)] = &[
         "translate/task.rs",
         "the translation services that a shop names; texts of its customers go there",
     ),
+    (
+        "outward/webhooks/task.rs",
+        "the hooks that a shop names; texts of its customers go there where it wants that",
+    ),
     ("outward/server.rs", "the mail server of the operator; letters to customers go there"),
     ("outward/session.rs", "the same"),
     ("inward/server.rs", "the mailbox that a shop names; nothing of a customer goes there"),
