@@ -145,10 +145,12 @@ const WAYS_OUT: &[&str] = &[
     "hyper::client",
     "reqwest",
     "tokio_rustls::TlsConnector",
+    "crate::runtime::Web",
 ];
 
 /// The files that may, each with where it leads.
 const OUTWARD: &[(&str, &str)] = &[
+    ("runtime/web.rs", "wherever those below that speak HTTP send it"),
     (
         "openid/fetch.rs",
         "the provider of identities that a shop names; no text of a customer goes there",
@@ -156,6 +158,10 @@ const OUTWARD: &[(&str, &str)] = &[
     (
         "translate/task.rs",
         "the translation services that a shop names; texts of its customers go there",
+    ),
+    (
+        "outward/webhooks/task.rs",
+        "the hooks that a shop names; texts of its customers go there where it wants that",
     ),
     ("outward/server.rs", "the mail server of the operator; letters to customers go there"),
     ("outward/session.rs", "the same"),

@@ -142,6 +142,15 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/email_replies.rs::so_many_sessions_are_open_at_a_time_and_every_letter_goes_out",
         "tests/email_replies.rs::a_mail_server_that_falls_silent_is_left_after_its_time_and_tried_again",
     ]),
+    ("hooks of a shop; calls of them at a time; time of one; what is read of its answer", &[
+        "src/config/shop/webhook.rs::mistakes_name_the_key_and_no_secret",
+        "src/outward/webhooks/line.rs::hooks_take_turns_and_none_has_more_than_its_calls",
+        "src/runtime/web.rs::what_is_wrong_has_a_name",
+    ]),
+    ("what waits for one hook", &[
+        "src/outward/webhooks/line.rs::what_is_too_old_is_given_up_also_while_its_hook_rests",
+        "tests/webhooks.rs::past_its_bound_what_has_waited_longest_for_a_hook_is_dropped_and_counted",
+    ]),
     ("letters that are read at a time; of all mailboxes, that are fetched", &[
         "tests/email_replies.rs::so_many_letters_are_brought_at_a_time_and_others_are_told_to_come_back",
         "tests/imap.rs::so_many_letters_of_all_mailboxes_are_fetched_at_a_time",

@@ -15,7 +15,7 @@ use tradewind::flow::{
 use tradewind::metrics::names::EmailTaken;
 use tradewind::schedule::Command;
 use tradewind::understand::pii;
-use world::{MINUTE, Socket, World, conversation_of, kinds, settings, shop, text};
+use world::{MINUTE, Socket, World, conversation_of, email_of, kinds, settings, shop, text};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// From two in the morning, when tickets are given, to nine, when the Korean seat begins.
@@ -144,7 +144,7 @@ fn an_address_is_asked_for_and_the_ticket_is_confirmed_to_it_once() {
 
     let [errand] = world.errands.as_slice() else { panic!("{:#?}", world.errands) };
     assert_eq!(errand.conversation, conversation);
-    let email = &errand.effect.email;
+    let email = email_of(errand);
     assert_eq!(&*email.to, ADDRESS);
     assert!(email.automatic);
     let reference = tradewind::flow::reference(conversation);
@@ -169,8 +169,8 @@ fn what_a_seat_says_goes_by_email_when_the_customer_is_not_connected_and_only_th
     world.reply(&seat, conversation, "환불이 처리되었습니다.");
 
     let [errand] = world.errands.as_slice() else { panic!("{:#?}", world.errands) };
-    assert!(errand.effect.email.text.starts_with("환불이 처리되었습니다.\n"));
-    assert!(!errand.effect.email.automatic);
+    assert!(email_of(errand).text.starts_with("환불이 처리되었습니다.\n"));
+    assert!(!email_of(errand).automatic);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn who_answers_after_the_end_begins_a_conversation_that_is_written_to_as_before(
 
     let begun = world.conversations().into_iter().find(|id| *id != ended).expect("a new one");
     let confirmed = world.errands.last().expect("its ticket is confirmed");
-    assert_eq!((confirmed.conversation, &*confirmed.effect.email.to), (begun, ADDRESS));
+    assert_eq!((confirmed.conversation, &*email_of(confirmed).to), (begun, ADDRESS));
 }
 
 const ANSWER: &str = "카드 결제가 다시 됩니다.";
@@ -275,7 +275,7 @@ fn an_answer_for_many_reaches_a_ticket_by_email_and_a_reply_brings_its_turn_back
 
     let letters = &world.errands[sent..];
     assert_eq!(letters.len(), 1, "{letters:#?}");
-    let email = &letters[0].effect.email;
+    let email = email_of(&letters[0]);
     assert!(email.text.contains(ANSWER) && &*email.to == ADDRESS, "{email:?}");
     // It is answered: no seat gets it in the morning, also after a restart, and it stays answerable.
     for mut world in [world.restarted(), world] {

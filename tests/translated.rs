@@ -24,7 +24,7 @@ use tradewind::journal::PAYLOAD_BYTES_MAX;
 use tradewind::protocol::Resume;
 use tradewind::schedule::Command;
 use tradewind::translate::{TEXT_BYTES_MAX, TRANSLATION_BYTES_MAX};
-use world::{Socket, World, customer, kinds, settings, shop, text};
+use world::{Socket, World, customer, email_of, kinds, settings, shop, text};
 
 const ENGINE: &str =
     "[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:9\"\n";
@@ -320,7 +320,7 @@ fn the_longest_translation_and_its_letter_fit_into_one_record() {
 
     answer(&mut world, &asked[0], anew(&"ก".repeat(TRANSLATION_BYTES_MAX / 3)));
 
-    let letter = &world.errands[0].effect.email.text;
+    let letter = &email_of(&world.errands[0]).text;
     assert!(letter.len() > TRANSLATION_BYTES_MAX + TEXT_BYTES_MAX - 3);
     let longest = world.journal.iter().map(Vec::len).max().expect("records");
     assert!(longest > letter.len() + TRANSLATION_BYTES_MAX - 3, "both are in it: {longest}");
@@ -341,7 +341,7 @@ fn an_answer_by_email_waits_for_its_translation_and_holds_both() {
     answer(&mut world, &asked[0], anew(SAID));
     answer(&mut world, &asked[1], anew("¿Algo más?"));
 
-    let letters: Vec<_> = world.errands.iter().map(|it| &*it.effect.email.text).collect();
+    let letters: Vec<_> = world.errands.iter().map(|it| &*email_of(it).text).collect();
     assert_eq!(letters.len(), 2);
     assert!(letters[0].contains(SAID) && letters[0].contains(ANSWER), "{letters:?}");
     assert_ne!(world.errands[0].effect.key, world.errands[1].effect.key);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::StartError;
 use crate::channels::email::{Letterhead, ReplyAddresses};
 use crate::config::{Config, UncertainEmail};
-use crate::flow::{Effects, EmailRules, Owners};
+use crate::domain::Email;
+use crate::flow::{EmailRules, Errands, Owners};
 use crate::gateway::{Gateway, Secret};
 use crate::inward::{Letters, Mailboxes};
 use crate::outward::{Begun, Courier, MailServer, Retry};
@@ -43,7 +44,7 @@ pub(super) fn mailboxes(config: &Config, gateway: &Gateway, letters: Letters) ->
 pub(super) fn courier(
     config: &Config,
     secret: &Secret,
-    (effects, owners, clock): (Effects, Owners, Clock),
+    (errands, owners, clock): (Errands<Email>, Owners, Clock),
 ) -> Result<Option<Courier>, StartError> {
     let Some(server) = MailServer::of(&config.email)? else { return Ok(None) };
     let email = &config.email;
@@ -52,7 +53,7 @@ pub(super) fn courier(
     let reply_to = answers_come(config).then(|| email.reply_to.clone());
     let letterhead = Letterhead::new(&email.from, reply_addresses(secret), reply_to);
     Ok(Some(Courier {
-        effects,
+        errands,
         owners,
         clock,
         server: Arc::new(server),

@@ -7,6 +7,7 @@ mod restore;
 mod settings;
 mod snapshots;
 mod understand;
+mod webhooks;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -314,7 +315,7 @@ impl App {
             Core::build(&config, parts).await?;
         let stop_courier = CancellationToken::new();
         let mut courier = JoinSet::new();
-        let carried = (effects, gateway.owners.clone(), gateway.clock);
+        let carried = (effects.letters, gateway.owners.clone(), gateway.clock);
         match email::courier(&config, &gateway.secret, carried) {
             Ok(carries) => {
                 carries.map(|carries| courier.spawn(carries.run(stop_courier.clone())));
@@ -325,6 +326,10 @@ impl App {
                 return Err(error);
             }
         }
+        let (tell_shops, told) = watch::channel(gateway.shops());
+        let messenger =
+            webhooks::messenger(&config, &gateway, effects.webhooks, tell_shops.subscribe());
+        courier.spawn(messenger.run(stop_courier.clone()));
         let letters = email::letters(&config, &gateway);
         let answers_come = email::answers_come(&config);
         let mut tasks = JoinSet::new();
@@ -342,7 +347,6 @@ impl App {
             door: Door::Strangers,
         };
         edges.spawn(gateway::serve(gateway.clone(), public, stop_accepting.clone()));
-        let (tell_mailboxes, told) = watch::channel(gateway.shops());
         let mailboxes = email::mailboxes(&config, &gateway, letters.clone());
         edges.spawn(mailboxes.run(told, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
@@ -357,7 +361,7 @@ impl App {
             read_again,
             gateway: gateway.clone(),
             own_sets: own_intents.sets.clone(),
-            mailboxes: tell_mailboxes,
+            tell_shops,
         };
         let reloading = tokio::spawn(reload.serve(library, asked));
         let router = admin::router(Management {
@@ -434,8 +438,8 @@ impl App {
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_courier.cancel();
-            // A slow mail server must not take the time that the sockets need. A letter that is cut off
-            // before its end was not sent; one after it is noted.
+            // A slow mail server or hook must not take the time that the sockets need. A letter that is cut
+            // off before its end was not sent; one after it is noted; a webhook is sent again.
             let last_letters = async { while self.courier.join_next().await.is_some() {} };
             if tokio::time::timeout(drain_max / 4, last_letters).await.is_err() {
                 self.courier.abort_all();

@@ -27,8 +27,8 @@ pub(super) struct Reload {
     pub read_again: ReadSettings,
     pub gateway: Arc<Gateway>,
     pub own_sets: Arc<ServedSets>,
-    /// Who reads the mailboxes of the shops.
-    pub mailboxes: watch::Sender<Shops>,
+    /// Who reads the mailboxes of the shops, and calls their hooks.
+    pub tell_shops: watch::Sender<Shops>,
 }
 
 /// What was read, all of it without mistakes.
@@ -87,7 +87,7 @@ impl Reload {
         self.gateway.dispatcher.tell(Dispatch::Supervisors(supervisors(&new)), Instant::now());
         self.gateway.dispatcher.tell(Dispatch::Reload { rosters, gone }, Instant::now());
         let shops = names(new.keys());
-        self.mailboxes.send_replace(new.clone());
+        self.tell_shops.send_replace(new.clone());
         self.gateway.set_shops(new);
         let closed = self.gateway.close_revoked();
         if closed > 0 {

@@ -421,6 +421,16 @@ choice! {
 }
 
 choice! {
+    /// Where webhooks may lead.
+    WebhookReach: "\"public\" or \"anywhere\"" {
+        /// To addresses that anybody on the internet can have.
+        Public = "public",
+        /// Also into networks that the router stands in, and to this machine.
+        Anywhere = "anywhere",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat: "\"text\" or \"json\"" {
         /// One readable line for each event.

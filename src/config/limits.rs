@@ -6,7 +6,7 @@
 use super::kinds::{
     Address, Count, Durability, EmailTls, EncoderChoice, FileOrNone, Folder, FolderOrNone,
     ForEachAddress, ForwardedHeader, Kind, Length, LogFormat, LogLevel, LostState, MasterKeySource,
-    Networks, Share, Size, UncertainEmail, Words, Workers,
+    Networks, Share, Size, UncertainEmail, WebhookReach, Words, Workers,
 };
 use super::reader::Reader;
 use super::settings::{Section, Setting, settings};
@@ -299,6 +299,28 @@ settings! {
         uncertain: UncertainEmail = "counts-as-sent";
     }
 
+    /// Webhooks: what the `[[webhooks]]` of shops are told of their conversations.
+    webhooks("webhooks."): Webhooks {
+        /// Where they may lead: "public" is to addresses of the internet alone; "anywhere" also to this machine
+        /// and into its networks, which whoever writes a shop's file reaches by it.
+        reach: WebhookReach = "public";
+        /// Longest wait for the answer to one.
+        timeout: Length = "10s", "100ms"..="1min";
+        /// Calls at a time, of which one hook has four.
+        calls_max: Count = "32", "1"..="1_024";
+        /// What waits for one hook, some 300 bytes each. Past it what has waited longest is given up.
+        waiting_max: Count = "10_000", "10"..="1_000_000";
+        /// Pause after the first try that failed; each is twice as long as the one before, less up to a half by
+        /// chance.
+        retry_first: Length = "5s", "100ms"..="1h";
+        /// The longest pause.
+        retry_longest: Length = "1h", "100ms"..="24h";
+        /// How long a webhook is tried before it is given up.
+        retry_for: Length = "24h", "1s"..="7d";
+        /// How long a hook rests that has failed ten times in a row, before one webhook tries it again.
+        rest: Length = "5min", "100ms"..="24h";
+    }
+
     /// What is written to the log. Never the text of a message, never contact data.
     log("log."): Log {
         /// "text" for people, "json" for machines.
@@ -348,7 +370,7 @@ impl Config {
     /// The checks between settings.
     #[rustfmt::skip] // a table: one check a block of two lines
     pub(super) fn relations(&self) -> Vec<Relation> {
-        let Self { server, gateway, flow, schedule, journal, understand, timers, admission, email, .. } = self;
+        let Self { server, gateway, flow, schedule, journal, understand, timers, admission, email, webhooks, .. } = self;
         let has_email = !email.server.is_empty();
         let relation = |holds, key, other, must| Relation { holds, key, other, must };
         vec![
@@ -369,6 +391,8 @@ impl Config {
             relation(email.user.is_empty() || email.tls != EmailTls::None, "email.tls", "email.user",
                 "must not be \"none\" when one signs in: the password would travel in clear"),
             relation(email.retry_first <= email.retry_longest, "email.retry_longest", "email.retry_first",
+                "must not be shorter: pauses only grow"),
+            relation(webhooks.retry_first <= webhooks.retry_longest, "webhooks.retry_longest", "webhooks.retry_first",
                 "must not be shorter: pauses only grow"),
             relation(gateway.text_bytes_max <= gateway.frame_bytes_max, "gateway.text_bytes_max", "gateway.frame_bytes_max",
                 "must not be larger: the text travels in a frame"),

@@ -18,11 +18,11 @@ mod sources;
 
 pub use kinds::{
     AddressLimit, Durability, EmailTls, EncoderChoice, ForwardedHeader, LogFormat, LogLevel,
-    LostState, UncertainEmail,
+    LostState, UncertainEmail, WebhookReach,
 };
 pub use limits::{
     Admission, Config, Dedup, Email, Flow, Gateway, Journal, Log, Paths, SECTIONS, Schedule,
-    Server, Timers, Understand,
+    Server, Timers, Understand, Webhooks,
 };
 pub use load::DEFAULT_FILE;
 pub use mistakes::{Mistake, Mistakes, Origin};

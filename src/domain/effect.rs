@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ConversationId, Timestamp};
+use super::{ConversationId, Timestamp, Webhook};
 
 /// Names an effect: the same for every try, in every run, so that it happens once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,13 +24,24 @@ pub enum Purpose {
 
 /// Something outside that has to happen once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Effect {
+pub struct Effect<W = Outward> {
     /// Which.
     pub key: EffectKey,
     /// Since when it is wanted.
     pub at: Timestamp,
     /// What.
-    pub email: Email,
+    #[serde(flatten)]
+    pub what: W,
+}
+
+/// The kinds of [`Effect`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outward {
+    /// An e-mail to a customer.
+    Email(Email),
+    /// A call of a shop's own system.
+    Webhook(Webhook),
 }
 
 /// An e-mail to a customer.
@@ -49,6 +60,13 @@ pub struct Email {
     /// The shop's own mailbox of answers; `None`: the one for all shops, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Arc<str>>,
+}
+
+impl Effect {
+    /// Whether a shop's own system is called.
+    pub const fn is_webhook(&self) -> bool {
+        matches!(self.what, Outward::Webhook(_))
+    }
 }
 
 /// How far an effect is.
@@ -103,10 +121,28 @@ impl Purpose {
 impl EffectKey {
     /// The key of what a conversation brings about: `version` tells one of a purpose from the next.
     pub fn of(conversation: ConversationId, purpose: Purpose, version: u64) -> Self {
+        let parts = [purpose.as_str().as_bytes(), &version.to_be_bytes()];
+        Self::from_parts(conversation, &parts)
+    }
+
+    /// The key of telling a hook. After a loss an epoch begins in which numbers come again.
+    pub fn of_webhook(conversation: ConversationId, epoch: u32, webhook: &Webhook) -> Self {
+        let Webhook { hook, event, seq } = webhook;
+        let parts = [
+            b"webhook".as_slice(),
+            &epoch.to_be_bytes(),
+            &seq.to_be_bytes(),
+            event.as_str().as_bytes(),
+            b"\0",
+            hook.as_bytes(),
+        ];
+        Self::from_parts(conversation, &parts)
+    }
+
+    fn from_parts(conversation: ConversationId, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         hash.update(conversation.as_uuid().as_bytes());
-        hash.update(purpose.as_str());
-        hash.update(version.to_be_bytes());
+        parts.iter().for_each(|part| hash.update(part));
         let hash: [u8; 32] = hash.finalize().into();
         Self(u128::from_be_bytes(std::array::from_fn(|at| hash[at])))
     }
@@ -140,6 +176,7 @@ impl TryFrom<String> for EffectKey {
 
 #[cfg(test)]
 mod tests {
+    use super::super::HookEvent;
     use super::*;
 
     #[test]
@@ -153,5 +190,38 @@ mod tests {
         assert_ne!(key, EffectKey::of(one, Purpose::TicketConfirmed, 3));
         assert_ne!(key, EffectKey::of(one, Purpose::Answer, 4));
         assert_eq!(EffectKey::try_from(key.to_string()), Ok(key));
+    }
+
+    #[test]
+    fn each_hook_is_told_each_event_under_a_key_of_its_own() {
+        let conversation = ConversationId::from_uuid(uuid::Uuid::from_u128(1));
+        let hooks = ["crm", "erp"].into_iter().flat_map(|hook| {
+            HookEvent::ALL
+                .into_iter()
+                .flat_map(move |event| [0, 1].map(|seq| Webhook { hook: hook.into(), event, seq }))
+        });
+        let hooks: Vec<Webhook> = hooks.collect();
+
+        let keys: std::collections::BTreeSet<EffectKey> = hooks
+            .iter()
+            .flat_map(|it| [1, 2].map(|epoch| EffectKey::of_webhook(conversation, epoch, it)))
+            .collect();
+
+        assert_eq!(keys.len(), 2 * hooks.len());
+    }
+
+    /// Journals hold e-mails under the name `email` since before there was anything else.
+    #[test]
+    fn an_effect_stands_in_the_journal_under_the_name_of_its_kind() {
+        let key = EffectKey(1);
+        let webhook = Webhook { hook: "crm".into(), event: HookEvent::Closed, seq: 3 };
+        let what = Outward::Webhook(webhook);
+        let effect = Effect { key, at: Timestamp::from_millis(5), what };
+
+        let written = rmp_serde::to_vec_named(&effect).expect("written");
+
+        let json: serde_json::Value = rmp_serde::from_slice(&written).expect("a map");
+        assert_eq!(json["webhook"]["event"], "conversation.closed");
+        assert_eq!(rmp_serde::from_slice::<Effect>(&written).expect("an effect"), effect);
     }
 }

@@ -19,11 +19,12 @@ mod seat;
 mod time;
 mod translated;
 mod understanding;
+mod webhook;
 mod work;
 
 pub use customer::CustomerValue;
 pub use digits::ascii_digit;
-pub use effect::{Effect, EffectKey, Email, Progress, Purpose};
+pub use effect::{Effect, EffectKey, Email, Outward, Progress, Purpose};
 pub use event::{By, Event, EventKind, Sender, TransferTarget, WaitReason};
 pub use few::few;
 pub use hours::{Hours, HoursError, time_zone};
@@ -32,7 +33,7 @@ pub use ids::{
 };
 pub use language::{Language, LanguageError};
 pub use meaning::Meaning;
-pub use network::{ClientAddress, Network, NetworkError};
+pub use network::{ClientAddress, Network, NetworkError, is_public};
 pub use priority::Priority;
 pub use routing::{
     AfterHold, ApprovalRule, LEVEL_MAX, Needs, QueueRules, Regions, Rules, Select, Step,
@@ -43,4 +44,5 @@ pub use translated::{Pair, Said, Translated, Untranslated};
 pub use understanding::{
     Guess, Intent, IntentError, OwnIntent, PiiKind, PiiSpan, Sentiment, Tier, Understanding,
 };
+pub use webhook::{HookEvent, HookEventError, Webhook};
 pub use work::Work;

@@ -60,6 +60,53 @@ impl Network {
     }
 }
 
+/// Networks that the internet does not route to one machine: of this machine, of a house, of a link, of
+/// carriers, for documents and tests, for many receivers (RFC 6890 and its registries).
+const NOT_PUBLIC_V4: [([u8; 4], u8); 15] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+];
+/// Of IPv6 only these are given to machines of the internet ...
+const PUBLIC_V6: ([u16; 2], u8) = ([0x2000, 0], 3);
+/// ... but for these, of which Teredo and 6to4 hold addresses of IPv4.
+const NOT_PUBLIC_V6: [([u16; 2], u8); 4] =
+    [([0x2001, 0], 23), ([0x2001, 0xdb8], 32), ([0x2002, 0], 16), ([0x3fff, 0], 20)];
+/// Addresses of IPv4 behind a translator (RFC 6052).
+const TRANSLATED_V4: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+
+/// Whether an address is one that anybody on the internet can have, and not one inside a network.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|(network, bits)| {
+            let mask = mask(*bits, 32);
+            u128::from(u32::from(address)) & mask == u128::from(u32::from_be_bytes(*network))
+        }),
+        IpAddr::V6(address) if address.segments()[..6] == TRANSLATED_V4 => {
+            is_public(IpAddr::V4(Ipv4Addr::from_bits(u128::from(address) as u32)))
+        }
+        IpAddr::V6(address) => {
+            let is_in = |(network, bits): &([u16; 2], u8)| {
+                let network = u128::from(network[0]) << 112 | u128::from(network[1]) << 96;
+                u128::from(address) & mask(*bits, 128) == network
+            };
+            is_in(&PUBLIC_V6) && !NOT_PUBLIC_V6.iter().any(is_in)
+        }
+    }
+}
+
 /// The first `bits` of `width` bits.
 const fn mask(bits: u8, width: u8) -> u128 {
     let all = u128::MAX >> (128 - width);
@@ -136,5 +183,50 @@ mod tests {
         assert_ne!(counted("192.0.2.1"), counted("192.0.2.2"));
         assert_eq!(counted("::ffff:192.0.2.1"), counted("192.0.2.1"));
         assert!(counted("::1").is_loopback() && counted("127.1.2.3").is_loopback());
+    }
+
+    #[test]
+    fn addresses_of_networks_that_are_not_the_internets_are_not_public() {
+        for inside in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.168.1.1",
+            "192.0.0.8",
+            "198.19.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "fec0::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "100::1",
+        ] {
+            assert!(!is_public(address(inside)), "{inside}");
+        }
+        for outside in [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.128.0.1",
+            "172.32.0.1",
+            "192.169.0.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "64:ff9b::101:101",
+        ] {
+            assert!(is_public(address(outside)), "{outside}");
+        }
     }
 }

@@ -25,7 +25,7 @@ use super::effects::Owed;
 use super::fact::{Fact, Noted, Opened};
 use super::in_flight::InFlight;
 use super::matter::Joined;
-use super::personal::{ERASED_TEXT, Personal};
+use super::personal::{ERASED_TEXT, Personal, is_erased};
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -419,7 +419,7 @@ impl Conversation {
             }
             // Its shard remembers it, longer than the conversation if need be.
             Fact::Delivered(_) => {}
-            Fact::Wanted(effect) if *effect.email.to == *ERASED_TEXT => {}
+            Fact::Wanted(effect) if is_erased(effect) => {}
             Fact::Wanted(effect) => self.want(effect),
             Fact::Progressed(it) => self.progress(*it),
             Fact::Translating { seq, pair } => self.hold_back(*seq, *pair),

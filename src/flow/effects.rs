@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::domain::{ConversationId, Effect, EffectKey, Progress, Timestamp};
+use crate::domain::{
+    ConversationId, Effect, EffectKey, Email, Outward, Progress, ShopId, Timestamp, Webhook,
+};
 use crate::metrics::names::Counter;
 use crate::runtime::Inbox;
 
@@ -34,11 +36,13 @@ pub struct Owed {
 
 /// One effect to be carried out.
 #[derive(Clone, Debug)]
-pub struct Errand {
+pub struct Errand<W = Outward> {
+    /// Of which shop.
+    pub shop: ShopId,
     /// Whose it is.
     pub conversation: ConversationId,
     /// What.
-    pub effect: Effect,
+    pub effect: Effect<W>,
     /// How often it has failed.
     pub tries: u32,
     /// When it may begin.
@@ -60,27 +64,61 @@ pub struct EffectReport {
     pub reply: oneshot::Sender<bool>,
 }
 
-/// The way to whoever carries effects out.
+/// The ways to whoever carries effects out.
 #[derive(Clone, Debug)]
 pub struct Effects {
-    inbox: Arc<Inbox<Errand>>,
+    /// E-mails.
+    pub letters: Errands<Email>,
+    /// Calls of shops' own systems.
+    pub webhooks: Errands<Webhook>,
 }
 
-impl Effects {
-    /// A way to somebody who is yet to start.
-    pub fn new() -> Self {
+/// The way to whoever carries out effects of one kind.
+#[derive(Debug)]
+pub struct Errands<W> {
+    inbox: Arc<Inbox<Errand<W>>>,
+}
+
+impl<W> Errands<W> {
+    fn new() -> Self {
         // Only consequences of what conversations hold come in, so the bound is theirs.
         Self { inbox: Arc::new(Inbox::new(1)) }
     }
 
-    /// Hands an errand over.
-    pub fn send(&self, errand: Errand) {
-        self.inbox.follow_up(errand);
+    /// Waits for errands and moves up to `max` to `batch`.
+    pub async fn take(&self, batch: &mut Vec<Errand<W>>, max: usize) {
+        self.inbox.take(batch, max).await;
+    }
+}
+
+impl<W> Clone for Errands<W> {
+    fn clone(&self) -> Self {
+        Self { inbox: self.inbox.clone() }
+    }
+}
+
+impl Effects {
+    /// Ways to somebody who is yet to start.
+    pub fn new() -> Self {
+        Self { letters: Errands::new(), webhooks: Errands::new() }
     }
 
-    /// Waits for errands and moves up to `max` to `batch`.
-    pub async fn take(&self, batch: &mut Vec<Errand>, max: usize) {
-        self.inbox.take(batch, max).await;
+    /// Hands an errand over.
+    pub fn send(&self, errand: Errand) {
+        let Errand { shop, conversation, effect, tries, not_before, ending_at } = errand;
+        let Effect { key, at, what } = effect;
+        match what {
+            Outward::Email(what) => {
+                let effect = Effect { key, at, what };
+                let errand = Errand { shop, conversation, effect, tries, not_before, ending_at };
+                self.letters.inbox.follow_up(errand);
+            }
+            Outward::Webhook(what) => {
+                let effect = Effect { key, at, what };
+                let errand = Errand { shop, conversation, effect, tries, not_before, ending_at };
+                self.webhooks.inbox.follow_up(errand);
+            }
+        }
     }
 }
 
@@ -125,18 +163,25 @@ impl Shard {
     ) {
         let EffectReport { conversation, key, progress, reply } = report;
         let taken = self.conversations.remove(&conversation);
-        let is_owed = |it: &Conversation| it.owed.iter().any(|owed| owed.effect.key == key);
-        let is_wanted = taken.as_deref().is_some_and(is_owed);
+        let find = |it: &Conversation| it.owed.iter().position(|owed| owed.effect.key == key);
+        let found = taken.as_deref().and_then(find);
         if let Some(mut conversation) = taken {
-            if let Some(progress) = progress.filter(|_| is_wanted) {
-                self.settle_effect(now, &mut conversation, key, progress, turn);
+            if let Some((progress, owed)) = progress.zip(found) {
+                if conversation.owed[owed].effect.is_webhook() {
+                    // Who calls it counts, and no seat is told what a shop's systems hear.
+                    let mut step = Step::new(&mut conversation, now);
+                    step.fact(Fact::Progressed(Progressed { key, at: now, progress }));
+                    step.finish(turn);
+                } else {
+                    self.settle_email(now, &mut conversation, key, progress, turn);
+                }
             }
             self.conversations.insert(conversation.id, conversation);
         }
-        turn.deliveries.push(Delivery::Kept(reply, is_wanted));
+        turn.deliveries.push(Delivery::Kept(reply, found.is_some()));
     }
 
-    fn settle_effect(
+    fn settle_email(
         &self,
         now: Timestamp,
         conversation: &mut Conversation,
@@ -167,12 +212,15 @@ impl Shard {
     /// After a restart: hands over what is not settled. Of what was about to end, whoever carries it out
     /// knows more.
     pub(super) fn resume_effects(&self, conversation: &Conversation, turn: &mut Turn) {
-        if self.settings.email.is_none() {
-            return;
+        for owed in conversation.owed.iter().filter(|owed| self.is_carried_out(owed)).cloned() {
+            let Owed { effect, tries, again_at: not_before, ending_at } = owed;
+            let (shop, conversation) = (conversation.opened.shop.clone(), conversation.id);
+            turn.errands.push(Errand { shop, conversation, effect, tries, not_before, ending_at });
         }
-        for Owed { effect, tries, again_at, ending_at } in conversation.owed.iter().cloned() {
-            let (conversation, not_before) = (conversation.id, again_at);
-            turn.errands.push(Errand { conversation, effect, tries, not_before, ending_at });
-        }
+    }
+
+    /// Whether there is somebody who carries it out.
+    pub(super) fn is_carried_out(&self, owed: &Owed) -> bool {
+        owed.effect.is_webhook() || self.settings.email.is_some()
     }
 }

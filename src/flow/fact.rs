@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::dedup::OneDelivery;
 use crate::domain::{
-    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language, Pair,
-    Progress, RegionId, Said, SeatId, SeatState, ShopId, Timestamp, Translated, Understanding,
+    ConversationId, CustomerId, CustomerValue, Effect, EffectKey, Event, EventKind, Language,
+    Outward, Pair, Progress, RegionId, Said, SeatId, SeatState, ShopId, Timestamp, Translated,
+    Understanding,
 };
 use crate::schedule::{Contact, DecisionRecord};
 use crate::vault::{BadSeal, VaultError};
@@ -282,8 +283,7 @@ impl Record {
                 },
                 Fact::Noted(note) => note.text = mask(&note.text).into(),
                 Fact::ReachableAt(address) => *address = mask(address).into(),
-                Fact::Wanted(effect) => {
-                    let email = &mut effect.email;
+                Fact::Wanted(Effect { what: Outward::Email(email), .. }) => {
                     email.to = mask(&email.to).into();
                     email.text = mask(&email.text).into();
                 }
@@ -300,6 +300,7 @@ impl Record {
                 | Fact::Aside(_)
                 | Fact::Owned { .. }
                 | Fact::TicketDue(_)
+                | Fact::Wanted(Effect { what: Outward::Webhook(_), .. })
                 | Fact::Progressed(_)
                 | Fact::MayGoOn(_)
                 | Fact::SaidAll

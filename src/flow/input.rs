@@ -22,6 +22,7 @@ use super::library::Library;
 use super::second_look::SecondLook;
 use super::shard::Shops;
 use super::translated::TranslationCame;
+use super::webhooks::WebhookAsked;
 
 /// One input with the moment its cause came in, from which latencies are counted.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ pub enum Input {
     Email(FromEmail),
     /// How far something outside is.
     Effect(EffectReport),
+    /// What a webhook says, for whoever sends it.
+    Webhook(WebhookAsked),
     /// Answers by these articles from now on.
     Library(Arc<Library>),
     /// The shops have changed.

@@ -49,11 +49,12 @@ mod turn;
 mod understood;
 mod unkept;
 mod viewers;
+mod webhooks;
 
 pub use conversation::{Conversation, Stage};
 pub use delivered::KeptDeliveries;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
-pub use effects::{EffectReport, Effects, Errand, Owed};
+pub use effects::{EffectReport, Effects, Errand, Errands, Owed};
 pub use email::FromEmail;
 pub use epochs::{Epochs, epoch_after};
 pub use erase::{Erase, ErasedCustomer, Erasing, Whom};
@@ -76,3 +77,4 @@ pub use ticket::reference;
 pub use translated::{Interpreter, TextOf, ToTranslate, TranslationCame, Ways};
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 pub use understood::Understood;
+pub use webhooks::WebhookAsked;

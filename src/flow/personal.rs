@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::automate::Mood;
 use crate::domain::{
-    CustomerId, CustomerValue, Email, EventKind, Language, RegionId, Said, Timestamp, Translated,
-    Understanding,
+    CustomerId, CustomerValue, Effect, Email, EventKind, Language, Outward, RegionId, Said,
+    Timestamp, Translated, Understanding,
 };
 use crate::schedule::{AboutCustomer, DecisionRecord};
 
@@ -85,7 +85,8 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             Fact::Understood { understanding, .. } => look(Place::Read(understanding)),
             Fact::Noted(note) => look(Place::Text(&mut note.text)),
             Fact::ReachableAt(address) => look(Place::Text(address)),
-            Fact::Wanted(effect) => of_email(&mut effect.email, &mut look),
+            Fact::Wanted(Effect { what: Outward::Email(email), .. }) => of_email(email, &mut look),
+            Fact::Wanted(Effect { what: Outward::Webhook(_), .. }) => {}
             Fact::Waits(contact) | Fact::Aside(contact) => {
                 look(Place::Region(&mut contact.region));
             }
@@ -156,6 +157,11 @@ fn of_conversation(
     decided.iter_mut().for_each(|decision| look(Place::Decided(decision)));
 }
 
+/// Whether an e-mail was erased before it was sent.
+pub(super) fn is_erased(effect: &Effect) -> bool {
+    matches!(&effect.what, Outward::Email(email) if *email.to == *ERASED_TEXT)
+}
+
 /// What stands where the source of an answer was: its kind tells nothing of a customer.
 fn without_key(source: &str) -> Arc<str> {
     match source.split_once('/') {
@@ -167,7 +173,8 @@ fn without_key(source: &str) -> Arc<str> {
 /// Whether something in a record is personal.
 pub(super) fn is_personal(record: &Record) -> bool {
     record.facts.iter().any(|fact| match fact {
-        Fact::Opened(_) | Fact::Noted(_) | Fact::ReachableAt(_) | Fact::Wanted(_) => true,
+        Fact::Opened(_) | Fact::Noted(_) | Fact::ReachableAt(_) => true,
+        Fact::Wanted(effect) => !effect.is_webhook(),
         Fact::Event(event) => {
             matches!(event.kind, EventKind::Message { .. } | EventKind::AnsweredByMachine { .. })
         }
@@ -220,7 +227,11 @@ impl Personal {
             Place::Read(read) => self.read.push(read.take()),
             Place::Mood(mood) => self.moods.push(std::mem::take(mood)),
             Place::Address(address) => self.addresses.push(address.take()),
-            Place::Owed(owed) => self.owed.push(std::mem::take(owed)),
+            Place::Owed(owed) => {
+                // What the shop's own systems are told holds nothing of anybody.
+                let webhooks = owed.iter().filter(|it| it.effect.is_webhook()).cloned().collect();
+                self.owed.push(std::mem::replace(owed, webhooks));
+            }
             Place::Source(source) => {
                 let erased = without_key(source);
                 self.sources.push(std::mem::replace(source, erased));

@@ -181,6 +181,7 @@ impl Shard {
             }
             Input::Email(letter) => self.email_came(cause, letter, turn),
             Input::Effect(report) => self.effect_reported(now, report, turn),
+            Input::Webhook(asked) => self.webhook_asked(asked, turn),
             Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
             Input::Translated(came) => self.translation_came(now, came, turn),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),

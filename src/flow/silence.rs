@@ -119,10 +119,11 @@ impl Shard {
         let settings = &self.settings;
         let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
         match &conversation.stage {
-            // An e-mail is on its way, or may be answered.
-            Stage::Closed { .. } if settings.email.is_some() && !conversation.owed.is_empty() => {
+            // An e-mail or a webhook is on its way.
+            Stage::Closed { .. } if conversation.owed.iter().any(|it| self.is_carried_out(it)) => {
                 Due::Look(now + settings.customer_silence_ask)
             }
+            // An e-mail may be answered.
             Stage::Closed { at } if conversation.email.is_some() => {
                 Due::Forget(*at + self.keeps_answerable(conversation))
             }

@@ -41,6 +41,7 @@ impl<'a> Step<'a> {
         // What is wanted begins once it is durable.
         turn.errands.extend(self.facts.iter().filter_map(|fact| match fact {
             Fact::Wanted(effect) => Some(Errand {
+                shop: self.conversation.opened.shop.clone(),
                 conversation,
                 effect: effect.clone(),
                 tries: 0,

@@ -522,6 +522,7 @@ impl ShardTask {
                 // So may be whoever brought the letter, or reported.
                 Delivery::EmailTaken(reply, taken) => drop(reply.send(taken)),
                 Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
+                Delivery::Webhook(reply, body) => drop(reply.send(body)),
             }
         }
         for (command, caused_at) in turn.commands {

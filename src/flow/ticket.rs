@@ -8,8 +8,8 @@ use crate::automate;
 use crate::channels::email::is_address;
 use crate::config::shop::Shop;
 use crate::domain::{
-    ConversationId, Effect, EffectKey, Email, EventKind, PiiKind, Priority, Purpose, Sender,
-    Timestamp, Understanding,
+    ConversationId, Effect, EffectKey, Email, EventKind, Outward, PiiKind, Priority, Purpose,
+    Sender, Timestamp, Understanding,
 };
 use crate::metrics::names::{Counter, Outcome};
 use crate::schedule::{Command, Contact};
@@ -116,7 +116,7 @@ impl Shard {
         let (subject, text) = (subject.into(), text.into());
         let reply_to = shop.email.reply_to.clone();
         let email = Email { from_name, to, subject, text, automatic, reply_to };
-        step.fact(Fact::Wanted(Effect { key, at: now, email }));
+        step.fact(Fact::Wanted(Effect { key, at: now, what: Outward::Email(email) }));
     }
 
     /// Whether the customer's page is open.
@@ -180,7 +180,7 @@ impl Shard {
         let (subject, text) = (subject.into(), text.into());
         let reply_to = shop.email.reply_to.clone();
         let email = Email { from_name, to, subject, text, automatic: true, reply_to };
-        step.fact(Fact::Wanted(Effect { key, at: now, email }));
+        step.fact(Fact::Wanted(Effect { key, at: now, what: Outward::Email(email) }));
     }
 }
 

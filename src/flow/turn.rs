@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::deliver::{Frame, Outbox};
@@ -67,6 +68,8 @@ pub enum Delivery {
     EmailTaken(oneshot::Sender<EmailTaken>, EmailTaken),
     /// The answer to a report, which says whether its effect is wanted.
     Kept(oneshot::Sender<bool>, bool),
+    /// What a webhook says; `None` when it is not wanted any more.
+    Webhook(oneshot::Sender<Option<Bytes>>, Option<Bytes>),
 }
 
 /// A message for the model.

@@ -24,8 +24,10 @@ use super::turn::{Delivery, Timing, Turn};
 use super::unkept::Unkept;
 
 impl Shard {
-    /// Passes on what the conversations touched in this turn have for their viewers.
+    /// Passes on what the conversations touched in this turn have for their viewers and their shop's own
+    /// systems.
     pub fn pass_on(&mut self, turn: &mut Turn) {
+        self.want_webhooks(turn);
         let mut touched = std::mem::take(&mut turn.touched);
         touched.sort_unstable();
         touched.dedup();

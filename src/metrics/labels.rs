@@ -119,6 +119,69 @@ impl std::convert::From<Progress> for EmailResult {
     }
 }
 
+/// What came of a webhook that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookResult {
+    /// The hook took it.
+    Delivered,
+    /// It did not, and is called again.
+    Failed,
+    /// It was tried for as long as it may be.
+    GivenUp,
+    /// More waited for the hook than may.
+    Dropped,
+    /// The shop has no such hook any more.
+    Unknown,
+    /// Its conversation is not kept any more.
+    Unwanted,
+}
+
+impl WebhookResult {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Delivered,
+        Self::Failed,
+        Self::GivenUp,
+        Self::Dropped,
+        Self::Unknown,
+        Self::Unwanted,
+    ];
+
+    /// The label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::GivenUp => "given_up",
+            Self::Dropped => "dropped",
+            Self::Unknown => "unknown",
+            Self::Unwanted => "unwanted",
+        }
+    }
+}
+
+/// Why a hook is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookPause {
+    /// It says that it is gone.
+    Gone,
+    /// It has failed too often in a row.
+    Failing,
+}
+
+impl WebhookPause {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Gone, Self::Failing];
+
+    /// The label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 /// For whom a text is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TranslatedFor {

@@ -65,6 +65,10 @@ pub enum Counter {
     Translated(TranslatedFor, Option<Untranslated>),
     /// Looks into the mailboxes of shops.
     MailboxLooked(MailboxLook),
+    /// Webhooks, by what came of them.
+    Webhook(WebhookResult),
+    /// Hooks that were left alone, by why.
+    WebhookPaused(WebhookPause),
 }
 
 /// A histogram; all in seconds.
@@ -119,6 +123,8 @@ pub enum Gauge {
     JournalHealthy,
     /// Mailboxes of shops that cannot be read.
     MailboxesFailing,
+    /// Hooks of shops that fail or are gone.
+    WebhooksPaused,
 }
 
 impl Counter {
@@ -189,6 +195,8 @@ impl Counter {
             all.extend(Untranslated::ALL.map(|why| Self::Translated(who, Some(why))));
         }
         all.extend(EmailTaken::ALL.map(Self::EmailCame));
+        all.extend(WebhookResult::ALL.map(Self::Webhook));
+        all.extend(WebhookPause::ALL.map(Self::WebhookPaused));
         all.extend(ErrorCode::ALL.map(Self::Refused));
         all.extend(CloseCode::ALL.map(Self::Closed));
         all.extend(Limit::ALL.map(Self::Limited));
@@ -355,6 +363,12 @@ impl Counter {
                     },
                 )),
             ),
+            Self::Webhook(result) => {
+                ("tradewind_outward_webhooks_total", Some(("result", result.as_str())))
+            }
+            Self::WebhookPaused(why) => {
+                ("tradewind_outward_webhook_pauses_total", Some(("reason", why.as_str())))
+            }
             Self::TicketWorkedOff => ("tradewind_flow_tickets_worked_off_total", None),
             Self::ShopsReloaded(result) => (
                 "tradewind_config_shops_reloads_total",
@@ -445,13 +459,14 @@ impl Histogram {
 
 impl Gauge {
     /// Every gauge.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::WidgetConnections,
         Self::SeatConnections,
         Self::Conversations,
         Self::Waiting,
         Self::JournalHealthy,
         Self::MailboxesFailing,
+        Self::WebhooksPaused,
     ];
 
     /// Its name.
@@ -463,6 +478,7 @@ impl Gauge {
             Self::Waiting => "tradewind_schedule_waiting",
             Self::JournalHealthy => "tradewind_journal_healthy",
             Self::MailboxesFailing => "tradewind_inward_mailboxes_failing",
+            Self::WebhooksPaused => "tradewind_outward_webhooks_paused",
         }
     }
 }

@@ -11,8 +11,9 @@ use tokio::sync::{MutexGuard, Semaphore};
 
 use crate::config::shop::{OpenId, WebAddress};
 use crate::domain::ShopId;
+use crate::runtime::WebError;
 
-use super::fetch::{CALLS_MAX, Call, FetchError, Web};
+use super::fetch::{CALLS_MAX, Call, FetchError, Way};
 use super::id_token::NotBelieved;
 use super::keys::Keys;
 use super::places::{Place, Places};
@@ -129,10 +130,10 @@ impl Providers {
     pub(super) fn of(&self, openid: &OpenId) -> Arc<Provider> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let provider = known.entry(key_of(openid)).or_insert_with(|| {
-            let web = Web::new(openid.roots.as_deref(), self.timeout, self.calls.clone());
+            let way = Way::new(openid.roots.as_deref(), self.timeout, self.calls.clone());
             let issuer = openid.issuer.clone();
             let known = tokio::sync::Mutex::default();
-            Arc::new(Provider { issuer, web, timeout: self.timeout, known })
+            Arc::new(Provider { issuer, way, timeout: self.timeout, known })
         });
         provider.clone()
     }
@@ -145,7 +146,7 @@ fn key_of(openid: &OpenId) -> Key {
 /// One provider with what it said last.
 pub(super) struct Provider {
     issuer: WebAddress,
-    web: Web,
+    way: Way,
     timeout: Duration,
     /// Held while the provider is asked, so that of many sign-ins one asks and the others wait.
     known: tokio::sync::Mutex<Known>,
@@ -241,7 +242,7 @@ impl Provider {
     /// What is known, once nobody asks the provider any more. Who would have to wait for longer than
     /// an answer may take goes away: otherwise a provider that is silent would gather them.
     async fn known(&self) -> Result<MutexGuard<'_, Known>, ProviderError> {
-        let late = ProviderError::Call { what: "provider", error: FetchError::Late };
+        let late = ProviderError::Call { what: "provider", error: WebError::Late.into() };
         tokio::time::timeout(self.timeout, self.known.lock()).await.map_err(|_| late)
     }
 
@@ -251,7 +252,7 @@ impl Provider {
         to: &WebAddress,
         call: Call<'_>,
     ) -> Result<Bytes, ProviderError> {
-        let answer = self.web.call(to, call).await;
+        let answer = self.way.call(to, call).await;
         answer.map_err(|error| ProviderError::Call { what, error })
     }
 }

@@ -19,9 +19,25 @@ impl Retry {
     /// When an effect that was wanted at `wanted_at` and has failed `tries` times is tried again; `None`
     /// when it was tried for as long as it may be.
     pub fn again(&self, wanted_at: Timestamp, tries: u32, now: Timestamp) -> Option<Timestamp> {
-        let doublings = tries.saturating_sub(1).min(31);
-        let pause = self.first.saturating_mul(1 << doublings).min(self.longest);
+        Some(now + self.pause(tries)).filter(|at| *at <= wanted_at + self.up_to)
+    }
+
+    /// The same after a pause that is shorter by up to a half, so that what failed together does not come
+    /// again together; `chance` is from 0 to 1.
+    pub fn again_by_chance(
+        &self,
+        wanted_at: Timestamp,
+        tries: u32,
+        now: Timestamp,
+        chance: f64,
+    ) -> Option<Timestamp> {
+        let pause = self.pause(tries).mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0);
         Some(now + pause).filter(|at| *at <= wanted_at + self.up_to)
+    }
+
+    fn pause(&self, tries: u32) -> Duration {
+        let doublings = tries.saturating_sub(1).min(31);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 }
 
@@ -45,5 +61,16 @@ mod tests {
 
         assert_eq!(pauses, [1, 2, 4, 8, 8, 8, 8, 8, 8]);
         assert!(retry.again(start, u32::MAX, start).is_some());
+    }
+
+    #[test]
+    fn chance_takes_up_to_half_of_a_pause() {
+        let minute = Duration::from_secs(60);
+        let retry = Retry { first: minute, longest: 8 * minute, up_to: 60 * minute };
+        let start = Timestamp::from_millis(0);
+        let again = |chance| retry.again_by_chance(start, 2, start, chance).expect("again");
+
+        assert_eq!(again(0.0).since(start), 2 * minute);
+        assert_eq!(again(1.0).since(start), minute);
     }
 }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Begun, MailServer, NotSent, Retry, Session};
 use crate::channels::email::Letterhead;
-use crate::domain::{Progress, Timestamp};
-use crate::flow::{EffectReport, Effects, Envelope, Errand, Input, Owners};
+use crate::domain::{Email, Progress, Timestamp};
+use crate::flow::{EffectReport, Envelope, Errand, Errands, Input, Owners};
 use crate::runtime::Clock;
 
 /// Errands taken at one wake-up.
@@ -23,7 +23,7 @@ const KEEP_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Courier {
     /// Where errands come from.
-    pub effects: Effects,
+    pub errands: Errands<Email>,
     /// Where reports go.
     pub owners: Owners,
     /// The time.
@@ -56,8 +56,8 @@ impl Courier {
     /// Works until `drain` is cancelled; what was begun then is finished.
     pub async fn run(self, drain: CancellationToken) {
         // By due time; the number keeps those of one instant apart.
-        let mut waiting: BTreeMap<(Timestamp, u64), Errand> = BTreeMap::new();
-        let mut running: JoinSet<Option<Errand>> = JoinSet::new();
+        let mut waiting: BTreeMap<(Timestamp, u64), Errand<Email>> = BTreeMap::new();
+        let mut running: JoinSet<Option<Errand<Email>>> = JoinSet::new();
         let mut batch = Vec::new();
         let mut number = 0;
         loop {
@@ -75,7 +75,7 @@ impl Courier {
                 Some(done) = running.join_next(), if !running.is_empty() => {
                     batch.extend(done.ok().flatten());
                 }
-                () = self.effects.take(&mut batch, BATCH_MAX) => {}
+                () = self.errands.take(&mut batch, BATCH_MAX) => {}
                 () = self.sleep_until(due) => {}
                 () = drain.cancelled() => break,
             }
@@ -95,7 +95,7 @@ impl Courier {
     }
 
     /// Tries an errand once and reports what came of it; gives it back when it is to be tried again.
-    async fn carry(self, mut errand: Errand) -> Option<Errand> {
+    async fn carry(self, mut errand: Errand<Email>) -> Option<Errand<Email>> {
         let progress = match self.try_once(&errand).await {
             Ok(()) => Progress::Done,
             Err(Undone::NotLet) => {
@@ -127,12 +127,12 @@ impl Courier {
         is_wanted.then_some(errand)
     }
 
-    fn after_failure(&self, errand: &Errand) -> Progress {
+    fn after_failure(&self, errand: &Errand<Email>) -> Progress {
         let again = self.retry.again(errand.effect.at, errand.tries + 1, self.clock.now());
         again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
     }
 
-    async fn try_once(&self, errand: &Errand) -> Result<(), Undone> {
+    async fn try_once(&self, errand: &Errand<Email>) -> Result<(), Undone> {
         if let Some(at) = errand.ending_at
             && !self.begun.rules_out(errand.effect.key, at)
         {
@@ -168,14 +168,14 @@ impl Courier {
     }
 
     /// Whether the owner says in time that the next step may be done.
-    async fn is_let(&self, errand: &Errand, progress: Option<Progress>) -> bool {
+    async fn is_let(&self, errand: &Errand<Email>, progress: Option<Progress>) -> bool {
         let said = tokio::time::timeout(KEEP_MAX, self.report(errand, progress)).await;
         matches!(said, Ok(Some(true)))
     }
 
     /// Tells the owner of the conversation, and waits until that is kept: whether the effect is still wanted.
     /// `None` when the owner has stopped.
-    async fn report(&self, errand: &Errand, progress: Option<Progress>) -> Option<bool> {
+    async fn report(&self, errand: &Errand<Email>, progress: Option<Progress>) -> Option<bool> {
         let (reply, kept) = oneshot::channel();
         let Errand { conversation, ref effect, .. } = *errand;
         let report = EffectReport { conversation, key: effect.key, progress, reply };

@@ -1,5 +1,5 @@
-//! What stages need from the machine, as small owned parts: a clock, an inbox, a certificate and
-//! the verification of signatures.
+//! What stages need from the machine, as small owned parts: a clock, an inbox, a certificate, the way out
+//! over HTTP and the verification of signatures.
 
 mod certificate;
 mod clock;
@@ -7,9 +7,11 @@ mod inbox;
 mod signatures;
 pub mod sync;
 mod trust;
+mod web;
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
 pub use inbox::{Full, Inbox};
 pub use signatures::install_verifier;
 pub use trust::{TrustError, client_config};
+pub use web::{Reach, Web, WebAnswer, WebError, WebRequest, WebRules};

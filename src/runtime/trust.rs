@@ -42,8 +42,22 @@ pub fn client_config(roots: Option<&[u8]>) -> Result<ClientConfig, TrustError> {
     if trusted.is_empty() {
         return Err(TrustError::NoRoots);
     }
-    Ok(ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
+    Ok(believing(trusted))
+}
+
+/// TLS that believes those whom browsers believe, and the roots in a PEM text beside them. What is no root
+/// in it is left out: whoever names the text has looked at it.
+pub fn web_config(own: Option<&[u8]>) -> ClientConfig {
+    let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let own = own.into_iter().flat_map(CertificateDer::pem_slice_iter);
+    trusted.add_parsable_certificates(own.filter_map(Result::ok));
+    believing(trusted)
+}
+
+fn believing(trusted: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of TLS 1.2 and 1.3")
         .with_root_certificates(trusted)
-        .with_no_client_auth())
+        .with_no_client_auth()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use super::engine::{EngineError, Job, Translating, Translator};
@@ -24,6 +24,7 @@ use crate::config::shop::{
     EngineKind, OutsideSecret, TranslationEngine, TranslationService, Translators,
 };
 use crate::domain::Language;
+use crate::runtime::{Reach, Web, WebAnswer, WebError, WebRequest, WebRules};
 
 /// What an entry of the memory takes beside its texts, about.
 const ENTRY_BYTES: usize = 256;
@@ -129,10 +130,18 @@ impl Desk {
     /// # Errors
     /// When this machine can make no connection of that kind, or gives no thread.
     pub fn of(translators: &Translators) -> Result<Self, EngineError> {
-        let client = client()?;
+        let web = Web::new(&WebRules {
+            roots: None,
+            // A shop's own service may be in the house.
+            reach: Reach::Anywhere,
+            within: translators.timeout,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+            idle_max: CALLS_MAX,
+        });
+        let web = web.map_err(unavailable)?;
         let engine = |engine: &TranslationEngine| -> Result<Arc<dyn Translator>, EngineError> {
             Ok(match engine {
-                TranslationEngine::Service(it) => Arc::new(Service::new(it, client.clone())),
+                TranslationEngine::Service(it) => Arc::new(Service::new(it, web.clone())),
                 TranslationEngine::Local(model) => Arc::new(LocalEngine::start(model)?),
             })
         };
@@ -250,31 +259,22 @@ struct Service {
     /// Scheme, host and port, and a path where the service lies below one; without a slash at the end.
     base: String,
     key: Option<OutsideSecret>,
-    client: reqwest::Client,
+    web: Web,
 }
 
 impl Service {
-    fn new(engine: &TranslationService, client: reqwest::Client) -> Self {
+    fn new(engine: &TranslationService, web: Web) -> Self {
         let base = engine.address.as_str().trim_end_matches('/').to_owned();
-        Self { kind: engine.kind.clone(), base, key: engine.key.clone(), client }
+        Self { kind: engine.kind.clone(), base, key: engine.key.clone(), web }
     }
 
     async fn call(&self, job: &Job) -> Result<Vec<String>, EngineError> {
         let key = self.key.as_ref().map_or("", OutsideSecret::reveal);
         let Call { path, headers, body } = services::call(&self.kind, job, key)?;
         let url = format!("{}{path}", self.base);
-        let request = self.client.post(url).headers(secret(headers)?).body(body);
-        let mut answer = request.send().await.map_err(|error| unavailable(&error))?;
-        let status = answer.status().as_u16();
-        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|value| value.parse().ok()).map(Duration::from_secs);
-        let mut body = BytesMut::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| unavailable(&error))? {
-            if body.len() + part.len() > ANSWER_BYTES_MAX {
-                return Err(EngineError::Answer("larger than the bound"));
-            }
-            body.extend_from_slice(&part);
-        }
+        let (method, headers, body) = (Method::POST, secret(headers)?, body.into());
+        let asked = self.web.ask(WebRequest { method, url, headers, body }).await;
+        let WebAnswer { status, retry_after, body } = asked.map_err(unavailable)?;
         services::answer(&self.kind, job, status, retry_after, &body)
     }
 }
@@ -294,9 +294,12 @@ impl Translator for Service {
 }
 
 /// What went wrong, without the address: it may hold more than a log should.
-fn unavailable(error: &reqwest::Error) -> EngineError {
-    let reason = if error.is_connect() { "no connection" } else { "the connection broke off" };
-    EngineError::Unavailable(reason.to_owned())
+fn unavailable(error: WebError) -> EngineError {
+    match error {
+        WebError::Late => EngineError::Late,
+        WebError::TooLarge => EngineError::Answer("larger than the bound"),
+        error => EngineError::Unavailable(error.to_string()),
+    }
 }
 
 fn secret(headers: Vec<(&'static str, String)>) -> Result<HeaderMap, EngineError> {
@@ -309,25 +312,4 @@ fn secret(headers: Vec<(&'static str, String)>) -> Result<HeaderMap, EngineError
         map.insert(HeaderName::from_static(name), value);
     }
     Ok(map)
-}
-
-fn client() -> Result<reqwest::Client, EngineError> {
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls())
-        // A key goes to the address that the shop named, and nowhere else.
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build();
-    client.map_err(|error| EngineError::Unavailable(error.to_string()))
-}
-
-/// The roots that browsers believe.
-fn tls() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has the suites of TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }

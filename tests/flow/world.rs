@@ -12,8 +12,8 @@ use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::dedup;
 use tradewind::deliver::Outbox;
 use tradewind::domain::{
-    ConversationId, CustomerId, CustomerValue, Guess, Intent, Language, MessageId, RegionId,
-    SeatId, SeatState, Sentiment, ShopId, Timestamp, Understanding,
+    ConversationId, CustomerId, CustomerValue, Email, Guess, Intent, Language, MessageId, Outward,
+    RegionId, SeatId, SeatState, Sentiment, ShopId, Timestamp, Understanding,
 };
 use tradewind::flow::{
     Attach, Attached, CustomerAct, CustomerRef, Delivery, Dispatch, Envelope, Errand, FromCustomer,
@@ -339,6 +339,7 @@ impl World {
                 Delivery::Attached(reply, attached) => drop(reply.send(attached)),
                 Delivery::EmailTaken(reply, taken) => drop(reply.send(taken)),
                 Delivery::Kept(reply, is_wanted) => drop(reply.send(is_wanted)),
+                Delivery::Webhook(reply, body) => drop(reply.send(body)),
             }
         }
         self.counts.extend(turn.counts);
@@ -536,6 +537,14 @@ pub fn numbers(frames: &[Value]) -> BTreeMap<String, Vec<u64>> {
         numbers.entry(text(frame, "conversation").to_owned()).or_default().push(seq);
     }
     numbers
+}
+
+/// The e-mail that is to be sent.
+pub fn email_of(errand: &Errand) -> &Email {
+    match &errand.effect.what {
+        Outward::Email(email) => email,
+        Outward::Webhook(webhook) => panic!("{webhook:?}"),
+    }
 }
 
 /// The kinds of the frames, events by their kind.

@@ -7,7 +7,7 @@ use lettre::message::{Mailbox, SinglePart};
 use lettre::{Address, Message};
 
 use super::ReplyAddresses;
-use crate::domain::{ConversationId, Effect};
+use crate::domain::{ConversationId, Effect, Email};
 
 /// RFC 5321, 4.5.3.1.3.
 const ADDRESS_BYTES_MAX: usize = 254;
@@ -63,9 +63,9 @@ impl Letterhead {
     pub fn letter(
         &self,
         conversation: ConversationId,
-        effect: &Effect,
+        effect: &Effect<Email>,
     ) -> Result<Letter, LetterError> {
-        let email = &effect.email;
+        let email = &effect.what;
         if !is_address(&email.to) {
             return Err(LetterError::Address);
         }
@@ -121,10 +121,10 @@ impl Header for AutoSubmitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{EffectKey, Email, Purpose, Timestamp};
+    use crate::domain::{EffectKey, Purpose, Timestamp};
     use uuid::Uuid;
 
-    fn effect(subject: &str, text: &str) -> (ConversationId, Effect) {
+    fn effect(subject: &str, text: &str) -> (ConversationId, Effect<Email>) {
         let conversation = ConversationId::from_uuid(Uuid::from_u128(7));
         let email = Email {
             from_name: "Käse & Co, Ltd.".into(),
@@ -136,7 +136,7 @@ mod tests {
         };
         let key = EffectKey::of(conversation, Purpose::TicketConfirmed, 2);
         let at = Timestamp::from_millis(1_795_746_600_000);
-        (conversation, Effect { key, at, email })
+        (conversation, Effect { key, at, what: email })
     }
 
     fn letterhead() -> Letterhead {
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn answers_to_a_shop_with_a_mailbox_of_its_own_come_there() {
         let (conversation, mut effect) = effect("", "");
-        effect.email.reply_to = Some("answers@other.example".into());
+        effect.what.reply_to = Some("answers@other.example".into());
 
         let letter = letterhead().letter(conversation, &effect).expect("a letter");
 

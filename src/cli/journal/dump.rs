@@ -9,7 +9,8 @@ use super::open;
 use crate::cli::Exit;
 use crate::cli::keyring::KeysArgs;
 use crate::domain::{
-    ConversationId, EventKind, Pair, Said, SeatState, Sender, Timestamp, Translated,
+    ConversationId, EventKind, Outward, Pair, Said, SeatState, Sender, Timestamp, Translated,
+    Webhook,
 };
 use crate::flow::{Entry, Fact, JoinedTo, Record, Seal, SeatRecord};
 use crate::journal::{JournalError, Position};
@@ -229,8 +230,14 @@ fn words(fact: &Fact) -> String {
         Fact::Erased(_) => "erased: what was said, and by whom".to_owned(),
         Fact::TicketDue(at) => format!("its ticket is worked off at {at}"),
         Fact::ReachableAt(address) => format!("can be reached at {address}"),
-        Fact::Wanted(effect) => format!("wants e-mail {}", effect.key),
-        Fact::Progressed(it) => format!("e-mail {} {}", it.key, it.progress.as_str()),
+        Fact::Wanted(effect) => match &effect.what {
+            Outward::Email(_) => format!("wants e-mail {}", effect.key),
+            Outward::Webhook(it) => {
+                let Webhook { hook, event, seq } = it;
+                format!("wants webhook {} to {hook}: {event} #{seq}", effect.key)
+            }
+        },
+        Fact::Progressed(it) => format!("effect {} {}", it.key, it.progress.as_str()),
         Fact::MayGoOn(seq) => format!("#{seq} may go on"),
         Fact::SaidAll => "the question is complete".to_owned(),
         Fact::Joined(joined) => {

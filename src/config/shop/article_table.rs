@@ -3,6 +3,7 @@
 use crate::domain::Language;
 
 use super::ARTICLES_MAX;
+use super::table::broken;
 
 const COLUMNS: [&str; 7] = ["id", "language", "title", "intents", "questions", "answer", "not_for"];
 /// Stands between several intents or questions in one cell.
@@ -82,16 +83,6 @@ impl ArticleRow {
             front["not_for"] = toml_edit::value(list(&self.not_for));
         }
         format!("+++\n{front}+++\n\n{}\n", self.answer)
-    }
-}
-
-fn broken(error: &csv::Error) -> String {
-    let line = error.position().map_or(1, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("line {line}: {len} cells, the first line has {expected_len}")
-        }
-        _ => format!("line {line}: no text in UTF-8"),
     }
 }
 

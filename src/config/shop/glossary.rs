@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::domain::Language;
 
+use super::table::broken;
+
 /// Most terms of a glossary.
 pub const TERMS_MAX: usize = 10_000;
 /// Longest term, in bytes.
@@ -65,16 +67,6 @@ fn read(row: &csv::StringRecord, languages: &[Language]) -> Result<Term, String>
         return Err(format!("`{long}` is longer than {TERM_BYTES_MAX} bytes"));
     }
     Ok(Term { name, translations })
-}
-
-fn broken(error: &csv::Error) -> String {
-    let line = error.position().map_or(1, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("line {line}: {len} cells, the first line has {expected_len}")
-        }
-        _ => format!("line {line}: no text in UTF-8"),
-    }
 }
 
 #[cfg(test)]

@@ -155,6 +155,13 @@ impl Shop {
                         );
                     };
                     translation_outside(&mut shop.translators, &folder, &note);
+                    for (number, hook) in shop.webhooks.iter_mut().enumerate() {
+                        let note = |key: &str, problem: String, accepted: &str| {
+                            let key = format!("webhooks[{number}].{key}");
+                            mistakes.note(&file, key, problem, accepted);
+                        };
+                        hook.read_outside(&folder, &note);
+                    }
                     shops.push(shop);
                 }
             }
@@ -196,7 +203,7 @@ fn mailbox_outside(mailbox: &mut ImapMailbox, folder: &Path, note: &dyn Fn(&str,
 }
 
 /// The roots in a file, PEM; what is wrong with it is noted under `ca_file`.
-fn roots(path: &Path, note: &dyn Fn(&str, String, &str)) -> Option<Arc<[u8]>> {
+pub(super) fn roots(path: &Path, note: &dyn Fn(&str, String, &str)) -> Option<Arc<[u8]>> {
     const ROOTS: &str = "a PEM file with certificates";
     match read_outside(path) {
         Err(error) => note("ca_file", format!("cannot be read: {error}"), ROOTS),

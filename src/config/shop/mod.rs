@@ -26,7 +26,9 @@ mod routing;
 mod secret;
 mod section;
 pub mod store;
+mod table;
 mod translation;
+mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -58,6 +60,7 @@ pub use section::{Mistake, ShopErrors};
 pub use translation::{
     EngineKind, Reads, TranslatedSeats, TranslationEngine, TranslationService, Translators,
 };
+pub use webhook::{ShopWebhook, SigningKey};
 
 /// The skill that every shop has: what no other skill covers.
 pub const GENERAL_SKILL: &str = "general";
@@ -112,6 +115,8 @@ pub struct Shop {
     pub customer_proof: CustomerProof,
     /// Where answers to e-mails come to.
     pub email: ShopEmail,
+    /// Systems of its own that are told what happens.
+    pub webhooks: Vec<ShopWebhook>,
     /// Where seats may sign in beside local accounts.
     pub openid: Option<OpenId>,
     /// What the machine may tell.

@@ -29,7 +29,7 @@ use super::routing;
 use super::section::{Mistakes, Section, ShopErrors};
 use super::{
     Answering, ArticleRules, GENERAL_SKILL, OwnIntents, Priorities, Shop, ShopKnowledge, SkillMap,
-    TrustedHeaders, translation,
+    TrustedHeaders, translation, webhook,
 };
 
 const FILE: &str = "shop.toml";
@@ -78,6 +78,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let section = root.section("openid");
     let openid = has_provider.then(|| openid::read(section, &origins)).flatten();
     let email = email::read(root.section("email"));
+    let webhooks = webhook::read(root.sections("webhooks"));
     let reader = HoursReader::new(files, &mistakes);
     let mut section = root.section("hours");
     let hours = reader.read(&mut section, "open").unwrap_or_else(Hours::always);
@@ -160,6 +161,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         seats,
         customer_proof,
         email,
+        webhooks,
         openid,
         knowledge,
     })

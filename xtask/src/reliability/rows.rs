@@ -198,6 +198,18 @@ pub const ROWS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "webhooks-once",
+        unit: "kills at a step of telling a shop's own system what happened, each step in turn",
+        ci: 48,
+        full: 1_000,
+        part: 100,
+        how: test(
+            "webhooks_once",
+            "a_kill_at_any_step_of_a_webhook_loses_none_and_tells_each_under_one_id",
+        ),
+        ..ROW
+    },
+    Spec {
         name: "mailbox-once",
         unit: "kills at a step of reading a mailbox, each step in turn",
         ci: 34,

@@ -1,0 +1,39 @@
+//! What webhooks need of the configuration.
+
+use tokio::sync::watch;
+
+use crate::config::{Config, WebhookReach};
+use crate::domain::Webhook;
+use crate::flow::{Errands, Shops};
+use crate::gateway::Gateway;
+use crate::outward::{Messenger, Retry};
+use crate::runtime::Reach;
+
+/// Who calls the hooks of shops.
+pub(super) fn messenger(
+    config: &Config,
+    gateway: &Gateway,
+    errands: Errands<Webhook>,
+    shops: watch::Receiver<Shops>,
+) -> Messenger {
+    Messenger {
+        errands,
+        owners: gateway.owners.clone(),
+        clock: gateway.clock,
+        metrics: gateway.metrics.clone(),
+        shops,
+        reach: match config.webhooks.reach {
+            WebhookReach::Public => Reach::Public,
+            WebhookReach::Anywhere => Reach::Anywhere,
+        },
+        timeout: config.webhooks.timeout,
+        retry: Retry {
+            first: config.webhooks.retry_first,
+            longest: config.webhooks.retry_longest,
+            up_to: config.webhooks.retry_for,
+        },
+        rest: config.webhooks.rest,
+        waiting_max: config.webhooks.waiting_max.get(),
+        calls_max: config.webhooks.calls_max.get(),
+    }
+}

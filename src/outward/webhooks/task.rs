@@ -1,0 +1,319 @@
+//! Calls hooks, several at a time, and again where they fail.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::line::{Bounds, Ended, HookId, Lines, Next, id_of};
+use crate::channels::webhook::signature;
+use crate::config::shop::ShopWebhook;
+use crate::domain::{Progress, Timestamp, Webhook};
+use crate::flow::{EffectReport, Envelope, Errand, Errands, Input, Owners, Shops, WebhookAsked};
+use crate::metrics::Metrics;
+use crate::metrics::names::{Counter, Gauge, WebhookPause, WebhookResult};
+use crate::outward::Retry;
+use crate::runtime::{Clock, Reach, Web, WebError, WebRequest, WebRules};
+
+/// Errands taken at one wake-up.
+const BATCH_MAX: usize = 256;
+/// Longest wait for the owner of a conversation, who may wait for the disk.
+const OWNER_MAX: Duration = Duration::from_secs(30);
+/// Nothing of an answer is used but its status; a page that says what went wrong may be as large.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const AGENT: &str = concat!("tradewind/", env!("CARGO_PKG_VERSION"));
+
+/// Everything that calling hooks works with.
+pub struct Messenger {
+    /// Where errands come from.
+    pub errands: Errands<Webhook>,
+    /// Where reports go.
+    pub owners: Owners,
+    /// The time.
+    pub clock: Clock,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// The shops, which name the hooks.
+    pub shops: watch::Receiver<Shops>,
+    /// Where calls may lead.
+    pub reach: Reach,
+    /// Longest that one call takes.
+    pub timeout: Duration,
+    /// When failures are tried again.
+    pub retry: Retry,
+    /// How long a hook rests that fails.
+    pub rest: Duration,
+    /// What waits for one hook.
+    pub waiting_max: usize,
+    /// Calls at a time.
+    pub calls_max: usize,
+}
+
+/// The ways to one hook.
+struct Call {
+    errand: Errand<Webhook>,
+    hook: ShopWebhook,
+    web: Web,
+    owners: Owners,
+    clock: Clock,
+    retry: Retry,
+}
+
+/// What came of a call.
+struct Called {
+    hook: HookId,
+    ended: Ended,
+    result: Option<WebhookResult>,
+    /// To be tried again.
+    again: Option<Errand<Webhook>>,
+}
+
+/// Why a hook did not take it.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Web(#[from] WebError),
+    #[error("the hook answers {0}")]
+    Status(u16),
+}
+
+impl Messenger {
+    /// Works until `drain` is cancelled; calls that were begun then are finished.
+    pub async fn run(self, drain: CancellationToken) {
+        let mut lines = Lines::new(Bounds {
+            waiting_max: self.waiting_max,
+            up_to: self.retry.up_to,
+            rest: self.rest,
+            wish_max: self.retry.longest,
+        });
+        let mut shops = self.shops.clone();
+        let mut clients = HashMap::new();
+        let mut calls: JoinSet<Called> = JoinSet::new();
+        let mut batch = Vec::new();
+        let mut paused = 0;
+        loop {
+            let may_call = |calls: &JoinSet<Called>| calls.len() < self.calls_max;
+            while let Some(next) = lines.next(may_call(&calls), self.clock.now()) {
+                match next {
+                    Next::Try(errand) => match self.call(errand, &mut clients) {
+                        Ok(call) => drop(calls.spawn(call.carry())),
+                        Err(errand) => {
+                            lines.ended(&id_of(&errand), Ended::Uncalled, self.clock.now());
+                            self.settle(&errand, Progress::Refused, WebhookResult::Unknown);
+                        }
+                    },
+                    Next::GiveUp(errand, why) => self.settle(&errand, Progress::GivenUp, why),
+                }
+            }
+            paused = self.show_paused(&lines, paused);
+            let wakes_at = lines.wakes_at(may_call(&calls));
+            tokio::select! {
+                biased; // what is begun is finished before the drain is noticed
+                Some(done) = calls.join_next(), if !calls.is_empty() => {
+                    if let Ok(done) = done {
+                        self.called(done, &mut lines);
+                    }
+                }
+                () = self.errands.take(&mut batch, BATCH_MAX) => {}
+                () = self.sleep_until(wakes_at) => {}
+                Ok(()) = shops.changed() => {
+                    lines.begin_anew();
+                    clients.clear();
+                }
+                () = drain.cancelled() => break,
+            }
+            batch.drain(..).for_each(|errand| lines.add(errand));
+        }
+        while calls.join_next().await.is_some() {}
+    }
+
+    async fn sleep_until(&self, at: Option<Timestamp>) {
+        match at {
+            Some(at) => tokio::time::sleep_until(self.clock.tokio_instant(at)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A call that can begin; the errand when there is no such hook any more.
+    fn call(
+        &self,
+        errand: Errand<Webhook>,
+        clients: &mut HashMap<Option<Arc<[u8]>>, Web>,
+    ) -> Result<Call, Errand<Webhook>> {
+        let shop = self.shops.borrow().get(&errand.shop).cloned();
+        let mut hooks = shop.iter().flat_map(|shop| &shop.webhooks);
+        let name = &errand.effect.what.hook;
+        let Some(hook) = hooks.find(|hook| hook.name == *name).cloned() else {
+            return Err(errand);
+        };
+        let web = match clients.get(&hook.roots) {
+            Some(web) => web.clone(),
+            None => match self.client(hook.roots.as_deref()) {
+                Ok(web) => clients.entry(hook.roots.clone()).or_insert(web).clone(),
+                Err(error) => {
+                    tracing::error!(shop = %errand.shop, %hook.name, %error, "no way to a webhook");
+                    return Err(errand);
+                }
+            },
+        };
+        let (owners, clock, retry) = (self.owners.clone(), self.clock, self.retry);
+        Ok(Call { errand, hook, web, owners, clock, retry })
+    }
+
+    fn client(&self, roots: Option<&[u8]>) -> Result<Web, WebError> {
+        Web::new(&WebRules {
+            roots,
+            reach: self.reach,
+            within: self.timeout,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+            idle_max: super::line::HOOK_CALLS_MAX,
+        })
+    }
+
+    /// Takes note of what came of a call.
+    fn called(&self, called: Called, lines: &mut Lines) {
+        let Called { hook, ended, result, again } = called;
+        if let Some(result) = result {
+            self.metrics.count(Counter::Webhook(result));
+        }
+        if let Some(why) = lines.ended(&hook, ended, self.clock.now()) {
+            self.metrics.count(Counter::WebhookPaused(why));
+            let (shop, hook) = (&hook.0, &hook.1);
+            match why {
+                WebhookPause::Gone => {
+                    tracing::warn!(%shop, %hook, "webhook is gone (410), not called until a reload");
+                }
+                WebhookPause::Failing => {
+                    tracing::warn!(%shop, %hook, rest = ?self.rest, "webhook keeps failing, it rests");
+                }
+            }
+        }
+        again.into_iter().for_each(|errand| lines.add(errand));
+    }
+
+    /// Ends an errand without calling. Nobody waits for it to be kept: what is not kept is settled again
+    /// after the next start.
+    fn settle(&self, errand: &Errand<Webhook>, progress: Progress, why: WebhookResult) {
+        self.metrics.count(Counter::Webhook(why));
+        drop(report(&self.owners, errand, progress));
+    }
+
+    fn show_paused(&self, lines: &Lines, shown: usize) -> usize {
+        let paused = lines.paused();
+        let change = i32::try_from(paused).unwrap_or(i32::MAX) - i32::try_from(shown).unwrap_or(0);
+        if change != 0 {
+            self.metrics.shift(Gauge::WebhooksPaused, change);
+        }
+        paused
+    }
+}
+
+impl Call {
+    /// Calls the hook once, and has kept what came of it.
+    async fn carry(mut self) -> Called {
+        let hook = id_of(&self.errand);
+        let uncalled = |result, again| {
+            let hook = hook.clone();
+            Called { hook, ended: Ended::Uncalled, result, again }
+        };
+        let body = match tokio::time::timeout(OWNER_MAX, self.body()).await {
+            Ok(Ok(Some(body))) => body,
+            Ok(Ok(None)) => return uncalled(Some(WebhookResult::Unwanted), None),
+            // The owner has stopped.
+            Ok(Err(_)) => return uncalled(None, None),
+            Err(_) => {
+                self.errand.not_before = self.clock.now() + self.retry.first;
+                return uncalled(None, Some(self.errand));
+            }
+        };
+        let (ended, error) = match self.send(body).await {
+            Ok(()) => (Ended::Delivered, None),
+            Err((Refusal::Status(410), _)) => (Ended::Gone, Some(Refusal::Status(410))),
+            Err((error, wish)) => (Ended::Failed(wish), Some(error)),
+        };
+        let progress = match &error {
+            None => Progress::Done,
+            Some(error) => self.failed(error),
+        };
+        let kept = report(&self.owners, &self.errand, progress).await;
+        let result = match progress {
+            Progress::Done => WebhookResult::Delivered,
+            Progress::Failed { .. } => WebhookResult::Failed,
+            _ => WebhookResult::GivenUp,
+        };
+        let Progress::Failed { again_at } = progress else {
+            return Called { hook, ended, result: Some(result), again: None };
+        };
+        self.errand.tries += 1;
+        self.errand.not_before = again_at;
+        let again = kept.is_ok_and(|is_wanted| is_wanted).then_some(self.errand);
+        Called { hook, ended, result: Some(result), again }
+    }
+
+    fn failed(&self, error: &Refusal) -> Progress {
+        let Errand { shop, effect, tries, .. } = &self.errand;
+        let (hook, tries) = (&self.hook.name, tries + 1);
+        tracing::warn!(%shop, %hook, webhook = %effect.key, tries, %error, "webhook not delivered");
+        let again = self.retry.again_by_chance(effect.at, tries, self.clock.now(), rand::random());
+        again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
+    }
+
+    /// What it says now; an error when the owner has stopped.
+    async fn body(&self) -> Result<Option<Bytes>, oneshot::error::RecvError> {
+        let (reply, said) = oneshot::channel();
+        let Errand { conversation, effect, .. } = &self.errand;
+        let asked = WebhookAsked { conversation: *conversation, key: effect.key, reply };
+        let envelope = Envelope { caused_at: Instant::now(), input: Input::Webhook(asked) };
+        self.owners.follow_up(self.owners.of_conversation(*conversation), envelope);
+        said.await
+    }
+
+    /// Sends it, under the same id whenever it is sent; otherwise why not, and for how long the hook wants to
+    /// be left alone.
+    async fn send(&self, body: Bytes) -> Result<(), (Refusal, Option<Duration>)> {
+        let (id, now_s) = (self.errand.effect.key.to_string(), self.clock.now().as_millis() / 1000);
+        let key = self.hook.key.as_ref().map_or(&[][..], |key| key.reveal());
+        let signature = signature(key, &id, now_s, &body);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        for (name, value) in [
+            ("webhook-id", id),
+            ("webhook-timestamp", now_s.to_string()),
+            ("webhook-signature", signature),
+        ] {
+            let value = HeaderValue::try_from(value).expect("digits and base64");
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let url = self.hook.url.as_str().to_owned();
+        let request = WebRequest { method: Method::POST, url, headers, body };
+        let answer = match self.web.ask(request).await {
+            Ok(answer) => answer,
+            Err(error) => return Err((error.into(), None)),
+        };
+        match answer.status {
+            200..=299 => Ok(()),
+            status => Err((Refusal::Status(status), answer.retry_after)),
+        }
+    }
+}
+
+/// Tells the owner of the conversation how far it is: gets whether it is still wanted, once that is kept.
+fn report(
+    owners: &Owners,
+    errand: &Errand<Webhook>,
+    progress: Progress,
+) -> oneshot::Receiver<bool> {
+    let (reply, kept) = oneshot::channel();
+    let Errand { conversation, ref effect, .. } = *errand;
+    let report = EffectReport { conversation, key: effect.key, progress: Some(progress), reply };
+    let envelope = Envelope { caused_at: Instant::now(), input: Input::Effect(report) };
+    owners.follow_up(owners.of_conversation(conversation), envelope);
+    kept
+}

@@ -1,0 +1,187 @@
+//! What a shop's own system is told, over real sockets, and what happens when it does not listen.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+#[path = "router/mod.rs"]
+mod router;
+#[path = "webhook_receiver/mod.rs"]
+mod webhook_receiver;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use router::{Router, ask, config, post, write_shop};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use webhook_receiver::{Delivery, Receiver, hook};
+
+const PLANTED: &str = "my number is +49 170 5550123";
+const ALL: [&str; 10] = [
+    "conversation.opened",
+    "conversation.assigned",
+    "conversation.answered",
+    "conversation.transferred",
+    "conversation.ticketed",
+    "conversation.found_helpful",
+    "conversation.rated",
+    "conversation.closed",
+    "message.received",
+    "message.sent",
+];
+const SETTINGS: &str = "[webhooks]\nreach = \"anywhere\"\nretry_first = \"100ms\"\n";
+
+/// A router whose shop `told` has a hook.
+fn told(receiver: &Receiver, events: &[&str], more: &str, settings: &str) -> (TempDir, Router) {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = hook(&folder.path().join("shops/told"), receiver.address, events, more);
+    write_shop(folder.path(), "told", |text| format!("{text}{lines}"));
+    let router = Router::start(config(folder.path(), settings)).unwrap();
+    (folder, router)
+}
+
+fn named<'a>(deliveries: &'a [Delivery], event: &str) -> Vec<&'a Value> {
+    deliveries.iter().map(|it| &it.body).filter(|body| body["type"] == event).collect()
+}
+
+fn results(router: &Router, result: &str) -> f64 {
+    router.metric(&format!("tradewind_outward_webhooks_total{{result=\"{result}\"}}"))
+}
+
+/// Waits until a figure of the router is so.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_conversation_is_told_from_its_beginning_to_its_end_without_what_was_said() {
+    let receiver = Receiver::start();
+    let (_folder, router) = told(&receiver, &ALL, "", SETTINGS);
+    let mut seat = router.seat("told", "mai");
+    let mut customer = router.customer("told");
+
+    customer.say(&format!("I want to talk to a real person, {PLANTED}"));
+    let offer = seat.next("offer");
+    seat.send(&json!({"type": "accept", "offer": offer["offer"]}));
+    seat.next("accepted");
+    let conversation = offer["conversation"].clone();
+    let id = uuid::Uuid::from_u128(1 << 64);
+    seat.send(
+        &json!({"type": "send", "id": id, "conversation": conversation, "text": "hello, here I am"}),
+    );
+    seat.next("ack");
+    customer.send(&json!({"type": "rate", "conversation": conversation, "score": 5}));
+    customer.send(&json!({"type": "close", "conversation": conversation}));
+    let deliveries = receiver.wait_for(|all| !named(all, "conversation.closed").is_empty());
+
+    let deliveries = receiver.wait_for(|all| {
+        let told = |event| !named(all, event).is_empty();
+        told("conversation.rated") && told("message.sent") && all.len() >= deliveries.len()
+    });
+    for event in ["opened", "assigned", "answered", "rated", "closed"] {
+        let told = named(&deliveries, &format!("conversation.{event}"));
+        assert_eq!(told.len(), 1, "{event}: {told:?}");
+        assert_eq!(told[0]["data"]["shop"], "told");
+        assert_eq!(told[0]["data"]["conversation"], conversation);
+    }
+    assert_eq!(named(&deliveries, "conversation.assigned")[0]["data"]["seat"], "mai");
+    assert_eq!(named(&deliveries, "conversation.answered")[0]["data"]["by"], "seat");
+    assert_eq!(named(&deliveries, "conversation.rated")[0]["data"]["score"], 5);
+    assert_eq!(named(&deliveries, "conversation.closed")[0]["data"]["by"], "customer");
+    let ids: BTreeSet<&str> = deliveries.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids.len(), deliveries.len(), "each came once");
+    let said = deliveries.iter().any(|it| String::from_utf8_lossy(&it.bytes).contains("5550123"));
+    assert!(!said, "{deliveries:?}");
+}
+
+#[test]
+fn a_hook_that_wants_the_text_has_it_and_what_fails_comes_again_under_its_id() {
+    let receiver = Receiver::start();
+    receiver.answer(&[500, 302, 404], 204);
+    let (_folder, router) = told(&receiver, &["message.received"], "include_text = true", SETTINGS);
+
+    router.customer("told").say(PLANTED);
+    let deliveries = receiver.wait_for(|all| all.len() == 4);
+
+    let first = &deliveries[0];
+    assert_eq!(first.body["data"]["text"], PLANTED);
+    assert!(deliveries.iter().all(|it| it.id == first.id && it.bytes == first.bytes));
+    wait_until("delivered", || results(&router, "delivered") == 1.0);
+    assert_eq!(results(&router, "failed"), 3.0);
+}
+
+#[test]
+fn what_an_erased_customer_said_is_not_told_though_that_it_happened_is() {
+    let receiver = Receiver::start();
+    receiver.answer(&[], 503);
+    let (folder, router) = told(&receiver, &["message.received"], "include_text = true", SETTINGS);
+    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).unwrap();
+    let mut customer = router.customer("told");
+    customer.say(PLANTED);
+    let conversation = customer.next("ack")["conversation"].clone();
+    receiver.wait_for(|all| !all.is_empty());
+
+    let erasures = ("POST", "/v1/shops/told/erasures");
+    let asked = json!({"conversation": conversation});
+    let (status, answer) = ask(router.admin_address, erasures, key.trim(), &asked);
+    assert_eq!(status, 200, "{answer}");
+    receiver.answer(&[], 200);
+    let deliveries = receiver.wait_for(|all| all.iter().any(|it| it.status == 200));
+
+    let last = deliveries.iter().find(|it| it.status == 200).unwrap();
+    assert_eq!(last.id, deliveries[0].id);
+    assert_eq!(last.body["data"]["text"], "[erased]");
+}
+
+#[test]
+fn a_hook_that_is_gone_is_left_alone_until_the_shops_are_loaded_anew() {
+    let receiver = Receiver::start();
+    receiver.answer(&[410], 200);
+    let (_folder, router) = told(&receiver, &["message.received"], "", SETTINGS);
+
+    router.customer("told").say("hello");
+    let pauses = "tradewind_outward_webhook_pauses_total{reason=\"gone\"}";
+    wait_until("paused", || router.metric("tradewind_outward_webhooks_paused") == 1.0);
+    assert_eq!(router.metric(pauses), 1.0);
+    assert_eq!(receiver.deliveries().len(), 1);
+
+    let (status, answer) = post(router.admin_address, "/v1/shops/reload", &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    let deliveries = receiver.wait_for(|all| all.len() == 2);
+    assert_eq!(deliveries[0].id, deliveries[1].id);
+    wait_until("no more paused", || router.metric("tradewind_outward_webhooks_paused") == 0.0);
+}
+
+#[test]
+fn a_hook_inside_a_network_is_not_called_unless_the_operator_allows_it() {
+    let receiver = Receiver::start();
+    let settings = "[webhooks]\nretry_first = \"100ms\"\nretry_for = \"1s\"\n";
+    let (_folder, router) = told(&receiver, &["message.received"], "", settings);
+
+    router.customer("told").say("hello");
+
+    wait_until("given up", || results(&router, "given_up") == 1.0);
+    assert_eq!(receiver.connections(), 0);
+}
+
+#[test]
+fn past_its_bound_what_has_waited_longest_for_a_hook_is_dropped_and_counted() {
+    let receiver = Receiver::start();
+    receiver.answer(&[410], 410);
+    let settings = format!("{SETTINGS}waiting_max = 10\n");
+    let (_folder, router) = told(&receiver, &["message.received"], "", &settings);
+    let mut customer = router.customer("told");
+    customer.say("hello");
+    wait_until("paused", || router.metric("tradewind_outward_webhooks_paused") == 1.0);
+
+    for number in 0..14 {
+        customer.say(&format!("and this is number {number}"));
+        customer.next("ack");
+    }
+
+    wait_until("dropped", || results(&router, "dropped") == 5.0);
+    assert_eq!(receiver.deliveries().len(), 1);
+}
