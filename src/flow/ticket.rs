@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::automate;
+use crate::automate::{self, Voice, Words};
 use crate::channels::email::is_address;
 use crate::config::shop::Shop;
 use crate::domain::{
@@ -54,21 +54,25 @@ impl Shard {
         turn.counts.push(Counter::Outcome(Outcome::Ticket));
         let reference = reference(conversation.id);
         let language = conversation.language();
-        let zone = conversation.opened.time_zone.as_deref().unwrap_or_default();
-        let mut text = automate::ticket(&shop, language, &reference, opens_at, zone);
-        if self.settings.email.is_some() && conversation.email.is_none() {
-            text.push(' ');
-            text.push_str(automate::email_ask(&shop, language));
-        }
+        let zone = conversation.opened.time_zone.clone().unwrap_or_default();
+        let asks_address = self.settings.email.is_some() && conversation.email.is_none();
+        let write = |voice: &Voice<'_>| {
+            let mut text = automate::ticket(voice, &reference, opens_at, &zone);
+            if asks_address {
+                text.push(' ');
+                text.push_str(automate::email_ask(voice));
+            }
+            text
+        };
         let promised = ticket_of(conversation);
         let mut step = Step::new(conversation, now);
         // What the customer adds to a ticket changes nothing about it.
         if promised.is_none_or(|(_, promised)| promised != opens_at) {
-            step.event(EventKind::Ticket { reference: reference.into(), opens_at });
-            self.confirm_ticket(now, &shop, &mut step);
+            step.event(EventKind::Ticket { reference: reference.as_str().into(), opens_at });
+            self.confirm_ticket(now, &shop, &mut step, turn);
         }
         step.fact(Fact::TicketDue(due));
-        self.machine_says(now, &text.into(), language, &mut step, turn);
+        self.speak(now, (&shop, language), write, &mut step, turn);
         step.finish(turn);
     }
 
@@ -95,6 +99,7 @@ impl Shard {
         seq: u64,
         (from, text): (Sender, &str),
         step: &mut Step<'_>,
+        turn: &mut Turn,
     ) {
         let Some(rules) = self.settings.email else { return };
         let conversation = &*step.conversation;
@@ -108,8 +113,10 @@ impl Shard {
         }
         let reference = reference(conversation.id);
         let language = conversation.language();
+        let phrases = self.phrases_of(&shop, language, turn);
+        let words = Words::of(&shop, language, phrases.as_deref());
         let (subject, text) =
-            automate::answer_letter(&shop, language, (&reference, text), rules.can_reply_to(&shop));
+            automate::answer_letter(&words, (&reference, text), rules.can_reply_to(&shop));
         let key = EffectKey::of(conversation.id, Purpose::Answer, seq);
         let from_name = shop.name.as_str().into();
         let automatic = from == Sender::Machine;
@@ -152,16 +159,16 @@ impl Shard {
             step.fact(Fact::ReachableAt(address.into()));
             if has_ticket {
                 let language = step.conversation.language();
-                let text = automate::email_noted(&shop, language, address).into();
-                self.confirm_ticket(now, &shop, step);
-                self.machine_says(now, &text, language, step, turn);
+                self.confirm_ticket(now, &shop, step, turn);
+                let write = |voice: &Voice<'_>| automate::email_noted(voice, address);
+                self.speak(now, (&shop, language), write, step, turn);
             }
         }
         has_ticket && is_all_but(text, address)
     }
 
     /// Wants the confirmation of the ticket, once there is an address to send it to.
-    fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>) {
+    fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>, turn: &mut Turn) {
         let Some(rules) = self.settings.email else { return };
         let conversation = &*step.conversation;
         let ticket = ticket_of(conversation);
@@ -174,7 +181,9 @@ impl Shard {
             time_zone: conversation.opened.time_zone.as_deref().unwrap_or_default(),
             can_reply: rules.can_reply_to(shop),
         };
-        let (subject, text) = written.write(shop, conversation.language());
+        let phrases = self.phrases_of(shop, conversation.language(), turn);
+        let words = Words::of(shop, conversation.language(), phrases.as_deref());
+        let (subject, text) = written.write(&words);
         let key = EffectKey::of(conversation.id, Purpose::TicketConfirmed, conversation.seq());
         let from_name = shop.name.as_str().into();
         let (subject, text) = (subject.into(), text.into());

@@ -7,7 +7,9 @@
 //! its translation follows. The original is the event in the journal, and a translation is a fact beside it.
 
 mod awaited;
+mod phrasebook;
 mod task;
+mod words;
 
 use std::sync::Arc;
 
@@ -32,6 +34,7 @@ use crate::translate::{TEXT_BYTES_MAX, TRANSLATION_BYTES_MAX};
 
 pub(super) use awaited::Awaited;
 pub use task::{Interpreter, Ways};
+pub use words::PhrasesCame;
 
 /// Messages of a customer that a seat gets translated when it takes a conversation over; it asks for
 /// earlier ones.
@@ -101,32 +104,9 @@ impl Shard {
         let read = message.understanding.as_ref().map(|read| read.language);
         match self.pair_for_customer(step.conversation, read) {
             Some(pair) => self.hold_for(now, (message.seq, text), pair, &mut step, turn),
-            None => self.answer_by_email(now, message.seq, (Sender::Seat, text), &mut step),
+            None => self.answer_by_email(now, message.seq, (Sender::Seat, text), &mut step, turn),
         }
         step.finish(turn);
-    }
-
-    /// Adds a message of the router, whose sentences are those of `language` or, where the shop wrote
-    /// none in it, of the shop's own language; these are translated.
-    pub(super) fn machine_says(
-        &mut self,
-        now: Timestamp,
-        text: &Arc<str>,
-        language: Language,
-        step: &mut Step<'_>,
-        turn: &mut Turn,
-    ) {
-        let id = self.message_id(now);
-        let written = match self.shop(&step.conversation.opened.shop) {
-            Some(shop) if shop.knowledge.answers.get(language).is_none() => shop.default_language,
-            _ => language,
-        };
-        let from = Sender::Machine;
-        step.event(EventKind::Message { from, id, text: text.clone(), language: Some(written) });
-        let pair = Pair { from: written, to: language };
-        if written != language {
-            self.hold_for(now, (step.conversation.seq(), text), pair, step, turn);
-        }
     }
 
     /// The language in which a seat's message is to be said to the customer, and the one it is written
@@ -245,7 +225,7 @@ impl Shard {
         step.fact(Fact::Translated { seq, translated: translated.clone() });
         if let Some((_, from @ Sender::Seat, text)) = written {
             let text = with_original(&translated, &text);
-            self.answer_by_email(now, seq, (from, &text), step);
+            self.answer_by_email(now, seq, (from, &text), step, turn);
         }
     }
 

@@ -9,9 +9,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::phrasebook::{Made, Phrasebook};
 use super::{TextOf, ToTranslate, TranslationCame, result};
 use crate::config::shop::{Shop, Translators};
-use crate::domain::{ConversationId, Said, ShopId, Translated, Untranslated};
+use crate::domain::{ConversationId, Language, Said, ShopId, Translated, Untranslated};
 use crate::flow::incidents::Incidents;
 use crate::flow::input::{Envelope, Input};
 use crate::flow::shard::Shops;
@@ -19,7 +20,7 @@ use crate::flow::task::Owners;
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Histogram, TranslatedFor};
 use crate::runtime::{Clock, Inbox};
-use crate::translate::{CALLS_MAX, Desk, EngineError, TranslateError};
+use crate::translate::{CALLS_MAX, Desk, EngineError, TranslateError, Translation};
 
 /// What one turn of the task takes in.
 const BATCH_MAX: usize = 256;
@@ -29,6 +30,7 @@ const TEXTS_MAX: usize = 4_096;
 #[derive(Debug)]
 enum Told {
     Translate(ToTranslate),
+    Phrases(ShopId, Language),
     Shops(Shops),
     Forget(ShopId, Vec<ConversationId>, oneshot::Sender<()>),
 }
@@ -52,8 +54,18 @@ pub struct Ways {
     pub metrics: Arc<Metrics>,
 }
 
+impl Ways {
+    /// Gives phrases to every owner, then counts them.
+    fn hand_out(&self, Made { came, results }: Made) {
+        self.owners.tell_all(|| Input::Phrases(came.clone()));
+        for result in results {
+            self.metrics.count(Counter::Translated(TranslatedFor::Phrase, result));
+        }
+    }
+}
+
 /// The engines of one shop.
-struct Served {
+pub(super) struct Served {
     translators: Translators,
     desk: Desk,
     texts: Arc<Semaphore>,
@@ -78,6 +90,11 @@ impl Interpreter {
         self.inbox.follow_up(Told::Translate(text));
     }
 
+    /// Wants the phrases of a shop in a language that it did not write. They come to every owner, once.
+    pub fn phrases(&self, shop: ShopId, language: Language) {
+        self.inbox.follow_up(Told::Phrases(shop, language));
+    }
+
     /// The shops have changed.
     pub fn shops(&self, shops: Shops) {
         self.inbox.follow_up(Told::Shops(shops));
@@ -96,7 +113,8 @@ impl Interpreter {
     }
 
     /// Asks until `drain` is cancelled. What is not answered then is asked anew after the restart.
-    pub async fn run(self, shops: Shops, ways: Ways, drain: CancellationToken) {
+    pub async fn run(self, mut shops: Shops, ways: Ways, drain: CancellationToken) {
+        let mut phrasebook = Phrasebook::default();
         let mut served = serve(&shops, BTreeMap::new());
         let mut running = Running::default();
         let mut batch = Vec::new();
@@ -104,6 +122,11 @@ impl Interpreter {
             tokio::select! {
                 biased;
                 () = running.next_ends(), if !running.tasks.is_empty() => {}
+                made = phrasebook.next_made(&shops), if phrasebook.is_making() => {
+                    if let Some(made) = made {
+                        ways.hand_out(made);
+                    }
+                }
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = drain.cancelled() => return,
             }
@@ -113,7 +136,16 @@ impl Interpreter {
                         let engines = served.get(&text.shop).cloned();
                         running.start(text.of, translate(engines, text, ways.clone()));
                     }
-                    Told::Shops(shops) => served = serve(&shops, served),
+                    Told::Phrases(shop, language) => {
+                        if let (Some(shop), Some(engines)) = (shops.get(&shop), served.get(&shop)) {
+                            phrasebook.want(shop, engines, language);
+                        }
+                    }
+                    Told::Shops(new) => {
+                        served = serve(&new, served);
+                        phrasebook.take_shops(&new);
+                        shops = new;
+                    }
                     Told::Forget(shop, conversations, done) => {
                         running.stop(&conversations).await;
                         served.get(&shop).into_iter().for_each(|it| it.desk.forget());
@@ -189,13 +221,25 @@ fn serve(
 }
 
 impl Served {
-    fn new(translators: Translators) -> Result<Self, EngineError> {
+    pub(super) fn new(translators: Translators) -> Result<Self, EngineError> {
         Ok(Self {
             desk: Desk::of(&translators)?,
             translators,
             texts: Arc::new(Semaphore::new(TEXTS_MAX)),
             calls: Semaphore::new(CALLS_MAX),
         })
+    }
+
+    /// A sentence of the shop itself, for which nobody waits.
+    pub(super) async fn translate_phrase(
+        &self,
+        text: &str,
+        from: Language,
+        to: Language,
+    ) -> Result<Translation, Untranslated> {
+        // It closes never.
+        let _turn = self.calls.acquire().await;
+        self.desk.translate(text, from, to).await.map_err(|error| reason(&error))
     }
 
     async fn say(&self, text: &ToTranslate) -> Said {
