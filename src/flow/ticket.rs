@@ -30,6 +30,8 @@ pub(super) const TICKET_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600)
 const UNPLANNED_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Letters beside an address in a message that does not say more than the address.
 const BESIDE_ADDRESS_MAX: usize = 40;
+/// What such a message has at most: the longest address, and those letters.
+const ADDRESS_ONLY_BYTES_MAX: usize = 254 + 4 * BESIDE_ADDRESS_MAX;
 
 impl Shard {
     /// Nobody can answer in time: gives the customer a number in place of the queue.
@@ -211,7 +213,8 @@ fn address_in<'a>(text: &'a str, read: Option<&Understanding>) -> Option<&'a str
 
 /// Whether a text says no more than how its writer can be written to.
 pub(super) fn is_only_address(text: &str) -> bool {
-    address_in(text, None).is_some_and(|address| is_all_but(text, address))
+    text.len() <= ADDRESS_ONLY_BYTES_MAX
+        && address_in(text, None).is_some_and(|address| is_all_but(text, address))
 }
 
 fn is_all_but(text: &str, address: &str) -> bool {
