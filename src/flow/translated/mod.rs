@@ -23,6 +23,7 @@ use super::turn::Turn;
 use super::understood::Understood;
 use super::viewers::deliver;
 use crate::config::shop::{Reads, Shop};
+use crate::deliver::Frame;
 use crate::domain::{
     ConversationId, EventKind, Guess, Language, MessageId, Pair, Said, SeatId, Sender, ShopId,
     Timestamp, Translated, Untranslated,
@@ -36,8 +37,8 @@ pub(super) use awaited::Awaited;
 pub use task::{Interpreter, Ways};
 pub use words::PhrasesCame;
 
-/// Messages of a customer that a seat gets translated when it takes a conversation over; it asks for
-/// earlier ones.
+/// Messages of a customer that a seat gets translated when it takes a conversation over, and of which it is
+/// told again what they say when it comes back; it asks for earlier ones.
 const LOOK_BACK: usize = 20;
 /// Messages of one conversation that are translated at a time.
 const AWAITED_MAX: usize = 64;
@@ -434,6 +435,19 @@ fn pair_for_seat(conversation: &Conversation, seq: u64, shop: &Shop) -> Option<P
     };
     let from = read.unwrap_or_else(|| language_of_customer(conversation, shop));
     (!spoken.contains(&from)).then_some(Pair { from, to })
+}
+
+/// What was made of the latest messages that a seat has been shown, for when it is back: it may have come
+/// while the seat could not be told.
+pub(super) fn translations_until(
+    conversation: &Conversation,
+    last_seq: u64,
+) -> impl Iterator<Item = Frame> {
+    let latest = conversation.translated.range(..=last_seq).rev().take(LOOK_BACK);
+    latest.filter_map(|(seq, translated)| {
+        let (id, ..) = message_of(conversation, *seq)?;
+        Some(encode(&translated_frame(conversation.id, *seq, id, translated)).into())
+    })
 }
 
 fn translated_frame(
