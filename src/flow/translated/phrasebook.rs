@@ -1,25 +1,18 @@
-//! The phrases of shops in languages that they did not write: each is translated once for each language,
-//! off everybody's way, and handed to all owners of conversations.
+//! The phrases of shops in languages that they did not write: which are known, which are being translated, and
+//! when one is asked for again. Pure: it takes `now`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::task::JoinSet;
-
-use super::task::Served;
 use super::words::PhrasesCame;
 use crate::automate::Phrases;
 use crate::config::shop::Shop;
-use crate::domain::{Language, ShopId, Untranslated};
+use crate::domain::{Language, ShopId, Timestamp};
 use crate::flow::shard::Shops;
-use crate::translate::Translation;
 
 /// Languages of a shop in which its phrases are kept; customers of others read the shop's own.
 const LANGUAGES_MAX: usize = 64;
-/// Phrases of one language that are translated at a time.
-const AT_A_TIME: usize = 4;
 /// When a language is asked for again of which not every phrase could be translated.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
@@ -30,56 +23,38 @@ type Key = (ShopId, Language);
 pub(super) struct Phrasebook {
     known: BTreeMap<Key, Arc<Phrases>>,
     asked: BTreeSet<Key>,
-    failed_at: BTreeMap<Key, Instant>,
-    making: JoinSet<Made>,
-}
-
-/// What came of translating the phrases of a language.
-pub(super) struct Made {
-    /// For the owners.
-    pub came: PhrasesCame,
-    /// Of each phrase that was asked for, why there is none.
-    pub results: Vec<Option<Untranslated>>,
+    failed_at: BTreeMap<Key, Timestamp>,
 }
 
 impl Phrasebook {
-    /// Whether anything is being translated.
-    pub fn is_making(&self) -> bool {
-        !self.making.is_empty()
-    }
-
-    /// Has the phrases of a shop translated, unless that is being done, or has just failed.
-    pub fn want(&mut self, shop: &Arc<Shop>, served: &Arc<Served>, language: Language) {
+    /// What is known of the phrases of a shop in a language, where the rest is to be translated now: not
+    /// while that is being done, nor when it has just failed, nor in one language too many.
+    pub fn want(&mut self, now: Timestamp, shop: &Shop, language: Language) -> Option<Phrases> {
         let key = (shop.id.clone(), language);
-        let is_early = self.failed_at.get(&key).is_some_and(|at| at.elapsed() < AGAIN_AFTER);
-        let known = self.known.keys().chain(&self.asked).chain(self.failed_at.keys());
+        let is_early = self.failed_at.get(&key).is_some_and(|at| *at + AGAIN_AFTER > now);
+        let known = self.known.keys().chain(&self.asked);
         let languages: BTreeSet<&Key> = known.filter(|(of, _)| *of == shop.id).collect();
         let has_room = languages.len() < LANGUAGES_MAX || languages.contains(&key);
         if is_early || !has_room || !self.asked.insert(key.clone()) {
-            return;
+            return None;
         }
-        let phrases = self.known.get(&key).map_or_else(Phrases::default, |it| (**it).clone());
-        self.making.spawn(translate(shop.clone(), served.clone(), language, phrases));
+        Some(self.known.get(&key).map_or_else(Phrases::default, |it| (**it).clone()))
     }
 
-    /// Waits until the phrases of a language are translated, as far as they can be.
-    pub async fn next_made(&mut self, shops: &Shops) -> Option<Made> {
-        // A task that panics has told so.
-        let made = self.making.join_next().await?.ok()?;
-        let came = &made.came;
+    /// Takes what came of translating.
+    pub fn take(&mut self, now: Timestamp, shops: &Shops, came: &PhrasesCame) {
         let key = (came.shop.clone(), came.language);
         self.asked.remove(&key);
-        let shop = shops.get(&came.shop)?;
+        let Some(shop) = shops.get(&came.shop) else { return };
         if came.phrases.missing(shop).is_empty() {
             self.failed_at.remove(&key);
         } else {
-            self.failed_at.insert(key.clone(), Instant::now());
+            self.failed_at.insert(key.clone(), now);
         }
         self.known.insert(key, came.phrases.clone());
-        Some(made)
     }
 
-    /// Works by new shops: what those say no longer is forgotten.
+    /// Works by new shops: what those say no longer is forgotten, and what failed is asked for at once.
     pub fn take_shops(&mut self, shops: &Shops) {
         self.failed_at.clear();
         self.known.retain(|(shop, _), _| shops.contains_key(shop));
@@ -89,68 +64,45 @@ impl Phrasebook {
     }
 }
 
-/// Translates what is missing. What does not come, or comes damaged, is left out.
-async fn translate(
-    shop: Arc<Shop>,
-    served: Arc<Served>,
-    language: Language,
-    mut phrases: Phrases,
-) -> Made {
-    let mut results = Vec::new();
-    let from = shop.default_language;
-    let texts = futures_util::stream::iter(phrases.missing(&shop)).map(|(phrase, text)| {
-        let served = served.clone();
-        async move { (phrase, served.translate_phrase(text.as_str(), from, language).await) }
-    });
-    let mut said = texts.buffer_unordered(AT_A_TIME);
-    while let Some((phrase, said)) = said.next().await {
-        let fits = |said: Translation| {
-            let fits = phrases.add(&shop, phrase, &said.text, &said.engine);
-            fits.then_some(()).ok_or(Untranslated::Unfit)
-        };
-        results.push(said.and_then(fits).err());
-    }
-    let came = PhrasesCame { shop: shop.id.clone(), language, phrases: Arc::new(phrases) };
-    Made { came, results }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::shop::ShopFiles;
-
-    /// The demo shop with an engine that nobody answers for.
-    fn shop() -> Arc<Shop> {
-        let mut files = ShopFiles::demo();
-        files.0.get_mut("shop.toml").expect("the file").push_str(
-            "\n[translation]\n[[translation.engines]]\nkind = \"libretranslate\"\n\
-             url = \"http://127.0.0.1:9\"\n",
-        );
-        Arc::new(Shop::from_files(&files).expect("a shop"))
-    }
 
     fn language(number: usize) -> Language {
         let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).expect("a letter"));
         format!("q{}{}", letter(number / 26), letter(number)).parse().expect("a language")
     }
 
-    #[tokio::test]
-    async fn a_shop_has_its_phrases_in_so_many_languages_and_is_asked_once_for_each() {
-        let shop = shop();
-        let served = Arc::new(Served::new(shop.translators.clone()).expect("engines"));
-        let shops: Shops = Arc::new([(shop.id.clone(), shop.clone())].into_iter().collect());
+    #[test]
+    fn a_shop_has_its_phrases_in_so_many_languages_and_is_asked_once_for_each() {
+        let (shop, now) = (Arc::new(Shop::embedded_demo()), Timestamp::from_millis(5));
         let mut phrasebook = Phrasebook::default();
 
-        for number in 0..=LANGUAGES_MAX {
-            phrasebook.want(&shop, &served, language(number));
-            phrasebook.want(&shop, &served, language(number));
-        }
+        let mut want = |number| phrasebook.want(now, &shop, language(number)).is_some();
 
-        assert_eq!(phrasebook.making.len(), LANGUAGES_MAX);
-        let made = phrasebook.next_made(&shops).await.expect("one");
-        let failed = made.results.iter().all(|result| *result == Some(Untranslated::Failed));
-        assert!(failed && made.results.len() == 12, "{:?}", made.results);
-        phrasebook.want(&shop, &served, made.came.language);
-        assert_eq!(phrasebook.making.len(), LANGUAGES_MAX - 1, "what has just failed waits");
+        assert!((0..LANGUAGES_MAX).all(&mut want), "each language once");
+        assert!(!(0..=LANGUAGES_MAX).any(&mut want), "none again, and none more");
+    }
+
+    #[test]
+    fn what_could_not_be_translated_is_asked_for_again_after_a_while_and_keeps_the_rest() {
+        let (shop, now) = (Arc::new(Shop::embedded_demo()), Timestamp::from_millis(5));
+        let shops: Shops = Arc::new([(shop.id.clone(), shop.clone())].into_iter().collect());
+        let mut phrasebook = Phrasebook::default();
+        let mut phrases = phrasebook.want(now, &shop, language(1)).expect("nothing is known");
+        let (first, text) = phrases.missing(&shop).swap_remove(0);
+        assert!(phrases.add(&shop, first, text.as_str(), &"engine".into()));
+        let part = Arc::new(phrases);
+        let came = |phrases: &Arc<Phrases>| PhrasesCame {
+            shop: shop.id.clone(),
+            language: language(1),
+            phrases: phrases.clone(),
+        };
+
+        phrasebook.take(now, &shops, &came(&part));
+
+        let just_before = now + (AGAIN_AFTER - Duration::from_millis(1));
+        assert_eq!(phrasebook.want(just_before, &shop, language(1)), None);
+        assert_eq!(phrasebook.want(now + AGAIN_AFTER, &shop, language(1)), Some((*part).clone()));
     }
 }

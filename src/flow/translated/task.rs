@@ -9,8 +9,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::phrasebook::{Made, Phrasebook};
-use super::{TextOf, ToTranslate, TranslationCame, result};
+use super::phrasebook::Phrasebook;
+use super::{PhrasesCame, TextOf, ToTranslate, TranslationCame, result};
+use crate::automate::Phrases;
 use crate::config::shop::{Shop, Translators};
 use crate::domain::{ConversationId, Language, Said, ShopId, Translated, Untranslated};
 use crate::flow::incidents::Incidents;
@@ -54,9 +55,16 @@ pub struct Ways {
     pub metrics: Arc<Metrics>,
 }
 
+/// What came of translating the phrases of a shop.
+struct Phrased {
+    came: PhrasesCame,
+    /// Of each phrase that was asked for, why there is none.
+    results: Vec<Option<Untranslated>>,
+}
+
 impl Ways {
     /// Gives phrases to every owner, then counts them.
-    fn hand_out(&self, Made { came, results }: Made) {
+    fn hand_out(&self, Phrased { came, results }: Phrased) {
         self.owners.tell_all(|| Input::Phrases(came.clone()));
         for result in results {
             self.metrics.count(Counter::Translated(TranslatedFor::Phrase, result));
@@ -65,7 +73,7 @@ impl Ways {
 }
 
 /// The engines of one shop.
-pub(super) struct Served {
+struct Served {
     translators: Translators,
     desk: Desk,
     texts: Arc<Semaphore>,
@@ -115,6 +123,7 @@ impl Interpreter {
     /// Asks until `drain` is cancelled. What is not answered then is asked anew after the restart.
     pub async fn run(self, mut shops: Shops, ways: Ways, drain: CancellationToken) {
         let mut phrasebook = Phrasebook::default();
+        let mut phrasing: JoinSet<Phrased> = JoinSet::new();
         let mut served = serve(&shops, BTreeMap::new());
         let mut running = Running::default();
         let mut batch = Vec::new();
@@ -122,9 +131,11 @@ impl Interpreter {
             tokio::select! {
                 biased;
                 () = running.next_ends(), if !running.tasks.is_empty() => {}
-                made = phrasebook.next_made(&shops), if phrasebook.is_making() => {
-                    if let Some(made) = made {
-                        ways.hand_out(made);
+                Some(phrased) = phrasing.join_next(), if !phrasing.is_empty() => {
+                    // One that panics has told so, and is not asked for again.
+                    if let Ok(phrased) = phrased {
+                        phrasebook.take(ways.clock.now(), &shops, &phrased.came);
+                        ways.hand_out(phrased);
                     }
                 }
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
@@ -137,8 +148,10 @@ impl Interpreter {
                         running.start(text.of, translate(engines, text, ways.clone()));
                     }
                     Told::Phrases(shop, language) => {
-                        if let (Some(shop), Some(engines)) = (shops.get(&shop), served.get(&shop)) {
-                            phrasebook.want(shop, engines, language);
+                        if let (Some(shop), Some(engines)) = (shops.get(&shop), served.get(&shop))
+                            && let Some(known) = phrasebook.want(ways.clock.now(), shop, language)
+                        {
+                            phrasing.spawn(phrase(engines.clone(), shop.clone(), language, known));
                         }
                     }
                     Told::Shops(new) => {
@@ -221,7 +234,7 @@ fn serve(
 }
 
 impl Served {
-    pub(super) fn new(translators: Translators) -> Result<Self, EngineError> {
+    fn new(translators: Translators) -> Result<Self, EngineError> {
         Ok(Self {
             desk: Desk::of(&translators)?,
             translators,
@@ -231,7 +244,7 @@ impl Served {
     }
 
     /// A sentence of the shop itself, for which nobody waits.
-    pub(super) async fn translate_phrase(
+    async fn translate_phrase(
         &self,
         text: &str,
         from: Language,
@@ -253,6 +266,27 @@ impl Served {
             Err(error) => Said::AsWritten(reason(&error)),
         }
     }
+}
+
+/// Translates the phrases that are missing. What does not come, or does not fit, is left out.
+async fn phrase(
+    engines: Arc<Served>,
+    shop: Arc<Shop>,
+    language: Language,
+    mut phrases: Phrases,
+) -> Phrased {
+    let from = shop.default_language;
+    let mut results = Vec::new();
+    for (phrase, text) in phrases.missing(&shop) {
+        let said = engines.translate_phrase(text.as_str(), from, language).await;
+        let fits = |said: Translation| {
+            let fits = phrases.add(&shop, phrase, &said.text, &said.engine);
+            fits.then_some(()).ok_or(Untranslated::Unfit)
+        };
+        results.push(said.and_then(fits).err());
+    }
+    let came = PhrasesCame { shop: shop.id.clone(), language, phrases: Arc::new(phrases) };
+    Phrased { came, results }
 }
 
 async fn translate(engines: Option<Arc<Served>>, text: ToTranslate, ways: Ways) {
