@@ -109,6 +109,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/translated.rs::a_message_beyond_those_that_may_be_translated_at_a_time_goes_on_as_it_was_written_in_its_place",
         "src/flow/translated/task.rs::more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once",
     ]),
+    ("languages in which phrases of a shop are kept that it did not write", &[
+        "src/flow/translated/phrasebook.rs::a_shop_has_its_phrases_in_so_many_languages_and_is_asked_once_for_each",
+    ]),
     ("wait of a message for its translation", &[
         "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
     ]),

@@ -4,13 +4,18 @@
 #[path = "flow/world.rs"]
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tradewind::domain::{ConversationId, EffectKey, MessageId, Progress, SeatId, Timestamp};
+use tradewind::automate::Phrases;
+use tradewind::config::shop::{Shop, ShopFiles};
+use tradewind::domain::{
+    ConversationId, EffectKey, Language, MessageId, Progress, SeatId, Timestamp,
+};
 use tradewind::flow::{
-    CustomerAct, EffectReport, EmailRules, Errand, ForMany, FromEmail, Input, Report, SeatAct,
-    Settings,
+    CustomerAct, EffectReport, EmailRules, Errand, ForMany, FromEmail, Input, PhrasesCame, Report,
+    SeatAct, Settings,
 };
 use tradewind::metrics::names::EmailTaken;
 use tradewind::schedule::Command;
@@ -387,4 +392,71 @@ fn an_email_that_is_asked_about_is_wanted_until_it_is_settled_and_asking_changes
     assert!(ask(&mut world) && ask(&mut world));
     assert!(report(&mut world, &errand, Progress::Done));
     assert!(!ask(&mut world));
+}
+
+/// A shop that has somebody who translates.
+fn translating_shop() -> Shop {
+    let mut files = ShopFiles::demo();
+    let engine = "\n[translation]\n[[translation.engines]]\nkind = \"libretranslate\"\n\
+                  url = \"http://127.0.0.1:9\"\n";
+    files.0.get_mut("shop.toml").expect("the demo shop").push_str(engine);
+    Shop::from_files(&files).expect("a shop")
+}
+
+/// The phrases of a shop, each with a word before it, but for the last `missing` ones.
+fn phrases(shop: &Shop, missing: usize) -> Arc<Phrases> {
+    let mut phrases = Phrases::default();
+    let all = phrases.missing(shop);
+    for (phrase, text) in &all[..all.len() - missing] {
+        let said = format!("Yorùbá: {}", text.as_str());
+        assert!(phrases.add(shop, *phrase, &said, &"libretranslate".into()));
+    }
+    Arc::new(phrases)
+}
+
+#[test]
+fn who_reads_what_nobody_wrote_gets_ticket_and_letter_in_both_once_the_phrases_are_translated() {
+    let email = Some(EmailRules { can_reply: true });
+    let mut world = World::set_up(Settings { email, ..settings() }, vec![translating_shop()]);
+    let yoruba: Language = "yo".parse().expect("a language");
+    world.says.language.label = yoruba;
+    let gets_ticket = |world: &mut World, name: &str| -> (serde_json::Value, String) {
+        let customer = world.customer(name);
+        world.say(&customer, "mo fẹ́ owó mi padà");
+        world.pass(11 * MINUTE);
+        let told = customer.frames().into_iter().find(|frame| frame["kind"] == "message");
+        world.says.pii = pii::find(ADDRESS);
+        // An address by itself is read as the language of the page.
+        world.says.language.label = Language::ENGLISH;
+        world.say(&customer, ADDRESS);
+        world.says.pii.clear();
+        world.says.language.label = yoruba;
+        let letter = world.errands.last().expect("the confirmation").effect.email.text.to_string();
+        (told.unwrap_or_default(), letter)
+    };
+
+    let (told, letter) = gets_ticket(&mut world, "ade");
+    assert!(told.is_null(), "the first one's ticket waits for its own translation");
+    assert_eq!(world.to_translate.len(), 2, "the ticket, and that the address is noted");
+    assert!(letter.starts_with("We have received"), "nobody waits for phrases: {letter}");
+    assert_eq!(world.phrases_wanted[0], (shop(), yoruba), "as soon as the language was sure");
+
+    for missing in [1, 0] {
+        let phrases = phrases(&translating_shop(), missing);
+        world.input(Input::Phrases(PhrasesCame { shop: shop(), language: yoruba, phrases }));
+        world.to_translate.clear();
+        world.phrases_wanted.clear();
+        let (told, letter) = gets_ticket(&mut world, &format!("bola{missing}"));
+        if missing == 1 {
+            assert!(letter.starts_with("We have received"), "all or none: {letter}");
+            assert!(!world.phrases_wanted.is_empty(), "what is missing is asked for again");
+            continue;
+        }
+        let said = text(&told["translation"], "text");
+        assert!(said.starts_with("Yorùbá: ") && said.contains("T-"), "{said}");
+        assert!(text(&told, "text").starts_with("None of our colleagues"), "{told}");
+        assert!(world.to_translate.is_empty() && world.phrases_wanted.is_empty(), "once is enough");
+        assert!(letter.starts_with("Yorùbá: We have received"), "{letter}");
+        assert!(letter.contains("\n\n[en] We have received"), "{letter}");
+    }
 }

@@ -287,6 +287,30 @@ fn what_the_customer_says_later_is_shown_at_once_and_translated_behind() {
 }
 
 #[test]
+fn what_was_translated_while_a_seat_was_away_is_told_when_it_is_back() {
+    let mut world = translating();
+    let (_ana, kofi, conversation) = met(&mut world);
+    world.reply(&kofi, conversation, ANSWER);
+    let asked = asked(&mut world);
+    let last = kofi.last("ack")["seq"].as_u64().expect("a number");
+    kofi.link.outbox.close(tradewind::protocol::CloseCode::Draining);
+    answer(&mut world, &asked[0], anew("I want my money back"));
+    answer(&mut world, &asked[1], anew(SAID));
+
+    for mut world in [world.restarted_with(vec![demo(ENGINE)]), world] {
+        let resume = Resume { session: None, last_seq: [(conversation, last)].into() };
+        let kofi = world.attach(kofi.viewer.clone(), resume);
+
+        let missed = kofi.attached().missed;
+        let missed: Vec<Value> =
+            missed.iter().map(|frame| serde_json::from_str(frame).expect("JSON")).collect();
+        assert_eq!(kinds(&missed), ["translated", "translated"], "and no message again");
+        assert_eq!(text(&missed[0]["translation"], "text"), SAID);
+        assert_eq!(text(&missed[1]["translation"], "text"), "I want my money back");
+    }
+}
+
+#[test]
 fn what_was_translated_before_the_seat_is_shown_it_is_shown_with_its_translation() {
     let mut world = translating();
     let (ana, kofi, conversation) = met(&mut world);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::config::shop::{ARTICLE_INTENTS, Answers, Article, FAQ_INTENTS, Shop};
-use crate::domain::{Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding};
+use crate::domain::{Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
 use super::mood::Mood;
 use super::needs::{KnownCustomer, needs};
 use super::order::order_status;
-use super::texts::{clarify, person_hint};
+use super::texts::{Voice, clarify, person_hint};
 
 /// Greetings in a row that are waited out; whoever goes on is after something else.
 const GREETINGS_MAX: u32 = 2;
@@ -153,12 +153,14 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
         return Automated::Greeted;
     }
     if is_unclear(input, shop) {
-        return Automated::Asks { text: question(shop, input.understanding.language.label) };
+        return Automated::Asks {
+            text: question(&Voice::written(shop, input.understanding.language.label)),
+        };
     }
     match answer(input, shop, now) {
         Ok(Found { text, source }) => {
             let language = input.understanding.language;
-            let hint = person_hint(shop, language.label);
+            let hint = person_hint(&Voice::written(shop, language.label));
             Automated::Answer {
                 text: format!("{text}\n\n{hint}"),
                 source,
@@ -192,8 +194,8 @@ fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
 }
 
 /// What the machine asks when it does not know what a conversation is about.
-pub fn question(shop: &Shop, language: Language) -> String {
-    format!("{}\n\n{}", clarify(shop, language), person_hint(shop, language))
+pub fn question(voice: &Voice<'_>) -> String {
+    format!("{}\n\n{}", clarify(voice), person_hint(voice))
 }
 
 /// Whether the customer has said hello and nothing else. Once the machine has spoken, a greeting

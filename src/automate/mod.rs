@@ -21,6 +21,7 @@ mod lines;
 mod mood;
 mod needs;
 mod order;
+mod phrases;
 mod texts;
 
 #[cfg(test)]
@@ -30,7 +31,8 @@ pub use answer::{AutomateInput, Automated, FromArticles, WhySeat, decide, questi
 pub use lines::{TYPING_LASTS, Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};
+pub use phrases::Phrases;
 pub use texts::{
-    TicketLetter, answer_letter, closed_by_silence, email_ask, email_noted, person_hint,
-    still_there, ticket,
+    TicketLetter, Voice, Words, answer_letter, closed_by_silence, email_ask, email_noted,
+    person_hint, still_there, ticket,
 };

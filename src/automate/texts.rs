@@ -1,66 +1,149 @@
-//! What the router says of itself, in the customer's language where the shop wrote it.
+//! What the router says of itself, in the customer's language where the shop wrote it or somebody has
+//! translated it.
 
 use std::time::Duration;
 
-use crate::config::shop::{Answers, Phrase, Shop};
+use super::phrases::Phrases;
+use crate::config::shop::{Answers, Phrase, Shop, Template};
 use crate::domain::{Language, Timestamp, time_zone as zone_named};
 
+/// In which words a shop speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice<'a> {
+    shop: &'a Shop,
+    /// The language of the words.
+    pub language: Language,
+    answers: &'a Answers,
+    anew: Option<&'a Phrases>,
+}
+
+impl<'a> Voice<'a> {
+    /// The words that the shop wrote in `language`, else those in its own.
+    pub fn written(shop: &'a Shop, language: Language) -> Self {
+        let book = &shop.knowledge.answers;
+        if let Some(answers) = book.get(language) {
+            return Self { shop, language, answers, anew: None };
+        }
+        let language = shop.default_language;
+        let answers = book.get(language).expect("a shop has sentences in its default language");
+        Self { shop, language, answers, anew: None }
+    }
+
+    /// The shop's own words as they were translated into `language`; `None` unless all of them were.
+    pub fn anew(shop: &'a Shop, language: Language, phrases: &'a Phrases) -> Option<Self> {
+        let own = Self::written(shop, shop.default_language);
+        let is_whole = phrases.missing(shop).is_empty();
+        is_whole.then_some(Self { language, anew: Some(phrases), ..own })
+    }
+
+    fn phrase(&self, phrase: Phrase) -> &'a Template {
+        match self.anew {
+            Some(anew) => anew.get(self.answers, phrase).expect("a voice has every phrase"),
+            None => self.answers.phrase(phrase),
+        }
+    }
+
+    fn fill(&self, phrase: Phrase, values: &[(&str, Option<&str>)]) -> String {
+        let filled = self.phrase(phrase).fill(values);
+        filled.expect("the placeholders were checked when the shop was read or translated")
+    }
+
+    /// Day and time such as `28 November, 09:00 (UTC+7)`; in a language whose months nobody wrote
+    /// `2026-11-28 09:00 (UTC+7)`. `None` beyond the calendar.
+    fn wall_time(&self, at: Timestamp, time_zone: &str) -> Option<String> {
+        let millis = i64::try_from(at.as_millis()).ok()?;
+        let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
+        let zone = zone_named(time_zone).unwrap_or_else(|| self.shop.hours.zone().clone());
+        let local = instant.to_zoned(zone);
+        let moment = match self.anew {
+            Some(_) => local.strftime("%Y-%m-%d %H:%M").to_string(),
+            None => self.answers.days().moment(local.datetime()),
+        };
+        Some(format!("{moment} ({})", utc_offset(local.offset().seconds())))
+    }
+}
+
+/// The words for one customer.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// As the shop wrote them, in the customer's language or in its own.
+    pub written: Voice<'a>,
+    /// Those in the customer's language, where nobody wrote it and all of them were translated.
+    pub anew: Option<Voice<'a>>,
+}
+
+impl<'a> Words<'a> {
+    /// The words for a customer who reads `language`; `phrases` are those that were translated into it.
+    pub fn of(shop: &'a Shop, language: Language, phrases: Option<&'a Phrases>) -> Self {
+        let written = Voice::written(shop, language);
+        let phrases = phrases.filter(|_| written.language != language);
+        let anew = phrases.and_then(|phrases| Voice::anew(shop, language, phrases));
+        Self { written, anew }
+    }
+
+    /// Those that the customer reads best.
+    pub fn best(&self) -> &Voice<'a> {
+        self.anew.as_ref().unwrap_or(&self.written)
+    }
+}
+
 /// The way to a person, which ends every answer of the machine.
-pub fn person_hint(shop: &Shop, language: Language) -> &str {
-    phrase(shop, language, Phrase::PersonHint)
+pub fn person_hint<'a>(voice: &Voice<'a>) -> &'a str {
+    voice.phrase(Phrase::PersonHint).as_str()
 }
 
 /// Asks a customer what it is about.
-pub fn clarify(shop: &Shop, language: Language) -> &str {
-    phrase(shop, language, Phrase::Clarify)
+pub fn clarify<'a>(voice: &Voice<'a>) -> &'a str {
+    voice.phrase(Phrase::Clarify).as_str()
 }
 
 /// Asks a silent customer whether there is more to say; without an answer the conversation ends in
 /// `closes_in`, told in whole minutes.
-pub fn still_there(shop: &Shop, language: Language, closes_in: Duration) -> String {
-    let (language, answers) = answers(shop, language);
-    let minutes = inserted(language, &closes_in.as_secs().div_ceil(60).to_string());
-    answers
-        .phrase(Phrase::StillThere)
-        .fill(&[("minutes", Some(&minutes))])
-        .expect("the placeholders were checked when the shop was read")
+pub fn still_there(voice: &Voice<'_>, closes_in: Duration) -> String {
+    let minutes = inserted(voice.language, &closes_in.as_secs().div_ceil(60).to_string());
+    voice.fill(Phrase::StillThere, &[("minutes", Some(&minutes))])
 }
 
 /// Tells a silent customer that the conversation ended.
-pub fn closed_by_silence(shop: &Shop, language: Language) -> &str {
-    phrase(shop, language, Phrase::ClosedBySilence)
+pub fn closed_by_silence<'a>(voice: &Voice<'a>) -> &'a str {
+    voice.phrase(Phrase::ClosedBySilence).as_str()
 }
 
 /// Stands for the place in the queue when nobody is there: the number to quote, and when somebody
 /// will be there on the clock of `time_zone`, the customer's; the shop's when that is unknown.
 pub fn ticket(
-    shop: &Shop,
-    language: Language,
+    voice: &Voice<'_>,
     reference: &str,
     opens_at: Option<Timestamp>,
     time_zone: &str,
 ) -> String {
-    let (language, answers) = answers(shop, language);
-    let opens_at = opens_at.and_then(|at| wall_time(shop, answers, at, time_zone));
-    let phrase = if opens_at.is_some() { Phrase::Ticket } else { Phrase::TicketNoTime };
-    let reference = inserted(language, reference);
-    let opens_at = opens_at.map(|text| inserted(language, &text));
-    answers
-        .phrase(phrase)
-        .fill(&[("reference", Some(&reference)), ("opens_at", opens_at.as_deref())])
-        .expect("the placeholders were checked when the shop was read")
+    let phrases = [Phrase::Ticket, Phrase::TicketNoTime];
+    ticket_told(voice, phrases, reference, opens_at.and_then(|at| voice.wall_time(at, time_zone)))
+}
+
+/// The first phrase where there is a time, else the second.
+fn ticket_told(
+    voice: &Voice<'_>,
+    [with_time, without]: [Phrase; 2],
+    reference: &str,
+    opens_at: Option<String>,
+) -> String {
+    let phrase = if opens_at.is_some() { with_time } else { without };
+    let reference = inserted(voice.language, reference);
+    let opens_at = opens_at.map(|text| inserted(voice.language, &text));
+    let values = [("reference", Some(reference.as_str())), ("opens_at", opens_at.as_deref())];
+    voice.fill(phrase, &values)
 }
 
 /// Asks a customer who has a ticket for an e-mail address.
-pub fn email_ask(shop: &Shop, language: Language) -> &str {
-    phrase(shop, language, Phrase::EmailAsk)
+pub fn email_ask<'a>(voice: &Voice<'a>) -> &'a str {
+    voice.phrase(Phrase::EmailAsk).as_str()
 }
 
 /// Tells a customer that answers go to this address too.
-pub fn email_noted(shop: &Shop, language: Language, address: &str) -> String {
-    let (language, answers) = answers(shop, language);
-    let address = inserted(language, address);
-    fill(answers, Phrase::EmailNoted, &[("email", Some(&address))])
+pub fn email_noted(voice: &Voice<'_>, address: &str) -> String {
+    let address = inserted(voice.language, address);
+    voice.fill(Phrase::EmailNoted, &[("email", Some(&address))])
 }
 
 /// What a letter that confirms a ticket tells.
@@ -78,49 +161,54 @@ pub struct TicketLetter<'a> {
 
 impl TicketLetter<'_> {
     /// Subject and text.
-    pub fn write(&self, shop: &Shop, language: Language) -> (String, String) {
-        let (language, answers) = answers(shop, language);
-        let opens_at = self.opens_at.and_then(|at| wall_time(shop, answers, at, self.time_zone));
-        let opens_at = opens_at.map(|text| inserted(language, &text));
-        let reference = inserted(language, self.reference);
-        let told = match opens_at {
-            Some(_) => Phrase::EmailTicket,
-            None => Phrase::EmailTicketNoTime,
+    pub fn write(&self, words: &Words<'_>) -> (String, String) {
+        let phrases = [Phrase::EmailTicket, Phrase::EmailTicketNoTime];
+        let told = |voice: &Voice<'_>| {
+            let opens_at = self.opens_at.and_then(|at| voice.wall_time(at, self.time_zone));
+            vec![ticket_told(voice, phrases, self.reference, opens_at)]
         };
-        let values = [("reference", Some(reference.as_str())), ("opens_at", opens_at.as_deref())];
-        let told = fill(answers, told, &values);
-        let subject = fill(answers, Phrase::EmailSubject, &[("reference", Some(self.reference))]);
-        (subject, letter(shop, answers, &told, self.can_reply))
+        (subject(words, self.reference), letter(words, Vec::new(), told, self.can_reply))
     }
 }
 
 /// A letter that brings what a seat has said: subject and text.
 pub fn answer_letter(
-    shop: &Shop,
-    language: Language,
+    words: &Words<'_>,
     (reference, said): (&str, &str),
     can_reply: bool,
 ) -> (String, String) {
-    let (_, answers) = answers(shop, language);
-    let subject = fill(answers, Phrase::EmailSubject, &[("reference", Some(reference))]);
-    (subject, letter(shop, answers, said, can_reply))
+    let text = letter(words, vec![said.to_owned()], |_| Vec::new(), can_reply);
+    (subject(words, reference), text)
 }
 
-/// A text with what stands below every letter.
-fn letter(shop: &Shop, answers: &Answers, text: &str, can_reply: bool) -> String {
-    let mut letter = format!("{text}\n\n");
-    if can_reply {
-        letter.push_str(answers.phrase(Phrase::EmailReply).as_str());
-        letter.push_str("\n\n");
+fn subject(words: &Words<'_>, reference: &str) -> String {
+    words.best().fill(Phrase::EmailSubject, &[("reference", Some(reference))])
+}
+
+/// A letter of these paragraphs: `said` by somebody, `told` in the words of the shop, and what stands below
+/// every letter. Of words that were translated the original follows.
+fn letter(
+    words: &Words<'_>,
+    said: Vec<String>,
+    told: impl Fn(&Voice<'_>) -> Vec<String>,
+    can_reply: bool,
+) -> String {
+    let of_shop = |voice: &Voice<'_>| {
+        let mut paragraphs = told(voice);
+        paragraphs.extend(can_reply.then(|| voice.phrase(Phrase::EmailReply).as_str().to_owned()));
+        paragraphs
+    };
+    let mut paragraphs = said;
+    paragraphs.extend(of_shop(words.best()));
+    if words.anew.is_some() {
+        let mut original = of_shop(&words.written);
+        if let Some(first) = original.first_mut() {
+            *first = format!("[{}] {first}", words.written.language);
+        }
+        paragraphs.extend(original);
     }
-    letter.push_str(&shop.name);
-    letter.push('\n');
-    letter
-}
-
-fn fill(answers: &Answers, phrase: Phrase, values: &[(&str, Option<&str>)]) -> String {
-    let filled = answers.phrase(phrase).fill(values);
-    filled.expect("the placeholders were checked when the shop was read")
+    paragraphs.push(format!("{}\n", words.written.shop.name));
+    paragraphs.join("\n\n")
 }
 
 /// A value to put into a sentence. Where the sentence runs from right to left, the value gets marks
@@ -133,30 +221,6 @@ pub(super) fn inserted(language: Language, value: &str) -> String {
     } else {
         value.to_owned()
     }
-}
-
-fn phrase(shop: &Shop, language: Language, phrase: Phrase) -> &str {
-    answers(shop, language).1.phrase(phrase).as_str()
-}
-
-/// The sentences in `language`, else in the shop's own.
-fn answers(shop: &Shop, language: Language) -> (Language, &Answers) {
-    let book = &shop.knowledge.answers;
-    if let Some(answers) = book.get(language) {
-        return (language, answers);
-    }
-    let own = shop.default_language;
-    (own, book.get(own).expect("a shop has sentences in its default language"))
-}
-
-/// Day and time such as `28 November, 09:00 (UTC+7)`; `None` beyond the calendar.
-fn wall_time(shop: &Shop, answers: &Answers, at: Timestamp, time_zone: &str) -> Option<String> {
-    let millis = i64::try_from(at.as_millis()).ok()?;
-    let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
-    let zone = zone_named(time_zone).unwrap_or_else(|| shop.hours.zone().clone());
-    let local = instant.to_zoned(zone);
-    let moment = answers.days().moment(local.datetime());
-    Some(format!("{moment} ({})", utc_offset(local.offset().seconds())))
 }
 
 fn utc_offset(seconds: i32) -> String {
@@ -183,7 +247,8 @@ mod tests {
     #[test]
     fn a_ticket_names_the_time_on_the_customers_clock() {
         let shop = Shop::embedded_demo();
-        let text = |zone| ticket(&shop, language("en"), "K7M-2Q", Some(OPENS_AT), zone);
+        let voice = Voice::written(&shop, language("en"));
+        let text = |zone| ticket(&voice, "K7M-2Q", Some(OPENS_AT), zone);
 
         assert!(text("Asia/Kolkata").contains("27 November, 08:00 (UTC+5:30)"));
         assert!(text("America/Mexico_City").contains("26 November, 20:30 (UTC-6)"));
@@ -195,7 +260,7 @@ mod tests {
     fn a_ticket_without_a_time_promises_none() {
         let shop = Shop::embedded_demo();
 
-        let text = ticket(&shop, language("en"), "K7M-2Q", None, "Asia/Kolkata");
+        let text = ticket(&Voice::written(&shop, language("en")), "K7M-2Q", None, "Asia/Kolkata");
 
         assert!(text.contains("K7M-2Q") && !text.contains("UTC"), "{text}");
     }
@@ -204,7 +269,8 @@ mod tests {
     fn a_language_that_nobody_wrote_gets_the_shops_own() {
         let shop = Shop::embedded_demo();
 
-        let asked = |code| still_there(&shop, language(code), Duration::from_secs(5 * 60));
+        let asked =
+            |code| still_there(&Voice::written(&shop, language(code)), Duration::from_secs(5 * 60));
         assert_eq!(asked("yo"), asked("en"));
         assert_ne!(asked("th"), asked("en"));
         assert!(asked("en").contains("5 minutes"), "{}", asked("en"));
@@ -214,8 +280,67 @@ mod tests {
     fn values_keep_their_direction_in_a_text_from_right_to_left() {
         let shop = Shop::embedded_demo();
 
-        let text = ticket(&shop, language("ar"), "K7M-2Q", None, "UTC");
+        let text = ticket(&Voice::written(&shop, language("ar")), "K7M-2Q", None, "UTC");
 
         assert!(text.contains("\u{2068}K7M-2Q\u{2069}"), "{text}");
+    }
+
+    /// Every phrase, in capitals.
+    fn translated(shop: &Shop) -> Phrases {
+        let mut phrases = Phrases::default();
+        for (phrase, text) in phrases.missing(shop) {
+            let said = text.as_str().to_uppercase();
+            let said = said.replace("{REFERENCE}", "{reference}").replace("{WORD}", "{word}");
+            let said = said.replace("{OPENS_AT}", "{opens_at}").replace("{EMAIL}", "{email}");
+            let said = said.replace("{MINUTES}", "{minutes}");
+            assert!(phrases.add(shop, phrase, &said, &"engine".into()), "{said}");
+        }
+        phrases
+    }
+
+    #[test]
+    fn a_letter_in_a_language_that_nobody_wrote_says_it_in_both_with_number_and_time_untouched() {
+        let shop = Shop::embedded_demo();
+        let phrases = translated(&shop);
+        let words = Words::of(&shop, language("yo"), Some(&phrases));
+        let letter = TicketLetter {
+            reference: "T-k7m2q",
+            opens_at: Some(OPENS_AT),
+            time_zone: "Africa/Lagos",
+            can_reply: true,
+        };
+
+        let (subject, text) = letter.write(&words);
+
+        assert_eq!(subject, "YOUR REQUEST T-k7m2q");
+        let paragraphs: Vec<&str> = text.split("\n\n").collect();
+        assert!(
+            paragraphs[0].contains("T-k7m2q. WE ARE BACK ON 2026-11-27 03:30 (UTC+1)"),
+            "{text}"
+        );
+        assert_eq!(paragraphs[1], "TO ADD SOMETHING, SIMPLY REPLY TO THIS E-MAIL.");
+        assert!(paragraphs[2].starts_with("[en] We have received"), "{text}");
+        assert!(paragraphs[2].contains("T-k7m2q. We are back on 27 November, 03:30"), "{text}");
+        assert_eq!(paragraphs[4], format!("{}\n", shop.name));
+        let (_, text) = answer_letter(&words, ("T-k7m2q", "said"), false);
+        assert_eq!(text, format!("said\n\n{}\n", shop.name));
+    }
+
+    #[test]
+    fn words_are_translated_only_where_nobody_wrote_them_and_all_or_none() {
+        let shop = Shop::embedded_demo();
+        let phrases = translated(&shop);
+        let mut part = Phrases::default();
+        let (phrase, text) = phrases_first(&shop);
+        assert!(part.add(&shop, phrase, text.as_str(), &"engine".into()));
+
+        assert!(Words::of(&shop, language("th"), Some(&phrases)).anew.is_none());
+        assert!(Words::of(&shop, language("yo"), Some(&part)).anew.is_none());
+        assert!(Words::of(&shop, language("yo"), None).anew.is_none());
+        assert_eq!(Words::of(&shop, language("yo"), None).best().language, language("en"));
+    }
+
+    fn phrases_first(shop: &Shop) -> (Phrase, Template) {
+        Phrases::default().missing(shop).swap_remove(0)
     }
 }

@@ -26,6 +26,7 @@ use super::fact::{Fact, Noted, Opened};
 use super::in_flight::InFlight;
 use super::matter::Joined;
 use super::personal::{ERASED_TEXT, Personal, is_erased};
+use super::ticket::is_only_address;
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -381,11 +382,15 @@ impl Conversation {
                 let language = understanding.as_ref().map(|u| u.language.label);
                 self.set_understood(*seq, language);
                 if let Some(u) = understanding
-                    && self.is_from_customer(*seq)
+                    && let Some(text) = self.said_by_customer(*seq)
                 {
+                    // An address says nothing of the language that its writer reads, nor of the matter.
+                    let is_news = self.latest.is_none() || !is_only_address(text);
                     self.mood.hear(*seq, u);
-                    // Spans point into one text; the rest speaks for the conversation.
-                    self.latest = Some(Understanding { pii: Vec::new(), ..u.clone() });
+                    if is_news {
+                        // Spans point into one text; the rest speaks for the conversation.
+                        self.latest = Some(Understanding { pii: Vec::new(), ..u.clone() });
+                    }
                 }
             }
             Fact::Epoch(epoch) => self.epoch = *epoch,
@@ -554,9 +559,10 @@ impl Conversation {
         self.seat_sees_after = self.seq();
     }
 
-    fn is_from_customer(&self, seq: u64) -> bool {
-        self.event(seq).is_some_and(|event| {
-            matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
-        })
+    fn said_by_customer(&self, seq: u64) -> Option<&str> {
+        match &self.event(seq)?.kind {
+            EventKind::Message { from: Sender::Customer, text, .. } => Some(text),
+            _ => None,
+        }
     }
 }

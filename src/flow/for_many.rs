@@ -55,7 +55,7 @@ impl Shard {
             letter = with_original(&translated, &letter);
             step.fact(Fact::Translated { seq, translated });
         }
-        self.answer_by_email(cause.now, seq, (from, &letter), &mut step);
+        self.answer_by_email(cause.now, seq, (from, &letter), &mut step, turn);
         step.event(EventKind::AnsweredByMachine { source: format!("incident/{incident}").into() });
         let evidence = format!("Answered for all of incident {incident}. It belongs by: {by}.");
         step.fact(Fact::Noted(Noted { at: cause.now, seat, text: evidence.into() }));

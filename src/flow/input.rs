@@ -21,7 +21,7 @@ use super::fact::SeatRecord;
 use super::library::Library;
 use super::second_look::SecondLook;
 use super::shard::Shops;
-use super::translated::TranslationCame;
+use super::translated::{PhrasesCame, TranslationCame};
 use super::webhooks::WebhookAsked;
 
 /// One input with the moment its cause came in, from which latencies are counted.
@@ -59,6 +59,8 @@ pub enum Input {
     AnsweredForMany(ForMany),
     /// A message of this shard was translated, or was not.
     Translated(TranslationCame),
+    /// The phrases of a shop in a language that it did not write.
+    Phrases(PhrasesCame),
     /// The encoder looked at a message of this shard.
     LookedAgain(SecondLook),
     /// A letter of a customer.

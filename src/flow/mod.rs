@@ -74,7 +74,7 @@ pub use shard::{EmailRules, Settings, Shard, Shops};
 pub use sweep::{Piece, Pieces};
 pub use task::{Owners, ShardTask};
 pub use ticket::reference;
-pub use translated::{Interpreter, TextOf, ToTranslate, TranslationCame, Ways};
+pub use translated::{Interpreter, PhrasesCame, TextOf, ToTranslate, TranslationCame, Ways};
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 pub use understood::Understood;
 pub use webhooks::WebhookAsked;

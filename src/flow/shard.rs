@@ -14,11 +14,12 @@ use rand::{RngExt, SeedableRng};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use crate::automate::Phrases;
 use crate::config::shop::Shop;
 use crate::dedup::{self, Delivered, DeliveredLimits, OneDelivery};
 use crate::deliver::Outbox;
 use crate::domain::{
-    ConversationId, CustomerId, CustomerKey, MessageId, SeatId, ShopId, Timestamp,
+    ConversationId, CustomerId, CustomerKey, Language, MessageId, SeatId, ShopId, Timestamp,
 };
 use crate::metrics::names::Counter;
 use crate::protocol::{ErrorCode, ServerFrame, encode};
@@ -104,6 +105,8 @@ pub struct Shard {
     pub(super) library: Option<Arc<Library>>,
     pub(super) scratch: Scratch,
     pub(super) awaited: Awaited,
+    /// What shops say in languages that they did not write.
+    pub(super) phrases: BTreeMap<(ShopId, Language), Arc<Phrases>>,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -140,6 +143,7 @@ impl Shard {
             library: None,
             scratch: Scratch::default(),
             awaited: Awaited::default(),
+            phrases: BTreeMap::new(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
@@ -184,6 +188,7 @@ impl Shard {
             Input::Webhook(asked) => self.webhook_asked(asked, turn),
             Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
             Input::Translated(came) => self.translation_came(now, came, turn),
+            Input::Phrases(came) => self.phrases_came(came),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Library(library) => self.take_library(library),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),

@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use crate::automate;
-use crate::domain::{By, Timestamp};
+use crate::automate::{self, Voice};
+use crate::domain::{By, Sender, Timestamp};
 use crate::metrics::names::{Counter, Outcome};
 
 use super::conversation::{Conversation, Stage};
@@ -15,6 +15,7 @@ use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::ticket::TICKET_KEPT_FOR;
 use super::turn::Turn;
+use super::understood::note_first_response;
 
 /// What is due for a conversation, and when.
 enum Due {
@@ -195,9 +196,9 @@ impl Shard {
         let language = conversation.language();
         let timers = &self.settings;
         let closes_in = timers.customer_silence_close.saturating_sub(timers.customer_silence_ask);
-        let text = automate::still_there(&shop, language, closes_in).into();
         let mut step = Step::new(conversation, now);
-        self.machine_says(now, &text, language, &mut step, turn);
+        let write = |voice: &Voice<'_>| automate::still_there(voice, closes_in);
+        self.speak(now, (&shop, language), write, &mut step, turn);
         step.finish(turn);
     }
 
@@ -217,16 +218,19 @@ impl Shard {
         let language = locale.unwrap_or_else(|| conversation.language());
         turn.counts.push(Counter::Outcome(Outcome::Asked));
         let mut step = Step::new(conversation, now);
-        self.say(now, automate::question(&shop, language).into(), language, &mut step, turn);
+        note_first_response(now, step.conversation, turn);
+        let text = self.speak(now, (&shop, language), automate::question, &mut step, turn);
+        let seq = step.conversation.seq();
+        self.answer_by_email(now, seq, (Sender::Machine, &text), &mut step, turn);
         step.finish(turn);
     }
 
     fn close_silent(&mut self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
         if let Some(shop) = self.shop(&conversation.opened.shop) {
             let language = conversation.language();
-            let text = automate::closed_by_silence(&shop, language).into();
             let mut step = Step::new(conversation, cause.now);
-            self.machine_says(cause.now, &text, language, &mut step, turn);
+            let write = |voice: &Voice<'_>| automate::closed_by_silence(voice).to_owned();
+            self.speak(cause.now, (&shop, language), write, &mut step, turn);
             step.finish(turn);
         }
         self.close(cause, conversation, By::Silence, turn);

@@ -537,6 +537,9 @@ impl ShardTask {
         for text in turn.to_translate {
             self.interpreter.translate(text);
         }
+        for (shop, language) in turn.phrases_wanted {
+            self.interpreter.phrases(shop, language);
+        }
         for report in turn.incidents {
             self.incidents.report(report);
         }

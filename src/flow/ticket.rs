@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::automate;
+use crate::automate::{self, Voice, Words};
 use crate::channels::email::is_address;
 use crate::config::shop::Shop;
 use crate::domain::{
@@ -30,6 +30,8 @@ pub(super) const TICKET_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600)
 const UNPLANNED_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Letters beside an address in a message that does not say more than the address.
 const BESIDE_ADDRESS_MAX: usize = 40;
+/// What such a message has at most: the longest address, and those letters.
+const ADDRESS_ONLY_BYTES_MAX: usize = 254 + 4 * BESIDE_ADDRESS_MAX;
 
 impl Shard {
     /// Nobody can answer in time: gives the customer a number in place of the queue.
@@ -54,21 +56,25 @@ impl Shard {
         turn.counts.push(Counter::Outcome(Outcome::Ticket));
         let reference = reference(conversation.id);
         let language = conversation.language();
-        let zone = conversation.opened.time_zone.as_deref().unwrap_or_default();
-        let mut text = automate::ticket(&shop, language, &reference, opens_at, zone);
-        if self.settings.email.is_some() && conversation.email.is_none() {
-            text.push(' ');
-            text.push_str(automate::email_ask(&shop, language));
-        }
+        let zone = conversation.opened.time_zone.clone().unwrap_or_default();
+        let asks_address = self.settings.email.is_some() && conversation.email.is_none();
+        let write = |voice: &Voice<'_>| {
+            let mut text = automate::ticket(voice, &reference, opens_at, &zone);
+            if asks_address {
+                text.push(' ');
+                text.push_str(automate::email_ask(voice));
+            }
+            text
+        };
         let promised = ticket_of(conversation);
         let mut step = Step::new(conversation, now);
         // What the customer adds to a ticket changes nothing about it.
         if promised.is_none_or(|(_, promised)| promised != opens_at) {
-            step.event(EventKind::Ticket { reference: reference.into(), opens_at });
-            self.confirm_ticket(now, &shop, &mut step);
+            step.event(EventKind::Ticket { reference: reference.as_str().into(), opens_at });
+            self.confirm_ticket(now, &shop, &mut step, turn);
         }
         step.fact(Fact::TicketDue(due));
-        self.machine_says(now, &text.into(), language, &mut step, turn);
+        self.speak(now, (&shop, language), write, &mut step, turn);
         step.finish(turn);
     }
 
@@ -95,6 +101,7 @@ impl Shard {
         seq: u64,
         (from, text): (Sender, &str),
         step: &mut Step<'_>,
+        turn: &mut Turn,
     ) {
         let Some(rules) = self.settings.email else { return };
         let conversation = &*step.conversation;
@@ -108,8 +115,10 @@ impl Shard {
         }
         let reference = reference(conversation.id);
         let language = conversation.language();
+        let phrases = self.phrases_of(&shop, language, turn);
+        let words = Words::of(&shop, language, phrases.as_deref());
         let (subject, text) =
-            automate::answer_letter(&shop, language, (&reference, text), rules.can_reply_to(&shop));
+            automate::answer_letter(&words, (&reference, text), rules.can_reply_to(&shop));
         let key = EffectKey::of(conversation.id, Purpose::Answer, seq);
         let from_name = shop.name.as_str().into();
         let automatic = from == Sender::Machine;
@@ -152,16 +161,16 @@ impl Shard {
             step.fact(Fact::ReachableAt(address.into()));
             if has_ticket {
                 let language = step.conversation.language();
-                let text = automate::email_noted(&shop, language, address).into();
-                self.confirm_ticket(now, &shop, step);
-                self.machine_says(now, &text, language, step, turn);
+                self.confirm_ticket(now, &shop, step, turn);
+                let write = |voice: &Voice<'_>| automate::email_noted(voice, address);
+                self.speak(now, (&shop, language), write, step, turn);
             }
         }
         has_ticket && is_all_but(text, address)
     }
 
     /// Wants the confirmation of the ticket, once there is an address to send it to.
-    fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>) {
+    fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>, turn: &mut Turn) {
         let Some(rules) = self.settings.email else { return };
         let conversation = &*step.conversation;
         let ticket = ticket_of(conversation);
@@ -174,7 +183,9 @@ impl Shard {
             time_zone: conversation.opened.time_zone.as_deref().unwrap_or_default(),
             can_reply: rules.can_reply_to(shop),
         };
-        let (subject, text) = written.write(shop, conversation.language());
+        let phrases = self.phrases_of(shop, conversation.language(), turn);
+        let words = Words::of(shop, conversation.language(), phrases.as_deref());
+        let (subject, text) = written.write(&words);
         let key = EffectKey::of(conversation.id, Purpose::TicketConfirmed, conversation.seq());
         let from_name = shop.name.as_str().into();
         let (subject, text) = (subject.into(), text.into());
@@ -202,7 +213,8 @@ fn address_in<'a>(text: &'a str, read: Option<&Understanding>) -> Option<&'a str
 
 /// Whether a text says no more than how its writer can be written to.
 pub(super) fn is_only_address(text: &str) -> bool {
-    address_in(text, None).is_some_and(|address| is_all_but(text, address))
+    text.len() <= ADDRESS_ONLY_BYTES_MAX
+        && address_in(text, None).is_some_and(|address| is_all_but(text, address))
 }
 
 fn is_all_but(text: &str, address: &str) -> bool {

@@ -39,6 +39,8 @@ pub struct Turn {
     pub errands: Vec<Errand>,
     /// What is to be translated, after that.
     pub to_translate: Vec<ToTranslate>,
+    /// Phrases of shops that are wanted in languages that nobody wrote them in; may begin at once.
+    pub phrases_wanted: Vec<(ShopId, Language)>,
     /// What the owner of incidents is told, after that.
     pub incidents: Vec<Report>,
     /// Messages to understand; may begin at once.

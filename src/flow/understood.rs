@@ -102,7 +102,10 @@ impl Shard {
             _ => None,
         };
         match (question, from_seat) {
-            (Some(question), _) => self.follow_up(now, &message, &question, step, turn),
+            (Some(question), _) => {
+                self.want_phrases_for(step.conversation, turn);
+                self.follow_up(now, &message, &question, step, turn);
+            }
             (None, Some(text)) => self.seat_spoke(now, &message, &text, step, turn),
             (None, None) => step.finish(turn),
         }
@@ -257,14 +260,19 @@ impl Shard {
         step: &mut Step<'_>,
         turn: &mut Turn,
     ) {
-        if !step.conversation.had_first_response
-            && let Some(asked_at) = step.conversation.unanswered_since
-        {
-            let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
-            turn.first_responses.push((FirstResponse::Machine, waited_ms));
-        }
+        note_first_response(now, step.conversation, turn);
         self.machine_says(now, &text, language, step, turn);
-        self.answer_by_email(now, step.conversation.seq(), (Sender::Machine, &text), step);
+        self.answer_by_email(now, step.conversation.seq(), (Sender::Machine, &text), step, turn);
+    }
+}
+
+/// The machine answers: notes after how long, if nobody has before.
+pub(super) fn note_first_response(now: Timestamp, conversation: &Conversation, turn: &mut Turn) {
+    if !conversation.had_first_response
+        && let Some(asked_at) = conversation.unanswered_since
+    {
+        let waited_ms = u64::try_from(now.since(asked_at).as_millis()).unwrap_or(u64::MAX);
+        turn.first_responses.push((FirstResponse::Machine, waited_ms));
     }
 }
 

@@ -20,6 +20,7 @@ use super::fact::Noted;
 use super::in_flight::{InFlight, Origin};
 use super::input::{Attach, Attached, CustomerRef, Link, SeatRef, Viewer};
 use super::shard::Shard;
+use super::translated::translations_until;
 use super::turn::{Delivery, Timing, Turn};
 use super::unkept::Unkept;
 
@@ -150,6 +151,9 @@ impl Shard {
                 attached.recovered += 1;
                 let is_seat = matches!(viewer, Viewer::Seat(_));
                 let who = if is_seat { For::Seat } else { For::Customer };
+                if is_seat {
+                    attached.missed.extend(translations_until(conversation, *last_seq));
+                }
                 missed(conversation, who, *last_seq..on_disk, &mut attached.missed);
                 // What was acknowledged ahead to the socket before is not news to this one.
                 let had = conversation.in_flight.iter_mut().filter(|m| m.seq <= *last_seq);

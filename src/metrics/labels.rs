@@ -191,11 +191,13 @@ pub enum TranslatedFor {
     Seat,
     /// Everybody who asks the same in one language.
     Many,
+    /// All customers who read one language: a phrase of the shop.
+    Phrase,
 }
 
 impl TranslatedFor {
     /// Everybody.
-    pub const ALL: [Self; 3] = [Self::Customer, Self::Seat, Self::Many];
+    pub const ALL: [Self; 4] = [Self::Customer, Self::Seat, Self::Many, Self::Phrase];
 
     /// The name of the counter of such texts.
     pub const fn name(self) -> &'static str {
@@ -203,6 +205,7 @@ impl TranslatedFor {
             Self::Customer => "tradewind_translate_for_customers_total",
             Self::Seat => "tradewind_translate_for_seats_total",
             Self::Many => "tradewind_translate_for_many_total",
+            Self::Phrase => "tradewind_translate_phrases_total",
         }
     }
 }

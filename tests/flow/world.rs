@@ -68,6 +68,8 @@ pub struct World {
     pub told: Vec<Report>,
     /// What is to be translated.
     pub to_translate: Vec<ToTranslate>,
+    /// Phrases that are wanted in languages that their shop did not write.
+    pub phrases_wanted: Vec<(ShopId, Language)>,
     settings: Settings,
     /// What seats have asked of the scheduler about conversations.
     pub asked_by_seats: usize,
@@ -157,6 +159,7 @@ impl World {
             errands: Vec::new(),
             told: Vec::new(),
             to_translate: Vec::new(),
+            phrases_wanted: Vec::new(),
             settings,
             asked_by_seats: 0,
             next_id: 1,
@@ -346,6 +349,7 @@ impl World {
         self.errands.extend(turn.errands);
         self.told.extend(turn.incidents);
         self.to_translate.extend(turn.to_translate);
+        self.phrases_wanted.extend(turn.phrases_wanted);
         self.on_the_way.extend(turn.commands.into_iter().map(|(command, _)| command));
         if !self.scheduler_waits {
             self.let_commands_arrive();

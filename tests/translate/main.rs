@@ -2,7 +2,10 @@
 //! services that speak the four interfaces and are as rough with a text as the worst of them.
 
 mod conversations;
+mod letters;
 mod local;
+#[path = "../mail_server/mod.rs"]
+mod mail_server;
 #[path = "../router/mod.rs"]
 mod router;
 mod services;

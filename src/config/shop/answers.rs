@@ -183,6 +183,15 @@ impl Template {
         names.sort_unstable();
         (!rest.contains('}')).then_some(names)
     }
+
+    /// The same sentence in another language: `None` when `text` is none, has other placeholders, or is far
+    /// longer than a sentence of a shop may be.
+    pub fn said_anew(&self, text: &str) -> Option<Self> {
+        let anew = Self(text.trim().into());
+        let chars = 1..=2 * ANSWER_CHARS_MAX;
+        let fits = chars.contains(&anew.0.chars().count());
+        (fits && anew.placeholders() == self.placeholders()).then_some(anew)
+    }
 }
 
 /// How a language writes a day and a moment.
@@ -251,6 +260,29 @@ impl Answers {
     /// Words that, alone in a message, ask for a person; in lower case, the one of the hint first.
     pub fn person_words(&self) -> &[String] {
         &self.person_words
+    }
+
+    /// A phrase as it is given to somebody who translates it: the word that brings a person is a
+    /// placeholder, `{word}`, as customers have to write it as it is.
+    pub fn to_translate(&self, phrase: Phrase) -> Template {
+        let template = self.phrase(phrase);
+        let word = self.person_words.first().filter(|_| phrase == Phrase::PersonHint);
+        let place = word.and_then(|word| Some((quoted(template.as_str(), word)?, word)));
+        let Some((at, word)) = place else { return template.clone() };
+        let (before, after) = template.as_str().split_at(at);
+        Template(format!("{before}{{{PERSON_WORD}}}{}", &after[word.len()..]).into())
+    }
+
+    /// A phrase in another language, from what [`Self::to_translate`] has become; `None` when that does not
+    /// fit it.
+    pub fn said_anew(&self, phrase: Phrase, text: &str) -> Option<Template> {
+        let given = self.to_translate(phrase);
+        let anew = given.said_anew(text)?;
+        if given == *self.phrase(phrase) {
+            return Some(anew);
+        }
+        let word = self.person_words.first().map(String::as_str);
+        Some(Template(anew.fill(&[(PERSON_WORD, word)])?.into()))
     }
 
     /// Reads one answer file. Order sentences and FAQ answers may be left out, phrases may not, but for
@@ -323,6 +355,19 @@ impl Answers {
         }
         Some(Self { orders, faq, phrases, days: days?, person_words })
     }
+}
+
+/// The placeholder of the word that brings a person, for whoever translates.
+const PERSON_WORD: &str = "word";
+
+/// Where a text names a word, such as `write "person"`: where it stands behind a mark, else the last time.
+fn quoted(text: &str, word: &str) -> Option<usize> {
+    let is_quoted = |at: &usize| {
+        let before = text[..*at].chars().next_back();
+        before.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace())
+    };
+    let places = text.match_indices(word).map(|(at, _)| at);
+    places.clone().find(is_quoted).or_else(|| places.last())
 }
 
 /// Adds the phrases that a shop has left out.
@@ -419,6 +464,26 @@ mod tests {
         assert_eq!(filled.as_deref(), Some("Order TW-1 comes with {order}."));
         assert_eq!(template.fill(&[("order", Some("TW-1")), ("carrier", None)]), None);
         assert_eq!(template.fill(&[("order", Some("TW-1"))]), None);
+    }
+
+    #[test]
+    fn a_phrase_in_another_language_keeps_its_placeholders_and_the_word_for_a_person() {
+        let shop = Shop::embedded_demo();
+        let english = shop.knowledge.answers.get(Language::ENGLISH).expect("English");
+        let anew = |phrase, text: &str| {
+            english.said_anew(phrase, text).map(|template| template.as_str().to_owned())
+        };
+
+        let given = english.to_translate(Phrase::PersonHint);
+        assert!(given.as_str().contains("talk to a person? Just write \"{word}\""), "{given:?}");
+        let hint = anew(Phrase::PersonHint, "kọ \"{word}\"");
+        assert_eq!(hint.as_deref(), Some("kọ \"person\""));
+        assert_eq!(anew(Phrase::PersonHint, "kọ \"eniyan\""), None);
+        let subject = anew(Phrase::EmailSubject, " Ìbéèrè {reference} ");
+        assert_eq!(subject.as_deref(), Some("Ìbéèrè {reference}"));
+        for damaged in ["Ìbéèrè", "", "Ìbéèrè {reference} {opens_at}"] {
+            assert_eq!(anew(Phrase::EmailSubject, damaged), None, "{damaged}");
+        }
     }
 
     #[test]

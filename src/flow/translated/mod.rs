@@ -7,7 +7,9 @@
 //! its translation follows. The original is the event in the journal, and a translation is a fact beside it.
 
 mod awaited;
+mod phrasebook;
 mod task;
+mod words;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use super::turn::Turn;
 use super::understood::Understood;
 use super::viewers::deliver;
 use crate::config::shop::{Reads, Shop};
+use crate::deliver::Frame;
 use crate::domain::{
     ConversationId, EventKind, Guess, Language, MessageId, Pair, Said, SeatId, Sender, ShopId,
     Timestamp, Translated, Untranslated,
@@ -32,9 +35,10 @@ use crate::translate::{TEXT_BYTES_MAX, TRANSLATION_BYTES_MAX};
 
 pub(super) use awaited::Awaited;
 pub use task::{Interpreter, Ways};
+pub use words::PhrasesCame;
 
-/// Messages of a customer that a seat gets translated when it takes a conversation over; it asks for
-/// earlier ones.
+/// Messages of a customer that a seat gets translated when it takes a conversation over, and of which it is
+/// told again what they say when it comes back; it asks for earlier ones.
 const LOOK_BACK: usize = 20;
 /// Messages of one conversation that are translated at a time.
 const AWAITED_MAX: usize = 64;
@@ -101,32 +105,9 @@ impl Shard {
         let read = message.understanding.as_ref().map(|read| read.language);
         match self.pair_for_customer(step.conversation, read) {
             Some(pair) => self.hold_for(now, (message.seq, text), pair, &mut step, turn),
-            None => self.answer_by_email(now, message.seq, (Sender::Seat, text), &mut step),
+            None => self.answer_by_email(now, message.seq, (Sender::Seat, text), &mut step, turn),
         }
         step.finish(turn);
-    }
-
-    /// Adds a message of the router, whose sentences are those of `language` or, where the shop wrote
-    /// none in it, of the shop's own language; these are translated.
-    pub(super) fn machine_says(
-        &mut self,
-        now: Timestamp,
-        text: &Arc<str>,
-        language: Language,
-        step: &mut Step<'_>,
-        turn: &mut Turn,
-    ) {
-        let id = self.message_id(now);
-        let written = match self.shop(&step.conversation.opened.shop) {
-            Some(shop) if shop.knowledge.answers.get(language).is_none() => shop.default_language,
-            _ => language,
-        };
-        let from = Sender::Machine;
-        step.event(EventKind::Message { from, id, text: text.clone(), language: Some(written) });
-        let pair = Pair { from: written, to: language };
-        if written != language {
-            self.hold_for(now, (step.conversation.seq(), text), pair, step, turn);
-        }
     }
 
     /// The language in which a seat's message is to be said to the customer, and the one it is written
@@ -245,7 +226,7 @@ impl Shard {
         step.fact(Fact::Translated { seq, translated: translated.clone() });
         if let Some((_, from @ Sender::Seat, text)) = written {
             let text = with_original(&translated, &text);
-            self.answer_by_email(now, seq, (from, &text), step);
+            self.answer_by_email(now, seq, (from, &text), step, turn);
         }
     }
 
@@ -454,6 +435,19 @@ fn pair_for_seat(conversation: &Conversation, seq: u64, shop: &Shop) -> Option<P
     };
     let from = read.unwrap_or_else(|| language_of_customer(conversation, shop));
     (!spoken.contains(&from)).then_some(Pair { from, to })
+}
+
+/// What was made of the latest messages that a seat has been shown, for when it is back: it may have come
+/// while the seat could not be told.
+pub(super) fn translations_until(
+    conversation: &Conversation,
+    last_seq: u64,
+) -> impl Iterator<Item = Frame> {
+    let latest = conversation.translated.range(..=last_seq).rev().take(LOOK_BACK);
+    latest.filter_map(|(seq, translated)| {
+        let (id, ..) = message_of(conversation, *seq)?;
+        Some(encode(&translated_frame(conversation.id, *seq, id, translated)).into())
+    })
 }
 
 fn translated_frame(

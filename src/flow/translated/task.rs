@@ -9,9 +9,11 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{TextOf, ToTranslate, TranslationCame, result};
+use super::phrasebook::Phrasebook;
+use super::{PhrasesCame, TextOf, ToTranslate, TranslationCame, result};
+use crate::automate::Phrases;
 use crate::config::shop::{Shop, Translators};
-use crate::domain::{ConversationId, Said, ShopId, Translated, Untranslated};
+use crate::domain::{ConversationId, Language, Said, ShopId, Translated, Untranslated};
 use crate::flow::incidents::Incidents;
 use crate::flow::input::{Envelope, Input};
 use crate::flow::shard::Shops;
@@ -19,7 +21,7 @@ use crate::flow::task::Owners;
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Histogram, TranslatedFor};
 use crate::runtime::{Clock, Inbox};
-use crate::translate::{CALLS_MAX, Desk, EngineError, TranslateError};
+use crate::translate::{CALLS_MAX, Desk, EngineError, TranslateError, Translation};
 
 /// What one turn of the task takes in.
 const BATCH_MAX: usize = 256;
@@ -29,6 +31,7 @@ const TEXTS_MAX: usize = 4_096;
 #[derive(Debug)]
 enum Told {
     Translate(ToTranslate),
+    Phrases(ShopId, Language),
     Shops(Shops),
     Forget(ShopId, Vec<ConversationId>, oneshot::Sender<()>),
 }
@@ -50,6 +53,23 @@ pub struct Ways {
     pub clock: Clock,
     /// What is measured.
     pub metrics: Arc<Metrics>,
+}
+
+/// What came of translating the phrases of a shop.
+struct Phrased {
+    came: PhrasesCame,
+    /// Of each phrase that was asked for, why there is none.
+    results: Vec<Option<Untranslated>>,
+}
+
+impl Ways {
+    /// Gives phrases to every owner, then counts them.
+    fn hand_out(&self, Phrased { came, results }: Phrased) {
+        self.owners.tell_all(|| Input::Phrases(came.clone()));
+        for result in results {
+            self.metrics.count(Counter::Translated(TranslatedFor::Phrase, result));
+        }
+    }
 }
 
 /// The engines of one shop.
@@ -78,6 +98,11 @@ impl Interpreter {
         self.inbox.follow_up(Told::Translate(text));
     }
 
+    /// Wants the phrases of a shop in a language that it did not write. They come to every owner, once.
+    pub fn phrases(&self, shop: ShopId, language: Language) {
+        self.inbox.follow_up(Told::Phrases(shop, language));
+    }
+
     /// The shops have changed.
     pub fn shops(&self, shops: Shops) {
         self.inbox.follow_up(Told::Shops(shops));
@@ -96,7 +121,9 @@ impl Interpreter {
     }
 
     /// Asks until `drain` is cancelled. What is not answered then is asked anew after the restart.
-    pub async fn run(self, shops: Shops, ways: Ways, drain: CancellationToken) {
+    pub async fn run(self, mut shops: Shops, ways: Ways, drain: CancellationToken) {
+        let mut phrasebook = Phrasebook::default();
+        let mut phrasing: JoinSet<Phrased> = JoinSet::new();
         let mut served = serve(&shops, BTreeMap::new());
         let mut running = Running::default();
         let mut batch = Vec::new();
@@ -104,6 +131,13 @@ impl Interpreter {
             tokio::select! {
                 biased;
                 () = running.next_ends(), if !running.tasks.is_empty() => {}
+                Some(phrased) = phrasing.join_next(), if !phrasing.is_empty() => {
+                    // One that panics has told so, and is not asked for again.
+                    if let Ok(phrased) = phrased {
+                        phrasebook.take(ways.clock.now(), &shops, &phrased.came);
+                        ways.hand_out(phrased);
+                    }
+                }
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = drain.cancelled() => return,
             }
@@ -113,7 +147,18 @@ impl Interpreter {
                         let engines = served.get(&text.shop).cloned();
                         running.start(text.of, translate(engines, text, ways.clone()));
                     }
-                    Told::Shops(shops) => served = serve(&shops, served),
+                    Told::Phrases(shop, language) => {
+                        if let (Some(shop), Some(engines)) = (shops.get(&shop), served.get(&shop))
+                            && let Some(known) = phrasebook.want(ways.clock.now(), shop, language)
+                        {
+                            phrasing.spawn(phrase(engines.clone(), shop.clone(), language, known));
+                        }
+                    }
+                    Told::Shops(new) => {
+                        served = serve(&new, served);
+                        phrasebook.take_shops(&new);
+                        shops = new;
+                    }
                     Told::Forget(shop, conversations, done) => {
                         running.stop(&conversations).await;
                         served.get(&shop).into_iter().for_each(|it| it.desk.forget());
@@ -198,6 +243,18 @@ impl Served {
         })
     }
 
+    /// A sentence of the shop itself, for which nobody waits.
+    async fn translate_phrase(
+        &self,
+        text: &str,
+        from: Language,
+        to: Language,
+    ) -> Result<Translation, Untranslated> {
+        // It closes never.
+        let _turn = self.calls.acquire().await;
+        self.desk.translate(text, from, to).await.map_err(|error| reason(&error))
+    }
+
     async fn say(&self, text: &ToTranslate) -> Said {
         let Ok(_place) = self.texts.try_acquire() else {
             return Said::AsWritten(Untranslated::Busy);
@@ -209,6 +266,27 @@ impl Served {
             Err(error) => Said::AsWritten(reason(&error)),
         }
     }
+}
+
+/// Translates the phrases that are missing. What does not come, or does not fit, is left out.
+async fn phrase(
+    engines: Arc<Served>,
+    shop: Arc<Shop>,
+    language: Language,
+    mut phrases: Phrases,
+) -> Phrased {
+    let from = shop.default_language;
+    let mut results = Vec::new();
+    for (phrase, text) in phrases.missing(&shop) {
+        let said = engines.translate_phrase(text.as_str(), from, language).await;
+        let fits = |said: Translation| {
+            let fits = phrases.add(&shop, phrase, &said.text, &said.engine);
+            fits.then_some(()).ok_or(Untranslated::Unfit)
+        };
+        results.push(said.and_then(fits).err());
+    }
+    let came = PhrasesCame { shop: shop.id.clone(), language, phrases: Arc::new(phrases) };
+    Phrased { came, results }
 }
 
 async fn translate(engines: Option<Arc<Served>>, text: ToTranslate, ways: Ways) {

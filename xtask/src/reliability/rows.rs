@@ -222,6 +222,30 @@ pub const ROWS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "answer-once",
+        unit: "kills at a step between one answer for many and its last follower, each step in turn",
+        ci: 15,
+        full: 1_000,
+        part: 100,
+        how: test(
+            "answer_once",
+            "a_kill_at_any_step_between_the_click_and_the_last_follower_brings_everybody_the_answer_once",
+        ),
+        ..ROW
+    },
+    Spec {
+        name: "translations",
+        unit: "kills at a step between a message and its translation, each step in turn",
+        ci: 18,
+        full: 1_000,
+        part: 100,
+        how: test(
+            "translated_once",
+            "a_kill_at_any_step_of_a_translation_loses_nothing_shows_nothing_twice_and_keeps_the_order",
+        ),
+        ..ROW
+    },
+    Spec {
         name: "races",
         unit: "races of real clients at one router: one offer, one id, one customer, one slot",
         ci: 1_800,
