@@ -244,8 +244,9 @@ pub enum SeatAct {
     Assign(SeatId),
     /// As a supervisor, lets it go on when it is held for approval.
     Approve,
-    /// Takes back that a message of its customer joined it, or that it goes on from another.
-    Part,
+    /// Takes back that a message of its customer joined it, or that it goes on from another: the last join,
+    /// which has to be that of this message where one is named.
+    Part(Option<u64>),
     /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.

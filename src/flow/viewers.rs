@@ -149,6 +149,9 @@ impl Shard {
                 let is_seat = matches!(viewer, Viewer::Seat(_));
                 let who = if is_seat { For::Seat } else { For::Customer };
                 missed(conversation, who, *last_seq..on_disk, &mut attached.missed);
+                if is_seat && !conversation.joined.is_empty() {
+                    attached.missed.push(encode(&conversation.joined_frame()).into());
+                }
                 // What was acknowledged ahead to the socket before is not news to this one.
                 let had = conversation.in_flight.iter_mut().filter(|m| m.seq <= *last_seq);
                 had.for_each(|message| {
@@ -193,6 +196,7 @@ fn accepted(conversation: &Conversation, taken_by: TakenBy) -> Frame {
             })
             .collect(),
         notes: conversation.notes.iter().map(|note| note_of(conversation.id, note)).collect(),
+        joins: conversation.joins(),
     };
     encode(&frame).into()
 }
