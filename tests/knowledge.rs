@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use router::{Router, ask, config, request, write_shop};
+use router::{Router, ask, config, post, request, write_shop};
 use serde_json::{Value, json};
 
 /// A router with the demo shop in a folder, and the key of its management.
@@ -88,13 +88,29 @@ fn an_article_with_mistakes_or_without_the_key_changes_nothing() {
 #[test]
 fn what_people_had_to_answer_is_listed_with_how_often_it_was_asked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut router, _) = started(folder.path());
+    let (mut router, key) = started(folder.path());
     let asked = ["What material is this jacket made of?", "what material is the jacket made of"];
     for text in asked.iter().chain(&["Your service is a disgrace, I will complain"]) {
         let mut customer = router.customer("demo");
         customer.say(text);
         customer.next_of_any(&["queued", "ticket"]);
     }
+    let listed = |router: &Router| {
+        let route = ("GET", "/v1/shops/demo/articles/gaps");
+        let (status, told) = ask(router.admin_address, route, &key, &Value::Null);
+        assert_eq!(status, 200, "{told}");
+        serde_json::from_str::<Value>(&told).expect("JSON")
+    };
+    let live = listed(&router);
+    let of_seat = |user: &str| {
+        let account = json!({"shop": "demo", "user": user, "password": "demo"});
+        let token = post(router.address, "/v1/seat/session", &account).1["token"].clone();
+        let token = token.as_str().expect("a token");
+        ask(router.address, ("GET", "/v1/seat/gaps"), token, &Value::Null)
+    };
+    assert_eq!(of_seat("lucia").0, 403);
+    let (status, told) = of_seat("wei");
+    assert_eq!((status, serde_json::from_str::<Value>(&told).expect("JSON")), (200, live.clone()));
     router.stop();
 
     let output = Command::new(env!("CARGO_BIN_EXE_tradewind"))
@@ -109,6 +125,9 @@ fn what_people_had_to_answer_is_listed_with_how_often_it_was_asked() {
     assert_eq!((gaps.len(), &gaps[0]["questions"]), (1, &json!(2)), "{report:#}");
     assert_eq!(gaps[0]["intent"], "product_question");
     assert_eq!(gaps[0]["examples"][0], asked[0]);
+    assert_eq!((&live["questions"], &live["gaps"]), (&json!(2), &report["gaps"]));
+    let again = Router::start(config(folder.path(), "")).expect("a router");
+    assert_eq!(listed(&again), live, "it is the same after a restart");
 }
 
 /// What `tradewind knowledge evaluate` says of the kept half of a file.

@@ -22,6 +22,7 @@ use super::library::Library;
 use super::second_look::SecondLook;
 use super::shard::Shops;
 use super::translated::TranslationCame;
+use super::unanswered::WantsUnanswered;
 
 /// One input with the moment its cause came in, from which latencies are counted.
 #[derive(Debug)]
@@ -70,6 +71,8 @@ pub enum Input {
     Shops(Shops),
     /// A customer is to be erased.
     Erase(Erase),
+    /// What was asked in vain is wanted.
+    Unanswered(WantsUnanswered),
 }
 
 /// An answer to everybody who asks the same, as one customer gets it.

@@ -4,7 +4,7 @@
 //! here locks.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,8 @@ pub struct Shard {
     pub(super) library: Option<Arc<Library>>,
     pub(super) scratch: Scratch,
     pub(super) awaited: Awaited,
+    /// Conversations whose question an article could have answered, by their shop, the oldest first.
+    pub(super) unanswered: BTreeMap<ShopId, VecDeque<ConversationId>>,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -141,6 +143,7 @@ impl Shard {
             library: None,
             scratch: Scratch::default(),
             awaited: Awaited::default(),
+            unanswered: BTreeMap::new(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
@@ -188,6 +191,7 @@ impl Shard {
             Input::Library(library) => self.take_library(library),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),
+            Input::Unanswered(wanted) => self.tell_unanswered(wanted),
         }
     }
 
