@@ -133,6 +133,11 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("batches that wait for the disk", &[
         "tests/journal_simulated/faults.rs::a_full_queue_makes_appends_wait_and_then_refuses_them",
     ]),
+    ("questions without an article that a shard remembers of a shop; that a list looks at; lists at a time", &[
+        "tests/flow_erasure.rs::a_shop_has_so_many_unanswered_questions_and_the_oldest_leave",
+        "src/gateway/gaps.rs::only_so_many_questions_are_looked_at_and_those_are_the_latest",
+        "src/gateway/gaps.rs::one_list_is_put_together_at_a_time",
+    ]),
     ("rows of a floor that is watched", &["tests/bounds.rs::a_floor_shows_so_many_rows_and_tells_how_many_there_are"]),
     ("showings of a floor", &["tests/bounds.rs::a_floor_shows_so_many_rows_and_tells_how_many_there_are"]),
     ("bytes that wait for one reader", &[

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tradewind::config::shop::{Shop, ShopFiles};
-use tradewind::domain::{ConversationId, CustomerId, Language, ShopId};
-use tradewind::flow::{CustomerAct, ERASED_TEXT, Erase, Input, SeatAct, Whom};
+use tradewind::domain::{ConversationId, CustomerId, Intent, Language, ShopId};
+use tradewind::flow::{CustomerAct, ERASED_TEXT, Erase, Input, SeatAct, WantsUnanswered, Whom};
 use tradewind::protocol::{CloseCode, Resume};
 
 use world::{Socket, World, conversation_of, shop};
@@ -20,6 +20,14 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 fn erase(world: &mut World, whom: Whom) {
     let (reply, _) = oneshot::channel();
     world.input(Input::Erase(Erase { shop: shop(), whom, reply }));
+}
+
+/// What nobody but a person could answer in a shop.
+fn unanswered(world: &mut World, shop: &str) -> Vec<String> {
+    let (reply, mut told) = oneshot::channel();
+    world.input(Input::Unanswered(WantsUnanswered { shop: ShopId::from(shop), reply }));
+    let told = told.try_recv().expect("an answer");
+    told.into_iter().map(|question| question.text).collect()
 }
 
 /// The state of a conversation, as text.
@@ -64,6 +72,38 @@ fn an_erased_customer_leaves_the_order_of_what_happened_and_nothing_that_was_sai
     assert!(again.attached().held.is_empty());
     world.say(&again, "hola");
     assert_eq!(again.last("ack")["seq"], 1);
+}
+
+#[test]
+fn what_an_erased_customer_asked_is_on_no_list_of_unanswered_questions() {
+    let mut world = World::new();
+    world.says.intent.label = Intent::ProductQuestion;
+    for (name, text) in [("ana", "¿de qué cuero es?"), ("min", "¿es vegano?")] {
+        let customer = world.customer(name);
+        world.say(&customer, text);
+    }
+    assert_eq!(unanswered(&mut world, "demo"), ["¿de qué cuero es?", "¿es vegano?"]);
+    assert!(unanswered(&mut world, "second").is_empty());
+
+    erase(&mut world, Whom::Customer(CustomerId::from("ana")));
+
+    assert_eq!(unanswered(&mut world, "demo"), ["¿es vegano?"]);
+    assert_eq!(unanswered(&mut world.restarted(), "demo"), ["¿es vegano?"]);
+}
+
+#[test]
+fn a_shop_has_so_many_unanswered_questions_and_the_oldest_leave() {
+    let mut world = World::new();
+    world.says.intent.label = Intent::ProductQuestion;
+    for n in 0..503 {
+        let customer = world.customer(&format!("customer-{n}"));
+        world.now = world.now + Duration::from_millis(1);
+        world.say(&customer, &format!("¿es vegano el número {n}?"));
+    }
+
+    let listed = unanswered(&mut world, "demo");
+
+    assert_eq!((listed.len(), &*listed[0]), (500, "¿es vegano el número 3?"));
 }
 
 #[test]

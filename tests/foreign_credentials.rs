@@ -42,6 +42,7 @@ const ROUTES: &[(&str, Answer)] = &[
     ("GET /v1/widget", Apart(a_widget_token_of_another_origin_or_role_opens_nothing)),
     ("GET /v1/seat", Apart(a_seat_token_opens_no_widget)),
     ("GET /v1/seat/queue", Apart(the_queue_is_that_of_the_token)),
+    ("GET /v1/seat/gaps", Apart(the_unanswered_are_those_of_the_token)),
     ("GET /v1/seat/conversations/{conversation}/explanation", Refuses),
     ("GET /v1/openid/{shop}", Open("the words of a button, and of this browser only who is in")),
     ("GET /v1/openid/{shop}/start", Open("sends anybody to the provider of a shop")),
@@ -78,6 +79,7 @@ const ROUTES: &[(&str, Answer)] = &[
     ("admin POST /v1/shops/{shop}/keys", Refuses),
     ("admin DELETE /v1/shops/{shop}/keys/{kid}", Refuses),
     ("admin GET /v1/shops/{shop}/articles", Refuses),
+    ("admin GET /v1/shops/{shop}/articles/gaps", Refuses),
     ("admin GET /v1/shops/{shop}/articles/{id}/{language}", Refuses),
     ("admin PUT /v1/shops/{shop}/articles/{id}/{language}", Refuses),
     ("admin DELETE /v1/shops/{shop}/articles/{id}/{language}", Refuses),
@@ -382,6 +384,15 @@ fn a_seat_token_opens_no_widget(world: &World) {
     client.send(&json!({"type": "hello", "token": token, "resume": resume}));
     let welcome = client.next("welcome");
     assert_eq!((&welcome["recovered"], &welcome["conversations"]), (&false.into(), &json!([])));
+}
+
+fn the_unanswered_are_those_of_the_token(world: &World) {
+    let route = ("GET", "/v1/seat/gaps");
+    let (status, gaps) = ask(world.router.address, route, &world.token_of_second(), &Value::Null);
+    assert_eq!(status, 200);
+    let gaps: Value = serde_json::from_str(&gaps).expect("JSON");
+    assert_eq!((&gaps["shop"], &gaps["questions"]), (&json!("second"), &json!(0)));
+    assert_eq!(ask(world.router.address, route, "", &Value::Null).0, 401);
 }
 
 fn the_queue_is_that_of_the_token(world: &World) {

@@ -10,8 +10,8 @@ use tradewind::domain::{
     Untranslated, WaitReason,
 };
 use tradewind::protocol::{
-    ClientFrame, CloseCode, ErrorCode, EventFrame, FloorFrame, FloorGone, FloorTotals, Held, Note,
-    Offer, RunningRow, SeatRow, ServerFrame, WaitingRow, encode,
+    ClientFrame, CloseCode, ErrorCode, EventFrame, FloorFrame, FloorGone, FloorTotals, Held, Join,
+    Note, Offer, RunningRow, SeatRow, ServerFrame, WaitingRow, encode,
 };
 use uuid::Uuid;
 
@@ -212,6 +212,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
     let (waiting, running, row) = floor_rows();
     let pair = Pair { from: Language::ENGLISH, to: Language::ENGLISH };
     let translated = Translated { pair, said: Said::AsWritten(Untranslated::Late) };
+    let join = || Join { seq: 1, at, to: "named", earlier: None, ms_ago: None, same_order: false };
     let note = || Note { conversation, at, seat: &seat, text: "x" };
     let kinds = [
         EventKind::Message { from: Sender::Seat, id, text: "x".into(), language: None },
@@ -269,11 +270,13 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
             fence: 1,
             history: Vec::new(),
             notes: vec![note()],
+            joins: vec![join()],
         },
         ServerFrame::TakenBack { conversation, reason: "silent" },
         ServerFrame::Escalated { conversation, hops: 3 },
         ServerFrame::Held { conversation, skill: &skill, until: None },
         ServerFrame::Note(note()),
+        ServerFrame::Joined { conversation, joins: vec![join()] },
         ServerFrame::Floor(FloorFrame {
             full: true,
             waiting: vec![&waiting],

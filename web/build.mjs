@@ -12,7 +12,7 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 // The pages travel inside the binary. A phone loads the widget's part, a third of it; the rest is the desk's.
-const TOTAL_BYTES_MAX = 170 * 1024;
+const TOTAL_BYTES_MAX = 184 * 1024;
 const COPIED = ["index.html", "widget.html", "seat.html", "icon.svg"];
 const BUNDLED = ["index.ts", "widget.ts", "seat.ts", "tick.ts", "style.css"];
 

@@ -16,7 +16,7 @@ use super::accounts::{Accounts, Answer, refused};
 use crate::config::shop::Article;
 use crate::config::shop::store::ShopFolder;
 use crate::domain::Language;
-use crate::gateway::Refused;
+use crate::gateway::{GapsTold, Gateway, Refused};
 use crate::protocol::ErrorCode;
 
 /// Largest file of an article: an answer and a hundred questions of the longest kind.
@@ -27,6 +27,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 pub(super) fn router(accounts: Accounts) -> Router {
     Router::new()
         .route("/v1/shops/{shop}/articles", get(list))
+        .route("/v1/shops/{shop}/articles/gaps", get(gaps))
         .route("/v1/shops/{shop}/articles/{id}/{language}", get(show))
         .route("/v1/shops/{shop}/articles/{id}/{language}", put(put_version))
         .route("/v1/shops/{shop}/articles/{id}/{language}", delete(remove))
@@ -47,6 +48,18 @@ async fn list(
     };
     let articles: Vec<Value> = served.knowledge.articles.iter().map(row).collect();
     Ok((StatusCode::OK, Json(json!({ "shop": shop, "articles": articles }))))
+}
+
+/// What customers asked that none of them answered.
+async fn gaps(
+    State(accounts): State<Accounts>,
+    Extension(caller): Extension<Caller>,
+    Path(shop): Path<String>,
+) -> Result<Json<GapsTold>, Refused> {
+    caller.may_change(&shop)?;
+    let served = accounts.served(&shop)?;
+    let Gateway { gaps, owners, .. } = &*accounts.gateway;
+    Ok(Json(gaps.of(owners, served.id.clone()).await?))
 }
 
 async fn show(

@@ -18,7 +18,7 @@ use crate::flow::{
     Board, Dispatch, Dispatcher, Effects, Incidents, Interpreter, Library, Owners, Pieces, Shard,
     ShardTask, Shops, Turn, Ways, epoch_after,
 };
-use crate::gateway::{Gateway, OpenIdSignIns, PasswordChecks, Secret};
+use crate::gateway::{Gaps, Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
 use crate::metrics::Metrics;
 use crate::runtime::Clock;
@@ -142,6 +142,7 @@ impl Core {
             secret,
             sockets: dashmap::DashMap::default(),
             password_checks,
+            gaps: Gaps::new(library.model()),
             openid,
             ready: AtomicBool::new(true),
         });

@@ -244,7 +244,11 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
     if sentiment.label == Sentiment::Negative && sentiment.confidence >= rules.negative_confidence {
         return Err(WhySeat::Negative);
     }
-    if intent.confidence < rules.threshold(intent.label) {
+    let threshold = match input.articles {
+        FromArticles::Answer(_) => rules.article_threshold(intent.label),
+        FromArticles::Nothing | FromArticles::Unsure => rules.threshold(intent.label),
+    };
+    if intent.confidence < threshold {
         return Err(WhySeat::IntentUnsure);
     }
     if language.confidence < rules.language_confidence {

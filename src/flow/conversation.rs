@@ -88,6 +88,9 @@ pub struct Conversation {
     /// What has gone from it to others: the numbers of the first and the last message of each stretch.
     #[serde(default)]
     pub moved: Vec<(u64, u64)>,
+    /// The message that ends a question for which a person was needed where an article could have answered.
+    #[serde(default)]
+    pub unanswered: Option<u64>,
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
@@ -209,6 +212,7 @@ impl Conversation {
             aside: None,
             joined: Vec::new(),
             moved: Vec::new(),
+            unanswered: None,
             held_from: None,
             translated: BTreeMap::new(),
             asked_if_there: false,
@@ -397,6 +401,9 @@ impl Conversation {
             Fact::AskedForPerson => self.asked_for_person = true,
             Fact::Waits(contact) => {
                 let waited = matches!(self.stage, Stage::Waiting(_));
+                if !waited {
+                    self.person_is_needed();
+                }
                 self.need_changes = if waited { self.need_changes.saturating_add(1) } else { 0 };
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;
@@ -445,6 +452,7 @@ impl Conversation {
     fn erase(&mut self) {
         drop(Personal::out_of_conversation(self, &mut []));
         self.decided.clear();
+        self.unanswered = None;
         (self.seen, self.recent) = (Seen::default(), Recent::default());
         // Nobody has to look at a text that is gone.
         self.in_flight.iter_mut().for_each(|message| {

@@ -213,6 +213,7 @@ impl Shard {
         turn: &mut Turn,
     ) -> Result<(ConversationId, Matter), (ErrorCode, &'static str)> {
         let shop = self.shop(&frame.profile.customer.shop);
+        let is_verified = frame.profile.verified.is_some();
         let matter = match (message.conversation, &shop) {
             (Some(named), _) if !theirs.contains(&named) => {
                 return Err((ErrorCode::NotFound, "no such conversation"));
@@ -220,14 +221,16 @@ impl Shard {
             (Some(named), _) if self.conversations.get(&named).is_none_or(|it| it.is_closed()) => {
                 return Err((ErrorCode::Conflict, "the conversation is closed"));
             }
-            (Some(named), _) => Matter::Open(named, None),
+            (Some(named), Some(shop)) => {
+                self.named_matter(named, is_verified, (&message.text, shop))
+            }
+            (Some(named), None) => Matter::Open(named, None),
             (None, Some(shop)) => {
-                let is_verified = frame.profile.verified.is_some();
                 self.matter(cause.now, theirs, is_verified, (&message.text, shop))
             }
             (None, None) => Matter::New,
         };
-        if let Matter::Open(id, _) = matter {
+        if let Matter::Open(id, _) | Matter::Named(id) = matter {
             if self.conversations.get(&id).is_some_and(|conversation| self.is_full(conversation)) {
                 return Err((ErrorCode::Conflict, FULL));
             }
@@ -239,7 +242,7 @@ impl Shard {
         if shop.is_none() {
             return Err((ErrorCode::NotFound, "this shop is no longer served"));
         }
-        if self.conversations.len() >= self.room_for(frame.profile.verified.is_some()) {
+        if self.conversations.len() >= self.room_for(is_verified) {
             return Err((ErrorCode::Overloaded, "too many conversations"));
         }
         let profile = &frame.profile;

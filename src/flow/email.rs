@@ -84,13 +84,14 @@ impl Shard {
         {
             return EmailTaken::Duplicate;
         }
+        let is_verified = opened.verified.is_some();
         let matter = if of(&named).is_some_and(|it| !it.is_closed()) {
-            Matter::Open(named, None)
+            self.named_matter(named, is_verified, (&text, &shop))
         } else {
-            self.matter(cause.now, &theirs, opened.verified.is_some(), (&text, &shop))
+            self.matter(cause.now, &theirs, is_verified, (&text, &shop))
         };
         let open = match matter {
-            Matter::Open(id, _) => Some(id),
+            Matter::Open(id, _) | Matter::Named(id) => Some(id),
             Matter::After(..) | Matter::New => None,
         };
         let full = open.and_then(|open| of(&open)).is_some_and(|it| self.is_full(it));

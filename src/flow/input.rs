@@ -22,6 +22,7 @@ use super::library::Library;
 use super::second_look::SecondLook;
 use super::shard::Shops;
 use super::translated::{PhrasesCame, TranslationCame};
+use super::unanswered::WantsUnanswered;
 use super::webhooks::WebhookAsked;
 
 /// One input with the moment its cause came in, from which latencies are counted.
@@ -75,6 +76,8 @@ pub enum Input {
     Shops(Shops),
     /// A customer is to be erased.
     Erase(Erase),
+    /// What was asked in vain is wanted.
+    Unanswered(WantsUnanswered),
 }
 
 /// An answer to everybody who asks the same, as one customer gets it.
@@ -249,8 +252,9 @@ pub enum SeatAct {
     Assign(SeatId),
     /// As a supervisor, lets it go on when it is held for approval.
     Approve,
-    /// Takes back that a message of its customer joined it, or that it goes on from another.
-    Part,
+    /// Takes back that a message of its customer joined it, or that it goes on from another: the last join,
+    /// which has to be that of this message where one is named.
+    Part(Option<u64>),
     /// Ends it; a supervisor ends any of the shop.
     Close,
     /// Types.

@@ -59,6 +59,11 @@ impl Library {
         Ok(Self { model: self.model.clone(), by_shop })
     }
 
+    /// What questions are compared by.
+    pub fn model(&self) -> Arc<Model> {
+        self.model.clone()
+    }
+
     /// The articles of `shop` in `language`, the one that fits `text` best first.
     pub fn search(
         &self,

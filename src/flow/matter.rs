@@ -1,7 +1,8 @@
-//! Which of a customer's conversations a message belongs to that names none. Only what a shop's own server
-//! has vouched for joins: a matter of the same verified customer that is open, or ended a moment ago, unless
-//! both speak of different orders. Conversations stay what they are: one goes on from another, which is a
-//! fact with its evidence, and can be taken back.
+//! Which of a customer's conversations a message belongs to. Only what a shop's own server has vouched for
+//! joins without a name: a matter of the same verified customer that is open, or ended a moment ago, unless
+//! both speak of different orders. What names a conversation stays there, since its customer saw it go there;
+//! that it speaks of another order is shown to the seat. Conversations stay what they are: one goes on from
+//! another, which is a fact with its evidence, and can be taken back.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::shop::Shop;
 use crate::domain::{By, ConversationId, EventKind, MessageId, SeatId, Sender, Timestamp};
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, Join, ServerFrame};
 
 use super::conversation::{Conversation, Stage};
 use super::customer::Message;
@@ -28,7 +29,7 @@ const JOINED_MAX: usize = 16;
 /// Messages that are moved when a join is taken back.
 const MOVED_MAX: usize = 20;
 
-/// That a message went to a matter without naming it, and by what evidence. The customer was verified.
+/// That a message went to a matter which may not be its own, and by what evidence. The customer was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
     /// When.
@@ -44,8 +45,10 @@ pub struct Joined {
 /// What a message joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinedTo {
-    /// The conversation that was open.
+    /// The conversation that was open, without naming it.
     Open,
+    /// The one that it names, though it speaks of another order.
+    Named,
     /// One that had ended, from which its own conversation goes on.
     Ended {
         /// Which.
@@ -71,11 +74,13 @@ pub struct Parted {
     pub last: Option<u64>,
 }
 
-/// Where a message belongs that names no conversation.
+/// Where a message belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Matter {
-    /// To a conversation that is open; with evidence where the customer is verified.
+    /// To a conversation that is open; with evidence where it does not name it and the customer is verified.
     Open(ConversationId, Option<SameOrder>),
+    /// To the open one that it names, though it speaks of another order.
+    Named(ConversationId),
     /// To a new one, which goes on from one that ended so many milliseconds ago.
     After(ConversationId, u64, SameOrder),
     /// To a new one.
@@ -134,6 +139,21 @@ impl Shard {
         after
     }
 
+    /// Where a message belongs that names this open conversation.
+    pub(super) fn named_matter(
+        &self,
+        id: ConversationId,
+        is_verified: bool,
+        (text, shop): (&str, &Shop),
+    ) -> Matter {
+        let numbers = shop.order_number.find_in(text);
+        let conversation = self.conversations.get(&id).filter(|_| is_verified);
+        match conversation.map(|it| self.orders(&numbers, it, shop)) {
+            Some(Orders::Others) => Matter::Named(id),
+            Some(Orders::Same | Orders::Unknown) | None => Matter::Open(id, None),
+        }
+    }
+
     /// How the orders that a message names are to those of a conversation and of the one that it goes on
     /// from.
     fn orders(&self, numbers: &[String], conversation: &Conversation, shop: &Shop) -> Orders {
@@ -141,7 +161,8 @@ impl Shard {
             return Orders::Unknown;
         }
         let earlier = conversation.goes_on_from().and_then(|id| self.conversations.get(&id));
-        let events = conversation.events.iter().rev();
+        let events =
+            conversation.events.iter().rev().filter(|event| !conversation.has_gone(event.seq));
         let events = events.chain(earlier.into_iter().flat_map(|it| it.events.iter().rev()));
         let texts = events.filter_map(|event| match &event.kind {
             EventKind::Message { from: Sender::Customer, text, .. } => Some(text),
@@ -169,8 +190,7 @@ impl Shard {
         goes_on.then(|| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Writes down why the last message of a conversation is there, and tells the seats what it goes on
-    /// from.
+    /// Writes down why the last message of a conversation is there, and tells the seat.
     pub(super) fn write_joined(
         &mut self,
         now: Timestamp,
@@ -180,6 +200,7 @@ impl Shard {
     ) {
         let (to, same_order) = match matter {
             Matter::Open(_, Some(same_order)) => (JoinedTo::Open, same_order),
+            Matter::Named(_) => (JoinedTo::Named, false),
             Matter::After(conversation, ms_ago, same_order) => {
                 (JoinedTo::Ended { conversation, ms_ago }, same_order)
             }
@@ -196,28 +217,33 @@ impl Shard {
             self.note(now, &text, &mut step, turn);
         }
         step.finish(turn);
+        self.tell_seat(&conversation, &conversation.joined_frame(), turn);
         self.conversations.insert(id, conversation);
     }
 
     /// Takes back that a message joined: what a conversation goes on from is none of it any more, and a
-    /// message that is in the wrong one goes to one of its own, with what the customer said after it.
+    /// message that is in the wrong one goes to one of its own, with what the customer said after it. `meant`
+    /// is the message that the last join has to be of.
     pub(super) fn part(
         &mut self,
         cause: Cause,
-        by: &SeatId,
+        (by, meant): (&SeatId, Option<u64>),
         conversation: &mut Conversation,
         turn: &mut Turn,
     ) -> Result<(), (ErrorCode, &'static str)> {
         let Some(joined) = conversation.joined.last().copied() else {
             return Err((ErrorCode::Conflict, "nothing has joined this conversation"));
         };
+        if meant.is_some_and(|seq| seq != joined.seq) {
+            return Err((ErrorCode::Conflict, "another message has joined last"));
+        }
         let opened = conversation.opened.clone();
         if opened.is_erased() {
             return Err((ErrorCode::Conflict, "its customer is erased"));
         }
         let to = match joined.to {
             JoinedTo::Ended { .. } => None,
-            JoinedTo::Open => {
+            JoinedTo::Open | JoinedTo::Named => {
                 if self.conversations.len() + 1 >= self.settings.conversations_max {
                     return Err((ErrorCode::Overloaded, "too many conversations"));
                 }
@@ -238,6 +264,7 @@ impl Shard {
         step.fact(Fact::Parted(Parted { at: cause.now, by, seq, to, last }));
         self.note(cause.now, &text, &mut step, turn);
         step.finish(turn);
+        self.tell_seat(conversation, &conversation.joined_frame(), turn);
         if let Some(to) = to {
             for (_, text) in said {
                 let id: MessageId = self.message_id(cause.now);
@@ -253,8 +280,23 @@ impl Conversation {
     pub fn goes_on_from(&self) -> Option<ConversationId> {
         self.joined.iter().rev().find_map(|joined| match joined.to {
             JoinedTo::Ended { conversation, .. } => Some(conversation),
-            JoinedTo::Open => None,
+            JoinedTo::Open | JoinedTo::Named => None,
         })
+    }
+
+    /// The frame that tells a seat what has joined.
+    pub(super) fn joined_frame(&self) -> ServerFrame<'static> {
+        ServerFrame::Joined { conversation: self.id, joins: self.joins() }
+    }
+
+    /// What has joined, as seats get it.
+    pub(super) fn joins(&self) -> Vec<Join> {
+        self.joined.iter().map(Join::from).collect()
+    }
+
+    /// Whether what was said by this number was moved to another conversation.
+    fn has_gone(&self, seq: u64) -> bool {
+        self.moved.iter().any(|&(first, last)| (first..=last).contains(&seq))
     }
 
     /// Takes in that a message joined.
@@ -283,17 +325,27 @@ impl Conversation {
 /// What the customer has said in a conversation from a number on, with the numbers, but for what was moved
 /// before.
 fn said_from(conversation: &Conversation, seq: u64) -> Vec<(u64, Arc<str>)> {
-    let has_gone =
-        |seq: u64| conversation.moved.iter().any(|&(first, last)| (first..=last).contains(&seq));
     let said = conversation.events.iter().filter_map(|event| match &event.kind {
         EventKind::Message { from: Sender::Customer, text, .. }
-            if event.seq >= seq && !has_gone(event.seq) =>
+            if event.seq >= seq && !conversation.has_gone(event.seq) =>
         {
             Some((event.seq, text.clone()))
         }
         _ => None,
     });
     said.take(MOVED_MAX).collect()
+}
+
+impl From<&Joined> for Join {
+    fn from(joined: &Joined) -> Self {
+        let (to, earlier, ms_ago) = match joined.to {
+            JoinedTo::Open => ("open", None, None),
+            JoinedTo::Named => ("named", None, None),
+            JoinedTo::Ended { conversation, ms_ago } => ("ended", Some(conversation), Some(ms_ago)),
+        };
+        let Joined { at, seq, same_order, .. } = *joined;
+        Self { at, seq, to, earlier, ms_ago, same_order }
+    }
 }
 
 fn note_of_earlier(earlier: &Conversation, ms_ago: u64, same_order: bool) -> String {

@@ -38,6 +38,7 @@ impl Shard {
             self.close_if_not_served(Cause { now, at: caused_at }, id, turn);
             self.close_if_erased(Cause { now, at: caused_at }, id, turn);
             let Some(mut conversation) = self.conversations.remove(&id) else { continue };
+            self.note_unanswered(&conversation);
             if !conversation.is_closed() {
                 conversation.remember_recent(&self.settings.dedup);
             }

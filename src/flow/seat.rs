@@ -92,7 +92,7 @@ impl Shard {
                 let now = cause.now;
                 return self.seat_wants_translation(now, frame, conversation, *seq, turn);
             }
-            SeatAct::Part => self.part(cause, &frame.seat.id, conversation, turn)?,
+            SeatAct::Part(seq) => self.part(cause, (&frame.seat.id, *seq), conversation, turn)?,
             SeatAct::Typing => {
                 if conversation.passes_on_typing(from, cause.now) {
                     let typing = ServerFrame::Typing { conversation: conversation.id, from };

@@ -4,7 +4,7 @@
 //! here locks.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,6 +107,8 @@ pub struct Shard {
     pub(super) awaited: Awaited,
     /// What shops say in languages that they did not write.
     pub(super) phrases: BTreeMap<(ShopId, Language), Arc<Phrases>>,
+    /// Conversations whose question an article could have answered, by their shop, the oldest first.
+    pub(super) unanswered: BTreeMap<ShopId, VecDeque<ConversationId>>,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -144,6 +146,7 @@ impl Shard {
             scratch: Scratch::default(),
             awaited: Awaited::default(),
             phrases: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
@@ -193,6 +196,7 @@ impl Shard {
             Input::Library(library) => self.take_library(library),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),
+            Input::Unanswered(wanted) => self.tell_unanswered(wanted),
         }
     }
 

@@ -16,6 +16,7 @@ impl Shard {
         let old = std::mem::replace(&mut self.shops, shops);
         self.forget_phrases();
         self.look_at_closed(cause.now);
+        self.unanswered.retain(|shop, _| self.shops.contains_key(shop));
         if old.keys().all(|shop| self.shops.contains_key(shop)) {
             return;
         }

@@ -31,7 +31,7 @@ impl Shard {
         }
         match &frame.act {
             SeatAct::Close => self.close(cause, conversation, By::Supervisor, turn),
-            SeatAct::Part => self.part(cause, &frame.seat.id, conversation, turn)?,
+            SeatAct::Part(seq) => self.part(cause, (&frame.seat.id, *seq), conversation, turn)?,
             SeatAct::Assign(_) | SeatAct::Approve if conversation.is_closed() => {
                 return Err((ErrorCode::Conflict, "the conversation is closed"));
             }

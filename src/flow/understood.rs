@@ -206,6 +206,7 @@ impl Shard {
                 }
                 let contact = self.contact(now, step.conversation, skill, priority);
                 step.fact(Fact::Waits(contact.clone()));
+                self.note_unanswered(step.conversation);
                 self.ask(step.conversation, &contact, turn);
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), caused_at));

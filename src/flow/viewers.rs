@@ -155,6 +155,9 @@ impl Shard {
                     attached.missed.extend(translations_until(conversation, *last_seq));
                 }
                 missed(conversation, who, *last_seq..on_disk, &mut attached.missed);
+                if is_seat && !conversation.joined.is_empty() {
+                    attached.missed.push(encode(&conversation.joined_frame()).into());
+                }
                 // What was acknowledged ahead to the socket before is not news to this one.
                 let had = conversation.in_flight.iter_mut().filter(|m| m.seq <= *last_seq);
                 had.for_each(|message| {
@@ -199,6 +202,7 @@ fn accepted(conversation: &Conversation, taken_by: TakenBy) -> Frame {
             })
             .collect(),
         notes: conversation.notes.iter().map(|note| note_of(conversation.id, note)).collect(),
+        joins: conversation.joins(),
     };
     encode(&frame).into()
 }

@@ -16,7 +16,7 @@ use crate::protocol::ErrorCode;
 use crate::schedule::Explanation;
 
 use super::problem::Refused;
-use super::{Gateway, handshake, openid, pages, session};
+use super::{GapsTold, Gateway, handshake, openid, pages, session};
 
 /// Every route of the main address.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -26,6 +26,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/widget", get(handshake::widget))
         .route("/v1/seat", get(handshake::seat))
         .route("/v1/seat/queue", get(queue))
+        .route("/v1/seat/gaps", get(gaps))
         .route("/v1/seat/conversations/{conversation}/explanation", get(explanation))
         .route("/v1/demo", get(demo))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -76,6 +77,18 @@ async fn queue(
         seats.iter_mut().for_each(|seat| seat.conversations.clear());
     }
     Ok(Json(json!({ "waiting": waiting, "seats": seats })))
+}
+
+/// What customers of a supervisor's shop asked that no article answered.
+async fn gaps(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+) -> Result<Json<GapsTold>, Refused> {
+    let seat = signed_in(&gateway, &headers)?;
+    if !gateway.is_supervisor(&seat) {
+        return Err(Refused::new(ErrorCode::Forbidden, "this is for supervisors"));
+    }
+    Ok(Json(gateway.gaps.of(&gateway.owners, seat.shop).await?))
 }
 
 /// Why a conversation of the seat's shop is where it is: as JSON, or as text for a client that

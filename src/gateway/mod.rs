@@ -13,6 +13,7 @@ mod clients;
 mod connection;
 mod cookie;
 mod forwarded;
+mod gaps;
 mod handshake;
 mod hello;
 mod http;
@@ -55,6 +56,7 @@ pub use body::read_json;
 pub use clients::Accepted;
 pub use connection::Role;
 pub use forwarded::Proxies;
+pub use gaps::{Gaps, GapsTold};
 pub use handshake::serve_stream;
 pub use http::{bearer, explained_to, metrics, router};
 pub use identity::{Proved, Unproved, prove};
@@ -129,6 +131,8 @@ pub struct Gateway {
     pub sockets: DashMap<Uuid, OpenSocket, ahash::RandomState>,
     /// Where passwords are checked.
     pub password_checks: PasswordChecks,
+    /// Where lists of unanswered questions are put together.
+    pub gaps: Gaps,
     /// Where seats come in that sign in at a provider.
     pub openid: OpenIdSignIns,
     /// Whether work is taken in.

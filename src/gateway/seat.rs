@@ -75,7 +75,7 @@ impl Connection {
             ClientFrame::Approve { conversation } => (conversation, SeatAct::Approve),
             ClientFrame::TakeOver { conversation } => (conversation, SeatAct::Assign(id)),
             ClientFrame::Translate { conversation, seq } => (conversation, SeatAct::Translate(seq)),
-            ClientFrame::Part { conversation } => (conversation, SeatAct::Part),
+            ClientFrame::Part { conversation, seq } => (conversation, SeatAct::Part(seq)),
             ClientFrame::Close { conversation } => (conversation, SeatAct::Close),
             ClientFrame::Typing { conversation } => (conversation, SeatAct::Typing),
             ClientFrame::Received { conversation, seq } => (conversation, SeatAct::Received(seq)),

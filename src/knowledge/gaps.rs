@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::domain::{Intent, Language};
+use crate::domain::{Intent, Language, Timestamp};
 
 use super::tokens::tokens;
 
@@ -20,6 +20,8 @@ const MEANING_ALIKE: f32 = 0.8;
 /// A question that a person had to answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unanswered {
+    /// When it was asked.
+    pub at: Timestamp,
     /// As it was typed.
     pub text: String,
     /// Its language.
@@ -39,8 +41,18 @@ pub struct Gap {
     pub questions: usize,
     /// How often in each language.
     pub languages: BTreeMap<Language, usize>,
+    /// When it was asked first.
+    #[serde(serialize_with = "instant")]
+    pub since: Timestamp,
+    /// When it was asked last.
+    #[serde(serialize_with = "instant")]
+    pub last: Timestamp,
     /// Some of the questions, the first one at first.
     pub examples: Vec<String>,
+}
+
+fn instant<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339())
 }
 
 /// A gap while it is put together.
@@ -88,6 +100,8 @@ impl Cluster<'_> {
             intent: self.first.intent,
             questions: self.members.len(),
             languages,
+            since: self.members.iter().map(|member| member.at).min().unwrap_or(self.first.at),
+            last: self.members.iter().map(|member| member.at).max().unwrap_or(self.first.at),
             examples: texts.take(EXAMPLES_MAX).collect(),
         }
     }
@@ -99,7 +113,8 @@ mod tests {
 
     fn asked(text: &str, language: &str, intent: Intent, vector: [f32; 2]) -> Unanswered {
         let language = language.parse().expect("a language");
-        Unanswered { text: text.to_owned(), language, intent, vector: vector.to_vec() }
+        let at = Timestamp::from_millis(text.len() as u64);
+        Unanswered { at, text: text.to_owned(), language, intent, vector: vector.to_vec() }
     }
 
     #[test]
@@ -117,6 +132,7 @@ mod tests {
         assert_eq!(gaps.iter().map(|gap| gap.questions).collect::<Vec<_>>(), [3, 1, 1]);
         assert_eq!(gaps[0].languages.len(), 2);
         assert_eq!(gaps[0].examples[0], "Do you gift wrap?");
+        assert_eq!((gaps[0].since.as_millis(), gaps[0].last.as_millis()), (17, 24));
     }
 
     #[test]

@@ -62,12 +62,12 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::super::tokens::tokens;
-    use super::super::{Doubt, Verdict, judge};
+    use super::super::{Doubt, Verdict, judge, margin};
     use super::*;
     use crate::config::shop::ArticleRules;
 
     const ENGLISH: Language = Language::ENGLISH;
-    const RULES: ArticleRules = ArticleRules { retrieval: 0.3, margin: 0.05 };
+    const RULES: ArticleRules = ArticleRules { intent: 0.5, retrieval: 0.3, margin: 0.05 };
 
     /// The letters that words begin with, as a vector of length one.
     fn embed(text: &str) -> Vec<f32> {
@@ -146,6 +146,26 @@ mod tests {
         assert_eq!(judged("xylophone"), Err(Doubt::Retrieval));
         let hits = search(&index, ENGLISH, "who pays the postage");
         assert!(matches!(judge(Intent::Invoice, &hits, &RULES), Verdict::Unsure(Doubt::Intent)));
+    }
+
+    #[test]
+    fn articles_that_say_the_same_do_not_block_one_another() {
+        let of = |answer: &str| {
+            let article = |id: &str| {
+                let questions = r#"["Who pays the postage?"]"#;
+                let answer = if id == "window" { answer } else { "We pay." };
+                let text = format!(
+                    "+++\ntitle = \"x\"\nintents = [\"return_policy\"]\nquestions = {questions}\n+++\n{answer}\n"
+                );
+                Arc::new(Article::read(&format!("{id}.en.md"), &text).expect("an article"))
+            };
+            let articles = [article("cost"), article("window")];
+            let index = Index::new(&articles, &mut embed).expect("an index");
+            margin(&search(&index, ENGLISH, "who pays the postage"))
+        };
+
+        assert_eq!(of("You pay."), 0.0);
+        assert!(of("We pay.") > 0.5);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::domain::Language;
 
 /// Steps that thresholds are tried in.
 const STEP: f32 = 0.01;
+/// Of the threshold of the intent only every so many steps are tried.
+const INTENT_STEPS: usize = 5;
 
 /// A question with what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -70,6 +72,8 @@ impl Question {
 pub struct Candidate {
     /// Which.
     pub article: String,
+    /// How sure the model is of the intent.
+    pub intent: f32,
     /// How well it fits.
     pub score: f32,
     /// By how much better than anything else.
@@ -88,7 +92,9 @@ pub struct Judged<'a> {
 impl Judged<'_> {
     /// The article that answers alone under `rules`.
     pub fn told(&self, rules: &ArticleRules) -> Option<&Candidate> {
-        let is_sure = |it: &&Candidate| it.score >= rules.retrieval && it.margin >= rules.margin;
+        let is_sure = |it: &&Candidate| {
+            it.intent >= rules.intent && it.score >= rules.retrieval && it.margin >= rules.margin
+        };
         self.candidate.as_ref().filter(is_sure)
     }
 
@@ -167,13 +173,13 @@ pub fn curve<'a>(judged: &[&'a Judged<'a>], rules: &ArticleRules) -> Vec<(f32, F
 }
 
 /// The thresholds under which most of `judged` are answered with a share of `precision` right at least;
-/// of several, those that leave most room: the highest margin, then the highest score. `None` when no
-/// thresholds reach it.
+/// of several, those that leave most room: the surest intent, then the highest margin, then the highest
+/// score. `None` when no thresholds reach it.
 pub fn calibrate<'a>(judged: &[&'a Judged<'a>], precision: f64) -> Option<ArticleRules> {
     let mut best: Option<(usize, ArticleRules)> = None;
-    for margin in steps() {
-        for retrieval in steps() {
-            let rules = ArticleRules { retrieval, margin };
+    for intent in steps().step_by(INTENT_STEPS) {
+        for (margin, retrieval) in steps().flat_map(|margin| steps().map(move |it| (margin, it))) {
+            let rules = ArticleRules { intent, retrieval, margin };
             let figures = Figures::of(judged.iter().copied(), &rules);
             let is_good = figures.precision().is_some_and(|it| it >= precision);
             if is_good && best.as_ref().is_none_or(|(right, _)| figures.right >= *right) {
@@ -201,8 +207,11 @@ mod tests {
     }
 
     fn judged(questions: &[Question]) -> Vec<Judged<'_>> {
-        let found = [(0.9, 0.4), (0.6, 0.3), (0.7, 0.1), (0.3, 0.5)];
-        let candidate = |(score, margin)| Candidate { article: "one".to_owned(), score, margin };
+        let found = [(0.6, 0.9, 0.4), (0.5, 0.6, 0.3), (0.9, 0.7, 0.1), (0.4, 0.8, 0.5)];
+        let candidate = |(intent, score, margin)| {
+            let article = "one".to_owned();
+            Candidate { article, intent, score, margin }
+        };
         let found = found.map(|it| Some(candidate(it)));
         questions
             .iter()
@@ -216,7 +225,8 @@ mod tests {
         let questions = questions();
         let judged = judged(&questions);
 
-        let figures = Figures::of(&judged, &ArticleRules { retrieval: 0.5, margin: 0.0 });
+        let rules = ArticleRules { intent: 0.5, retrieval: 0.5, margin: 0.0 };
+        let figures = Figures::of(&judged, &rules);
 
         assert_eq!(figures, Figures { questions: 4, answerable: 2, answered: 3, right: 2 });
         assert_eq!(figures.share(), 0.75);
@@ -232,6 +242,7 @@ mod tests {
         let rules = calibrate(&all, 1.0).expect("thresholds");
 
         assert_eq!(Figures::of(&judged, &rules).answered, 2);
+        assert!((rules.intent - 0.5).abs() < 0.051, "{rules:?}");
         assert!(
             (rules.margin - 0.3).abs() < 0.011 && (rules.retrieval - 0.6).abs() < 0.011,
             "{rules:?}"

@@ -51,10 +51,12 @@ pub fn judge<'a>(intent: Intent, hits: &'a [Hit], rules: &ArticleRules) -> Verdi
     Verdict::Answer(best)
 }
 
-/// By how much the best fits better than the next, and than everything that any article is not for.
+/// By how much the best fits better than the next that says something else, and than everything that any
+/// article is not for.
 pub fn margin(hits: &[Hit]) -> f32 {
     let Some(best) = hits.first() else { return 0.0 };
-    let next = hits.get(1).map_or(0.0, |hit| hit.score);
+    let next = hits.iter().find(|hit| hit.article.answer != best.article.answer);
+    let next = next.map_or(0.0, |hit| hit.score);
     let not_for = hits.iter().map(|hit| hit.not_for).fold(0.0, f32::max);
     best.score - next.max(not_for)
 }

@@ -127,6 +127,8 @@ pub enum ClientFrame<'a> {
     Part {
         /// Which.
         conversation: ConversationId,
+        /// Number of the message that is meant, so that nothing else is taken back; left out: the last.
+        seq: Option<u64>,
     },
     /// Supervisor: lets a conversation of the shop go on that is held for approval.
     Approve {
@@ -286,7 +288,7 @@ impl<'a> ClientFrame<'a> {
                 conversation: conversation?,
                 seat: raw.seat.ok_or(FrameError::Missing("seat"))?,
             },
-            "part" => Self::Part { conversation: conversation? },
+            "part" => Self::Part { conversation: conversation?, seq: raw.seq },
             "approve" => Self::Approve { conversation: conversation? },
             "take_over" => Self::TakeOver { conversation: conversation? },
             "translate" => Self::Translate {

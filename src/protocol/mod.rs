@@ -16,5 +16,6 @@ pub use floor::{FloorFrame, FloorGone, FloorTotals, RunningRow, SeatRow, Waiting
 pub use json::json_problem;
 pub(crate) use server::maybe_instant;
 pub use server::{
-    EventFrame, Held, IncidentFollower, IncidentRow, Note, Offer, ServerFrame, encode, local_time,
+    EventFrame, Held, IncidentFollower, IncidentRow, Join, Note, Offer, ServerFrame, encode,
+    local_time,
 };

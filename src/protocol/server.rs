@@ -80,6 +80,7 @@ pub enum ServerFrame<'a> {
         fence: u64,
         history: Vec<TaggedEvent<'a>>,
         notes: Vec<Note<'a>>,
+        joins: Vec<Join>,
     },
     TakenBack {
         conversation: ConversationId,
@@ -96,6 +97,10 @@ pub enum ServerFrame<'a> {
         until: Option<Timestamp>,
     },
     Note(Note<'a>),
+    Joined {
+        conversation: ConversationId,
+        joins: Vec<Join>,
+    },
     Translated {
         conversation: ConversationId,
         seq: u64,
@@ -165,6 +170,19 @@ pub struct Note<'a> {
     pub at: Timestamp,
     pub seat: &'a SeatId,
     pub text: &'a str,
+}
+
+/// That a message went to a conversation which may not be its own, with the evidence.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of docs/protocol.md, by the same names")]
+pub struct Join {
+    pub seq: u64,
+    #[serde(serialize_with = "instant")]
+    pub at: Timestamp,
+    pub to: &'static str,
+    pub earlier: Option<ConversationId>,
+    pub ms_ago: Option<u64>,
+    pub same_order: bool,
 }
 
 /// A message in another language, or why there is none.

@@ -481,6 +481,24 @@ describe("the pages", { timeout: 600_000 }, () => {
     }
   });
 
+  test("a supervisor sees what no article answered, and begins one with it", async () => {
+    const question = "¿De qué cuero es este cinturón?";
+    const customer = await widget(await visitor());
+    await write(customer, question);
+    await customer.locator("#status:not([hidden])").waitFor();
+    const chief = await supervisor();
+
+    await chief.getByText("Questions without an article").click();
+
+    const gap = chief.locator("#gaps li", { hasText: question });
+    await gap.getByText("product question · Spanish").waitFor();
+    const [file] = await Promise.all([chief.waitForEvent("download"), gap.getByRole("button", { name: "Begin an article" }).click()]);
+    assert.equal(file.suggestedFilename(), "product-question.es.md");
+    const text = readFileSync(await file.path(), "utf8");
+    assert.ok(text.includes('intents = ["product_question"]') && text.includes(JSON.stringify(question)), text);
+    await giveUp(customer);
+  });
+
   test("a seat that is no supervisor sees no floor, at either address", async () => {
     const context = await visitor({ locale: "en-GB" });
     const page = await open(context, "/supervisor?user=lucia");

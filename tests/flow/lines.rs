@@ -284,7 +284,7 @@ fn no_article_answers_where_an_earlier_line_names_something_of_the_customers_own
         world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
         world.model_waits = true;
         let ana = world.customer("ana");
-        for line in [first, "¿es gratis la devolución o la pago yo?"] {
+        for line in [first, "¿quién paga el envío de vuelta?"] {
             world.say(&ana, line);
             world.says.pii = pii::find(&world.unread[0].text);
             world.understand();

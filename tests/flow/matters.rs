@@ -9,14 +9,25 @@ use tradewind::flow::{
     Conversation, CustomerAct, EmailRules, FromEmail, Input, JoinedTo, Kept, SeatAct, Settings,
 };
 use tradewind::metrics::names::EmailTaken;
+use tradewind::protocol::Resume;
 use uuid::Uuid;
 
 use super::world::{MINUTE, Socket, World, kinds, needs_person, settings, text};
 
 /// Says something without naming a conversation, as a customer whom the shop vouched for.
 fn say_verified(world: &mut World, socket: &Socket, text: &str) {
+    say_verified_in(world, socket, None, text);
+}
+
+/// The same in a conversation.
+fn say_verified_in(
+    world: &mut World,
+    socket: &Socket,
+    conversation: Option<ConversationId>,
+    text: &str,
+) {
     let id = world.message_id();
-    let act = CustomerAct::Send { id, conversation: None, text: text.into() };
+    let act = CustomerAct::Send { id, conversation, text: text.into() };
     let mut input = socket.customer_input(act);
     if let Input::Customer(frame) = &mut input {
         let profile = Arc::get_mut(&mut frame.profile).expect("nobody else has it yet");
@@ -124,6 +135,78 @@ fn another_order_is_a_conversation_of_its_own_while_the_first_is_open() {
 }
 
 #[test]
+fn another_order_in_a_named_conversation_stays_there_and_its_seat_parts_it_by_a_click() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    let seat = world.seat("lucia");
+    say_verified(&mut world, &ana, "quiero el dinero del pedido TW-10482");
+    accept(&mut world, &seat);
+    let first = world.conversations()[0];
+    let mut say = |text: &str| {
+        say_verified_in(&mut world, &ana, Some(first), text);
+        seat.frames()
+    };
+    assert!(!kinds(&say("del TW-10482 tengo la factura")).contains(&"joined".to_owned()));
+    assert!(!kinds(&say("¿cuánto tarda?")).contains(&"joined".to_owned()));
+
+    let frames = say("el pedido TW-20777 tampoco ha llegado");
+
+    let told = frames.iter().find(|frame| frame["type"] == "joined").expect("the evidence");
+    let [join] = &told["joins"].as_array().expect("a list")[..] else { panic!("{told}") };
+    assert_eq!((text(join, "to"), join["same_order"].as_bool()), ("named", Some(false)));
+    let again = say("¿y el TW-20777 cuándo llega?");
+    assert!(!kinds(&again).contains(&"joined".to_owned()), "it is told once: {again:?}");
+    assert_eq!(world.conversations().len(), 1);
+    let seq = join["seq"].as_u64().expect("a number");
+    world.seat_acts(&seat, first, SeatAct::Part(Some(seq - 1)));
+    assert_eq!(seat.last("error")["code"], "conflict");
+
+    world.seat_acts(&seat, first, SeatAct::Part(Some(seq)));
+
+    let ids = world.conversations();
+    let [_, second] = ids[..] else { panic!("{ids:?}") };
+    let said = format!("{:?}", state(&world, second).events);
+    assert_eq!(said.matches("TW-20777").count(), 2);
+    assert!(!said.contains("TW-10482"));
+    assert_eq!(seat.last("joined")["joins"], serde_json::json!([]));
+    say_verified(&mut world, &ana, "el TW-20777 es un regalo");
+    assert!(format!("{:?}", state(&world, second).events).contains("regalo"), "its order is there");
+}
+
+#[test]
+fn what_joined_is_told_with_the_conversation_and_again_after_a_resume() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    let before = ended(&mut world, &ana);
+    let seat = world.seat("lucia");
+    say_verified(&mut world, &ana, "quiero hablar con alguien");
+    accept(&mut world, &seat);
+
+    let join = seat.last("accepted")["joins"][0].clone();
+    assert_eq!((text(&join, "to"), text(&join, "earlier")), ("ended", &*before.to_string()));
+    assert_eq!(join["ms_ago"], 0);
+
+    let conversation = *world.conversations().last().expect("one");
+    let last_seq = [(conversation, 1)].into_iter().collect();
+    let back = world.attach(seat.viewer, Resume { last_seq, ..Resume::default() });
+    let missed = back.attached().missed;
+    assert!(missed.iter().any(|frame| frame.contains("\"joined\"")), "{missed:?}");
+}
+
+#[test]
+fn another_order_of_who_is_not_verified_is_no_other_matter() {
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero el dinero del pedido TW-10482");
+    let conversation = world.conversations()[0];
+    let id = world.message_id();
+    let text = "el pedido TW-20777 tampoco ha llegado".into();
+    world.act(&ana, CustomerAct::Send { id, conversation: Some(conversation), text });
+
+    assert_eq!(state(&world, conversation).joined, []);
+}
+
+#[test]
 fn who_is_not_verified_has_one_conversation_whatever_order_is_named() {
     let mut world = World::new();
     let ana = world.customer("ana");
@@ -176,12 +259,13 @@ fn a_seat_takes_back_that_a_conversation_goes_on_from_another() {
     let conversation = *world.conversations().last().expect("one");
     seat.frames();
 
-    world.seat_acts(&seat, conversation, SeatAct::Part);
-    world.seat_acts(&seat, conversation, SeatAct::Part);
+    world.seat_acts(&seat, conversation, SeatAct::Part(None));
+    world.seat_acts(&seat, conversation, SeatAct::Part(None));
 
     let frames = seat.frames();
-    assert_eq!(kinds(&frames), ["note", "error"]);
-    assert_eq!(frames[1]["code"], "conflict");
+    assert_eq!(kinds(&frames), ["note", "joined", "error"]);
+    assert_eq!(frames[1]["joins"], serde_json::json!([]));
+    assert_eq!(frames[2]["code"], "conflict");
     assert_eq!(state(&world.restarted(), conversation).goes_on_from(), None);
     let journal = String::from_utf8_lossy(&world.journal.concat()).into_owned();
     assert!(journal.contains("Joined") && journal.contains("Parted"), "the evidence stays");
@@ -198,14 +282,14 @@ fn a_message_that_joined_the_wrong_conversation_gets_its_own() {
     say_verified(&mut world, &desk, "mi hermana pregunta por sus botas");
     world.say(&desk, "son rojas");
 
-    world.seat_acts(&seat, first, SeatAct::Part);
+    world.seat_acts(&seat, first, SeatAct::Part(None));
 
     let ids = world.conversations();
     let [_, second] = ids[..] else { panic!("{ids:?}") };
     let said = format!("{:?}", state(&world, second).events);
     assert!(said.contains("botas") && said.contains("rojas") && !said.contains("TW-10482"));
     let stranger = world.seat("mai");
-    world.seat_acts(&stranger, first, SeatAct::Part);
+    world.seat_acts(&stranger, first, SeatAct::Part(None));
     assert_eq!(stranger.last("error")["code"], "forbidden");
     assert_eq!(seat.seat_ref().id, SeatId::from("lucia"));
 }
@@ -251,14 +335,14 @@ fn joins_that_are_taken_back_one_after_the_other_move_each_message_once_also_ove
         say_verified(&mut world, &desk, "mi hermana pregunta por sus botas");
         say_verified(&mut world, &desk, "y mi padre por su abrigo");
 
-        world.seat_acts(&seat, first, SeatAct::Part);
+        world.seat_acts(&seat, first, SeatAct::Part(None));
         say_verified(&mut world, &desk, "TW-10482: y mi abuela por su gorra");
         if restarts {
             world = world.restarted();
             seat = world.seat("lucia");
         }
-        world.seat_acts(&seat, first, SeatAct::Part);
-        world.seat_acts(&seat, first, SeatAct::Part);
+        world.seat_acts(&seat, first, SeatAct::Part(None));
+        world.seat_acts(&seat, first, SeatAct::Part(None));
 
         let others = world.conversations().into_iter().filter(|id| *id != first);
         let said: Vec<_> = others.map(|id| format!("{:?}", state(&world, id).events)).collect();
@@ -289,7 +373,7 @@ fn a_conversation_of_which_a_message_goes_to_one_too_many_stays_its_customers() 
     say_verified(&mut world, &ana, "mi hermana pregunta por sus botas");
     assert!(world.shard.take_released().is_empty());
 
-    world.seat_acts(&seat, first, SeatAct::Part);
+    world.seat_acts(&seat, first, SeatAct::Part(None));
 
     assert_eq!(world.conversations().len(), 64);
     assert_eq!(world.shard.take_released(), [oldest_ended.expect("one")]);

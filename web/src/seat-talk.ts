@@ -99,6 +99,12 @@ export class TalkView {
     return [...this.mine.values()].filter((held) => !held.over).length;
   }
 
+  /** The text of a message, as far as it has come. */
+  said(id: string, seq: number): string | null {
+    const node = this.mine.get(id)?.lines.find((line) => line.dataset["seq"] === String(seq));
+    return node?.querySelector(".body")?.textContent ?? null;
+  }
+
   hold(id: string): Conversation {
     let held = this.mine.get(id);
     if (held === undefined) {
@@ -165,6 +171,7 @@ export class TalkView {
       this.answered(held);
     }
     const node = bubble(event.id ?? "", event.from ?? "machine", event.text ?? "", at, event.language ?? null);
+    node.dataset["seq"] = String(event.seq);
     if (event.translation) this.showTranslation(held, node, event.seq, event.translation);
     else if (event.from === "customer" && this.cannotRead(event.language)) this.offerTranslation(held, node, event.seq);
     this.add(held, node);

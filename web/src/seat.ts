@@ -5,7 +5,9 @@ import { tickClocks, timer } from "./clocks";
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
 import { type Explanation, FloorView, type SeatRow } from "./floor";
+import { GapsView } from "./gaps";
 import { IncidentsView } from "./incidents";
+import { JoinsView } from "./joins";
 import { fill, firstValid, isLocale } from "./locale";
 import { type Note, type Offer, TalkView, type Translated } from "./seat-talk";
 import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from "./sign-in";
@@ -48,16 +50,34 @@ const floor = new FloorView(byId("floor-view"), locale, {
   now: () => now(),
 });
 
+new GapsView(byId("floor-view"), locale, async () => {
+  try {
+    const response = await get("/v1/seat/gaps");
+    return response.ok ? (await response.json()).gaps : null;
+  } catch {
+    return null;
+  }
+});
+
 const talk = new TalkView({
   now: () => now(),
   say: (frame) => void client?.say(frame),
-  forget: (conversation) => client?.forget(conversation),
+  forget(conversation) {
+    client?.forget(conversation);
+    joins.forget(conversation);
+  },
   reads: () => reads,
   opened: () => showFloor(false),
   changed() {
+    joins.show(talk.open);
     renderSlots();
     tickClocks(now());
   },
+});
+
+const joins = new JoinsView(byId("joins"), locale, {
+  say: (frame) => void client?.say(frame),
+  said: (conversation, seq) => talk.said(conversation, seq),
 });
 
 const incidents = new IncidentsView(byId("incidents"), (frame) => void client?.say(frame));
@@ -80,6 +100,8 @@ function connect(): Client {
     error: (error) => say(error.code === "offer_taken" ? "Another seat took it." : error.message),
     frame: onFrame,
     welcome(listed) {
+      // Those that still stand come again.
+      joins.forget();
       if (wanted !== "away") client?.say({ type: "state", state: wanted });
       client?.say({ type: "incidents", watch: true });
       if (isSupervisor) client?.say({ type: "floor", watch: true });
@@ -106,6 +128,9 @@ function onFrame(frame: Frame): void {
       return;
     case "note":
       return talk.note(frame as unknown as Note);
+    case "joined":
+      joins.take(frame);
+      return joins.show(talk.open);
     case "translated":
       return talk.translated(frame as unknown as Translated);
     case "taken_back":
@@ -137,6 +162,7 @@ function onAccepted(frame: Frame): void {
   held.offer = accepting.get(String(frame["offer"])) ?? held.offer;
   held.language = held.offer?.language ?? held.language;
   accepting.delete(String(frame["offer"]));
+  joins.take(frame);
   removeOffer(String(frame["offer"]), null);
   client?.adopt(id, Number(frame["epoch"]), (frame["history"] ?? []) as EventFrame[]);
   for (const note of (frame["notes"] ?? []) as Note[]) talk.note(note);

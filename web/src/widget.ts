@@ -1,5 +1,6 @@
 // The customer's page: one conversation, in the customer's language and direction.
 
+import { Beside } from "./beside";
 import { Client, type EventFrame, type Outgoing, type Status } from "./client";
 import { button, byId, el, isSendKey } from "./dom";
 import { fill, firstValid, isLocale, isRightToLeft, languageOf } from "./locale";
@@ -21,6 +22,7 @@ let locale = firstValid(isLocale, query.get("locale"), recall(key("locale")), na
 let zone = firstValid(isZone, query.get("zone"), recall(key("zone")), Intl.DateTimeFormat().resolvedOptions().timeZone, "UTC");
 let strings: Strings = stringsFor(locale);
 let conversation = recall(key("conversation"));
+const beside = new Beside(recall(key("beside")), (ids) => remember(key("beside"), ids));
 
 /** What the events of the conversation add up to. */
 interface Progress {
@@ -53,15 +55,19 @@ const client = new Client(
     event: onEvent,
     reset(of) {
       if (of === conversation) clear();
+      else for (const node of log.querySelectorAll(`[data-conversation="${of}"]`)) node.remove();
     },
     gone(of) {
+      beside.drop(of);
       if (of === conversation) startFresh();
     },
     acknowledged(message, ack) {
       remember(key(`out.${message.id}`), null);
       if (conversation === null) follow(ack.conversation);
-      shownUpTo = ack.seq;
-      mark(message, "sent", ack.seq);
+      const isHere = ack.conversation === conversation;
+      if (isHere) shownUpTo = ack.seq;
+      else beside.add(ack.conversation);
+      mark(message, "sent", isHere ? ack.seq : 0);
       sayReceived();
       render();
     },
@@ -85,20 +91,35 @@ function follow(id: string | null): void {
 }
 
 function clear(): void {
-  for (const node of Array.from(log.children)) if (!isUnsent(node)) node.remove();
+  for (const node of Array.from(log.children)) if (!isUnsent(node) && !isBeside(node)) node.remove();
   progress = nothingYet();
   shownUpTo = 0;
   render();
 }
 
+/** Follows a conversation beside the one that has ended; whether there is one. */
+function goOnBeside(): boolean {
+  const next = beside.takeFirst();
+  if (next === null) return false;
+  follow(next);
+  shownUpTo = 0;
+  for (const node of log.querySelectorAll<HTMLElement>(`[data-conversation="${next}"]`)) delete node.dataset["conversation"];
+  return true;
+}
+
 function startFresh(): void {
-  if (conversation !== null) client.forget(conversation);
+  for (const id of [conversation, ...beside.all]) {
+    if (id === null) continue;
+    client.forget(id);
+    beside.drop(id);
+  }
   follow(null);
   log.replaceChildren();
   clear();
   text.focus();
 }
 
+const isBeside = (node: Element): boolean => node instanceof HTMLElement && node.dataset["conversation"] !== undefined;
 const isUnsent = (node: Element): boolean => node instanceof HTMLElement && ["queued", "failed"].includes(node.dataset["state"] ?? "");
 
 // Who reads at the end stays there when lines come or the log gets smaller; who scrolled back is left alone.
@@ -151,7 +172,8 @@ function mark(message: Outgoing, state: "queued" | "sent" | "failed", seq = 0): 
 
 function send(body: string): void {
   if (progress.closed) startFresh();
-  const message = client.send(conversation, body);
+  // With several open ones the router knows best which is meant.
+  const message = client.send(beside.all.length > 0 ? null : conversation, body);
   remember(key(`out.${message.id}`), JSON.stringify(message));
   mark(message, "queued");
 }
@@ -159,7 +181,7 @@ function send(body: string): void {
 function onEvent(event: EventFrame): void {
   if (event.conversation !== conversation) {
     const isNew = event.seq === 1 && (conversation === null || progress.closed);
-    if (!isNew) return;
+    if (!isNew) return onEventBeside(event);
     if (conversation !== null) startFresh();
     follow(event.conversation);
   }
@@ -216,13 +238,27 @@ function onEvent(event: EventFrame): void {
       progress.rated = event.score ?? 0;
       break;
     case "closed":
-      progress = { ...progress, closed: true, queued: null };
       typing.hidden = true;
       append(line(strings.ended));
+      progress = goOnBeside() ? nothingYet() : { ...progress, closed: true, queued: null };
       break;
   }
   sayReceived();
   render();
+}
+
+/** Shows what is said beside the conversation, but for what was said in it and moved. */
+function onEventBeside(event: EventFrame): void {
+  if (event.kind === "closed") return beside.drop(event.conversation);
+  beside.add(event.conversation);
+  if (event.kind !== "message") return;
+  const from = event.from ?? "machine";
+  const shown = Array.from(log.querySelectorAll('.from-customer .body'), (body) => body.textContent);
+  if (from === "customer" && shown.includes(event.text ?? "")) return;
+  const node = bubble(event.id ?? "", from, event.text ?? "", Date.parse(event.at));
+  node.dataset["conversation"] = event.conversation;
+  if (event.translation) inPlace(node, event.translation, words(event.translation));
+  append(node);
 }
 
 const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
@@ -418,4 +454,4 @@ const unsent = recallAll(key("out.")).map((saved) => JSON.parse(saved) as Outgoi
 fillPickers();
 speak();
 for (const message of unsent) mark(message, "queued");
-client.start(conversation === null ? [] : [conversation], unsent);
+client.start([...(conversation === null ? [] : [conversation]), ...beside.all], unsent);

@@ -244,6 +244,7 @@ fn words(fact: &Fact) -> String {
             let order = if joined.same_order { ", same order" } else { "" };
             match joined.to {
                 JoinedTo::Open => format!("#{} joined it, verified{order}", joined.seq),
+                JoinedTo::Named => format!("#{} names it, and another order", joined.seq),
                 JoinedTo::Ended { conversation, ms_ago } => {
                     format!("goes on from {conversation}, ended {ms_ago} ms ago, verified{order}")
                 }

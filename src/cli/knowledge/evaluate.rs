@@ -62,11 +62,14 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
     let questions = Question::read_all(&text).map_err(anyhow::Error::msg).with_context(name)?;
     let shop = args.shop.shop()?;
     let model = Model::embedded()?;
+    // What it would tell if nothing but the thresholds of articles kept it silent.
+    let mut any = shop.clone();
+    any.answering.articles = ArticleRules { intent: 0.0, retrieval: 0.0, margin: -1.0 };
     let mut asker = Asker {
         library: search::library(&shop, &model)?,
         reader: TieredReader::new(model, args.encoder.tier()?),
         scratch: Scratch::default(),
-        shop: &shop,
+        shop: &any,
     };
     let judged = questions.iter().map(|question| asker.judge(question));
     let judged: Vec<Judged<'_>> = judged.collect::<anyhow::Result<_>>()?;
@@ -107,11 +110,11 @@ impl Asker<'_> {
         let read = self.reader.classify(&question.text, &Hint::default())?.understanding;
         let language = read.language.label;
         let hits = self.library.search(&self.shop.id, language, &question.text, &mut self.scratch);
-        let any = ArticleRules { retrieval: 0.0, margin: -1.0 };
-        let found = self.library.judge(&read, &hits, self.shop, &any);
+        let found = self.library.judge(&read, &hits, self.shop, &self.shop.answering.articles);
         let is_told = self.is_told(&question.text, &read, &found);
         let candidate = hits.first().filter(|_| is_told).map(|hit: &Hit| Candidate {
             article: hit.article.id.to_string(),
+            intent: read.intent.confidence,
             score: hit.score,
             margin: margin(&hits),
         });
@@ -150,7 +153,8 @@ fn to_json(judged: &[Judged<'_>], rules: &ArticleRules) -> Value {
             "answered": figures.answered, "right": figures.right, "share": figures.share(),
             "precision": figures.precision(), "recall": figures.recall() })
     };
-    let mut value = json!({ "retrieval": rules.retrieval, "margin": rules.margin });
+    let ArticleRules { intent, retrieval, margin } = rules;
+    let mut value = json!({ "intent": intent, "retrieval": retrieval, "margin": margin });
     for (name, half) in halves(judged) {
         let languages = measure::by(&half, rules, |question| question.language);
         let languages: serde_json::Map<String, Value> =
@@ -167,8 +171,10 @@ fn to_json(judged: &[Judged<'_>], rules: &ArticleRules) -> Value {
 }
 
 fn to_table(judged: &[Judged<'_>], rules: &ArticleRules) -> String {
-    let mut table =
-        format!("retrieval from {:.2}, margin from {:.2}\n", rules.retrieval, rules.margin);
+    let ArticleRules { intent, retrieval, margin } = rules;
+    let mut table = format!(
+        "intent from {intent:.2}, retrieval from {retrieval:.2}, margin from {margin:.2}\n"
+    );
     for (name, half) in halves(judged) {
         let _ = writeln!(
             table,
@@ -212,7 +218,10 @@ fn wrong(judged: &[Judged<'_>], rules: &ArticleRules) -> String {
         let told = one.told(rules).map_or("a person", |candidate| &candidate.article);
         if told != expected {
             let found = one.candidate.as_ref().map_or("nothing".to_owned(), |it| {
-                format!("{} {:.2} by {:.2}", it.article, it.score, it.margin)
+                format!(
+                    "{} {:.2} by {:.2}, intent {:.2}",
+                    it.article, it.score, it.margin, it.intent
+                )
             });
             let _ = writeln!(
                 text,

@@ -9,13 +9,12 @@ use serde_json::json;
 use crate::cli::keyring::KeysArgs;
 use crate::cli::{Exit, journal, print, print_json};
 use crate::config::shop::ARTICLE_INTENTS;
-use crate::domain::{ConversationId, EventKind, Language, Sender, ShopId, Understanding};
-use crate::flow::{Entry, Fact, Record, Seal};
+use crate::domain::{
+    ConversationId, EventKind, Language, Sender, ShopId, Timestamp, Understanding,
+};
+use crate::flow::{Entry, Fact, Record, Seal, UNANSWERED_CHARS_MAX};
 use crate::knowledge::gaps::{Unanswered, gaps};
 use crate::understand::{Model, Scratch, mask, pii};
-
-/// Characters of a question that count: a longer one tells a story of its own.
-const CHARS_MAX: usize = 500;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -64,6 +63,7 @@ pub(super) fn run(args: &GapsArgs) -> anyhow::Result<Exit> {
     let model = Model::embedded()?;
     let mut scratch = Scratch::default();
     let with_vector = |it: Question| Unanswered {
+        at: it.at,
         vector: model.meaning(&it.text, &mut scratch).vector,
         text: mask(&it.text, &pii::find(&it.text)),
         language: it.language,
@@ -80,13 +80,20 @@ pub(super) fn run(args: &GapsArgs) -> anyhow::Result<Exit> {
     for gap in &gaps {
         let languages = gap.languages.iter().map(|(language, n)| format!("{language} {n}"));
         let languages: Vec<String> = languages.collect();
-        let _ = writeln!(text, "\n{:>5}  {} ({})", gap.questions, gap.intent, languages.join(", "));
+        let (intent, spoken) = (gap.intent, languages.join(", "));
+        let (since, last) = (day(gap.since), day(gap.last));
+        let _ = writeln!(text, "\n{:>5}  {intent} ({spoken}), {since} to {last}", gap.questions);
         for example in &gap.examples {
             let _ = writeln!(text, "       {example:?}");
         }
     }
     print(&text)?;
     Ok(Exit::Success)
+}
+
+/// The day of an instant, in UTC.
+fn day(at: Timestamp) -> String {
+    at.to_rfc3339().chars().take(10).collect()
 }
 
 /// What was asked so far, conversation by conversation.
@@ -101,12 +108,14 @@ struct Asked {
 #[derive(Default)]
 struct Heard {
     text: String,
+    at: Timestamp,
     read: Option<Understanding>,
     wants_person: bool,
 }
 
 struct Question {
     text: String,
+    at: Timestamp,
     language: Language,
     read: Understanding,
 }
@@ -118,7 +127,8 @@ impl Asked {
             match fact {
                 Fact::Event(event) => match &event.kind {
                     EventKind::Message { from: Sender::Customer, text, .. } => {
-                        heard.text = text.chars().take(CHARS_MAX).collect();
+                        heard.text = text.chars().take(UNANSWERED_CHARS_MAX).collect();
+                        heard.at = event.at;
                     }
                     EventKind::AnsweredByMachine { .. } => *heard = Heard::default(),
                     EventKind::Closed { .. } => {
@@ -131,10 +141,11 @@ impl Asked {
                 Fact::AskedForPerson => heard.wants_person = true,
                 Fact::Waits(contact) => {
                     let is_shop = self.shop.as_ref().is_none_or(|shop| *shop == contact.shop);
-                    let Heard { text, read, wants_person } = std::mem::take(heard);
+                    let Heard { text, at, read, wants_person } = std::mem::take(heard);
                     let Some(read) = read.filter(|_| is_shop && !wants_person) else { continue };
                     if ARTICLE_INTENTS.contains(&read.intent.label) && !text.is_empty() {
-                        self.unanswered.push(Question { text, language: contact.language, read });
+                        let language = contact.language;
+                        self.unanswered.push(Question { text, at, language, read });
                     }
                 }
                 _ => {}

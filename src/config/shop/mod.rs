@@ -43,7 +43,8 @@ use crate::domain::{
 pub use account::{IdentitySecret, Password, PasswordError, SeatAccount, SeatSummary};
 pub use answers::{AnswerBook, Answers, DayNames, FAQ_INTENTS, Phrase, Template};
 pub use article::{
-    ANSWER_CHARS_MAX, ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article, with_version,
+    ALL_QUESTIONS_MAX, ANSWER_CHARS_MAX, ARTICLE_INTENTS, ARTICLES_FOLDER, ARTICLES_MAX, Article,
+    with_version,
 };
 pub use article_table::ArticleRow;
 pub use email::{ImapMailbox, ShopEmail};
@@ -240,6 +241,9 @@ pub struct Answering {
 /// How well an article must fit a question for a machine to answer with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ArticleRules {
+    /// How sure the model must be of the intent, unless the intent has a threshold of its own: less than for a
+    /// sentence, since an article is held against the question itself.
+    pub intent: f32,
     /// How alike the question must be to what the article says it answers, 0 to 1.
     pub retrieval: f32,
     /// How much more alike than to anything else.
@@ -250,7 +254,7 @@ impl Default for ArticleRules {
     /// With these most answers were given of which 98 in 100 are right, on one half of a set of
     /// questions in eight languages; the other half says the same (`docs/knowledge.md`).
     fn default() -> Self {
-        Self { retrieval: 0.47, margin: 0.05 }
+        Self { intent: 0.5, retrieval: 0.47, margin: 0.05 }
     }
 }
 
@@ -258,6 +262,11 @@ impl Answering {
     /// How sure the model must be of `intent`.
     pub fn threshold(&self, intent: Intent) -> f32 {
         self.by_intent.get(&intent).copied().unwrap_or(self.intent_confidence)
+    }
+
+    /// How sure it must be of `intent` where an article answers.
+    pub fn article_threshold(&self, intent: Intent) -> f32 {
+        self.by_intent.get(&intent).copied().unwrap_or(self.articles.intent)
     }
 }
 

@@ -294,6 +294,7 @@ fn answering(mut section: Section<'_>) -> Answering {
 fn article_rules(mut section: Section<'_>) -> ArticleRules {
     let usual = ArticleRules::default();
     let rules = ArticleRules {
+        intent: section.probability("intent", usual.intent),
         retrieval: section.probability("retrieval", usual.retrieval),
         margin: section.probability("margin", usual.margin),
     };
