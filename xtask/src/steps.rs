@@ -96,7 +96,7 @@ pub const TESTS: &[Step] = &[
     Step {
         name: "imap",
         tools: &[&DOVECOT],
-        commands: &["cargo test --locked --test imap --test imap_once real_server"],
+        commands: &["cargo test --locked --workspace --test imap --test imap_once real_server"],
         env: &[("TRADEWIND_DOVECOT", "required")],
         runner: Runner::Cargo,
         ..PLAIN
