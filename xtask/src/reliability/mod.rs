@@ -158,7 +158,7 @@ fn part(spec: &Spec, args: &Args, share: &Share) -> Result<Tally> {
     match spec.how {
         How::Kill => kill::run(binary, share.size, share.seed),
         How::Edge(kind) => edge::run(kind, binary, share.size),
-        How::Tests { package, file, test } => suite::rust(package, file, test, share),
+        How::Tests { file, test } => suite::rust(file, test, share),
         How::Python { module } => suite::python(module, binary),
     }
 }

@@ -14,9 +14,10 @@ pub fn binary(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return given.canonicalize().with_context(|| given.display().to_string());
     }
-    // The whole workspace: alone, the router is compiled anew with fewer features of what it uses.
+    // As the release step and a user build it: with other packages beside it, what it uses has more
+    // features and is compiled once more.
     let built = Command::new("cargo")
-        .args(["build", "--locked", "--release", "--quiet", "--workspace"])
+        .args(["build", "--locked", "--release", "--quiet"])
         .current_dir(root())
         .stdin(Stdio::null())
         .status()

@@ -36,8 +36,8 @@ pub enum How {
     Kill,
     /// A real process that is stormed.
     Edge(edge::Kind),
-    /// Tests of this file of a package: one of them, or all.
-    Tests { package: &'static str, file: &'static str, test: Option<&'static str> },
+    /// Tests of this file: one of them, or all.
+    Tests { file: &'static str, test: Option<&'static str> },
     /// A module of `tests/python`.
     Python { module: &'static str },
 }
@@ -52,14 +52,14 @@ impl Spec {
 /// What most rows have.
 const ROW: Spec = Spec { name: "", unit: "", ci: 1, full: 1, part: 1, time: None, how: How::Kill };
 
-/// One test of the router's own.
+/// One test of a file.
 const fn test(file: &'static str, test: &'static str) -> How {
-    How::Tests { package: "tradewind", file, test: Some(test) }
+    How::Tests { file, test: Some(test) }
 }
 
-/// All tests of a file of the router's own.
+/// All tests of a file.
 const fn tests(file: &'static str) -> How {
-    How::Tests { package: "tradewind", file, test: None }
+    How::Tests { file, test: None }
 }
 
 /// A row of fuzzing: inputs of one kind, by number or by time.
@@ -278,7 +278,7 @@ pub const ROWS: &[Spec] = &[
         ci: 80_000,
         full: 4_000_000,
         part: 400_000,
-        how: How::Tests { package: "interleavings", file: "queues", test: None },
+        how: tests("queues"),
         ..ROW
     },
     fuzz("fuzz-frames", "texts as frames of a client", "frames"),
