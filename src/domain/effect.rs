@@ -224,4 +224,23 @@ mod tests {
         assert_eq!(json["webhook"]["event"], "conversation.closed");
         assert_eq!(rmp_serde::from_slice::<Effect>(&written).expect("an effect"), effect);
     }
+
+    #[test]
+    fn an_email_of_before_there_were_webhooks_is_read() {
+        let older = serde_json::json!({
+            "key": "000000000000000000000000000000ff",
+            "at": 5,
+            "email": {
+                "from_name": "Shop", "to": "ana@example.org", "subject": "Hi", "text": "there",
+                "automatic": true,
+            },
+        });
+        let older = rmp_serde::to_vec_named(&older).expect("written");
+
+        let effect: Effect = rmp_serde::from_slice(&older).expect("an effect");
+
+        let Outward::Email(email) = effect.what else { panic!("{effect:?}") };
+        assert_eq!((effect.key, effect.at), (EffectKey(255), Timestamp::from_millis(5)));
+        assert_eq!((&*email.to, email.automatic, email.reply_to), ("ana@example.org", true, None));
+    }
 }

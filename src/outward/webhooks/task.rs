@@ -101,9 +101,13 @@ impl Messenger {
             let may_call = |calls: &JoinSet<Called>| calls.len() < self.calls_max;
             while let Some(next) = lines.next(may_call(&calls), self.clock.now()) {
                 match next {
-                    Next::Try(errand) => match self.call(errand, &mut clients) {
-                        Ok(call) => drop(calls.spawn(call.carry())),
-                        Err(errand) => {
+                    Next::Try(errand) => match self.way_to(&errand, &mut clients) {
+                        Some((hook, web)) => {
+                            let (owners, clock, retry) =
+                                (self.owners.clone(), self.clock, self.retry);
+                            calls.spawn(Call { errand, hook, web, owners, clock, retry }.carry());
+                        }
+                        None => {
                             lines.ended(&id_of(&errand), Ended::Uncalled, self.clock.now());
                             self.settle(&errand, Progress::Refused, WebhookResult::Unknown);
                         }
@@ -140,30 +144,22 @@ impl Messenger {
         }
     }
 
-    /// A call that can begin; the errand when there is no such hook any more.
-    fn call(
+    /// The hook that an errand is for, and the way to it; `None` when there is no such hook any more.
+    fn way_to(
         &self,
-        errand: Errand<Webhook>,
+        errand: &Errand<Webhook>,
         clients: &mut HashMap<Option<Arc<[u8]>>, Web>,
-    ) -> Result<Call, Errand<Webhook>> {
-        let shop = self.shops.borrow().get(&errand.shop).cloned();
-        let mut hooks = shop.iter().flat_map(|shop| &shop.webhooks);
+    ) -> Option<(ShopWebhook, Web)> {
+        let shop = self.shops.borrow().get(&errand.shop).cloned()?;
         let name = &errand.effect.what.hook;
-        let Some(hook) = hooks.find(|hook| hook.name == *name).cloned() else {
-            return Err(errand);
-        };
-        let web = match clients.get(&hook.roots) {
-            Some(web) => web.clone(),
-            None => match self.client(hook.roots.as_deref()) {
-                Ok(web) => clients.entry(hook.roots.clone()).or_insert(web).clone(),
-                Err(error) => {
-                    tracing::error!(shop = %errand.shop, %hook.name, %error, "no way to a webhook");
-                    return Err(errand);
-                }
-            },
-        };
-        let (owners, clock, retry) = (self.owners.clone(), self.clock, self.retry);
-        Ok(Call { errand, hook, web, owners, clock, retry })
+        let hook = shop.webhooks.iter().find(|hook| hook.name == *name)?;
+        if !clients.contains_key(&hook.roots) {
+            let made = self.client(hook.roots.as_deref()).inspect_err(|error| {
+                tracing::error!(shop = %errand.shop, hook = %name, %error, "no way to a webhook");
+            });
+            clients.insert(hook.roots.clone(), made.ok()?);
+        }
+        Some((hook.clone(), clients.get(&hook.roots)?.clone()))
     }
 
     fn client(&self, roots: Option<&[u8]>) -> Result<Web, WebError> {
@@ -224,7 +220,11 @@ impl Call {
         };
         let body = match tokio::time::timeout(OWNER_MAX, self.body()).await {
             Ok(Ok(Some(body))) => body,
-            Ok(Ok(None)) => return uncalled(Some(WebhookResult::Unwanted), None),
+            Ok(Ok(None)) => {
+                // If the conversation is still there, then not the hook.
+                drop(report(&self.owners, &self.errand, Progress::GivenUp));
+                return uncalled(Some(WebhookResult::Unwanted), None);
+            }
             // The owner has stopped.
             Ok(Err(_)) => return uncalled(None, None),
             Err(_) => {

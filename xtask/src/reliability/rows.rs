@@ -200,7 +200,7 @@ pub const ROWS: &[Spec] = &[
     Spec {
         name: "webhooks-once",
         unit: "kills at a step of telling a shop's own system what happened, each step in turn",
-        ci: 48,
+        ci: 30,
         full: 1_000,
         part: 100,
         how: test(
