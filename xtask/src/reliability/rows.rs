@@ -224,7 +224,7 @@ pub const ROWS: &[Spec] = &[
     Spec {
         name: "answer-once",
         unit: "kills at a step between one answer for many and its last follower, each step in turn",
-        ci: 15,
+        ci: 12,
         full: 1_000,
         part: 100,
         how: test(
