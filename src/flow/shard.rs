@@ -99,14 +99,14 @@ pub struct Shard {
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
     pub(super) delivered: Delivered,
+    /// Conversations whose question an article could have answered, by their shop, the oldest first.
+    pub(super) unanswered: BTreeMap<ShopId, VecDeque<ConversationId>>,
     /// Deliveries to what was let go of, which are not written down yet.
     pub(super) let_go_of: Vec<OneDelivery>,
     /// Articles to answer with; `None` answers with none.
     pub(super) library: Option<Arc<Library>>,
     pub(super) scratch: Scratch,
     pub(super) awaited: Awaited,
-    /// Conversations whose question an article could have answered, by their shop, the oldest first.
-    pub(super) unanswered: BTreeMap<ShopId, VecDeque<ConversationId>>,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -132,6 +132,7 @@ impl Shard {
         Self {
             delivered: Delivered::new(settings.delivered),
             let_go_of: Vec::new(),
+            unanswered: BTreeMap::new(),
             settings,
             shops,
             conversations: AHashMap::new(),
@@ -143,7 +144,6 @@ impl Shard {
             library: None,
             scratch: Scratch::default(),
             awaited: Awaited::default(),
-            unanswered: BTreeMap::new(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
