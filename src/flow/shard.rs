@@ -99,6 +99,8 @@ pub struct Shard {
     pub(super) alarms: BinaryHeap<Reverse<(Timestamp, ConversationId)>>,
     pub(super) second_looks: SecondLooks,
     pub(super) delivered: Delivered,
+    /// Conversations whose question an article could have answered, by their shop, the oldest first.
+    pub(super) unanswered: BTreeMap<ShopId, VecDeque<ConversationId>>,
     /// Deliveries to what was let go of, which are not written down yet.
     pub(super) let_go_of: Vec<OneDelivery>,
     /// Articles to answer with; `None` answers with none.
@@ -107,8 +109,6 @@ pub struct Shard {
     pub(super) awaited: Awaited,
     /// What shops say in languages that they did not write.
     pub(super) phrases: BTreeMap<(ShopId, Language), Arc<Phrases>>,
-    /// Conversations whose question an article could have answered, by their shop, the oldest first.
-    pub(super) unanswered: BTreeMap<ShopId, VecDeque<ConversationId>>,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
     random: SmallRng,
@@ -134,6 +134,7 @@ impl Shard {
         Self {
             delivered: Delivered::new(settings.delivered),
             let_go_of: Vec::new(),
+            unanswered: BTreeMap::new(),
             settings,
             shops,
             conversations: AHashMap::new(),
@@ -146,7 +147,6 @@ impl Shard {
             scratch: Scratch::default(),
             awaited: Awaited::default(),
             phrases: BTreeMap::new(),
-            unanswered: BTreeMap::new(),
             released: Vec::new(),
             random: SmallRng::seed_from_u64(seed),
         }
