@@ -128,18 +128,32 @@ impl Cluster {
         now: Timestamp,
         (print, customer): (&Arc<Print>, &CustomerId),
     ) -> Self {
-        Self {
+        let known = [Known { print: print.clone(), customer: customer.clone() }].into();
+        let watched = Self::watched(id, Centre::of(print), TOPIC_ALIKE, (0.0, now));
+        Self { known, ..watched }
+    }
+
+    /// One that was known before: nobody follows it, and nothing is left to compare copies with.
+    pub(super) fn watched(
+        id: ClusterId,
+        centre: Centre,
+        threshold: f32,
+        (past, at): (f64, Timestamp),
+    ) -> Self {
+        let mut cluster = Self {
             id,
             standing: Standing::Watched,
             followers: BTreeMap::new(),
             examples: Vec::new(),
             answer: None,
-            newest_at: now,
+            newest_at: at,
             threshold: TOPIC_ALIKE,
-            centre: Centre::of(print),
-            known: [Known { print: print.clone(), customer: customer.clone() }].into(),
-            rate: Rate::default(),
-        }
+            centre,
+            known: VecDeque::new(),
+            rate: Rate::of_past(past, at),
+        };
+        cluster.set_threshold(threshold);
+        cluster
     }
 
     /// By what a question is the same as those here, if it is at all.

@@ -166,7 +166,7 @@ impl Board {
         let board = self.shops.get_mut(&asks.shop)?;
         let plain = board.gate.pass(&asked).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
-        let print = Arc::new(Print::new(&plain, understanding.language.label, &meaning));
+        let print = Arc::new(Print::new(&plain, understanding.language, &meaning));
         let Asks { conversation, customer, language, text, .. } = asks;
         let question = Question { conversation, customer, language, text, print };
         let joined = board.live.ask(now, &question)?;
