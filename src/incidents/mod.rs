@@ -25,6 +25,7 @@ pub mod bursts;
 mod cluster;
 pub mod gate;
 mod gather;
+mod kept;
 mod live;
 mod print;
 mod rate;
@@ -37,6 +38,7 @@ pub use cluster::{
     Standing,
 };
 pub use gate::{Asked, Barred, Gate};
+pub use kept::Kept;
 pub use live::{CLUSTERS_MAX, Closed, Joined, Live, NotAnswered, Question, Settings};
 pub use print::{JOINS_FROM, Match, Print};
 pub use rate::Rate;

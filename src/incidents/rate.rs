@@ -35,6 +35,11 @@ impl Rate {
         Self { past: past.max(0.0), past_at: at, ..Self::default() }
     }
 
+    /// Everybody who has asked so far, weighed by how long ago.
+    pub fn asked(&self, now: Timestamp) -> f64 {
+        self.decayed(now) + self.recent.len() as f64
+    }
+
     /// Takes an asker in; whether the rate has left its baseline.
     pub fn ask(&mut self, now: Timestamp, customer: &CustomerId) -> bool {
         self.settle(now);
