@@ -120,6 +120,8 @@ pub struct Cluster {
     pub(super) centre: Centre,
     pub(super) known: VecDeque<Known>,
     pub(super) rate: Rate,
+    /// Whether it was known before a restart: it has a middle although nothing is left to compare copies with.
+    was_kept: bool,
 }
 
 impl Cluster {
@@ -130,7 +132,7 @@ impl Cluster {
     ) -> Self {
         let known = [Known { print: print.clone(), customer: customer.clone() }].into();
         let watched = Self::watched(id, Centre::of(print), TOPIC_ALIKE, (0.0, now));
-        Self { known, ..watched }
+        Self { known, was_kept: false, ..watched }
     }
 
     /// One that was known before: nobody follows it, and nothing is left to compare copies with.
@@ -151,6 +153,7 @@ impl Cluster {
             centre,
             known: VecDeque::new(),
             rate: Rate::of_past(past, at),
+            was_kept: true,
         };
         cluster.set_threshold(threshold);
         cluster
@@ -232,7 +235,7 @@ impl Cluster {
 
     /// Whether nothing is left that a question could be compared with.
     pub(super) fn is_forgotten(&self) -> bool {
-        self.known.is_empty() && self.followers.is_empty()
+        !self.was_kept && self.known.is_empty() && self.followers.is_empty()
     }
 
     /// Forgets the incident and keeps what it was about and how often it is asked.

@@ -91,9 +91,9 @@ mod tests {
         Question { print, ..question(number, "en", text) }
     }
 
-    /// Five who ask about a strike, and name now the parcels and now the couriers.
+    /// Five who ask about a strike.
     fn opens(live: &mut Live) -> ClusterId {
-        let texts = ["is there a strike", "any parcels in the strike", "the couriers strike too"];
+        let texts = ["is there a strike", "how long is the strike", "is the strike over"];
         let ask = |n: u64| live.ask(at(n), &asks(n, texts[n as usize % 3])).expect("joins").cluster;
         (0..5).map(ask).last().expect("five")
     }
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn who_asked_before_the_incident_was_known_is_gathered_when_it_opens_and_waits_for_a_click() {
         let mut live = Live::default();
-        // Each is about more than what the first of the others asks.
+        // It is about more than the strike: too little alike for joining, and enough for gathering.
         let early = asks(100, "couriers, parcels: what of the strike, of ana-said-Q7");
         let other = asks(101, "is the link in the newsletter wrong?");
         live.ask(at(0), &early);

@@ -269,11 +269,10 @@ impl Live {
     /// conversation of his follows nothing any more is told by itself.
     pub fn forget(&mut self, customer: &CustomerId) -> bool {
         let mut had_any = false;
-        self.clusters.retain_mut(|cluster| {
-            let had = cluster.forget(customer);
-            had_any |= had;
-            !(had && cluster.is_forgotten())
-        });
+        for cluster in &mut self.clusters {
+            had_any |= cluster.forget(customer);
+        }
+        self.clusters.retain(|cluster| !cluster.is_forgotten());
         had_any
     }
 
