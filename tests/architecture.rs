@@ -100,6 +100,7 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/shop/store.rs", "writes a shop that was changed by a command"),
     ("config/shop/store/articles.rs", "writes articles, and reads their versions"),
     ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
+    ("flow/incidents/store.rs", "writes and reads what outlives the process of incidents"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 

@@ -214,6 +214,29 @@ fn an_incident_is_known_again_after_a_restart_by_those_who_still_wait_and_is_con
 }
 
 #[test]
+fn what_seats_have_said_of_joins_outlives_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut router = start(folder.path());
+    let mut seat = watcher(&router);
+    let _customers = askers(&router, 6);
+    let incident = incident_until(&mut seat, |it| it["followers"] == 6);
+    confirm(&mut seat, &incident, &[]);
+    let said = loop {
+        let frame = seat.next("incidents");
+        if frame["incidents"][0]["reaches"] == 6 {
+            break frame["decisions"].clone();
+        }
+    };
+    assert_eq!(said, 5, "that the first asks what the first asks is no decision");
+    router.stop();
+
+    let router = Router::start(config(folder.path(), MANY)).expect("a router");
+    let frame = watcher(&router).next("incidents");
+
+    assert_eq!((&frame["decisions"], &frame["automatic"]), (&said, &json!(false)));
+}
+
+#[test]
 fn an_erased_customer_is_in_no_example_that_a_seat_is_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let router = start(folder.path());

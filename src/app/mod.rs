@@ -296,7 +296,7 @@ impl App {
             .map_err(|error| StartError::Runtime(error.to_string()))?;
         let library = Arc::new(Library::new(model.clone(), &shops)?);
         let parts = CoreParts {
-            board: Board::new(model, &shops),
+            board: Board::new(model, &shops).kept_in(&config.paths.data),
             library: library.clone(),
             shops,
             metrics: metrics.clone(),

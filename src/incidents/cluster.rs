@@ -120,6 +120,8 @@ pub struct Cluster {
     pub(super) centre: Centre,
     pub(super) known: VecDeque<Known>,
     pub(super) rate: Rate,
+    /// Whether it was known before a restart: it has a middle although nothing is left to compare copies with.
+    was_kept: bool,
 }
 
 impl Cluster {
@@ -128,18 +130,33 @@ impl Cluster {
         now: Timestamp,
         (print, customer): (&Arc<Print>, &CustomerId),
     ) -> Self {
-        Self {
+        let known = [Known { print: print.clone(), customer: customer.clone() }].into();
+        let watched = Self::watched(id, Centre::of(print), TOPIC_ALIKE, (0.0, now));
+        Self { known, was_kept: false, ..watched }
+    }
+
+    /// One that was known before: nobody follows it, and nothing is left to compare copies with.
+    pub(super) fn watched(
+        id: ClusterId,
+        centre: Centre,
+        threshold: f32,
+        (past, at): (f64, Timestamp),
+    ) -> Self {
+        let mut cluster = Self {
             id,
             standing: Standing::Watched,
             followers: BTreeMap::new(),
             examples: Vec::new(),
             answer: None,
-            newest_at: now,
+            newest_at: at,
             threshold: TOPIC_ALIKE,
-            centre: Centre::of(print),
-            known: [Known { print: print.clone(), customer: customer.clone() }].into(),
-            rate: Rate::default(),
-        }
+            centre,
+            known: VecDeque::new(),
+            rate: Rate::of_past(past, at),
+            was_kept: true,
+        };
+        cluster.set_threshold(threshold);
+        cluster
     }
 
     /// By what a question is the same as those here, if it is at all.
@@ -218,7 +235,7 @@ impl Cluster {
 
     /// Whether nothing is left that a question could be compared with.
     pub(super) fn is_forgotten(&self) -> bool {
-        self.known.is_empty() && self.followers.is_empty()
+        !self.was_kept && self.known.is_empty() && self.followers.is_empty()
     }
 
     /// Forgets the incident and keeps what it was about and how often it is asked.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{Intent, Sentiment, Understanding};
 
+use super::bound::Bound;
 use super::words::{Sign, Words, plain};
 
 /// Longest text that is looked at; a longer one tells a story of its own.
@@ -18,6 +19,9 @@ const INTENT_SURE: f32 = 0.8;
 /// Confidence from which on anger bars a question. Nearly every report of an incident is a little angry.
 const ANGER_SURE: f32 = 0.99;
 
+/// Log-odds of the head from which on a question is taken for somebody's own (docs/decisions/0038).
+const BOUND_SURE: f32 = 1.2;
+
 /// Why a question is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Barred {
@@ -27,6 +31,8 @@ pub enum Barred {
     Entity,
     /// A word says that it is the customer's own matter.
     Word(Sign),
+    /// No word says so, but it sounds like the customer's own matter.
+    Bound,
     /// Its intent is none of the shop's list.
     Intent(Intent),
     /// The customer is angry, or a VIP, or has asked for a person.
@@ -44,6 +50,7 @@ impl Barred {
             Self::Off => "off",
             Self::Entity => "entity",
             Self::Word(sign) => sign.as_str(),
+            Self::Bound => "bound",
             Self::Intent(_) => "intent",
             Self::Person => "person",
             Self::Long => "long",
@@ -130,12 +137,18 @@ impl Gate {
         if intent.confidence >= INTENT_SURE && !self.generic.contains(&intent.label) {
             return Err(Barred::Intent(intent.label));
         }
-        let words = Words::of(language.label).ok_or(Barred::Language)?;
         let text = plain(asked.text);
-        match words.sign(&text) {
-            Some(sign) => Err(Barred::Word(sign)),
-            None => Ok(text),
+        let words = Words::likely(*language, &text);
+        if words.is_empty() {
+            return Err(Barred::Language);
         }
+        if let Some(sign) = words.iter().find_map(|words| words.sign(&text)) {
+            return Err(Barred::Word(sign));
+        }
+        if Bound::embedded().log_odds(&text) >= BOUND_SURE {
+            return Err(Barred::Bound);
+        }
+        Ok(text)
     }
 }
 
@@ -172,6 +185,7 @@ mod tests {
     fn pass(language: &str, text: &str) -> Result<String, Barred> {
         let mut understanding = Understanding::unknown(language.parse().expect("a language"));
         understanding.intent = Guess { label: Intent::Other, confidence: 0.4 };
+        understanding.language.confidence = 1.0;
         let asked =
             Asked { text, understanding: &understanding, names_order: false, needs_person: false };
         Gate::default().pass(&asked)

@@ -94,8 +94,8 @@ pub enum NotAnswered {
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     settings: Settings,
-    clusters: Vec<Cluster>,
-    of: BTreeMap<ConversationId, ClusterId>,
+    pub(super) clusters: Vec<Cluster>,
+    pub(super) of: BTreeMap<ConversationId, ClusterId>,
     next: u32,
     trust: Trust,
 }
@@ -169,7 +169,7 @@ impl Live {
         };
         cluster.followers.insert(question.conversation, follower);
         self.of.insert(question.conversation, cluster.id);
-        Some(Joined {
+        let joined = Joined {
             cluster: cluster.id,
             by,
             standing: cluster.standing,
@@ -177,7 +177,9 @@ impl Live {
             customers,
             usual: cluster.rate.usual(now),
             answer,
-        })
+        };
+        self.gather(at);
+        Some(joined)
     }
 
     /// A seat says of the followers that it was shown who belongs to the cluster: `wrong` do not, all
@@ -301,7 +303,13 @@ impl Live {
         over.into_iter().filter_map(|id| self.close(id).ok()).collect()
     }
 
-    fn find(&self, id: ClusterId) -> Option<&Cluster> {
+    pub(super) fn next_id(&mut self) -> ClusterId {
+        let id = ClusterId(self.next);
+        self.next = self.next.wrapping_add(1);
+        id
+    }
+
+    pub(super) fn find(&self, id: ClusterId) -> Option<&Cluster> {
         self.clusters.iter().find(|cluster| cluster.id == id)
     }
 
@@ -332,8 +340,7 @@ impl Live {
     /// Begins to watch a question. In a full memory it takes the place of the cluster that nobody is told of
     /// and nobody has joined for longest.
     fn begin(&mut self, now: Timestamp, question: &Question) -> usize {
-        let id = ClusterId(self.next);
-        self.next = self.next.wrapping_add(1);
+        let id = self.next_id();
         if self.clusters.len() >= CLUSTERS_MAX {
             let watched = self.clusters.iter().enumerate();
             let oldest =
@@ -370,16 +377,15 @@ fn find_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::{CustomerKey, Meaning, SeatId, ShopId};
-    use crate::incidents::words::plain;
 
-    fn at(seconds: u64) -> Timestamp {
+    pub fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000_000 + seconds * 1_000)
     }
 
-    fn question(n: u64, language: &str, text: &str) -> Question {
+    pub fn question(n: u64, language: &str, text: &str) -> Question {
         let language: Language = language.parse().expect("a language");
         let customer = CustomerId::from(format!("v_{n}"));
         let key = CustomerKey::of(&ShopId::from("demo"), &customer);
@@ -388,12 +394,12 @@ mod tests {
             customer,
             language,
             text: text.into(),
-            print: Arc::new(Print::new(&plain(text), language, &Meaning::default())),
+            print: Arc::new(Print::of_text(text, language, &Meaning::default())),
         }
     }
 
     /// Askers about a strike, one each ten seconds from `first` on.
-    fn asked_by(live: &mut Live, numbers: std::ops::Range<u64>) -> Vec<Joined> {
+    pub fn asked_by(live: &mut Live, numbers: std::ops::Range<u64>) -> Vec<Joined> {
         let texts = [
             ("en", "how long is the strike?"),
             ("es", "¿la huelga sigue?"),

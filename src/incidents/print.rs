@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Language, Meaning};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Guess, Language, Meaning};
 
 use super::simhash::{are_copies, fingerprint, hash};
-use super::words::{TOPICS, Words, plain};
+use super::words::{TOPICS, Words, plain, topics};
 
 /// How much the intents and the vector count beside the topics: they tell less, but they tell something
 /// where the topics tie (docs/decisions/0029).
@@ -66,20 +68,20 @@ impl Match {
 
 impl Print {
     /// The print of a text that the gate has let through, in the form that the gate gave it.
-    pub fn new(plain: &str, language: Language, meaning: &Meaning) -> Self {
-        let topics = Words::of(language).map_or([0.0; TOPICS.len()], |it| it.topics(plain));
+    pub fn new(plain: &str, language: Guess<Language>, meaning: &Meaning) -> Self {
         Self {
             exact: hash(plain.as_bytes()),
             simhash: fingerprint(plain),
             pieces: pieces(plain),
-            topics,
+            topics: topics(&Words::likely(language, plain), plain),
             intents: meaning.intents.iter().map(|share| share.sqrt()).collect(),
             vector: meaning.vector.clone(),
         }
     }
 
-    /// The print of any text, for measurements.
+    /// The print of any text in a known language, for measurements.
     pub fn of_text(text: &str, language: Language, meaning: &Meaning) -> Self {
+        let language = Guess { label: language, confidence: 1.0 };
         Self::new(&plain(text), language, meaning)
     }
 
@@ -116,7 +118,7 @@ impl Print {
 }
 
 /// The middle of the questions of a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Centre {
     topics: [f32; TOPICS.len()],
     intents: Vec<f32>,
@@ -143,16 +145,32 @@ impl Centre {
         add(&mut self.vector, &print.vector, -1.0);
     }
 
+    /// Takes in all the questions of another.
+    pub fn add_all(&mut self, other: &Self) {
+        add(&mut self.topics, &other.topics, 1.0);
+        add(&mut self.intents, &other.intents, 1.0);
+        add(&mut self.vector, &other.vector, 1.0);
+    }
+
     /// How alike a question is: the cosine of the topics, and a little for the intents and the vector;
     /// 0 where the question names no topic that the cluster has.
     pub fn likeness(&self, print: &Print) -> f32 {
-        let topics = cosine(&self.topics, &print.topics);
+        self.likeness_of(&print.topics, &print.intents, &print.vector)
+    }
+
+    /// The same of the middles of two clusters.
+    pub fn alike(&self, other: &Self) -> f32 {
+        self.likeness_of(&other.topics, &other.intents, &other.vector)
+    }
+
+    fn likeness_of(&self, topics: &[f32], intents: &[f32], vector: &[f32]) -> f32 {
+        let topics = cosine(&self.topics, topics);
         if topics <= 0.0 {
             return 0.0;
         }
         topics
-            + INTENTS_WEIGHT * cosine(&self.intents, &print.intents)
-            + VECTOR_WEIGHT * cosine(&self.vector, &print.vector)
+            + INTENTS_WEIGHT * cosine(&self.intents, intents)
+            + VECTOR_WEIGHT * cosine(&self.vector, vector)
     }
 }
 
@@ -184,7 +202,7 @@ mod tests {
 
     fn print(language: &str, text: &str) -> Print {
         let language = language.parse().expect("a language");
-        Print::new(&plain(text), language, &Meaning::default())
+        Print::of_text(text, language, &Meaning::default())
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// With so many askers of the past, weighed by how long ago at `at`.
+    pub fn of_past(past: f64, at: Timestamp) -> Self {
+        Self { past: past.max(0.0), past_at: at, ..Self::default() }
+    }
+
+    /// Everybody who has asked so far, weighed by how long ago.
+    pub fn asked(&self, now: Timestamp) -> f64 {
+        self.decayed(now) + self.recent.len() as f64
+    }
+
     /// Takes an asker in; whether the rate has left its baseline.
     pub fn ask(&mut self, now: Timestamp, customer: &CustomerId) -> bool {
         self.settle(now);
@@ -38,6 +48,19 @@ impl Rate {
             self.recent.push_back((now, customer.clone()));
         }
         self.is_high(now)
+    }
+
+    /// Takes in who else has asked the same.
+    pub fn add(&mut self, other: Self) {
+        let past_at = self.past_at.max(other.past_at);
+        self.past = self.decayed(past_at) + other.decayed(past_at);
+        self.past_at = past_at;
+        for (at, customer) in other.recent {
+            if self.recent.len() < ASKERS_MAX && self.recent.iter().all(|it| it.1 != customer) {
+                let place = self.recent.partition_point(|it| it.0 <= at);
+                self.recent.insert(place, (at, customer));
+            }
+        }
     }
 
     /// Forgets that a customer asked.
@@ -137,6 +160,23 @@ mod tests {
         };
         assert!(!burst(11));
         assert!(burst(14));
+    }
+
+    #[test]
+    fn two_rates_together_count_every_customer_once_and_both_pasts() {
+        let mut rates = [Rate::default(), Rate::default()];
+        for (n, rate) in rates.iter_mut().enumerate() {
+            (0..10).for_each(|k| {
+                rate.ask(at(k * 100 + n as u64), &customer(k));
+            });
+        }
+        let [mut rate, other] = rates;
+        let (usual, apart) = (rate.usual(at(900)), other.usual(at(900)));
+
+        rate.add(other);
+
+        assert_eq!(rate.customers(at(901)), 1);
+        assert!((rate.usual(at(901)) - usual - apart).abs() < 0.01);
     }
 
     #[test]

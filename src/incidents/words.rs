@@ -1,14 +1,16 @@
 //! The words by which a question is known to be somebody's own, and those that tell what it is about.
 //!
 //! They lie in `words/<language>.txt`, a group a line: `gate.own: _my_, _mine_`. A form is a stretch of
-//! the text in the form of [`plain`]; `_` stands for the edge of a word.
+//! the text in the form of [`plain`]; `_` stands for the edge of a word. `gate.harmless` has what people
+//! say of themselves while they ask for all ("it shows me"): it is no sign.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::domain::Language;
+use crate::domain::{Guess, Language};
 
 /// Why a group of words bars a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,9 +94,11 @@ pub(super) const TOPICS: [(&str, f32); 32] = [
 ];
 
 /// The words of one language.
+#[derive(Default)]
 pub(super) struct Words {
     language: &'static str,
     signs: Vec<(Sign, Vec<String>)>,
+    harmless: Vec<String>,
     topics: Vec<(usize, Vec<String>)>,
 }
 
@@ -102,6 +106,12 @@ static ALL: LazyLock<Vec<Words>> = LazyLock::new(|| {
     let read = |(language, lines): &(&'static str, &str)| Words::read(language, lines);
     LISTS.iter().map(read).collect()
 });
+
+/// Confidence in a language from which on it is taken for the one.
+const LANGUAGE_SURE: f32 = 0.5;
+/// A longer text is in the language that the model names: there is enough of it, and it could say more than
+/// the words of other languages know.
+const SHORT_CHARS: usize = 40;
 
 const LISTS: [(&str, &str); 9] = [
     ("ar", include_str!("words/ar.txt")),
@@ -116,19 +126,31 @@ const LISTS: [(&str, &str); 9] = [
 ];
 
 impl Words {
-    /// Those of `language`; `None` where nobody has written them.
-    pub(super) fn of(language: Language) -> Option<&'static Self> {
-        // Short messages in one of the two are often taken for the other, and they share these words.
-        let code = if language.as_str() == "ms" { "id" } else { language.as_str() };
-        ALL.iter().find(|words| words.language == code)
+    /// Those of the languages that `text`, which is [`plain`], may be in; none where nobody has written
+    /// them. Short messages are often taken for a neighbour of their language, and where the model is
+    /// unsure every language of the script may be it.
+    pub(super) fn likely(language: Guess<Language>, text: &str) -> Vec<&'static Self> {
+        let code = language.label.as_str();
+        let any = |letters: &str| text.contains(|c| letters.contains(c));
+        let neighbour = match code {
+            "ms" => Some("id"),
+            "uk" | "sr" | "bg" if !any("іїєґјљњћђџ") => Some("ru"),
+            "ja" if !text.contains(|c| matches!(c, '\u{3041}'..='\u{30ff}')) => Some("zh"),
+            _ => None,
+        };
+        let is_unsure = language.confidence < LANGUAGE_SURE && text.chars().count() <= SHORT_CHARS;
+        let unsure = if is_unsure { of_script(text) } else { &[] };
+        let is_likely = |it: &str| it == code || neighbour == Some(it) || unsure.contains(&it);
+        ALL.iter().filter(|words| is_likely(words.language)).collect()
     }
 
     fn read(language: &'static str, lines: &str) -> Self {
-        let mut words = Self { language, signs: Vec::new(), topics: Vec::new() };
+        let mut words = Self { language, ..Self::default() };
         for line in lines.lines() {
             let (name, forms) = line.split_once(": ").expect("a line is `group: forms`");
-            let forms = forms.split(", ").map(|form| form.replace('_', " ")).collect();
+            let forms: Vec<String> = forms.split(", ").map(|form| form.replace('_', " ")).collect();
             match name.split_once('.').expect("a group is of the gate or a topic") {
+                ("gate", "harmless") => words.harmless = forms,
                 ("gate", name) => {
                     let sign = Sign::ALL.into_iter().find(|sign| sign.as_str() == name);
                     words.signs.push((sign.expect("a sign that is known"), forms));
@@ -144,22 +166,40 @@ impl Words {
 
     /// The first sign in `text`, which is [`plain`], that bars it.
     pub(super) fn sign(&self, text: &str) -> Option<Sign> {
-        let found = self.signs.iter().find(|(_, forms)| forms.iter().any(|it| text.contains(it)));
+        let mut rest = Cow::Borrowed(text);
+        for form in self.harmless.iter().filter(|form| text.contains(form.as_str())) {
+            rest = Cow::Owned(rest.replace(form.as_str(), " ~ "));
+        }
+        let found = self.signs.iter().find(|(_, forms)| forms.iter().any(|it| rest.contains(it)));
         found.map(|(sign, _)| *sign)
     }
+}
 
-    /// The weights of the topics that `text` names, as a vector of length one; nothing but zeros when it
-    /// names none.
-    pub(super) fn topics(&self, text: &str) -> [f32; TOPICS.len()] {
-        let mut weights = [0.0; TOPICS.len()];
-        for (topic, forms) in &self.topics {
-            if forms.iter().any(|form| text.contains(form)) {
-                weights[*topic] = TOPICS[*topic].1;
-            }
+/// The weights of the topics that `text`, which is [`plain`], names in one of these languages, as a
+/// vector of length one; nothing but zeros when it names none.
+pub(super) fn topics(words: &[&Words], text: &str) -> [f32; TOPICS.len()] {
+    let mut weights = [0.0; TOPICS.len()];
+    for (topic, forms) in words.iter().flat_map(|words| &words.topics) {
+        if forms.iter().any(|form| text.contains(form)) {
+            weights[*topic] = TOPICS[*topic].1;
         }
-        let length = weights.iter().map(|weight| weight * weight).sum::<f32>().sqrt();
-        weights.map(|weight| if length > 0.0 { weight / length } else { 0.0 })
     }
+    let length = weights.iter().map(|weight| weight * weight).sum::<f32>().sqrt();
+    weights.map(|weight| if length > 0.0 { weight / length } else { 0.0 })
+}
+
+/// The languages with words that are written in the script of `text`.
+fn of_script(text: &str) -> &'static [&'static str] {
+    let of = |c: char| -> Option<&'static [&'static str]> {
+        match c {
+            '\u{4e00}'..='\u{9fff}' => Some(&["zh"]),
+            '\u{ac00}'..='\u{d7a3}' => Some(&["ko"]),
+            '\u{600}'..='\u{6ff}' => Some(&["ar"]),
+            '\u{400}'..='\u{4ff}' => Some(&["ru"]),
+            _ => None,
+        }
+    };
+    text.chars().find_map(of).unwrap_or(&["en", "es", "fr", "id", "pt"])
 }
 
 /// The text in lower case and compatibility form, words apart by one space, with a space at both ends.
@@ -188,8 +228,10 @@ mod tests {
         for words in ALL.iter() {
             assert_eq!(words.signs.len(), Sign::ALL.len(), "{}", words.language);
             assert_eq!(words.topics.len(), TOPICS.len(), "{}", words.language);
+            assert!(!words.harmless.is_empty(), "{}", words.language);
             let forms = words.signs.iter().flat_map(|(_, forms)| forms);
             let forms = forms.chain(words.topics.iter().flat_map(|(_, forms)| forms));
+            let forms = forms.chain(&words.harmless);
             for form in forms {
                 assert!(plain(form).contains(form.as_str()), "never found: `{form}`");
             }
@@ -199,8 +241,8 @@ mod tests {
     #[test]
     fn topics_are_the_same_in_every_language() {
         let topics = |language: &str, text: &str| {
-            let language = language.parse().expect("a language");
-            Words::of(language).expect("a list").topics(&plain(text))
+            let text = plain(text);
+            topics(&Words::likely(sure(language), &text), &text)
         };
         let english = topics("en", "How long will the strike last?");
 
@@ -209,5 +251,37 @@ mod tests {
         {
             assert_eq!(topics(language, text), english, "{text}");
         }
+    }
+
+    #[test]
+    fn a_short_text_is_read_by_the_words_of_every_language_that_it_may_be_in() {
+        let likely = |code: &str, confidence: f32, text: &str| -> Vec<&str> {
+            let guess = Guess { confidence, ..sure(code) };
+            Words::likely(guess, &plain(text)).iter().map(|words| words.language).collect()
+        };
+
+        assert_eq!(likely("en", 0.9, "is it down"), ["en"]);
+        assert_eq!(likely("tl", 0.4, "new hrs"), ["en", "es", "fr", "id", "pt"]);
+        assert_eq!(likely("uk", 0.9, "сайт лежит"), ["ru"]);
+        assert_eq!(likely("ja", 0.9, "營業時間"), ["zh"]);
+        assert!(likely("uk", 0.9, "сайт лежить, і що").is_empty());
+        assert!(likely("ja", 0.9, "営業時間は").is_empty());
+        assert!(likely("de", 0.9, "geht die seite nicht").is_empty());
+        assert!(likely("de", 0.4, &"geht die seite nicht ".repeat(3)).is_empty());
+    }
+
+    #[test]
+    fn what_people_say_of_themselves_while_they_ask_for_all_is_no_sign() {
+        let sign = |text: &str| {
+            let text = plain(text);
+            Words::likely(sure("en"), &text).iter().find_map(|words| words.sign(&text))
+        };
+
+        assert_eq!(sign("the page shows me nothing, is it down?"), None);
+        assert_eq!(sign("the page shows me another order than I placed"), Some(Sign::Own));
+    }
+
+    fn sure(language: &str) -> Guess<Language> {
+        Guess { label: language.parse().expect("a language"), confidence: 1.0 }
     }
 }

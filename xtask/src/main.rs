@@ -10,6 +10,7 @@ mod reliability;
 mod run;
 mod start_up;
 mod steps;
+mod train_account_bound;
 mod train_encoder;
 mod train_leaving;
 mod train_model;
@@ -87,6 +88,8 @@ Examples:
     TrainModel(train_model::Args),
     /// Fits what tells leaving customers from others, in seconds; the shipped model stays as it is.
     TrainLeaving(train_leaving::Args),
+    /// Fits what tells messages about one's own order or account from what many ask, in minutes.
+    TrainAccountBound(train_account_bound::Args),
     /// Trains the small multilingual encoder from `models/corpus`; takes a quarter of an hour, in the
     /// release profile.
     TrainEncoder(train_encoder::Args),
@@ -138,6 +141,7 @@ fn main() -> ExitCode {
         Verb::LintCorpus(args) => lint_corpus::run(&args),
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::TrainLeaving(args) => train_leaving::run(&args).map(|()| true),
+        Verb::TrainAccountBound(args) => train_account_bound::run(&args).map(|()| true),
         Verb::TrainEncoder(args) => train_encoder::run(&args).map(|()| true),
         Verb::Reliability(args) => reliability::run(&args),
         Verb::StartUp(args) => start_up::measure(&args),

@@ -67,12 +67,12 @@ fn complaints(model: &Model, corpus: &[Row]) -> Vec<Outcome> {
         .collect()
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 /// What `parse` makes of each `.jsonl` file of a folder, by name of the file.
-fn lines<T>(
+pub(crate) fn lines<T>(
     folder: &Path,
     parse: impl Fn(&str) -> anyhow::Result<Vec<T>>,
 ) -> anyhow::Result<Vec<T>> {

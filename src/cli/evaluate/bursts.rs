@@ -70,7 +70,7 @@ fn judge<'a>(model: &Model, rows: &'a [Row]) -> Vec<Judged<'a>> {
         };
         let print = gate.pass(&asked).map(|plain| {
             let meaning = model.meaning(&row.text, &mut scratch);
-            Arc::new(Print::new(&plain, understanding.language.label, &meaning))
+            Arc::new(Print::new(&plain, understanding.language, &meaning))
         });
         Judged { row, print }
     };

@@ -2,14 +2,17 @@
 //! go back to the shards. Pure: it takes `now`, and gives what follows.
 //!
 //! What it knows is no fact of the journal: after a restart the questions that still wait are told again,
-//! and whoever has an answer has it in the own conversation.
+//! and whoever has an answer has it in the own conversation. What seats said of joins, and what is usual,
+//! is kept in a file of each shop ([`Kept`]).
 
 mod spoken;
+mod store;
 mod task;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +20,8 @@ use uuid::Uuid;
 
 use crate::domain::{ConversationId, CustomerId, Language, ShopId, Timestamp, Translated};
 use crate::incidents::{
-    Answer, Asked, Closed, Cluster, ClusterId, Gate, Live, NotAnswered, Print, Question, Settings,
-    Standing, Trust,
+    Answer, Asked, Closed, Cluster, ClusterId, Gate, Kept, Live, NotAnswered, Print, Question,
+    Settings, Standing, Trust,
 };
 use crate::protocol::{ErrorCode, IncidentFollower, IncidentRow, ServerFrame, encode};
 use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
@@ -28,6 +31,7 @@ use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
 use super::translated::ToTranslate;
 use spoken::Spoken;
+use store::Store;
 
 pub use task::Incidents;
 
@@ -36,6 +40,8 @@ const ROWS_MAX: usize = 20;
 const FOLLOWERS_SHOWN_MAX: usize = 100;
 /// Least time between two showings.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// Least time between two keepings of what is usual; what a seat says is kept at once.
+const KEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Texts of one answer, and characters of each.
 const TEXTS_MAX: usize = 64;
 const TEXT_CHARS_MAX: usize = 2_000;
@@ -101,6 +107,8 @@ pub struct Board {
     scratch: Scratch,
     shops: BTreeMap<ShopId, ShopBoard>,
     shown_at: Timestamp,
+    kept_at: Timestamp,
+    store: Option<Store>,
 }
 
 struct ShopBoard {
@@ -109,6 +117,18 @@ struct ShopBoard {
     spoken: Spoken,
     watchers: Vec<SeatLine>,
     has_changed: bool,
+    unkept: Unkept,
+}
+
+/// What has changed since it was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Unkept {
+    #[default]
+    Nothing,
+    /// Customers have asked.
+    Questions,
+    /// A seat has said what belongs together.
+    Decisions,
 }
 
 impl Board {
@@ -119,9 +139,47 @@ impl Board {
             scratch: Scratch::default(),
             shops: BTreeMap::new(),
             shown_at: Timestamp::default(),
+            kept_at: Timestamp::default(),
+            store: None,
         };
         board.take_shops(shops);
         board
+    }
+
+    /// The same with what was kept of these shops in the folder `data`, where it is kept from now on.
+    #[must_use]
+    pub fn kept_in(mut self, data: &Path) -> Self {
+        let store = Store::of(data);
+        for (shop, board) in &mut self.shops {
+            board.live = Live::restored(Settings::default(), store.read(shop));
+        }
+        self.store = Some(store);
+        self
+    }
+
+    /// What is to be kept by now, or everything that is not kept.
+    fn take_to_keep(&mut self, now: Timestamp, is_last: bool) -> Vec<(ShopId, Kept)> {
+        let is_time = is_last || self.kept_at + KEEP_INTERVAL <= now;
+        let from = if is_time { Unkept::Questions } else { Unkept::Decisions };
+        if is_time {
+            self.kept_at = now;
+        }
+        let due = self.shops.iter_mut().filter(|(_, board)| board.unkept >= from);
+        due.map(|(shop, board)| {
+            board.unkept = Unkept::Nothing;
+            (shop.clone(), board.live.keep(now))
+        })
+        .collect()
+    }
+
+    /// When [`Self::take_to_keep`] next has something.
+    fn next_keeping(&self) -> Option<Timestamp> {
+        self.store.as_ref()?;
+        match self.shops.values().map(|board| board.unkept).max()? {
+            Unkept::Nothing => None,
+            Unkept::Questions => Some(self.kept_at + KEEP_INTERVAL),
+            Unkept::Decisions => Some(self.kept_at),
+        }
     }
 
     /// Works by new shops. What is known of those that are gone is forgotten.
@@ -129,7 +187,11 @@ impl Board {
         self.shops.retain(|shop, _| shops.contains_key(shop));
         for (id, shop) in &**shops {
             let generic = shop.generic_intents.clone();
-            let board = self.shops.entry(id.clone()).or_default();
+            let board = self.shops.entry(id.clone()).or_insert_with(|| {
+                let kept = self.store.as_ref().map(|store| store.read(id)).unwrap_or_default();
+                let live = Live::restored(Settings::default(), kept);
+                ShopBoard { live, ..ShopBoard::default() }
+            });
             board.gate = generic.map_or_else(Gate::default, Gate::new);
             board.spoken.set_wait(shop.translators.wait_max());
         }
@@ -166,10 +228,11 @@ impl Board {
         let board = self.shops.get_mut(&asks.shop)?;
         let plain = board.gate.pass(&asked).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
-        let print = Arc::new(Print::new(&plain, understanding.language.label, &meaning));
+        let print = Arc::new(Print::new(&plain, understanding.language, &meaning));
         let Asks { conversation, customer, language, text, .. } = asks;
         let question = Question { conversation, customer, language, text, print };
         let joined = board.live.ask(now, &question)?;
+        board.unkept = board.unkept.max(Unkept::Questions);
         board.has_changed |= joined.standing != Standing::Watched;
         let answer = joined.answer?;
         board.reach(joined.cluster, &answer, [conversation]).pop()
@@ -239,7 +302,8 @@ impl Board {
         let closes = self.shops.values().filter_map(|board| board.live.next_deadline());
         let shows = self.shops.values().any(ShopBoard::is_to_be_shown);
         let late = self.shops.values().filter_map(|board| board.spoken.next_deadline());
-        closes.chain(late).chain(shows.then(|| self.shown_at + INTERVAL)).min()
+        let shows = shows.then(|| self.shown_at + INTERVAL);
+        closes.chain(late).chain(shows).chain(self.next_keeping()).min()
     }
 
     /// Closes what nobody has joined for long, and shows what has changed. Gives the answers that go
@@ -284,6 +348,7 @@ impl ShopBoard {
         wrong: &[ConversationId],
     ) -> Result<Vec<ForMany>, NotAnswered> {
         self.has_changed = true;
+        self.unkept = Unkept::Decisions;
         let answered = self.live.confirm(incident, conversations, wrong)?;
         for conversation in wrong {
             // It may be right in another incident.
@@ -432,6 +497,7 @@ impl Default for ShopBoard {
             spoken: Spoken::default(),
             watchers: Vec::new(),
             has_changed: false,
+            unkept: Unkept::Nothing,
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::domain::{ShopId, Translated};
+use crate::domain::{ShopId, Timestamp, Translated};
 use crate::runtime::{Clock, Inbox};
 
 use super::super::dispatch::{SeatLine, sleep_until};
@@ -97,7 +97,10 @@ impl Incidents {
                 biased;
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = sleep_until(deadline) => {}
-                () = drain.cancelled() => return,
+                () = drain.cancelled() => {
+                    keep(&mut board, clock.now(), true).await;
+                    return;
+                }
             }
             for told in batch.drain(..) {
                 let answers = match told {
@@ -127,7 +130,23 @@ impl Incidents {
             for text in board.take_to_translate(clock.now()) {
                 interpreter.translate(text);
             }
+            keep(&mut board, clock.now(), false).await;
         }
+    }
+}
+
+/// Writes what is to outlive the process. What cannot be written is told, and tried again with the next
+/// change: without it seats have to click again.
+async fn keep(board: &mut Board, now: Timestamp, is_last: bool) {
+    let Some(store) = board.store.clone() else { return };
+    let kept = board.take_to_keep(now, is_last);
+    if kept.is_empty() {
+        return;
+    }
+    let write = move || kept.iter().try_for_each(|(shop, kept)| store.write(shop, kept));
+    let written = tokio::task::spawn_blocking(write).await;
+    if let Err(error) = written.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+        tracing::warn!(%error, "what seats said of incidents is not kept");
     }
 }
 

@@ -1,0 +1,78 @@
+//! What is kept of incidents in files, one for each shop, which outlive the process.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::domain::ShopId;
+use crate::incidents::Kept;
+
+/// The folder of these files in the data folder.
+const FOLDER: &str = "incidents";
+
+/// The files of all shops.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    /// That in the folder `data`.
+    pub fn of(data: &Path) -> Self {
+        Self { folder: data.join(FOLDER) }
+    }
+
+    /// What was kept of a shop. Of a file that is not there or damaged it is nothing: then seats have to
+    /// click again before anything joins by itself.
+    pub fn read(&self, shop: &ShopId) -> Kept {
+        let path = self.path(shop);
+        let read = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Kept::default(),
+            read => read,
+        };
+        let kept = read.and_then(|text| Ok(serde_json::from_slice(&text)?));
+        kept.unwrap_or_else(|error| {
+            tracing::warn!(file = %path.display(), %error, "what seats said of incidents is not known");
+            Kept::default()
+        })
+    }
+
+    /// Keeps it; what was kept before stays whole until then.
+    pub fn write(&self, shop: &ShopId, kept: &Kept) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let path = self.path(shop);
+        let new = path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec(kept)?)?;
+        file.sync_data()?;
+        fs::rename(&new, &path)
+    }
+
+    fn path(&self, shop: &ShopId) -> PathBuf {
+        self.folder.join(format!("{shop}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::incidents::{Live, Settings, Trust};
+
+    #[test]
+    fn what_is_kept_is_read_again_and_a_damaged_file_says_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, shop) = (Store::of(folder.path()), ShopId::from("demo"));
+        assert_eq!(store.read(&shop), Kept::default());
+        let mut trust = Trust::default();
+        trust.decided(true);
+        let kept = Live::new(Settings::default(), trust).keep(Timestamp::from_millis(1));
+
+        store.write(&shop, &kept).expect("written");
+
+        assert_eq!(store.read(&shop), kept);
+        assert_ne!(kept, Kept::default());
+        fs::write(store.path(&shop), "{\"trust").expect("written");
+        assert_eq!(store.read(&shop), Kept::default());
+    }
+}

@@ -1,0 +1,125 @@
+//! What was asked before an incident was known as one: the first questions of a burst name little in
+//! common and begin clusters of their own. Once one of them is open, its middle is that of many, and the
+//! small ones that ask the same are taken in.
+
+use super::cluster::{Cluster, ClusterId, EXAMPLES_MAX, FOLLOWERS_MAX, PRINTS_MAX, Standing};
+use super::live::Live;
+use super::print::Match;
+
+/// Likeness of the middles from which on a small cluster is taken in.
+const GATHERS_FROM: f32 = 0.85;
+/// How much more alike than to any other open cluster it must be.
+const GATHER_MARGIN_MIN: f32 = 0.1;
+
+impl Live {
+    /// Takes into the cluster at `at`, if it is open, those that are not and ask the same. Their
+    /// conversations follow it, and wait for a seat's click.
+    pub(super) fn gather(&mut self, at: usize) {
+        let open = &self.clusters[at];
+        if open.standing != Standing::Open {
+            return;
+        }
+        let into = open.id;
+        for (small, likeness) in self.to_gather(open) {
+            self.take_in(into, small, likeness);
+        }
+    }
+
+    fn to_gather(&self, open: &Cluster) -> Vec<(ClusterId, f32)> {
+        let small = self.clusters.iter().filter(|it| it.standing != Standing::Open);
+        let alike = small.filter_map(|small| {
+            let likeness = open.centre.alike(&small.centre);
+            let others = self.clusters.iter();
+            let others = others.filter(|it| it.standing == Standing::Open && it.id != open.id);
+            let next = others.map(|other| other.centre.alike(&small.centre)).fold(0.0, f32::max);
+            let is_alike = likeness >= GATHERS_FROM && likeness - next >= GATHER_MARGIN_MIN;
+            is_alike.then_some((small.id, likeness))
+        });
+        alike.collect()
+    }
+
+    fn take_in(&mut self, into: ClusterId, small: ClusterId, likeness: f32) {
+        let followers = |id| self.find(id).map_or(0, |it| it.followers.len());
+        if followers(into) + followers(small) > FOLLOWERS_MAX {
+            return;
+        }
+        let Some(from) = self.clusters.iter().position(|it| it.id == small) else { return };
+        let small = self.clusters.remove(from);
+        for conversation in small.followers.keys() {
+            self.of.insert(*conversation, into);
+        }
+        if let Some(open) = self.clusters.iter_mut().find(|it| it.id == into) {
+            open.take_in(small, likeness);
+        }
+    }
+}
+
+impl Cluster {
+    fn take_in(&mut self, small: Self, likeness: f32) {
+        self.newest_at = self.newest_at.max(small.newest_at);
+        self.centre.add_all(&small.centre);
+        self.rate.add(small.rate);
+        let room = PRINTS_MAX.saturating_sub(self.known.len());
+        self.known.extend(small.known.into_iter().take(room));
+        for example in small.examples {
+            let is_new = self.examples.iter().all(|it| it.text != example.text);
+            if self.examples.len() < EXAMPLES_MAX && is_new {
+                self.examples.push(example);
+            }
+        }
+        for (conversation, mut follower) in small.followers {
+            // What made it the first of its own cluster is no reason to be in this one.
+            follower.by = Some(Match::Topic(likeness));
+            self.followers.insert(conversation, follower);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::live::tests::{at, question};
+    use super::*;
+    use crate::domain::{Language, Meaning};
+    use crate::incidents::{Live, Print, Question};
+
+    /// A question in English with the vector that all have here.
+    fn asks(number: u64, text: &str) -> Question {
+        let meaning = Meaning { vector: vec![1.0], ..Meaning::default() };
+        let print = Arc::new(Print::of_text(text, Language::ENGLISH, &meaning));
+        Question { print, ..question(number, "en", text) }
+    }
+
+    /// Five who ask about a strike.
+    fn opens(live: &mut Live) -> ClusterId {
+        let texts = ["is there a strike", "how long is the strike", "is the strike over"];
+        let ask = |n: u64| live.ask(at(n), &asks(n, texts[n as usize % 3])).expect("joins").cluster;
+        (0..5).map(ask).last().expect("five")
+    }
+
+    #[test]
+    fn who_asked_before_the_incident_was_known_is_gathered_when_it_opens_and_waits_for_a_click() {
+        let mut live = Live::default();
+        // It is about more than the strike: too little alike for joining, and enough for gathering.
+        let early = asks(100, "couriers, parcels: what of the strike, of ana-said-Q7");
+        let other = asks(101, "is the link in the newsletter wrong?");
+        live.ask(at(0), &early);
+        live.ask(at(0), &other);
+
+        let open = opens(&mut live);
+
+        let cluster = live.of(early.conversation).expect("it follows one");
+        assert_eq!((cluster.id, cluster.followers.len()), (open, 6));
+        let follower = &cluster.followers[&early.conversation];
+        assert!(!follower.is_confirmed);
+        assert!(matches!(follower.by, Some(Match::Topic(likeness)) if likeness >= GATHERS_FROM));
+        assert_ne!(live.of(other.conversation).map(|it| it.id), Some(open));
+        assert_eq!(live.all().len(), 2);
+
+        live.leave(early.conversation);
+        live.forget(&early.customer);
+        let kept = format!("{:?}", live.all());
+        assert!(!kept.contains("ana-said-Q7") && !kept.contains("\"v_100\""), "{kept}");
+    }
+}
