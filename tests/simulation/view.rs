@@ -172,7 +172,7 @@ impl View {
             "withdrawn" => self.offers.retain(|offer| offer != text(frame, "offer")),
             "error" => self.refused(frame),
             "pong" | "typing" | "received" | "state" | "note" | "translated" | "held"
-            | "escalated" | "closing" => {}
+            | "escalated" | "closing" | "joined" => {}
             _ => self.violation("does not know this frame", frame),
         }
     }
