@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::line::{Bounds, Ended, HookId, Lines, Next, id_of};
+use super::line::{Bounds, Ended, HOOK_CALLS_MAX, HookId, Lines, Next, id_of};
 use crate::channels::webhook::signature;
 use crate::config::shop::ShopWebhook;
 use crate::domain::{Progress, Timestamp, Webhook};
@@ -90,7 +90,8 @@ impl Messenger {
             waiting_max: self.waiting_max,
             up_to: self.retry.up_to,
             rest: self.rest,
-            wish_max: self.retry.longest,
+            pause_max: self.retry.longest,
+            shop_calls_max: HOOK_CALLS_MAX.max(self.calls_max / 2),
         });
         let mut shops = self.shops.clone();
         let mut clients = HashMap::new();
@@ -132,7 +133,8 @@ impl Messenger {
                 }
                 () = drain.cancelled() => break,
             }
-            batch.drain(..).for_each(|errand| lines.add(errand));
+            let now = self.clock.now();
+            batch.drain(..).for_each(|errand| lines.add(errand, now));
         }
         while calls.join_next().await.is_some() {}
     }
@@ -168,7 +170,7 @@ impl Messenger {
             reach: self.reach,
             within: self.timeout,
             answer_bytes_max: ANSWER_BYTES_MAX,
-            idle_max: super::line::HOOK_CALLS_MAX,
+            idle_max: HOOK_CALLS_MAX,
         })
     }
 
@@ -190,7 +192,7 @@ impl Messenger {
                 }
             }
         }
-        again.into_iter().for_each(|errand| lines.add(errand));
+        again.into_iter().for_each(|errand| lines.add(errand, self.clock.now()));
     }
 
     /// Ends an errand without calling. Nobody waits for it to be kept: what is not kept is settled again
