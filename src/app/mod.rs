@@ -315,7 +315,7 @@ impl App {
             Core::build(&config, parts).await?;
         let stop_courier = CancellationToken::new();
         let mut courier = JoinSet::new();
-        let carried = (effects.letters, gateway.owners.clone(), gateway.clock);
+        let carried = (effects.letters.clone(), gateway.owners.clone(), gateway.clock);
         match email::courier(&config, &gateway.secret, carried) {
             Ok(carries) => {
                 carries.map(|carries| courier.spawn(carries.run(stop_courier.clone())));
@@ -327,7 +327,7 @@ impl App {
             }
         }
         let (tell_messenger, told) = watch::channel(gateway.shops());
-        let messenger = webhooks::messenger(&config, &gateway, effects.webhooks, told);
+        let messenger = webhooks::messenger(&config, &gateway, effects, told);
         courier.spawn(messenger.run(stop_courier.clone()));
         let letters = email::letters(&config, &gateway);
         let answers_come = email::answers_come(&config);

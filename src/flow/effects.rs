@@ -58,6 +58,30 @@ pub struct Effects {
     pub letters: Errands<Email>,
     /// Calls of shops' own systems.
     pub webhooks: Errands<Webhook>,
+    /// What those who call them are to let go of.
+    pub forgets: Forgets,
+}
+
+/// The way to whoever calls shops' own systems, when customers are erased.
+#[derive(Clone, Debug)]
+pub struct Forgets {
+    inbox: Arc<Inbox<Forget>>,
+}
+
+/// Of these conversations nothing that was asked for before is to be sent any more.
+#[derive(Debug)]
+pub struct Forget {
+    /// Which.
+    pub conversations: Vec<ConversationId>,
+    /// Told, or dropped, once it is so.
+    pub done: oneshot::Sender<()>,
+}
+
+impl Forgets {
+    /// Waits for some and moves up to `max` to `batch`.
+    pub async fn take(&self, batch: &mut Vec<Forget>, max: usize) {
+        self.inbox.take(batch, max).await;
+    }
 }
 
 /// The way to whoever carries out effects of one kind.
@@ -97,7 +121,17 @@ impl<W> Clone for Errands<W> {
 impl Effects {
     /// Ways to somebody who is yet to start.
     pub fn new() -> Self {
-        Self { letters: Errands::new(), webhooks: Errands::new() }
+        // Only erasures that were let in come in, so the bound is theirs.
+        let forgets = Forgets { inbox: Arc::new(Inbox::new(1)) };
+        Self { letters: Errands::new(), webhooks: Errands::new(), forgets }
+    }
+
+    /// Has everything let go of that was to be told of these conversations; the answer comes once it is,
+    /// and what is told from then on is asked for anew.
+    pub(super) fn forget(&self, conversations: Vec<ConversationId>) -> oneshot::Receiver<()> {
+        let (done, answer) = oneshot::channel();
+        self.forgets.inbox.follow_up(Forget { conversations, done });
+        answer
     }
 
     /// Hands an errand over.

@@ -56,7 +56,7 @@ mod webhooks;
 pub use conversation::{Conversation, Stage};
 pub use delivered::KeptDeliveries;
 pub use dispatch::{Dispatch, Dispatcher, SeatLine, SeatStates};
-pub use effects::{EffectReport, Effects, Errand, Errands};
+pub use effects::{EffectReport, Effects, Errand, Errands, Forget, Forgets};
 pub use email::FromEmail;
 pub use epochs::{Epochs, epoch_after};
 pub use erase::{Erase, ErasedCustomer, Erasing, Whom};

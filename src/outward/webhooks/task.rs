@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::line::{Bounds, Ended, HOOK_CALLS_MAX, HookId, Lines, Next, id_of};
 use crate::channels::webhook::signature;
 use crate::config::shop::ShopWebhook;
-use crate::domain::{Progress, Timestamp, Webhook};
-use crate::flow::{EffectReport, Envelope, Errand, Errands, Input, Owners, Shops, WebhookAsked};
+use crate::domain::{ConversationId, Progress, Timestamp, Webhook};
+use crate::flow::{
+    EffectReport, Envelope, Errand, Errands, Forget, Forgets, Input, Owners, Shops, WebhookAsked,
+};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, WebhookPause, WebhookResult};
 use crate::outward::Retry;
@@ -33,6 +35,8 @@ const AGENT: &str = concat!("tradewind/", env!("CARGO_PKG_VERSION"));
 pub struct Messenger {
     /// Where errands come from.
     pub errands: Errands<Webhook>,
+    /// Where erasures are told.
+    pub forgets: Forgets,
     /// Where reports go.
     pub owners: Owners,
     /// The time.
@@ -63,6 +67,41 @@ struct Call {
     owners: Owners,
     clock: Clock,
     retry: Retry,
+}
+
+/// Told to a call when what it was to say was erased; dropped once that was let go of.
+type LetGo = Arc<oneshot::Sender<()>>;
+
+/// The calls that may hold what a conversation says.
+#[derive(Default)]
+struct InFlight(Vec<(ConversationId, oneshot::Sender<LetGo>)>);
+
+impl InFlight {
+    fn begin(&mut self, conversation: ConversationId) -> oneshot::Receiver<LetGo> {
+        self.0.retain(|(_, call)| !call.is_closed());
+        let (call, told) = oneshot::channel();
+        self.0.push((conversation, call));
+        told
+    }
+
+    /// Ends the calls of conversations; who waits hears it from the last of them.
+    fn forget(&mut self, Forget { conversations, done }: Forget) {
+        let done = LetGo::new(done);
+        for (_, call) in self.0.extract_if(.., |(of, _)| conversations.contains(of)) {
+            // One that has ended holds nothing any more.
+            let _ = call.send(done.clone());
+        }
+    }
+}
+
+/// Why nothing was sent.
+enum Unsent {
+    /// It is not wanted any more.
+    Unwanted,
+    /// The owner of the conversation has stopped.
+    NoOwner,
+    /// The owner has not answered.
+    LateOwner,
 }
 
 /// What came of a call.
@@ -97,6 +136,7 @@ impl Messenger {
         let mut clients = HashMap::new();
         let mut calls: JoinSet<Called> = JoinSet::new();
         let mut batch = Vec::new();
+        let (mut in_flight, mut forgets) = (InFlight::default(), Vec::new());
         let mut paused = 0;
         loop {
             let may_call = |calls: &JoinSet<Called>| calls.len() < self.calls_max;
@@ -106,7 +146,9 @@ impl Messenger {
                         Some((hook, web)) => {
                             let (owners, clock, retry) =
                                 (self.owners.clone(), self.clock, self.retry);
-                            calls.spawn(Call { errand, hook, web, owners, clock, retry }.carry());
+                            let erased = in_flight.begin(errand.conversation);
+                            let call = Call { errand, hook, web, owners, clock, retry };
+                            calls.spawn(call.carry(erased));
                         }
                         None => {
                             lines.ended(&id_of(&errand), Ended::Uncalled, self.clock.now());
@@ -124,6 +166,9 @@ impl Messenger {
                     if let Ok(done) = done {
                         self.called(done, &mut lines);
                     }
+                }
+                () = self.forgets.take(&mut forgets, BATCH_MAX) => {
+                    forgets.drain(..).for_each(|forget| in_flight.forget(forget));
                 }
                 () = self.errands.take(&mut batch, BATCH_MAX) => {}
                 () = self.sleep_until(wakes_at) => {}
@@ -213,31 +258,33 @@ impl Messenger {
 }
 
 impl Call {
-    /// Calls the hook once, and has kept what came of it.
-    async fn carry(mut self) -> Called {
+    /// Calls the hook once, and has kept what came of it. What was erased before the hook has answered is
+    /// let go of, and asked for anew.
+    async fn carry(mut self, erased: oneshot::Receiver<LetGo>) -> Called {
         let hook = id_of(&self.errand);
         let uncalled = |result, again| {
             let hook = hook.clone();
             Called { hook, ended: Ended::Uncalled, result, again }
         };
-        let body = match tokio::time::timeout(OWNER_MAX, self.body()).await {
-            Ok(Ok(Some(body))) => body,
-            Ok(Ok(None)) => {
+        let sent = tokio::select! {
+            biased;
+            Ok(_let_go) = erased => return uncalled(None, Some(self.errand)),
+            sent = self.ask_and_send() => sent,
+        };
+        let (ended, error) = match sent {
+            Ok(Ok(())) => (Ended::Delivered, None),
+            Ok(Err((Refusal::Status(410), _))) => (Ended::Gone, Some(Refusal::Status(410))),
+            Ok(Err((error, wish))) => (Ended::Failed(wish), Some(error)),
+            Err(Unsent::Unwanted) => {
                 // If the conversation is still there, then not the hook.
                 drop(report(&self.owners, &self.errand, Progress::GivenUp));
                 return uncalled(Some(WebhookResult::Unwanted), None);
             }
-            // The owner has stopped.
-            Ok(Err(_)) => return uncalled(None, None),
-            Err(_) => {
+            Err(Unsent::NoOwner) => return uncalled(None, None),
+            Err(Unsent::LateOwner) => {
                 self.errand.not_before = self.clock.now() + self.retry.first;
                 return uncalled(None, Some(self.errand));
             }
-        };
-        let (ended, error) = match self.send(body).await {
-            Ok(()) => (Ended::Delivered, None),
-            Err((Refusal::Status(410), _)) => (Ended::Gone, Some(Refusal::Status(410))),
-            Err((error, wish)) => (Ended::Failed(wish), Some(error)),
         };
         let progress = match &error {
             None => Progress::Done,
@@ -264,6 +311,13 @@ impl Call {
         tracing::warn!(%shop, %hook, webhook = %effect.key, tries, %error, "webhook not delivered");
         let again = self.retry.again_by_chance(effect.at, tries, self.clock.now(), rand::random());
         again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
+    }
+
+    /// Sends what the conversation says now.
+    async fn ask_and_send(&self) -> Result<Result<(), (Refusal, Option<Duration>)>, Unsent> {
+        let asked = tokio::time::timeout(OWNER_MAX, self.body()).await;
+        let said = asked.map_err(|_| Unsent::LateOwner)?.map_err(|_| Unsent::NoOwner)?;
+        Ok(self.send(said.ok_or(Unsent::Unwanted)?).await)
     }
 
     /// What it says now; an error when the owner has stopped.
