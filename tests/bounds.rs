@@ -153,10 +153,14 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("hooks of a shop; calls of them at a time; time of one; what is read of its answer", &[
         "src/config/shop/webhook.rs::mistakes_name_the_key_and_no_secret",
         "src/outward/webhooks/line.rs::hooks_take_turns_and_none_has_more_than_its_calls",
-        "src/runtime/web.rs::what_is_wrong_has_a_name",
+        "src/outward/webhooks/line.rs::the_hooks_of_a_shop_have_so_many_calls_together_and_leave_room_for_those_of_others",
+        "tests/webhooks.rs::so_many_calls_are_made_at_a_time_and_the_others_wait",
+        "tests/webhooks.rs::a_hook_that_does_not_answer_in_time_is_called_again",
+        "tests/webhooks.rs::an_answer_that_is_larger_than_what_is_read_is_none",
     ]),
     ("what waits for one hook", &[
         "src/outward/webhooks/line.rs::what_is_too_old_is_given_up_also_while_its_hook_rests",
+        "src/outward/webhooks/line.rs::the_oldest_is_dropped_also_where_it_was_tried_and_is_due_later_than_others",
         "tests/webhooks.rs::past_its_bound_what_has_waited_longest_for_a_hook_is_dropped_and_counted",
     ]),
     ("letters that are read at a time; of all mailboxes, that are fetched", &[

@@ -112,6 +112,24 @@ fn what_is_not_settled_is_wanted_again_after_a_restart_from_journal_or_snapshot(
 }
 
 #[test]
+fn nothing_is_told_of_what_stood_behind_a_record_that_was_lost() {
+    let mut world = World::with_shops(told());
+    let conversation = closed(&mut world);
+    let whole = world.journal.clone();
+
+    for lost in 1..whole.len() {
+        world.journal = whole.clone();
+        world.journal.remove(lost);
+        let mut again = world.started_from_journal(told());
+        let errands = again.errands.clone();
+
+        let untold: Vec<_> =
+            errands.iter().filter(|errand| body(&mut again, errand).is_none()).collect();
+        assert!(untold.is_empty(), "without record {lost} of {conversation}: {untold:?}");
+    }
+}
+
+#[test]
 fn a_closed_conversation_is_kept_until_everything_of_it_was_told() {
     let mut world = World::with_shops(told());
     let conversation = closed(&mut world);

@@ -8,12 +8,13 @@ mod router;
 mod webhook_receiver;
 
 use std::collections::BTreeSet;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use router::{Router, ask, config, post, write_shop};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use webhook_receiver::{Delivery, Receiver, hook};
+use webhook_receiver::{Delivery, Receiver, SECRET, Step, hook};
 
 const PLANTED: &str = "my number is +49 170 5550123";
 const ALL: [&str; 10] = [
@@ -45,6 +46,16 @@ fn named<'a>(deliveries: &'a [Delivery], event: &str) -> Vec<&'a Value> {
 
 fn results(router: &Router, result: &str) -> f64 {
     router.metric(&format!("tradewind_outward_webhooks_total{{result=\"{result}\"}}"))
+}
+
+/// Has the next delivery wait for its answer until what is returned is dropped.
+fn hold(receiver: &Receiver) -> mpsc::Sender<()> {
+    let (release, held) = mpsc::channel();
+    receiver.at(Step::Kept, move || {
+        // It ends when nobody can send any more.
+        let _ = held.recv();
+    });
+    release
 }
 
 /// Waits until a figure of the router is so.
@@ -134,6 +145,101 @@ fn what_an_erased_customer_said_is_not_told_though_that_it_happened_is() {
     let last = deliveries.iter().find(|it| it.status == 200).unwrap();
     assert_eq!(last.id, deliveries[0].id);
     assert_eq!(last.body["data"]["text"], "[erased]");
+}
+
+#[test]
+fn a_call_that_waits_is_ended_before_an_erasure_is_confirmed_and_told_anew_without_the_text() {
+    let receiver = Receiver::start();
+    let held = hold(&receiver);
+    // Longer than anything here waits: the call ends by the erasure alone.
+    let settings = format!("{SETTINGS}timeout = \"1min\"\n");
+    let (folder, router) = told(&receiver, &["message.received"], "include_text = true", &settings);
+    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).unwrap();
+    let mut customer = router.customer("told");
+    customer.say(PLANTED);
+    let conversation = customer.next("ack")["conversation"].clone();
+    receiver.wait_for(|all| !all.is_empty());
+
+    let erasures = ("POST", "/v1/shops/told/erasures");
+    let asked = json!({"conversation": conversation});
+    let (status, answer) = ask(router.admin_address, erasures, key.trim(), &asked);
+    assert_eq!(status, 200, "{answer}");
+    let deliveries = receiver.wait_for(|all| all.len() == 2);
+    drop(held);
+
+    assert_eq!(deliveries[0].id, deliveries[1].id);
+    assert_eq!(deliveries[1].body["data"]["text"], "[erased]");
+}
+
+#[test]
+fn so_many_calls_are_made_at_a_time_and_the_others_wait() {
+    let receiver = Receiver::start();
+    let held = hold(&receiver);
+    let second = format!(
+        "[[webhooks]]\nname = \"erp\"\nurl = \"http://{}/in?from=router\"\n\
+         events = [\"message.received\"]\nsecret_file = \"hook.key\"",
+        receiver.address
+    );
+    let settings = format!("{SETTINGS}calls_max = 1\n");
+    let (_folder, router) = told(&receiver, &["message.received"], &second, &settings);
+    let mut customer = router.customer("told");
+
+    for number in 0..5 {
+        customer.say(&format!("this is number {number}"));
+        customer.next("ack");
+    }
+    drop(held);
+    let deliveries = receiver.wait_for(|all| all.len() == 10);
+
+    let ids: BTreeSet<&str> = deliveries.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids.len(), 10, "each was told once");
+    assert_eq!(receiver.open_max(), 1);
+}
+
+#[test]
+fn a_hook_that_does_not_answer_in_time_is_called_again() {
+    let receiver = Receiver::start();
+    let held = hold(&receiver);
+    let settings = format!("{SETTINGS}timeout = \"100ms\"\n");
+    let (_folder, router) = told(&receiver, &["message.received"], "", &settings);
+
+    router.customer("told").say("hello");
+    let deliveries = receiver.wait_for(|all| all.len() >= 2);
+    wait_until("delivered", || results(&router, "delivered") == 1.0);
+    drop(held);
+
+    assert_eq!(deliveries[0].id, deliveries[1].id);
+    assert!(results(&router, "failed") >= 1.0);
+}
+
+#[test]
+fn an_answer_that_is_larger_than_what_is_read_is_none() {
+    let receiver = Receiver::start();
+    receiver.answer_with(64 * 1024 + 1);
+    let (_folder, router) = told(&receiver, &["message.received"], "", SETTINGS);
+
+    router.customer("told").say("hello");
+    wait_until("failed", || results(&router, "failed") >= 1.0);
+    assert_eq!(results(&router, "delivered"), 0.0);
+    receiver.answer_with(64 * 1024);
+
+    wait_until("delivered", || results(&router, "delivered") == 1.0);
+}
+
+#[test]
+fn while_a_key_is_replaced_both_sign() {
+    let receiver = Receiver::start();
+    let (folder, router) = told(&receiver, &["message.received"], "", SETTINGS);
+    let keys = format!("whsec_{}\n{SECRET}\n", "bmV3IGtleSBvZiB0aGUgaG9vayBvZiB0aGlz");
+    std::fs::write(folder.path().join("shops/told/hook.key"), keys).unwrap();
+    let (status, answer) = post(router.admin_address, "/v1/shops/reload", &json!({}));
+    assert_eq!(status, 200, "{answer}");
+
+    router.customer("told").say("hello");
+    let deliveries = receiver.wait_for(|all| !all.is_empty());
+
+    // The receiver has looked that the key from before is one of them.
+    assert_eq!(deliveries[0].signatures, 2);
 }
 
 #[test]

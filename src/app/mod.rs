@@ -315,7 +315,7 @@ impl App {
             Core::build(&config, parts).await?;
         let stop_courier = CancellationToken::new();
         let mut courier = JoinSet::new();
-        let carried = (effects.letters, gateway.owners.clone(), gateway.clock);
+        let carried = (effects.letters.clone(), gateway.owners.clone(), gateway.clock);
         match email::courier(&config, &gateway.secret, carried) {
             Ok(carries) => {
                 carries.map(|carries| courier.spawn(carries.run(stop_courier.clone())));
@@ -326,9 +326,8 @@ impl App {
                 return Err(error);
             }
         }
-        let (tell_shops, told) = watch::channel(gateway.shops());
-        let messenger =
-            webhooks::messenger(&config, &gateway, effects.webhooks, tell_shops.subscribe());
+        let (tell_messenger, told) = watch::channel(gateway.shops());
+        let messenger = webhooks::messenger(&config, &gateway, effects, told);
         courier.spawn(messenger.run(stop_courier.clone()));
         let letters = email::letters(&config, &gateway);
         let answers_come = email::answers_come(&config);
@@ -348,6 +347,7 @@ impl App {
         };
         edges.spawn(gateway::serve(gateway.clone(), public, stop_accepting.clone()));
         let mailboxes = email::mailboxes(&config, &gateway, letters.clone());
+        let (tell_mailboxes, told) = watch::channel(gateway.shops());
         edges.spawn(mailboxes.run(told, stop_accepting.clone()));
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
@@ -361,7 +361,8 @@ impl App {
             read_again,
             gateway: gateway.clone(),
             own_sets: own_intents.sets.clone(),
-            tell_shops,
+            tell_messenger,
+            tell_mailboxes,
         };
         let reloading = tokio::spawn(reload.serve(library, asked));
         let router = admin::router(Management {

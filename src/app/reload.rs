@@ -27,8 +27,10 @@ pub(super) struct Reload {
     pub read_again: ReadSettings,
     pub gateway: Arc<Gateway>,
     pub own_sets: Arc<ServedSets>,
-    /// Who reads the mailboxes of the shops, and calls their hooks.
-    pub tell_shops: watch::Sender<Shops>,
+    /// Who calls the hooks of the shops.
+    pub tell_messenger: watch::Sender<Shops>,
+    /// Who reads their mailboxes.
+    pub tell_mailboxes: watch::Sender<Shops>,
 }
 
 /// What was read, all of it without mistakes.
@@ -77,6 +79,9 @@ impl Reload {
         // Who reads messages, owners and scheduler first: whoever comes in by the new shops is
         // known to them then.
         self.own_sets.become_as(&own_sets);
+        // An owner that has the new shops wants their new hooks told; whoever does not know these yet
+        // would refuse for good.
+        self.tell_messenger.send_replace(new.clone());
         self.gateway.owners.tell_all(|| Input::Library(library.clone()));
         self.gateway.owners.tell_all(|| Input::Shops(new.clone()));
         self.gateway.incidents.shops(new.clone());
@@ -87,7 +92,7 @@ impl Reload {
         self.gateway.dispatcher.tell(Dispatch::Supervisors(supervisors(&new)), Instant::now());
         self.gateway.dispatcher.tell(Dispatch::Reload { rosters, gone }, Instant::now());
         let shops = names(new.keys());
-        self.tell_shops.send_replace(new.clone());
+        self.tell_mailboxes.send_replace(new.clone());
         self.gateway.set_shops(new);
         let closed = self.gateway.close_revoked();
         if closed > 0 {

@@ -3,8 +3,7 @@
 use tokio::sync::watch;
 
 use crate::config::{Config, WebhookReach};
-use crate::domain::Webhook;
-use crate::flow::{Errands, Shops};
+use crate::flow::{Effects, Shops};
 use crate::gateway::Gateway;
 use crate::outward::{Messenger, Retry};
 use crate::runtime::Reach;
@@ -13,11 +12,12 @@ use crate::runtime::Reach;
 pub(super) fn messenger(
     config: &Config,
     gateway: &Gateway,
-    errands: Errands<Webhook>,
+    effects: Effects,
     shops: watch::Receiver<Shops>,
 ) -> Messenger {
     Messenger {
-        errands,
+        errands: effects.webhooks,
+        forgets: effects.forgets,
         owners: gateway.owners.clone(),
         clock: gateway.clock,
         metrics: gateway.metrics.clone(),

@@ -306,7 +306,7 @@ settings! {
         reach: WebhookReach = "public";
         /// Longest wait for the answer to one.
         timeout: Length = "10s", "100ms"..="1min";
-        /// Calls at a time, of which one hook has four.
+        /// Calls at a time, of which the hooks of one shop have half, and one hook four.
         calls_max: Count = "32", "1"..="1_024";
         /// What waits for one hook, some 300 bytes each. Past it what has waited longest is given up.
         waiting_max: Count = "10_000", "10"..="1_000_000";

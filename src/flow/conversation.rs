@@ -21,10 +21,10 @@ use crate::domain::{
 use crate::protocol::Held;
 use crate::schedule::{Contact, DecisionRecord};
 
-use super::effects::Owed;
 use super::fact::{Fact, Noted, Opened};
 use super::in_flight::InFlight;
 use super::matter::Joined;
+use super::owed::OwedEffects;
 use super::personal::{ERASED_TEXT, Personal, is_erased};
 use super::ticket::is_only_address;
 
@@ -77,7 +77,7 @@ pub struct Conversation {
     pub email_changes: u8,
     /// What has to happen outside and is not settled.
     #[serde(default)]
-    pub owed: Vec<Owed>,
+    pub owed: OwedEffects,
     /// Where it stood when it was answered for everybody who asks the same, until its customer says
     /// something else than thanks.
     #[serde(default)]
@@ -208,7 +208,7 @@ impl Conversation {
             ticket_due: None,
             email: None,
             email_changes: 0,
-            owed: Vec::new(),
+            owed: OwedEffects::default(),
             aside: None,
             joined: Vec::new(),
             moved: Vec::new(),
@@ -433,7 +433,7 @@ impl Conversation {
             Fact::Delivered(_) => {}
             Fact::Wanted(effect) if is_erased(effect) => {}
             Fact::Wanted(effect) => self.want(effect),
-            Fact::Progressed(it) => self.progress(*it),
+            Fact::Progressed(it) => self.owed.progress(*it),
             Fact::Translating { seq, pair } => self.hold_back(*seq, *pair),
             Fact::Translated { seq, translated } => {
                 self.translated.insert(*seq, translated.clone());

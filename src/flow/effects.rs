@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::domain::{
@@ -14,25 +13,13 @@ use crate::runtime::Inbox;
 
 use super::conversation::Conversation;
 use super::fact::{Fact, Progressed};
+use super::owed::Owed;
 use super::shard::Shard;
 use super::step::Step;
 use super::turn::{Delivery, Turn};
 
 /// Who notes what became of an effect. No seat is called so: its name would have no brackets.
 pub(super) const ROUTER: &str = "(router)";
-
-/// An effect that is not settled yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Owed {
-    /// What.
-    pub effect: Effect,
-    /// How often it has failed.
-    pub tries: u32,
-    /// When it is tried again.
-    pub again_at: Timestamp,
-    /// When its end came next, if that is the last that is known.
-    pub ending_at: Option<Timestamp>,
-}
 
 /// One effect to be carried out.
 #[derive(Clone, Debug)]
@@ -71,12 +58,46 @@ pub struct Effects {
     pub letters: Errands<Email>,
     /// Calls of shops' own systems.
     pub webhooks: Errands<Webhook>,
+    /// What those who call them are to let go of.
+    pub forgets: Forgets,
+}
+
+/// The way to whoever calls shops' own systems, when customers are erased.
+#[derive(Clone, Debug)]
+pub struct Forgets {
+    inbox: Arc<Inbox<Forget>>,
+}
+
+/// Of these conversations nothing that was asked for before is to be sent any more.
+#[derive(Debug)]
+pub struct Forget {
+    /// Which.
+    pub conversations: Vec<ConversationId>,
+    /// Told, or dropped, once it is so.
+    pub done: oneshot::Sender<()>,
+}
+
+impl Forgets {
+    /// Waits for some and moves up to `max` to `batch`.
+    pub async fn take(&self, batch: &mut Vec<Forget>, max: usize) {
+        self.inbox.take(batch, max).await;
+    }
 }
 
 /// The way to whoever carries out effects of one kind.
 #[derive(Debug)]
 pub struct Errands<W> {
     inbox: Arc<Inbox<Errand<W>>>,
+}
+
+impl<W> Errand<W> {
+    /// What it is about, and the same errand about something else.
+    fn replace<V>(self, what: V) -> (W, Errand<V>) {
+        let Self { shop, conversation, effect, tries, not_before, ending_at } = self;
+        let Effect { key, at, what: before } = effect;
+        let effect = Effect { key, at, what };
+        (before, Errand { shop, conversation, effect, tries, not_before, ending_at })
+    }
 }
 
 impl<W> Errands<W> {
@@ -100,24 +121,25 @@ impl<W> Clone for Errands<W> {
 impl Effects {
     /// Ways to somebody who is yet to start.
     pub fn new() -> Self {
-        Self { letters: Errands::new(), webhooks: Errands::new() }
+        // Only erasures that were let in come in, so the bound is theirs.
+        let forgets = Forgets { inbox: Arc::new(Inbox::new(1)) };
+        Self { letters: Errands::new(), webhooks: Errands::new(), forgets }
+    }
+
+    /// Has everything let go of that was to be told of these conversations; the answer comes once it is,
+    /// and what is told from then on is asked for anew.
+    pub(super) fn forget(&self, conversations: Vec<ConversationId>) -> oneshot::Receiver<()> {
+        let (done, answer) = oneshot::channel();
+        self.forgets.inbox.follow_up(Forget { conversations, done });
+        answer
     }
 
     /// Hands an errand over.
     pub fn send(&self, errand: Errand) {
-        let Errand { shop, conversation, effect, tries, not_before, ending_at } = errand;
-        let Effect { key, at, what } = effect;
+        let (what, errand) = errand.replace(());
         match what {
-            Outward::Email(what) => {
-                let effect = Effect { key, at, what };
-                let errand = Errand { shop, conversation, effect, tries, not_before, ending_at };
-                self.letters.inbox.follow_up(errand);
-            }
-            Outward::Webhook(what) => {
-                let effect = Effect { key, at, what };
-                let errand = Errand { shop, conversation, effect, tries, not_before, ending_at };
-                self.webhooks.inbox.follow_up(errand);
-            }
+            Outward::Email(email) => self.letters.inbox.follow_up(errand.replace(email).1),
+            Outward::Webhook(webhook) => self.webhooks.inbox.follow_up(errand.replace(webhook).1),
         }
     }
 }
@@ -129,26 +151,11 @@ impl Default for Effects {
 }
 
 impl Conversation {
-    /// Takes note that an effect is wanted, unless it is already.
+    /// Takes note that an effect is wanted, unless it is already. Behind a gap the event that a webhook
+    /// tells is left out; a later one may get its number, and is not to be told for it.
     pub(super) fn want(&mut self, effect: &Effect) {
-        if self.owed.iter().all(|owed| owed.effect.key != effect.key) {
-            let again_at = effect.at;
-            self.owed.push(Owed { effect: effect.clone(), tries: 0, again_at, ending_at: None });
-        }
-    }
-
-    /// Takes note of how far an effect is.
-    pub(super) fn progress(&mut self, Progressed { key, at, progress }: Progressed) {
-        let Some(found) = self.owed.iter().position(|it| it.effect.key == key) else { return };
-        if progress.is_settled() {
-            self.owed.remove(found);
-            return;
-        }
-        let owed = &mut self.owed[found];
-        owed.ending_at = (progress == Progress::Ending).then_some(at);
-        if let Progress::Failed { again_at } = progress {
-            owed.tries = owed.tries.saturating_add(1);
-            owed.again_at = again_at;
+        if !matches!(&effect.what, Outward::Webhook(webhook) if webhook.seq > self.seq()) {
+            self.owed.want(effect);
         }
     }
 }
@@ -163,11 +170,11 @@ impl Shard {
     ) {
         let EffectReport { conversation, key, progress, reply } = report;
         let taken = self.conversations.remove(&conversation);
-        let find = |it: &Conversation| it.owed.iter().position(|owed| owed.effect.key == key);
-        let found = taken.as_deref().and_then(find);
+        let find = |it: &Conversation| it.owed.get(key).map(|owed| owed.effect.is_webhook());
+        let is_webhook = taken.as_deref().and_then(find);
         if let Some(mut conversation) = taken {
-            if let Some((progress, owed)) = progress.zip(found) {
-                if conversation.owed[owed].effect.is_webhook() {
+            if let Some((progress, is_webhook)) = progress.zip(is_webhook) {
+                if is_webhook {
                     // Who calls it counts, and no seat is told what a shop's systems hear.
                     let mut step = Step::new(&mut conversation, now);
                     step.fact(Fact::Progressed(Progressed { key, at: now, progress }));
@@ -178,7 +185,7 @@ impl Shard {
             }
             self.conversations.insert(conversation.id, conversation);
         }
-        turn.deliveries.push(Delivery::Kept(reply, found.is_some()));
+        turn.deliveries.push(Delivery::Kept(reply, is_webhook.is_some()));
     }
 
     fn settle_email(
@@ -212,7 +219,10 @@ impl Shard {
     /// After a restart: hands over what is not settled. Of what was about to end, whoever carries it out
     /// knows more.
     pub(super) fn resume_effects(&self, conversation: &Conversation, turn: &mut Turn) {
-        for owed in conversation.owed.iter().filter(|owed| self.is_carried_out(owed)).cloned() {
+        let is_ours = |owed: &&Owed| self.is_carried_out(owed);
+        let mut owed: Vec<Owed> = conversation.owed.iter().filter(is_ours).cloned().collect();
+        owed.sort_by_key(|owed| owed.effect.at);
+        for owed in owed {
             let Owed { effect, tries, again_at: not_before, ending_at } = owed;
             let (shop, conversation) = (conversation.opened.shop.clone(), conversation.id);
             turn.errands.push(Errand { shop, conversation, effect, tries, not_before, ending_at });

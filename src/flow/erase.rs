@@ -74,7 +74,8 @@ impl ShardTask {
         let (done, scheduler) = oneshot::channel();
         self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), caused_at);
         let translated = self.interpreter.forget(customer.shop.clone(), conversations.to_vec());
-        vec![self.incidents.forget(customer.clone()), scheduler, translated]
+        let untold = self.effects.forget(conversations.to_vec());
+        vec![self.incidents.forget(customer.clone()), scheduler, translated, untold]
     }
 }
 

@@ -14,8 +14,8 @@ use crate::domain::{
 use crate::schedule::{AboutCustomer, DecisionRecord};
 
 use super::conversation::{Conversation, Stage};
-use super::effects::Owed;
 use super::fact::{Fact, Opened, Record};
+use super::owed::OwedEffects;
 
 /// What stands where a text was.
 pub const ERASED_TEXT: &str = "[erased]";
@@ -36,7 +36,7 @@ pub(super) struct Personal {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<Option<Arc<str>>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    owed: Vec<Vec<Owed>>,
+    owed: Vec<OwedEffects>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sources: Vec<Arc<str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -68,7 +68,7 @@ enum Place<'a> {
     Read(&'a mut Option<Understanding>),
     Mood(&'a mut Mood),
     Address(&'a mut Option<Arc<str>>),
-    Owed(&'a mut Vec<Owed>),
+    Owed(&'a mut OwedEffects),
     /// What a machine's answer was taken from: an order, or what was asked about.
     Source(&'a mut Arc<str>),
     Region(&'a mut Option<RegionId>),
@@ -262,7 +262,7 @@ struct Giving {
     read: std::vec::IntoIter<Option<Understanding>>,
     moods: std::vec::IntoIter<Mood>,
     addresses: std::vec::IntoIter<Option<Arc<str>>>,
-    owed: std::vec::IntoIter<Vec<Owed>>,
+    owed: std::vec::IntoIter<OwedEffects>,
     sources: std::vec::IntoIter<Arc<str>>,
     regions: std::vec::IntoIter<Option<RegionId>>,
     decided: std::vec::IntoIter<Option<AboutCustomer>>,
@@ -294,7 +294,9 @@ impl Giving {
             Place::Mood(mood) => self.moods.next().map(|it| *mood = it),
             // Sealed before conversations had them.
             Place::Address(address) => self.addresses.next().or(Some(None)).map(|it| *address = it),
-            Place::Owed(owed) => self.owed.next().or(Some(Vec::new())).map(|it| *owed = it),
+            Place::Owed(owed) => {
+                self.owed.next().or(Some(OwedEffects::default())).map(|it| *owed = it)
+            }
             // Sealed before these were: they stand where they stood.
             Place::Source(source) => return put(source, self.sources.next()),
             Place::Region(region) => return put(region, self.regions.next()),

@@ -68,7 +68,7 @@ impl Shard {
 
     fn webhook(&self, conversation: ConversationId, key: EffectKey) -> Option<Bytes> {
         let conversation = self.conversations.get(&conversation)?;
-        let owed = conversation.owed.iter().find(|owed| owed.effect.key == key)?;
+        let owed = conversation.owed.get(key)?;
         let Outward::Webhook(Webhook { hook, event, seq }) = &owed.effect.what else { return None };
         let opened = &conversation.opened;
         let shop = self.shops.get(&opened.shop)?;

@@ -19,7 +19,7 @@ impl Retry {
     /// When an effect that was wanted at `wanted_at` and has failed `tries` times is tried again; `None`
     /// when it was tried for as long as it may be.
     pub fn again(&self, wanted_at: Timestamp, tries: u32, now: Timestamp) -> Option<Timestamp> {
-        Some(now + self.pause(tries)).filter(|at| *at <= wanted_at + self.up_to)
+        self.again_by_chance(wanted_at, tries, now, 0.0)
     }
 
     /// The same after a pause that is shorter by up to a half, so that what failed together does not come

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Url};
+use rustls::CertificateError;
 
 use super::trust::web_config;
 use crate::domain::is_public;
@@ -30,7 +31,7 @@ pub enum WebError {
     NotPublic,
     /// No TLS, or a certificate that nobody vouches for.
     #[error("TLS failed: {0}")]
-    Tls(String),
+    Tls(&'static str),
     /// Not HTTP, or broken off.
     #[error("the connection broke off")]
     Broken,
@@ -66,8 +67,8 @@ pub struct WebRules<'a> {
     pub idle_max: usize,
 }
 
-/// A request.
-#[derive(Clone, Debug)]
+/// A request. It has no `Debug`: what it says is nobody's to repeat.
+#[derive(Clone)]
 pub struct WebRequest {
     /// How.
     pub method: Method,
@@ -183,6 +184,31 @@ fn why(error: &reqwest::Error) -> WebError {
     }
 }
 
+/// Why there is no TLS, in words of our own: those of the error repeat names that the other side chose, as
+/// many as it likes.
+const fn no_tls(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the certificate is not valid yet"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the certificate is for another name"
+            }
+            CertificateError::UnknownIssuer => "nobody who is believed vouches for the certificate",
+            CertificateError::Revoked => "the certificate was revoked",
+            _ => "the certificate is not valid",
+        },
+        rustls::Error::AlertReceived(_) => "the other side refuses",
+        rustls::Error::PeerIncompatible(_) => "no version or suite in common",
+        rustls::Error::InvalidMessage(_) => "the other side does not speak it",
+        _ => "it was broken off",
+    }
+}
+
 /// What lies at the bottom of an error of a connection.
 fn cause(error: &reqwest::Error) -> Option<WebError> {
     let is_connect = error.is_connect();
@@ -193,7 +219,7 @@ fn cause(error: &reqwest::Error) -> Option<WebError> {
             return Some(WebError::NotPublic);
         }
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            return Some(WebError::Tls(error.to_string()));
+            return Some(WebError::Tls(no_tls(error)));
         }
         next = match error.downcast_ref::<io::Error>() {
             // What it holds is not among its sources.

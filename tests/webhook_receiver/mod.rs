@@ -38,6 +38,8 @@ pub struct Delivery {
     pub body: Value,
     /// The status that it was answered with.
     pub status: u16,
+    /// By how many keys it was signed.
+    pub signatures: usize,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -56,6 +58,11 @@ struct Inner {
     answers: VecDeque<u16>,
     usual: u16,
     connections: usize,
+    /// Bytes of an answer's body.
+    answer_bytes: usize,
+    /// Deliveries that are not answered yet, and the most that there were.
+    open: usize,
+    open_max: usize,
 }
 
 #[derive(Clone)]
@@ -101,6 +108,16 @@ impl Receiver {
         let mut inner = self.inner();
         inner.answers = next.iter().copied().collect();
         inner.usual = usual;
+    }
+
+    /// Answers with so large a body from now on.
+    pub fn answer_with(&self, bytes: usize) {
+        self.inner().answer_bytes = bytes;
+    }
+
+    /// The most deliveries that were not answered at a time.
+    pub fn open_max(&self) -> usize {
+        self.inner().open_max
     }
 
     pub fn connections(&self) -> usize {
@@ -155,34 +172,49 @@ impl Receiver {
         reader.read_exact(&mut bytes).ok()?;
         self.reach(Step::Body);
         let id = headers["webhook-id"].clone();
-        check_signature(&headers, &bytes);
+        let signatures = check_signature(&headers, &bytes);
         let body = serde_json::from_slice(&bytes).expect("JSON");
         let status = {
             let mut inner = self.inner();
             let status = inner.answers.pop_front().unwrap_or(inner.usual);
-            inner.deliveries.push(Delivery { id, bytes, body, status });
+            inner.deliveries.push(Delivery { id, bytes, body, status, signatures });
+            inner.open += 1;
+            inner.open_max = inner.open_max.max(inner.open);
             status
         };
         self.shared.1.notify_all();
         self.reach(Step::Kept);
-        let answer =
-            format!("HTTP/1.1 {status} so\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let length = {
+            let mut inner = self.inner();
+            inner.open -= 1;
+            inner.answer_bytes
+        };
+        let answer = format!(
+            "HTTP/1.1 {status} so\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{}",
+            " ".repeat(length)
+        );
         stream.write_all(answer.as_bytes()).ok()?;
         self.reach(Step::Answered);
         Some(())
     }
 }
 
-fn check_signature(headers: &BTreeMap<String, String>, body: &[u8]) {
+/// That one of the keys is [`SECRET`]; how many there are.
+fn check_signature(headers: &BTreeMap<String, String>, body: &[u8]) -> usize {
     let key = SECRET.strip_prefix("whsec_").expect("the form of the specification");
     let key = STANDARD.decode(key).expect("base64");
     let (id, sent_at) = (&headers["webhook-id"], &headers["webhook-timestamp"]);
     let signed = [format!("{id}.{sent_at}.").as_bytes(), body].concat();
-    let signature = headers["webhook-signature"].strip_prefix("v1,").expect("version 1");
-    let signature = STANDARD.decode(signature).expect("base64");
+    let signatures = headers["webhook-signature"].split(' ').map(|signature| {
+        let signature = signature.strip_prefix("v1,").expect("version 1");
+        STANDARD.decode(signature).expect("base64")
+    });
+    let signatures: Vec<_> = signatures.collect();
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
-    ring::hmac::verify(&key, &signed, &signature).expect("signed with the key of the hook");
+    let is_good = |signature: &Vec<u8>| ring::hmac::verify(&key, &signed, signature).is_ok();
+    assert!(signatures.iter().any(is_good), "signed with the key of the hook");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let age = now.expect("after 1970").as_secs().abs_diff(sent_at.parse().expect("seconds"));
     assert!(age < 300, "signed {age} s ago");
+    signatures.len()
 }

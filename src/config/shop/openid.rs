@@ -183,6 +183,8 @@ impl WebAddress {
         if host.is_empty() || !host.bytes().all(is_host) || host.contains(':') && !is_v6 {
             return Err(());
         }
+        // What a client could not call is told now: 10.0.0.256, [zz].
+        url::Url::parse(text).map_err(|_| ())?;
         let authority_ends = text.len() - rest.len() + authority.len();
         Ok(Self { text: text.to_owned(), authority_ends, port })
     }

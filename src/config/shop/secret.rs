@@ -46,12 +46,23 @@ impl SecretFrom {
     /// # Errors
     /// Why there is none.
     pub fn read(&self, folder: &Path) -> Result<OutsideSecret, String> {
+        OutsideSecret::new(&self.read_text(folder)?).ok_or_else(|| "holds no secret".to_owned())
+    }
+
+    /// The same where there may be several, each a word.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn read_words(&self, folder: &Path) -> Result<Vec<OutsideSecret>, String> {
+        Ok(self.read_text(folder)?.split_whitespace().filter_map(OutsideSecret::new).collect())
+    }
+
+    fn read_text(&self, folder: &Path) -> Result<String, String> {
         let text = match self {
             Self::File(path) => read_outside(&folder.join(path)).map_err(|error| error.to_string()),
             Self::Env(name) => std::env::var(name).map_err(|_| format!("there is no `{name}`")),
         };
-        let text = text.map_err(|problem| format!("cannot be read: {problem}"))?;
-        OutsideSecret::new(&text).ok_or_else(|| "holds no secret".to_owned())
+        text.map_err(|problem| format!("cannot be read: {problem}"))
     }
 }
 

@@ -19,11 +19,13 @@ use super::section::Section;
 const WEBHOOKS_MAX: usize = 8;
 /// Bytes of a key, after the Standard Webhooks specification.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// The present one and the one before it.
+const KEYS_MAX: usize = 2;
 const URL: &str = "an address such as https://crm.shop.example/hooks; http on this machine, or elsewhere \
                    with plain_http = true";
 const NAME: &str = "1 to 64 of a-z, 0-9, `-`, `_` and `.`";
 const SECRET: &str = "a line with a key of 24 to 64 bytes in base64, such as \
-                      \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"";
+                      \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\", and on a second line the one before it";
 
 /// Somebody who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +42,9 @@ pub struct ShopWebhook {
     pub include_customer: bool,
     /// Where the key comes from.
     secret_from: Option<SecretFrom>,
-    /// The key; there is one once the shop was loaded from its folder.
-    pub key: Option<SigningKey>,
+    /// The key, and the one before it where both hold for a while; read once the shop is loaded from its
+    /// folder.
+    pub keys: Vec<SigningKey>,
     /// File of roots that are believed beside those that browsers believe.
     roots_file: Option<PathBuf>,
     /// Those roots, PEM.
@@ -58,6 +61,16 @@ impl SigningKey {
         let text = secret.reveal();
         let key = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok()?;
         KEY_BYTES.contains(&key.len()).then_some(Self(key))
+    }
+
+    /// One key or two.
+    fn all_of(words: &[OutsideSecret]) -> Result<Vec<Self>, String> {
+        let keys: Option<Vec<Self>> = words.iter().map(Self::of).collect();
+        match keys {
+            Some(keys) if (1..=KEYS_MAX).contains(&keys.len()) => Ok(keys),
+            Some(keys) if keys.len() > KEYS_MAX => Err("holds too many keys".to_owned()),
+            _ => Err("holds no key of that length in base64".to_owned()),
+        }
     }
 
     /// The key itself.
@@ -126,7 +139,7 @@ fn hook(mut section: Section<'_>, others: &[ShopWebhook]) -> Option<ShopWebhook>
         include_text,
         include_customer,
         secret_from,
-        key: None,
+        keys: Vec::new(),
         roots_file,
         roots: None,
     })
@@ -136,11 +149,8 @@ impl ShopWebhook {
     /// Reads the key and the roots; what is wrong with them is noted, and nothing of the key is.
     pub(super) fn read_outside(&mut self, folder: &Path, note: &dyn Fn(&str, String, &str)) {
         let Some(from) = &self.secret_from else { return };
-        match from.read(folder).and_then(|secret| {
-            SigningKey::of(&secret)
-                .ok_or_else(|| "holds no key of that length in base64".to_owned())
-        }) {
-            Ok(key) => self.key = Some(key),
+        match from.read_words(folder).and_then(|words| SigningKey::all_of(&words)) {
+            Ok(keys) => self.keys = keys,
             Err(problem) => note(&format!("secret_{}", from.suffix()), problem, SECRET),
         }
         self.roots = self.roots_file.as_ref().and_then(|path| roots(&folder.join(path), note));
@@ -186,6 +196,8 @@ mod tests {
             (without("secret"), "webhooks[0].secret_file: is missing"),
             (HOOK.replace("https", "http"), "webhooks[0].url: does not fit"),
             (HOOK.replace("https", "ftp"), "webhooks[0].url: does not fit"),
+            (HOOK.replace("crm.shop.example", "10.0.0.256"), "webhooks[0].url: does not fit"),
+            (HOOK.replace("crm.shop.example", "[zz]"), "webhooks[0].url: does not fit"),
             (HOOK.replace("closed", "shut"), "webhooks[0].events"),
             (format!("{HOOK}secret = \"hush\"\n"), "secret: is not a setting"),
             (format!("{HOOK}name = \"CRM!\"\n"), "webhooks[0].name"),
@@ -206,6 +218,10 @@ mod tests {
         assert_eq!(Some(good.clone()), key("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
         assert_eq!(good.reveal().len(), 24);
         assert_eq!(format!("{good:?}"), "SigningKey(…)");
+        let secret = OutsideSecret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("one");
+        for (count, fits) in [(0, false), (1, true), (2, true), (3, false)] {
+            assert_eq!(SigningKey::all_of(&vec![secret.clone(); count]).is_ok(), fits, "{count}");
+        }
         for text in
             ["whsec_", "whsec_short", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa", "not base64 at all!"]
         {

@@ -26,8 +26,10 @@ pub(super) struct Bounds {
     pub up_to: Duration,
     /// How long a hook rests.
     pub rest: Duration,
-    /// Longest that a hook is left alone because it wants that.
-    pub wish_max: Duration,
+    /// Longest pause between two tries, also where a hook wants a longer one.
+    pub pause_max: Duration,
+    /// Calls of the hooks of one shop at a time.
+    pub shop_calls_max: usize,
 }
 
 /// What is to be done next.
@@ -52,23 +54,27 @@ pub(super) enum Ended {
     Uncalled,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Rests {
-    #[default]
-    No,
-    Until(Timestamp),
-    /// Until the shops are loaded anew.
-    ForGood,
+/// How long a hook is left alone, by why it is.
+#[derive(Debug, Default)]
+struct Rest {
+    /// As it fails.
+    failing: Timestamp,
+    /// As it wants that.
+    wished: Timestamp,
+    /// Until the shops are loaded anew, as nobody is there.
+    is_gone: bool,
 }
 
 #[derive(Debug, Default)]
 struct Line {
     /// By due time; the number keeps those of one instant apart.
     waiting: BTreeMap<(Timestamp, u64), Errand<Webhook>>,
+    /// The due time of each, by when it was wanted.
+    by_age: BTreeMap<(Timestamp, u64), Timestamp>,
     calls: usize,
     /// In a row.
     failures: u32,
-    rests: Rests,
+    rest: Rest,
 }
 
 /// What waits for every hook.
@@ -76,12 +82,35 @@ struct Line {
 pub(super) struct Lines {
     bounds: Bounds,
     lines: BTreeMap<HookId, Line>,
+    /// Calls of all hooks of a shop.
+    shop_calls: BTreeMap<ShopId, usize>,
     added: u64,
     /// Whose turn was the last: the others come first.
     last: Option<HookId>,
 }
 
 impl Line {
+    fn add(&mut self, number: u64, errand: Errand<Webhook>) {
+        self.by_age.insert((errand.effect.at, number), errand.not_before);
+        self.waiting.insert((errand.not_before, number), errand);
+    }
+
+    fn take_first(&mut self) -> Option<Errand<Webhook>> {
+        let ((_, number), errand) = self.waiting.pop_first()?;
+        self.by_age.remove(&(errand.effect.at, number));
+        Some(errand)
+    }
+
+    fn take_oldest(&mut self) -> Option<Errand<Webhook>> {
+        let ((_, number), due) = self.by_age.pop_first()?;
+        self.waiting.remove(&(due, number))
+    }
+
+    fn oldest(&self) -> Option<&Errand<Webhook>> {
+        let ((_, number), due) = self.by_age.first_key_value()?;
+        self.waiting.get(&(*due, *number))
+    }
+
     fn is_failing(&self) -> bool {
         self.failures >= FAILURES_MAX
     }
@@ -91,51 +120,59 @@ impl Line {
         self.calls < if self.is_failing() { 1 } else { HOOK_CALLS_MAX }
     }
 
-    /// When it has to be looked at for what waits first.
+    /// When what waits first is tried.
+    fn tries_at(&self, may_call: bool) -> Option<Timestamp> {
+        let ((due, _), _) = self.waiting.first_key_value()?;
+        let rests_until = self.rest.failing.max(self.rest.wished);
+        let may_call = may_call && self.has_room() && !self.rest.is_gone;
+        may_call.then(|| rests_until.max(*due))
+    }
+
+    /// When the oldest is given up. What was never tried is not only because it is old, as after a long
+    /// stop, unless its hook fails.
+    fn gives_up_at(&self, bounds: &Bounds) -> Option<Timestamp> {
+        let oldest = self.oldest()?;
+        let at = oldest.effect.at + bounds.up_to;
+        let is_given_up = oldest.tries > 0 || self.rest.is_gone || at < self.rest.failing;
+        is_given_up.then_some(at)
+    }
+
     fn wakes_at(&self, bounds: &Bounds, may_call: bool) -> Option<Timestamp> {
-        let ((due, _), first) = self.waiting.first_key_value()?;
-        let expires = first.effect.at + bounds.up_to;
-        let tried = match self.rests {
-            _ if !may_call || !self.has_room() => None,
-            Rests::No => Some(*due),
-            Rests::Until(at) => Some(at.max(*due)),
-            Rests::ForGood => None,
-        };
-        Some(tried.map_or(expires, |at| at.min(expires)))
+        self.tries_at(may_call).into_iter().chain(self.gives_up_at(bounds)).min()
     }
 
     fn next(&mut self, bounds: &Bounds, may_call: bool, now: Timestamp) -> Option<Next> {
-        if self.waiting.len() <= bounds.waiting_max
-            && self.wakes_at(bounds, may_call).is_none_or(|at| at > now)
-        {
+        if self.waiting.len() > bounds.waiting_max {
+            return Some(Next::GiveUp(self.take_oldest()?, WebhookResult::Dropped));
+        }
+        if self.gives_up_at(bounds).is_some_and(|at| at <= now) {
+            return Some(Next::GiveUp(self.take_oldest()?, WebhookResult::GivenUp));
+        }
+        if self.tries_at(may_call).is_none_or(|at| at > now) {
             return None;
         }
-        let (_, first) = self.waiting.pop_first()?;
-        if self.waiting.len() >= bounds.waiting_max {
-            return Some(Next::GiveUp(first, WebhookResult::Dropped));
-        }
-        if first.effect.at + bounds.up_to <= now {
-            return Some(Next::GiveUp(first, WebhookResult::GivenUp));
-        }
         self.calls += 1;
-        Some(Next::Try(first))
+        Some(Next::Try(self.take_first()?))
     }
 
-    fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.calls == 0 && self.failures == 0 && self.rests == Rests::No
+    fn is_idle(&self, now: Timestamp) -> bool {
+        let rests = self.rest.is_gone || self.rest.failing.max(self.rest.wished) > now;
+        self.waiting.is_empty() && self.calls == 0 && self.failures == 0 && !rests
     }
 }
 
 impl Lines {
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, lines: BTreeMap::new(), added: 0, last: None }
+        let (lines, shop_calls) = (BTreeMap::new(), BTreeMap::new());
+        Self { bounds, lines, shop_calls, added: 0, last: None }
     }
 
-    /// Puts an errand where it waits.
-    pub fn add(&mut self, errand: Errand<Webhook>) {
+    /// Puts an errand where it waits: for no longer than a pause may be, also where the clock was set back
+    /// since it was last tried.
+    pub fn add(&mut self, mut errand: Errand<Webhook>, now: Timestamp) {
+        errand.not_before = errand.not_before.min(now + self.bounds.pause_max);
         self.added += 1;
-        let line = self.lines.entry(id_of(&errand)).or_default();
-        line.waiting.insert((errand.not_before, self.added), errand);
+        self.lines.entry(id_of(&errand)).or_default().add(self.added, errand);
     }
 
     /// What is to be done now, of the hooks in turn; without `may_call` nothing is called.
@@ -150,7 +187,12 @@ impl Lines {
         };
         for range in [(after, Bound::Unbounded), (Bound::Unbounded, up_to)] {
             for (id, line) in self.lines.range_mut(range) {
+                let calls = self.shop_calls.get(&id.0).copied().unwrap_or(0);
+                let may_call = may_call && calls < self.bounds.shop_calls_max;
                 if let Some(next) = line.next(&self.bounds, may_call, now) {
+                    if matches!(next, Next::Try(_)) {
+                        self.shop_calls.insert(id.0.clone(), calls + 1);
+                    }
                     self.last = Some(id.clone());
                     return Some(next);
                 }
@@ -161,36 +203,56 @@ impl Lines {
 
     /// When [`Self::next`] next has something; without `may_call` when nothing may be called.
     pub fn wakes_at(&self, may_call: bool) -> Option<Timestamp> {
-        self.lines.values().filter_map(|line| line.wakes_at(&self.bounds, may_call)).min()
+        let wakes_at = |(id, line): (&HookId, &Line)| {
+            line.wakes_at(&self.bounds, may_call && self.may_call(&id.0))
+        };
+        self.lines.iter().filter_map(wakes_at).min()
+    }
+
+    /// Whether the hooks of a shop have not all the calls that they may have together.
+    fn may_call(&self, shop: &ShopId) -> bool {
+        self.shop_calls.get(shop).is_none_or(|calls| *calls < self.bounds.shop_calls_max)
+    }
+
+    fn call_ended(&mut self, shop: &ShopId) {
+        if let Some(calls) = self.shop_calls.get_mut(shop) {
+            *calls = calls.saturating_sub(1);
+            if *calls == 0 {
+                self.shop_calls.remove(shop);
+            }
+        }
     }
 
     /// Takes note of how a call ended; why the hook is left alone from now, if that is new.
     pub fn ended(&mut self, id: &HookId, ended: Ended, now: Timestamp) -> Option<WebhookPause> {
+        self.call_ended(&id.0);
         let line = self.lines.get_mut(id)?;
         line.calls = line.calls.saturating_sub(1);
         let was_failing = line.is_failing();
         let paused = match ended {
             Ended::Uncalled => None,
+            // What other calls were told meanwhile holds.
             Ended::Delivered => {
-                (line.failures, line.rests) = (0, Rests::No);
+                (line.failures, line.rest.failing) = (0, Timestamp::default());
                 None
             }
             Ended::Gone => {
-                let is_new = line.rests != Rests::ForGood;
-                line.rests = Rests::ForGood;
+                let is_new = !std::mem::replace(&mut line.rest.is_gone, true);
                 is_new.then_some(WebhookPause::Gone)
             }
             Ended::Failed(wish) => {
                 line.failures = line.failures.saturating_add(1);
-                let wish = wish.map(|wish| wish.min(self.bounds.wish_max));
-                let rest = Some(self.bounds.rest).filter(|_| line.is_failing());
-                if let Some(rest) = rest.max(wish).filter(|_| line.rests != Rests::ForGood) {
-                    line.rests = Rests::Until(now + rest);
+                if let Some(wish) = wish {
+                    let until = now + wish.min(self.bounds.pause_max);
+                    line.rest.wished = line.rest.wished.max(until);
+                }
+                if line.is_failing() {
+                    line.rest.failing = line.rest.failing.max(now + self.bounds.rest);
                 }
                 (line.is_failing() && !was_failing).then_some(WebhookPause::Failing)
             }
         };
-        if line.is_idle() {
+        if line.is_idle(now) {
             self.lines.remove(id);
         }
         paused
@@ -199,14 +261,14 @@ impl Lines {
     /// Tries every hook again, as the shops were loaded anew.
     pub fn begin_anew(&mut self) {
         for line in self.lines.values_mut() {
-            (line.failures, line.rests) = (0, Rests::No);
+            (line.failures, line.rest) = (0, Rest::default());
         }
-        self.lines.retain(|_, line| !line.is_idle());
+        self.lines.retain(|_, line| !line.is_idle(Timestamp::default()));
     }
 
     /// Hooks that fail or are gone.
     pub fn paused(&self) -> usize {
-        let is_paused = |line: &&Line| line.is_failing() || line.rests == Rests::ForGood;
+        let is_paused = |line: &&Line| line.is_failing() || line.rest.is_gone;
         self.lines.values().filter(is_paused).count()
     }
 }
@@ -225,7 +287,8 @@ mod tests {
         waiting_max: 20,
         up_to: Duration::from_secs(1_000),
         rest: Duration::from_secs(60),
-        wish_max: Duration::from_secs(600),
+        pause_max: Duration::from_secs(600),
+        shop_calls_max: 8,
     };
 
     fn at(second: u64) -> Timestamp {
@@ -233,18 +296,22 @@ mod tests {
     }
 
     fn errand(hook: &str, wanted_s: u64) -> Errand<Webhook> {
+        errand_of("demo", hook, wanted_s)
+    }
+
+    fn errand_of(shop: &str, hook: &str, wanted_s: u64) -> Errand<Webhook> {
         let conversation = ConversationId::from_uuid(uuid::Uuid::from_u128(1));
         let what = Webhook { hook: hook.into(), event: HookEvent::Closed, seq: wanted_s };
         let key = EffectKey::of_webhook(conversation, 1, &what);
         let effect = Effect { key, at: at(wanted_s), what };
-        let (shop, not_before) = (ShopId::from("demo"), at(wanted_s));
+        let (shop, not_before) = (ShopId::from(shop), at(wanted_s));
         Errand { shop, conversation, effect, tries: 0, not_before, ending_at: None }
     }
 
     fn lines(hooks: &[(&str, u64)]) -> Lines {
         let mut lines = Lines::new(BOUNDS);
         for (hook, count) in hooks {
-            (0..*count).for_each(|second| lines.add(errand(hook, second)));
+            (0..*count).for_each(|second| lines.add(errand(hook, second), at(second)));
         }
         lines
     }
@@ -274,9 +341,24 @@ mod tests {
     }
 
     #[test]
+    fn the_hooks_of_a_shop_have_so_many_calls_together_and_leave_room_for_those_of_others() {
+        let mut lines = lines(&[("a", 4), ("b", 4), ("c", 4)]);
+        for second in 0..3 {
+            lines.add(errand_of("other", "z", second), at(second));
+        }
+
+        let calls = called(&mut lines, at(10));
+        assert_eq!(calls.iter().filter(|hook| *hook != "z").count(), BOUNDS.shop_calls_max);
+        assert_eq!(calls.iter().filter(|hook| *hook == "z").count(), 3);
+        assert_eq!(lines.wakes_at(true), None, "what waits has no room");
+        lines.ended(&id("b"), Ended::Delivered, at(10));
+        assert_eq!(called(&mut lines, at(10)).len(), 1);
+    }
+
+    #[test]
     fn nothing_is_called_before_its_time() {
         let mut lines = Lines::new(BOUNDS);
-        lines.add(errand("a", 5));
+        lines.add(errand("a", 5), at(4));
 
         assert!(lines.next(true, at(4)).is_none());
         assert_eq!(lines.wakes_at(true), Some(at(5)));
@@ -298,6 +380,51 @@ mod tests {
             }
         }
         assert!(lines.next(true, at(30)).is_none(), "twenty may wait");
+    }
+
+    #[test]
+    fn the_oldest_is_dropped_also_where_it_was_tried_and_is_due_later_than_others() {
+        let mut lines = lines(&[("a", BOUNDS.waiting_max as u64)]);
+        let Some(Next::Try(mut oldest)) = lines.next(true, at(20)) else { panic!("it is due") };
+        assert_eq!(oldest.effect.at, at(0));
+        lines.ended(&id("a"), Ended::Gone, at(20));
+        (oldest.tries, oldest.not_before) = (1, at(500));
+        let key = oldest.effect.key;
+        lines.add(oldest, at(20));
+        lines.add(errand("a", 30), at(30));
+
+        match lines.next(true, at(30)) {
+            Some(Next::GiveUp(dropped, WebhookResult::Dropped)) => {
+                assert_eq!(dropped.effect.key, key);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(lines.next(true, at(30)).is_none());
+    }
+
+    #[test]
+    fn what_waited_over_a_long_stop_is_tried_once_before_it_is_given_up() {
+        let mut lines = lines(&[("a", 2)]);
+
+        let Some(Next::Try(mut late)) = lines.next(true, at(5_000)) else { panic!("it is tried") };
+        // A wish for a pause is no reason to give up what was not tried.
+        lines.ended(&id("a"), Ended::Failed(Some(Duration::from_secs(9))), at(5_000));
+        assert!(lines.next(true, at(5_000)).is_none());
+        assert_eq!(lines.wakes_at(true), Some(at(5_009)));
+        (late.tries, late.not_before) = (1, at(5_020));
+        lines.add(late, at(5_000));
+
+        let next = lines.next(true, at(5_009));
+        assert!(matches!(next, Some(Next::GiveUp(_, WebhookResult::GivenUp))), "{next:?}");
+        assert_eq!(called(&mut lines, at(5_009)), ["a"]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_nothing_waiting_for_long() {
+        let mut lines = Lines::new(BOUNDS);
+        lines.add(errand("a", 90_000), at(100));
+
+        assert_eq!(lines.wakes_at(true), Some(at(700)));
     }
 
     #[test]
@@ -342,6 +469,32 @@ mod tests {
         assert!(lines.next(true, at(900)).is_none());
         lines.begin_anew();
         assert_eq!(called(&mut lines, at(900)), ["a", "a"]);
+    }
+
+    #[test]
+    fn a_call_that_is_taken_ends_no_pause_that_another_was_told_meanwhile() {
+        let mut lines = lines(&[("gone", 3), ("busy", 3)]);
+        (0..4).for_each(|_| drop(lines.next(true, at(5))));
+
+        lines.ended(&id("gone"), Ended::Gone, at(5));
+        lines.ended(&id("gone"), Ended::Delivered, at(5));
+        lines.ended(&id("busy"), Ended::Failed(Some(Duration::from_secs(60))), at(5));
+        lines.ended(&id("busy"), Ended::Delivered, at(5));
+
+        assert_eq!(lines.paused(), 1);
+        assert!(lines.next(true, at(64)).is_none());
+        assert_eq!(called(&mut lines, at(65)), ["busy"]);
+    }
+
+    #[test]
+    fn a_shorter_pause_ends_no_longer_one() {
+        let mut lines = lines(&[("a", 3)]);
+        (0..2).for_each(|_| drop(lines.next(true, at(5))));
+
+        lines.ended(&id("a"), Ended::Failed(Some(Duration::from_secs(60))), at(5));
+        lines.ended(&id("a"), Ended::Failed(Some(Duration::from_secs(1))), at(6));
+
+        assert_eq!(lines.wakes_at(true), Some(at(65)));
     }
 
     #[test]

@@ -11,11 +11,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::line::{Bounds, Ended, HookId, Lines, Next, id_of};
+use super::line::{Bounds, Ended, HOOK_CALLS_MAX, HookId, Lines, Next, id_of};
 use crate::channels::webhook::signature;
-use crate::config::shop::ShopWebhook;
-use crate::domain::{Progress, Timestamp, Webhook};
-use crate::flow::{EffectReport, Envelope, Errand, Errands, Input, Owners, Shops, WebhookAsked};
+use crate::config::shop::{ShopWebhook, SigningKey};
+use crate::domain::{ConversationId, Progress, Timestamp, Webhook};
+use crate::flow::{
+    EffectReport, Envelope, Errand, Errands, Forget, Forgets, Input, Owners, Shops, WebhookAsked,
+};
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, WebhookPause, WebhookResult};
 use crate::outward::Retry;
@@ -33,6 +35,8 @@ const AGENT: &str = concat!("tradewind/", env!("CARGO_PKG_VERSION"));
 pub struct Messenger {
     /// Where errands come from.
     pub errands: Errands<Webhook>,
+    /// Where erasures are told.
+    pub forgets: Forgets,
     /// Where reports go.
     pub owners: Owners,
     /// The time.
@@ -65,6 +69,41 @@ struct Call {
     retry: Retry,
 }
 
+/// Told to a call when what it was to say was erased; dropped once that was let go of.
+type LetGo = Arc<oneshot::Sender<()>>;
+
+/// The calls that may hold what a conversation says.
+#[derive(Default)]
+struct InFlight(Vec<(ConversationId, oneshot::Sender<LetGo>)>);
+
+impl InFlight {
+    fn begin(&mut self, conversation: ConversationId) -> oneshot::Receiver<LetGo> {
+        self.0.retain(|(_, call)| !call.is_closed());
+        let (call, told) = oneshot::channel();
+        self.0.push((conversation, call));
+        told
+    }
+
+    /// Ends the calls of conversations; who waits hears it from the last of them.
+    fn forget(&mut self, Forget { conversations, done }: Forget) {
+        let done = LetGo::new(done);
+        for (_, call) in self.0.extract_if(.., |(of, _)| conversations.contains(of)) {
+            // One that has ended holds nothing any more.
+            let _ = call.send(done.clone());
+        }
+    }
+}
+
+/// Why nothing was sent.
+enum Unsent {
+    /// It is not wanted any more.
+    Unwanted,
+    /// The owner of the conversation has stopped.
+    NoOwner,
+    /// The owner has not answered.
+    LateOwner,
+}
+
 /// What came of a call.
 struct Called {
     hook: HookId,
@@ -90,12 +129,14 @@ impl Messenger {
             waiting_max: self.waiting_max,
             up_to: self.retry.up_to,
             rest: self.rest,
-            wish_max: self.retry.longest,
+            pause_max: self.retry.longest,
+            shop_calls_max: HOOK_CALLS_MAX.max(self.calls_max / 2),
         });
         let mut shops = self.shops.clone();
         let mut clients = HashMap::new();
         let mut calls: JoinSet<Called> = JoinSet::new();
         let mut batch = Vec::new();
+        let (mut in_flight, mut forgets) = (InFlight::default(), Vec::new());
         let mut paused = 0;
         loop {
             let may_call = |calls: &JoinSet<Called>| calls.len() < self.calls_max;
@@ -105,7 +146,9 @@ impl Messenger {
                         Some((hook, web)) => {
                             let (owners, clock, retry) =
                                 (self.owners.clone(), self.clock, self.retry);
-                            calls.spawn(Call { errand, hook, web, owners, clock, retry }.carry());
+                            let erased = in_flight.begin(errand.conversation);
+                            let call = Call { errand, hook, web, owners, clock, retry };
+                            calls.spawn(call.carry(erased));
                         }
                         None => {
                             lines.ended(&id_of(&errand), Ended::Uncalled, self.clock.now());
@@ -124,6 +167,9 @@ impl Messenger {
                         self.called(done, &mut lines);
                     }
                 }
+                () = self.forgets.take(&mut forgets, BATCH_MAX) => {
+                    forgets.drain(..).for_each(|forget| in_flight.forget(forget));
+                }
                 () = self.errands.take(&mut batch, BATCH_MAX) => {}
                 () = self.sleep_until(wakes_at) => {}
                 Ok(()) = shops.changed() => {
@@ -132,7 +178,8 @@ impl Messenger {
                 }
                 () = drain.cancelled() => break,
             }
-            batch.drain(..).for_each(|errand| lines.add(errand));
+            let now = self.clock.now();
+            batch.drain(..).for_each(|errand| lines.add(errand, now));
         }
         while calls.join_next().await.is_some() {}
     }
@@ -153,6 +200,10 @@ impl Messenger {
         let shop = self.shops.borrow().get(&errand.shop).cloned()?;
         let name = &errand.effect.what.hook;
         let hook = shop.webhooks.iter().find(|hook| hook.name == *name)?;
+        if hook.keys.is_empty() {
+            // Whoever receives could not tell it from a forged one.
+            return None;
+        }
         if !clients.contains_key(&hook.roots) {
             let made = self.client(hook.roots.as_deref()).inspect_err(|error| {
                 tracing::error!(shop = %errand.shop, hook = %name, %error, "no way to a webhook");
@@ -168,7 +219,7 @@ impl Messenger {
             reach: self.reach,
             within: self.timeout,
             answer_bytes_max: ANSWER_BYTES_MAX,
-            idle_max: super::line::HOOK_CALLS_MAX,
+            idle_max: HOOK_CALLS_MAX,
         })
     }
 
@@ -190,7 +241,7 @@ impl Messenger {
                 }
             }
         }
-        again.into_iter().for_each(|errand| lines.add(errand));
+        again.into_iter().for_each(|errand| lines.add(errand, self.clock.now()));
     }
 
     /// Ends an errand without calling. Nobody waits for it to be kept: what is not kept is settled again
@@ -211,31 +262,33 @@ impl Messenger {
 }
 
 impl Call {
-    /// Calls the hook once, and has kept what came of it.
-    async fn carry(mut self) -> Called {
+    /// Calls the hook once, and has kept what came of it. What was erased before the hook has answered is
+    /// let go of, and asked for anew.
+    async fn carry(mut self, erased: oneshot::Receiver<LetGo>) -> Called {
         let hook = id_of(&self.errand);
         let uncalled = |result, again| {
             let hook = hook.clone();
             Called { hook, ended: Ended::Uncalled, result, again }
         };
-        let body = match tokio::time::timeout(OWNER_MAX, self.body()).await {
-            Ok(Ok(Some(body))) => body,
-            Ok(Ok(None)) => {
+        let sent = tokio::select! {
+            biased;
+            Ok(_let_go) = erased => return uncalled(None, Some(self.errand)),
+            sent = self.ask_and_send() => sent,
+        };
+        let (ended, error) = match sent {
+            Ok(Ok(())) => (Ended::Delivered, None),
+            Ok(Err((Refusal::Status(410), _))) => (Ended::Gone, Some(Refusal::Status(410))),
+            Ok(Err((error, wish))) => (Ended::Failed(wish), Some(error)),
+            Err(Unsent::Unwanted) => {
                 // If the conversation is still there, then not the hook.
                 drop(report(&self.owners, &self.errand, Progress::GivenUp));
                 return uncalled(Some(WebhookResult::Unwanted), None);
             }
-            // The owner has stopped.
-            Ok(Err(_)) => return uncalled(None, None),
-            Err(_) => {
+            Err(Unsent::NoOwner) => return uncalled(None, None),
+            Err(Unsent::LateOwner) => {
                 self.errand.not_before = self.clock.now() + self.retry.first;
                 return uncalled(None, Some(self.errand));
             }
-        };
-        let (ended, error) = match self.send(body).await {
-            Ok(()) => (Ended::Delivered, None),
-            Err((Refusal::Status(410), _)) => (Ended::Gone, Some(Refusal::Status(410))),
-            Err((error, wish)) => (Ended::Failed(wish), Some(error)),
         };
         let progress = match &error {
             None => Progress::Done,
@@ -264,6 +317,13 @@ impl Call {
         again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
     }
 
+    /// Sends what the conversation says now.
+    async fn ask_and_send(&self) -> Result<Result<(), (Refusal, Option<Duration>)>, Unsent> {
+        let asked = tokio::time::timeout(OWNER_MAX, self.body()).await;
+        let said = asked.map_err(|_| Unsent::LateOwner)?.map_err(|_| Unsent::NoOwner)?;
+        Ok(self.send(said.ok_or(Unsent::Unwanted)?).await)
+    }
+
     /// What it says now; an error when the owner has stopped.
     async fn body(&self) -> Result<Option<Bytes>, oneshot::error::RecvError> {
         let (reply, said) = oneshot::channel();
@@ -278,17 +338,17 @@ impl Call {
     /// be left alone.
     async fn send(&self, body: Bytes) -> Result<(), (Refusal, Option<Duration>)> {
         let (id, now_s) = (self.errand.effect.key.to_string(), self.clock.now().as_millis() / 1000);
-        let key = self.hook.key.as_ref().map_or(&[][..], |key| key.reveal());
-        let signature = signature(key, &id, now_s, &body);
+        let signed_by = |key: &SigningKey| signature(key.reveal(), &id, now_s, &body);
+        let signatures: Vec<String> = self.hook.keys.iter().map(signed_by).collect();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         for (name, value) in [
             ("webhook-id", id),
             ("webhook-timestamp", now_s.to_string()),
-            ("webhook-signature", signature),
+            ("webhook-signature", signatures.join(" ")),
         ] {
-            let value = HeaderValue::try_from(value).expect("digits and base64");
+            let value = HeaderValue::try_from(value).expect("digits, base64 and spaces");
             headers.insert(HeaderName::from_static(name), value);
         }
         let url = self.hook.url.as_str().to_owned();
