@@ -26,7 +26,7 @@ use super::fact::{Fact, Noted, Opened};
 use super::in_flight::InFlight;
 use super::matter::Joined;
 use super::personal::{ERASED_TEXT, Personal, is_erased};
-use super::ticket::is_only_address;
+use super::ticket::says_only_address;
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -389,7 +389,7 @@ impl Conversation {
                     && let Some(text) = self.said_by_customer(*seq)
                 {
                     // An address says nothing of the language that its writer reads, nor of the matter.
-                    let is_news = self.latest.is_none() || !is_only_address(text);
+                    let is_news = self.latest.is_none() || !says_only_address(text, &u.pii);
                     self.mood.hear(*seq, u);
                     if is_news {
                         // Spans point into one text; the rest speaks for the conversation.
