@@ -27,6 +27,7 @@ use super::in_flight::InFlight;
 use super::matter::Joined;
 use super::personal::{ERASED_TEXT, Personal, is_erased};
 use super::ticket::says_only_address;
+use super::unanswered::Unanswered;
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -88,9 +89,9 @@ pub struct Conversation {
     /// What has gone from it to others: the numbers of the first and the last message of each stretch.
     #[serde(default)]
     pub moved: Vec<(u64, u64)>,
-    /// The message that ends a question for which a person was needed where an article could have answered.
+    /// The first question for which a person was needed where an article could have answered.
     #[serde(default)]
-    pub unanswered: Option<u64>,
+    pub unanswered: Option<Unanswered>,
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
@@ -401,9 +402,7 @@ impl Conversation {
             Fact::AskedForPerson => self.asked_for_person = true,
             Fact::Waits(contact) => {
                 let waited = matches!(self.stage, Stage::Waiting(_));
-                if !waited {
-                    self.person_is_needed();
-                }
+                self.person_is_needed();
                 self.need_changes = if waited { self.need_changes.saturating_add(1) } else { 0 };
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;

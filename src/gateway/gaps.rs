@@ -6,10 +6,10 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::domain::ShopId;
-use crate::flow::{Input, Owners, UnansweredQuestion, WantsUnanswered};
+use crate::flow::{Input, Owners, UnansweredQuestion, WantsUnanswered, shown_question};
 use crate::knowledge::gaps::{Gap, Unanswered, gaps};
 use crate::protocol::ErrorCode;
-use crate::understand::{Hint, Model, Scratch, mask};
+use crate::understand::{Model, Scratch};
 
 use super::problem::Refused;
 
@@ -71,15 +71,10 @@ fn put_together(shop: ShopId, mut asked: Vec<UnansweredQuestion>, model: &Model)
     asked.sort_by_key(|question| question.at);
     asked.drain(..asked.len().saturating_sub(QUESTIONS_MAX));
     let mut scratch = Scratch::default();
-    let with_vector = |UnansweredQuestion { at, text }| {
-        let read = model.understand(&text, &Hint::default(), &mut scratch);
-        Unanswered {
-            at,
-            vector: model.meaning(&text, &mut scratch).vector,
-            text: mask(&text, &read.pii),
-            language: read.language.label,
-            intent: read.intent.label,
-        }
+    let with_vector = |UnansweredQuestion { at, text, intent, language }| {
+        let text = shown_question(&text);
+        let vector = model.meaning(&text, &mut scratch).vector;
+        Unanswered { at, text, language, intent, vector }
     };
     let questions: Vec<Unanswered> = asked.into_iter().map(with_vector).collect();
     let mut gaps = gaps(&questions);
@@ -90,10 +85,15 @@ fn put_together(shop: ShopId, mut asked: Vec<UnansweredQuestion>, model: &Model)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Intent, Timestamp};
+    use crate::domain::{Intent, Language, Timestamp};
 
     fn asked(second: u64, text: &str) -> UnansweredQuestion {
-        UnansweredQuestion { at: Timestamp::from_millis(second * 1_000), text: text.to_owned() }
+        UnansweredQuestion {
+            at: Timestamp::from_millis(second * 1_000),
+            text: text.to_owned(),
+            intent: Intent::ProductQuestion,
+            language: Language::ENGLISH,
+        }
     }
 
     #[test]
@@ -110,6 +110,18 @@ mod tests {
         assert_eq!((gap.intent, gap.questions), (Intent::ProductQuestion, 2));
         assert_eq!((gap.since.as_millis(), gap.last.as_millis()), (3_000, 9_000));
         assert!(!gap.examples.concat().contains("ana.lopez"), "{:?}", gap.examples);
+    }
+
+    #[test]
+    fn a_gap_is_about_what_its_conversations_took_the_questions_for() {
+        let model = Model::embedded().expect("the shipped model");
+        let language: Language = "yo".parse().expect("a language");
+        let question = UnansweredQuestion { language, ..asked(1, "I want my money back, now!") };
+
+        let told = put_together(ShopId::from("demo"), vec![question], &model);
+
+        assert_eq!(told.gaps[0].intent, Intent::ProductQuestion);
+        assert_eq!(told.gaps[0].languages.get(&language), Some(&1));
     }
 
     #[tokio::test]
