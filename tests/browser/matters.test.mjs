@@ -109,7 +109,7 @@ describe("matters of one customer", { timeout: 300_000 }, () => {
     await write(widget, OTHER);
 
     const bar = desk.locator("#joins");
-    await bar.getByText(`“${OTHER}” speaks of another order than this conversation.`).waitFor();
+    await bar.getByText(`“\u2068${OTHER}\u2069” speaks of another order than this conversation.`).waitFor();
     assert.deepEqual(await violations(desk), []);
     await bar.getByRole("button", { name: "Another matter: move it" }).click();
     await desk.locator(".note", { hasText: "has moved what was said" }).waitFor();
