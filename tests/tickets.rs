@@ -431,7 +431,7 @@ fn who_reads_what_nobody_wrote_gets_ticket_and_letter_in_both_once_the_phrases_a
         world.say(&customer, ADDRESS);
         world.says.pii.clear();
         world.says.language.label = yoruba;
-        let letter = world.errands.last().expect("the confirmation").effect.email.text.to_string();
+        let letter = email_of(world.errands.last().expect("the confirmation")).text.to_string();
         (told.unwrap_or_default(), letter)
     };
 
