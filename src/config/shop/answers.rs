@@ -377,7 +377,7 @@ fn place_of(text: &str, word: &str) -> Option<Range<usize>> {
     };
     let places =
         || text.char_indices().filter_map(|(at, _)| Some(at..at + named(&text[at..], word)?));
-    places().find(is_quoted).or_else(|| places().last())
+    places().find(is_quoted).or_else(|| places().next_back())
 }
 
 /// Bytes of the word that a text begins with in whatever case. They may be more or fewer than those of
