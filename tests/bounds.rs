@@ -110,7 +110,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/flow/translated/task.rs::more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once",
     ]),
     ("languages in which phrases of a shop are kept that it did not write", &[
-        "src/flow/translated/phrasebook.rs::a_shop_has_its_phrases_in_so_many_languages_and_is_asked_once_for_each",
+        "src/flow/translated/phrasebook.rs::so_many_languages_of_a_shop_are_translated_at_a_time_and_each_once",
     ]),
     ("wait of a message for its translation", &[
         "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
@@ -136,7 +136,8 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("questions without an article that a shard remembers of a shop; that a list looks at; lists at a time", &[
         "tests/flow_erasure.rs::a_shop_has_so_many_unanswered_questions_and_the_oldest_leave",
         "src/gateway/gaps.rs::only_so_many_questions_are_looked_at_and_those_are_the_latest",
-        "src/gateway/gaps.rs::one_list_is_put_together_at_a_time",
+        "src/gateway/gaps.rs::a_list_that_waits_for_its_conversations_stands_in_the_way_of_no_other_shop",
+        "src/knowledge/gaps.rs::questions_of_which_none_is_like_another_are_so_many_gaps_and_no_more",
     ]),
     ("rows of a floor that is watched", &["tests/bounds.rs::a_floor_shows_so_many_rows_and_tells_how_many_there_are"]),
     ("showings of a floor", &["tests/bounds.rs::a_floor_shows_so_many_rows_and_tells_how_many_there_are"]),

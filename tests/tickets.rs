@@ -442,8 +442,9 @@ fn who_reads_what_nobody_wrote_gets_ticket_and_letter_in_both_once_the_phrases_a
     assert_eq!(world.phrases_wanted[0], (shop(), yoruba), "as soon as the language was sure");
 
     for missing in [1, 0] {
-        let phrases = phrases(&translating_shop(), missing);
-        world.input(Input::Phrases(PhrasesCame { shop: shop(), language: yoruba, phrases }));
+        let shop = Arc::new(translating_shop());
+        let phrases = phrases(&shop, missing);
+        world.input(Input::Phrases(PhrasesCame { shop, language: yoruba, phrases }));
         world.to_translate.clear();
         world.phrases_wanted.clear();
         let (told, letter) = gets_ticket(&mut world, &format!("bola{missing}"));

@@ -172,6 +172,7 @@ impl Core {
             incidents: incidents.clone(),
             clock,
             metrics: metrics.clone(),
+            languages: library.model().languages().into(),
         };
         tasks.push(Box::pin(interpreter.clone().run(shops, ways, stop.clone())));
         let mut snapshots = Vec::new();

@@ -26,7 +26,8 @@ use super::in_flight::InFlight;
 use super::matter::Joined;
 use super::owed::OwedEffects;
 use super::personal::{ERASED_TEXT, Personal, is_erased};
-use super::ticket::is_only_address;
+use super::ticket::says_only_address;
+use super::unanswered::Unanswered;
 
 /// Typing of one side is passed on once in this time.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
@@ -88,9 +89,9 @@ pub struct Conversation {
     /// What has gone from it to others: the numbers of the first and the last message of each stretch.
     #[serde(default)]
     pub moved: Vec<(u64, u64)>,
-    /// The message that ends a question for which a person was needed where an article could have answered.
+    /// The first question for which a person was needed where an article could have answered.
     #[serde(default)]
-    pub unanswered: Option<u64>,
+    pub unanswered: Option<Unanswered>,
     /// The first message from which nothing follows yet, as its customer may go on.
     #[serde(default)]
     pub held_from: Option<u64>,
@@ -389,7 +390,7 @@ impl Conversation {
                     && let Some(text) = self.said_by_customer(*seq)
                 {
                     // An address says nothing of the language that its writer reads, nor of the matter.
-                    let is_news = self.latest.is_none() || !is_only_address(text);
+                    let is_news = self.latest.is_none() || !says_only_address(text, &u.pii);
                     self.mood.hear(*seq, u);
                     if is_news {
                         // Spans point into one text; the rest speaks for the conversation.
@@ -401,9 +402,7 @@ impl Conversation {
             Fact::AskedForPerson => self.asked_for_person = true,
             Fact::Waits(contact) => {
                 let waited = matches!(self.stage, Stage::Waiting(_));
-                if !waited {
-                    self.person_is_needed();
-                }
+                self.person_is_needed();
                 self.need_changes = if waited { self.need_changes.saturating_add(1) } else { 0 };
                 self.stage = Stage::Waiting(Box::new(contact.clone()));
                 self.seat_viewer = None;

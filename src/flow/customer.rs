@@ -270,7 +270,7 @@ impl Shard {
     /// Keeps what the customer says of the machine's answer. Whom it did not help gets a person, with the
     /// place of the question.
     fn judge_answer(
-        &self,
+        &mut self,
         cause: Cause,
         conversation: &mut Conversation,
         helpful: bool,
@@ -291,7 +291,7 @@ impl Shard {
         }
     }
 
-    fn ask_for_person(&self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
+    fn ask_for_person(&mut self, cause: Cause, conversation: &mut Conversation, turn: &mut Turn) {
         let asked_before = conversation.asked_for_person;
         let is_in_care = !matches!(conversation.stage, Stage::Open | Stage::Ticketed);
         if conversation.is_closed() || (is_in_care && asked_before) {
@@ -305,7 +305,7 @@ impl Shard {
             return step.finish(turn);
         };
         if let Some(place) = for_many::place_again(step.conversation, None) {
-            return for_many::return_to(place, step, cause.at, turn);
+            return self.return_to(place, step, cause.at, turn);
         }
         let (skill, priority) = needs(step.conversation, &shop);
         let contact = self.contact(cause.now, step.conversation, skill, priority);

@@ -178,7 +178,7 @@ impl Shard {
         }
         let mut step = Step::new(conversation, cause.now);
         if was_held || !matches!(step.conversation.stage, Stage::Waiting(_)) {
-            step.fact(Fact::Waits(stood));
+            self.needs_person(stood, &mut step);
         }
         step.event(EventKind::Assigned { seat: seat.clone() });
         step.fact(Fact::Owned { seat, fence });

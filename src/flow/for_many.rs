@@ -114,6 +114,21 @@ impl Shard {
             needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
         }));
     }
+
+    /// Puts a conversation back where it stood.
+    pub(super) fn return_to(
+        &mut self,
+        place: Contact,
+        mut step: Step<'_>,
+        caused_at: Instant,
+        turn: &mut Turn,
+    ) {
+        let (shop, conversation) = (place.shop.clone(), place.conversation);
+        self.needs_person(place.clone(), &mut step);
+        step.finish(turn);
+        turn.incidents.push(Report::Returned(shop, conversation));
+        turn.commands.push((Command::Arrive(place), caused_at));
+    }
 }
 
 /// Tells the owner of incidents that a conversation is a matter of its own from now on.
@@ -131,13 +146,4 @@ pub(super) fn place_again(
     };
     let place = conversation.aside.as_deref().filter(|_| !reply.is_some_and(is_thanks))?;
     Some(place.clone())
-}
-
-/// Puts a conversation back where it stood.
-pub(super) fn return_to(place: Contact, mut step: Step<'_>, caused_at: Instant, turn: &mut Turn) {
-    let (shop, conversation) = (place.shop.clone(), place.conversation);
-    step.fact(Fact::Waits(place.clone()));
-    step.finish(turn);
-    turn.incidents.push(Report::Returned(shop, conversation));
-    turn.commands.push((Command::Arrive(place), caused_at));
 }

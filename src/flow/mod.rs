@@ -79,6 +79,6 @@ pub use task::{Owners, ShardTask};
 pub use ticket::reference;
 pub use translated::{Interpreter, PhrasesCame, TextOf, ToTranslate, TranslationCame, Ways};
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
-pub use unanswered::{UNANSWERED_CHARS_MAX, UnansweredQuestion, WantsUnanswered};
+pub use unanswered::{Unanswered, UnansweredQuestion, WantsUnanswered, shown as shown_question};
 pub use understood::Understood;
 pub use webhooks::WebhookAsked;

@@ -14,7 +14,7 @@ impl Shard {
     /// they were told.
     pub(super) fn take_shops(&mut self, cause: Cause, shops: Shops, turn: &mut Turn) {
         let old = std::mem::replace(&mut self.shops, shops);
-        self.forget_phrases();
+        self.forget_phrases(&old);
         self.look_at_closed(cause.now);
         self.unanswered.retain(|shop, _| self.shops.contains_key(shop));
         if old.keys().all(|shop| self.shops.contains_key(shop)) {

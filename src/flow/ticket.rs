@@ -8,8 +8,8 @@ use crate::automate::{self, Voice, Words};
 use crate::channels::email::is_address;
 use crate::config::shop::Shop;
 use crate::domain::{
-    ConversationId, Effect, EffectKey, Email, EventKind, Outward, PiiKind, Priority, Purpose,
-    Sender, Timestamp, Understanding,
+    ConversationId, Effect, EffectKey, Email, EventKind, Outward, PiiKind, PiiSpan, Priority,
+    Purpose, Sender, Timestamp, Understanding,
 };
 use crate::metrics::names::{Counter, Outcome};
 use crate::schedule::{Command, Contact};
@@ -30,6 +30,9 @@ pub(super) const TICKET_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600)
 const UNPLANNED_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Letters beside an address in a message that does not say more than the address.
 const BESIDE_ADDRESS_MAX: usize = 40;
+/// Letters beside an address that say something of their own, in whatever language: `OK ana@example.com` says
+/// nothing.
+const WORDS_BESIDE_ADDRESS_MIN: usize = 4;
 /// What such a message has at most: the longest address, and those letters.
 const ADDRESS_ONLY_BYTES_MAX: usize = 254 + 4 * BESIDE_ADDRESS_MAX;
 
@@ -217,6 +220,15 @@ pub(super) fn is_only_address(text: &str) -> bool {
         && address_in(text, None).is_some_and(|address| is_all_but(text, address))
 }
 
+/// Whether a text has an address and next to nothing that could be read beside it.
+pub(super) fn says_only_address(text: &str, spans: &[PiiSpan]) -> bool {
+    let emails = || spans.iter().filter(|span| span.kind == PiiKind::Email);
+    let is_beside = |at: usize| !emails().any(|span| (span.start..span.end).contains(&at));
+    let letters = text.char_indices().filter(|(at, c)| c.is_alphabetic() && is_beside(*at));
+    emails().next().is_some()
+        && letters.take(WORDS_BESIDE_ADDRESS_MIN).count() < WORDS_BESIDE_ADDRESS_MIN
+}
+
 fn is_all_but(text: &str, address: &str) -> bool {
     text.chars().count() - address.chars().count() <= BESIDE_ADDRESS_MAX
 }
@@ -237,6 +249,20 @@ pub fn reference(conversation: ConversationId) -> String {
 mod tests {
     use super::*;
     use crate::domain::{CustomerId, CustomerKey, ShopId};
+
+    #[test]
+    fn what_is_said_beside_an_address_counts_unless_it_is_next_to_nothing() {
+        for (text, says_more) in [
+            ("li@example.cn", false),
+            ("  -> li@example.cn, ok!", false),
+            ("li@example.cn li.b@example.cn", false),
+            ("我的包裹没到，请退款，邮箱 li@example.cn", true),
+            ("mi correo es li@example.cn", true),
+            ("no address", true),
+        ] {
+            assert_eq!(says_only_address(text, &pii::find(text)), !says_more, "{text}");
+        }
+    }
 
     #[test]
     fn references_are_short_and_differ_with_the_conversation() {

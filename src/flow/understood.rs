@@ -154,7 +154,7 @@ impl Shard {
             Stage::Open if conversation.aside.is_some() => {
                 let reply = message.understanding.as_ref();
                 return match for_many::place_again(conversation, reply) {
-                    Some(place) => for_many::return_to(place, step, message.caused_at, turn),
+                    Some(place) => self.return_to(place, step, message.caused_at, turn),
                     None => step.finish(turn),
                 };
             }
@@ -205,8 +205,7 @@ impl Shard {
                     step.fact(Fact::AskedForPerson);
                 }
                 let contact = self.contact(now, step.conversation, skill, priority);
-                step.fact(Fact::Waits(contact.clone()));
-                self.note_unanswered(step.conversation);
+                self.needs_person(contact.clone(), &mut step);
                 self.ask(step.conversation, &contact, turn);
                 step.finish(turn);
                 turn.commands.push((Command::Arrive(contact), caused_at));

@@ -1,6 +1,7 @@
 //! Questions that nobody has written an answer to, brought together: a list of what to write next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -10,6 +11,9 @@ use super::tokens::tokens;
 
 /// Questions that are looked at; of more, the latest.
 pub const QUESTIONS_MAX: usize = 5_000;
+/// Gaps that are told apart: every question is compared with each. A question that is like none of so many is
+/// left out.
+const GAPS_MAX: usize = 1_000;
 /// Examples that are shown of a gap.
 pub const EXAMPLES_MAX: usize = 5;
 /// Likeness from which on a question belongs to a gap: that of its words, or of its vector, to the
@@ -58,20 +62,43 @@ fn instant<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok,
 /// A gap while it is put together.
 struct Cluster<'a> {
     first: &'a Unanswered,
-    words: BTreeSet<String>,
+    words: Vec<usize>,
     members: Vec<&'a Unanswered>,
 }
 
+/// The words of all questions, each by a number: numbers are quick to compare.
+#[derive(Default)]
+struct Numbers(BTreeMap<String, usize>);
+
+impl Numbers {
+    /// Those of a text, sorted, each once.
+    fn of(&mut self, text: &str) -> Vec<usize> {
+        let number = |word| {
+            let next = self.0.len();
+            *self.0.entry(word).or_insert(next)
+        };
+        let mut numbers: Vec<usize> = tokens(text).into_iter().map(number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+}
+
 /// The gaps behind `questions`, the one that is asked most often first. Each question belongs to the
-/// first gap of its intent that it is like, in whatever language, and else begins one.
+/// first gap of its intent that it is like, in whatever language, and else begins one, if there is room.
 pub fn gaps(questions: &[Unanswered]) -> Vec<Gap> {
     let latest = &questions[questions.len().saturating_sub(QUESTIONS_MAX)..];
+    let mut numbers = Numbers::default();
     let mut clusters: Vec<Cluster<'_>> = Vec::new();
     for question in latest {
-        let words: BTreeSet<String> = tokens(&question.text).into_iter().collect();
+        let words = numbers.of(&question.text);
+        let has_room = clusters.len() < GAPS_MAX;
         match clusters.iter_mut().find(|cluster| cluster.is_like(question, &words)) {
             Some(cluster) => cluster.members.push(question),
-            None => clusters.push(Cluster { first: question, words, members: vec![question] }),
+            None if has_room => {
+                clusters.push(Cluster { first: question, words, members: vec![question] });
+            }
+            None => {}
         }
     }
     let mut gaps: Vec<Gap> = clusters.iter().map(Cluster::gap).collect();
@@ -80,14 +107,12 @@ pub fn gaps(questions: &[Unanswered]) -> Vec<Gap> {
 }
 
 impl Cluster<'_> {
-    fn is_like(&self, question: &Unanswered, words: &BTreeSet<String>) -> bool {
+    fn is_like(&self, question: &Unanswered, words: &[usize]) -> bool {
         if self.first.intent != question.intent {
             return false;
         }
-        let both = self.words.intersection(words).count() as f32;
-        let all = self.words.union(words).count().max(1) as f32;
         let meaning: f32 = self.first.vector.iter().zip(&question.vector).map(|(a, b)| a * b).sum();
-        both / all >= WORDS_ALIKE || meaning >= MEANING_ALIKE
+        meaning >= MEANING_ALIKE || words_alike(&self.words, words) >= WORDS_ALIKE
     }
 
     fn gap(&self) -> Gap {
@@ -105,6 +130,24 @@ impl Cluster<'_> {
             examples: texts.take(EXAMPLES_MAX).collect(),
         }
     }
+}
+
+/// The share of the words of both that both have.
+fn words_alike(one: &[usize], other: &[usize]) -> f32 {
+    let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
+    let mut both = 0_usize;
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        match a.cmp(b) {
+            Ordering::Less => left.next(),
+            Ordering::Greater => right.next(),
+            Ordering::Equal => {
+                both += 1;
+                left.next();
+                right.next()
+            }
+        };
+    }
+    both as f32 / (one.len() + other.len() - both).max(1) as f32
 }
 
 #[cfg(test)]
@@ -145,5 +188,28 @@ mod tests {
         let gaps = gaps(&questions);
 
         assert_eq!((gaps.len(), gaps[0].questions), (1, QUESTIONS_MAX));
+    }
+
+    #[test]
+    fn questions_of_which_none_is_like_another_are_so_many_gaps_and_no_more() {
+        // No two share a word, and their vectors say nothing.
+        let question =
+            |n: usize| asked(&format!("{n}a {n}b {n}c"), "en", Intent::ProductQuestion, [0.0, 0.0]);
+        let mut distinct: Vec<Unanswered> = (0..QUESTIONS_MAX).map(question).collect();
+        distinct[QUESTIONS_MAX - 1].text = "0a 0b".to_owned();
+
+        let gaps = gaps(&distinct);
+
+        assert_eq!((gaps.len(), gaps[0].questions), (GAPS_MAX, 2));
+    }
+
+    #[test]
+    fn words_are_alike_by_the_share_that_both_have() {
+        let mut numbers = Numbers::default();
+        let (one, other) = (numbers.of("a red big belt"), numbers.of("big big belt"));
+
+        assert_eq!(words_alike(&one, &other), 0.5);
+        assert_eq!(words_alike(&one, &[]), 0.0);
+        assert_eq!(words_alike(&[], &[]), 0.0);
     }
 }

@@ -109,7 +109,7 @@ describe("matters of one customer", { timeout: 300_000 }, () => {
     await write(widget, OTHER);
 
     const bar = desk.locator("#joins");
-    await bar.getByText(`“${OTHER}” speaks of another order than this conversation.`).waitFor();
+    await bar.getByText(`“\u2068${OTHER}\u2069” speaks of another order than this conversation.`).waitFor();
     assert.deepEqual(await violations(desk), []);
     await bar.getByRole("button", { name: "Another matter: move it" }).click();
     await desk.locator(".note", { hasText: "has moved what was said" }).waitFor();
@@ -118,8 +118,15 @@ describe("matters of one customer", { timeout: 300_000 }, () => {
     // The other matter goes its own way, and the customer's page shows both.
     await desk.locator(".offer").getByRole("button", { name: "Accept" }).click();
     await desk.locator('.message[data-from="customer"]', { hasText: OTHER }).waitFor();
-    await write(desk, "Busco el segundo paquete.");
     const answers = widget.locator('.message[data-from="seat"]');
+    // A reply goes to the conversation in which somebody spoke last, though it is the older one.
+    await desk.locator("#mine .entry").nth(0).click();
+    await write(desk, "¿A qué dirección?");
+    await answers.getByText("¿A qué dirección?").waitFor();
+    await write(widget, "A la calle Mayor 5, por favor.");
+    await desk.locator('.message[data-from="customer"]', { hasText: "calle Mayor" }).waitFor();
+    await desk.locator("#mine .entry").nth(1).click();
+    await write(desk, "Busco el segundo paquete.");
     await answers.getByText("Busco el segundo paquete.").waitFor();
     assert.equal(await widget.locator('.message[data-from="customer"]', { hasText: OTHER }).count(), 1);
     await widget.reload();

@@ -4,6 +4,8 @@
 mod approval;
 #[path = "for_many.rs"]
 mod for_many;
+#[path = "unanswered.rs"]
+mod unanswered;
 
 use tradewind::config::shop::Shop;
 use tradewind::domain::{Guess, Intent, SeatId, SeatState, ShopId};

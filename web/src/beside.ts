@@ -4,6 +4,7 @@
 /** Which they are, kept over a reload. */
 export class Beside {
   private readonly ids: Set<string>;
+  private spoke: { id: string; at: number } | null = null;
 
   constructor(
     saved: string | null,
@@ -18,6 +19,18 @@ export class Beside {
 
   add(id: string): void {
     if (!this.ids.has(id)) this.keep(this.ids.add(id));
+  }
+
+  /** A seat or a machine has said something in a conversation, beside or not; after a reload they come in any order. */
+  heard(id: string, at: number): void {
+    if (this.spoke === null || at >= this.spoke.at) this.spoke = { id, at };
+  }
+
+  /** The conversation that an answer belongs to: the one in which something was said last, else `id`. With several open ones the router decides where nothing was said. */
+  answered(id: string | null): string | null {
+    if (this.ids.size === 0) return id;
+    const spoke = this.spoke?.id ?? null;
+    return spoke !== null && (spoke === id || this.ids.has(spoke)) ? spoke : null;
   }
 
   drop(id: string): void {

@@ -12,11 +12,16 @@ interface Gap {
   examples: string[];
 }
 
-const quoted = (text: string): string => JSON.stringify(text);
+/** What a question of an article may have. */
+const QUESTION_CHARS_MAX = 300;
+
+/** A text of TOML: of the control characters that it does not take JSON leaves one. */
+const quoted = (text: string): string => JSON.stringify(text.replaceAll("\u007f", ""));
+const begun = (text: string): string => Array.from(text).slice(0, QUESTION_CHARS_MAX).join("").trim();
 
 /** A file as `docs/knowledge.md` describes it, with all that is known but for the answer. */
 function draft(gap: Gap): string {
-  const questions = gap.examples.map((text) => `    ${quoted(text)},\n`).join("");
+  const questions = gap.examples.map((text) => `    ${quoted(begun(text))},\n`).join("");
   return `+++\ntitle = ""\nintents = [${quoted(gap.intent)}]\nquestions = [\n${questions}]\n+++\n\n`;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Frame } from "./client";
 import { button, el } from "./dom";
-import { fill, languageOf } from "./locale";
+import { fill, isRightToLeft, languageOf } from "./locale";
 import { type MatterStrings, matterStrings } from "./matter-strings";
 
 const MESSAGE_CHARS_MAX = 80;
@@ -34,6 +34,7 @@ export class JoinsView {
   ) {
     this.words = matterStrings(locale);
     root.lang = languageOf(locale);
+    root.dir = isRightToLeft(locale) ? "rtl" : "ltr";
   }
 
   /** Takes what stands of a conversation, from `joined` or `accepted`. */
@@ -59,13 +60,15 @@ export class JoinsView {
     if (join === undefined) return this.root.replaceChildren();
     const label = join.to === "ended" ? this.words.apart : this.words.part;
     const part = button(label, "quiet", () => this.hooks.say({ type: "part", conversation, seq: join.seq }));
-    this.root.replaceChildren(el("span", { dir: "auto" }, words), part);
+    this.root.replaceChildren(el("span", {}, words), part);
   }
 
   private evidence(conversation: string, join: Join): string {
     const said = this.hooks.said(conversation, join.seq) ?? "…";
-    const m = said.length > MESSAGE_CHARS_MAX ? `${said.slice(0, MESSAGE_CHARS_MAX)}…` : said;
-    const words = fill(this.words[join.to], { m, t: this.minutes(join.ms_ago ?? 0) });
+    const chars = Array.from(said);
+    const m = chars.length > MESSAGE_CHARS_MAX ? `${chars.slice(0, MESSAGE_CHARS_MAX).join("")}…` : said;
+    // The customer's text has its own direction, and the sentence around it that of its language.
+    const words = fill(this.words[join.to], { m: `\u2068${m}\u2069`, t: this.minutes(join.ms_ago ?? 0) });
     return join.same_order ? `${words} ${this.words.same}` : words;
   }
 

@@ -102,6 +102,7 @@ function connect(): Client {
     welcome(listed) {
       // Those that still stand come again.
       joins.forget();
+      joins.show(talk.open);
       if (wanted !== "away") client?.say({ type: "state", state: wanted });
       client?.say({ type: "incidents", watch: true });
       if (isSupervisor) client?.say({ type: "floor", watch: true });

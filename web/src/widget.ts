@@ -172,8 +172,7 @@ function mark(message: Outgoing, state: "queued" | "sent" | "failed", seq = 0): 
 
 function send(body: string): void {
   if (progress.closed) startFresh();
-  // With several open ones the router knows best which is meant.
-  const message = client.send(beside.all.length > 0 ? null : conversation, body);
+  const message = client.send(beside.answered(conversation), body);
   remember(key(`out.${message.id}`), JSON.stringify(message));
   mark(message, "queued");
 }
@@ -199,6 +198,7 @@ function onEvent(event: EventFrame): void {
       } else {
         progress.answered = true;
         typing.hidden = true;
+        beside.heard(event.conversation, at);
       }
       if (event.translation) inPlace(node, event.translation, words(event.translation));
       append(node);
@@ -255,7 +255,9 @@ function onEventBeside(event: EventFrame): void {
   const from = event.from ?? "machine";
   const shown = Array.from(log.querySelectorAll('.from-customer .body'), (body) => body.textContent);
   if (from === "customer" && shown.includes(event.text ?? "")) return;
-  const node = bubble(event.id ?? "", from, event.text ?? "", Date.parse(event.at));
+  const at = Date.parse(event.at);
+  if (from !== "customer") beside.heard(event.conversation, at);
+  const node = bubble(event.id ?? "", from, event.text ?? "", at);
   node.dataset["conversation"] = event.conversation;
   if (event.translation) inPlace(node, event.translation, words(event.translation));
   append(node);

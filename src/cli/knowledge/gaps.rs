@@ -12,9 +12,9 @@ use crate::config::shop::ARTICLE_INTENTS;
 use crate::domain::{
     ConversationId, EventKind, Language, Sender, ShopId, Timestamp, Understanding,
 };
-use crate::flow::{Entry, Fact, Record, Seal, UNANSWERED_CHARS_MAX};
+use crate::flow::{Entry, Fact, Record, Seal, shown_question};
 use crate::knowledge::gaps::{Unanswered, gaps};
-use crate::understand::{Model, Scratch, mask, pii};
+use crate::understand::{Model, Scratch};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -65,7 +65,7 @@ pub(super) fn run(args: &GapsArgs) -> anyhow::Result<Exit> {
     let with_vector = |it: Question| Unanswered {
         at: it.at,
         vector: model.meaning(&it.text, &mut scratch).vector,
-        text: mask(&it.text, &pii::find(&it.text)),
+        text: it.text,
         language: it.language,
         intent: it.read.intent.label,
     };
@@ -111,9 +111,12 @@ struct Heard {
     at: Timestamp,
     read: Option<Understanding>,
     wants_person: bool,
+    /// Whether it has waited for a person: what was said since was said to one.
+    has_waited: bool,
 }
 
 struct Question {
+    /// Without personal data.
     text: String,
     at: Timestamp,
     language: Language,
@@ -127,10 +130,13 @@ impl Asked {
             match fact {
                 Fact::Event(event) => match &event.kind {
                     EventKind::Message { from: Sender::Customer, text, .. } => {
-                        heard.text = text.chars().take(UNANSWERED_CHARS_MAX).collect();
+                        heard.text = text.to_string();
                         heard.at = event.at;
                     }
-                    EventKind::AnsweredByMachine { .. } => *heard = Heard::default(),
+                    EventKind::AnsweredByMachine { .. } => {
+                        let Heard { wants_person, has_waited, .. } = *heard;
+                        *heard = Heard { wants_person, has_waited, ..Heard::default() };
+                    }
                     EventKind::Closed { .. } => {
                         self.open.remove(&record.conversation);
                         return;
@@ -141,10 +147,13 @@ impl Asked {
                 Fact::AskedForPerson => heard.wants_person = true,
                 Fact::Waits(contact) => {
                     let is_shop = self.shop.as_ref().is_none_or(|shop| *shop == contact.shop);
-                    let Heard { text, at, read, wants_person } = std::mem::take(heard);
-                    let Some(read) = read.filter(|_| is_shop && !wants_person) else { continue };
+                    let now = Heard { has_waited: true, ..Heard::default() };
+                    let Heard { text, at, read, wants_person, has_waited } =
+                        std::mem::replace(heard, now);
+                    let counts = is_shop && !wants_person && !has_waited;
+                    let Some(read) = read.filter(|_| counts) else { continue };
                     if ARTICLE_INTENTS.contains(&read.intent.label) && !text.is_empty() {
-                        let language = contact.language;
+                        let (text, language) = (shown_question(&text), contact.language);
                         self.unanswered.push(Question { text, at, language, read });
                     }
                 }

@@ -1,6 +1,7 @@
 //! The sentences a shop has written in advance, one file a language.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -266,23 +267,30 @@ impl Answers {
     /// placeholder, `{word}`, as customers have to write it as it is.
     pub fn to_translate(&self, phrase: Phrase) -> Template {
         let template = self.phrase(phrase);
-        let word = self.person_words.first().filter(|_| phrase == Phrase::PersonHint);
-        let place = word.and_then(|word| Some((quoted(template.as_str(), word)?, word)));
-        let Some((at, word)) = place else { return template.clone() };
-        let (before, after) = template.as_str().split_at(at);
-        Template(format!("{before}{{{PERSON_WORD}}}{}", &after[word.len()..]).into())
+        if phrase != Phrase::PersonHint {
+            return template.clone();
+        }
+        let (text, place) = (template.as_str(), self.place_of_person_word());
+        let (before, after) = (&text[..place.start], &text[place.end..]);
+        Template(format!("{before}{{{PERSON_WORD}}}{after}").into())
     }
 
     /// A phrase in another language, from what [`Self::to_translate`] has become; `None` when that does not
     /// fit it.
     pub fn said_anew(&self, phrase: Phrase, text: &str) -> Option<Template> {
-        let given = self.to_translate(phrase);
-        let anew = given.said_anew(text)?;
-        if given == *self.phrase(phrase) {
+        let anew = self.to_translate(phrase).said_anew(text)?;
+        if phrase != Phrase::PersonHint {
             return Some(anew);
         }
-        let word = self.person_words.first().map(String::as_str);
-        Some(Template(anew.fill(&[(PERSON_WORD, word)])?.into()))
+        let word = &self.phrase(phrase).as_str()[self.place_of_person_word()];
+        Some(Template(anew.fill(&[(PERSON_WORD, Some(word))])?.into()))
+    }
+
+    /// Where the hint names the word that brings a person.
+    fn place_of_person_word(&self) -> Range<usize> {
+        let hint = self.phrase(Phrase::PersonHint).as_str();
+        let place = self.person_words.first().and_then(|word| place_of(hint, word));
+        place.expect("the hint names the word: it was checked when the file was read")
     }
 
     /// Reads one answer file. Order sentences and FAQ answers may be left out, phrases may not, but for
@@ -348,7 +356,7 @@ impl Answers {
         whole.then_some(())?;
         if let Some(hint) = phrases.get(&Phrase::PersonHint)
             && let Some(word) = person_words.first()
-            && !hint.as_str().to_lowercase().contains(word.as_str())
+            && place_of(hint.as_str(), word).is_none()
         {
             let accepted = "a text that names the first of `person_words`";
             mistakes.note(file, "texts.person_hint", format!("does not name `{word}`"), accepted);
@@ -360,14 +368,25 @@ impl Answers {
 /// The placeholder of the word that brings a person, for whoever translates.
 const PERSON_WORD: &str = "word";
 
-/// Where a text names a word, such as `write "person"`: where it stands behind a mark, else the last time.
-fn quoted(text: &str, word: &str) -> Option<usize> {
-    let is_quoted = |at: &usize| {
-        let before = text[..*at].chars().next_back();
+/// Where a text names a word of lower case, in whatever case, such as `write "Person"`: where it stands behind
+/// a mark, else the last time.
+fn place_of(text: &str, word: &str) -> Option<Range<usize>> {
+    let is_quoted = |place: &Range<usize>| {
+        let before = text[..place.start].chars().next_back();
         before.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace())
     };
-    let places = text.match_indices(word).map(|(at, _)| at);
-    places.clone().find(is_quoted).or_else(|| places.last())
+    let places =
+        || text.char_indices().filter_map(|(at, _)| Some(at..at + named(&text[at..], word)?));
+    places().find(is_quoted).or_else(|| places().next_back())
+}
+
+/// Bytes of the word that a text begins with in whatever case. They may be more or fewer than those of
+/// the word itself.
+fn named(text: &str, word: &str) -> Option<usize> {
+    let begins = |c: char| c.to_lowercase().next() == word.chars().next();
+    text.chars().next().filter(|c| begins(*c))?;
+    let mut ends = text.char_indices().map(|(at, c)| at + c.len_utf8()).take(word.chars().count());
+    ends.find(|end| text[..*end].to_lowercase() == *word)
 }
 
 /// Adds the phrases that a shop has left out.
@@ -483,6 +502,26 @@ mod tests {
         assert_eq!(subject.as_deref(), Some("Ìbéèrè {reference}"));
         for damaged in ["Ìbéèrè", "", "Ìbéèrè {reference} {opens_at}"] {
             assert_eq!(anew(Phrase::EmailSubject, damaged), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn the_word_for_a_person_is_given_to_nobody_who_translates_however_it_is_written() {
+        let shop = Shop::embedded_demo();
+        for (language, answers) in &shop.knowledge.answers.0 {
+            let given = answers.to_translate(Phrase::PersonHint);
+            assert_eq!(given.placeholders(), Some(vec![PERSON_WORD]), "{language}: {given:?}");
+        }
+        let german = shop.knowledge.answers.get("de".parse().expect("a language"));
+        let hint = german.and_then(|it| it.said_anew(Phrase::PersonHint, "escriba «{word}»"));
+        assert_eq!(hint.expect("it fits").as_str(), "escriba «Mitarbeiter»");
+        for (text, word, place) in [
+            ("İnsan yazın", "i\u{307}nsan", Some(0..6)),
+            ("γράψτε «ΥΠΆΛΛΗΛΟΣ»", "υπάλληλος", Some(15..33)),
+            ("Personal: a person", "person", Some(12..18)),
+            ("write human", "person", None),
+        ] {
+            assert_eq!(place_of(text, word), place, "{text}");
         }
     }
 

@@ -25,6 +25,8 @@ use crate::translate::{CALLS_MAX, Desk, EngineError, TranslateError, Translation
 
 /// What one turn of the task takes in.
 const BATCH_MAX: usize = 256;
+/// Phrases of one shop that are being translated, or wait for a call beside messages.
+const PHRASES_MAX: usize = 1;
 /// Texts of one shop that wait for their turn or are being translated; more stay as they are written.
 const TEXTS_MAX: usize = 4_096;
 
@@ -53,6 +55,9 @@ pub struct Ways {
     pub clock: Clock,
     /// What is measured.
     pub metrics: Arc<Metrics>,
+    /// The languages in which phrases are asked for: those that customers are known to write. A page may name
+    /// any other as its own.
+    pub languages: Arc<[Language]>,
 }
 
 /// What came of translating the phrases of a shop.
@@ -63,9 +68,11 @@ struct Phrased {
 }
 
 impl Ways {
-    /// Gives phrases to every owner, then counts them.
-    fn hand_out(&self, Phrased { came, results }: Phrased) {
-        self.owners.tell_all(|| Input::Phrases(came.clone()));
+    /// Gives phrases to every owner once all are there, then counts them.
+    fn hand_out(&self, Phrased { came, results }: Phrased, is_whole: bool) {
+        if is_whole {
+            self.owners.tell_all(|| Input::Phrases(came.clone()));
+        }
         for result in results {
             self.metrics.count(Counter::Translated(TranslatedFor::Phrase, result));
         }
@@ -78,6 +85,7 @@ struct Served {
     desk: Desk,
     texts: Arc<Semaphore>,
     calls: Semaphore,
+    phrases: Semaphore,
 }
 
 impl Default for Interpreter {
@@ -134,8 +142,8 @@ impl Interpreter {
                 Some(phrased) = phrasing.join_next(), if !phrasing.is_empty() => {
                     // One that panics has told so, and is not asked for again.
                     if let Ok(phrased) = phrased {
-                        phrasebook.take(ways.clock.now(), &shops, &phrased.came);
-                        ways.hand_out(phrased);
+                        let is_whole = phrasebook.take(ways.clock.now(), &shops, &phrased.came);
+                        ways.hand_out(phrased, is_whole);
                     }
                 }
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
@@ -148,7 +156,9 @@ impl Interpreter {
                         running.start(text.of, translate(engines, text, ways.clone()));
                     }
                     Told::Phrases(shop, language) => {
-                        if let (Some(shop), Some(engines)) = (shops.get(&shop), served.get(&shop))
+                        if ways.languages.contains(&language)
+                            && let (Some(shop), Some(engines)) =
+                                (shops.get(&shop), served.get(&shop))
                             && let Some(known) = phrasebook.want(ways.clock.now(), shop, language)
                         {
                             phrasing.spawn(phrase(engines.clone(), shop.clone(), language, known));
@@ -156,7 +166,7 @@ impl Interpreter {
                     }
                     Told::Shops(new) => {
                         served = serve(&new, served);
-                        phrasebook.take_shops(&new);
+                        phrasebook.take_shops(&shops, &new);
                         shops = new;
                     }
                     Told::Forget(shop, conversations, done) => {
@@ -240,6 +250,7 @@ impl Served {
             translators,
             texts: Arc::new(Semaphore::new(TEXTS_MAX)),
             calls: Semaphore::new(CALLS_MAX),
+            phrases: Semaphore::new(PHRASES_MAX),
         })
     }
 
@@ -250,7 +261,9 @@ impl Served {
         from: Language,
         to: Language,
     ) -> Result<Translation, Untranslated> {
-        // It closes never.
+        // They close never. It waits for its turn among phrases first, so that most calls are left to
+        // messages.
+        let _turn_of_phrase = self.phrases.acquire().await;
         let _turn = self.calls.acquire().await;
         self.desk.translate(text, from, to).await.map_err(|error| reason(&error))
     }
@@ -285,7 +298,7 @@ async fn phrase(
         };
         results.push(said.and_then(fits).err());
     }
-    let came = PhrasesCame { shop: shop.id.clone(), language, phrases: Arc::new(phrases) };
+    let came = PhrasesCame { shop, language, phrases: Arc::new(phrases) };
     Phrased { came, results }
 }
 
@@ -380,6 +393,7 @@ mod tests {
                 incidents: Incidents::new(),
                 clock: self.clock,
                 metrics: Arc::new(Metrics::new().expect("metrics")),
+                languages: (0..CALLS_MAX).map(language).collect(),
             };
             tokio::spawn(self.interpreter.clone().run(self.shops.clone(), ways, drain.clone()))
         }
@@ -390,6 +404,12 @@ mod tests {
             };
             came
         }
+    }
+
+    /// One that the shop does not write.
+    fn language(number: usize) -> Language {
+        let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).expect("a letter"));
+        format!("q{}{}", letter(number / 26), letter(number)).parse().expect("a language")
     }
 
     fn conversation(customer: &str) -> ConversationId {
@@ -412,6 +432,35 @@ mod tests {
         drain.cancel();
         running.await.expect("it ends");
         assert_eq!(came.translated.said, Said::AsWritten(Untranslated::Busy));
+    }
+
+    #[tokio::test]
+    async fn a_message_waits_behind_no_phrases_however_many_languages_they_are_wanted_in() {
+        let (told, mut seen) = mpsc::unbounded_channel();
+        let engine = axum::Router::new().fallback(move |body: String| {
+            told.send(body).expect("the test listens");
+            // Nobody hears of it again.
+            std::future::pending::<()>()
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let asking = Asking::new(listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, engine).await });
+        for number in 0..CALLS_MAX {
+            asking.interpreter.phrases("demo".into(), language(number));
+        }
+        asking.interpreter.phrases("demo".into(), "xyz".parse().expect("a language"));
+        let drain = CancellationToken::new();
+        let running = asking.run(&drain);
+        let first = seen.recv().await.expect("it runs");
+        assert!(first.contains("\"target\":\"qaa\""), "a phrase: {first}");
+
+        asking.translate("v", 0, "Where is it?");
+        let next = tokio::time::timeout(Duration::from_secs(5), seen.recv()).await;
+
+        drain.cancel();
+        running.await.expect("it ends");
+        let next = next.expect("it waits for no phrase").expect("it runs");
+        assert!(next.contains("Where is it?"), "{next}");
     }
 
     #[tokio::test]

@@ -7,33 +7,41 @@ use crate::automate::{Phrases, Voice, Words};
 use crate::config::shop::Shop;
 use crate::domain::{EventKind, Language, Pair, Said, Sender, ShopId, Timestamp, Translated};
 use crate::flow::conversation::Conversation;
-use crate::flow::shard::Shard;
+use crate::flow::shard::{Shard, Shops};
 use crate::flow::step::Step;
 use crate::flow::turn::Turn;
 
 /// The phrases of a shop in one language, as far as they were translated.
 #[derive(Clone, Debug)]
 pub struct PhrasesCame {
-    /// Whose.
-    pub shop: ShopId,
+    /// Whose, as it was when they were translated.
+    pub shop: Arc<Shop>,
     /// In which language.
     pub language: Language,
     /// What.
     pub phrases: Arc<Phrases>,
 }
 
+/// Whether a shop is served by the same engines, with the same glossary, as before.
+pub(super) fn same_translators(before: &Shops, shops: &Shops, shop: &ShopId) -> bool {
+    let pair = before.get(shop).zip(shops.get(shop));
+    pair.is_some_and(|(before, now)| before.translators == now.translators)
+}
+
 impl Shard {
-    /// Takes phrases that were translated.
+    /// Takes phrases that were translated, unless the shop has others translate now.
     pub(in crate::flow) fn phrases_came(&mut self, came: PhrasesCame) {
-        if self.shops.contains_key(&came.shop) {
-            self.phrases.insert((came.shop, came.language), came.phrases);
+        let PhrasesCame { shop, language, phrases } = came;
+        let served = self.shops.get(&shop.id);
+        if served.is_some_and(|served| served.translators == shop.translators) {
+            self.phrases.insert((shop.id.clone(), language), phrases);
         }
     }
 
-    /// Forgets the phrases of shops that are not served any more.
-    pub(in crate::flow) fn forget_phrases(&mut self) {
+    /// Forgets the phrases of shops that are not served any more, or that have others translate now.
+    pub(in crate::flow) fn forget_phrases(&mut self, before: &Shops) {
         let Self { phrases, shops, .. } = self;
-        phrases.retain(|(shop, _), _| shops.contains_key(shop));
+        phrases.retain(|(shop, _), _| same_translators(before, shops, shop));
     }
 
     /// The phrases of a shop in a language that it did not write. Where there are none yet they are asked
