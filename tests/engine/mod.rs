@@ -31,6 +31,8 @@ type Which = Box<dyn FnMut(&str) -> bool + Send>;
 #[derive(Default)]
 struct Inner {
     asked: Vec<Asked>,
+    /// Texts that it works on now, and the most that it ever did.
+    at_work: (usize, usize),
     planned: Option<(Step, Which, Act)>,
 }
 
@@ -87,6 +89,21 @@ impl Engine {
         self.inner().asked.clone()
     }
 
+    /// The most texts that it has worked on side by side.
+    pub fn most_at_once(&self) -> usize {
+        self.inner().at_work.1
+    }
+
+    /// Takes its time for one text.
+    fn work(&self) {
+        let mut inner = self.inner();
+        let (now, most) = inner.at_work;
+        inner.at_work = (now + 1, most.max(now + 1));
+        drop(inner);
+        std::thread::park_timeout(self.takes);
+        self.inner().at_work.0 -= 1;
+    }
+
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().expect("nobody panics with it")
     }
@@ -114,7 +131,7 @@ impl Engine {
                 let asked = Asked { text: (*text).to_owned(), to: to.to_owned() };
                 self.inner().asked.push(asked);
                 self.reach(Step::Asked, text);
-                std::thread::park_timeout(self.takes);
+                self.work();
             }
             let answer: Vec<String> = texts.iter().map(|text| said(to, text)).collect();
             let answer = json!({"translatedText": answer}).to_string();

@@ -228,6 +228,10 @@ impl Life {
         }
         let mut state = self.judge.state();
         state.frames += 1;
+        if frame["type"] == "closing" {
+            // All are told at once, in the order of a hash table.
+            return;
+        }
         let what = format!("{} {frame}", self.view().name);
         state.note("frame", &what);
     }

@@ -103,9 +103,13 @@ impl Judge {
     pub fn shown(&self, who: &str, frame: &Value) {
         let conversation = conversation_of(frame);
         let (epoch, seq) = (number(frame, "epoch"), number(frame, "seq"));
-        // Each side is shown what it needs of a translation, and when there is one.
+        // Each side is shown what it needs of a translation, and when there is one. What the model has read a
+        // message as is shown before it is on disk, and may be read otherwise after a power cut.
         let mut said = frame.clone();
-        said.as_object_mut().map(|fields| fields.remove("translation"));
+        if let Some(fields) = said.as_object_mut() {
+            fields.remove("translation");
+            fields.remove("language");
+        }
         let mut hasher = DefaultHasher::new();
         said.to_string().hash(&mut hasher);
         let content = hasher.finish();
