@@ -388,7 +388,10 @@ fn http_heads() {
     }));
     let folder = tempfile::tempdir().expect("a folder");
     write_shop(folder.path(), "demo", str::to_owned);
+    // What the start takes would be laid to the inputs of others.
+    let starting = alone();
     let router = Router::start(config(folder.path(), "")).expect("a router");
+    drop(starting);
     let address = router.address;
     let entry = |input: &[u8]| {
         entries::http_head(address, input);
