@@ -11,13 +11,17 @@ mod view;
 mod visit;
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use parts::Parts;
 use rows::{How, ROWS, Spec};
+
+/// How many rows that may run beside one another do.
+const LANES: usize = 2;
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -93,19 +97,39 @@ pub fn run(args: &Args) -> Result<bool> {
         bail!("`{unknown}` is no row; there are {}", known.join(", "));
     }
     let chosen = |row: &&Spec| args.only.is_empty() || args.only.iter().any(|it| row.is_in(it));
-    let mut rows = Vec::new();
-    for spec in ROWS.iter().filter(chosen) {
-        eprintln!("==> {}: {}", spec.name, spec.unit);
-        let row = if args.full { full(spec, args)? } else { one(spec, args)? };
-        if !args.json {
-            println!("{}", line(&row));
-        }
-        rows.push(row);
-    }
+    let (beside, alone): (Vec<_>, Vec<_>) = ROWS.iter().filter(chosen).partition(|row| row.beside);
+    let mut rows = in_lanes(&alone, 1, args)?;
+    rows.extend(in_lanes(&beside, LANES, args)?);
+    rows.sort_by_key(|row| ROWS.iter().position(|spec| spec.name == row.name));
     if args.json {
         println!("{}", serde_json::to_string(&rows)?);
     }
     Ok(rows.iter().all(|row| row.passed))
+}
+
+/// Runs rows, so many at a time, and prints each when it is done.
+fn in_lanes(specs: &[&Spec], lanes: usize, args: &Args) -> Result<Vec<Row>> {
+    let next = Mutex::new(specs.iter());
+    let lane = || {
+        let mut rows = Vec::new();
+        loop {
+            let Some(spec) = next.lock().map_or(None, |mut specs| specs.next()) else {
+                return Ok(rows);
+            };
+            eprintln!("==> {}: {}", spec.name, spec.unit);
+            let row = if args.full { full(spec, args)? } else { one(spec, args)? };
+            if !args.json {
+                println!("{}", line(&row));
+            }
+            rows.push(row);
+        }
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        let rows =
+            running.into_iter().map(|lane| lane.join().map_err(|_| anyhow!("a row panicked"))?);
+        rows.collect::<Result<Vec<_>>>().map(|rows| rows.into_iter().flatten().collect())
+    })
 }
 
 /// The size of CI, at one go.
@@ -135,7 +159,7 @@ fn full(spec: &Spec, args: &Args) -> Result<Row> {
         let is_short = spec.time.is_none() && tally.size < size;
         let is_clean = tally.is_clean() && tally.size > 0 && !is_short;
         parts.add(tally, started.elapsed().as_secs_f64())?;
-        eprintln!("    {} of {} {}", parts.done.size, spec.full, spec.unit);
+        eprintln!("    {}: {} of {} {}", spec.name, parts.done.size, spec.full, spec.unit);
         if !is_clean {
             break;
         }

@@ -16,6 +16,8 @@ pub struct Spec {
     pub part: u64,
     /// Ends the row early.
     pub time: Option<Time>,
+    /// Whether another row may run at the same time: it measures no time and keeps a core busy at most.
+    pub beside: bool,
     /// How it is run.
     pub how: How,
 }
@@ -50,7 +52,8 @@ impl Spec {
 }
 
 /// What most rows have.
-const ROW: Spec = Spec { name: "", unit: "", ci: 1, full: 1, part: 1, time: None, how: How::Kill };
+const ROW: Spec =
+    Spec { name: "", unit: "", ci: 1, full: 1, part: 1, time: None, beside: false, how: How::Kill };
 
 /// One test of a file.
 const fn test(file: &'static str, test: &'static str) -> How {
@@ -71,6 +74,7 @@ const fn fuzz(name: &'static str, unit: &'static str, test_name: &'static str) -
         full: 10_000_000,
         part: 1_000_000,
         time: Some(Time { ci_s: 60, full_s: 900, least: 100_000 }),
+        beside: true,
         how: test("fuzz", test_name),
     }
 }
@@ -92,6 +96,7 @@ pub const ROWS: &[Spec] = &[
         ci: 2_000,
         full: 10_000,
         part: 2_500,
+        beside: true,
         how: test("journal_simulated", "power_cut::no_acknowledged_record_is_lost_to_a_power_cut"),
         ..ROW
     },
@@ -101,6 +106,7 @@ pub const ROWS: &[Spec] = &[
         ci: 300,
         full: 5_000,
         part: 1_000,
+        beside: true,
         how: test(
             "journal_simulated",
             "refusals::what_the_disk_refused_never_comes_back_and_the_rest_is_kept_in_order",
@@ -113,6 +119,7 @@ pub const ROWS: &[Spec] = &[
         ci: 600,
         full: 10_000,
         part: 2_500,
+        beside: true,
         how: test(
             "journal_simulated",
             "damage::a_flipped_bit_never_changes_a_record_and_never_hides_one_in_silence",
@@ -125,6 +132,7 @@ pub const ROWS: &[Spec] = &[
         ci: 500,
         full: 10_000,
         part: 1_000,
+        beside: true,
         how: test("simulation", "promises_hold_in_every_simulated_day"),
         ..ROW
     },
@@ -182,6 +190,7 @@ pub const ROWS: &[Spec] = &[
         ci: 3,
         full: 50,
         part: 10,
+        beside: true,
         how: test("erasure", "an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are"),
         ..ROW
     },
@@ -191,6 +200,7 @@ pub const ROWS: &[Spec] = &[
         ci: 50,
         full: 1_000,
         part: 100,
+        beside: true,
         how: test(
             "email_once",
             "a_kill_at_any_step_between_ticket_and_email_leaves_exactly_one_email",
@@ -203,6 +213,7 @@ pub const ROWS: &[Spec] = &[
         ci: 30,
         full: 1_000,
         part: 100,
+        beside: true,
         how: test(
             "webhooks_once",
             "a_kill_at_any_step_of_a_webhook_loses_none_and_tells_each_under_one_id",
@@ -215,6 +226,7 @@ pub const ROWS: &[Spec] = &[
         ci: 34,
         full: 1_000,
         part: 100,
+        beside: true,
         how: test(
             "imap_once",
             "a_kill_at_any_step_of_reading_a_mailbox_loses_no_letter_and_takes_none_twice",
@@ -227,6 +239,7 @@ pub const ROWS: &[Spec] = &[
         ci: 12,
         full: 1_000,
         part: 100,
+        beside: true,
         how: test(
             "answer_once",
             "a_kill_at_any_step_between_the_click_and_the_last_follower_brings_everybody_the_answer_once",
@@ -239,6 +252,7 @@ pub const ROWS: &[Spec] = &[
         ci: 18,
         full: 1_000,
         part: 100,
+        beside: true,
         how: test(
             "translated_once",
             "a_kill_at_any_step_of_a_translation_loses_nothing_shows_nothing_twice_and_keeps_the_order",
@@ -278,6 +292,7 @@ pub const ROWS: &[Spec] = &[
         ci: 80_000,
         full: 4_000_000,
         part: 400_000,
+        beside: true,
         how: tests("queues"),
         ..ROW
     },

@@ -36,7 +36,7 @@ pub fn rust(file: &str, test: Option<&str>, share: &Share) -> Result<Tally> {
         command.env("TRADEWIND_SECONDS", limit_s.to_string());
         command.env("TRADEWIND_LEAST", share.least.to_string());
     }
-    told_by(command)
+    told_by(command, file)
 }
 
 /// Runs a module of `tests/python` against a real router.
@@ -54,11 +54,12 @@ pub fn python(module: &str, binary: Option<&Path>) -> Result<Tally> {
         .args(["-m", "unittest", module])
         .env("TRADEWIND_BIN", binary)
         .current_dir(root().join("tests/python"));
-    told_by(command)
+    told_by(command, module)
 }
 
-/// Runs it, and adds up what it tells of its sizes.
-fn told_by(mut command: Command) -> Result<Tally> {
+/// Runs it, and adds up what it tells of its sizes. What else it says is passed on with `name`, since
+/// another row may speak at the same time.
+fn told_by(mut command: Command, name: &str) -> Result<Tally> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -70,7 +71,7 @@ fn told_by(mut command: Command) -> Result<Tally> {
         match line.strip_prefix(PREFIX) {
             Some(told) => done += serde_json::from_str::<Done>(told)?.size,
             // Standard output is for the rows alone.
-            None => eprintln!("    {line}"),
+            None => eprintln!("    {name}: {line}"),
         }
     }
     let has_passed = child.wait()?.success() && done > 0;
