@@ -181,7 +181,7 @@ pub const ROWS: &[Spec] = &[
         unit: "routers in which a customer is erased and looked for in every file and by every tool",
         ci: 3,
         full: 50,
-        part: 10,
+        part: 5,
         how: test("erasure", "an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are"),
         ..ROW
     },
@@ -214,7 +214,7 @@ pub const ROWS: &[Spec] = &[
         unit: "kills at a step of reading a mailbox, each step in turn",
         ci: 34,
         full: 1_000,
-        part: 100,
+        part: 51,
         how: test(
             "imap_once",
             "a_kill_at_any_step_of_reading_a_mailbox_loses_no_letter_and_takes_none_twice",
@@ -226,7 +226,7 @@ pub const ROWS: &[Spec] = &[
         unit: "kills at a step between one answer for many and its last follower, each step in turn",
         ci: 12,
         full: 1_000,
-        part: 100,
+        part: 30,
         how: test(
             "answer_once",
             "a_kill_at_any_step_between_the_click_and_the_last_follower_brings_everybody_the_answer_once",
@@ -238,7 +238,7 @@ pub const ROWS: &[Spec] = &[
         unit: "kills at a step between a message and its translation, each step in turn",
         ci: 18,
         full: 1_000,
-        part: 100,
+        part: 45,
         how: test(
             "translated_once",
             "a_kill_at_any_step_of_a_translation_loses_nothing_shows_nothing_twice_and_keeps_the_order",
