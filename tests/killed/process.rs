@@ -45,7 +45,9 @@ impl Process {
         command.arg("--data").arg(folder.join("data"));
         let shops = format!("shops={}", folder.join("shops").display());
         let level = format!("log.level={level}");
-        let usual = [&shops, "journal.segment=1MiB", "understand.encoder=off", &level];
+        // Every message is understood, also where the machine that tests is busy.
+        let understands = "understand.wait_max=10s";
+        let usual = [&shops, "journal.segment=1MiB", "understand.encoder=off", understands, &level];
         for setting in usual.into_iter().chain(settings.iter().map(AsRef::as_ref)) {
             command.args(["--set", setting]);
         }
