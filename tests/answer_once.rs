@@ -11,13 +11,14 @@ mod reliability;
 mod router;
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use engine::Step::{Asked, Said};
 use engine::{Engine, said};
-use killed::{Process, Socket, seat_token};
-use router::{visitor, write_shop};
+use killed::{Kill, Process, Round, Rounds, Socket, killed_at_each_step, seat_token};
+use router::{always_at_work, visitor, write_shop};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// What customers of five languages write when no card is taken.
 const ASKED: [(&str, &str); 6] = [
@@ -37,9 +38,10 @@ const UNHELPED: [usize; 2] = [0, 2];
 const CLOCK: Duration = Duration::from_millis(50);
 
 /// The answer of one round: an engine is not asked twice for the same.
-fn answer_text(round: u64) -> String {
-    let letters = [round / 26 % 26, round % 26].map(|it| char::from(b'a' + it as u8));
-    format!("Cards work again this evening, says note {}{}.", letters[0], letters[1])
+fn answer_text(round: usize) -> String {
+    let letter = |it: usize| char::from(b"abcdefghijklmnopqrstuvwxyz"[it % 26]);
+    let note: String = [round / 676, round / 26, round].map(letter).iter().collect();
+    format!("Cards work again this evening, says note {note}.")
 }
 
 /// When the router is killed.
@@ -47,27 +49,25 @@ fn answer_text(round: u64) -> String {
 enum Step {
     /// The seat has sent the answer.
     Sent,
-    /// The engine was asked for the language whose turn it is, and has not answered.
-    Asked(usize),
-    /// It has answered.
-    Said(usize),
+    /// The engine is so far with the language whose turn it is.
+    Engine(engine::Step, usize),
     /// So many followers have read it.
     Read(usize),
 }
 
 const STEPS: [Step; 15] = [
-    Step::Asked(0),
-    Step::Said(1),
+    Step::Engine(Asked, 0),
+    Step::Engine(Said, 1),
     Step::Read(1),
     Step::Sent,
     Step::Read(3),
-    Step::Said(3),
-    Step::Asked(2),
+    Step::Engine(Said, 3),
+    Step::Engine(Asked, 2),
     Step::Read(6),
-    Step::Asked(1),
-    Step::Asked(3),
-    Step::Said(0),
-    Step::Said(2),
+    Step::Engine(Asked, 1),
+    Step::Engine(Asked, 3),
+    Step::Engine(Said, 0),
+    Step::Engine(Said, 2),
     Step::Read(2),
     Step::Read(4),
     Step::Read(5),
@@ -254,75 +254,83 @@ fn returns_to_his_place(asker: &mut Asker, address: SocketAddr) {
     seat.send(&json!({"type": "state", "state": "away"}));
 }
 
-#[test]
-fn a_kill_at_any_step_between_the_click_and_the_last_follower_brings_everybody_the_answer_once() {
-    let size = reliability::size(STEPS.len() as u64);
-    let folder = tempfile::tempdir().expect("a folder");
-    let engine = Engine::start(Duration::ZERO);
-    let always = "shifts = [\"always\"]";
-    let at_work = |text: &str| text.replace("shifts = [\"Mon-Fri 09:00-18:00\"]", always);
-    write_shop(folder.path(), "demo", |text| at_work(text) + &engine.lines());
-    let start = || Process::start(folder.path(), &["timers.peer_dead_after=60s"]);
-    let mut process = start();
+/// A shop with many who ask the same, and an engine that translates the answer.
+struct Answered {
+    folder: TempDir,
+    engine: Engine,
+}
 
-    for (round, step) in (0..size).zip(STEPS.into_iter().cycle()) {
-        let text = answer_text(round);
-        let mut seat = watcher(process.address);
+impl Rounds for Answered {
+    type Step = Step;
+    type Left = (Socket, Vec<Asker>);
+
+    fn start(&mut self) -> Process {
+        Process::start(self.folder.path(), &["timers.peer_dead_after=60s"])
+    }
+
+    fn lead(&mut self, router: &Process, round: Round<Step>, kill: Kill) -> Self::Left {
+        let text = answer_text(round.number);
+        let mut seat = watcher(router.address);
         let mut askers: Vec<Asker> =
-            ASKED.iter().map(|it| Asker::ask(process.address, *it, &text)).collect();
-        let (killed, wait_for_kill) = mpsc::channel();
-        let kill = process.kill();
-        if let Step::Asked(nth) | Step::Said(nth) = step {
-            let at = if matches!(step, Step::Asked(_)) {
-                engine::Step::Asked
-            } else {
-                engine::Step::Said
-            };
-            let (mut before, asked) = (nth, text.clone());
-            let is_its_turn = move |text: &str| {
-                let is_it = text == asked && before == 0;
-                before -= usize::from(text == asked && before > 0);
-                is_it
-            };
-            engine.at(at, is_its_turn, move || {
+            ASKED.iter().map(|it| Asker::ask(router.address, *it, &text)).collect();
+        let click = |seat: &mut Socket, askers: &[Asker]| {
+            answer(seat, &askers.iter().collect::<Vec<_>>(), &text);
+        };
+        match round.step {
+            Step::Engine(at, nth) => {
+                let (mut before, awaited) = (nth, text.clone());
+                let is_its_turn = move |text: &str| {
+                    let is_it = text == awaited && before == 0;
+                    before -= usize::from(text == awaited && before > 0);
+                    is_it
+                };
+                self.engine.at(at, is_its_turn, || kill.now());
+                click(&mut seat, &askers);
+            }
+            Step::Sent => {
+                click(&mut seat, &askers);
                 kill.now();
-                killed.send(()).expect("the test waits");
-            });
-        }
-        answer(&mut seat, &askers.iter().collect::<Vec<_>>(), &text);
-        match step {
-            Step::Sent => kill.now(),
+            }
             Step::Read(count) => {
-                assert!(askers.iter_mut().take(count).all(Asker::hears), "{step:?}");
+                click(&mut seat, &askers);
+                assert!(askers.iter_mut().take(count).all(Asker::hears), "{:?}", round.step);
                 kill.now();
             }
-            Step::Asked(_) | Step::Said(_) => {
-                let came = wait_for_kill.recv_timeout(Duration::from_secs(60));
-                assert!(came.is_ok(), "the router never came to {step:?}");
-            }
         }
-        askers.iter_mut().for_each(Asker::read_to_the_end);
-        drop((seat, process));
+        (seat, askers)
+    }
 
-        process = start();
-        let mut seat = watcher(process.address);
-        askers.iter_mut().for_each(|asker| asker.come_back(process.address));
-        askers.extend(ASKED.iter().take(LATER).map(|it| Asker::ask(process.address, *it, &text)));
+    fn judge(&mut self, router: &Process, round: Round<Step>, (_, mut askers): Self::Left) {
+        let (text, step, address) = (answer_text(round.number), round.step, router.address);
+        askers.iter_mut().for_each(Asker::read_to_the_end);
+        let mut seat = watcher(address);
+        askers.iter_mut().for_each(|asker| asker.come_back(address));
+        askers.extend(ASKED.iter().take(LATER).map(|it| Asker::ask(address, *it, &text)));
         let without: Vec<&Asker> = askers.iter().filter(|asker| asker.answers == 0).collect();
         let incident = answer(&mut seat, &without, &text);
         assert!(askers.iter_mut().all(Asker::hears), "{step:?}");
-        let unhelped = UNHELPED[round as usize % UNHELPED.len()];
-        returns_to_his_place(&mut askers[unhelped], process.address);
+        let unhelped = UNHELPED[round.number % UNHELPED.len()];
+        returns_to_his_place(&mut askers[unhelped], address);
 
         for asker in &mut askers {
             // From the start, as somebody who has seen nothing.
             (asker.last, asker.answers) = (0, 0);
-            asker.come_back(process.address);
+            asker.come_back(address);
             assert_eq!(asker.answers, 1, "{step:?}: {} in {}", asker.conversation, asker.language);
             asker.socket.send(&json!({"type": "close", "conversation": asker.conversation}));
         }
         seat.send(&json!({"type": "close_incident", "incident": incident["incident"]}));
         while seat.next().expect("the router stands")["incidents"] != json!([]) {}
     }
-    reliability::done(size);
+
+    fn end(self, _: Process, _: usize) {}
+}
+
+#[test]
+fn a_kill_at_any_step_between_the_click_and_the_last_follower_brings_everybody_the_answer_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::start(Duration::ZERO);
+    write_shop(folder.path(), "demo", |text| always_at_work(text) + &engine.lines());
+
+    killed_at_each_step(Answered { folder, engine }, &STEPS);
 }

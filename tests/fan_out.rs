@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use engine::{Engine, said};
-use router::{Client, Router, config, write_shop};
+use router::{Client, Router, always_at_work, config, write_shop};
 use serde_json::{Value, json};
 
 /// What customers write when no card is taken.
@@ -75,9 +75,7 @@ fn hears(customer: &mut Client) -> Value {
 fn an_answer_in_nine_languages_is_translated_once_for_each_side_by_side_and_reaches_all() {
     let engine = Engine::start(TAKES);
     let folder = tempfile::tempdir().expect("a folder");
-    let always = "shifts = [\"always\"]";
-    let at_work = |text: &str| text.replace("shifts = [\"Mon-Fri 09:00-18:00\"]", always);
-    write_shop(folder.path(), "demo", |text| at_work(text) + &engine.lines());
+    write_shop(folder.path(), "demo", |text| always_at_work(text) + &engine.lines());
     let lines = "[admission]\nshop_messages_per_s = 5000\n[timers]\npeer_dead_after = \"60s\"\n";
     let router = Router::start(config(folder.path(), lines)).expect("a router");
     let mut seat = router.seat("demo", "lucia");

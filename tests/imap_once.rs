@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+#[path = "killed/mod.rs"]
+mod killed;
 #[path = "mail_server/mod.rs"]
 mod mail_server;
 #[path = "mailbox/mod.rs"]
@@ -12,81 +14,28 @@ mod reliability;
 #[path = "router/mod.rs"]
 mod router;
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Stdio;
 
+use killed::{Kill, Process, Round, Rounds, facts, killed_at_each_step};
 use mail_server::MailServer;
 use mailbox::dovecot::Dovecot;
 use mailbox::proxy::Proxy;
 use mailbox::{Mailbox, PASSWORD, letter, settings};
-use router::{Client, visitor, write_shop};
-use rustix::process::{Pid, Signal, kill_process};
+use router::{Client, closed, visitor, write_shop};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-/// How often the two sides speak in a session that takes one letter: with each of them the router is
-/// killed once, before the other side hears it. The later ones go first, since a smaller run should see
-/// the letter fetched, taken, marked and settled.
-const STEPS: usize = 17;
-
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(folder: &Path, mail: SocketAddr) -> Self {
-        Self::start_logging(folder, mail, ("error", Stdio::inherit()))
-    }
-
-    fn start_logging(folder: &Path, mail: SocketAddr, (level, log): (&str, Stdio)) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tradewind"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        command.arg("--data").arg(folder.join("data"));
-        let settings = [
-            format!("shops={}", folder.join("shops").display()),
-            format!("email.server={mail}"),
-            "email.tls=none".to_owned(),
-            "email.from=help@shop.example".to_owned(),
-            "email.retry_first=100ms".to_owned(),
-            "journal.segment=1MiB".to_owned(),
-            "understand.encoder=off".to_owned(),
-            format!("log.level={level}"),
-        ];
-        for setting in &settings {
-            command.args(["--set", setting]);
-        }
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("it says where it listens").unwrap();
-        let address = first.strip_prefix("listening on http://").unwrap().parse().unwrap();
-        Self { child, address }
-    }
-
-    fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+/// The two sides speak so often in a session that takes one letter: with each of them the router is killed
+/// once, before the other side hears it. The later ones go first, since a smaller run should see the letter
+/// fetched, taken, marked and settled.
+const STEPS: [usize; 17] = [17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
 
 /// A shop with a mailbox that is closed today and tomorrow.
 fn closed_shop(folder: &Path, mailbox: SocketAddr) {
-    let now = jiff::Zoned::now().in_tz("UTC").unwrap();
-    let opens = now.checked_add(jiff::Span::new().days(3)).unwrap();
-    let open = format!("open = [\"{} 09:00-10:00\"]", opens.strftime("%a"));
     let email = format!("\n[email]\nreply_to = \"a@shop.example\"\n{}", settings(mailbox, ""));
-    let edit = |text: &str| text.replace("open = [\"always\"]", &open) + &email;
-    write_shop(folder, "late", edit);
+    write_shop(folder, "late", |text| closed(text) + &email);
     std::fs::write(folder.join("shops/late/imap.password"), PASSWORD).unwrap();
 }
 
@@ -102,26 +51,10 @@ fn reply_address(process: &Process, mail: &MailServer) -> String {
 
 /// What customers have said, of everything that the journal holds.
 fn said(folder: &Path) -> Vec<String> {
-    let data = folder.join("data");
-    let dumped = Command::new(env!("CARGO_BIN_EXE_tradewind"))
-        .args(["journal", "dump", "--json", "--show-texts"])
-        .arg(&data)
-        .arg("--keys")
-        .arg(data.join("keys"))
-        .output()
-        .unwrap();
-    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
-    let mut said = Vec::new();
-    for line in String::from_utf8(dumped.stdout).unwrap().lines() {
-        let record: Value = serde_json::from_str(line).unwrap();
-        for fact in record["facts"].as_array().into_iter().flatten() {
-            let message = &fact["Event"]["kind"]["message"];
-            if message["from"] == json!("customer") {
-                said.push(message["text"].as_str().unwrap().to_owned());
-            }
-        }
-    }
-    said
+    let facts = facts(folder);
+    let messages = facts.iter().map(|fact| &fact["Event"]["kind"]["message"]);
+    let theirs = messages.filter(|message| message["from"] == json!("customer"));
+    theirs.map(|message| message["text"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Puts a letter into a mailbox, and waits until it is marked there.
@@ -130,41 +63,62 @@ struct Lying<'a> {
     wait: &'a dyn Fn(&str),
 }
 
+/// A shop whose mailbox is read through a proxy that sees how far a session is.
+struct Fetched<'a> {
+    folder: TempDir,
+    mail: MailServer,
+    proxy: Proxy,
+    lying: Lying<'a>,
+    /// Where the customer answers; known once there was an e-mail.
+    to: Option<String>,
+}
+
+impl Fetched<'_> {
+    fn name(number: usize) -> String {
+        format!("n{number}")
+    }
+
+    fn text(number: usize) -> String {
+        format!("answer {number} of mine")
+    }
+}
+
+impl Rounds for Fetched<'_> {
+    type Step = usize;
+    type Left = ();
+
+    fn start(&mut self) -> Process {
+        Process::start(self.folder.path(), &self.mail.settings())
+    }
+
+    fn lead(&mut self, router: &Process, round: Round<usize>, kill: Kill) {
+        let to = self.to.get_or_insert_with(|| reply_address(router, &self.mail));
+        let (name, text) = (Self::name(round.number), Self::text(round.number));
+        self.proxy.at(round.step, || kill.now());
+        (self.lying.put)(&name, &letter(to, &name, "", &text));
+    }
+
+    fn judge(&mut self, _: &Process, round: Round<usize>, (): ()) {
+        (self.lying.wait)(&Self::name(round.number));
+    }
+
+    fn end(self, router: Process, rounds: usize) {
+        router.stop();
+
+        let said = said(self.folder.path());
+        for text in (0..rounds).map(Self::text) {
+            let copies = said.iter().filter(|it| **it == text).count();
+            assert_eq!(copies, 1, "{text}, of {said:?}");
+        }
+    }
+}
+
 /// Kills the router at each step of taking a letter.
-fn kill_at_each_step(mailbox: SocketAddr, lying: &Lying<'_>) {
-    let size = reliability::size(STEPS as u64);
+fn killed_while_it_fetches(mailbox: SocketAddr, lying: Lying<'_>) {
     let folder = tempfile::tempdir().unwrap();
-    let mail = MailServer::start();
-    let proxy = Proxy::start(mailbox);
+    let (mail, proxy) = (MailServer::start(), Proxy::start(mailbox));
     closed_shop(folder.path(), proxy.address);
-    let mut process = Process::start(folder.path(), mail.address);
-    let to = reply_address(&process, &mail);
-
-    for number in 0..size {
-        let step = STEPS - usize::try_from(number).unwrap() % STEPS;
-        let (killed, wait_for_kill) = mpsc::channel();
-        let pid = Pid::from_child(&process.child);
-        let name = format!("n{number}");
-        proxy.at(step, move || {
-            kill_process(pid, Signal::KILL).unwrap();
-            killed.send(()).unwrap();
-        });
-        (lying.put)(&name, &letter(&to, &name, "", &format!("answer {number} of mine")));
-        let waited = wait_for_kill.recv_timeout(Duration::from_secs(60));
-        waited.unwrap_or_else(|_| panic!("no session came to its step {step}"));
-        drop(process);
-        process = Process::start(folder.path(), mail.address);
-        (lying.wait)(&name);
-    }
-    process.stop();
-
-    let said = said(folder.path());
-    for number in 0..size {
-        let text = format!("answer {number} of mine");
-        let copies = said.iter().filter(|it| **it == text).count();
-        assert_eq!(copies, 1, "{text}, of {said:?}");
-    }
-    reliability::done(size);
+    killed_at_each_step(Fetched { folder, mail, proxy, lying, to: None }, &STEPS);
 }
 
 #[test]
@@ -178,7 +132,7 @@ fn a_kill_at_any_step_of_reading_a_mailbox_loses_no_letter_and_takes_none_twice(
             inner.letters.values().all(|letter| letter.is_read)
         });
     };
-    kill_at_each_step(inbox.address, &Lying { put: &put, wait: &wait });
+    killed_while_it_fetches(inbox.address, Lying { put: &put, wait: &wait });
 }
 
 #[test]
@@ -186,7 +140,7 @@ fn the_same_holds_with_a_real_server() {
     let Some(dovecot) = Dovecot::start() else { return };
     let put = |name: &str, raw: &str| dovecot.put(name, raw);
     let wait = |name: &str| dovecot.wait_until("the letter is marked", |it| it.is_read(name));
-    kill_at_each_step(dovecot.plain, &Lying { put: &put, wait: &wait });
+    killed_while_it_fetches(dovecot.plain, Lying { put: &put, wait: &wait });
 }
 
 #[test]
@@ -196,7 +150,7 @@ fn no_log_holds_the_password_of_a_mailbox_or_anything_of_a_letter() {
     closed_shop(folder.path(), inbox.address);
     let log = folder.path().join("log.txt");
     let file = Stdio::from(std::fs::File::create(&log).unwrap());
-    let process = Process::start_logging(folder.path(), mail.address, ("trace", file));
+    let process = Process::start_logging(folder.path(), &mail.settings(), ("trace", file));
     let to = reply_address(&process, &mail);
 
     inbox.put(&letter(&to, "planted-id", "X-Odd: planted-header\r\n", "planted-text"));

@@ -6,7 +6,7 @@ mod router;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use router::{Client, Router, ask, config, write_shop};
+use router::{Client, Router, always_at_work, ask, config, write_shop};
 use serde_json::{Value, json};
 
 /// What customers of five languages write when no card is taken.
@@ -25,9 +25,7 @@ const MANY: &str = "[admission]\nshop_messages_per_s = 5000\n[timers]\npeer_dead
 
 fn start(folder: &Path) -> Router {
     // Whenever the test runs, somebody is at work in every language.
-    let always = "shifts = [\"always\"]";
-    let at_work = |text: &str| text.replace("shifts = [\"Mon-Fri 09:00-18:00\"]", always);
-    write_shop(folder, "demo", at_work);
+    write_shop(folder, "demo", always_at_work);
     Router::start(config(folder, MANY)).expect("a router")
 }
 

@@ -12,13 +12,14 @@ mod router;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::mpsc;
 use std::time::Duration;
 
+use engine::Step::{Asked, Said};
 use engine::{Engine, said};
-use killed::{Process, Socket, seat_token};
-use router::{visitor, write_shop};
+use killed::{Kill, Process, Round, Rounds, Socket, killed_at_each_step, seat_token};
+use router::{always_at_work, visitor, write_shop};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 const COMPLAINT: &str = "El pago con tarjeta fue rechazado dos veces y no entiendo por qué";
 
@@ -29,10 +30,8 @@ enum Step {
     Written,
     /// The seat, or the customer, has its acknowledgement.
     Acknowledged(Side),
-    /// The engine was asked for what that side has written, and has not answered.
-    Asked(Side),
-    /// The engine has answered.
-    Said(Side),
+    /// The engine is so far with what that side has written.
+    Engine(engine::Step, Side),
     /// The other side reads it.
     Read(Side),
 }
@@ -45,10 +44,10 @@ enum Side {
 }
 
 const STEPS: [Step; 9] = [
-    Step::Asked(Side::Seat),
-    Step::Said(Side::Seat),
-    Step::Asked(Side::Customer),
-    Step::Said(Side::Customer),
+    Step::Engine(Asked, Side::Seat),
+    Step::Engine(Said, Side::Seat),
+    Step::Engine(Asked, Side::Customer),
+    Step::Engine(Said, Side::Customer),
     Step::Written,
     Step::Acknowledged(Side::Seat),
     Step::Read(Side::Seat),
@@ -230,76 +229,95 @@ fn read_again(side: Side, address: SocketAddr, handle: &Value, conversation: &Va
     view
 }
 
-#[test]
-fn a_kill_at_any_step_of_a_translation_loses_nothing_shows_nothing_twice_and_keeps_the_order() {
-    let size = reliability::size(STEPS.len() as u64);
-    let folder = tempfile::tempdir().expect("a folder");
-    let engine = Engine::start(Duration::ZERO);
-    let always = "shifts = [\"always\"]";
-    let at_work = |text: &str| text.replace("shifts = [\"Mon-Fri 09:00-18:00\"]", always);
-    write_shop(folder.path(), "demo", |text| at_work(text) + &engine.lines());
-    let start = || Process::start(folder.path(), &["schedule.fallback_after=0ms"]);
-    let mut process = start();
-    let (mut seat, mut customer, conversation) = meet(process.address);
-    let mut replies = Vec::new();
-    let mut questions = vec![COMPLAINT.to_owned()];
+/// What the seat writes in a round.
+fn reply(round: usize) -> String {
+    format!("The card of payment number {round} works again, please try it")
+}
 
-    for (number, step) in (0..size).zip(STEPS.into_iter().cycle()) {
-        let reply = format!("The card of payment number {number} works again, please try it");
-        let question = format!("Todavía no puedo pagar con la tarjeta, es el intento {number}");
-        let (killed, wait_for_kill) = mpsc::channel();
-        let kill = process.kill();
-        if let Step::Asked(side) | Step::Said(side) = step {
-            let part = if side == Side::Seat { "works again" } else { "Todavía" };
-            let at = match step {
-                Step::Asked(_) => engine::Step::Asked,
-                _ => engine::Step::Said,
-            };
-            engine.at(
-                at,
-                move |text| text.contains(part),
-                move || {
-                    kill.now();
-                    killed.send(()).expect("the test waits");
-                },
-            );
+/// What the customer writes.
+fn question(round: usize) -> String {
+    format!("Todavía no puedo pagar con la tarjeta, es el intento {round}")
+}
+
+/// A conversation of two languages, and the engine between them.
+struct Interpreted {
+    folder: TempDir,
+    engine: Engine,
+    /// Seat, customer and conversation, once they have met.
+    met: Option<(Party, Party, Value)>,
+}
+
+impl Interpreted {
+    fn met(&mut self) -> &mut (Party, Party, Value) {
+        self.met.as_mut().expect("they met in the first round")
+    }
+}
+
+impl Rounds for Interpreted {
+    type Step = Step;
+    type Left = ();
+
+    fn start(&mut self) -> Process {
+        Process::start(self.folder.path(), &["schedule.fallback_after=0ms"])
+    }
+
+    fn lead(&mut self, router: &Process, Round { number, step }: Round<Step>, kill: Kill) {
+        let (reply, question) = (reply(number), question(number));
+        let (seat, customer, conversation) = self.met.get_or_insert_with(|| meet(router.address));
+        let mut write = || {
+            seat.write(conversation, &reply);
+            customer.write(conversation, &question);
+        };
+        if let Step::Engine(at, side) = step {
+            let of_this_round = if side == Side::Seat { reply.clone() } else { question.clone() };
+            self.engine.at(at, move |text| text == of_this_round, || kill.now());
+            return write();
         }
-        seat.write(&conversation, &reply);
-        customer.write(&conversation, &question);
+        write();
         let came_to_it = match step {
-            Step::Written => true,
+            Step::Written | Step::Engine(..) => true,
             Step::Acknowledged(Side::Seat) => seat.is_acknowledged(),
             Step::Acknowledged(Side::Customer) => customer.is_acknowledged(),
             Step::Read(Side::Seat) => customer.reads(&reply),
             Step::Read(Side::Customer) => seat.reads(&question),
-            Step::Asked(_) | Step::Said(_) => {
-                wait_for_kill.recv_timeout(Duration::from_secs(60)).is_ok()
-            }
         };
         assert!(came_to_it, "the router never came to {step:?}");
-        if !matches!(step, Step::Asked(_) | Step::Said(_)) {
-            kill.now();
-        }
-        // What had left before counts as seen.
-        seat.read_until(|_| false);
-        customer.read_until(|_| false);
-        drop(process);
-
-        process = start();
-        seat.come_back(process.address, &conversation);
-        customer.come_back(process.address, &conversation);
-        assert!(seat.is_acknowledged() && customer.is_acknowledged(), "{step:?}");
-        assert!(customer.reads(&reply) && seat.reads(&question), "{step:?}");
-        replies.push(reply);
-        questions.push(question);
+        kill.now();
     }
 
-    let nobody = Value::Null;
-    let for_customer =
-        read_again(Side::Customer, process.address, &customer.visitor, &conversation);
-    assert_eq!(for_customer.said_by("seat", "es"), replies);
-    let for_seat = read_again(Side::Seat, process.address, &nobody, &conversation);
-    assert_eq!(for_seat.said_by("customer", "en"), questions);
-    assert_eq!(for_seat.said_by("seat", "es"), replies, "the seat sees what its customer sees");
-    reliability::done(size);
+    fn judge(&mut self, router: &Process, Round { number, step }: Round<Step>, (): ()) {
+        let (seat, customer, conversation) = self.met();
+        for party in [&mut *seat, &mut *customer] {
+            // What had left before counts as seen.
+            party.read_until(|_| false);
+            party.come_back(router.address, conversation);
+        }
+        assert!(seat.is_acknowledged() && customer.is_acknowledged(), "{step:?}");
+        let (reply, question) = (reply(number), question(number));
+        assert!(customer.reads(&reply) && seat.reads(&question), "{step:?}");
+    }
+
+    fn end(mut self, router: Process, rounds: usize) {
+        let (replies, mut questions) =
+            (Vec::from_iter((0..rounds).map(reply)), vec![COMPLAINT.to_owned()]);
+        questions.extend((0..rounds).map(question));
+        let (_, customer, conversation) = self.met();
+        let read_again =
+            |side, handle: &Value| read_again(side, router.address, handle, conversation);
+
+        let for_customer = read_again(Side::Customer, &customer.visitor);
+        assert_eq!(for_customer.said_by("seat", "es"), replies);
+        let for_seat = read_again(Side::Seat, &Value::Null);
+        assert_eq!(for_seat.said_by("customer", "en"), questions);
+        assert_eq!(for_seat.said_by("seat", "es"), replies, "the seat sees what its customer sees");
+    }
+}
+
+#[test]
+fn a_kill_at_any_step_of_a_translation_loses_nothing_shows_nothing_twice_and_keeps_the_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::start(Duration::ZERO);
+    write_shop(folder.path(), "demo", |text| always_at_work(text) + &engine.lines());
+
+    killed_at_each_step(Interpreted { folder, engine, met: None }, &STEPS);
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use router::{Router, ask, config, post, write_shop};
+use router::{Client, Router, ask, config, post, write_shop};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use webhook_receiver::{Delivery, Receiver, SECRET, Step, hook};
@@ -56,6 +56,23 @@ fn hold(receiver: &Receiver) -> mpsc::Sender<()> {
         let _ = held.recv();
     });
     release
+}
+
+/// A customer who has said what is looked for later, once the hook has it, and the conversation.
+fn told_of_plants(router: &Router, receiver: &Receiver) -> (Client, Value) {
+    let mut customer = router.customer("told");
+    customer.say(PLANTED);
+    let conversation = customer.next("ack")["conversation"].clone();
+    receiver.wait_for(|all| !all.is_empty());
+    (customer, conversation)
+}
+
+fn erase(folder: &TempDir, router: &Router, conversation: &Value) {
+    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).unwrap();
+    let erasures = ("POST", "/v1/shops/told/erasures");
+    let asked = json!({"conversation": conversation});
+    let (status, answer) = ask(router.admin_address, erasures, key.trim(), &asked);
+    assert_eq!(status, 200, "{answer}");
 }
 
 /// Waits until a figure of the router is so.
@@ -129,16 +146,9 @@ fn what_an_erased_customer_said_is_not_told_though_that_it_happened_is() {
     let receiver = Receiver::start();
     receiver.answer(&[], 503);
     let (folder, router) = told(&receiver, &["message.received"], "include_text = true", SETTINGS);
-    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).unwrap();
-    let mut customer = router.customer("told");
-    customer.say(PLANTED);
-    let conversation = customer.next("ack")["conversation"].clone();
-    receiver.wait_for(|all| !all.is_empty());
+    let (_customer, conversation) = told_of_plants(&router, &receiver);
 
-    let erasures = ("POST", "/v1/shops/told/erasures");
-    let asked = json!({"conversation": conversation});
-    let (status, answer) = ask(router.admin_address, erasures, key.trim(), &asked);
-    assert_eq!(status, 200, "{answer}");
+    erase(&folder, &router, &conversation);
     receiver.answer(&[], 200);
     let deliveries = receiver.wait_for(|all| all.iter().any(|it| it.status == 200));
 
@@ -154,16 +164,9 @@ fn a_call_that_waits_is_ended_before_an_erasure_is_confirmed_and_told_anew_witho
     // Longer than anything here waits: the call ends by the erasure alone.
     let settings = format!("{SETTINGS}timeout = \"1min\"\n");
     let (folder, router) = told(&receiver, &["message.received"], "include_text = true", &settings);
-    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).unwrap();
-    let mut customer = router.customer("told");
-    customer.say(PLANTED);
-    let conversation = customer.next("ack")["conversation"].clone();
-    receiver.wait_for(|all| !all.is_empty());
+    let (_customer, conversation) = told_of_plants(&router, &receiver);
 
-    let erasures = ("POST", "/v1/shops/told/erasures");
-    let asked = json!({"conversation": conversation});
-    let (status, answer) = ask(router.admin_address, erasures, key.trim(), &asked);
-    assert_eq!(status, 200, "{answer}");
+    erase(&folder, &router, &conversation);
     let deliveries = receiver.wait_for(|all| all.len() == 2);
     drop(held);
 

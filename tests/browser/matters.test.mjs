@@ -5,77 +5,45 @@
 //   CHROMIUM          the browser (/usr/bin/chromium)
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { chromium } from "playwright-core";
 import { Server } from "./server.mjs";
+import { accept, getReady, message, violations, Visits, write } from "./visits.mjs";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"];
-const WAIT_MS = 20_000;
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SECRET = "a secret of the shop for these tests only";
 const USER = "user-7";
 const FIRST = "El pedido TW-10482 llegó roto y nadie me contesta.";
 const OTHER = "El pedido TW-20777 tampoco ha llegado.";
 
 describe("matters of one customer", { timeout: 300_000 }, () => {
+  const visits = new Visits();
   let server;
-  let browser;
-  let contexts = [];
-  let complaints = [];
 
-  before(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  });
-  after(async () => {
-    await browser?.close();
-  });
+  before(() => visits.start());
+  after(() => visits.stop());
   beforeEach(async () => {
     // Matters are remembered for a while: each test has a router of its own.
     server = new Server((shop) => `identity_secret = "${SECRET}"\n${shop}`);
     await server.start();
   });
   afterEach(async () => {
-    await Promise.all(contexts.map((context) => context.close()));
+    await visits.end();
     await server.stop();
-    contexts = [];
-    const said = complaints;
-    complaints = [];
-    assert.deepEqual(said, [], "the browser's console has errors");
   });
 
   async function open(path, locale) {
-    const context = await browser.newContext({ locale, viewport: { width: 1200, height: 860 } });
-    context.setDefaultTimeout(WAIT_MS);
-    contexts.push(context);
+    const context = await visits.visitor({ locale, viewport: { width: 1200, height: 860 } });
     // The shop's page would hand this over; the router's own widget knows nobody.
     const identity = { user_id: USER, hmac: createHmac("sha256", SECRET).update(USER).digest("hex") };
     await context.route("**/v1/widget/session", (route) => {
       const asked = { ...route.request().postDataJSON(), identity };
       return route.continue({ postData: JSON.stringify(asked) });
     });
-    const page = await context.newPage();
-    page.on("console", (message) => {
-      if (message.type() === "error") complaints.push(`${path}: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
-    await page.goto(server.url + path);
-    return page;
-  }
-
-  async function write(page, text) {
-    await page.locator("#text").fill(text);
-    await page.locator("#text").press("Enter");
+    return visits.open(context, server.url + path);
   }
 
   async function seat(locale) {
     const page = await open("/seat?user=lucia", locale);
-    await page.getByLabel("Password").fill("demo");
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.locator("#desk").waitFor();
-    await page.getByRole("radio", { name: "Ready" }).check();
+    await getReady(page);
     return page;
   }
 
@@ -89,16 +57,8 @@ describe("matters of one customer", { timeout: 300_000 }, () => {
   async function meet(widget, desk, text) {
     await write(widget, text);
     await widget.locator("#person:enabled").click();
-    await desk.locator(".offer").getByRole("button", { name: "Accept" }).click();
-    await desk.locator('.message[data-from="customer"]', { hasText: text }).waitFor();
-  }
-
-  async function violations(page) {
-    const session = await page.context().newCDPSession(page);
-    await session.send("Runtime.evaluate", { expression: AXE });
-    const found = await page.evaluate(async () => (await window.axe.run(document)).violations);
-    await session.detach();
-    return found.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id }) => id);
+    await accept(desk);
+    await message(desk, "customer", text).waitFor();
   }
 
   test("another order in the same conversation is shown to the seat, who moves it", async () => {
@@ -116,28 +76,28 @@ describe("matters of one customer", { timeout: 300_000 }, () => {
     await bar.waitFor({ state: "hidden" });
 
     // The other matter goes its own way, and the customer's page shows both.
-    await desk.locator(".offer").getByRole("button", { name: "Accept" }).click();
-    await desk.locator('.message[data-from="customer"]', { hasText: OTHER }).waitFor();
+    await accept(desk);
+    await message(desk, "customer", OTHER).waitFor();
     const answers = widget.locator('.message[data-from="seat"]');
     // A reply goes to the conversation in which somebody spoke last, though it is the older one.
     await desk.locator("#mine .entry").nth(0).click();
     await write(desk, "¿A qué dirección?");
     await answers.getByText("¿A qué dirección?").waitFor();
     await write(widget, "A la calle Mayor 5, por favor.");
-    await desk.locator('.message[data-from="customer"]', { hasText: "calle Mayor" }).waitFor();
+    await message(desk, "customer", "calle Mayor").waitFor();
     await desk.locator("#mine .entry").nth(1).click();
     await write(desk, "Busco el segundo paquete.");
     await answers.getByText("Busco el segundo paquete.").waitFor();
-    assert.equal(await widget.locator('.message[data-from="customer"]', { hasText: OTHER }).count(), 1);
+    assert.equal(await message(widget, "customer", OTHER).count(), 1);
     await widget.reload();
     await answers.getByText("Busco el segundo paquete.").waitFor();
     await write(widget, "El TW-20777 es un regalo.");
-    await desk.locator('.message[data-from="customer"]', { hasText: "es un regalo" }).waitFor();
+    await message(desk, "customer", "es un regalo").waitFor();
     await desk.locator("#close").click();
     await desk.locator(".line", { hasText: "Closed by" }).waitFor();
     await write(widget, "¿Y el TW-10482?");
     await desk.locator("#mine .entry", { hasText: "¿Y el TW-10482?" }).click();
-    await desk.locator('.message[data-from="customer"]', { hasText: "¿Y el TW-10482?" }).waitFor();
+    await message(desk, "customer", "¿Y el TW-10482?").waitFor();
   });
 
   test("what goes on from an ended conversation says so, and is taken back, in the seat's language", async () => {

@@ -4,77 +4,39 @@
 //   CHROMIUM          the browser (/usr/bin/chromium)
 //   UPDATE_SCREENSHOT set to write docs/images/*.png
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
 import { ROOT, Server } from "./server.mjs";
+import { getReady, message, signIn, violations, Visits, write } from "./visits.mjs";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-dev-shm-usage",
-  // A page about a server that is gone would load again by itself and cross the test's own loading.
-  "--disable-auto-reload",
-];
-const WAIT_MS = 15_000;
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const COMPLAINT = "Hola, el paquete llegó roto y nadie me contesta.";
 
 describe("the pages", { timeout: 600_000 }, () => {
+  const visits = new Visits();
   let server;
-  let browser;
   let demo;
-  let contexts = [];
-  let complaints = [];
 
   before(async () => {
-    assert.ok(existsSync(CHROMIUM), `no browser at ${CHROMIUM}: install chromium or set CHROMIUM`);
     server = new Server();
     await server.start();
     demo = await (await fetch(`${server.url}/v1/demo`)).json();
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    await visits.start();
   });
   after(async () => {
-    await browser?.close();
+    await visits.stop();
     await server?.stop();
   });
   afterEach(async () => {
     // Also after a failure nobody is left waiting who would be offered to the next test's seat.
-    for (const page of contexts.flatMap((context) => context.pages())) {
+    for (const page of visits.pages()) {
       await page.evaluate(() => document.querySelector("#end:enabled")?.click()).catch(() => undefined);
     }
-    await Promise.all(contexts.map((context) => context.close()));
-    contexts = [];
-    const said = complaints;
-    complaints = [];
-    assert.deepEqual(said, [], "the browser's console has errors");
+    await visits.end();
   });
 
-  async function visitor(options = {}) {
-    const context = await browser.newContext({ locale: "es-MX", timezoneId: "America/Mexico_City", ...options });
-    context.setDefaultTimeout(WAIT_MS);
-    contexts.push(context);
-    return context;
-  }
-
-  async function open(context, path) {
-    const page = await context.newPage();
-    page.on("console", (message) => {
-      if (message.type() === "error") complaints.push(`${path}: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
-    await page.goto(server.url + path);
-    return page;
-  }
+  const visitor = (options = {}) => visits.visitor({ locale: "es-MX", timezoneId: "America/Mexico_City", ...options });
+  const open = (context, path) => visits.open(context, server.url + path);
 
   async function widget(context, path = "/widget") {
     const page = await open(context, path);
@@ -82,17 +44,9 @@ describe("the pages", { timeout: 600_000 }, () => {
     return page;
   }
 
-  async function write(page, text) {
-    await page.locator("#text").fill(text);
-    await page.locator("#text").press("Enter");
-  }
-
   async function seat(user = "lucia") {
     const page = await open(await visitor({ locale: "en-GB", viewport: { width: 1360, height: 860 } }), `/seat?user=${user}`);
-    await page.getByLabel("Password").fill(demo.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.locator("#desk").waitFor();
-    await page.getByRole("radio", { name: "Ready" }).check();
+    await getReady(page, demo.password);
     await page.locator("#slots", { hasText: "slots" }).waitFor();
     return page;
   }
@@ -101,8 +55,7 @@ describe("the pages", { timeout: 600_000 }, () => {
   async function supervisor(options = {}) {
     const context = await visitor({ locale: "en-GB", viewport: { width: 1360, height: 860 }, ...options });
     const page = await open(context, "/supervisor?user=wei");
-    await page.getByLabel("Password").fill(demo.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await signIn(page, demo.password);
     await page.locator("#floor-view").waitFor();
     await page.locator("#floor-seats tbody tr", { hasText: "wei" }).waitFor();
     return page;
@@ -124,20 +77,7 @@ describe("the pages", { timeout: 600_000 }, () => {
   }
 
   const floorRow = (page, part, text) => page.locator(`#floor-${part} tbody tr`, { hasText: text });
-  const message = (page, from, text) => page.locator(`.message[data-from="${from}"]`, { hasText: text });
   const texts = (page) => page.locator(".message .body").allTextContents();
-
-  async function violations(page) {
-    // The policy of the pages forbids foreign scripts: the audit comes in over the debugger instead.
-    const session = await page.context().newCDPSession(page);
-    await session.send("Runtime.evaluate", { expression: AXE });
-    await page.waitForTimeout(250);
-    const found = await page.evaluate(async () => (await window.axe.run(document)).violations);
-    await session.detach();
-    return found
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
-  }
 
   /** A customer who has asked for a person and a seat that has accepted. */
   async function inConversation(text = COMPLAINT, context = undefined) {
@@ -236,7 +176,7 @@ describe("the pages", { timeout: 600_000 }, () => {
     assert.deepEqual((await texts(customer)).slice(-4), [...lines, "Aquí sigo."]);
     assert.equal(await customer.locator('.message[data-state="queued"]').count(), 0);
     await hangUp(operator);
-    complaints = complaints.filter((said) => !/ERR_CONNECTION_(REFUSED|RESET)|WebSocket connection/.test(said));
+    visits.excuse(/ERR_CONNECTION_(REFUSED|RESET)|WebSocket connection/);
   });
 
   test("an order question and a common question are answered by the machine, with their source", async () => {
@@ -474,8 +414,7 @@ describe("the pages", { timeout: 600_000 }, () => {
       await message(operator, "customer", "Hàng của tôi").waitFor();
       await giveUp(customer);
     } finally {
-      await Promise.all(contexts.map((context) => context.close()));
-      contexts = [];
+      await visits.leave();
       await server.stop();
       server = plain;
     }
@@ -502,8 +441,7 @@ describe("the pages", { timeout: 600_000 }, () => {
   test("a seat that is no supervisor sees no floor, at either address", async () => {
     const context = await visitor({ locale: "en-GB" });
     const page = await open(context, "/supervisor?user=lucia");
-    await page.getByLabel("Password").fill(demo.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await signIn(page, demo.password);
     await page.locator("#banner", { hasText: "The floor is for supervisors." }).waitFor();
 
     assert.equal(await page.locator("#floor-view").isVisible(), false);
@@ -539,7 +477,7 @@ describe("the pages", { timeout: 600_000 }, () => {
     await page.getByRole("button", { name: "Sign in" }).click();
 
     await page.locator("#sign-in-error", { hasText: /password/ }).waitFor();
-    complaints = complaints.filter((said) => !said.includes("401"));
+    visits.excuse(/401/);
   });
 
   for (const colorScheme of ["light", "dark"]) {

@@ -5,18 +5,12 @@
 //   CHROMIUM          the browser (/usr/bin/chromium)
 //   UPDATE_SCREENSHOT set to write docs/images/translated.png
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
 import { ROOT, Server } from "./server.mjs";
+import { accept, getReady, message, signIn, violations, Visits, write } from "./visits.mjs";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"];
-const WAIT_MS = 20_000;
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const COMPLAINT = "El pago con tarjeta fue rechazado dos veces y no entiendo por qué.";
 const COMPLAINT_SAID = "The card payment was refused twice and I do not understand why.";
 const ANSWER = "I am sorry about that. The payment for order TW-10482 works now.";
@@ -60,25 +54,18 @@ class Translations {
 
 describe("a conversation in two languages", { timeout: 300_000 }, () => {
   const service = new Translations();
-  let browser;
+  const visits = new Visits();
   let servers = [];
-  let contexts = [];
-  let complaints = [];
 
-  before(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  });
+  before(() => visits.start());
   after(async () => {
-    await browser?.close();
+    await visits.stop();
     await service.stop();
   });
   afterEach(async () => {
-    await Promise.all(contexts.map((context) => context.close()));
+    await visits.end();
     await Promise.all(servers.map((server) => server.stop()));
-    [contexts, servers] = [[], []];
-    const said = complaints;
-    complaints = [];
-    assert.deepEqual(said, [], "the browser's console has errors");
+    servers = [];
   });
 
   async function serve(translation) {
@@ -89,47 +76,20 @@ describe("a conversation in two languages", { timeout: 300_000 }, () => {
   }
 
   async function open(server, path, locale) {
-    const context = await browser.newContext({ locale, viewport: { width: 1200, height: 860 } });
-    context.setDefaultTimeout(WAIT_MS);
-    contexts.push(context);
-    const page = await context.newPage();
-    page.on("console", (message) => {
-      if (message.type() === "error") complaints.push(`${path}: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
-    await page.goto(server.url + path);
-    return page;
+    return visits.open(await visits.visitor({ locale, viewport: { width: 1200, height: 860 } }), server.url + path);
   }
-
-  async function write(page, text) {
-    await page.locator("#text").fill(text);
-    await page.locator("#text").press("Enter");
-  }
-
-  const message = (page, from, text) => page.locator(`.message[data-from="${from}"]`, { hasText: text });
 
   /** A Spanish customer and a seat of English and French, since nobody who speaks Spanish is there. */
   async function meet(server) {
     const seat = await open(server, "/seat?user=kofi", "en-GB");
-    await seat.getByLabel("Password").fill("demo");
-    await seat.getByRole("button", { name: "Sign in" }).click();
-    await seat.locator("#desk").waitFor();
-    await seat.getByRole("radio", { name: "Ready" }).check();
+    await getReady(seat);
     const customer = await open(server, "/widget", "es-MX");
     await customer.locator('body[data-status="online"]').waitFor();
     await write(customer, COMPLAINT);
     await customer.locator("#person:enabled").click();
-    await seat.locator(".offer").getByRole("button", { name: "Accept" }).click();
+    await accept(seat);
     await message(seat, "customer", COMPLAINT).waitFor();
     return { seat, customer };
-  }
-
-  async function violations(page) {
-    const session = await page.context().newCDPSession(page);
-    await session.send("Runtime.evaluate", { expression: AXE });
-    const found = await page.evaluate(async () => (await window.axe.run(document)).violations);
-    await session.detach();
-    return found.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id }) => id);
   }
 
   test("each sees the other's words in the own language, with the original", async () => {
@@ -161,8 +121,7 @@ describe("a conversation in two languages", { timeout: 300_000 }, () => {
     assert.equal(service.seen.length, 2, "what is known is not asked for again");
 
     service.broken = true;
-    await seat.getByLabel("Password").fill("demo");
-    await seat.getByRole("button", { name: "Sign in" }).click();
+    await signIn(seat);
     await seat.locator("#mine .entry").click();
     await message(seat, "customer", COMPLAINT).locator(".translated", { hasText: COMPLAINT_SAID }).waitFor();
     await write(seat, "Is there anything else?");

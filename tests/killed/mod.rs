@@ -1,69 +1,24 @@
 //! A router that is a process of its own, to be killed at any moment, and clients that bear it.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 
-use std::io::{BufRead, BufReader};
+mod journal;
+mod process;
+mod rounds;
+
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
 use crate::router::post;
 
+pub use journal::facts;
+pub use process::{Kill, Process};
+pub use rounds::{Round, Rounds, killed_at_each_step};
+
 /// Longest that a client waits for a frame before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running router.
-pub struct Process {
-    child: Child,
-    pub address: SocketAddr,
-}
-
-/// Ends a process at once, from wherever.
-#[derive(Clone, Copy)]
-pub struct Kill(Pid);
-
-impl Kill {
-    pub fn now(self) {
-        kill_process(self.0, Signal::KILL).expect("it runs");
-    }
-}
-
-impl Process {
-    /// On the folders of data and shops below `folder`.
-    pub fn start(folder: &Path, settings: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tradewind"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        command.arg("--data").arg(folder.join("data"));
-        let shops = format!("shops={}", folder.join("shops").display());
-        let usual = [&shops, "journal.segment=1MiB", "understand.encoder=off", "log.level=error"];
-        for setting in usual.iter().chain(settings) {
-            command.args(["--set", setting]);
-        }
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the router");
-        let stdout = child.stdout.take().expect("a pipe");
-        let first = BufReader::new(stdout).lines().next().expect("it says where it listens");
-        let first = first.expect("a line");
-        let address = first.strip_prefix("listening on http://").expect("an address");
-        let address = address.parse().expect("an address");
-        Self { child, address }
-    }
-
-    pub fn kill(&self) -> Kill {
-        Kill(Pid::from_child(&self.child))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have been killed before.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A token for a seat of the demo shop.
 pub fn seat_token(address: SocketAddr, user: &str) -> Value {

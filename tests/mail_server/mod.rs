@@ -2,10 +2,15 @@
 //! At a chosen step of a session it can do something, such as end the process at the other side.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+#[path = "../plan/mod.rs"]
+mod plan;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+
+use plan::{Plan, Session};
 
 /// Where a session is when something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +50,9 @@ impl Letter {
     }
 }
 
-type Act = Box<dyn FnOnce() + Send>;
-
 #[derive(Default)]
 struct Inner {
     letters: Vec<Letter>,
-    planned: Option<(Step, Act)>,
     /// What is said to the next recipients, in order, in place of "250".
     refusals: Vec<&'static str>,
     /// Sessions that ended after the letter was begun and before its end.
@@ -71,6 +73,7 @@ struct Inner {
 pub struct MailServer {
     pub address: SocketAddr,
     shared: Arc<(Mutex<Inner>, Condvar)>,
+    plan: Plan<Step>,
 }
 
 impl MailServer {
@@ -78,7 +81,7 @@ impl MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let shared = Arc::new((Mutex::new(Inner::default()), Condvar::new()));
-        let server = Self { address, shared };
+        let server = Self { address, shared, plan: Plan::default() };
         let accepting = server.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -90,8 +93,9 @@ impl MailServer {
                     inner.sessions_most = inner.sessions_most.max(inner.sessions);
                 }
                 server.shared.1.notify_all();
+                let session = server.plan.session();
                 std::thread::spawn(move || {
-                    let _ = server.serve(stream);
+                    let _ = server.serve(stream, &session);
                     server.inner().sessions -= 1;
                     server.shared.1.notify_all();
                 });
@@ -100,9 +104,19 @@ impl MailServer {
         server
     }
 
-    /// Has `act` done once, when a session is at `step`.
+    /// Settings of a router that is a process of its own and sends its e-mail here.
+    pub fn settings(&self) -> [String; 4] {
+        [
+            format!("email.server={}", self.address),
+            "email.tls=none".to_owned(),
+            "email.from=help@shop.example".to_owned(),
+            "email.retry_first=100ms".to_owned(),
+        ]
+    }
+
+    /// Has `act` done once, when a session that begins after now is at `step`.
     pub fn at(&self, step: Step, act: impl FnOnce() + Send + 'static) {
-        self.inner().planned = Some((step, Box::new(act)));
+        self.plan.at(step, act);
     }
 
     /// Says this to the next recipients in place of "250".
@@ -168,24 +182,19 @@ impl MailServer {
         self.shared.0.lock().expect("nobody panics with it")
     }
 
-    fn reach(&self, step: Step) {
-        let mut inner = self.inner();
-        let act = inner.planned.take_if(|(planned, _)| *planned == step);
-        drop(inner);
-        if let Some((_, act)) = act {
-            act();
-        }
+    fn reach(&self, session: &Session<Step>, step: Step) {
+        session.reach(&step);
         let mut inner = self.inner();
         while inner.held == Some(step) {
             inner = self.shared.1.wait(inner).expect("nobody panics with it");
         }
     }
 
-    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+    fn serve(&self, stream: TcpStream, session: &Session<Step>) -> std::io::Result<()> {
         let mut out = stream.try_clone()?;
         let mut lines = BufReader::new(stream);
         let (mut from, mut to) = (String::new(), String::new());
-        self.reach(Step::Connected);
+        self.reach(session, Step::Connected);
         out.write_all(b"220 mail.example ready\r\n")?;
         loop {
             let mut line = String::new();
@@ -196,16 +205,16 @@ impl MailServer {
             let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
             match verb {
                 "EHLO" => {
-                    self.reach(Step::Greeted);
+                    self.reach(session, Step::Greeted);
                     out.write_all(b"250-mail.example\r\n250 8BITMIME\r\n")?;
                 }
                 "MAIL" => {
-                    self.reach(Step::Mail);
+                    self.reach(session, Step::Mail);
                     from = between_angles(rest);
                     out.write_all(b"250 ok\r\n")?;
                 }
                 "RCPT" => {
-                    self.reach(Step::Rcpt);
+                    self.reach(session, Step::Rcpt);
                     to = between_angles(rest);
                     self.inner().named += 1;
                     let refusal = self.inner().refusals.pop();
@@ -213,21 +222,21 @@ impl MailServer {
                     out.write_all(format!("{answer}\r\n").as_bytes())?;
                 }
                 "DATA" => {
-                    self.reach(Step::Data);
+                    self.reach(session, Step::Data);
                     out.write_all(b"354 go on\r\n")?;
-                    let Some(content) = self.content(&mut lines)? else {
+                    let Some(content) = self.content(session, &mut lines)? else {
                         self.inner().cut_off += 1;
                         return Ok(());
                     };
                     let letter = Letter { from: from.clone(), to: to.clone(), content };
                     self.inner().letters.push(letter);
                     self.shared.1.notify_all();
-                    self.reach(Step::Ended);
+                    self.reach(session, Step::Ended);
                     out.write_all(b"250 kept\r\n")?;
-                    self.reach(Step::Told);
+                    self.reach(session, Step::Told);
                 }
                 "QUIT" => {
-                    self.reach(Step::Quit);
+                    self.reach(session, Step::Quit);
                     return out.write_all(b"221 bye\r\n");
                 }
                 _ => out.write_all(b"500 what?\r\n")?,
@@ -236,14 +245,18 @@ impl MailServer {
     }
 
     /// The letter up to its end; `None` when the connection ends before.
-    fn content(&self, lines: &mut impl BufRead) -> std::io::Result<Option<String>> {
+    fn content(
+        &self,
+        session: &Session<Step>,
+        lines: &mut impl BufRead,
+    ) -> std::io::Result<Option<String>> {
         let mut content = String::new();
         loop {
             let mut line = String::new();
             if lines.read_line(&mut line)? == 0 {
                 return Ok(None);
             }
-            self.reach(Step::Content);
+            self.reach(session, Step::Content);
             match line.strip_prefix('.') {
                 Some("\r\n") => return Ok(Some(content)),
                 Some(rest) => content.push_str(rest),

@@ -5,7 +5,6 @@ import email
 import email.policy
 import pathlib
 import ssl
-import subprocess
 import tempfile
 import time
 import unittest
@@ -15,6 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 from client import Customer, accept, make_ready, take_seat
 from server import Server
+from tls import certificate
 
 USER, PASSWORD = b"router", b"s3cret"
 
@@ -35,21 +35,12 @@ def sign_in(server, session, envelope, mechanism, data) -> AuthResult:
     return AuthResult(success=data.login == USER and data.password == PASSWORD)
 
 
-def certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    chain, key = folder / "mail.pem", folder / "mail.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command += ["-nodes", "-keyout", str(key), "-out", str(chain), "-days", "2", "-subj", "/CN=mail"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
-    subprocess.run(command, check=True, capture_output=True)
-    return chain, key
-
-
 class EmailTest(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="tradewind-mail-")
         self.addCleanup(folder.cleanup)
         folder = pathlib.Path(folder.name)
-        chain, key = certificate(folder)
+        chain, key = certificate(folder, "mail")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(chain, key)
         self.mailbox = Mailbox()

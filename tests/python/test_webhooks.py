@@ -8,13 +8,13 @@ import queue
 import re
 import shutil
 import ssl
-import subprocess
 import tempfile
 import threading
 import unittest
 
 from client import Customer
 from server import ROOT, Server
+from tls import certificate
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOOK = """
@@ -26,15 +26,6 @@ secret_file = "crm.key"
 ca_file = "hook.pem"
 include_text = true
 """
-
-
-def certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    chain, key = folder / "hook.pem", folder / "hook.pem.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command += ["-nodes", "-keyout", str(key), "-out", str(chain), "-days", "2", "-subj", "/CN=hook"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
-    subprocess.run(command, check=True, capture_output=True)
-    return chain, key
 
 
 def documented_check():
@@ -50,7 +41,7 @@ class WebhookTest(unittest.IsolatedAsyncioTestCase):
         self.addCleanup(folder.cleanup)
         shop = pathlib.Path(folder.name) / "shops" / "demo"
         shutil.copytree(ROOT / "config" / "demo", shop)
-        chain, key = certificate(shop)
+        chain, key = certificate(shop, "hook")
         self.came: queue.Queue = queue.Queue()
         came = self.came
 

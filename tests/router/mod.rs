@@ -55,6 +55,21 @@ pub fn write_shop(folder: &Path, name: &str, edit: impl Fn(&str) -> String) {
     }
 }
 
+/// The text of a shop that is closed today and tomorrow, of one that is always open.
+pub fn closed(text: &str) -> String {
+    let now = jiff::Zoned::now().in_tz("UTC").expect("UTC");
+    let opens = now.checked_add(jiff::Span::new().days(3)).expect("a day");
+    text.replace(
+        "open = [\"always\"]",
+        &format!("open = [\"{} 09:00-10:00\"]", opens.strftime("%a")),
+    )
+}
+
+/// The text of a shop whose seats of the day are at work whenever the test runs.
+pub fn always_at_work(text: &str) -> String {
+    text.replace("shifts = [\"Mon-Fri 09:00-18:00\"]", "shifts = [\"always\"]")
+}
+
 impl Router {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let same = config.clone();

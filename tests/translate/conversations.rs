@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::router::{Client, Router, ask, config, write_shop};
+use crate::router::{Client, Router, always_at_work, ask, config, write_shop};
 use crate::services::{Manners, Services};
 
 const COMPLAINT: &str = "El pago con tarjeta fue rechazado dos veces y no entiendo por qué";
@@ -43,9 +43,7 @@ fn centre(manners: Manners) -> Centre {
          kind = \"libretranslate\"\nurl = \"{}\"\nkey_file = \"key\"\n",
         services.address
     );
-    let always = "shifts = [\"always\"]";
-    let edit = |text: &str| text.replace("shifts = [\"Mon-Fri 09:00-18:00\"]", always) + &engine;
-    write_shop(folder.path(), "demo", edit);
+    write_shop(folder.path(), "demo", |text| always_at_work(text) + &engine);
     std::fs::write(folder.path().join("shops/demo/key"), "key-of-the-shop\n").expect("a file");
     let lines = "[schedule]\nfallback_after = \"0ms\"\n[timers]\npeer_dead_after = \"60s\"\n";
     let router = Router::start(config(folder.path(), lines)).expect("a router");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::mail_server::MailServer;
-use crate::router::{Client, Router, config, visitor, write_shop};
+use crate::router::{Client, Router, closed, config, visitor, write_shop};
 use crate::services::{Manners, Services};
 
 /// Phrases that a shop has.
@@ -26,16 +26,12 @@ fn office(manners: Manners) -> Office {
     let services = runtime.block_on(Services::start(manners));
     let mail = MailServer::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let now = jiff::Zoned::now().in_tz("UTC").expect("UTC");
-    let opens = now.checked_add(jiff::Span::new().days(3)).expect("a day");
-    let open = format!("open = [\"{} 09:00-10:00\"]", opens.strftime("%a"));
     let engine = format!(
         "\n[translation]\ntimeout = \"500ms\"\n[[translation.engines]]\n\
          kind = \"libretranslate\"\nurl = \"{}\"\nkey_file = \"key\"\n",
         services.address
     );
-    let edit = |text: &str| text.replace("open = [\"always\"]", &open) + &engine;
-    write_shop(folder.path(), "demo", edit);
+    write_shop(folder.path(), "demo", |text| closed(text) + &engine);
     let shop = folder.path().join("shops/demo");
     std::fs::write(shop.join("key"), "key-of-the-shop\n").expect("a file");
     for file in std::fs::read_dir(shop.join("answers")).expect("answers") {

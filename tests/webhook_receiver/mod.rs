@@ -3,6 +3,9 @@
 //! something, such as end the process at the other side.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+#[path = "../plan/mod.rs"]
+mod plan;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use plan::{Plan, Session};
 use serde_json::Value;
 
 /// What the hooks of these tests are signed with.
@@ -48,12 +52,9 @@ impl std::fmt::Debug for Delivery {
     }
 }
 
-type Act = Box<dyn FnOnce() + Send>;
-
 #[derive(Default)]
 struct Inner {
     deliveries: Vec<Delivery>,
-    planned: Option<(Step, Act)>,
     /// What the next deliveries are answered with; then `usual`.
     answers: VecDeque<u16>,
     usual: u16,
@@ -69,6 +70,7 @@ struct Inner {
 pub struct Receiver {
     pub address: SocketAddr,
     shared: Arc<(Mutex<Inner>, Condvar)>,
+    plan: Plan<Step>,
 }
 
 /// Writes the key, and gives the lines of a shop's file that name this hook.
@@ -86,21 +88,23 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let inner = Inner { usual: 200, ..Inner::default() };
-        let receiver = Self { address, shared: Arc::new((Mutex::new(inner), Condvar::new())) };
+        let shared = Arc::new((Mutex::new(inner), Condvar::new()));
+        let receiver = Self { address, shared, plan: Plan::default() };
         let accepting = receiver.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let receiver = accepting.clone();
                 receiver.inner().connections += 1;
-                std::thread::spawn(move || receiver.serve(&stream));
+                let session = receiver.plan.session();
+                std::thread::spawn(move || receiver.serve(&stream, &session));
             }
         });
         receiver
     }
 
-    /// Has `act` done once, when a delivery is at `step`.
+    /// Has `act` done once, when a delivery that begins after now is at `step`.
     pub fn at(&self, step: Step, act: impl FnOnce() + Send + 'static) {
-        self.inner().planned = Some((step, Box::new(act)));
+        self.plan.at(step, act);
     }
 
     /// Answers the next deliveries so, and all others with `usual`.
@@ -145,16 +149,9 @@ impl Receiver {
         self.shared.0.lock().expect("nobody panics with it")
     }
 
-    fn reach(&self, step: Step) {
-        let act = self.inner().planned.take_if(|(planned, _)| *planned == step);
-        if let Some((_, act)) = act {
-            act();
-        }
-    }
-
     /// Takes one delivery; whoever breaks off has delivered nothing.
-    fn serve(&self, mut stream: &TcpStream) -> Option<()> {
-        self.reach(Step::Connected);
+    fn serve(&self, mut stream: &TcpStream, session: &Session<Step>) -> Option<()> {
+        session.reach(&Step::Connected);
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
@@ -166,11 +163,11 @@ impl Receiver {
             let Some((name, value)) = line.trim_end().split_once(": ") else { break };
             headers.insert(name.to_ascii_lowercase(), value.to_owned());
         }
-        self.reach(Step::Head);
+        session.reach(&Step::Head);
         let length = headers.get("content-length")?.parse().expect("a length");
         let mut bytes = vec![0; length];
         reader.read_exact(&mut bytes).ok()?;
-        self.reach(Step::Body);
+        session.reach(&Step::Body);
         let id = headers["webhook-id"].clone();
         let signatures = check_signature(&headers, &bytes);
         let body = serde_json::from_slice(&bytes).expect("JSON");
@@ -183,7 +180,7 @@ impl Receiver {
             status
         };
         self.shared.1.notify_all();
-        self.reach(Step::Kept);
+        session.reach(&Step::Kept);
         let length = {
             let mut inner = self.inner();
             inner.open -= 1;
@@ -194,7 +191,7 @@ impl Receiver {
             " ".repeat(length)
         );
         stream.write_all(answer.as_bytes()).ok()?;
-        self.reach(Step::Answered);
+        session.reach(&Step::Answered);
         Some(())
     }
 }

@@ -189,7 +189,7 @@ pub const ROWS: &[Spec] = &[
         unit: "routers in which a customer is erased and looked for in every file and by every tool",
         ci: 3,
         full: 50,
-        part: 10,
+        part: 5,
         beside: true,
         how: test("erasure", "an_erased_customer_is_in_no_file_and_no_backup_and_the_others_are"),
         ..ROW
@@ -225,7 +225,7 @@ pub const ROWS: &[Spec] = &[
         unit: "kills at a step of reading a mailbox, each step in turn",
         ci: 34,
         full: 1_000,
-        part: 100,
+        part: 51,
         beside: true,
         how: test(
             "imap_once",
@@ -238,7 +238,7 @@ pub const ROWS: &[Spec] = &[
         unit: "kills at a step between one answer for many and its last follower, each step in turn",
         ci: 12,
         full: 1_000,
-        part: 100,
+        part: 30,
         beside: true,
         how: test(
             "answer_once",
@@ -251,7 +251,7 @@ pub const ROWS: &[Spec] = &[
         unit: "kills at a step between a message and its translation, each step in turn",
         ci: 18,
         full: 1_000,
-        part: 100,
+        part: 45,
         beside: true,
         how: test(
             "translated_once",
