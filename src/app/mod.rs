@@ -44,6 +44,7 @@ use crate::understand::tenant::ServedSets;
 use crate::vault::{self, Vault, VaultError};
 
 pub use core::{Core, CoreParts};
+pub use email::courier;
 pub use snapshots::{Making, ask_for_pieces};
 pub use webhooks::messenger;
 
