@@ -21,7 +21,7 @@ use crate::flow::{
 use crate::gateway::{Gaps, Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
 use crate::metrics::Metrics;
-use crate::runtime::Clock;
+use crate::runtime::{Clock, OpenWeb};
 use crate::schedule::Scheduler;
 use crate::understand::Understand;
 use crate::vault::Vault;
@@ -57,6 +57,8 @@ pub struct CoreParts {
     pub library: Arc<Library>,
     /// How seats sign in at their shop's provider.
     pub openid: OpenIdSignIns,
+    /// Where the ways to services that translate begin.
+    pub outside: Arc<dyn OpenWeb>,
     /// Makes the clock, from the latest instant that was written down.
     pub clock: Box<dyn FnOnce(Timestamp) -> Clock + Send>,
     /// For the ids that are made here.
@@ -95,6 +97,7 @@ impl Core {
             secret,
             password_checks,
             openid,
+            outside,
             clock,
             seed,
         } = parts;
@@ -173,6 +176,7 @@ impl Core {
             clock,
             metrics: metrics.clone(),
             languages: library.model().languages().into(),
+            outside,
         };
         tasks.push(Box::pin(interpreter.clone().run(shops, ways, stop.clone())));
         let mut snapshots = Vec::new();

@@ -40,8 +40,11 @@ pub(super) fn mailboxes(config: &Config, gateway: &Gateway, letters: Letters) ->
     Mailboxes { letters, data, clock: gateway.clock, metrics }
 }
 
-/// Who carries out what conversations bring about outside; `None` without a mail server.
-pub(super) fn courier(
+/// Who sends letters to customers; `None` without a mail server.
+///
+/// # Errors
+/// When the server cannot be used as it is set up, or the data folder.
+pub fn courier(
     config: &Config,
     secret: &Secret,
     (errands, owners, clock): (Errands<Email>, Owners, Clock),

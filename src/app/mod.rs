@@ -36,7 +36,7 @@ use crate::knowledge::IndexError;
 use crate::metrics::Metrics;
 use crate::openid::Providers;
 use crate::outward::MailServerError;
-use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock};
+use crate::runtime::{Certificate, CertificateError, CertificateFiles, Clock, Internet};
 use crate::schedule::{self, Roster};
 use crate::understand::ModelError;
 use crate::understand::encoder::EncoderError;
@@ -44,7 +44,9 @@ use crate::understand::tenant::ServedSets;
 use crate::vault::{self, Vault, VaultError};
 
 pub use core::{Core, CoreParts};
+pub use email::courier;
 pub use snapshots::{Making, ask_for_pieces};
+pub use webhooks::messenger;
 
 use settings::{journal_options, rosters, schedule_settings, sign_ins};
 use snapshots::Snapshotter;
@@ -307,6 +309,7 @@ impl App {
             secret,
             password_checks,
             openid,
+            outside: Arc::new(Internet),
             clock: Box::new(Clock::start_after),
             // Not fixed: the next ids must not be guessed from the last ones.
             seed: rand::random(),

@@ -1,15 +1,17 @@
 //! What webhooks need of the configuration.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use crate::config::{Config, WebhookReach};
 use crate::flow::{Effects, Shops};
 use crate::gateway::Gateway;
 use crate::outward::{Messenger, Retry};
-use crate::runtime::Reach;
+use crate::runtime::{Internet, Reach};
 
-/// Who calls the hooks of shops.
-pub(super) fn messenger(
+/// Who calls the hooks of shops, over the network that this machine is in.
+pub fn messenger(
     config: &Config,
     gateway: &Gateway,
     effects: Effects,
@@ -22,6 +24,7 @@ pub(super) fn messenger(
         clock: gateway.clock,
         metrics: gateway.metrics.clone(),
         shops,
+        outside: Arc::new(Internet),
         reach: match config.webhooks.reach {
             WebhookReach::Public => Reach::Public,
             WebhookReach::Anywhere => Reach::Anywhere,
@@ -35,5 +38,7 @@ pub(super) fn messenger(
         rest: config.webhooks.rest,
         waiting_max: config.webhooks.waiting_max.get(),
         calls_max: config.webhooks.calls_max.get(),
+        // Hooks of many routers that failed together do not come back together.
+        seed: rand::random(),
     }
 }

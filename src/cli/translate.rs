@@ -10,6 +10,7 @@ use super::settings::SettingsArgs;
 use super::{Exit, print};
 use crate::config::shop::Shop;
 use crate::domain::Language;
+use crate::runtime::Internet;
 use crate::translate::{Desk, Glossary, How, TranslateError, Translation, damaged, protect};
 
 /// Translates lines by the engines of a shop, as seats and customers will see them.
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         bail!("the shop `{}` has no [[translation.engines]] in its shop.toml", shop.id);
     }
     let glossary = Glossary::new(shop.translators.terms.clone());
-    let desk = Desk::of(&shop.translators)?;
+    let desk = Desk::of(&shop.translators, &Internet)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let input: Box<dyn BufRead> = match &args.file {
         Some(path) => {

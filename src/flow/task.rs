@@ -159,8 +159,9 @@ struct Refused {
 }
 
 impl Refused {
-    fn of(records: &[Record]) -> Self {
-        Self { unkept: Unkept::of(records), saw_less: Vec::new() }
+    fn of(records: &[Record], shard: &Shard) -> Self {
+        let was_held_back = |conversation, seq| shard.was_held_back(conversation, seq);
+        Self { unkept: Unkept::of(records, was_held_back), saw_less: Vec::new() }
     }
 
     fn end(self) {
@@ -368,7 +369,7 @@ impl ShardTask {
                     self.metrics.count(Counter::JournalFailed);
                     let refused = refused.get_or_insert_with(|| {
                         tracing::error!(%error, "journal cannot write, nothing is acknowledged");
-                        Refused::of(records)
+                        Refused::of(records, &self.shard)
                     });
                     self.serve_readers(refused).await;
                 }
@@ -451,7 +452,7 @@ impl ShardTask {
             match more.filter(|_| self.keys.makes_more()) {
                 Some(more) => drop(tokio::time::timeout(RETRY_PAUSE, more).await),
                 None => {
-                    let refused = refused.get_or_insert_with(|| Refused::of(records));
+                    let refused = refused.get_or_insert_with(|| Refused::of(records, &self.shard));
                     self.serve_readers(refused).await;
                 }
             }

@@ -19,7 +19,7 @@ mod webhooks;
 
 pub use begun::Begun;
 pub use retry::Retry;
-pub use server::{MailServer, MailServerError};
+pub use server::{Dial, Duplex, MailServer, MailServerError};
 pub use session::{NotSent, Session};
 pub use task::Courier;
 pub use webhooks::Messenger;

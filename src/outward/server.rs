@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
+use futures_util::future::BoxFuture;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::config::{Email, EmailTls};
@@ -21,6 +24,28 @@ pub(super) struct Login {
     pub(super) password: String,
 }
 
+/// A connection, both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// Opens connections to a mail server: over TCP, or as a simulation does.
+pub trait Dial: Send + Sync {
+    /// A connection to a port of a host.
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Box<dyn Duplex>>>;
+}
+
+/// Over the network that this machine is in.
+struct Tcp;
+
+impl Dial for Tcp {
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Box<dyn Duplex>>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect((host, port)).await?;
+            Ok(Box::new(stream) as Box<dyn Duplex>)
+        })
+    }
+}
+
 /// A mail server.
 #[derive(Clone)]
 pub struct MailServer {
@@ -30,6 +55,7 @@ pub struct MailServer {
     pub(super) connector: Option<TlsConnector>,
     pub(super) login: Option<Login>,
     pub(super) step_max: Duration,
+    pub(super) dial: Arc<dyn Dial>,
 }
 
 /// Why a mail server cannot be used as it is set up.
@@ -77,7 +103,13 @@ impl MailServer {
             connector,
             login: login.transpose()?,
             step_max: email.step_max,
+            dial: Arc::new(Tcp),
         }))
+    }
+
+    /// The same over other connections.
+    pub fn reached_by(self, dial: Arc<dyn Dial>) -> Self {
+        Self { dial, ..self }
     }
 }
 

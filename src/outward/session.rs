@@ -9,11 +9,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
-use super::server::{Login, MailServer};
+use super::server::{Duplex, Login, MailServer};
 use crate::channels::email::Letter;
 use crate::config::EmailTls;
 
@@ -63,9 +62,6 @@ pub enum NotSent {
     },
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-
 /// A connection to a mail server that knows who we are.
 pub struct Session {
     stream: BufReader<Box<dyn Duplex>>,
@@ -84,11 +80,11 @@ impl Session {
     /// # Errors
     /// Why that does not work; never [`NotSent::Refused`].
     pub async fn open(server: &MailServer) -> Result<Self, NotSent> {
-        let connecting = TcpStream::connect((server.host.as_str(), server.port));
+        let connecting = server.dial.dial(&server.host, server.port);
         let stream = timeout(server.step_max, connecting).await.map_err(|_| NotSent::TooLong)??;
         let mut session = match server.tls {
-            EmailTls::Wrapped => encrypted(Box::new(stream), server).await?,
-            EmailTls::StartTls | EmailTls::None => Self::over(Box::new(stream), server),
+            EmailTls::Wrapped => encrypted(stream, server).await?,
+            EmailTls::StartTls | EmailTls::None => Self::over(stream, server),
         };
         session.answer().await?.must_be(220, "the connection")?;
         let mut offers = session.greet().await?;

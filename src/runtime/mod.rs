@@ -14,4 +14,4 @@ pub use clock::Clock;
 pub use inbox::{Full, Inbox};
 pub use signatures::install_verifier;
 pub use trust::{TrustError, client_config};
-pub use web::{Reach, Web, WebAnswer, WebError, WebRequest, WebRules};
+pub use web::{AskWeb, Internet, OpenWeb, Reach, Web, WebAnswer, WebError, WebRequest, WebRules};

@@ -6,9 +6,11 @@
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Url};
@@ -89,6 +91,37 @@ pub struct WebAnswer {
     pub retry_after: Option<Duration>,
     /// Its body.
     pub body: Bytes,
+}
+
+/// Asks over HTTP: a [`Web`], or whatever a simulation puts in its place.
+pub trait AskWeb: Send + Sync {
+    /// Asks once, within the time and the bytes of its rules.
+    fn ask(&self, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, WebError>>;
+}
+
+/// Where ways out over HTTP begin: the [`Internet`], or a simulated one.
+pub trait OpenWeb: Send + Sync {
+    /// A way out under rules of its own.
+    ///
+    /// # Errors
+    /// When there can be none of that kind.
+    fn open(&self, rules: &WebRules<'_>) -> Result<Arc<dyn AskWeb>, WebError>;
+}
+
+/// The network that this machine is in.
+#[derive(Clone, Copy, Debug)]
+pub struct Internet;
+
+impl OpenWeb for Internet {
+    fn open(&self, rules: &WebRules<'_>) -> Result<Arc<dyn AskWeb>, WebError> {
+        Ok(Arc::new(Web::new(rules)?))
+    }
+}
+
+impl AskWeb for Web {
+    fn ask(&self, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, WebError>> {
+        Box::pin(self.ask(request))
+    }
 }
 
 /// A client of one set of rules; its clones share connections.

@@ -24,7 +24,7 @@ use crate::config::shop::{
     EngineKind, OutsideSecret, TranslationEngine, TranslationService, Translators,
 };
 use crate::domain::Language;
-use crate::runtime::{Reach, Web, WebAnswer, WebError, WebRequest, WebRules};
+use crate::runtime::{AskWeb, OpenWeb, Reach, WebAnswer, WebError, WebRequest, WebRules};
 
 /// What an entry of the memory takes beside its texts, about.
 const ENTRY_BYTES: usize = 256;
@@ -125,12 +125,12 @@ impl Desk {
         }
     }
 
-    /// The engines that a shop has named.
+    /// The engines that a shop has named; `outside` is where the ways to services begin.
     ///
     /// # Errors
     /// When this machine can make no connection of that kind, or gives no thread.
-    pub fn of(translators: &Translators) -> Result<Self, EngineError> {
-        let web = Web::new(&WebRules {
+    pub fn of(translators: &Translators, outside: &dyn OpenWeb) -> Result<Self, EngineError> {
+        let web = outside.open(&WebRules {
             roots: None,
             // A shop's own service may be in the house.
             reach: Reach::Anywhere,
@@ -259,11 +259,11 @@ struct Service {
     /// Scheme, host and port, and a path where the service lies below one; without a slash at the end.
     base: String,
     key: Option<OutsideSecret>,
-    web: Web,
+    web: Arc<dyn AskWeb>,
 }
 
 impl Service {
-    fn new(engine: &TranslationService, web: Web) -> Self {
+    fn new(engine: &TranslationService, web: Arc<dyn AskWeb>) -> Self {
         let base = engine.address.as_str().trim_end_matches('/').to_owned();
         Self { kind: engine.kind.clone(), base, key: engine.key.clone(), web }
     }

@@ -29,10 +29,27 @@ pub enum Fault {
     ClockSkew,
     ModelFails,
     SeatVanishes,
+    HookRefuses,
+    HookGone,
+    HookFails,
+    HookSlow,
+    HookSilent,
+    HookCutsBefore,
+    HookCutsAfter,
+    MailAway,
+    MailBusy,
+    MailRefuses,
+    MailCuts,
+    MailHangs,
+    EngineSlow,
+    EngineSilent,
+    EngineFails,
+    EngineRaves,
 }
 
 impl Fault {
-    pub const ALL: [Self; 24] = [
+    /// Of what belongs to the router and those who use it.
+    pub const OWN: [Self; 24] = [
         Self::NetDelay,
         Self::NetReorder,
         Self::NetDrop,
@@ -58,6 +75,30 @@ impl Fault {
         Self::ModelFails,
         Self::SeatVanishes,
     ];
+
+    /// Of partners.
+    pub const PARTNERS: [Self; 16] = [
+        Self::HookRefuses,
+        Self::HookGone,
+        Self::HookFails,
+        Self::HookSlow,
+        Self::HookSilent,
+        Self::HookCutsBefore,
+        Self::HookCutsAfter,
+        Self::MailAway,
+        Self::MailBusy,
+        Self::MailRefuses,
+        Self::MailCuts,
+        Self::MailHangs,
+        Self::EngineSlow,
+        Self::EngineSilent,
+        Self::EngineFails,
+        Self::EngineRaves,
+    ];
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OWN.into_iter().chain(Self::PARTNERS)
+    }
 }
 
 /// Mistakes that are put in on purpose, to see that they are found.
@@ -77,10 +118,22 @@ pub enum Plant {
     ShowsNot,
     /// The scheduler stands still.
     StopsScheduler,
+    /// A webhook counts as told that was never sent.
+    CountsAsTold,
+    /// A webhook says something else than what happened.
+    TellsAnother,
+    /// A webhook is signed with another key.
+    SignsAnother,
+    /// A letter is sent twice.
+    SendsTwice,
+    /// A letter counts as sent that never was.
+    CountsAsSent,
+    /// A customer is shown a translation in place of what was written.
+    ShowsTranslated,
 }
 
 impl Plant {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::SyncsNothing,
         Self::CutsTooMuch,
         Self::ForgetsIds,
@@ -88,6 +141,12 @@ impl Plant {
         Self::ShowsTwice,
         Self::ShowsNot,
         Self::StopsScheduler,
+        Self::CountsAsTold,
+        Self::TellsAnother,
+        Self::SignsAnother,
+        Self::SendsTwice,
+        Self::CountsAsSent,
+        Self::ShowsTranslated,
     ];
 }
 
@@ -108,6 +167,6 @@ impl Faults {
     }
 
     pub fn missing(&self) -> Vec<Fault> {
-        Fault::ALL.into_iter().filter(|fault| !self.0.contains_key(fault)).collect()
+        Fault::all().filter(|fault| !self.0.contains_key(fault)).collect()
     }
 }

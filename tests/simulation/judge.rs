@@ -116,7 +116,11 @@ impl Judge {
         let mut state = self.state();
         let before = *state.seen.entry((conversation, epoch, seq)).or_insert(content);
         let written = state.story.seq(conversation);
+        let says = says_what_is_written(&state.story, conversation, frame);
         drop(state);
+        if let Err(what) = says {
+            self.violation(format!("{who} is shown {frame}, and {what}"));
+        }
         self.expect(before == content, || {
             format!("{who} is shown something else under a number that was seen before: {frame}")
         });
@@ -164,6 +168,27 @@ impl State {
         if let Some(log) = &mut self.log {
             log.push(format!("{at_ms:>8} {kind} {what}"));
         }
+    }
+}
+
+/// A message is shown as it was written, and said in another language as the journal has it.
+fn says_what_is_written(
+    story: &Story,
+    conversation: ConversationId,
+    frame: &Value,
+) -> Result<(), String> {
+    let seq = number(frame, "seq");
+    if frame["kind"] != "message" || story.is_damaged(conversation) {
+        return Ok(());
+    }
+    let written = story.owed.text(conversation, seq);
+    if written != frame["text"].as_str() {
+        return Err(format!("{written:?} was written"));
+    }
+    let translated = frame["translation"]["text"].as_str();
+    match translated.is_none_or(|text| story.has_translation(conversation, seq, text)) {
+        true => Ok(()),
+        false => Err("it was not translated so".to_owned()),
     }
 }
 

@@ -1,18 +1,23 @@
 //! Whole days of a router on one thread, from a seed: the real shards, scheduler, journal, recovery,
-//! snapshots and connections; clients of the documented protocol; a simulated clock, network, disk and
-//! model; and 24 kinds of faults. What is promised is held as it happens: with every frame, every
-//! record and after every step. A seed gives the same day each time.
+//! snapshots, connections and those who bring about what happens outside; clients of the documented
+//! protocol; a simulated clock, network, disk, model and partners; and 40 kinds of faults. What is
+//! promised is held as it happens: with every frame, every record and after every step. A seed gives
+//! the same day each time.
 
 mod client;
 #[expect(dead_code, reason = "the tests of the journal need more of it")]
 #[path = "../journal_simulated/disk.rs"]
 mod disk;
 mod door;
+mod engine;
 mod faults;
+mod hooks;
 mod judge;
+mod mail;
 mod mishaps;
 mod model;
 mod network;
+mod owed;
 mod process;
 #[path = "../reliability/mod.rs"]
 mod reliability;
@@ -27,6 +32,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use faults::{Faults, Plant};
+use owed::Counts;
 use setting::Setting;
 use world::{Outcome, run};
 
@@ -60,7 +66,7 @@ fn promises_hold_in_every_simulated_day() {
     let setting = Setting::new();
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());
-    let total = Mutex::new((Faults::default(), 0, 0));
+    let total = Mutex::new((Faults::default(), 0, 0, Counts::default()));
     std::thread::scope(|threads| {
         for _ in 0..THREADS {
             threads.spawn(|| {
@@ -80,11 +86,12 @@ fn promises_hold_in_every_simulated_day() {
                         }
                     });
                     match lived {
-                        Ok(Outcome { faults, frames, records, .. }) => {
+                        Ok(Outcome { faults, frames, records, outside, .. }) => {
                             let mut total = total.lock().expect("no panic");
                             total.0.add(&faults);
                             total.1 += frames;
                             total.2 += records;
+                            total.3.add(&outside);
                         }
                         Err(failure) => failures.lock().expect("no panic").push(failure),
                     }
@@ -94,8 +101,8 @@ fn promises_hold_in_every_simulated_day() {
     });
     let failures = failures.into_inner().expect("no panic");
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n\n"));
-    let (faults, frames, records) = total.into_inner().expect("no panic");
-    println!("{seeds} seeds, {frames} frames to clients, {records} records");
+    let (faults, frames, records, outside) = total.into_inner().expect("no panic");
+    println!("{seeds} seeds, {frames} frames to clients, {records} records, {outside:?}");
     for (fault, count) in &faults.0 {
         println!("  {count:>7} {fault:?}");
     }

@@ -7,10 +7,14 @@ use rand::seq::IndexedRandom;
 use tokio::time::sleep;
 
 use super::client::Order;
+use super::engine::EngineHealth;
 use super::faults::{Fault, Plant};
+use super::hooks::HookHealth;
+use super::mail::MailHealth;
 use super::model::Health;
 use super::network::Way;
 use super::restarts::{Cut, read_journal};
+use super::setting::HOOKS;
 use super::view::Who;
 use super::world::World;
 
@@ -25,8 +29,9 @@ const FLIPS_MAX: usize = 2;
 impl World<'_> {
     /// One of the faults of this world, or a kill, which every world has.
     pub async fn something_fails(&mut self) {
-        let fault = match self.random.random_range(0..8) {
+        let fault = match self.random.random_range(0..10) {
             0 => Fault::Kill,
+            1 | 2 => *Fault::PARTNERS.choose(&mut self.random).expect("not empty"),
             _ => *self.kinds.choose(&mut self.random).expect("not empty"),
         };
         if self.inject(fault).await {
@@ -74,6 +79,22 @@ impl World<'_> {
                 let at = self.any_client(|_| true);
                 self.skew_ms[at] = self.random.random_range(-HOUR_MS..HOUR_MS);
             }
+            Fault::HookRefuses => self.hook_fails(HookHealth::Refuses),
+            Fault::HookGone => self.hook_fails(HookHealth::Gone),
+            Fault::HookFails => self.hook_fails(HookHealth::Fails),
+            Fault::HookSlow => self.hook_fails(HookHealth::Slow),
+            Fault::HookSilent => self.hook_fails(HookHealth::Silent),
+            Fault::HookCutsBefore => self.hook_fails(HookHealth::CutsBefore),
+            Fault::HookCutsAfter => self.hook_fails(HookHealth::CutsAfter),
+            Fault::MailAway => self.mail_fails(MailHealth::Away),
+            Fault::MailBusy => self.mail_fails(MailHealth::Busy),
+            Fault::MailRefuses => self.mail_fails(MailHealth::Refuses),
+            Fault::MailCuts => self.mail_fails(MailHealth::Cuts),
+            Fault::MailHangs => self.mail_fails(MailHealth::Hangs),
+            Fault::EngineSlow => self.engine_fails(EngineHealth::Slow),
+            Fault::EngineSilent => self.engine_fails(EngineHealth::Silent),
+            Fault::EngineFails => self.engine_fails(EngineHealth::Fails),
+            Fault::EngineRaves => self.engine_fails(EngineHealth::Raving),
             Fault::ModelFails => {
                 let ways = [Health::Silent, Health::Raving, Health::Full, Health::Unsure];
                 self.model.set(*ways.choose(&mut self.random).expect("not empty"));
@@ -85,6 +106,35 @@ impl World<'_> {
             }
         }
         true
+    }
+
+    /// One of the shop's own systems is not well for a while, at times for longer than it is called.
+    fn hook_fails(&mut self, health: HookHealth) {
+        let at = self.random.random_range(0..HOOKS.len());
+        self.hooks.set(at, health);
+        let (hooks, lasts) = (self.hooks.clone(), self.some_ms(500, 150_000));
+        tokio::spawn(async move {
+            sleep(lasts).await;
+            hooks.set(at, HookHealth::Well);
+        });
+    }
+
+    fn mail_fails(&mut self, health: MailHealth) {
+        self.mail.set(health);
+        let (mail, lasts) = (self.mail.clone(), self.some_ms(500, 150_000));
+        tokio::spawn(async move {
+            sleep(lasts).await;
+            mail.heal();
+        });
+    }
+
+    fn engine_fails(&mut self, health: EngineHealth) {
+        self.engine.set(health);
+        let (engine, lasts) = (self.engine.clone(), self.some_ms(500, 60_000));
+        tokio::spawn(async move {
+            sleep(lasts).await;
+            engine.set(EngineHealth::Well);
+        });
     }
 
     fn net_fails(&mut self, fault: Fault) -> bool {
@@ -264,8 +314,12 @@ impl World<'_> {
         }
         self.disk.keep_power();
         self.model.set(Health::Well);
+        self.hooks.heal();
+        self.mail.heal();
+        self.engine.set(EngineHealth::Well);
         if let Some(process) = self.door.process().as_ref() {
             process.gate.open();
+            process.call_hooks_anew();
             if self.plant == Some(Plant::StopsScheduler) {
                 process.gate.hold(SCHEDULER, true);
             }

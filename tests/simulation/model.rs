@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tradewind::domain::{Guess, Intent, Language, Sentiment, Understanding};
 use tradewind::understand::tiers::{Asked, NotAsked, Second, Unsure};
-use tradewind::understand::{Job, Outcome, Overloaded, Understand};
+use tradewind::understand::{Job, Outcome, Overloaded, Understand, pii};
 
 /// How the model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,7 @@ fn read(text: &str) -> Understanding {
         language: Guess { label: language.parse().expect("a language"), confidence: 0.99 },
         intent: Guess { label: *intent, confidence: 0.9 },
         sentiment: Guess { label: Sentiment::Neutral, confidence: 0.9 },
+        pii: pii::find(text),
         ..Understanding::unknown(Language::ENGLISH)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,21 +15,25 @@ use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tradewind::app::{Core, CoreParts, Making, StartError, ask_for_pieces};
+use tradewind::app::{Core, CoreParts, Making, StartError, ask_for_pieces, courier, messenger};
 use tradewind::domain::Timestamp;
-use tradewind::flow::Pieces;
+use tradewind::flow::{Pieces, Shops};
 use tradewind::gateway::{self, Gateway, Role, Stream};
 use tradewind::journal::{Journal, Options, Steps, open_stepped};
 use tradewind::metrics::Metrics;
+use tradewind::outward::{Courier, MailServer, Messenger};
 use tradewind::runtime::Clock;
 use tradewind::understand::Understand;
 
 use super::disk::SimulatedDisk;
+use super::engine::{Engine, SimulatedEngine};
+use super::hooks::{Hooks, SimulatedWeb};
 use super::judge::Judge;
+use super::mail::{Mail, SimulatedDial};
 use super::setting::{Setting, no_provider};
 
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(25);
@@ -78,7 +83,7 @@ impl Gate {
         }
     }
 
-    fn holds(&self, task: usize, waker: &Waker) -> bool {
+    pub fn holds(&self, task: usize, waker: &Waker) -> bool {
         let mut shut = self.shut();
         let is_shut = shut.all || shut.tasks.contains(&task);
         if is_shut {
@@ -89,16 +94,16 @@ impl Gate {
 }
 
 /// A task behind the gate.
-struct Gated {
-    task: BoxFuture<'static, ()>,
-    number: usize,
-    gate: Arc<Gate>,
+pub struct Gated<T> {
+    pub task: BoxFuture<'static, T>,
+    pub number: usize,
+    pub gate: Arc<Gate>,
 }
 
-impl Future for Gated {
-    type Output = ();
+impl<T> Future for Gated<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         if self.gate.holds(self.number, context.waker()) {
             return Poll::Pending;
         }
@@ -138,17 +143,26 @@ pub struct Start {
     pub pace: DiskPace,
     pub model: Arc<dyn Understand>,
     pub metrics: Arc<Metrics>,
+    pub hooks: Hooks,
+    pub mail: Mail,
+    pub engine: Engine,
+    /// Where the notes lie of letters whose end has begun.
+    pub data: PathBuf,
     pub judge: Judge,
 }
 
 pub struct Process {
     pub gateway: Arc<Gateway>,
     pub gate: Arc<Gate>,
+    /// Tells those who call hooks that the shops were loaded anew.
+    shops: watch::Sender<Shops>,
     tasks: Vec<JoinHandle<()>>,
     /// The tasks that are there from the start to the end, by number.
     pub lasting: usize,
     /// Connections that panicked.
     panics: usize,
+    /// Ends those who bring about what happens outside.
+    stop_partners: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -167,7 +181,9 @@ impl Process {
         setting: &Setting,
         start: Start,
     ) -> Result<Self, StartError> {
-        let Start { wall, seed, pace, model, metrics, judge } = start;
+        let Start { wall, seed, pace, model, metrics, hooks, mail, engine, data, judge } = start;
+        let mut config = setting.config.clone();
+        config.paths.data = data;
         let (journal, replay, steps) = open_stepped(Arc::new(disk.clone()), options())?;
         let gate = Arc::new(Gate::default());
         let writer = write(steps, pace, judge.clone());
@@ -183,27 +199,44 @@ impl Process {
             secret: setting.secret.clone(),
             password_checks: setting.password_checks.clone(),
             openid: no_provider(),
+            outside: Arc::new(SimulatedEngine { engine, gate: gate.clone() }),
             board: setting.board(),
             library: setting.library.clone(),
             clock: Box::new(move |last| Clock::start_at(wall, last)),
             seed,
         };
-        let core = match Core::build(&setting.config, parts).await {
+        let core = match Core::build(&config, parts).await {
             Ok(core) => core,
             Err(error) => {
                 writer.abort();
                 return Err(error);
             }
         };
-        let Core { gateway, tasks: core, snapshots, stop, effects: _ } = core;
+        let Core { gateway, tasks: core, snapshots, stop, effects } = core;
         let mut tasks = vec![writer];
         for task in core {
             tasks.push(run(task, tasks.len(), &gate));
         }
+        let stop_partners = CancellationToken::new();
+        let (shops, told) = watch::channel(gateway.shops());
+        let carried = (effects.letters.clone(), gateway.owners.clone(), gateway.clock);
+        let courier = courier(&config, &setting.secret, carried)?.expect("there is a mail server");
+        let dial = SimulatedDial { mail, gate: gate.clone(), task: tasks.len() };
+        let server = MailServer::clone(&courier.server).reached_by(Arc::new(dial));
+        let courier = Courier { server: Arc::new(server), ..courier };
+        tasks.push(run(Box::pin(courier.run(stop_partners.clone())), tasks.len(), &gate));
+        let outside =
+            SimulatedWeb { hooks, gate: gate.clone(), task: tasks.len(), clock: gateway.clock };
+        let messenger = Messenger {
+            outside: Arc::new(outside),
+            seed,
+            ..messenger(&config, &gateway, effects, told)
+        };
+        tasks.push(run(Box::pin(messenger.run(stop_partners.clone())), tasks.len(), &gate));
         let lasting = tasks.len();
         let snapshotter = make_snapshots(journal, snapshots, judge);
         tasks.push(run(Box::pin(snapshotter), lasting, &gate));
-        Ok(Self { gateway, gate, tasks, lasting, panics: 0, stop })
+        Ok(Self { gateway, gate, shops, tasks, lasting, panics: 0, stop_partners, stop })
     }
 
     /// Takes in a connection.
@@ -224,10 +257,20 @@ impl Process {
         self.tasks.iter().take(self.lasting).any(JoinHandle::is_finished)
     }
 
+    /// Ends those who bring about what happens outside, before [`Self::drain`].
+    pub fn drain_partners(&self) {
+        self.gateway.ready.store(false, Relaxed);
+        self.stop_partners.cancel();
+    }
+
     /// Ends the tasks once they have finished what they have taken in.
     pub fn drain(&self) {
-        self.gateway.ready.store(false, Relaxed);
         self.stop.cancel();
+    }
+
+    /// Loads the shops anew, as far as it concerns those who call their hooks.
+    pub fn call_hooks_anew(&self) {
+        self.shops.send_replace(self.gateway.shops());
     }
 
     /// `kill -9`: nothing of it runs any more. Gives the panics that it had.

@@ -51,6 +51,8 @@ impl World<'_> {
         let process = self.door.process().take();
         if let Some(process) = process {
             if cut == Cut::Drain {
+                process.drain_partners();
+                sleep(self.some_ms(1, 500)).await;
                 process.drain();
                 sleep(self.some_ms(1, 500)).await;
             }
@@ -58,6 +60,10 @@ impl World<'_> {
             self.judge.expect(panics == 0, || format!("{panics} tasks have panicked"));
         }
         self.judge.note("end", &format!("{cut:?}"));
+        if matches!(cut, Cut::Torn | Cut::Lost) {
+            // It is not synced, and holds only for one start of the machine. There may be none yet.
+            let _ = std::fs::remove_file(self.data.path().join("letters.begun"));
+        }
         match cut {
             Cut::Drain | Cut::Kill => {}
             Cut::Torn => self.disk = self.disk.after_power_cut(&mut self.chance),
@@ -118,6 +124,10 @@ impl World<'_> {
             pace: self.pace.clone(),
             model: self.model.clone(),
             metrics: self.metrics.clone(),
+            hooks: self.hooks.clone(),
+            mail: self.mail.clone(),
+            engine: self.engine.clone(),
+            data: self.data.path().to_owned(),
             judge: self.judge.clone(),
         };
         let process = Process::start(&self.disk, self.setting, start).await.map_err(Some)?;
@@ -136,6 +146,7 @@ impl World<'_> {
             self.missing.extend(found.missing);
         }
         self.overdue_since.clear();
+        self.starts += 1;
         self.started_at = process.gateway.clock.now();
         *self.door.process() = Some(process);
         Ok(())

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use tradewind::app::{Core, CoreParts};
 use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::config::{Config, Sources};
-use tradewind::domain::{ShopId, Timestamp};
+use tradewind::domain::{HookEvent, ShopId, Timestamp};
 use tradewind::flow::{Board, Library, Shops};
 use tradewind::gateway::{
     self, Accepted, Gateway, OpenIdSignIns, PasswordChecks, Secret, SignInLimits, SignedOut,
@@ -24,7 +24,7 @@ use tradewind::gateway::{
 use tradewind::journal::open_stepped;
 use tradewind::metrics::Metrics;
 use tradewind::openid::Providers;
-use tradewind::runtime::Clock;
+use tradewind::runtime::{Clock, Internet};
 use tradewind::understand::Model;
 
 use super::disk::SimulatedDisk;
@@ -39,6 +39,39 @@ pub const SEATS: [&str; 4] = ["lucia", "mai", "kofi", SUPERVISOR];
 pub const SUPERVISOR: &str = "wei";
 /// Conversations of each seat at a time.
 pub const SLOTS: u32 = 2;
+/// What hooks are signed with.
+pub const HOOK_KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// How long webhooks and letters are tried.
+pub const RETRY_FOR: Duration = Duration::from_secs(90);
+/// The longest pause between two tries.
+pub const RETRY_LONGEST: Duration = Duration::from_secs(10);
+
+/// A hook of the shop.
+pub struct Hook {
+    pub name: &'static str,
+    pub url: &'static str,
+    pub events: &'static [HookEvent],
+    pub has_text: bool,
+}
+
+pub const HOOK_COUNT: usize = 2;
+
+/// One is told everything, the other little.
+pub static HOOKS: [Hook; HOOK_COUNT] = [
+    Hook {
+        name: "crm",
+        url: "https://crm.shop.example/in",
+        events: &HookEvent::ALL,
+        has_text: true,
+    },
+    Hook {
+        name: "figures",
+        url: "https://figures.shop.example/in",
+        events: &[HookEvent::Opened, HookEvent::Closed, HookEvent::MessageSent],
+        has_text: false,
+    },
+];
+
 const IDENTITY_SECRET: &str = "a secret of the shop's own server";
 
 pub struct Setting {
@@ -66,8 +99,27 @@ fn shops(slots: u32) -> Shops {
     for usual in ["slots = 3", "slots = 4"] {
         *text = text.replace(usual, &format!("slots = {slots}"));
     }
-    let shop = Shop::from_files(&files).expect("a shop");
-    Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect())
+    text.push_str(
+        "\n[translation]\nenabled = true\nafter_s = 3\nslots_kept_free = 0\n\
+         [[translation.engines]]\nkind = \"libretranslate\"\nurl = \"https://words.shop.example\"\n",
+    );
+    for Hook { name, url, events, has_text } in &HOOKS {
+        let events: Vec<_> = events.iter().map(|event| event.as_str()).collect();
+        text.push_str(&format!(
+            "\n[[webhooks]]\nname = \"{name}\"\nurl = \"{url}\"\nevents = {events:?}\n\
+             secret_file = \"hook.key\"\ninclude_text = {has_text}\n"
+        ));
+    }
+    files.0.insert("hook.key".to_owned(), HOOK_KEY.to_owned());
+    // Keys are read only of a shop that lies in a folder.
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in &files.0 {
+        let path = folder.path().join("demo").join(path);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    let shops = Shop::load_dir(folder.path()).expect("a shop");
+    Arc::new(shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop))).collect())
 }
 
 impl Setting {
@@ -78,8 +130,17 @@ impl Setting {
 
     /// The same where seats have so many slots.
     pub fn with_slots(slots: u32) -> Self {
-        let text = "[flow]\nshards = \"2\"\n[timers]\ntoken_ttl = \"24h\"\n";
-        let file = Some((PathBuf::from("simulation.toml"), text.to_owned()));
+        let retry = format!(
+            "retry_first = \"1s\"\nretry_longest = \"{}s\"\nretry_for = \"{}s\"\n",
+            RETRY_LONGEST.as_secs(),
+            RETRY_FOR.as_secs(),
+        );
+        let text = format!(
+            "[flow]\nshards = \"2\"\n[timers]\ntoken_ttl = \"24h\"\n[webhooks]\nrest = \"15s\"\n{retry}\
+             [email]\nserver = \"127.0.0.1:25\"\ntls = \"none\"\nfrom = \"chat@shop.example\"\n\
+             step_max = \"10s\"\n{retry}"
+        );
+        let file = Some((PathBuf::from("simulation.toml"), text));
         let sources = Sources { file, ..Sources::default() };
         let config = Config::resolve(&sources).expect("settings").config;
         let folder = tempfile::tempdir().expect("a folder");
@@ -124,6 +185,7 @@ impl Setting {
             secret: self.secret.clone(),
             password_checks: self.password_checks.clone(),
             openid: no_provider(),
+            outside: Arc::new(Internet),
             board: self.board(),
             library: self.library.clone(),
             clock: Box::new(move |_| Clock::start_at(later, later)),

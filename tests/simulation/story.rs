@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use tradewind::domain::{ConversationId, EventKind, MessageId, Timestamp};
+use tradewind::domain::{ConversationId, EventKind, MessageId, Said, Timestamp};
 use tradewind::flow::{Entry, Fact, Record};
+
+use super::owed::Owed;
 
 #[derive(Default)]
 pub struct Story {
@@ -13,6 +16,8 @@ pub struct Story {
     conversations: BTreeMap<ConversationId, Told>,
     /// The open conversation of each customer, by the shop's own id.
     open: BTreeMap<String, ConversationId>,
+    /// What is to happen outside.
+    pub owed: Owed,
     /// When each seat left; `None` while it is there.
     left_at: BTreeMap<String, Option<Timestamp>>,
 }
@@ -33,6 +38,10 @@ struct Told {
     fence: Option<u64>,
     messages: BTreeMap<MessageId, u64>,
     understood: BTreeSet<u64>,
+    /// Messages that wait for their translation.
+    translating: BTreeSet<u64>,
+    /// What each message says in other languages: those of its customer and of the seats that have had it.
+    translated: BTreeMap<u64, BTreeSet<Arc<str>>>,
     closed_at: Option<Timestamp>,
     rated: u64,
     /// Records of it are gone by damage: what is said of it is believed.
@@ -91,10 +100,27 @@ impl Story {
         self.conversations.get(&conversation).map_or(0, |told| told.rated)
     }
 
+    /// Whose conversation it is, by the shop's own id.
+    pub fn customer(&self, conversation: ConversationId) -> Option<String> {
+        self.conversations.get(&conversation).map(|told| told.customer.clone())
+    }
+
     /// The conversations of a customer with their epoch and last number.
     pub fn of(&self, customer: &str) -> Vec<(ConversationId, u64, Option<u64>)> {
         let theirs = self.conversations.iter().filter(|(_, told)| told.customer == customer);
         theirs.map(|(id, told)| (*id, told.epoch, told.seq)).collect()
+    }
+
+    /// Whether the journal has this as what a message says in another language.
+    pub fn has_translation(&self, conversation: ConversationId, seq: u64, text: &str) -> bool {
+        let told = self.conversations.get(&conversation);
+        told.and_then(|told| told.translated.get(&seq)).is_some_and(|said| said.contains(text))
+    }
+
+    /// A message that waits for its translation.
+    pub fn untranslated(&self) -> Option<String> {
+        let waiting = self.conversations.iter().find(|(_, told)| !told.translating.is_empty());
+        waiting.map(|(id, told)| format!("{id}: {:?} wait for translations", told.translating))
     }
 
     /// Every open conversation.
@@ -109,6 +135,7 @@ impl Story {
             Ok(Entry::Conversation(record)) => {
                 written.conversation = Some(record.conversation);
                 self.record(&record, violations);
+                self.owed.read(&record, violations);
             }
             Ok(Entry::Seat(record)) => {
                 let left_at = record.state.is_none().then_some(record.at);
@@ -179,6 +206,7 @@ impl Story {
 
     /// Believes the disk about conversations of which records are gone.
     pub fn forgive(&mut self, lost: &BTreeSet<ConversationId>) {
+        self.owed.forgive(lost);
         for id in lost {
             if let Some(told) = self.conversations.get_mut(id) {
                 *told = Told {
@@ -219,6 +247,15 @@ impl Told {
             Fact::Understood { seq, .. } => {
                 let is_first = self.understood.insert(*seq);
                 expect(violations, is_first, || format!("{id}: {seq} is understood twice"));
+            }
+            Fact::Translating { seq, .. } => {
+                self.translating.insert(*seq);
+            }
+            Fact::Translated { seq, translated } => {
+                self.translating.remove(seq);
+                if let Said::Anew { text, .. } = &translated.said {
+                    self.translated.entry(*seq).or_default().insert(text.clone());
+                }
             }
             Fact::Epoch(epoch) => {
                 let epoch = u64::from(*epoch);

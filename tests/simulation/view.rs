@@ -153,8 +153,14 @@ impl View {
                 let is_held = self.last.contains_key(&conversation_of(frame));
                 if is_held || matches!(self.who, Who::Customer(_)) {
                     self.events += 1;
+                    let mut frame = frame.clone();
+                    if self.plant == Some(Plant::ShowsTranslated)
+                        && frame["translation"]["text"].is_string()
+                    {
+                        frame["text"] = frame["translation"]["text"].clone();
+                    }
                     for _ in 0..self.times_shown() {
-                        self.event(frame);
+                        self.event(&frame);
                     }
                 }
             }

@@ -8,6 +8,7 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tradewind::domain::{ConversationId, MessageId, Timestamp};
@@ -18,9 +19,13 @@ use tradewind::schedule::{SeatView, WaitingView};
 use super::client::{self, Client, Order};
 use super::disk::{Chance, SimulatedDisk};
 use super::door::Door;
+use super::engine::Engine;
 use super::faults::{Fault, Faults, Plant};
+use super::hooks::Hooks;
 use super::judge::Judge;
+use super::mail::Mail;
 use super::model::{SimulatedModel, TEXTS};
+use super::owed::Counts;
 use super::process::DiskPace;
 use super::restarts::Cut;
 use super::setting::{BEGINNING, CUSTOMERS, SEATS, SLOTS, SUPERVISOR, Setting, shop_id};
@@ -42,6 +47,7 @@ pub struct Outcome {
     pub faults: Faults,
     pub frames: u64,
     pub records: usize,
+    pub outside: Counts,
     pub log: Vec<String>,
 }
 
@@ -54,6 +60,11 @@ pub struct World<'a> {
     pub disk: SimulatedDisk,
     pub pace: DiskPace,
     pub model: Arc<SimulatedModel>,
+    pub hooks: Hooks,
+    pub mail: Mail,
+    pub engine: Engine,
+    /// What lies in files of its own beside the simulated disk.
+    pub data: TempDir,
     pub metrics: Arc<Metrics>,
     /// What the system clock shows beyond the time that has really passed.
     pub clock_ahead_ms: i64,
@@ -73,6 +84,8 @@ pub struct World<'a> {
     /// The disk has lost what a start needs, and the router says so.
     pub is_over: bool,
     began: Instant,
+    /// How often a process has started.
+    pub starts: usize,
     /// When the process started, by its own clock.
     pub started_at: Timestamp,
     /// Since when a seat that is gone should have nothing any more.
@@ -118,12 +131,16 @@ impl<'a> World<'a> {
                 client::start(view, token, random.random(), door.clone(), judge.clone())
             })
             .collect();
-        let mut kinds = Fault::ALL.to_vec();
+        let mut kinds = Fault::OWN.to_vec();
         kinds.shuffle(&mut random);
         kinds.truncate(KINDS);
         let mut world = Self {
             setting,
             chance: Chance(random.random()),
+            hooks: Hooks::new(random.random(), plant, judge.clone()),
+            mail: Mail::new(random.random(), plant, judge.clone()),
+            engine: Engine::new(random.random()),
+            data: tempfile::tempdir().expect("a folder"),
             judge,
             door,
             disk: SimulatedDisk::new(),
@@ -141,6 +158,7 @@ impl<'a> World<'a> {
             slots_max: Some(BTreeMap::new()),
             is_over: false,
             began: Instant::now(),
+            starts: 0,
             started_at: BEGINNING,
             overdue_since: BTreeMap::new(),
             random,
@@ -161,7 +179,8 @@ impl<'a> World<'a> {
             self.restart(Cut::Torn, false).await;
         }
         match self.random.random_range(0..100) {
-            0..38 => self.customer_says(),
+            0..33 => self.customer_says(),
+            33..38 => self.somebody_is_written_to(),
             38..46 => self.customer_acts(),
             46..62 => self.seat_says(),
             62..69 => self.seat_acts(),
@@ -202,8 +221,10 @@ impl<'a> World<'a> {
         let millis = self.wall().as_millis().saturating_add_signed(self.skew_ms[client]);
         let id = uuid::Builder::from_unix_timestamp_millis(millis, &self.random.random());
         let (text, ..) = TEXTS.choose(&mut self.random).expect("not empty");
-        let text = match self.random.random_range(0..3) {
-            0 => (*text).to_owned(),
+        let who = self.clients[client].view().who;
+        let text = match (self.random.random_range(0..6), who) {
+            (0 | 1, _) => (*text).to_owned(),
+            (2, Who::Customer(name)) => format!("{text} {name}@example.org"),
             _ => format!("{text} {}", self.random.random_range(0..1_000)),
         };
         let id = MessageId::from_uuid(id.into_uuid());
@@ -215,6 +236,32 @@ impl<'a> World<'a> {
         for _ in 0..self.random.random_range(1..4) {
             let sent = self.message(at, None);
             self.clients[at].order(Order::Say(sent, 1));
+        }
+    }
+
+    /// A customer leaves an address and then the page, and is answered.
+    fn somebody_is_written_to(&mut self) {
+        let seat = self.any_seat();
+        let Some(conversation) = self.held(seat) else { return };
+        let customer = self.judge.state().story.customer(conversation);
+        for at in 0..self.clients.len() {
+            let Who::Customer(name) = self.clients[at].view().who else { continue };
+            if customer.as_deref() == Some(name) {
+                let mut sent = self.message(at, None);
+                sent.text = format!("{name}@example.org");
+                self.clients[at].order(Order::Say(sent, 1));
+                let pause = Duration::from_millis(self.random.random_range(2_000..40_000));
+                self.clients[at].order(Order::Leave(pause));
+            }
+        }
+        for _ in 0..self.random.random_range(1..4) {
+            let answer = self.message(seat, Some(conversation));
+            let wait = Duration::from_millis(self.random.random_range(200..6_000));
+            let orders = self.clients[seat].orders.clone();
+            tokio::spawn(async move {
+                sleep(wait).await;
+                orders.send(Order::Say(answer, 1)).expect("the client is there to the end");
+            });
         }
     }
 
@@ -372,6 +419,13 @@ impl<'a> World<'a> {
         self.judge.expect(broken.as_ref().is_some_and(|line| line.ends_with(" 0")), || {
             format!("the scheduler's own audit: {broken:?}")
         });
+        // What a process has counted is gone with it.
+        let given_up = self.judge.state().story.owed.counts.given_up;
+        let counted = "tradewind_outward_webhooks_total{result=\"given_up\"} ";
+        let counted = text.lines().find_map(|line| line.strip_prefix(counted)).unwrap_or("0");
+        self.judge.expect(self.starts > 1 || counted == given_up.to_string(), || {
+            format!("{given_up} webhooks were given up and {counted} counted")
+        });
         let trace = self.judge.trace();
         let mut state = self.judge.state();
         Outcome {
@@ -380,6 +434,7 @@ impl<'a> World<'a> {
             faults: state.faults.clone(),
             frames: state.frames,
             records: state.story.len(),
+            outside: state.story.owed.counts,
             log: state.log.take().unwrap_or_default(),
         }
     }
@@ -422,6 +477,13 @@ impl<'a> World<'a> {
         }
         if let Some(seat) = seats.iter().find(|seat| !seat.conversations.is_empty()) {
             return Some(format!("{seat:?} owns something"));
+        }
+        let unsettled = {
+            let state = self.judge.state();
+            state.story.owed.unsettled().or_else(|| state.story.untranslated())
+        };
+        if unsettled.is_some() {
+            return unsettled;
         }
         self.clients.iter().find_map(|client| {
             let view = client.view();

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tradewind::config::shop::{Shop, ShopFiles, Term};
 use tradewind::domain::Language;
+use tradewind::runtime::Internet;
 use tradewind::translate::{
     CALLS_MAX, Desk, EngineError, Glossary, How, Job, Markup, TRANSLATION_BYTES_MAX,
     TranslateError, Translating, Translator, damaged, protect,
@@ -53,7 +54,7 @@ fn shop(engines: &[String], timeout: &str) -> Shop {
 }
 
 fn desk_of(engines: &[String], timeout: &str) -> Desk {
-    Desk::of(&shop(engines, timeout).translators).expect("a desk")
+    Desk::of(&shop(engines, timeout).translators, &Internet).expect("a desk")
 }
 
 /// The desk of a shop with these services, each at its address.

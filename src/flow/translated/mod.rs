@@ -386,6 +386,13 @@ impl Shard {
         self.taken_over(now, conversation, turn);
     }
 
+    /// Whether a message waits, or waited, for its translation before its customer is shown it.
+    pub(super) fn was_held_back(&self, conversation: ConversationId, seq: u64) -> bool {
+        let conversation = self.conversations.get(&conversation);
+        let message = conversation.and_then(|it| message_of(it, seq));
+        message.is_some_and(|(_, from, _)| from != Sender::Customer)
+    }
+
     /// What the model should expect a seat to write in: the seat's own language, not the customer's, where
     /// it does not write that.
     pub(super) fn seat_writes(&self, conversation: &Conversation) -> Option<Language> {

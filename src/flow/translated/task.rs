@@ -20,7 +20,7 @@ use crate::flow::shard::Shops;
 use crate::flow::task::Owners;
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Histogram, TranslatedFor};
-use crate::runtime::{Clock, Inbox};
+use crate::runtime::{Clock, Inbox, OpenWeb};
 use crate::translate::{CALLS_MAX, Desk, EngineError, TranslateError, Translation};
 
 /// What one turn of the task takes in.
@@ -58,6 +58,8 @@ pub struct Ways {
     /// The languages in which phrases are asked for: those that customers are known to write. A page may name
     /// any other as its own.
     pub languages: Arc<[Language]>,
+    /// Where the ways to services that translate begin.
+    pub outside: Arc<dyn OpenWeb>,
 }
 
 /// What came of translating the phrases of a shop.
@@ -132,7 +134,7 @@ impl Interpreter {
     pub async fn run(self, mut shops: Shops, ways: Ways, drain: CancellationToken) {
         let mut phrasebook = Phrasebook::default();
         let mut phrasing: JoinSet<Phrased> = JoinSet::new();
-        let mut served = serve(&shops, BTreeMap::new());
+        let mut served = serve(&shops, BTreeMap::new(), &*ways.outside);
         let mut running = Running::default();
         let mut batch = Vec::new();
         loop {
@@ -165,7 +167,7 @@ impl Interpreter {
                         }
                     }
                     Told::Shops(new) => {
-                        served = serve(&new, served);
+                        served = serve(&new, served, &*ways.outside);
                         phrasebook.take_shops(&shops, &new);
                         shops = new;
                     }
@@ -223,6 +225,7 @@ impl Running {
 fn serve(
     shops: &Shops,
     mut before: BTreeMap<ShopId, Arc<Served>>,
+    outside: &dyn OpenWeb,
 ) -> BTreeMap<ShopId, Arc<Served>> {
     let engines = |shop: &Arc<Shop>| -> Option<(ShopId, Arc<Served>)> {
         let translators = &shop.translators;
@@ -231,7 +234,7 @@ fn serve(
         let served = match known {
             Some(known) => known,
             None => Arc::new(
-                Served::new(translators.clone())
+                Served::new(translators.clone(), outside)
                     .inspect_err(|error| {
                         tracing::error!(shop = %shop.id, %error, "nothing can be translated");
                     })
@@ -244,9 +247,9 @@ fn serve(
 }
 
 impl Served {
-    fn new(translators: Translators) -> Result<Self, EngineError> {
+    fn new(translators: Translators, outside: &dyn OpenWeb) -> Result<Self, EngineError> {
         Ok(Self {
-            desk: Desk::of(&translators)?,
+            desk: Desk::of(&translators, outside)?,
             translators,
             texts: Arc::new(Semaphore::new(TEXTS_MAX)),
             calls: Semaphore::new(CALLS_MAX),
@@ -352,6 +355,7 @@ mod tests {
     use crate::config::shop::ShopFiles;
     use crate::domain::{CustomerId, CustomerKey, Language, Pair};
     use crate::flow::translated::TranslationCame;
+    use crate::runtime::Internet;
 
     /// An interpreter for the demo shop with one engine, which is yet to run.
     struct Asking {
@@ -394,6 +398,7 @@ mod tests {
                 clock: self.clock,
                 metrics: Arc::new(Metrics::new().expect("metrics")),
                 languages: (0..CALLS_MAX).map(language).collect(),
+                outside: Arc::new(Internet),
             };
             tokio::spawn(self.interpreter.clone().run(self.shops.clone(), ways, drain.clone()))
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::{oneshot, watch};
@@ -21,7 +23,7 @@ use crate::flow::{
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, WebhookPause, WebhookResult};
 use crate::outward::Retry;
-use crate::runtime::{Clock, Reach, Web, WebError, WebRequest, WebRules};
+use crate::runtime::{AskWeb, Clock, OpenWeb, Reach, WebError, WebRequest, WebRules};
 
 /// Errands taken at one wake-up.
 const BATCH_MAX: usize = 256;
@@ -45,6 +47,8 @@ pub struct Messenger {
     pub metrics: Arc<Metrics>,
     /// The shops, which name the hooks.
     pub shops: watch::Receiver<Shops>,
+    /// Where the ways to hooks begin.
+    pub outside: Arc<dyn OpenWeb>,
     /// Where calls may lead.
     pub reach: Reach,
     /// Longest that one call takes.
@@ -57,16 +61,23 @@ pub struct Messenger {
     pub waiting_max: usize,
     /// Calls at a time.
     pub calls_max: usize,
+    /// For what chance takes of the pauses between tries.
+    pub seed: u64,
 }
+
+/// A way out, for the hooks of one set of roots.
+type Way = Arc<dyn AskWeb>;
 
 /// The ways to one hook.
 struct Call {
     errand: Errand<Webhook>,
     hook: ShopWebhook,
-    web: Web,
+    web: Way,
     owners: Owners,
     clock: Clock,
     retry: Retry,
+    /// What chance takes of the pause after it, from 0 to 1.
+    chance: f64,
 }
 
 /// Told to a call when what it was to say was erased; dropped once that was let go of.
@@ -134,6 +145,7 @@ impl Messenger {
         });
         let mut shops = self.shops.clone();
         let mut clients = HashMap::new();
+        let mut chances = SmallRng::seed_from_u64(self.seed);
         let mut calls: JoinSet<Called> = JoinSet::new();
         let mut batch = Vec::new();
         let (mut in_flight, mut forgets) = (InFlight::default(), Vec::new());
@@ -147,7 +159,8 @@ impl Messenger {
                             let (owners, clock, retry) =
                                 (self.owners.clone(), self.clock, self.retry);
                             let erased = in_flight.begin(errand.conversation);
-                            let call = Call { errand, hook, web, owners, clock, retry };
+                            let chance = chances.random();
+                            let call = Call { errand, hook, web, owners, clock, retry, chance };
                             calls.spawn(call.carry(erased));
                         }
                         None => {
@@ -195,8 +208,8 @@ impl Messenger {
     fn way_to(
         &self,
         errand: &Errand<Webhook>,
-        clients: &mut HashMap<Option<Arc<[u8]>>, Web>,
-    ) -> Option<(ShopWebhook, Web)> {
+        clients: &mut HashMap<Option<Arc<[u8]>>, Way>,
+    ) -> Option<(ShopWebhook, Way)> {
         let shop = self.shops.borrow().get(&errand.shop).cloned()?;
         let name = &errand.effect.what.hook;
         let hook = shop.webhooks.iter().find(|hook| hook.name == *name)?;
@@ -213,8 +226,8 @@ impl Messenger {
         Some((hook.clone(), clients.get(&hook.roots)?.clone()))
     }
 
-    fn client(&self, roots: Option<&[u8]>) -> Result<Web, WebError> {
-        Web::new(&WebRules {
+    fn client(&self, roots: Option<&[u8]>) -> Result<Way, WebError> {
+        self.outside.open(&WebRules {
             roots,
             reach: self.reach,
             within: self.timeout,
@@ -313,7 +326,7 @@ impl Call {
         let Errand { shop, effect, tries, .. } = &self.errand;
         let (hook, tries) = (&self.hook.name, tries + 1);
         tracing::warn!(%shop, %hook, webhook = %effect.key, tries, %error, "webhook not delivered");
-        let again = self.retry.again_by_chance(effect.at, tries, self.clock.now(), rand::random());
+        let again = self.retry.again_by_chance(effect.at, tries, self.clock.now(), self.chance);
         again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
     }
 

@@ -128,7 +128,7 @@ pub const ROWS: &[Spec] = &[
     },
     Spec {
         name: "whole-flow",
-        unit: "simulated days of a router with its clients, under 24 kinds of faults",
+        unit: "simulated days of a router with its clients, under 40 kinds of faults",
         ci: 500,
         full: 10_000,
         part: 1_000,
