@@ -8,9 +8,9 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Calls;
 use super::line::{Bounds, Ended, HOOK_CALLS_MAX, HookId, Lines, Next, id_of};
 use crate::channels::webhook::signature;
 use crate::config::shop::{ShopWebhook, SigningKey};
@@ -134,12 +134,12 @@ impl Messenger {
         });
         let mut shops = self.shops.clone();
         let mut clients = HashMap::new();
-        let mut calls: JoinSet<Called> = JoinSet::new();
+        let mut calls = Calls::new();
         let mut batch = Vec::new();
         let (mut in_flight, mut forgets) = (InFlight::default(), Vec::new());
         let mut paused = 0;
         loop {
-            let may_call = |calls: &JoinSet<Called>| calls.len() < self.calls_max;
+            let may_call = |calls: &Calls<Called>| calls.len() < self.calls_max;
             while let Some(next) = lines.next(may_call(&calls), self.clock.now()) {
                 match next {
                     Next::Try(errand) => match self.way_to(&errand, &mut clients) {
@@ -147,8 +147,9 @@ impl Messenger {
                             let (owners, clock, retry) =
                                 (self.owners.clone(), self.clock, self.retry);
                             let erased = in_flight.begin(errand.conversation);
+                            let begun = errand.clone();
                             let call = Call { errand, hook, web, owners, clock, retry };
-                            calls.spawn(call.carry(erased));
+                            calls.begin(begun, call.carry(erased));
                         }
                         None => {
                             lines.ended(&id_of(&errand), Ended::Uncalled, self.clock.now());
@@ -162,11 +163,10 @@ impl Messenger {
             let wakes_at = lines.wakes_at(may_call(&calls));
             tokio::select! {
                 biased; // what is begun is finished before the drain is noticed
-                Some(done) = calls.join_next(), if !calls.is_empty() => {
-                    if let Ok(done) = done {
-                        self.called(done, &mut lines);
-                    }
-                }
+                Some(done) = calls.next(), if calls.len() > 0 => match done {
+                    Ok(done) => self.called(done, &mut lines),
+                    Err(errand) => self.panicked(errand, &mut lines),
+                },
                 () = self.forgets.take(&mut forgets, BATCH_MAX) => {
                     forgets.drain(..).for_each(|forget| in_flight.forget(forget));
                 }
@@ -181,7 +181,7 @@ impl Messenger {
             let now = self.clock.now();
             batch.drain(..).for_each(|errand| lines.add(errand, now));
         }
-        while calls.join_next().await.is_some() {}
+        while calls.next().await.is_some() {}
     }
 
     async fn sleep_until(&self, at: Option<Timestamp>) {
@@ -244,8 +244,23 @@ impl Messenger {
         again.into_iter().for_each(|errand| lines.add(errand, self.clock.now()));
     }
 
-    /// Ends an errand without calling. Nobody waits for it to be kept: what is not kept is settled again
-    /// after the next start.
+    /// Takes note that a call ended in a panic, which is ours and none of the hook's: the hook has its place
+    /// back and is not said to fail, and what was to be told is tried again as after any failure.
+    fn panicked(&self, mut errand: Errand<Webhook>, lines: &mut Lines) {
+        let (now, hook) = (self.clock.now(), id_of(&errand));
+        tracing::error!(shop = %hook.0, hook = %hook.1, webhook = %errand.effect.key, "a call of a webhook panicked");
+        lines.ended(&hook, Ended::Uncalled, now);
+        let progress = after_failure(&self.retry, &errand, now);
+        self.settle(&errand, progress, WebhookResult::Panicked);
+        if let Progress::Failed { again_at } = progress {
+            errand.tries += 1;
+            errand.not_before = again_at;
+            lines.add(errand, now);
+        }
+    }
+
+    /// Has kept how far an errand is that no call tells of. Nobody waits for it to be kept: what is not kept
+    /// is settled again after the next start.
     fn settle(&self, errand: &Errand<Webhook>, progress: Progress, why: WebhookResult) {
         self.metrics.count(Counter::Webhook(why));
         drop(report(&self.owners, errand, progress));
@@ -313,8 +328,7 @@ impl Call {
         let Errand { shop, effect, tries, .. } = &self.errand;
         let (hook, tries) = (&self.hook.name, tries + 1);
         tracing::warn!(%shop, %hook, webhook = %effect.key, tries, %error, "webhook not delivered");
-        let again = self.retry.again_by_chance(effect.at, tries, self.clock.now(), rand::random());
-        again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
+        after_failure(&self.retry, &self.errand, self.clock.now())
     }
 
     /// Sends what the conversation says now.
@@ -364,6 +378,12 @@ impl Call {
     }
 }
 
+/// How far an errand is that has just failed once more.
+fn after_failure(retry: &Retry, errand: &Errand<Webhook>, now: Timestamp) -> Progress {
+    let again = retry.again_by_chance(errand.effect.at, errand.tries + 1, now, rand::random());
+    again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
+}
+
 /// Tells the owner of the conversation how far it is: gets whether it is still wanted, once that is kept.
 fn report(
     owners: &Owners,
@@ -376,4 +396,79 @@ fn report(
     let envelope = Envelope { caused_at: Instant::now(), input: Input::Effect(report) };
     owners.follow_up(owners.of_conversation(conversation), envelope);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Effect, EffectKey, HookEvent, ShopId};
+    use crate::flow::Effects;
+
+    fn messenger(clock: Clock) -> Messenger {
+        let effects = Effects::new();
+        let (_, shops) = watch::channel(Shops::default());
+        Messenger {
+            errands: effects.webhooks,
+            forgets: effects.forgets,
+            owners: Owners::new(1, 16),
+            clock,
+            metrics: Arc::new(Metrics::new().expect("metrics")),
+            shops,
+            reach: Reach::Anywhere,
+            timeout: Duration::from_secs(1),
+            retry: Retry {
+                first: Duration::from_secs(5),
+                longest: Duration::from_secs(60),
+                up_to: Duration::from_secs(600),
+            },
+            rest: Duration::from_secs(60),
+            waiting_max: 100,
+            calls_max: 32,
+        }
+    }
+
+    fn errand(number: u128, at: Timestamp) -> Errand<Webhook> {
+        let conversation = ConversationId::from_uuid(uuid::Uuid::from_u128(number));
+        let what = Webhook { hook: "crm".into(), event: HookEvent::Closed, seq: 4 };
+        let effect = Effect { key: EffectKey::of_webhook(conversation, 1, &what), at, what };
+        let (shop, not_before) = (ShopId::from("demo"), at);
+        Errand { shop, conversation, effect, tries: 0, not_before, ending_at: None }
+    }
+
+    #[tokio::test]
+    async fn calls_that_panic_leave_no_place_of_their_hook_taken_and_come_again_later() {
+        let messenger = messenger(Clock::start());
+        let now = messenger.clock.now();
+        let mut lines = Lines::new(Bounds {
+            waiting_max: 100,
+            up_to: messenger.retry.up_to,
+            rest: messenger.rest,
+            pause_max: messenger.retry.longest,
+            shop_calls_max: HOOK_CALLS_MAX,
+        });
+        let calls_of = |lines: &mut Lines, count: u128| {
+            (0..count).for_each(|number| lines.add(errand(number, now), now));
+            let mut calls: Calls<Called> = Calls::new();
+            while let Some(Next::Try(errand)) = lines.next(true, now) {
+                calls.begin(errand, async { panic!("a bug of a call") });
+            }
+            calls
+        };
+
+        let mut calls = calls_of(&mut lines, HOOK_CALLS_MAX as u128 + 1);
+        assert_eq!(calls.len(), HOOK_CALLS_MAX, "the last one waits for a place");
+        while let Some(ended) = calls.next().await {
+            messenger.panicked(ended.err().expect("it panicked"), &mut lines);
+        }
+
+        let counted = "tradewind_outward_webhooks_total{result=\"panicked\"} 4";
+        let shown = messenger.metrics.render();
+        assert!(shown.contains(counted), "{shown}");
+        assert_eq!(lines.paused(), 0, "the hook is not to blame");
+        assert!(lines.next(true, now).is_some(), "the one that waited has a place");
+        assert!(lines.next(true, now).is_none());
+        let later = now + messenger.retry.first;
+        let again = std::iter::from_fn(|| lines.next(true, later)).count();
+        assert_eq!(again, HOOK_CALLS_MAX - 1, "those that panicked are tried again");
+    }
 }
