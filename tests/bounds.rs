@@ -159,6 +159,11 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/webhooks.rs::a_hook_that_does_not_answer_in_time_is_called_again",
         "tests/webhooks.rs::an_answer_that_is_larger_than_what_is_read_is_none",
     ]),
+    ("hooks that `tradewind doctor` looks at at a time; time of one; of all", &[
+        "src/doctor/webhooks.rs::more_hooks_than_there_are_places_are_all_looked_at_in_their_order",
+        "tests/webhook_trial.rs::a_hook_that_says_nothing_is_waited_for_no_longer_than_the_settings_say",
+        "src/doctor/webhooks.rs::hooks_for_which_there_is_no_time_are_told_and_not_waited_for",
+    ]),
     ("what waits for one hook", &[
         "src/outward/webhooks/line.rs::what_is_too_old_is_given_up_also_while_its_hook_rests",
         "src/outward/webhooks/line.rs::the_oldest_is_dropped_also_where_it_was_tried_and_is_due_later_than_others",

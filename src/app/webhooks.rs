@@ -2,11 +2,10 @@
 
 use tokio::sync::watch;
 
-use crate::config::{Config, WebhookReach};
+use crate::config::Config;
 use crate::flow::{Effects, Shops};
 use crate::gateway::Gateway;
 use crate::outward::{Messenger, Retry};
-use crate::runtime::Reach;
 
 /// Who calls the hooks of shops.
 pub(super) fn messenger(
@@ -22,10 +21,7 @@ pub(super) fn messenger(
         clock: gateway.clock,
         metrics: gateway.metrics.clone(),
         shops,
-        reach: match config.webhooks.reach {
-            WebhookReach::Public => Reach::Public,
-            WebhookReach::Anywhere => Reach::Anywhere,
-        },
+        reach: config.webhooks.reach.into(),
         timeout: config.webhooks.timeout,
         retry: Retry {
             first: config.webhooks.retry_first,

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Calls;
 use super::line::{Bounds, Ended, HOOK_CALLS_MAX, HookId, Lines, Next, id_of};
-use crate::channels::webhook::signature;
-use crate::config::shop::{ShopWebhook, SigningKey};
+use super::signed::{client, signed};
+use crate::config::shop::ShopWebhook;
 use crate::domain::{ConversationId, Progress, Timestamp, Webhook};
 use crate::flow::{
     EffectReport, Envelope, Errand, Errands, Forget, Forgets, Input, Owners, Shops, WebhookAsked,
@@ -21,15 +19,12 @@ use crate::flow::{
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, WebhookPause, WebhookResult};
 use crate::outward::Retry;
-use crate::runtime::{Clock, Reach, Web, WebError, WebRequest, WebRules};
+use crate::runtime::{Clock, Reach, Web, WebError};
 
 /// Errands taken at one wake-up.
 const BATCH_MAX: usize = 256;
 /// Longest wait for the owner of a conversation, who may wait for the disk.
 const OWNER_MAX: Duration = Duration::from_secs(30);
-/// Nothing of an answer is used but its status; a page that says what went wrong may be as large.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
-const AGENT: &str = concat!("tradewind/", env!("CARGO_PKG_VERSION"));
 
 /// Everything that calling hooks works with.
 pub struct Messenger {
@@ -205,22 +200,13 @@ impl Messenger {
             return None;
         }
         if !clients.contains_key(&hook.roots) {
-            let made = self.client(hook.roots.as_deref()).inspect_err(|error| {
+            let made = client(hook.roots.as_deref(), self.reach, self.timeout);
+            let made = made.inspect_err(|error| {
                 tracing::error!(shop = %errand.shop, hook = %name, %error, "no way to a webhook");
             });
             clients.insert(hook.roots.clone(), made.ok()?);
         }
         Some((hook.clone(), clients.get(&hook.roots)?.clone()))
-    }
-
-    fn client(&self, roots: Option<&[u8]>) -> Result<Web, WebError> {
-        Web::new(&WebRules {
-            roots,
-            reach: self.reach,
-            within: self.timeout,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            idle_max: HOOK_CALLS_MAX,
-        })
     }
 
     /// Takes note of what came of a call.
@@ -351,22 +337,8 @@ impl Call {
     /// Sends it, under the same id whenever it is sent; otherwise why not, and for how long the hook wants to
     /// be left alone.
     async fn send(&self, body: Bytes) -> Result<(), (Refusal, Option<Duration>)> {
-        let (id, now_s) = (self.errand.effect.key.to_string(), self.clock.now().as_millis() / 1000);
-        let signed_by = |key: &SigningKey| signature(key.reveal(), &id, now_s, &body);
-        let signatures: Vec<String> = self.hook.keys.iter().map(signed_by).collect();
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        for (name, value) in [
-            ("webhook-id", id),
-            ("webhook-timestamp", now_s.to_string()),
-            ("webhook-signature", signatures.join(" ")),
-        ] {
-            let value = HeaderValue::try_from(value).expect("digits, base64 and spaces");
-            headers.insert(HeaderName::from_static(name), value);
-        }
-        let url = self.hook.url.as_str().to_owned();
-        let request = WebRequest { method: Method::POST, url, headers, body };
+        let id = self.errand.effect.key.to_string();
+        let request = signed(&self.hook, &id, self.clock.now(), body);
         let answer = match self.web.ask(request).await {
             Ok(answer) => answer,
             Err(error) => return Err((error.into(), None)),
