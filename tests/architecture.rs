@@ -101,6 +101,8 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/shop/store/articles.rs", "writes articles, and reads their versions"),
     ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
     ("flow/incidents/store.rs", "writes and reads what outlives the process of incidents"),
+    ("flow/translated/store.rs", "writes and reads the phrases that outlive the process"),
+    ("flow/translated/keeping.rs", "has them written beside flow/translated/task.rs"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 

@@ -112,6 +112,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("languages in which phrases of a shop are kept that it did not write", &[
         "src/flow/translated/phrasebook.rs::so_many_languages_of_a_shop_are_translated_at_a_time_and_each_once",
     ]),
+    ("file of a shop's translated phrases", &[
+        "src/flow/translated/store.rs::as_many_languages_of_the_longest_phrases_as_there_may_be_are_kept_and_no_more_are_read",
+    ]),
     ("wait of a message for its translation", &[
         "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
     ]),
