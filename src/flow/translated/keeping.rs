@@ -27,8 +27,8 @@ impl Keeping {
         Self { store, waiting: BTreeSet::new(), writing: JoinSet::new() }
     }
 
-    /// Puts what was kept of `shops` into the phrasebook, and gives what of it is whole. What belongs to
-    /// another language than `wanted` is left where it is.
+    /// Puts what was kept of `shops` into the phrasebook, and gives what of it is whole. Languages
+    /// that are not `wanted` are left out.
     pub async fn read(
         &self,
         now: Timestamp,
