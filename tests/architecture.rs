@@ -62,7 +62,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("inward", "flow", "what customers write by e-mail is kept by the owner of its conversation"),
     ("admin", "inward", "a letter that is brought goes the way of one that is fetched"),
     ("doctor", "inward", "mailboxes are tried in the way in which they are read"),
-    ("doctor", "outward", "the mail server is tried in the way in which letters are sent"),
+    ("doctor", "outward", "the mail server and hooks are tried in the way in which they are used"),
     ("admin", "flow", "supervisors ask the owners of conversations"),
     ("admin", "gateway", "readiness and figures of the sockets"),
     ("backup", "journal", "a backup is a journal up to a stated position"),
@@ -101,6 +101,8 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("config/shop/store/articles.rs", "writes articles, and reads their versions"),
     ("flow/sweep.rs", "hands a shard's conversations over beside flow/task.rs"),
     ("flow/incidents/store.rs", "writes and reads what outlives the process of incidents"),
+    ("flow/translated/store.rs", "writes and reads the phrases that outlive the process"),
+    ("flow/translated/keeping.rs", "has them written beside flow/translated/task.rs"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 
@@ -161,9 +163,11 @@ const OUTWARD: &[(&str, &str)] = &[
         "the translation services that a shop names; texts of its customers go there",
     ),
     (
-        "outward/webhooks/task.rs",
+        "outward/webhooks/signed.rs",
         "the hooks that a shop names; texts of its customers go there where it wants that",
     ),
+    ("outward/webhooks/task.rs", "the same"),
+    ("runtime/reach.rs", "the hooks that a shop names, which doctor looks at; nothing is sent"),
     ("outward/server.rs", "the mail server of the operator; letters to customers go there"),
     ("outward/session.rs", "the same"),
     ("inward/server.rs", "the mailbox that a shop names; nothing of a customer goes there"),

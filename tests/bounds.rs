@@ -112,6 +112,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("languages in which phrases of a shop are kept that it did not write", &[
         "src/flow/translated/phrasebook.rs::so_many_languages_of_a_shop_are_translated_at_a_time_and_each_once",
     ]),
+    ("file of a shop's translated phrases", &[
+        "src/flow/translated/store.rs::as_many_languages_of_the_longest_phrases_as_there_may_be_are_kept_and_no_more_are_read",
+    ]),
     ("wait of a message for its translation", &[
         "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
     ]),
@@ -158,6 +161,11 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/webhooks.rs::so_many_calls_are_made_at_a_time_and_the_others_wait",
         "tests/webhooks.rs::a_hook_that_does_not_answer_in_time_is_called_again",
         "tests/webhooks.rs::an_answer_that_is_larger_than_what_is_read_is_none",
+    ]),
+    ("hooks that `tradewind doctor` looks at at a time; time of one; of all", &[
+        "src/doctor/webhooks.rs::more_hooks_than_there_are_places_are_all_looked_at_in_their_order",
+        "tests/webhook_trial.rs::a_hook_that_says_nothing_is_waited_for_no_longer_than_the_settings_say",
+        "src/doctor/webhooks.rs::hooks_for_which_there_is_no_time_are_told_and_not_waited_for",
     ]),
     ("what waits for one hook", &[
         "src/outward/webhooks/line.rs::what_is_too_old_is_given_up_also_while_its_hook_rests",

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::flow::{
-    Board, Dispatch, Dispatcher, Effects, Incidents, Interpreter, Library, Owners, Pieces, Shard,
-    ShardTask, Shops, Turn, Ways, epoch_after,
+    Board, Dispatch, Dispatcher, Effects, Incidents, Interpreter, Library, Owners, PhraseStore,
+    Pieces, Shard, ShardTask, Shops, Turn, Ways, epoch_after,
 };
 use crate::gateway::{Gaps, Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
@@ -37,6 +37,8 @@ use super::settings::{
 pub struct CoreParts {
     /// The shops that are served.
     pub shops: Shops,
+    /// Where translated phrases outlive the process; `None` where they do not.
+    pub phrases: Option<PhraseStore>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// Who understands messages.
@@ -88,6 +90,7 @@ impl Core {
         let CoreParts {
             shops,
             board,
+            phrases,
             library,
             metrics,
             understanders,
@@ -177,6 +180,7 @@ impl Core {
             metrics: metrics.clone(),
             languages: library.model().languages().into(),
             outside,
+            phrases,
         };
         tasks.push(Box::pin(interpreter.clone().run(shops, ways, stop.clone())));
         let mut snapshots = Vec::new();

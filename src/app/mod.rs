@@ -27,7 +27,7 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Board, Library, RecordError, Shops};
+use crate::flow::{Board, Library, PhraseStore, RecordError, Shops};
 use crate::gateway::{
     self, Door, Gateway, OpenIdSignIns, PasswordChecks, Secret, Served, SignedOut,
 };
@@ -299,6 +299,7 @@ impl App {
         let library = Arc::new(Library::new(model.clone(), &shops)?);
         let parts = CoreParts {
             board: Board::new(model, &shops).kept_in(&config.paths.data),
+            phrases: Some(PhraseStore::of(&config.paths.data)),
             library: library.clone(),
             shops,
             metrics: metrics.clone(),

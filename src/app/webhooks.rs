@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::config::{Config, WebhookReach};
+use crate::config::Config;
 use crate::flow::{Effects, Shops};
 use crate::gateway::Gateway;
 use crate::outward::{Messenger, Retry};
-use crate::runtime::{Internet, Reach};
+use crate::runtime::Internet;
 
 /// Who calls the hooks of shops, over the network that this machine is in.
 pub fn messenger(
@@ -25,10 +25,7 @@ pub fn messenger(
         metrics: gateway.metrics.clone(),
         shops,
         outside: Arc::new(Internet),
-        reach: match config.webhooks.reach {
-            WebhookReach::Public => Reach::Public,
-            WebhookReach::Anywhere => Reach::Anywhere,
-        },
+        reach: config.webhooks.reach.into(),
         timeout: config.webhooks.timeout,
         retry: Retry {
             first: config.webhooks.retry_first,

@@ -31,7 +31,7 @@ pub use answer::{AutomateInput, Automated, FromArticles, WhySeat, decide, questi
 pub use lines::{TYPING_LASTS, Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};
-pub use phrases::Phrases;
+pub use phrases::{KeptPhrases, Phrases};
 pub use texts::{
     TicketLetter, Voice, Words, answer_letter, closed_by_silence, email_ask, email_noted,
     person_hint, still_there, ticket,

@@ -3,13 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::shop::{Answers, Phrase, Shop, Template};
 
 /// What was made of the phrases of one shop in one language, by the texts that were given: a phrase that
 /// the shop has changed since is not known any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phrases {
-    by_text: BTreeMap<Arc<str>, Template>,
+    by_text: BTreeMap<Arc<str>, Anew>,
+    by: Arc<str>,
+}
+
+/// A phrase in the other language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Anew {
+    /// As whoever translates it said it.
+    said: Arc<str>,
+    /// As it is used.
+    template: Template,
+}
+
+/// The same as it is written to a file: what each text has become, and by whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptPhrases {
+    said: BTreeMap<Arc<str>, Arc<str>>,
     by: Arc<str>,
 }
 
@@ -24,7 +42,8 @@ impl Phrases {
     /// Takes what a phrase of the shop became, and who translated it; whether it fits.
     pub fn add(&mut self, shop: &Shop, phrase: Phrase, said: &str, by: &Arc<str>) -> bool {
         let own = own(shop);
-        let Some(anew) = own.said_anew(phrase, said) else { return false };
+        let Some(template) = own.said_anew(phrase, said) else { return false };
+        let anew = Anew { said: said.into(), template };
         self.by_text.insert(own.to_translate(phrase).as_str().into(), anew);
         self.by = by.clone();
         true
@@ -43,7 +62,25 @@ impl Phrases {
     }
 
     pub(super) fn get(&self, own: &Answers, phrase: Phrase) -> Option<&Template> {
-        self.by_text.get(own.to_translate(phrase).as_str())
+        self.by_text.get(own.to_translate(phrase).as_str()).map(|anew| &anew.template)
+    }
+
+    /// What is written of them.
+    pub fn to_keep(&self) -> KeptPhrases {
+        let said = self.by_text.iter().map(|(text, anew)| (text.clone(), anew.said.clone()));
+        KeptPhrases { said: said.collect(), by: self.by.clone() }
+    }
+
+    /// What was written, as far as the shop still says it and it fits.
+    pub fn kept(shop: &Shop, kept: &KeptPhrases) -> Self {
+        let mut phrases = Self::default();
+        for (phrase, text) in phrases.missing(shop) {
+            if let Some(said) = kept.said.get(text.as_str()) {
+                // One that does not fit is asked for again.
+                phrases.add(shop, phrase, said, &kept.by);
+            }
+        }
+        phrases
     }
 }
 
@@ -80,5 +117,22 @@ mod tests {
         );
         phrases.keep_only_of(&changed);
         assert_eq!(phrases.missing(&shop).len(), 1, "the old one is forgotten");
+    }
+
+    #[test]
+    fn phrases_that_were_kept_are_the_same_but_for_what_fits_no_longer() {
+        let shop = Shop::embedded_demo();
+        let mut phrases = Phrases::default();
+        for (phrase, text) in phrases.missing(&shop) {
+            assert!(phrases.add(&shop, phrase, &format!("yo: {}", text.as_str()), &"e".into()));
+        }
+
+        let written = serde_json::to_string(&phrases.to_keep()).expect("JSON");
+        let kept: KeptPhrases = serde_json::from_str(&written).expect("what was written");
+        assert_eq!(Phrases::kept(&shop, &kept), phrases);
+
+        let unfit = written.replacen("yo: ", "yo {nothing}: ", 1);
+        let kept: KeptPhrases = serde_json::from_str(&unfit).expect("JSON");
+        assert_eq!(Phrases::kept(&shop, &kept).missing(&shop).len(), 1);
     }
 }

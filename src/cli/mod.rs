@@ -31,6 +31,7 @@ mod simulate;
 mod tenant;
 mod train;
 mod translate;
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -89,6 +90,8 @@ enum Verb {
     Tenant(tenant::Args),
     /// Looks after the accounts of seats.
     Seat(seat::Args),
+    /// Tries the webhooks of a shop.
+    Webhook(webhook::Args),
     /// Explains the decisions about a conversation.
     Explain(explain::Args),
     /// Erases a customer: what he said, and that it was him.
@@ -147,6 +150,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Verb::Knowledge(args)) => knowledge::run(&args),
         Some(Verb::Tenant(args)) => tenant::run(&args),
         Some(Verb::Seat(args)) => seat::run(&args),
+        Some(Verb::Webhook(args)) => webhook::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Erase(args)) => erase::run(&args),
         Some(Verb::Keys(args)) => keys::run(&args),

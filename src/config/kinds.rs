@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::Network;
+use crate::runtime::Reach;
 use crate::vault::MasterSource;
 
 /// How TOML writes a value.
@@ -427,6 +428,15 @@ choice! {
         Public = "public",
         /// Also into networks that the router stands in, and to this machine.
         Anywhere = "anywhere",
+    }
+}
+
+impl From<WebhookReach> for Reach {
+    fn from(reach: WebhookReach) -> Self {
+        match reach {
+            WebhookReach::Public => Self::Public,
+            WebhookReach::Anywhere => Self::Anywhere,
+        }
     }
 }
 

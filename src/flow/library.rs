@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::automate::FromArticles;
 use crate::config::shop::{Article, ArticleRules, Shop};
 use crate::domain::{Language, ShopId, Understanding};
-use crate::knowledge::{Hit, Index, IndexError, Query, Verdict, judge};
+use crate::knowledge::{Found, Index, IndexError, Query, Verdict, judge};
 use crate::understand::{Model, Scratch};
 
 use super::shard::Shops;
@@ -64,30 +64,26 @@ impl Library {
         self.model.clone()
     }
 
-    /// The articles of `shop` in `language`, the one that fits `text` best first.
+    /// The articles of `shop` in `language` that fit `text` best.
     pub fn search(
         &self,
         shop: &ShopId,
         language: Language,
         text: &str,
         scratch: &mut Scratch,
-    ) -> Vec<Hit> {
+    ) -> Found {
         let Some(Indexed { index, .. }) = self.by_shop.get(shop).map(|it| &**it) else {
-            return Vec::new();
+            return Found::default();
         };
         let vector = self.model.meaning(text, scratch).vector;
-        let found = index.search(language, &Query { text, vector: &vector });
-        found.unwrap_or_else(|error| {
-            tracing::error!(%error, "articles were not searched");
-            Vec::new()
-        })
+        index.search(language, &Query { text, vector: &vector })
     }
 
     /// What the articles of `shop` that were found say to a message, under `rules`.
     pub fn judge(
         &self,
         read: &Understanding,
-        hits: &[Hit],
+        found: &Found,
         shop: &Shop,
         rules: &ArticleRules,
     ) -> FromArticles {
@@ -98,7 +94,7 @@ impl Library {
         if !read.pii.is_empty() {
             return FromArticles::Unsure;
         }
-        match judge(read.intent.label, hits, rules) {
+        match judge(read.intent.label, found, rules) {
             Verdict::Answer(hit) => FromArticles::Answer(hit.article.clone()),
             Verdict::Unsure(_) => FromArticles::Unsure,
         }
@@ -115,8 +111,8 @@ impl Library {
         if !self.speaks_of(shop, read) {
             return FromArticles::Nothing;
         }
-        let hits = self.search(&shop.id, read.language.label, text, scratch);
-        self.judge(read, &hits, shop, &shop.answering.articles)
+        let found = self.search(&shop.id, read.language.label, text, scratch);
+        self.judge(read, &found, shop, &shop.answering.articles)
     }
 
     fn speaks_of(&self, shop: &Shop, read: &Understanding) -> bool {
@@ -167,8 +163,8 @@ mod tests {
         let told = |library: &Library| {
             let question = "Is sending something back free?";
             let english = Language::ENGLISH;
-            let hits = library.search(&cafe, english, question, &mut Scratch::default());
-            hits[0].article.answer.to_string()
+            let found = library.search(&cafe, english, question, &mut Scratch::default());
+            found.hits[0].article.answer.to_string()
         };
         assert!(told(&before).starts_with("Returning is free"), "{}", told(&before));
         assert!(told(&after).starts_with("Returning costs 1 €"), "{}", told(&after));

@@ -77,7 +77,9 @@ pub use shard::{EmailRules, Settings, Shard, Shops};
 pub use sweep::{Piece, Pieces};
 pub use task::{Owners, ShardTask};
 pub use ticket::reference;
-pub use translated::{Interpreter, PhrasesCame, TextOf, ToTranslate, TranslationCame, Ways};
+pub use translated::{
+    Interpreter, PhraseStore, PhrasesCame, TextOf, ToTranslate, TranslationCame, Ways,
+};
 pub use turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 pub use unanswered::{Unanswered, UnansweredQuestion, WantsUnanswered, shown as shown_question};
 pub use understood::Understood;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::shop::Article;
 use crate::domain::{Intent, Language};
 
-use super::shelf::{Hit, Query, Shelf};
+use super::shelf::{Found, Query, Shelf};
 
 /// The index of a shop's articles failed.
 #[derive(Debug, thiserror::Error)]
@@ -47,15 +47,9 @@ impl Index {
         self.intents.get(&language).is_some_and(|intents| intents.contains(&intent))
     }
 
-    /// The articles in `language`, the one that fits the question best first.
-    ///
-    /// # Errors
-    /// When the memory of the index cannot be read.
-    pub fn search(&self, language: Language, query: &Query<'_>) -> Result<Vec<Hit>, IndexError> {
-        match self.shelves.get(&language) {
-            Some(shelf) => Ok(shelf.search(query)?),
-            None => Ok(Vec::new()),
-        }
+    /// The articles in `language` that fit the question best.
+    pub fn search(&self, language: Language, query: &Query<'_>) -> Found {
+        self.shelves.get(&language).map_or_else(Found::default, |shelf| shelf.search(query))
     }
 }
 
@@ -98,22 +92,23 @@ mod tests {
         Index::new(&articles, &mut embed).expect("an index")
     }
 
-    fn search(index: &Index, language: Language, text: &str) -> Vec<Hit> {
+    fn search(index: &Index, language: Language, text: &str) -> Found {
         let vector = embed(text);
-        index.search(language, &Query { text, vector: &vector }).expect("hits")
+        index.search(language, &Query { text, vector: &vector })
     }
 
     #[test]
     fn the_article_with_the_words_of_the_question_is_found_in_its_language_only() {
         let index = index();
-        let ids =
-            |hits: &[Hit]| hits.iter().map(|hit| hit.article.id.to_string()).collect::<Vec<_>>();
+        let ids = |found: &Found| {
+            found.hits.iter().map(|hit| hit.article.id.to_string()).collect::<Vec<_>>()
+        };
 
         assert_eq!(ids(&search(&index, ENGLISH, "who pays postage")), ["cost", "window"]);
         let german = "de".parse().expect("a language");
         assert_eq!(ids(&search(&index, german, "who pays postage")), ["kosten"]);
         let french = "fr".parse().expect("a language");
-        assert!(search(&index, french, "who pays postage").is_empty());
+        assert!(search(&index, french, "who pays postage").hits.is_empty());
         assert!(index.speaks_of(Intent::ReturnPolicy, german));
         assert!(!index.speaks_of(Intent::ReturnPolicy, french));
     }
@@ -121,7 +116,7 @@ mod tests {
     #[test]
     fn words_that_nobody_has_written_lower_the_score() {
         let index = index();
-        let words = |text: &str| search(&index, ENGLISH, text)[0].words;
+        let words = |text: &str| search(&index, ENGLISH, text).hits[0].words;
 
         let known = words("who pays the postage");
         let half_known = words("who pays the piano tuner of my grandmother");
@@ -134,8 +129,8 @@ mod tests {
     fn what_an_article_is_not_for_is_not_answered_by_it() {
         let index = index();
         let judged = |text: &str| {
-            let hits = search(&index, ENGLISH, text);
-            match judge(Intent::ReturnPolicy, &hits, &RULES) {
+            let found = search(&index, ENGLISH, text);
+            match judge(Intent::ReturnPolicy, &found, &RULES) {
                 Verdict::Answer(hit) => Ok(hit.article.id.to_string()),
                 Verdict::Unsure(doubt) => Err(doubt),
             }
@@ -144,8 +139,8 @@ mod tests {
         assert_eq!(judged("who pays the postage").as_deref(), Ok("cost"));
         assert_eq!(judged("you charged me the postage twice"), Err(Doubt::Margin));
         assert_eq!(judged("xylophone"), Err(Doubt::Retrieval));
-        let hits = search(&index, ENGLISH, "who pays the postage");
-        assert!(matches!(judge(Intent::Invoice, &hits, &RULES), Verdict::Unsure(Doubt::Intent)));
+        let found = search(&index, ENGLISH, "who pays the postage");
+        assert!(matches!(judge(Intent::Invoice, &found, &RULES), Verdict::Unsure(Doubt::Intent)));
     }
 
     #[test]
@@ -171,8 +166,8 @@ mod tests {
     #[test]
     fn the_same_articles_give_the_same_scores() {
         let scores = || {
-            let hits = search(&index(), ENGLISH, "how many days do I have for a return");
-            hits.iter().map(|hit| hit.score.to_bits()).collect::<Vec<_>>()
+            let found = search(&index(), ENGLISH, "how many days do I have for a return");
+            found.hits.iter().map(|hit| hit.score.to_bits()).collect::<Vec<_>>()
         };
 
         assert_eq!(scores(), scores());

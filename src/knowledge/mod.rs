@@ -20,10 +20,12 @@
 pub mod gaps;
 mod index;
 pub mod measure;
+mod near;
 mod shelf;
 pub mod tokens;
 mod verdict;
+mod words;
 
 pub use index::{Index, IndexError};
-pub use shelf::{Hit, Query};
+pub use shelf::{Found, Hit, Query};
 pub use verdict::{Doubt, Verdict, judge, margin};

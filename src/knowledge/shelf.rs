@@ -1,30 +1,20 @@
 //! The articles of one language, found by their words (BM25) and by the vector of their questions.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use tantivy::collector::TopDocs;
-use tantivy::directory::RamDirectory;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query as TantivyQuery, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{
-    Index as TantivyIndex, IndexReader, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
-};
+use tantivy::TantivyError;
 
 use crate::config::shop::Article;
 
-use super::tokens::tokens;
+use super::near::Near;
+use super::words::{Words, Writer};
 
-/// How much a word counts that stands in the answer only, beside one of the title and the questions.
-const ANSWER_WEIGHT: f32 = 0.3;
 /// How much the words count beside the vector.
 const WORDS_WEIGHT: f32 = 0.5;
-/// The most that a term can score over its rarity: one and the `k1` of tantivy's BM25.
-const TERM_MAX: f32 = 2.2;
-/// Products that are summed beside one another.
-const LANES: usize = 16;
-/// Memory that the index of a shelf may take while it is built.
-const BUILD_BYTES: usize = 15_000_000;
+/// Articles that are found at least, where there are as many.
+pub(super) const HITS_MIN: usize = 5;
 
 /// A question as it is searched for.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +23,16 @@ pub struct Query<'a> {
     pub text: &'a str,
     /// Its vector, of length one.
     pub vector: &'a [f32],
+}
+
+/// What was found for a question.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The articles that fit best, the best one first: a few, and as many more as it takes until one says
+    /// something else than the best.
+    pub hits: Vec<Hit>,
+    /// How alike the question is to the nearest of what any article is not for, as [`Hit::score`].
+    pub not_for: f32,
 }
 
 /// An article that was found.
@@ -50,25 +50,29 @@ pub struct Hit {
     pub not_for: f32,
 }
 
-/// What is searched: an article, or what it is not for.
-struct Entry {
+/// An article with the numbers of its texts.
+struct Placed {
     article: Arc<Article>,
-    is_for: bool,
-    vectors: Vec<Vec<f32>>,
+    /// The same for articles that say the same.
+    answer: usize,
+    asked: usize,
+    not_for: Option<usize>,
 }
 
 /// The articles of one language.
 pub(super) struct Shelf {
-    entries: Vec<Entry>,
-    searcher: Searcher,
-    fields: Fields,
+    placed: Vec<Placed>,
+    words: Words,
+    near: Near,
 }
 
-/// Where words are looked for.
-#[derive(Clone, Copy)]
-struct Fields {
-    asked: Field,
-    answer: Field,
+/// A text that was looked at.
+#[derive(Clone, Copy, Debug)]
+struct Looked {
+    /// Which of those that were to be looked at.
+    number: usize,
+    meaning: f32,
+    score: f32,
 }
 
 impl Shelf {
@@ -77,123 +81,219 @@ impl Shelf {
         articles: &[Arc<Article>],
         embed: &mut dyn FnMut(&str) -> Vec<f32>,
     ) -> Result<Self, TantivyError> {
-        let mut schema = Schema::builder();
-        let words = TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs);
-        let options = TextOptions::default().set_indexing_options(words);
-        let fields = Fields {
-            asked: schema.add_text_field("asked", options.clone()),
-            answer: schema.add_text_field("answer", options),
-        };
-        // One segment and no threads, so that documents keep the order in which they come.
-        let builder = TantivyIndex::builder().schema(schema.build());
-        let mut writer =
-            builder.single_segment_index_writer(RamDirectory::create(), BUILD_BYTES)?;
-        let mut entries = Vec::new();
+        let (mut writer, mut near) = (Writer::new()?, Near::default());
+        let (mut placed, mut answers) = (Vec::new(), HashMap::new());
+        let mut texts = 0..;
+        let mut next = || texts.next().expect("there are more numbers than texts");
         for article in articles {
             let mut vectors: Vec<_> = article.questions.iter().map(|it| embed(it)).collect();
             vectors.push(embed(&article.title));
-            entries.push(Entry { article: article.clone(), is_for: true, vectors });
-            let mut document = TantivyDocument::new();
+            near.add(&vectors);
             let asked = article.questions.join(" ") + " " + &article.title;
-            document.add_pre_tokenized_text(fields.asked, pre_tokenized(&asked));
-            document.add_pre_tokenized_text(fields.answer, pre_tokenized(&article.answer));
-            writer.add_document(document)?;
-            if article.not_for.is_empty() {
-                continue;
+            writer.add(&asked, Some(&article.answer))?;
+            let asked = next();
+            let not_for = if article.not_for.is_empty() {
+                None
+            } else {
+                near.add(&article.not_for.iter().map(|it| embed(it)).collect::<Vec<_>>());
+                writer.add(&article.not_for.join(" "), None)?;
+                Some(next())
+            };
+            let answer = answers.len();
+            let answer = *answers.entry(&article.answer).or_insert(answer);
+            placed.push(Placed { article: article.clone(), answer, asked, not_for });
+        }
+        Ok(Self { placed, words: writer.finish()?, near })
+    }
+
+    /// The articles that fit best. How near a text is at most is known quickly of all of them; exactly it is
+    /// looked at from the most promising one on, until no other can be among those that are told.
+    pub(super) fn search(&self, query: &Query<'_>) -> Found {
+        let words = self.words.shares(query.text);
+        let most = self.near.at_most(query.vector);
+        let exactly = |text: usize| {
+            let meaning = self.near.nearest(text, query.vector);
+            (meaning, score(words[text], meaning))
+        };
+        let bound = |text: usize| score(words[text], most[text]);
+        let asked = self.placed.iter().map(|it| bound(it.asked));
+        let best = looked_at(
+            asked,
+            |number| exactly(self.placed[number].asked),
+            |seen| {
+                let says_else = |it: &&Looked| {
+                    self.placed[it.number].answer != self.placed[seen[0].number].answer
+                };
+                // Both the few, and one that says something else.
+                let other = seen.iter().find(says_else)?;
+                Some(seen.get(HITS_MIN - 1)?.score.min(other.score))
+            },
+        );
+        let told = |looked: Looked| {
+            let Placed { article, asked, not_for, .. } = &self.placed[looked.number];
+            let not_for = not_for.map_or(0.0, |text| exactly(text).1);
+            let Looked { meaning, score, .. } = looked;
+            Hit { article: article.clone(), words: words[*asked], meaning, score, not_for }
+        };
+        let not_for: Vec<usize> = self.placed.iter().filter_map(|it| it.not_for).collect();
+        let bounds = not_for.iter().map(|text| bound(*text));
+        let nearest =
+            looked_at(bounds, |number| exactly(not_for[number]), |seen| Some(seen[0].score));
+        Found {
+            hits: best.into_iter().map(told).collect(),
+            not_for: nearest.first().map_or(0.0, |it| it.score),
+        }
+    }
+}
+
+/// The texts that score best, in order; of those that score the same the first comes first. Each has a bound
+/// that its score does not pass. `enough` gives, of some in order, the score below which no others are wanted.
+fn looked_at(
+    bounds: impl Iterator<Item = f32>,
+    exactly: impl Fn(usize) -> (f32, f32),
+    enough: impl Fn(&[Looked]) -> Option<f32>,
+) -> Vec<Looked> {
+    // Scores are not negative, and the bits of such numbers are in their order.
+    let promising = bounds.enumerate().map(|(number, bound)| (bound.to_bits(), Reverse(number)));
+    let mut promising: BinaryHeap<_> = promising.collect();
+    let mut seen: Vec<Looked> = Vec::new();
+    while let Some((bound, Reverse(number))) = promising.pop() {
+        let wanted_from = if seen.is_empty() { None } else { enough(&seen) };
+        if let Some(score) = wanted_from
+            && f32::from_bits(bound) < score
+        {
+            seen.retain(|it| it.score >= score);
+            break;
+        }
+        let (meaning, score) = exactly(number);
+        let at =
+            seen.partition_point(|it| it.score > score || it.score == score && it.number < number);
+        seen.insert(at, Looked { number, meaning, score });
+    }
+    seen
+}
+
+fn score(words: f32, meaning: f32) -> f32 {
+    WORDS_WEIGHT * words + (1.0 - WORDS_WEIGHT) * meaning
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::tokens;
+    use super::super::verdict::margin;
+    use super::*;
+
+    /// Numbers that are the same in every run.
+    struct Chance(u64);
+
+    impl Chance {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.0 >> 33) as usize % end
+        }
+
+        /// Some of 200 words, of which the first come up more often.
+        fn words(&mut self, most: usize) -> String {
+            let count = 1 + self.below(most);
+            let word = |_| format!("w{}", self.below(200).min(self.below(200)));
+            (0..count).map(word).collect::<Vec<_>>().join(" ")
+        }
+
+        fn article(&mut self, number: usize, answers: usize) -> Arc<Article> {
+            let several = |chance: &mut Self, least: usize| {
+                let count = least + chance.below(4);
+                (0..count).map(|_| chance.words(6)).collect::<Vec<_>>()
+            };
+            let (questions, not_for) = (several(self, 1), several(self, 0));
+            let text = format!(
+                "+++\ntitle = {:?}\nintents = [\"return_policy\"]\nquestions = {questions:?}\n\
+                 not_for = {not_for:?}\n+++\nSo it is {}.\n",
+                self.words(4),
+                self.below(answers)
+            );
+            Arc::new(Article::read(&format!("a{number}.en.md"), &text).expect("an article"))
+        }
+    }
+
+    /// What words are, each in two of 48 places, as a vector of length one.
+    fn embed(text: &str) -> Vec<f32> {
+        let mut vector = vec![0.0_f32; 48];
+        for token in tokens(text) {
+            let number = token.bytes().fold(7_usize, |sum, it| sum * 31 + usize::from(it));
+            vector[number % 48] += 1.0;
+            vector[number / 48 % 48] -= 0.5;
+        }
+        let length = vector.iter().map(|it| it * it).sum::<f32>().sqrt().max(1e-6);
+        vector.into_iter().map(|it| it / length).collect()
+    }
+
+    impl Shelf {
+        /// The same with every text looked at exactly.
+        fn search_all(&self, query: &Query<'_>) -> Found {
+            let words = self.words.shares(query.text);
+            let exactly = |text: usize| {
+                let meaning = self.near.nearest(text, query.vector);
+                (meaning, score(words[text], meaning))
+            };
+            let hit = |it: &Placed| {
+                let (meaning, score) = exactly(it.asked);
+                let not_for = it.not_for.map_or(0.0, |text| exactly(text).1);
+                let (article, words) = (it.article.clone(), words[it.asked]);
+                Hit { article, words, meaning, score, not_for }
+            };
+            let mut hits: Vec<Hit> = self.placed.iter().map(hit).collect();
+            hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+            let not_for = hits.iter().map(|hit| hit.not_for).fold(0.0, f32::max);
+            Found { hits, not_for }
+        }
+    }
+
+    fn told(hits: &[Hit]) -> Vec<(String, [u32; 4])> {
+        let bits = |hit: &Hit| [hit.words, hit.meaning, hit.score, hit.not_for].map(f32::to_bits);
+        hits.iter().map(|hit| (hit.article.id.to_string(), bits(hit))).collect()
+    }
+
+    #[test]
+    fn what_is_found_is_what_looking_at_everything_finds_to_the_bit() {
+        for (seed, articles, answers) in
+            [(1, 1, 1), (2, 4, 2), (3, 300, 300), (4, 300, 3), (5, 300, 1)]
+        {
+            let mut chance = Chance(seed);
+            let articles: Vec<_> =
+                (0..articles).map(|number| chance.article(number, answers)).collect();
+            let shelf = Shelf::new(&articles, &mut embed).expect("a shelf");
+            for _ in 0..100 {
+                let text = chance.words(8);
+                let vector = embed(&text);
+                let query = Query { text: &text, vector: &vector };
+
+                let (found, all) = (shelf.search(&query), shelf.search_all(&query));
+
+                assert!(found.hits.len() >= HITS_MIN.min(articles.len()), "{seed} {text}");
+                let count = found.hits.len();
+                assert_eq!(told(&found.hits), told(&all.hits[..count]), "{seed} {text}");
+                assert_eq!(found.not_for.to_bits(), all.not_for.to_bits(), "{seed} {text}");
+                assert_eq!(margin(&found).to_bits(), margin(&all).to_bits(), "{seed} {text}");
             }
-            let vectors = article.not_for.iter().map(|it| embed(it)).collect();
-            entries.push(Entry { article: article.clone(), is_for: false, vectors });
-            let mut document = TantivyDocument::new();
-            let not_for = pre_tokenized(&article.not_for.join(" "));
-            document.add_pre_tokenized_text(fields.asked, not_for);
-            writer.add_document(document)?;
-        }
-        let index = writer.finalize()?;
-        let reader: IndexReader =
-            index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { entries, searcher: reader.searcher(), fields })
-    }
-
-    /// Every article, the one that fits best first.
-    pub(super) fn search(&self, query: &Query<'_>) -> Result<Vec<Hit>, TantivyError> {
-        let words = self.words(query.text)?;
-        let mut hits: Vec<Hit> = Vec::new();
-        for (entry, words) in self.entries.iter().zip(words) {
-            let meaning = entry.vectors.iter().map(|vector| cosine(vector, query.vector));
-            let meaning = meaning.fold(0.0, f32::max);
-            let score = WORDS_WEIGHT * words + (1.0 - WORDS_WEIGHT) * meaning;
-            match hits.last_mut() {
-                // What it is not for stands behind its article.
-                Some(hit) if !entry.is_for => hit.not_for = score,
-                _ => {
-                    let article = entry.article.clone();
-                    hits.push(Hit { article, words, meaning, score, not_for: 0.0 });
-                }
-            }
-        }
-        // The sort keeps the order of articles that fit equally well.
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score));
-        Ok(hits)
-    }
-
-    /// For each entry, the share of what the words of `text` tell that it has.
-    fn words(&self, text: &str) -> Result<Vec<f32>, TantivyError> {
-        let mut shares = vec![0.0; self.entries.len()];
-        let mut tokens = tokens(text);
-        tokens.sort_unstable();
-        tokens.dedup();
-        let mut clauses: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
-        let mut most = 0.0;
-        for token in &tokens {
-            let asked = Term::from_field_text(self.fields.asked, token);
-            most += rarity(self.searcher.doc_freq(&asked)?, self.entries.len()) * TERM_MAX;
-            let answer = Term::from_field_text(self.fields.answer, token);
-            clauses.push((Occur::Should, term(asked)));
-            let answer = BoostQuery::new(term(answer), ANSWER_WEIGHT);
-            clauses.push((Occur::Should, Box::new(answer)));
-        }
-        if most <= 0.0 {
-            return Ok(shares);
-        }
-        let all = TopDocs::with_limit(self.entries.len()).order_by_score();
-        for (score, document) in self.searcher.search(&BooleanQuery::new(clauses), &all)? {
-            if let Some(share) = shares.get_mut(document.doc_id as usize) {
-                *share = (score / most).min(1.0);
-            }
-        }
-        Ok(shares)
-    }
-}
-
-fn term(term: Term) -> Box<dyn TantivyQuery> {
-    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
-}
-
-/// The weight that BM25 gives a word of which `with` of `all` texts have it.
-fn rarity(with: u64, all: usize) -> f32 {
-    let (with, all) = (with as f32, all as f32);
-    (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
-}
-
-fn pre_tokenized(text: &str) -> PreTokenizedString {
-    let token = |(position, text): (usize, String)| Token { position, text, ..Token::default() };
-    PreTokenizedString {
-        text: String::new(),
-        tokens: tokens(text).into_iter().enumerate().map(token).collect(),
-    }
-}
-
-/// Of vectors of length one. In lanes, which the compiler can take at once: a question is held against every
-/// question of every article.
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
         }
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    (sums.iter().sum::<f32>() + rest).clamp(0.0, 1.0)
+
+    #[test]
+    fn of_many_texts_few_are_looked_at_exactly() {
+        let mut chance = Chance(6);
+        let bounds: Vec<f32> = (0..4_000).map(|_| chance.below(1_000) as f32 / 1e3).collect();
+        let looks = std::cell::Cell::new(0);
+
+        let seen = looked_at(
+            bounds.iter().copied(),
+            |number| {
+                looks.set(looks.get() + 1);
+                (bounds[number], bounds[number] * 0.99)
+            },
+            |seen| Some(seen.get(HITS_MIN - 1)?.score),
+        );
+
+        assert!(seen.len() >= HITS_MIN && looks.get() < 100, "{} {}", seen.len(), looks.get());
+        assert!(looked_at([].into_iter(), |_| (0.0, 0.0), |_| None).is_empty());
+    }
 }

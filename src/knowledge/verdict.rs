@@ -3,7 +3,7 @@
 use crate::config::shop::ArticleRules;
 use crate::domain::Intent;
 
-use super::shelf::Hit;
+use super::shelf::{Found, Hit};
 
 /// Why no article is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,16 +36,16 @@ pub enum Verdict<'a> {
     Unsure(Doubt),
 }
 
-/// Judges what was found, the best first, for a customer who wants `intent`.
-pub fn judge<'a>(intent: Intent, hits: &'a [Hit], rules: &ArticleRules) -> Verdict<'a> {
-    let Some(best) = hits.first() else { return Verdict::Unsure(Doubt::Retrieval) };
+/// Judges what was found for a customer who wants `intent`.
+pub fn judge<'a>(intent: Intent, found: &'a Found, rules: &ArticleRules) -> Verdict<'a> {
+    let Some(best) = found.hits.first() else { return Verdict::Unsure(Doubt::Retrieval) };
     if !best.article.intents.contains(&intent) {
         return Verdict::Unsure(Doubt::Intent);
     }
     if best.score < rules.retrieval {
         return Verdict::Unsure(Doubt::Retrieval);
     }
-    if margin(hits) < rules.margin {
+    if margin(found) < rules.margin {
         return Verdict::Unsure(Doubt::Margin);
     }
     Verdict::Answer(best)
@@ -53,10 +53,9 @@ pub fn judge<'a>(intent: Intent, hits: &'a [Hit], rules: &ArticleRules) -> Verdi
 
 /// By how much the best fits better than the next that says something else, and than everything that any
 /// article is not for.
-pub fn margin(hits: &[Hit]) -> f32 {
-    let Some(best) = hits.first() else { return 0.0 };
-    let next = hits.iter().find(|hit| hit.article.answer != best.article.answer);
+pub fn margin(found: &Found) -> f32 {
+    let Some(best) = found.hits.first() else { return 0.0 };
+    let next = found.hits.iter().find(|hit| hit.article.answer != best.article.answer);
     let next = next.map_or(0.0, |hit| hit.score);
-    let not_for = hits.iter().map(|hit| hit.not_for).fold(0.0, f32::max);
-    best.score - next.max(not_for)
+    best.score - next.max(found.not_for)
 }

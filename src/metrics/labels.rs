@@ -134,17 +134,20 @@ pub enum WebhookResult {
     Unknown,
     /// Its conversation is not kept any more.
     Unwanted,
+    /// The call ended in a mistake of ours; it is tried again as one that failed.
+    Panicked,
 }
 
 impl WebhookResult {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Delivered,
         Self::Failed,
         Self::GivenUp,
         Self::Dropped,
         Self::Unknown,
         Self::Unwanted,
+        Self::Panicked,
     ];
 
     /// The label.
@@ -156,6 +159,7 @@ impl WebhookResult {
             Self::Dropped => "dropped",
             Self::Unknown => "unknown",
             Self::Unwanted => "unwanted",
+            Self::Panicked => "panicked",
         }
     }
 }

@@ -22,4 +22,6 @@ pub use retry::Retry;
 pub use server::{Dial, Duplex, MailServer, MailServerError};
 pub use session::{NotSent, Session};
 pub use task::Courier;
-pub use webhooks::Messenger;
+pub use webhooks::{
+    HookRules, Messenger, Trial, Trouble, advice_for_status, reach_webhook, try_webhook,
+};

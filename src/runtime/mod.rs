@@ -4,6 +4,7 @@
 mod certificate;
 mod clock;
 mod inbox;
+mod reach;
 mod signatures;
 pub mod sync;
 mod trust;
@@ -12,6 +13,7 @@ mod web;
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
 pub use inbox::{Full, Inbox};
+pub use reach::{NoPlace, Place};
 pub use signatures::install_verifier;
 pub use trust::{TrustError, client_config};
 pub use web::{AskWeb, Internet, OpenWeb, Reach, Web, WebAnswer, WebError, WebRequest, WebRules};

@@ -87,6 +87,8 @@ pub struct WebRequest {
 pub struct WebAnswer {
     /// Its status.
     pub status: u16,
+    /// Who answered, where the connection says so.
+    pub from: Option<SocketAddr>,
     /// How long the other side wants to be left alone, where it says so in seconds.
     pub retry_after: Option<Duration>,
     /// Its body.
@@ -167,7 +169,7 @@ impl Web {
         let mut answer = asked.map_err(|error| why(&error))?;
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|value| value.parse().ok()).map(Duration::from_secs);
-        let status = answer.status().as_u16();
+        let (status, from) = (answer.status().as_u16(), answer.remote_addr());
         let mut body = BytesMut::new();
         while let Some(part) = answer.chunk().await.map_err(|error| why(&error))? {
             if body.len() + part.len() > self.answer_bytes_max {
@@ -175,7 +177,7 @@ impl Web {
             }
             body.extend_from_slice(&part);
         }
-        Ok(WebAnswer { status, retry_after, body: body.freeze() })
+        Ok(WebAnswer { status, from, retry_after, body: body.freeze() })
     }
 }
 
@@ -219,7 +221,7 @@ fn why(error: &reqwest::Error) -> WebError {
 
 /// Why there is no TLS, in words of our own: those of the error repeat names that the other side chose, as
 /// many as it likes.
-const fn no_tls(error: &rustls::Error) -> &'static str {
+pub(super) const fn no_tls(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(error) => match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -307,9 +309,12 @@ mod tests {
         let moved = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nRetry-After: 7\r\n\
                      Content-Length: 2\r\n\r\nno";
 
-        let answer = web.ask(get(server(moved).await)).await.expect("an answer");
+        let url = server(moved).await;
+        let answer = web.ask(get(url.clone())).await.expect("an answer");
 
         assert_eq!((answer.status, &answer.body[..]), (302, &b"no"[..]));
+        let from = answer.from.expect("who answered");
+        assert_eq!(format!("http://{from}/"), url);
         assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
     }
 

@@ -274,7 +274,7 @@ impl Service {
         let url = format!("{}{path}", self.base);
         let (method, headers, body) = (Method::POST, secret(headers)?, body.into());
         let asked = self.web.ask(WebRequest { method, url, headers, body }).await;
-        let WebAnswer { status, retry_after, body } = asked.map_err(unavailable)?;
+        let WebAnswer { status, retry_after, body, .. } = asked.map_err(unavailable)?;
         services::answer(&self.kind, job, status, retry_after, &body)
     }
 }

@@ -189,6 +189,7 @@ impl Process {
         let writer = write(steps, pace, judge.clone());
         let writer = run(Box::pin(writer), 0, &gate);
         let parts = CoreParts {
+            phrases: None,
             shops: setting.shops.clone(),
             metrics,
             understanders: model,

@@ -175,6 +175,7 @@ impl Setting {
         // No seed lives to see these tokens end.
         let later = BEGINNING + Duration::from_secs(365 * 24 * 3600);
         let parts = CoreParts {
+            phrases: None,
             shops: self.shops.clone(),
             metrics: Arc::new(Metrics::new().expect("metrics")),
             understanders: SimulatedModel::new(0),

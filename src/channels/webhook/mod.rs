@@ -3,5 +3,5 @@
 mod payload;
 mod signature;
 
-pub use payload::{Told, payload};
+pub use payload::{Told, payload, test_payload};
 pub use signature::signature;

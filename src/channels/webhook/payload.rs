@@ -7,6 +7,9 @@ use crate::domain::{
     TransferTarget,
 };
 
+/// What a test event is called; no shop can ask for it.
+const TEST_EVENT: &str = "webhook.test";
+
 /// A conversation of which something is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
@@ -128,6 +131,17 @@ fn waited_ms(told: &Told<'_>, until: Timestamp) -> u64 {
         .find(|event| matches!(event.kind, EventKind::Message { from: Sender::Customer, .. }));
     let waited = until.since(asked.map_or(told.opened_at, |event| event.at));
     u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The body of a test event: nothing happened, and nobody said anything.
+pub fn test_payload(shop: &ShopId, now: Timestamp) -> Vec<u8> {
+    let data = serde_json::json!({ "shop": shop });
+    let payload = serde_json::json!({
+        "type": TEST_EVENT,
+        "timestamp": now.to_rfc3339(),
+        "data": data,
+    });
+    payload.to_string().into_bytes()
 }
 
 #[cfg(test)]

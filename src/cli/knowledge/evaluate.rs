@@ -109,14 +109,14 @@ impl Asker<'_> {
     fn judge<'q>(&mut self, question: &'q Question) -> anyhow::Result<Judged<'q>> {
         let read = self.reader.classify(&question.text, &Hint::default())?.understanding;
         let language = read.language.label;
-        let hits = self.library.search(&self.shop.id, language, &question.text, &mut self.scratch);
-        let found = self.library.judge(&read, &hits, self.shop, &self.shop.answering.articles);
-        let is_told = self.is_told(&question.text, &read, &found);
-        let candidate = hits.first().filter(|_| is_told).map(|hit: &Hit| Candidate {
+        let found = self.library.search(&self.shop.id, language, &question.text, &mut self.scratch);
+        let said = self.library.judge(&read, &found, self.shop, &self.shop.answering.articles);
+        let is_told = self.is_told(&question.text, &read, &said);
+        let candidate = found.hits.first().filter(|_| is_told).map(|hit: &Hit| Candidate {
             article: hit.article.id.to_string(),
             intent: read.intent.confidence,
             score: hit.score,
-            margin: margin(&hits),
+            margin: margin(&found),
         });
         Ok(Judged { question, candidate })
     }

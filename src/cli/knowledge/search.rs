@@ -92,12 +92,12 @@ pub(super) fn search(args: &SearchArgs) -> anyhow::Result<Exit> {
     let mut reader = TieredReader::new(model, args.encoder.tier()?);
     let read = reader.classify(&args.text, &Hint::default())?.understanding;
     let language = args.language.unwrap_or(read.language.label);
-    let hits = library.search(&shop.id, language, &args.text, &mut Scratch::default());
-    let verdict = match judge(read.intent.label, &hits, &shop.answering.articles) {
+    let found = library.search(&shop.id, language, &args.text, &mut Scratch::default());
+    let verdict = match judge(read.intent.label, &found, &shop.answering.articles) {
         Verdict::Answer(hit) => hit.article.source().to_string(),
         Verdict::Unsure(doubt) => format!("none: {}", doubt.as_str()),
     };
-    let shown = &hits[..hits.len().min(SHOWN)];
+    let shown = &found.hits[..found.hits.len().min(SHOWN)];
     if args.json {
         let hits: Vec<Value> = shown.iter().map(to_json).collect();
         print_json(&json!({

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::glossary::Term;
 use super::load::ShopFiles;
 use super::local_model::{self, LocalModel};
@@ -83,6 +85,22 @@ impl Translators {
     pub fn wait_max(&self) -> Option<Duration> {
         let engines = u32::try_from(self.engines.len()).ok().filter(|engines| *engines > 0)?;
         Some((self.timeout * engines).min(WAIT_MAX))
+    }
+}
+
+impl Translators {
+    /// What a translation that is kept stands on: whoever has another mark may have said it otherwise. Keys
+    /// of accounts and times are left out: they change what nobody says.
+    pub fn mark(&self) -> String {
+        let engine = |engine: &TranslationEngine| match engine {
+            TranslationEngine::Service(TranslationService { kind, address, .. }) => {
+                format!("{kind:?} {address}")
+            }
+            TranslationEngine::Local(model) => format!("{model:?}"),
+        };
+        let engines: Vec<String> = self.engines.iter().map(engine).collect();
+        let digest = Sha256::digest(format!("{engines:?}\n{:?}", self.terms));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

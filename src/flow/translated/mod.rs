@@ -7,7 +7,9 @@
 //! its translation follows. The original is the event in the journal, and a translation is a fact beside it.
 
 mod awaited;
+mod keeping;
 mod phrasebook;
+mod store;
 mod task;
 mod words;
 
@@ -34,6 +36,7 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::translate::{TEXT_BYTES_MAX, TRANSLATION_BYTES_MAX};
 
 pub(super) use awaited::Awaited;
+pub use store::PhraseStore;
 pub use task::{Interpreter, Ways};
 pub use words::PhrasesCame;
 

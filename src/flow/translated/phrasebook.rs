@@ -13,7 +13,7 @@ use crate::flow::shard::Shops;
 
 /// Languages of a shop that are remembered; of more, those that could not be translated go first, then those
 /// that came first. So many are translated at a time.
-const LANGUAGES_MAX: usize = 64;
+pub(super) const LANGUAGES_MAX: usize = 64;
 /// When a language is asked for again of which not every phrase could be translated.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
@@ -62,6 +62,22 @@ impl Phrasebook {
             known.remove(&first);
         }
         !failed
+    }
+
+    /// Takes what an earlier process knew, whether it is whole. What is missing is asked for when it is wanted.
+    pub fn restore(&mut self, now: Timestamp, came: &PhrasesCame) -> bool {
+        let PhrasesCame { shop, language, phrases } = came;
+        let known = &mut self.0.entry(shop.id.clone()).or_default().known;
+        if known.len() < LANGUAGES_MAX {
+            known.insert(*language, Known { phrases: phrases.clone(), at: now, failed: false });
+        }
+        phrases.missing(shop).is_empty()
+    }
+
+    /// What is known of a shop.
+    pub fn known(&self, shop: &ShopId) -> BTreeMap<Language, Arc<Phrases>> {
+        let known = self.0.get(shop).into_iter().flat_map(|spoken| &spoken.known);
+        known.map(|(language, known)| (*language, known.phrases.clone())).collect()
     }
 
     /// Works by new shops: what those say no longer, or have somebody else translate, is forgotten; what

@@ -9,8 +9,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::keeping::Keeping;
 use super::phrasebook::Phrasebook;
-use super::{PhrasesCame, TextOf, ToTranslate, TranslationCame, result};
+use super::{PhraseStore, PhrasesCame, TextOf, ToTranslate, TranslationCame, result};
 use crate::automate::Phrases;
 use crate::config::shop::{Shop, Translators};
 use crate::domain::{ConversationId, Language, Said, ShopId, Translated, Untranslated};
@@ -60,6 +61,8 @@ pub struct Ways {
     pub languages: Arc<[Language]>,
     /// Where the ways to services that translate begin.
     pub outside: Arc<dyn OpenWeb>,
+    /// Where phrases outlive the process; `None` where they do not.
+    pub phrases: Option<PhraseStore>,
 }
 
 /// What came of translating the phrases of a shop.
@@ -133,6 +136,11 @@ impl Interpreter {
     /// Asks until `drain` is cancelled. What is not answered then is asked anew after the restart.
     pub async fn run(self, mut shops: Shops, ways: Ways, drain: CancellationToken) {
         let mut phrasebook = Phrasebook::default();
+        let mut keeping = Keeping::new(ways.phrases.clone());
+        let now = ways.clock.now();
+        for came in keeping.read(now, &shops, &ways.languages, &mut phrasebook).await {
+            ways.owners.tell_all(|| Input::Phrases(came.clone()));
+        }
         let mut phrasing: JoinSet<Phrased> = JoinSet::new();
         let mut served = serve(&shops, BTreeMap::new(), &*ways.outside);
         let mut running = Running::default();
@@ -144,12 +152,16 @@ impl Interpreter {
                 Some(phrased) = phrasing.join_next(), if !phrasing.is_empty() => {
                     // One that panics has told so, and is not asked for again.
                     if let Ok(phrased) = phrased {
+                        if phrased.results.iter().any(Option::is_none) {
+                            keeping.want(&phrased.came.shop.id);
+                        }
                         let is_whole = phrasebook.take(ways.clock.now(), &shops, &phrased.came);
                         ways.hand_out(phrased, is_whole);
                     }
                 }
+                () = keeping.written(), if keeping.is_writing() => {}
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
-                () = drain.cancelled() => return,
+                () = drain.cancelled() => return keeping.finish(&phrasebook, &shops).await,
             }
             for told in batch.drain(..) {
                 match told {
@@ -179,6 +191,7 @@ impl Interpreter {
                     }
                 }
             }
+            keeping.begin(&phrasebook, &shops);
         }
     }
 }
@@ -363,6 +376,7 @@ mod tests {
         owners: Owners,
         shops: Shops,
         clock: Clock,
+        phrases: Option<PhraseStore>,
     }
 
     impl Asking {
@@ -378,6 +392,7 @@ mod tests {
                 owners: Owners::new(1, 1),
                 shops: Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect()),
                 clock: Clock::start(),
+                phrases: None,
             }
         }
 
@@ -399,6 +414,7 @@ mod tests {
                 metrics: Arc::new(Metrics::new().expect("metrics")),
                 languages: (0..CALLS_MAX).map(language).collect(),
                 outside: Arc::new(Internet),
+                phrases: self.phrases.clone(),
             };
             tokio::spawn(self.interpreter.clone().run(self.shops.clone(), ways, drain.clone()))
         }
@@ -437,6 +453,46 @@ mod tests {
         drain.cancel();
         running.await.expect("it ends");
         assert_eq!(came.translated.said, Said::AsWritten(Untranslated::Busy));
+    }
+
+    #[tokio::test]
+    async fn phrases_that_were_translated_cost_no_call_after_a_restart() {
+        let (told, mut seen) = mpsc::unbounded_channel();
+        let engine = axum::Router::new().fallback(move |body: String| {
+            told.send(()).expect("the test listens");
+            let asked: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+            let texts = asked["q"].as_array().expect("texts").clone();
+            async move { axum::Json(serde_json::json!({"translatedText": texts})) }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, engine).await });
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = async || {
+            let mut asking = Asking::new(address);
+            asking.phrases = Some(PhraseStore::of(folder.path()));
+            asking.interpreter.phrases("demo".into(), language(1));
+            let drain = CancellationToken::new();
+            let running = asking.run(&drain);
+            let Input::Phrases(came) = asking.owners.first_of(0).await.input else {
+                panic!("no phrases")
+            };
+            drain.cancel();
+            running.await.expect("it ends");
+            assert_eq!(came.phrases.missing(&came.shop), []);
+            came.phrases
+        };
+
+        let first = run().await;
+        let mut calls = 0;
+        while seen.try_recv().is_ok() {
+            calls += 1;
+        }
+        assert!(calls > 0, "an engine was asked");
+        let again = run().await;
+
+        assert_eq!(first, again);
+        assert!(seen.try_recv().is_err(), "nobody was asked again");
     }
 
     #[tokio::test]

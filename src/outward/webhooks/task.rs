@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Calls;
 use super::line::{Bounds, Ended, HOOK_CALLS_MAX, HookId, Lines, Next, id_of};
-use crate::channels::webhook::signature;
-use crate::config::shop::{ShopWebhook, SigningKey};
+use super::signed::{signed, web_rules};
+use crate::config::shop::ShopWebhook;
 use crate::domain::{ConversationId, Progress, Timestamp, Webhook};
 use crate::flow::{
     EffectReport, Envelope, Errand, Errands, Forget, Forgets, Input, Owners, Shops, WebhookAsked,
@@ -23,15 +21,12 @@ use crate::flow::{
 use crate::metrics::Metrics;
 use crate::metrics::names::{Counter, Gauge, WebhookPause, WebhookResult};
 use crate::outward::Retry;
-use crate::runtime::{AskWeb, Clock, OpenWeb, Reach, WebError, WebRequest, WebRules};
+use crate::runtime::{AskWeb, Clock, OpenWeb, Reach, WebError};
 
 /// Errands taken at one wake-up.
 const BATCH_MAX: usize = 256;
 /// Longest wait for the owner of a conversation, who may wait for the disk.
 const OWNER_MAX: Duration = Duration::from_secs(30);
-/// Nothing of an answer is used but its status; a page that says what went wrong may be as large.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
-const AGENT: &str = concat!("tradewind/", env!("CARGO_PKG_VERSION"));
 
 /// Everything that calling hooks works with.
 pub struct Messenger {
@@ -146,12 +141,12 @@ impl Messenger {
         let mut shops = self.shops.clone();
         let mut clients = HashMap::new();
         let mut chances = SmallRng::seed_from_u64(self.seed);
-        let mut calls: JoinSet<Called> = JoinSet::new();
+        let mut calls = Calls::new();
         let mut batch = Vec::new();
         let (mut in_flight, mut forgets) = (InFlight::default(), Vec::new());
         let mut paused = 0;
         loop {
-            let may_call = |calls: &JoinSet<Called>| calls.len() < self.calls_max;
+            let may_call = |calls: &Calls<Called>| calls.len() < self.calls_max;
             while let Some(next) = lines.next(may_call(&calls), self.clock.now()) {
                 match next {
                     Next::Try(errand) => match self.way_to(&errand, &mut clients) {
@@ -159,9 +154,9 @@ impl Messenger {
                             let (owners, clock, retry) =
                                 (self.owners.clone(), self.clock, self.retry);
                             let erased = in_flight.begin(errand.conversation);
-                            let chance = chances.random();
+                            let (begun, chance) = (errand.clone(), chances.random());
                             let call = Call { errand, hook, web, owners, clock, retry, chance };
-                            calls.spawn(call.carry(erased));
+                            calls.begin(begun, call.carry(erased));
                         }
                         None => {
                             lines.ended(&id_of(&errand), Ended::Uncalled, self.clock.now());
@@ -175,11 +170,10 @@ impl Messenger {
             let wakes_at = lines.wakes_at(may_call(&calls));
             tokio::select! {
                 biased; // what is begun is finished before the drain is noticed
-                Some(done) = calls.join_next(), if !calls.is_empty() => {
-                    if let Ok(done) = done {
-                        self.called(done, &mut lines);
-                    }
-                }
+                Some(done) = calls.next(), if calls.len() > 0 => match done {
+                    Ok(done) => self.called(done, &mut lines),
+                    Err(errand) => self.panicked(errand, chances.random(), &mut lines),
+                },
                 () = self.forgets.take(&mut forgets, BATCH_MAX) => {
                     forgets.drain(..).for_each(|forget| in_flight.forget(forget));
                 }
@@ -194,7 +188,7 @@ impl Messenger {
             let now = self.clock.now();
             batch.drain(..).for_each(|errand| lines.add(errand, now));
         }
-        while calls.join_next().await.is_some() {}
+        while calls.next().await.is_some() {}
     }
 
     async fn sleep_until(&self, at: Option<Timestamp>) {
@@ -218,22 +212,14 @@ impl Messenger {
             return None;
         }
         if !clients.contains_key(&hook.roots) {
-            let made = self.client(hook.roots.as_deref()).inspect_err(|error| {
+            let rules = web_rules(hook.roots.as_deref(), self.reach, self.timeout);
+            let made = self.outside.open(&rules);
+            let made = made.inspect_err(|error| {
                 tracing::error!(shop = %errand.shop, hook = %name, %error, "no way to a webhook");
             });
             clients.insert(hook.roots.clone(), made.ok()?);
         }
         Some((hook.clone(), clients.get(&hook.roots)?.clone()))
-    }
-
-    fn client(&self, roots: Option<&[u8]>) -> Result<Way, WebError> {
-        self.outside.open(&WebRules {
-            roots,
-            reach: self.reach,
-            within: self.timeout,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            idle_max: HOOK_CALLS_MAX,
-        })
     }
 
     /// Takes note of what came of a call.
@@ -257,8 +243,23 @@ impl Messenger {
         again.into_iter().for_each(|errand| lines.add(errand, self.clock.now()));
     }
 
-    /// Ends an errand without calling. Nobody waits for it to be kept: what is not kept is settled again
-    /// after the next start.
+    /// Takes note that a call ended in a panic, which is ours and none of the hook's: the hook has its place
+    /// back and is not said to fail, and what was to be told is tried again as after any failure.
+    fn panicked(&self, mut errand: Errand<Webhook>, chance: f64, lines: &mut Lines) {
+        let (now, hook) = (self.clock.now(), id_of(&errand));
+        tracing::error!(shop = %hook.0, hook = %hook.1, webhook = %errand.effect.key, "a call of a webhook panicked");
+        lines.ended(&hook, Ended::Uncalled, now);
+        let progress = after_failure(&self.retry, &errand, now, chance);
+        self.settle(&errand, progress, WebhookResult::Panicked);
+        if let Progress::Failed { again_at } = progress {
+            errand.tries += 1;
+            errand.not_before = again_at;
+            lines.add(errand, now);
+        }
+    }
+
+    /// Has kept how far an errand is that no call tells of. Nobody waits for it to be kept: what is not kept
+    /// is settled again after the next start.
     fn settle(&self, errand: &Errand<Webhook>, progress: Progress, why: WebhookResult) {
         self.metrics.count(Counter::Webhook(why));
         drop(report(&self.owners, errand, progress));
@@ -326,8 +327,7 @@ impl Call {
         let Errand { shop, effect, tries, .. } = &self.errand;
         let (hook, tries) = (&self.hook.name, tries + 1);
         tracing::warn!(%shop, %hook, webhook = %effect.key, tries, %error, "webhook not delivered");
-        let again = self.retry.again_by_chance(effect.at, tries, self.clock.now(), self.chance);
-        again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
+        after_failure(&self.retry, &self.errand, self.clock.now(), self.chance)
     }
 
     /// Sends what the conversation says now.
@@ -350,22 +350,8 @@ impl Call {
     /// Sends it, under the same id whenever it is sent; otherwise why not, and for how long the hook wants to
     /// be left alone.
     async fn send(&self, body: Bytes) -> Result<(), (Refusal, Option<Duration>)> {
-        let (id, now_s) = (self.errand.effect.key.to_string(), self.clock.now().as_millis() / 1000);
-        let signed_by = |key: &SigningKey| signature(key.reveal(), &id, now_s, &body);
-        let signatures: Vec<String> = self.hook.keys.iter().map(signed_by).collect();
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        for (name, value) in [
-            ("webhook-id", id),
-            ("webhook-timestamp", now_s.to_string()),
-            ("webhook-signature", signatures.join(" ")),
-        ] {
-            let value = HeaderValue::try_from(value).expect("digits, base64 and spaces");
-            headers.insert(HeaderName::from_static(name), value);
-        }
-        let url = self.hook.url.as_str().to_owned();
-        let request = WebRequest { method: Method::POST, url, headers, body };
+        let id = self.errand.effect.key.to_string();
+        let request = signed(&self.hook, &id, self.clock.now(), body);
         let answer = match self.web.ask(request).await {
             Ok(answer) => answer,
             Err(error) => return Err((error.into(), None)),
@@ -375,6 +361,17 @@ impl Call {
             status => Err((Refusal::Status(status), answer.retry_after)),
         }
     }
+}
+
+/// How far an errand is that has just failed once more.
+fn after_failure(
+    retry: &Retry,
+    errand: &Errand<Webhook>,
+    now: Timestamp,
+    chance: f64,
+) -> Progress {
+    let again = retry.again_by_chance(errand.effect.at, errand.tries + 1, now, chance);
+    again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
 }
 
 /// Tells the owner of the conversation how far it is: gets whether it is still wanted, once that is kept.
@@ -389,4 +386,82 @@ fn report(
     let envelope = Envelope { caused_at: Instant::now(), input: Input::Effect(report) };
     owners.follow_up(owners.of_conversation(conversation), envelope);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Effect, EffectKey, HookEvent, ShopId};
+    use crate::flow::Effects;
+    use crate::runtime::Internet;
+
+    fn messenger(clock: Clock) -> Messenger {
+        let effects = Effects::new();
+        let (_, shops) = watch::channel(Shops::default());
+        Messenger {
+            errands: effects.webhooks,
+            forgets: effects.forgets,
+            owners: Owners::new(1, 16),
+            clock,
+            metrics: Arc::new(Metrics::new().expect("metrics")),
+            shops,
+            outside: Arc::new(Internet),
+            reach: Reach::Anywhere,
+            timeout: Duration::from_secs(1),
+            retry: Retry {
+                first: Duration::from_secs(5),
+                longest: Duration::from_secs(60),
+                up_to: Duration::from_secs(600),
+            },
+            rest: Duration::from_secs(60),
+            waiting_max: 100,
+            calls_max: 32,
+            seed: 1,
+        }
+    }
+
+    fn errand(number: u128, at: Timestamp) -> Errand<Webhook> {
+        let conversation = ConversationId::from_uuid(uuid::Uuid::from_u128(number));
+        let what = Webhook { hook: "crm".into(), event: HookEvent::Closed, seq: 4 };
+        let effect = Effect { key: EffectKey::of_webhook(conversation, 1, &what), at, what };
+        let (shop, not_before) = (ShopId::from("demo"), at);
+        Errand { shop, conversation, effect, tries: 0, not_before, ending_at: None }
+    }
+
+    #[tokio::test]
+    async fn calls_that_panic_leave_no_place_of_their_hook_taken_and_come_again_later() {
+        let messenger = messenger(Clock::start());
+        let now = messenger.clock.now();
+        let mut lines = Lines::new(Bounds {
+            waiting_max: 100,
+            up_to: messenger.retry.up_to,
+            rest: messenger.rest,
+            pause_max: messenger.retry.longest,
+            shop_calls_max: HOOK_CALLS_MAX,
+        });
+        let calls_of = |lines: &mut Lines, count: u128| {
+            (0..count).for_each(|number| lines.add(errand(number, now), now));
+            let mut calls: Calls<Called> = Calls::new();
+            while let Some(Next::Try(errand)) = lines.next(true, now) {
+                calls.begin(errand, async { panic!("a bug of a call") });
+            }
+            calls
+        };
+
+        let mut calls = calls_of(&mut lines, HOOK_CALLS_MAX as u128 + 1);
+        assert_eq!(calls.len(), HOOK_CALLS_MAX, "the last one waits for a place");
+        while let Some(ended) = calls.next().await {
+            messenger.panicked(ended.err().expect("it panicked"), 1.0, &mut lines);
+        }
+
+        let counted = "tradewind_outward_webhooks_total{result=\"panicked\"} 4";
+        let shown = messenger.metrics.render();
+        assert!(shown.contains(counted), "{shown}");
+        assert_eq!(lines.paused(), 0, "the hook is not to blame");
+        assert!(lines.next(true, now).is_some(), "the one that waited has a place");
+        assert!(lines.next(true, now).is_none());
+        let later = now + messenger.retry.first;
+        let again = std::iter::from_fn(|| lines.next(true, later)).count();
+        assert_eq!(again, HOOK_CALLS_MAX - 1, "those that panicked are tried again");
+    }
 }
