@@ -257,7 +257,7 @@ mod tests {
         let mut set = plain();
         let points = [vec![(0, 1.0)], vec![(1, 1.0)]];
         let features = set.header.features;
-        set.network = Some(network::learn(&points, &[Some(0), Some(1)], features, 2, 7));
+        set.network = network::learn(&points, &[Some(0), Some(1)], features, 2, 7);
         set.header.network_weight = Some(0.4);
         set
     }

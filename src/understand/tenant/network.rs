@@ -1,5 +1,5 @@
-//! A few small networks beside the linear scores. Each has a row for every feature, takes what is above
-//! nothing of their sum, and one layer from there to the labels. Features share what their rows learn,
+//! A few small networks beside the linear scores. Each has a row for every feature, takes the positive
+//! part of their sum, and one layer from there to the labels. Features share what their rows learn,
 //! so that networks err elsewhere than the linear scores do, each of which learns its label alone; and
 //! they err in different places from each other, so that their mean is better than any of them. Their
 //! rows and layers lie side by side, as those of one network whose logits are the mean.
@@ -14,6 +14,9 @@ const NETWORKS: usize = 3;
 const DIMS: usize = 64;
 /// Values of a row of all.
 pub(super) const WIDTH: usize = NETWORKS * DIMS;
+/// Most features of a set that gets networks: they take 200 bytes each in the file, and 800 while
+/// they are learned.
+const FEATURES_MAX: usize = 500_000;
 /// Passes over the examples.
 const PASSES: usize = 20;
 /// First step of learning; the last one is nothing.
@@ -60,7 +63,7 @@ impl Network {
             let row = &rows[*feature as usize];
             sum.iter_mut().zip(row).for_each(|(sum, step)| *sum += scale * f32::from(*step));
         }
-        let sum = above_nothing(sum);
+        let sum = positive_part(sum);
         let heads = self.heads.as_chunks::<WIDTH>().0.iter();
         logits.clear();
         logits.extend(heads.zip(&self.bias).map(|(head, bias)| bias + dot(head, &sum)));
@@ -93,18 +96,21 @@ impl Network {
     }
 }
 
-/// Learns from the points that have a label.
+/// Learns from the points that have a label; `None` when the space has too many features.
 pub(super) fn learn(
     points: &[Point],
     owners: &[Option<u16>],
     features: usize,
     labels: usize,
     seed: u64,
-) -> Network {
+) -> Option<Network> {
+    if features > FEATURES_MAX {
+        return None;
+    }
     let owned = points.iter().zip(owners).filter_map(|(point, label)| Some((point, (*label)?)));
     let examples: Vec<(&Point, u16)> = owned.collect();
     let learner = |at: usize| Learner::taught(&examples, features, labels, mix(seed, at as u64));
-    Network::join(&std::array::from_fn(learner))
+    Some(Network::join(&std::array::from_fn(learner)))
 }
 
 /// Writes the features that an example shows this time over `kept`, larger by what is hidden.
@@ -188,7 +194,7 @@ impl Learner {
         for (feature, value) in point {
             add(&mut sum, *value, &self.rows[*feature as usize].values);
         }
-        let sum = above_nothing(sum);
+        let sum = positive_part(sum);
         let mut pull = self.step_heads(&sum, label, rate);
         // What is cut off does not follow its pull.
         pull.iter_mut().zip(&sum).filter(|(_, sum)| **sum == 0.0).for_each(|(pull, _)| *pull = 0.0);
@@ -222,7 +228,7 @@ impl Learner {
     }
 }
 
-fn above_nothing<const N: usize>(sum: [f32; N]) -> [f32; N] {
+fn positive_part<const N: usize>(sum: [f32; N]) -> [f32; N] {
     sum.map(|value| value.max(0.0))
 }
 
@@ -242,7 +248,7 @@ mod tests {
     fn taught(seed: u64) -> Network {
         let points: Vec<Point> = (0..8).map(|at| vec![(at / 4, 1.0), (2 + at / 4, 0.5)]).collect();
         let owners: Vec<Option<u16>> = (0..8).map(|at| Some(at / 4)).collect();
-        learn(&points, &owners, 4, 2, seed)
+        learn(&points, &owners, 4, 2, seed).expect("few features")
     }
 
     fn logits(network: &Network, point: &Point) -> Vec<f32> {
@@ -266,5 +272,10 @@ mod tests {
     fn the_seed_decides_what_is_learned() {
         assert_eq!(taught(7), taught(7));
         assert_ne!(taught(7), taught(8));
+    }
+
+    #[test]
+    fn a_set_of_too_many_features_gets_no_network() {
+        assert!(learn(&[], &[], FEATURES_MAX + 1, 2, 7).is_none());
     }
 }

@@ -144,7 +144,8 @@ impl Prepared {
             (0..self.texts.len()).partition(|&at| held(at));
         let trained = self.train(&within);
         // Labels are told apart in the other folds; these are about scope, where the network has no say.
-        let network = (!fold.leaves_labels_out).then(|| self.train_network(&trained, &within));
+        let is_about_labels = !fold.leaves_labels_out;
+        let network = is_about_labels.then(|| self.train_network(&trained, &within)).flatten();
         let (mut point, mut scores, mut logits) = (Point::new(), Vec::new(), Vec::new());
         let judged = out.into_iter().filter(|at| *at < self.examples).map(|at| {
             let known = trained.space.locate(&self.texts[at], &mut point);
@@ -173,8 +174,7 @@ impl Prepared {
 
         let everything: Vec<usize> = (0..self.texts.len()).collect();
         let trained = self.train(&everything);
-        let network_weight = Some(weight).filter(|weight| *weight > 0.0);
-        let network = network_weight.map(|_| self.train_network(&trained, &everything));
+        let network = (weight > 0.0).then(|| self.train_network(&trained, &everything)).flatten();
         let Trained { space, weights, .. } = trained;
         let features = space.features().len();
         let header = Header {
@@ -183,7 +183,7 @@ impl Prepared {
             calibration,
             features,
             entries: weights.labels.len(),
-            network_weight,
+            network_weight: network.as_ref().map(|_| weight),
         };
         let report = self.report(&plain, &scoped, &calibration, features);
         (IntentSet { header, space, weights, network }, report)
@@ -211,7 +211,7 @@ impl Prepared {
         Trained { space, points, weights }
     }
 
-    fn train_network(&self, trained: &Trained, texts: &[usize]) -> Network {
+    fn train_network(&self, trained: &Trained, texts: &[usize]) -> Option<Network> {
         let (features, labels) = (trained.space.features().len(), self.labels.len());
         network::learn(&trained.points, &self.owners_of(texts), features, labels, self.seed)
     }
