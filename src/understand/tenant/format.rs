@@ -9,19 +9,28 @@
 //! steps     entries × i8
 //! scales    labels × f32 LE: what a step is worth
 //! bias      labels × f32 LE
+//! network, when the header has a weight for it:
+//!   steps   features × WIDTH × i8
+//!   scales  features × f32 LE: what a step is worth
+//!   start   WIDTH × f32 LE
+//!   heads   labels × WIDTH × f32 LE
+//!   bias    labels × f32 LE
 //! crc32c of everything before it (u32 LE)
 //! ```
 
 use serde::{Deserialize, Serialize};
 
 use super::examples::{LABEL_CHARS_MAX, LABELS_MAX};
+use super::network::{Network, WIDTH};
 use super::set::{self, Header, IntentSet, Weights};
 use super::space::Space;
 use crate::understand::model::sha256_hex;
 
 const MAGIC: &[u8; 8] = b"TWINTENT";
-/// Version of the layout and of the features.
-pub(super) const VERSION: u32 = 1;
+/// Version of the layout and of the features. Version 1 had no network.
+pub(super) const VERSION: u32 = 2;
+/// Oldest version that is read.
+const VERSION_OLDEST: u32 = 1;
 /// Name of the file of a set.
 pub const FILE: &str = "tenant.twi";
 /// Name of the description beside it.
@@ -44,7 +53,7 @@ pub enum SetError {
     #[error("not a file of intents")]
     Magic,
     /// The file was written for another version of the router.
-    #[error("intents of version {found}, this router reads version {VERSION}")]
+    #[error("intents of version {found}, this router reads {VERSION_OLDEST} to {VERSION}")]
     Version {
         /// The version in the file.
         found: u32,
@@ -127,6 +136,12 @@ impl IntentSet {
         lens.iter().chain(labels).for_each(|it| out.extend_from_slice(&it.to_le_bytes()));
         steps.iter().for_each(|it| out.extend_from_slice(&it.to_le_bytes()));
         scales.iter().chain(bias).for_each(|it| out.extend_from_slice(&it.to_le_bytes()));
+        if let Some(network) = &self.network {
+            let Network { steps, scales, start, heads, bias } = network;
+            steps.iter().for_each(|it| out.extend_from_slice(&it.to_le_bytes()));
+            let numbers = scales.iter().chain(start).chain(heads).chain(bias);
+            numbers.for_each(|it| out.extend_from_slice(&it.to_le_bytes()));
+        }
         let sum = crc32c::crc32c(&out);
         out.extend_from_slice(&sum.to_le_bytes());
         out
@@ -163,17 +178,21 @@ impl IntentSet {
             scales: reader.numbers(header.labels.len(), f32::from_le_bytes)?,
             bias: reader.numbers(header.labels.len(), f32::from_le_bytes)?,
         };
+        let network = match header.network_weight {
+            Some(_) => Some(reader.network(features, header.labels.len())?),
+            None => None,
+        };
         let total: usize = weights.lens.iter().map(|len| usize::from(*len)).sum();
         let known = |label: &u16| usize::from(*label) < header.labels.len();
         if !reader.0.is_empty() || total != entries || !weights.labels.iter().all(known) {
             return Err(SetError::Damaged("its parts do not fit each other"));
         }
-        Ok(Self { header, space, weights })
+        Ok(Self { header, space, weights, network })
     }
 }
 
 fn check(header: &Header) -> Result<(), SetError> {
-    if header.version != VERSION {
+    if !(VERSION_OLDEST..=VERSION).contains(&header.version) {
         return Err(SetError::Version { found: header.version });
     }
     let labels = &header.labels;
@@ -181,7 +200,7 @@ fn check(header: &Header) -> Result<(), SetError> {
     if !(2..=LABELS_MAX).contains(&labels.len()) || !named {
         return Err(SetError::Damaged("its labels are too many, too few or too long"));
     }
-    if !header.calibration.is_sane() {
+    if !header.calibration.is_sane() || header.network_weight.is_some_and(|it| !it.is_finite()) {
         return Err(SetError::Damaged("its calibration is none"));
     }
     Ok(())
@@ -205,5 +224,85 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<T>, SetError> {
         let bytes = self.bytes(count.saturating_mul(N))?;
         Ok(bytes.as_chunks::<N>().0.iter().map(|chunk| from(*chunk)).collect())
+    }
+    fn network(&mut self, features: usize, labels: usize) -> Result<Network, SetError> {
+        Ok(Network {
+            steps: self.numbers(features.saturating_mul(WIDTH), i8::from_le_bytes)?,
+            scales: self.numbers(features, f32::from_le_bytes)?,
+            start: self.numbers(WIDTH, f32::from_le_bytes)?,
+            heads: self.numbers(labels * WIDTH, f32::from_le_bytes)?,
+            bias: self.numbers(labels, f32::from_le_bytes)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::network;
+    use super::super::{Example, Prepared, SetScratch};
+    use super::*;
+
+    const TEXTS: [(&str, &str); 3] =
+        [("where is my parcel", "track"), ("it has not come", "track"), ("a refund", "refund")];
+
+    /// A set without a network.
+    fn plain() -> IntentSet {
+        let example =
+            |(text, label): (&str, &str)| Example { text: text.into(), label: label.into() };
+        let prepared = Prepared::new(&TEXTS.map(example), 7).expect("two labels");
+        prepared.finish(&[]).0
+    }
+
+    fn with_network() -> IntentSet {
+        let mut set = plain();
+        let points = [vec![(0, 1.0)], vec![(1, 1.0)]];
+        let features = set.header.features;
+        set.network = network::learn(&points, &[Some(0), Some(1)], features, 2, 7);
+        set.header.network_weight = Some(0.4);
+        set
+    }
+
+    #[test]
+    fn a_set_comes_back_with_its_network() {
+        let set = with_network();
+
+        let back = IntentSet::decode(&set.encode()).expect("a set");
+
+        assert_eq!(back.network, set.network);
+        let read = |set: &IntentSet| {
+            let mut scratch = SetScratch::default();
+            TEXTS.map(|(text, _)| format!("{:?}", set.read(text, &mut scratch)))
+        };
+        assert_eq!(read(&back), read(&set));
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_read_and_one_of_a_later_version_is_not() {
+        let mut set = plain();
+        set.header.version = 1;
+        let file = set.encode();
+        assert!(!String::from_utf8_lossy(&file).contains("network"), "version 1 knew none");
+
+        let back = IntentSet::decode(&file).expect("a set of version 1");
+
+        assert_eq!((back.network, back.weights), (None, set.weights.clone()));
+        set.header.version = VERSION + 1;
+        let error = IntentSet::decode(&set.encode()).expect_err("a later version");
+        assert_eq!(error.to_string(), "intents of version 3, this router reads 1 to 2");
+    }
+
+    #[test]
+    fn a_network_that_the_header_does_not_name_or_that_is_missing_is_damage() {
+        let mut unnamed = with_network();
+        unnamed.header.network_weight = None;
+        let mut missing = plain();
+        missing.header.network_weight = Some(0.4);
+        let mut endless = with_network();
+        endless.header.network_weight = Some(f32::INFINITY);
+
+        for set in [unnamed, missing, endless] {
+            let error = IntentSet::decode(&set.encode()).expect_err("damage");
+            assert!(matches!(error, SetError::Damaged(_)), "{error}");
+        }
     }
 }

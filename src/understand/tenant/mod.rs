@@ -9,6 +9,8 @@
 pub mod evaluate;
 pub mod examples;
 pub mod format;
+mod mixing;
+mod network;
 mod scope;
 mod served;
 mod set;

@@ -10,40 +10,57 @@ const RIVALS: usize = 4;
 /// a tenth to a half; what is taken moves the confidence and not the order.
 const OUT_OF_SCOPE_SHARE: f64 = 0.2;
 
-/// The scores of a text by rank, and how much of the text the set knows.
+/// What tells whether a text is in scope: the best linear score, its lead over its rivals, and the
+/// share of the features that the set knows. The network has no say: its logits are all about which
+/// label it is, not whether it is one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Signs([f64; 3]);
+
+impl Signs {
+    /// From one linear score a label, and the known share, 0 to 1.
+    pub(super) fn new(scores: &[f32], known: f32) -> Self {
+        let ranked = ranked(numbered(scores), RIVALS + 1);
+        let (best, rivals) = (ranked[0].1, &ranked[1..]);
+        let mean = rivals.iter().map(|(_, score)| score).sum::<f32>() / rivals.len().max(1) as f32;
+        let lead = if rivals.is_empty() { 0.0 } else { best - mean };
+        Self([f64::from(best), f64::from(lead), f64::from(known)])
+    }
+}
+
+/// The labels of a text by rank, and what tells its scope.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Evidence {
     /// The [`RANKS`] best labels with their scores, best first.
     pub(super) ranked: Vec<(u16, f32)>,
-    /// Share of the features that the set knows, 0 to 1.
-    pub(super) known: f32,
+    signs: Signs,
+}
+
+/// The scores with the numbers of their labels.
+pub(super) fn numbered(scores: &[f32]) -> impl Iterator<Item = (u16, f32)> {
+    (0..).zip(scores.iter().copied())
+}
+
+/// The best `count`, best first. The lower label goes first among equals.
+pub(super) fn ranked(scored: impl Iterator<Item = (u16, f32)>, count: usize) -> Vec<(u16, f32)> {
+    let mut ranked: Vec<(u16, f32)> = scored.collect();
+    let order = |a: &(u16, f32), b: &(u16, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if ranked.len() > count {
+        ranked.select_nth_unstable_by(count - 1, order);
+        ranked.truncate(count);
+    }
+    ranked.sort_unstable_by(order);
+    ranked
 }
 
 impl Evidence {
-    /// Ranks `scores`, one a label. The lower label goes first among equals.
-    pub(super) fn new(scores: &[f32], known: f32) -> Self {
-        let mut ranked: Vec<(u16, f32)> = (0..).zip(scores.iter().copied()).collect();
-        let order = |a: &(u16, f32), b: &(u16, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if ranked.len() > RANKS {
-            ranked.select_nth_unstable_by(RANKS - 1, order);
-            ranked.truncate(RANKS);
-        }
-        ranked.sort_unstable_by(order);
-        Self { ranked, known }
+    /// Ranks labels with their scores.
+    pub(super) fn new(scored: impl Iterator<Item = (u16, f32)>, signs: Signs) -> Self {
+        Self { ranked: ranked(scored, RANKS), signs }
     }
 
     /// The best label.
     pub(super) fn best(&self) -> u16 {
         self.ranked[0].0
-    }
-
-    /// What tells scope: the best score, its lead over its rivals, the known share.
-    fn signs(&self) -> [f64; 3] {
-        let best = self.ranked[0].1;
-        let rivals = &self.ranked[1..self.ranked.len().min(RIVALS + 1)];
-        let mean = rivals.iter().map(|(_, score)| score).sum::<f32>() / rivals.len().max(1) as f32;
-        let lead = if rivals.is_empty() { 0.0 } else { best - mean };
-        [f64::from(best), f64::from(lead), f64::from(self.known)]
     }
 
     /// Probability of each ranked label when one of them is right.
@@ -64,7 +81,7 @@ pub(super) type Held = (Evidence, Option<u16>);
 pub(super) struct Calibration {
     /// By what scores are divided before they become shares.
     pub(super) temperature: f32,
-    /// Weights of [`Evidence::signs`] and, last, what is added, for the log-odds of being in scope.
+    /// Weights of the [`Signs`] and, last, what is added, for the log-odds of being in scope.
     pub(super) scope: [f64; 4],
 }
 
@@ -72,12 +89,12 @@ impl Calibration {
     /// Fits both to held-out texts. Those out of scope among `held` were given as such, those among
     /// `left_out` had a label that the training did not know; without either every text is in.
     pub(super) fn fit(held: &[Held], left_out: &[Held]) -> Self {
-        Self { temperature: temperature(held), scope: fit_scope(&weighted(held, left_out)) }
+        Self { temperature: least_surprise(held).1, scope: fit_scope(&weighted(held, left_out)) }
     }
 
     /// Probability that the text asks for something the set knows.
     pub(super) fn in_scope(&self, evidence: &Evidence) -> f32 {
-        logistic(log_odds(&self.scope, &evidence.signs())) as f32
+        logistic(log_odds(&self.scope, &evidence.signs.0)) as f32
     }
 
     /// Whether every number is one.
@@ -88,8 +105,9 @@ impl Calibration {
     }
 }
 
-/// The temperature under which the right labels are least surprising.
-fn temperature(held: &[Held]) -> f32 {
+/// The temperature under which the right labels are least surprising, after how surprising they
+/// still are.
+pub(super) fn least_surprise(held: &[Held]) -> (f64, f32) {
     let surprise = |temperature: f32| -> f64 {
         let each = held.iter().filter_map(|(evidence, label)| {
             let at = evidence.ranked.iter().position(|(ranked, _)| Some(*ranked) == *label);
@@ -100,7 +118,7 @@ fn temperature(held: &[Held]) -> f32 {
     };
     let candidates = (0..=60).map(|step| 0.03 * 1.1_f32.powi(step));
     let best = candidates.map(|t| (surprise(t), t)).min_by(|a, b| a.0.total_cmp(&b.0));
-    best.map_or(1.0, |(_, temperature)| temperature)
+    best.expect("there are candidates")
 }
 
 fn log_odds(weights: &[f64; 4], signs: &[f64; 3]) -> f64 {
@@ -120,7 +138,7 @@ type Weighted = ([f64; 3], bool, f64);
 fn weighted(held: &[Held], left_out: &[Held]) -> Vec<Weighted> {
     let signs = |texts: &[Held], is_in: bool| -> Vec<[f64; 3]> {
         let these = texts.iter().filter(|(_, label)| label.is_some() == is_in);
-        these.map(|(evidence, _)| evidence.signs()).collect()
+        these.map(|(evidence, _)| evidence.signs.0).collect()
     };
     let within = if left_out.is_empty() { held } else { left_out };
     let outs = [signs(held, false), signs(left_out, false)];
@@ -191,7 +209,8 @@ mod tests {
     use super::*;
 
     fn evidence(best: f32, known: f32) -> Evidence {
-        Evidence::new(&[best, -0.5, -0.9], known)
+        let scores = [best, -0.5, -0.9];
+        Evidence::new(numbered(&scores), Signs::new(&scores, known))
     }
 
     #[test]
@@ -224,9 +243,9 @@ mod tests {
     fn only_the_best_labels_are_ranked_and_equals_keep_their_order() {
         let scores: Vec<f32> = (0..40).map(|n| (n / 2) as f32).collect();
 
-        let evidence = Evidence::new(&scores, 1.0);
+        let ranked = ranked(numbered(&scores), RANKS);
 
-        assert_eq!(evidence.ranked.len(), RANKS);
-        assert_eq!(evidence.ranked[..3], [(38, 19.0), (39, 19.0), (36, 18.0)]);
+        assert_eq!(ranked.len(), RANKS);
+        assert_eq!(ranked[..3], [(38, 19.0), (39, 19.0), (36, 18.0)]);
     }
 }

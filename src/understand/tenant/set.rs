@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scope::{Calibration, Evidence};
+use super::mixing::mix;
+use super::network::Network;
+use super::scope::{Calibration, Evidence, Signs, numbered};
 use super::space::{self, Buffers, Counts, Point, Space};
 
 /// The label of a message that asks for nothing the set knows.
@@ -17,6 +19,8 @@ pub struct IntentSet {
     pub(super) header: Header,
     pub(super) space: Space,
     pub(super) weights: Weights,
+    /// There when [`Header::network_weight`] is.
+    pub(super) network: Option<Network>,
 }
 
 /// What a set says of itself.
@@ -32,6 +36,10 @@ pub(super) struct Header {
     pub(super) features: usize,
     /// Entries of [`Weights`].
     pub(super) entries: usize,
+    /// What a logit of the network counts beside a linear score; without it there is no network, as
+    /// in every file of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) network_weight: Option<f32>,
 }
 
 /// The weights of all features that are not nothing, in steps of eight bits.
@@ -73,6 +81,7 @@ pub struct SetScratch {
     counts: Counts,
     point: Point,
     scores: Vec<f32>,
+    logits: Vec<f32>,
 }
 
 impl IntentSet {
@@ -86,7 +95,12 @@ impl IntentSet {
         space::count(text, &mut scratch.buffers, &mut scratch.counts);
         let known = self.space.locate(&scratch.counts, &mut scratch.point);
         self.weights.score(&scratch.point, &mut scratch.scores);
-        let evidence = Evidence::new(&scratch.scores, known);
+        let signs = Signs::new(&scratch.scores, known);
+        if let (Some(network), Some(weight)) = (&self.network, self.header.network_weight) {
+            network.logits(&scratch.point, &mut scratch.logits);
+            mix(&mut scratch.scores, &scratch.logits, weight);
+        }
+        let evidence = Evidence::new(numbered(&scratch.scores), signs);
         let calibration = &self.header.calibration;
         let in_scope = calibration.in_scope(&evidence);
         let forced = self.header.labels[usize::from(evidence.best())].as_str();

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::examples::{Example, is_out_of_scope};
 use super::format::VERSION;
-use super::scope::{Calibration, Evidence, Held};
+use super::mixing::{self, Judged, Opinions};
+use super::network::{self, Network};
+use super::scope::{Calibration, Held};
 use super::set::{Header, IntentSet, Weights};
 use super::space::{self, Buffers, Counts, Point, Space, mix};
 use super::svm::{self, LANES};
@@ -80,7 +82,14 @@ pub struct Fold {
 /// What a [`Fold`] read in the texts that it was not trained on.
 pub struct HeldOut {
     fold: Fold,
-    texts: Vec<(usize, Held)>,
+    texts: Vec<Judged>,
+}
+
+/// Linear scores, and what they were trained on.
+struct Trained {
+    space: Space,
+    points: Vec<Point>,
+    weights: Weights,
 }
 
 impl Prepared {
@@ -133,29 +142,40 @@ impl Prepared {
         let held = |at: usize| at < self.examples && self.parts[at] == fold.part || left_out(at);
         let (out, within): (Vec<usize>, Vec<usize>) =
             (0..self.texts.len()).partition(|&at| held(at));
-        let (space, weights) = self.train(&within);
-        let (mut point, mut scores) = (Point::new(), Vec::new());
-        let read = out.into_iter().filter(|at| *at < self.examples).map(|at| {
-            let known = space.locate(&self.texts[at], &mut point);
-            weights.score(&point, &mut scores);
-            let evidence = Evidence::new(&scores, known);
-            (at, (evidence, self.owners[at].filter(|_| !left_out(at))))
+        let trained = self.train(&within);
+        // Labels are told apart in the other folds; these are about scope, where the network has no say.
+        let is_about_labels = !fold.leaves_labels_out;
+        let network = is_about_labels.then(|| self.train_network(&trained, &within)).flatten();
+        let (mut point, mut scores, mut logits) = (Point::new(), Vec::new(), Vec::new());
+        let judged = out.into_iter().filter(|at| *at < self.examples).map(|at| {
+            let known = trained.space.locate(&self.texts[at], &mut point);
+            trained.weights.score(&point, &mut scores);
+            if let Some(network) = &network {
+                network.logits(&point, &mut logits);
+            }
+            let opinions = Opinions::new(&scores, &logits, known);
+            (opinions, self.owners[at].filter(|_| !left_out(at)))
         });
-        HeldOut { fold, texts: read.collect() }
+        HeldOut { fold, texts: judged.collect() }
     }
 
     /// Trains on everything; `held` is what the folds gave.
     pub fn finish(&self, held: &[HeldOut]) -> (IntentSet, TrainReport) {
-        let of = |leaves_labels_out: bool| -> Vec<Held> {
-            let folds = held.iter().filter(|it| it.fold.leaves_labels_out == leaves_labels_out);
-            folds.flat_map(|it| it.texts.iter().map(|(_, held)| held.clone())).collect()
+        let (scoped, plain): (Vec<&HeldOut>, Vec<&HeldOut>) =
+            held.iter().partition(|it| it.fold.leaves_labels_out);
+        let weight = mixing::fit(plain.iter().flat_map(|it| &it.texts));
+        let mixed = |folds: Vec<&HeldOut>| -> Vec<Held> {
+            let texts = folds.into_iter().flat_map(|it| &it.texts);
+            texts.map(|(opinions, label)| (opinions.mixed(weight), *label)).collect()
         };
-        let (plain, mut scoped) = (of(false), of(true));
+        let (plain, mut scoped) = (mixed(plain), mixed(scoped));
         let calibration = Calibration::fit(&plain, &scoped);
         scoped.extend(plain.iter().filter(|(_, label)| label.is_none()).cloned());
 
         let everything: Vec<usize> = (0..self.texts.len()).collect();
-        let (space, weights) = self.train(&everything);
+        let trained = self.train(&everything);
+        let network = (weight > 0.0).then(|| self.train_network(&trained, &everything)).flatten();
+        let Trained { space, weights, .. } = trained;
         let features = space.features().len();
         let header = Header {
             version: VERSION,
@@ -163,12 +183,13 @@ impl Prepared {
             calibration,
             features,
             entries: weights.labels.len(),
+            network_weight: network.as_ref().map(|_| weight),
         };
-        let set = IntentSet { header, space, weights };
-        (set, self.report(held, &scoped, &calibration, features))
+        let report = self.report(&plain, &scoped, &calibration, features);
+        (IntentSet { header, space, weights, network }, report)
     }
 
-    fn train(&self, texts: &[usize]) -> (Space, Weights) {
+    fn train(&self, texts: &[usize]) -> Trained {
         let space = Space::fit(texts.iter().map(|&at| &self.texts[at]));
         let located = texts.iter().map(|&at| {
             let mut point = Point::new();
@@ -176,7 +197,7 @@ impl Prepared {
             point
         });
         let points: Vec<Point> = located.collect();
-        let owners: Vec<Option<u16>> = texts.iter().map(|&at| self.owners[at]).collect();
+        let owners = self.owners_of(texts);
         let features = space.features().len();
         let mut by_label = Vec::with_capacity(self.labels.len());
         let mut bias = Vec::with_capacity(self.labels.len());
@@ -187,19 +208,27 @@ impl Prepared {
             bias.extend_from_slice(&lanes.bias[..here]);
         }
         let weights = Weights::quantise(features, &by_label, bias);
-        (space, weights)
+        Trained { space, points, weights }
+    }
+
+    fn train_network(&self, trained: &Trained, texts: &[usize]) -> Option<Network> {
+        let (features, labels) = (trained.space.features().len(), self.labels.len());
+        network::learn(&trained.points, &self.owners_of(texts), features, labels, self.seed)
+    }
+
+    fn owners_of(&self, texts: &[usize]) -> Vec<Option<u16>> {
+        texts.iter().map(|&at| self.owners[at]).collect()
     }
 
     fn report(
         &self,
-        held: &[HeldOut],
+        plain: &[Held],
         scoped: &[Held],
         calibration: &Calibration,
         features: usize,
     ) -> TrainReport {
-        let plain = held.iter().filter(|it| !it.fold.leaves_labels_out);
         let mut tallies = vec![(0_usize, 0_usize); self.labels.len()];
-        for (_, (evidence, label)) in plain.flat_map(|it| &it.texts) {
+        for (evidence, label) in plain {
             let Some(label) = label else { continue };
             let tally = &mut tallies[usize::from(*label)];
             tally.0 += 1;
