@@ -105,7 +105,7 @@ impl Engine {
             EngineHealth::Raving => nonsense(&said, random),
             _ => json!({"translatedText": said}).to_string(),
         };
-        let answer = WebAnswer { status, retry_after: None, body: body.into() };
+        let answer = WebAnswer { status, from: None, retry_after: None, body: body.into() };
         let answer = if status == 0 { Err(WebError::Broken) } else { Ok(answer) };
         (Duration::from_millis(late_ms), answer)
     }

@@ -99,7 +99,7 @@ impl AskWeb for SimulatedWay {
 type Answered = Result<WebAnswer, WebError>;
 
 fn answer(status: u16, retry_after: Option<Duration>) -> Answered {
-    Ok(WebAnswer { status, retry_after, body: bytes::Bytes::new() })
+    Ok(WebAnswer { status, from: None, retry_after, body: bytes::Bytes::new() })
 }
 
 impl Hooks {

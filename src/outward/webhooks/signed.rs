@@ -18,13 +18,7 @@ const AGENT: &str = concat!("tradewind/", env!("CARGO_PKG_VERSION"));
 
 /// What holds for the way to hooks that show a certificate of these roots, or one that browsers believe.
 pub(super) fn web_rules(roots: Option<&[u8]>, reach: Reach, within: Duration) -> WebRules<'_> {
-    WebRules {
-        roots,
-        reach,
-        within,
-        answer_bytes_max: ANSWER_BYTES_MAX,
-        idle_max: HOOK_CALLS_MAX,
-    }
+    WebRules { roots, reach, within, answer_bytes_max: ANSWER_BYTES_MAX, idle_max: HOOK_CALLS_MAX }
 }
 
 /// The call that tells `hook` a body, signed by each of its keys.

@@ -364,12 +364,7 @@ impl Call {
 }
 
 /// How far an errand is that has just failed once more.
-fn after_failure(
-    retry: &Retry,
-    errand: &Errand<Webhook>,
-    now: Timestamp,
-    chance: f64,
-) -> Progress {
+fn after_failure(retry: &Retry, errand: &Errand<Webhook>, now: Timestamp, chance: f64) -> Progress {
     let again = retry.again_by_chance(errand.effect.at, errand.tries + 1, now, chance);
     again.map_or(Progress::GivenUp, |again_at| Progress::Failed { again_at })
 }
