@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use engine::Step::{Asked, Said};
-use engine::{Engine, said};
+use engine::{Engine, said, word};
 use killed::{Kill, Process, Round, Rounds, Socket, killed_at_each_step, seat_token};
 use router::{always_at_work, visitor, write_shop};
 use serde_json::{Value, json};
@@ -39,9 +39,7 @@ const CLOCK: Duration = Duration::from_millis(50);
 
 /// The answer of one round: an engine is not asked twice for the same.
 fn answer_text(round: usize) -> String {
-    let letter = |it: usize| char::from(b"abcdefghijklmnopqrstuvwxyz"[it % 26]);
-    let note: String = [round / 676, round / 26, round].map(letter).iter().collect();
-    format!("Cards work again this evening, says note {note}.")
+    format!("Cards work again this evening, says note {}.", word(round))
 }
 
 /// When the router is killed.

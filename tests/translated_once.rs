@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use engine::Step::{Asked, Said};
-use engine::{Engine, said};
+use engine::{Engine, said, word};
 use killed::{Kill, Process, Round, Rounds, Socket, killed_at_each_step, seat_token};
 use router::{always_at_work, visitor, write_shop};
 use serde_json::{Value, json};
@@ -231,12 +231,12 @@ fn read_again(side: Side, address: SocketAddr, handle: &Value, conversation: &Va
 
 /// What the seat writes in a round.
 fn reply(round: usize) -> String {
-    format!("The card of payment number {round} works again, please try it")
+    format!("The card of payment {} works again, please try it", word(round))
 }
 
 /// What the customer writes.
 fn question(round: usize) -> String {
-    format!("Todavía no puedo pagar con la tarjeta, es el intento {round}")
+    format!("Todavía no puedo pagar con la tarjeta, es el intento {}", word(round))
 }
 
 /// A conversation of two languages, and the engine between them.

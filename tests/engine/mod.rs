@@ -48,6 +48,12 @@ pub fn said(to: &str, text: &str) -> String {
     format!("{to}: {text}")
 }
 
+/// A word that stands in the texts of one round: numbers do not leave the router.
+pub fn word(round: usize) -> String {
+    let letter = |it: usize| char::from(b"abcdefghijklmnopqrstuvwxyz"[it % 26]);
+    [round / 676, round / 26, round].map(letter).iter().collect()
+}
+
 impl Engine {
     /// One that takes so long for each text.
     pub fn start(takes: Duration) -> Self {

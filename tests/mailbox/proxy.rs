@@ -41,9 +41,11 @@ impl Proxy {
     }
 
     /// Has `act` done once, when somebody has said something for the `number`th time in a session that
-    /// begins after now, before the other side hears it.
+    /// begins after now, before the other side hears it. What is put into the mailbox afterwards is taken
+    /// by such a session.
     pub fn at(&self, number: usize, act: impl FnOnce() + Send + 'static) {
         self.plan.at(number, act);
+        self.plan.wait_for_sessions_of_now();
     }
 }
 

@@ -1,15 +1,22 @@
 //! Something that a test has done once, when somebody who speaks to a server of the test comes to a step.
+#![allow(dead_code, reason = "each server uses a part of it")]
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Longest that sessions of before may go on.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Act = Box<dyn FnOnce() + Send>;
 
 /// What is to be done next, if anything.
-pub struct Plan<S>(Arc<Mutex<Inner<S>>>);
+pub struct Plan<S>(Arc<(Mutex<Inner<S>>, Condvar)>);
 
 struct Inner<S> {
-    /// Sessions that there ever were.
+    /// Sessions that there ever were, and which of them go on.
     sessions: usize,
+    open: BTreeSet<usize>,
     /// At which step, after how many sessions, and what.
     planned: Option<(S, usize, Act)>,
 }
@@ -22,7 +29,8 @@ pub struct Session<S> {
 
 impl<S> Default for Plan<S> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Inner { sessions: 0, planned: None })))
+        let inner = Inner { sessions: 0, open: BTreeSet::new(), planned: None };
+        Self(Arc::new((Mutex::new(inner), Condvar::new())))
     }
 }
 
@@ -32,12 +40,20 @@ impl<S> Clone for Plan<S> {
     }
 }
 
+impl<S> Plan<S> {
+    fn inner(&self) -> MutexGuard<'_, Inner<S>> {
+        self.0.0.lock().expect("nobody panics with it")
+    }
+}
+
 impl<S: PartialEq> Plan<S> {
     /// A connection was accepted.
     pub fn session(&self) -> Session<S> {
         let mut inner = self.inner();
         inner.sessions += 1;
-        Session { number: inner.sessions, plan: self.clone() }
+        let number = inner.sessions;
+        inner.open.insert(number);
+        Session { number, plan: self.clone() }
     }
 
     /// Has `act` done once, when a session that begins after now comes to `step`. One from before may
@@ -47,8 +63,13 @@ impl<S: PartialEq> Plan<S> {
         inner.planned = Some((step, inner.sessions, Box::new(act)));
     }
 
-    fn inner(&self) -> std::sync::MutexGuard<'_, Inner<S>> {
-        self.0.lock().expect("nobody panics with it")
+    /// Waits until the sessions of now have ended: what is put there afterwards is met by later ones.
+    pub fn wait_for_sessions_of_now(&self) {
+        let inner = self.inner();
+        let last = inner.sessions;
+        let goes_on = |inner: &mut Inner<S>| inner.open.range(..=last).next().is_some();
+        let waited = self.0.1.wait_timeout_while(inner, PATIENCE, goes_on);
+        assert!(!waited.expect("nobody panics with it").1.timed_out(), "a session does not end");
     }
 }
 
@@ -60,5 +81,12 @@ impl<S: PartialEq> Session<S> {
         if let Some((.., act)) = planned {
             act();
         }
+    }
+}
+
+impl<S> Drop for Session<S> {
+    fn drop(&mut self) {
+        self.plan.inner().open.remove(&self.number);
+        self.plan.0.1.notify_all();
     }
 }
