@@ -1,11 +1,12 @@
 //! A real process that is killed at each step between a ticket and its e-mail: the mail server, which
 //! keeps every copy that it gets, has exactly one.
 
-
 #[path = "killed/mod.rs"]
 mod killed;
 #[path = "mail_server/mod.rs"]
 mod mail_server;
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "reliability/mod.rs"]
 mod reliability;
 #[path = "router/mod.rs"]

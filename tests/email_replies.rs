@@ -3,6 +3,8 @@
 
 #[path = "mail_server/mod.rs"]
 mod mail_server;
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "router/mod.rs"]
 mod router;
 

@@ -4,6 +4,8 @@
 mod mail_server;
 #[path = "mailbox/mod.rs"]
 mod mailbox;
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "router/mod.rs"]
 mod router;
 

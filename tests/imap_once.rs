@@ -9,6 +9,8 @@ mod killed;
 mod mail_server;
 #[path = "mailbox/mod.rs"]
 mod mailbox;
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "reliability/mod.rs"]
 mod reliability;
 #[path = "router/mod.rs"]

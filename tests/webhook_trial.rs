@@ -10,6 +10,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "router/mod.rs"]
 mod router;
 #[path = "webhook_receiver/mod.rs"]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "router/mod.rs"]
 mod router;
 #[path = "webhook_receiver/mod.rs"]

@@ -5,6 +5,8 @@
 
 #[path = "killed/mod.rs"]
 mod killed;
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "reliability/mod.rs"]
 mod reliability;
 #[path = "router/mod.rs"]

@@ -2,15 +2,12 @@
 //! At a chosen step of a session it can do something, such as end the process at the other side.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-#[path = "../plan/mod.rs"]
-mod plan;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use plan::{Plan, Session};
+use crate::plan::{Plan, Session};
 
 /// Where a session is when something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

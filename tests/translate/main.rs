@@ -6,6 +6,8 @@ mod letters;
 mod local;
 #[path = "../mail_server/mod.rs"]
 mod mail_server;
+#[path = "../plan/mod.rs"]
+mod plan;
 #[path = "../router/mod.rs"]
 mod router;
 mod services;

@@ -3,9 +3,6 @@
 //! something, such as end the process at the other side.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-#[path = "../plan/mod.rs"]
-mod plan;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,9 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::plan::{Plan, Session};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use plan::{Plan, Session};
 use serde_json::Value;
 
 /// What the hooks of these tests are signed with.
