@@ -163,7 +163,7 @@ const OUTWARD: &[(&str, &str)] = &[
         "the translation services that a shop names; texts of its customers go there",
     ),
     (
-        "outward/webhooks/signed.rs",
+        "outward/webhooks/trial.rs",
         "the hooks that a shop names; texts of its customers go there where it wants that",
     ),
     ("outward/webhooks/task.rs", "the same"),

@@ -11,10 +11,11 @@ mod view;
 mod visit;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use parts::Parts;
@@ -90,7 +91,7 @@ struct Row {
 /// Runs the rows and prints what came of them; whether all passed.
 ///
 /// # Errors
-/// When a name is no row, or the router cannot be built.
+/// When a name is no row.
 pub fn run(args: &Args) -> Result<bool> {
     if let Some(unknown) = args.only.iter().find(|name| !ROWS.iter().any(|row| row.is_in(name))) {
         let known: Vec<_> = ROWS.iter().map(|row| row.name).collect();
@@ -98,8 +99,8 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     let chosen = |row: &&Spec| args.only.is_empty() || args.only.iter().any(|it| row.is_in(it));
     let (beside, alone): (Vec<_>, Vec<_>) = ROWS.iter().filter(chosen).partition(|row| row.beside);
-    let mut rows = in_lanes(&alone, 1, args)?;
-    rows.extend(in_lanes(&beside, LANES, args)?);
+    let mut rows = in_lanes(&alone, 1, args);
+    rows.extend(in_lanes(&beside, LANES, args));
     rows.sort_by_key(|row| ROWS.iter().position(|spec| spec.name == row.name));
     if args.json {
         println!("{}", serde_json::to_string(&rows)?);
@@ -107,29 +108,29 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(rows.iter().all(|row| row.passed))
 }
 
-/// Runs rows, so many at a time, and prints each when it is done.
-fn in_lanes(specs: &[&Spec], lanes: usize, args: &Args) -> Result<Vec<Row>> {
-    let next = Mutex::new(specs.iter());
-    let lane = || {
-        let mut rows = Vec::new();
-        loop {
-            let Some(spec) = next.lock().map_or(None, |mut specs| specs.next()) else {
-                return Ok(rows);
-            };
-            eprintln!("==> {}: {}", spec.name, spec.unit);
-            let row = if args.full { full(spec, args)? } else { one(spec, args)? };
-            if !args.json {
-                println!("{}", line(&row));
-            }
-            rows.push(row);
-        }
-    };
+/// Runs rows, so many at a time, and prints each when it is done. One that cannot be run has failed.
+fn in_lanes(specs: &[&Spec], lanes: usize, args: &Args) -> Vec<Row> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        let running: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
-        let rows =
-            running.into_iter().map(|lane| lane.join().map_err(|_| anyhow!("a row panicked"))?);
-        rows.collect::<Result<Vec<_>>>().map(|rows| rows.into_iter().flatten().collect())
-    })
+        for _ in 0..lanes {
+            scope.spawn(|| {
+                while let Some(spec) = specs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    eprintln!("==> {}: {}", spec.name, spec.unit);
+                    let ran = if args.full { full(spec, args) } else { one(spec, args) };
+                    let row = ran.unwrap_or_else(|error| {
+                        eprintln!("    {}: {error:#}", spec.name);
+                        row(spec, Tally { violations: 1, ..Tally::default() }, 0.0, 0)
+                    });
+                    if !args.json {
+                        println!("{}", line(&row));
+                    }
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The size of CI, at one go.
@@ -182,8 +183,8 @@ fn part(spec: &Spec, args: &Args, share: &Share) -> Result<Tally> {
     match spec.how {
         How::Kill => kill::run(binary, share.size, share.seed),
         How::Edge(kind) => edge::run(kind, binary, share.size),
-        How::Tests { file, test } => suite::rust(file, test, share),
-        How::Python { module } => suite::python(module, binary),
+        How::Tests { file, test } => suite::rust(spec.name, file, test, share),
+        How::Python { module } => suite::python(spec.name, module, binary),
     }
 }
 

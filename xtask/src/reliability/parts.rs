@@ -37,7 +37,7 @@ impl Parts {
         };
         if parts.done.size > 0 {
             eprintln!(
-                "    {} were run before on this commit; --anew forgets them",
+                "    {name}: {} were run before on this commit; --anew forgets them",
                 parts.done.size
             );
         }

@@ -16,7 +16,8 @@ pub struct Spec {
     pub part: u64,
     /// Ends the row early.
     pub time: Option<Time>,
-    /// Whether another row may run at the same time: it measures no time and keeps a core busy at most.
+    /// Whether another such row may run at the same time: each keeps one core busy at most, and the time
+    /// of others is not what it measures.
     pub beside: bool,
     /// How it is run.
     pub how: How,
@@ -132,7 +133,6 @@ pub const ROWS: &[Spec] = &[
         ci: 500,
         full: 10_000,
         part: 1_000,
-        beside: true,
         how: test("simulation", "promises_hold_in_every_simulated_day"),
         ..ROW
     },
@@ -292,14 +292,20 @@ pub const ROWS: &[Spec] = &[
         ci: 80_000,
         full: 4_000_000,
         part: 400_000,
-        beside: true,
         how: tests("queues"),
         ..ROW
     },
     fuzz("fuzz-frames", "texts as frames of a client", "frames"),
     fuzz("fuzz-tokens", "tokens of ours, JWTs, signed ids and handles", "tokens"),
-    fuzz("fuzz-config", "settings of a router and files of a shop", "configuration"),
+    // Two threads each, or more.
+    Spec {
+        beside: false,
+        ..fuzz("fuzz-config", "settings of a router and files of a shop", "configuration")
+    },
     fuzz("fuzz-journal", "segments, snapshots and records of a journal", "journal_bytes"),
     fuzz("fuzz-letters", "e-mails of strangers", "letters"),
-    fuzz("fuzz-http", "heads of HTTP requests to a running router", "http_heads"),
+    Spec {
+        beside: false,
+        ..fuzz("fuzz-http", "heads of HTTP requests to a running router", "http_heads")
+    },
 ];
