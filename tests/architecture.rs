@@ -163,10 +163,10 @@ const OUTWARD: &[(&str, &str)] = &[
         "the translation services that a shop names; texts of its customers go there",
     ),
     (
-        "outward/webhooks/trial.rs",
+        "outward/webhooks/task.rs",
         "the hooks that a shop names; texts of its customers go there where it wants that",
     ),
-    ("outward/webhooks/task.rs", "the same"),
+    ("outward/webhooks/trial.rs", "the same, asked by a command; a test event goes there"),
     ("runtime/reach.rs", "the hooks that a shop names, which doctor looks at; nothing is sent"),
     ("outward/server.rs", "the mail server of the operator; letters to customers go there"),
     ("outward/session.rs", "the same"),
