@@ -109,6 +109,8 @@ fn letters_join_their_conversation_once_and_are_marked_and_what_is_for_nobody_st
     assert!(!inbox.is_read(stray), "what is for nobody stays for a person");
     assert_eq!(bring(&router, folder.path(), &written), (200, json!({"result": "duplicate"})));
     assert_eq!((came(&router, "automatic"), came(&router, "not_for_us")), (1.0, 1.0));
+    // How far a look came is on disk before the next one begins.
+    inbox.wait_for_looks();
     router.stop();
     // The next process goes on where this one was.
     let router = start(folder.path(), &mail);
