@@ -7,18 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::shop::{Answers, Phrase, Shop, Template};
 
-/// What was made of the phrases of one shop in one language, by the texts that were given: a phrase that
-/// the shop has changed since is not known any more.
+/// What was made of the phrases of one shop in one language, by what they were made of: a phrase that the shop
+/// has changed since is not known any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phrases {
-    by_text: BTreeMap<Arc<str>, Anew>,
+    made_of: BTreeMap<MadeOf, Anew>,
     by: Arc<str>,
+}
+
+/// What a phrase in the other language is made of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct MadeOf {
+    /// The text that was given to whoever translates it.
+    given: Arc<str>,
+    /// The word that brings a person, which was put in afterwards: the hint of another word brings nobody.
+    word: Option<Box<str>>,
 }
 
 /// A phrase in the other language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Anew {
-    /// As whoever translates it said it.
+    /// As whoever translates it said it, without what stood around it.
     said: Arc<str>,
     /// As it is used.
     template: Template,
@@ -35,25 +44,29 @@ impl Phrases {
     /// The phrases of the shop that are still to be translated, as they are to be given to whoever does it.
     pub fn missing(&self, shop: &Shop) -> Vec<(Phrase, Template)> {
         let own = own(shop);
-        let all = Phrase::ALL.map(|phrase| (phrase, own.to_translate(phrase)));
-        all.into_iter().filter(|(_, text)| !self.by_text.contains_key(text.as_str())).collect()
+        let missing = |phrase: &Phrase| !self.made_of.contains_key(&MadeOf::of(own, *phrase));
+        let missing = Phrase::ALL.into_iter().filter(missing);
+        missing.map(|phrase| (phrase, own.to_translate(phrase))).collect()
     }
 
     /// Takes what a phrase of the shop became, and who translated it; whether it fits.
     pub fn add(&mut self, shop: &Shop, phrase: Phrase, said: &str, by: &Arc<str>) -> bool {
         let own = own(shop);
         let Some(template) = own.said_anew(phrase, said) else { return false };
-        let anew = Anew { said: said.into(), template };
-        self.by_text.insert(own.to_translate(phrase).as_str().into(), anew);
+        let anew = Anew { said: said.trim().into(), template };
+        self.made_of.insert(MadeOf::of(own, phrase), anew);
         self.by = by.clone();
         true
     }
 
-    /// Forgets what the shop says no longer.
+    /// Forgets what the shop says no longer, and puts in the word that brings a person now.
     pub fn keep_only_of(&mut self, shop: &Shop) {
-        let own = own(shop);
-        let said = Phrase::ALL.map(|phrase| own.to_translate(phrase));
-        self.by_text.retain(|text, _| said.iter().any(|it| it.as_str() == &**text));
+        *self = Self::kept(shop, &self.to_keep());
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.made_of.is_empty()
     }
 
     /// Who translated them: of several the last.
@@ -62,12 +75,12 @@ impl Phrases {
     }
 
     pub(super) fn get(&self, own: &Answers, phrase: Phrase) -> Option<&Template> {
-        self.by_text.get(own.to_translate(phrase).as_str()).map(|anew| &anew.template)
+        self.made_of.get(&MadeOf::of(own, phrase)).map(|anew| &anew.template)
     }
 
     /// What is written of them.
     pub fn to_keep(&self) -> KeptPhrases {
-        let said = self.by_text.iter().map(|(text, anew)| (text.clone(), anew.said.clone()));
+        let said = self.made_of.iter().map(|(of, anew)| (of.given.clone(), anew.said.clone()));
         KeptPhrases { said: said.collect(), by: self.by.clone() }
     }
 
@@ -81,6 +94,13 @@ impl Phrases {
             }
         }
         phrases
+    }
+}
+
+impl MadeOf {
+    fn of(own: &Answers, phrase: Phrase) -> Self {
+        let word = (phrase == Phrase::PersonHint).then(|| own.person_word_of_hint().into());
+        Self { given: own.to_translate(phrase).as_str().into(), word }
     }
 }
 
@@ -117,6 +137,34 @@ mod tests {
         );
         phrases.keep_only_of(&changed);
         assert_eq!(phrases.missing(&shop).len(), 1, "the old one is forgotten");
+    }
+
+    #[test]
+    fn a_hint_never_names_a_word_that_brought_a_person_before() {
+        let shop = Shop::embedded_demo();
+        let mut phrases = Phrases::default();
+        for (phrase, text) in phrases.missing(&shop) {
+            assert!(phrases.add(&shop, phrase, &format!("yo: {}", text.as_str()), &"e".into()));
+        }
+        let mut files = ShopFiles::demo();
+        let english = files.0.get_mut("answers/en.toml").expect("the file");
+        *english = english
+            .replace("person_words = [\"person\", \"human\",", "person_words = [\"human\",")
+            .replace("write \\\"person\\\"", "write \\\"human\\\"");
+        let changed = Shop::from_files(&files).expect("a shop");
+        let hint = |phrases: &Phrases| {
+            let hint = phrases.get(own(&changed), Phrase::PersonHint);
+            hint.map(|template| template.as_str().to_owned())
+        };
+
+        assert_eq!(hint(&phrases), None, "it is not said as it was");
+        let missing: Vec<Phrase> = phrases.missing(&changed).into_iter().map(|it| it.0).collect();
+        assert_eq!(missing, [Phrase::PersonHint]);
+
+        phrases.keep_only_of(&changed);
+        assert_eq!(phrases.missing(&changed), [], "nobody has to translate it again");
+        let hint = hint(&phrases).expect("it is known");
+        assert!(hint.contains("write \"human\""), "{hint}");
     }
 
     #[test]

@@ -27,5 +27,5 @@ mod verdict;
 mod words;
 
 pub use index::{Index, IndexError};
-pub use shelf::{Found, Hit, Query};
+pub use shelf::{Found, HITS_MIN, Hit, Query};
 pub use verdict::{Doubt, Verdict, judge, margin};

@@ -21,9 +21,10 @@ pub(super) struct Near {
 }
 
 impl Near {
-    /// Takes in the vectors of the next text.
+    /// Takes in the vectors of the next text. All vectors have one length, as one model gives them.
     pub(super) fn add(&mut self, vectors: &[Vec<f32>]) {
         for vector in vectors {
+            debug_assert!(self.steps.is_empty() || self.dims == vector.len(), "one length");
             self.dims = vector.len();
             let (step, left_out) = roughly(vector, &mut self.rough);
             self.exact.extend_from_slice(vector);
@@ -34,6 +35,7 @@ impl Near {
 
     /// The cosine of `question` with the nearest vector of a text, 0 to 1.
     pub(super) fn nearest(&self, text: usize, question: &[f32]) -> f32 {
+        debug_assert!(self.steps.is_empty() || self.dims == question.len(), "one length");
         let begins = text.checked_sub(1).map_or(0, |before| self.ends[before]);
         let rows = &self.exact[begins * self.dims..self.ends[text] * self.dims];
         let rows = rows.chunks_exact(self.dims.max(1));
@@ -42,6 +44,7 @@ impl Near {
 
     /// For each text, what [`Self::nearest`] is at most.
     pub(super) fn at_most(&self, question: &[f32]) -> Vec<f32> {
+        debug_assert!(self.steps.is_empty() || self.dims == question.len(), "one length");
         let mut rough = Vec::with_capacity(question.len());
         let (step, left_out) = roughly(question, &mut rough);
         let length = question.iter().map(|it| it * it).sum::<f32>().sqrt();
@@ -195,6 +198,38 @@ mod tests {
                 proptest::prop_assert!(is <= most && most <= is.max(0.0) + 0.05, "{} {}", is, most);
             }
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn wide_registers_sum_the_same_as_a_plain_loop() {
+        let Some(wide) = pulp::x86::V3::try_new() else {
+            eprintln!("skipped: this machine has no wide registers");
+            return;
+        };
+        let most = ROUGH_MAX as i8;
+        for length in 0..=400_usize {
+            let spread = |step: usize| {
+                (0..length).map(move |at| (at * step + length) % 255).map(|it| it as i32 - 127)
+            };
+            let a: Vec<i8> = spread(89).map(|it| it as i8).collect();
+            let b: Vec<i16> = spread(57).map(|it| it as i16).collect();
+            assert_eq!(wide.product(&a, &b), Plain.product(&a, &b), "{length}");
+
+            let (low, high) = (vec![-most; length], vec![i16::from(most); length]);
+            let sum = -127 * 127 * length as i32;
+            assert_eq!(wide.product(&low, &high), sum, "{length}");
+            assert_eq!(Plain.product(&low, &high), sum, "{length}");
+        }
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "one length")]
+    fn vectors_of_another_length_are_a_mistake_of_the_program() {
+        let mut near = Near::default();
+        near.add(&[vec![1.0, 0.0]]);
+        near.add(&[vec![1.0, 0.0, 0.0]]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::words::{Words, Writer};
 /// How much the words count beside the vector.
 const WORDS_WEIGHT: f32 = 0.5;
 /// Articles that are found at least, where there are as many.
-pub(super) const HITS_MIN: usize = 5;
+pub const HITS_MIN: usize = 5;
 
 /// A question as it is searched for.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,27 @@ struct Looked {
     score: f32,
 }
 
+/// How well the best text fits, and the best one that says something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Leading {
+    answer: usize,
+    score: f32,
+    other: Option<f32>,
+}
+
+impl Leading {
+    /// The same with one more text that gives this answer.
+    fn with(self, answer: usize, score: f32) -> Self {
+        if answer == self.answer {
+            Self { score: self.score.max(score), ..self }
+        } else if score > self.score {
+            Self { answer, score, other: Some(self.score) }
+        } else {
+            Self { other: Some(self.other.map_or(score, |other| other.max(score))), ..self }
+        }
+    }
+}
+
 impl Shelf {
     /// A shelf with these articles; `embed` gives the vector of a text.
     pub(super) fn new(
@@ -117,16 +138,19 @@ impl Shelf {
         };
         let bound = |text: usize| score(words[text], most[text]);
         let asked = self.placed.iter().map(|it| bound(it.asked));
+        let mut leading: Option<Leading> = None;
         let best = looked_at(
             asked,
             |number| exactly(self.placed[number].asked),
-            |seen| {
-                let says_else = |it: &&Looked| {
-                    self.placed[it.number].answer != self.placed[seen[0].number].answer
+            |seen, Looked { number, score, .. }| {
+                let answer = self.placed[number].answer;
+                let now = match leading {
+                    Some(leading) => leading.with(answer, score),
+                    None => Leading { answer, score, other: None },
                 };
+                leading = Some(now);
                 // Both the few, and one that says something else.
-                let other = seen.iter().find(says_else)?;
-                Some(seen.get(HITS_MIN - 1)?.score.min(other.score))
+                Some(seen.get(HITS_MIN - 1)?.score.min(now.other?))
             },
         );
         let told = |looked: Looked| {
@@ -138,7 +162,7 @@ impl Shelf {
         let not_for: Vec<usize> = self.placed.iter().filter_map(|it| it.not_for).collect();
         let bounds = not_for.iter().map(|text| bound(*text));
         let nearest =
-            looked_at(bounds, |number| exactly(not_for[number]), |seen| Some(seen[0].score));
+            looked_at(bounds, |number| exactly(not_for[number]), |seen, _| Some(seen[0].score));
         Found {
             hits: best.into_iter().map(told).collect(),
             not_for: nearest.first().map_or(0.0, |it| it.score),
@@ -147,18 +171,19 @@ impl Shelf {
 }
 
 /// The texts that score best, in order; of those that score the same the first comes first. Each has a bound
-/// that its score does not pass. `enough` gives, of some in order, the score below which no others are wanted.
+/// that its score does not pass. `enough` gives, of those in order that were looked at and the latest of them, the
+/// score below which no others are wanted.
 fn looked_at(
     bounds: impl Iterator<Item = f32>,
     exactly: impl Fn(usize) -> (f32, f32),
-    enough: impl Fn(&[Looked]) -> Option<f32>,
+    mut enough: impl FnMut(&[Looked], Looked) -> Option<f32>,
 ) -> Vec<Looked> {
     // Scores are not negative, and the bits of such numbers are in their order.
     let promising = bounds.enumerate().map(|(number, bound)| (bound.to_bits(), Reverse(number)));
     let mut promising: BinaryHeap<_> = promising.collect();
     let mut seen: Vec<Looked> = Vec::new();
+    let mut wanted_from = None;
     while let Some((bound, Reverse(number))) = promising.pop() {
-        let wanted_from = if seen.is_empty() { None } else { enough(&seen) };
         if let Some(score) = wanted_from
             && f32::from_bits(bound) < score
         {
@@ -168,7 +193,9 @@ fn looked_at(
         let (meaning, score) = exactly(number);
         let at =
             seen.partition_point(|it| it.score > score || it.score == score && it.number < number);
-        seen.insert(at, Looked { number, meaning, score });
+        let looked = Looked { number, meaning, score };
+        seen.insert(at, looked);
+        wanted_from = enough(&seen, looked);
     }
     seen
 }
@@ -279,6 +306,28 @@ mod tests {
     }
 
     #[test]
+    fn the_best_that_says_something_else_is_the_one_that_looking_at_all_finds() {
+        let mut chance = Chance(7);
+        for answers in [1, 2, 3, 9] {
+            let seen: Vec<(usize, f32)> =
+                (0..40).map(|_| (chance.below(answers), chance.below(20) as f32)).collect();
+            let (answer, score) = seen[0];
+            let mut leading = Leading { answer, score, other: None };
+            for count in 1..=seen.len() {
+                if count > 1 {
+                    leading = leading.with(seen[count - 1].0, seen[count - 1].1);
+                }
+                let all = &seen[..count];
+                let best = all.iter().map(|it| it.1).fold(0.0, f32::max);
+                let others = all.iter().filter(|it| it.0 != leading.answer).map(|it| it.1);
+                assert_eq!(leading.score, best, "{all:?}");
+                assert!(all.contains(&(leading.answer, best)), "{all:?}");
+                assert_eq!(leading.other, others.reduce(f32::max), "{all:?}");
+            }
+        }
+    }
+
+    #[test]
     fn of_many_texts_few_are_looked_at_exactly() {
         let mut chance = Chance(6);
         let bounds: Vec<f32> = (0..4_000).map(|_| chance.below(1_000) as f32 / 1e3).collect();
@@ -290,10 +339,10 @@ mod tests {
                 looks.set(looks.get() + 1);
                 (bounds[number], bounds[number] * 0.99)
             },
-            |seen| Some(seen.get(HITS_MIN - 1)?.score),
+            |seen, _| Some(seen.get(HITS_MIN - 1)?.score),
         );
 
         assert!(seen.len() >= HITS_MIN && looks.get() < 100, "{} {}", seen.len(), looks.get());
-        assert!(looked_at([].into_iter(), |_| (0.0, 0.0), |_| None).is_empty());
+        assert!(looked_at([].into_iter(), |_| (0.0, 0.0), |_, _| None).is_empty());
     }
 }

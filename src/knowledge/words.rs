@@ -179,7 +179,7 @@ mod tests {
         ("?!", Some("")),
     ];
 
-    /// What tantivy itself says of a question, as it was asked before words were worked out.
+    /// What tantivy itself says of a question that is a query of each word in both fields.
     fn asked_of_tantivy(question: &str) -> Vec<f32> {
         let mut writer = Writer::new().expect("a writer");
         TEXTS.iter().for_each(|(asked, answer)| writer.add(asked, *answer).expect("taken in"));

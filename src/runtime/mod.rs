@@ -1,5 +1,5 @@
 //! What stages need from the machine, as small owned parts: a clock, an inbox, a certificate, the way out
-//! over HTTP and the verification of signatures.
+//! over HTTP, the verification of signatures and files that are written whole.
 
 mod certificate;
 mod clock;
@@ -9,6 +9,7 @@ mod signatures;
 pub mod sync;
 mod trust;
 mod web;
+mod whole_file;
 
 pub use certificate::{Certificate, CertificateError, CertificateFiles, Validity};
 pub use clock::Clock;
@@ -17,3 +18,4 @@ pub use reach::{NoPlace, Place};
 pub use signatures::install_verifier;
 pub use trust::{TrustError, client_config};
 pub use web::{AskWeb, Internet, OpenWeb, Reach, Web, WebAnswer, WebError, WebRequest, WebRules};
+pub use whole_file::write_whole;

@@ -12,12 +12,9 @@ use crate::cli::{Exit, print, print_json};
 use crate::config::shop::Shop;
 use crate::domain::Language;
 use crate::flow::Library;
-use crate::knowledge::{Hit, Verdict, judge};
+use crate::knowledge::{HITS_MIN, Hit, Verdict, judge};
 use crate::understand::tiers::TieredReader;
 use crate::understand::{Hint, Model, Scratch};
-
-/// Articles that are shown.
-const SHOWN: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -97,7 +94,7 @@ pub(super) fn search(args: &SearchArgs) -> anyhow::Result<Exit> {
         Verdict::Answer(hit) => hit.article.source().to_string(),
         Verdict::Unsure(doubt) => format!("none: {}", doubt.as_str()),
     };
-    let shown = &found.hits[..found.hits.len().min(SHOWN)];
+    let shown = &found.hits[..found.hits.len().min(HITS_MIN)];
     if args.json {
         let hits: Vec<Value> = shown.iter().map(to_json).collect();
         print_json(&json!({

@@ -282,8 +282,12 @@ impl Answers {
         if phrase != Phrase::PersonHint {
             return Some(anew);
         }
-        let word = &self.phrase(phrase).as_str()[self.place_of_person_word()];
-        Some(Template(anew.fill(&[(PERSON_WORD, Some(word))])?.into()))
+        Some(Template(anew.fill(&[(PERSON_WORD, Some(self.person_word_of_hint()))])?.into()))
+    }
+
+    /// The word that brings a person, as the hint writes it.
+    pub fn person_word_of_hint(&self) -> &str {
+        &self.phrase(Phrase::PersonHint).as_str()[self.place_of_person_word()]
     }
 
     /// Where the hint names the word that brings a person.

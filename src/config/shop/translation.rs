@@ -92,15 +92,61 @@ impl Translators {
     /// What a translation that is kept stands on: whoever has another mark may have said it otherwise. Keys
     /// of accounts and times are left out: they change what nobody says.
     pub fn mark(&self) -> String {
-        let engine = |engine: &TranslationEngine| match engine {
-            TranslationEngine::Service(TranslationService { kind, address, .. }) => {
-                format!("{kind:?} {address}")
+        let Self { engines, terms, timeout: _, seat_reads: _ } = self;
+        let mut digest = Sha256::new();
+        // A length stands before every part and every list: no two settings are the same bytes.
+        let list = |digest: &mut Sha256, parts: &[&[u8]]| {
+            digest.update((parts.len() as u64).to_le_bytes());
+            for part in parts {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part);
             }
-            TranslationEngine::Local(model) => format!("{model:?}"),
         };
-        let engines: Vec<String> = self.engines.iter().map(engine).collect();
-        let digest = Sha256::digest(format!("{engines:?}\n{:?}", self.terms));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.update((engines.len() as u64).to_le_bytes());
+        engines.iter().for_each(|engine| list(&mut digest, &engine.says_by()));
+        for Term { name, translations } in terms {
+            let words = translations.iter().flat_map(|(to, word)| [to.as_str(), word.as_str()]);
+            let parts: Vec<&[u8]> =
+                [name.as_str()].into_iter().chain(words).map(str::as_bytes).collect();
+            list(&mut digest, &parts);
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether the others say everything alike: they have the same [`Self::mark`].
+    pub fn say_as(&self, others: &Self) -> bool {
+        let Self { engines, terms, timeout: _, seat_reads: _ } = self;
+        let engines = engines.iter().map(TranslationEngine::says_by);
+        engines.eq(others.engines.iter().map(TranslationEngine::says_by)) && *terms == others.terms
+    }
+}
+
+impl TranslationEngine {
+    /// All of an engine that changes what it says.
+    fn says_by(&self) -> Vec<&[u8]> {
+        match self {
+            Self::Service(TranslationService { kind, address, key_from: _, key: _ }) => {
+                let mut parts = vec![kind.name().as_bytes(), address.as_str().as_bytes()];
+                match kind {
+                    EngineKind::DeepL | EngineKind::LibreTranslate => {}
+                    EngineKind::Google { project, location } => {
+                        parts.extend([project.as_bytes(), location.as_bytes()]);
+                    }
+                    EngineKind::Azure { region } => {
+                        parts.extend(region.iter().map(String::as_bytes))
+                    }
+                }
+                parts
+            }
+            Self::Local(LocalModel { folder, from, to }) => {
+                let mut parts = vec![&b"local"[..], folder.as_os_str().as_encoded_bytes()];
+                parts.extend(from.iter().map(|it| it.as_str().as_bytes()));
+                // No language has this code.
+                parts.push(b"");
+                parts.extend(to.iter().map(|it| it.as_str().as_bytes()));
+                parts
+            }
+        }
     }
 }
 
@@ -285,6 +331,45 @@ mod tests {
         assert_eq!(shop.translators.terms.len(), 1);
         assert_eq!(shop.translators.timeout, Duration::from_secs(2));
         assert!(shop.translation.is_some());
+    }
+
+    #[test]
+    fn what_changes_nothing_that_is_said_leaves_the_mark_and_everything_else_changes_it() {
+        let engines =
+            |lines: &str| shop(&format!("\n[translation]\n{lines}\n")).expect("a shop").translators;
+        let deepl = "[[translation.engines]]\nkind = \"deepl\"\nkey_env = \"DEEPL\"";
+        let azure = "[[translation.engines]]\nkind = \"azure\"\nkey_env = \"AZURE\"";
+        let local = "[[translation.engines]]\nkind = \"local\"\nfolder = \"m\"";
+        let same = engines(deepl);
+        for other in [
+            format!("timeout = \"9s\"\n{deepl}"),
+            format!("on_demand = true\n{deepl}"),
+            deepl.replace("DEEPL", "OTHER"),
+        ] {
+            let other = engines(&other);
+            assert_ne!(same, other);
+            assert!(same.say_as(&other));
+            assert_eq!(same.mark(), other.mark());
+        }
+
+        let different = [
+            deepl.to_owned(),
+            format!("glossary = \"glossary.csv\"\n{deepl}"),
+            format!("{deepl}\nurl = \"https://api-free.deepl.com\""),
+            azure.to_owned(),
+            format!("{azure}\nregion = \"westeurope\""),
+            format!("{deepl}\n{azure}"),
+            format!("{azure}\n{deepl}"),
+            format!("{local}\nfrom = [\"en\"]\nto = [\"de\", \"fr\"]"),
+            format!("{local}\nfrom = [\"en\", \"de\"]\nto = [\"fr\"]"),
+        ];
+        let different = different.map(|lines| engines(&lines));
+        for (number, one) in different.iter().enumerate() {
+            for other in &different[number + 1..] {
+                assert!(!one.say_as(other), "{one:?} {other:?}");
+                assert_ne!(one.mark(), other.mark(), "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]

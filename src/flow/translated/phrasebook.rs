@@ -48,11 +48,15 @@ impl Phrasebook {
         Some(known.map_or_else(Phrases::default, |it| (*it.phrases).clone()))
     }
 
-    /// Takes what came of translating, whether it is whole. That of translators whom the shop has no more is
-    /// left out.
-    pub fn take(&mut self, now: Timestamp, shops: &Shops, came: &PhrasesCame) -> bool {
-        let is_served = |shop: &&Arc<Shop>| shop.translators == came.shop.translators;
-        let Some(shop) = shops.get(&came.shop.id).filter(is_served) else { return false };
+    /// Takes what came of translating, as far as the shop still says it, and whether it is whole; `None` where
+    /// it is left out, as the shop has others translate now.
+    pub fn take(&mut self, now: Timestamp, shops: &Shops, came: &mut PhrasesCame) -> Option<bool> {
+        let is_served = |shop: &&Arc<Shop>| shop.translators.say_as(&came.shop.translators);
+        let shop = shops.get(&came.shop.id).filter(is_served)?;
+        if !Arc::ptr_eq(shop, &came.shop) {
+            came.shop = shop.clone();
+            Arc::make_mut(&mut came.phrases).keep_only_of(shop);
+        }
         let Spoken { known, asked } = self.0.entry(shop.id.clone()).or_default();
         asked.remove(&came.language);
         let failed = !came.phrases.missing(shop).is_empty();
@@ -61,22 +65,24 @@ impl Phrasebook {
         if let Some((&first, _)) = first.filter(|_| known.len() > LANGUAGES_MAX) {
             known.remove(&first);
         }
-        !failed
+        Some(!failed)
     }
 
-    /// Takes what an earlier process knew, whether it is whole. What is missing is asked for when it is wanted.
+    /// Takes what was kept, whether it is whole. What is missing is asked for when it is wanted.
     pub fn restore(&mut self, now: Timestamp, came: &PhrasesCame) -> bool {
         let PhrasesCame { shop, language, phrases } = came;
         let known = &mut self.0.entry(shop.id.clone()).or_default().known;
-        if known.len() < LANGUAGES_MAX {
+        let has_place = known.len() < LANGUAGES_MAX && is_of_use(shop, *language, phrases);
+        if has_place {
             known.insert(*language, Known { phrases: phrases.clone(), at: now, failed: false });
         }
-        phrases.missing(shop).is_empty()
+        has_place && phrases.missing(shop).is_empty()
     }
 
-    /// What is known of a shop.
+    /// What is known of a shop, without languages of which nothing is.
     pub fn known(&self, shop: &ShopId) -> BTreeMap<Language, Arc<Phrases>> {
         let known = self.0.get(shop).into_iter().flat_map(|spoken| &spoken.known);
+        let known = known.filter(|(_, known)| !known.phrases.is_empty());
         known.map(|(language, known)| (*language, known.phrases.clone())).collect()
     }
 
@@ -85,12 +91,19 @@ impl Phrasebook {
     pub fn take_shops(&mut self, before: &Shops, shops: &Shops) {
         self.0.retain(|shop, _| same_translators(before, shops, shop));
         for (shop, spoken) in &mut self.0 {
-            for known in spoken.known.values_mut() {
-                Arc::make_mut(&mut known.phrases).keep_only_of(&shops[shop]);
+            let shop = &shops[shop];
+            spoken.known.retain(|language, known| {
+                Arc::make_mut(&mut known.phrases).keep_only_of(shop);
                 known.failed = false;
-            }
+                is_of_use(shop, *language, &known.phrases)
+            });
         }
     }
+}
+
+/// Whether phrases are worth a place: there are some, and the shop has not written the language itself since.
+fn is_of_use(shop: &Shop, language: Language, phrases: &Phrases) -> bool {
+    !phrases.is_empty() && shop.knowledge.answers.get(language).is_none()
 }
 
 #[cfg(test)]
@@ -146,8 +159,9 @@ mod tests {
         let at = |number: usize| NOW + Duration::from_millis(number as u64);
         let mut comes = |number, count| {
             let known = phrasebook.want(at(number), &shop, language(number));
-            let came = translate(&shop, language(number), known.expect("it is asked for"), count);
-            phrasebook.take(at(number), &shops, &came)
+            let known = known.expect("it is asked for");
+            let mut came = translate(&shop, language(number), known, count);
+            phrasebook.take(at(number), &shops, &mut came).expect("it is of these translators")
         };
 
         assert!(comes(0, usize::MAX));
@@ -165,8 +179,8 @@ mod tests {
         assert_eq!(known(&phrasebook), kept, "the first is known beside all of these");
 
         let last = 4 * LANGUAGES_MAX;
-        let came = translate(&shop, language(last), Phrases::default(), usize::MAX);
-        phrasebook.take(at(last), &shops, &came);
+        let mut came = translate(&shop, language(last), Phrases::default(), usize::MAX);
+        assert_eq!(phrasebook.take(at(last), &shops, &mut came), Some(true));
 
         let kept: BTreeSet<_> = whole.chain([last]).map(language).collect();
         assert_eq!(known(&phrasebook), kept, "of those that came, the first went");
@@ -177,9 +191,9 @@ mod tests {
         let shop = shop();
         let mut phrasebook = Phrasebook::default();
         let known = phrasebook.want(NOW, &shop, language(1)).expect("nothing is known");
-        let came = translate(&shop, language(1), known, 1);
+        let mut came = translate(&shop, language(1), known, 1);
 
-        assert!(!phrasebook.take(NOW, &shops(&shop), &came), "it is not whole");
+        assert_eq!(phrasebook.take(NOW, &shops(&shop), &mut came), Some(false), "not whole");
 
         let just_before = NOW + (AGAIN_AFTER - Duration::from_millis(1));
         assert_eq!(phrasebook.want(just_before, &shop, language(1)), None);
@@ -195,8 +209,8 @@ mod tests {
         changed.translators.terms.push(term);
         let changed = Arc::new(changed);
         let mut phrasebook = Phrasebook::default();
-        let came = translate(&before, language(1), Phrases::default(), usize::MAX);
-        assert!(phrasebook.take(NOW, &shops(&before), &came));
+        let mut came = translate(&before, language(1), Phrases::default(), usize::MAX);
+        assert_eq!(phrasebook.take(NOW, &shops(&before), &mut came), Some(true));
         let want = |phrasebook: &mut Phrasebook| phrasebook.want(NOW, &same, language(1));
 
         phrasebook.take_shops(&shops(&before), &shops(&same));
@@ -204,7 +218,45 @@ mod tests {
         phrasebook.take_shops(&shops(&same), &shops(&changed));
 
         assert_eq!(want(&mut phrasebook), Some(Phrases::default()), "asked for at once");
-        assert!(!phrasebook.take(NOW, &shops(&changed), &came), "it was on its way");
+        assert_eq!(phrasebook.take(NOW, &shops(&changed), &mut came), None, "it was on its way");
         assert_eq!(want(&mut phrasebook), None, "what is on its way now still is");
+        assert_eq!(phrasebook.known(&changed.id), BTreeMap::new());
+    }
+
+    #[test]
+    fn a_shop_with_another_timeout_knows_all_that_it_did_and_takes_what_was_on_its_way() {
+        let before = shop();
+        let mut changed = Shop::embedded_demo();
+        changed.translators.timeout += Duration::from_secs(1);
+        let changed = Arc::new(changed);
+        let mut phrasebook = Phrasebook::default();
+        let mut came = translate(&before, language(1), Phrases::default(), usize::MAX);
+        assert_eq!(phrasebook.take(NOW, &shops(&before), &mut came), Some(true));
+        let mut on_its_way = translate(&before, language(2), Phrases::default(), usize::MAX);
+
+        phrasebook.take_shops(&shops(&before), &shops(&changed));
+
+        assert_eq!(phrasebook.take(NOW, &shops(&changed), &mut on_its_way), Some(true));
+        assert!(Arc::ptr_eq(&on_its_way.shop, &changed));
+        let known: Vec<Language> = phrasebook.known(&changed.id).into_keys().collect();
+        assert_eq!(known, [language(1), language(2)]);
+    }
+
+    #[test]
+    fn languages_of_which_nothing_is_left_or_that_the_shop_writes_itself_are_not_restored() {
+        let shop = shop();
+        let mut phrasebook = Phrasebook::default();
+        let german = "de".parse().expect("a language");
+        assert!(shop.knowledge.answers.get(german).is_some());
+
+        let nothing = translate(&shop, language(1), Phrases::default(), 0);
+        let one = translate(&shop, language(2), Phrases::default(), 1);
+        let own = translate(&shop, german, Phrases::default(), usize::MAX);
+        for came in [nothing, one, own] {
+            assert!(!phrasebook.restore(NOW, &came));
+        }
+
+        let known: Vec<Language> = phrasebook.known(&shop.id).into_keys().collect();
+        assert_eq!(known, [language(2)]);
     }
 }

@@ -73,6 +73,18 @@ struct Phrased {
 }
 
 impl Ways {
+    /// Reads what was kept of shops that are new to the phrasebook, and gives what is whole to every owner.
+    async fn read_kept(
+        &self,
+        keeping: &Keeping,
+        shops: (&Shops, &Shops),
+        phrasebook: &mut Phrasebook,
+    ) {
+        for came in keeping.read(self.clock.now(), shops, &self.languages, phrasebook).await {
+            self.owners.tell_all(|| Input::Phrases(came.clone()));
+        }
+    }
+
     /// Gives phrases to every owner once all are there, then counts them.
     fn hand_out(&self, Phrased { came, results }: Phrased, is_whole: bool) {
         if is_whole {
@@ -137,10 +149,7 @@ impl Interpreter {
     pub async fn run(self, mut shops: Shops, ways: Ways, drain: CancellationToken) {
         let mut phrasebook = Phrasebook::default();
         let mut keeping = Keeping::new(ways.phrases.clone());
-        let now = ways.clock.now();
-        for came in keeping.read(now, &shops, &ways.languages, &mut phrasebook).await {
-            ways.owners.tell_all(|| Input::Phrases(came.clone()));
-        }
+        ways.read_kept(&keeping, (&Shops::default(), &shops), &mut phrasebook).await;
         let mut phrasing: JoinSet<Phrased> = JoinSet::new();
         let mut served = serve(&shops, BTreeMap::new(), &*ways.outside);
         let mut running = Running::default();
@@ -151,17 +160,19 @@ impl Interpreter {
                 () = running.next_ends(), if !running.tasks.is_empty() => {}
                 Some(phrased) = phrasing.join_next(), if !phrasing.is_empty() => {
                     // One that panics has told so, and is not asked for again.
-                    if let Ok(phrased) = phrased {
-                        if phrased.results.iter().any(Option::is_none) {
+                    if let Ok(mut phrased) = phrased {
+                        let is_whole = phrasebook.take(ways.clock.now(), &shops, &mut phrased.came);
+                        if is_whole.is_some() && phrased.results.iter().any(Option::is_none) {
                             keeping.want(&phrased.came.shop.id);
                         }
-                        let is_whole = phrasebook.take(ways.clock.now(), &shops, &phrased.came);
-                        ways.hand_out(phrased, is_whole);
+                        ways.hand_out(phrased, is_whole == Some(true));
                     }
                 }
                 () = keeping.written(), if keeping.is_writing() => {}
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
-                () = drain.cancelled() => return keeping.finish(&phrasebook, &shops).await,
+                () = drain.cancelled() => {
+                    return keeping.write_all(&phrasebook, &shops).await;
+                }
             }
             for told in batch.drain(..) {
                 match told {
@@ -180,7 +191,10 @@ impl Interpreter {
                     }
                     Told::Shops(new) => {
                         served = serve(&new, served, &*ways.outside);
+                        // Of a shop that goes, or has others translate now, nothing is known after this.
+                        keeping.write_all(&phrasebook, &shops).await;
                         phrasebook.take_shops(&shops, &new);
+                        ways.read_kept(&keeping, (&shops, &new), &mut phrasebook).await;
                         shops = new;
                     }
                     Told::Forget(shop, conversations, done) => {
@@ -359,213 +373,4 @@ fn reason(error: &TranslateError) -> Untranslated {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::sync::{mpsc, watch};
-
-    use super::*;
-    use crate::config::shop::ShopFiles;
-    use crate::domain::{CustomerId, CustomerKey, Language, Pair};
-    use crate::flow::translated::TranslationCame;
-    use crate::runtime::Internet;
-
-    /// An interpreter for the demo shop with one engine, which is yet to run.
-    struct Asking {
-        interpreter: Interpreter,
-        owners: Owners,
-        shops: Shops,
-        clock: Clock,
-        phrases: Option<PhraseStore>,
-    }
-
-    impl Asking {
-        fn new(engine: std::net::SocketAddr) -> Self {
-            let mut files = ShopFiles::demo();
-            let engine = format!("kind = \"libretranslate\"\nurl = \"http://{engine}\"");
-            files.0.get_mut("shop.toml").expect("the file").push_str(&format!(
-                "\n[translation]\ntimeout = \"10s\"\n[[translation.engines]]\n{engine}\n"
-            ));
-            let shop = Shop::from_files(&files).expect("a shop");
-            Self {
-                interpreter: Interpreter::new(),
-                owners: Owners::new(1, 1),
-                shops: Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect()),
-                clock: Clock::start(),
-                phrases: None,
-            }
-        }
-
-        fn translate(&self, customer: &str, seq: u64, text: &str) {
-            self.interpreter.translate(ToTranslate {
-                shop: ShopId::from("demo"),
-                of: TextOf::Message { conversation: conversation(customer), seq },
-                text: text.into(),
-                pair: Pair { from: Language::ENGLISH, to: "de".parse().expect("a language") },
-                until: self.clock.now() + Duration::from_secs(60),
-            });
-        }
-
-        fn run(&self, drain: &CancellationToken) -> tokio::task::JoinHandle<()> {
-            let ways = Ways {
-                owners: self.owners.clone(),
-                incidents: Incidents::new(),
-                clock: self.clock,
-                metrics: Arc::new(Metrics::new().expect("metrics")),
-                languages: (0..CALLS_MAX).map(language).collect(),
-                outside: Arc::new(Internet),
-                phrases: self.phrases.clone(),
-            };
-            tokio::spawn(self.interpreter.clone().run(self.shops.clone(), ways, drain.clone()))
-        }
-
-        async fn next(&self) -> TranslationCame {
-            let Input::Translated(came) = self.owners.first_of(0).await.input else {
-                panic!("not a translation")
-            };
-            came
-        }
-    }
-
-    /// One that the shop does not write.
-    fn language(number: usize) -> Language {
-        let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).expect("a letter"));
-        format!("q{}{}", letter(number / 26), letter(number)).parse().expect("a language")
-    }
-
-    fn conversation(customer: &str) -> ConversationId {
-        ConversationId::new(1, CustomerKey::of(&"demo".into(), &CustomerId::from(customer)), 1)
-    }
-
-    #[tokio::test]
-    async fn more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once() {
-        // Whoever connects waits for ever.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let asking = Asking::new(listener.local_addr().expect("an address"));
-        for seq in 0..=TEXTS_MAX as u64 {
-            asking.translate("v", seq, "Where is it?");
-        }
-        let drain = CancellationToken::new();
-
-        let running = asking.run(&drain);
-        let came = asking.next().await;
-
-        drain.cancel();
-        running.await.expect("it ends");
-        assert_eq!(came.translated.said, Said::AsWritten(Untranslated::Busy));
-    }
-
-    #[tokio::test]
-    async fn phrases_that_were_translated_cost_no_call_after_a_restart() {
-        let (told, mut seen) = mpsc::unbounded_channel();
-        let engine = axum::Router::new().fallback(move |body: String| {
-            told.send(()).expect("the test listens");
-            let asked: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-            let texts = asked["q"].as_array().expect("texts").clone();
-            async move { axum::Json(serde_json::json!({"translatedText": texts})) }
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move { axum::serve(listener, engine).await });
-        let folder = tempfile::tempdir().expect("a folder");
-        let run = async || {
-            let mut asking = Asking::new(address);
-            asking.phrases = Some(PhraseStore::of(folder.path()));
-            asking.interpreter.phrases("demo".into(), language(1));
-            let drain = CancellationToken::new();
-            let running = asking.run(&drain);
-            let Input::Phrases(came) = asking.owners.first_of(0).await.input else {
-                panic!("no phrases")
-            };
-            drain.cancel();
-            running.await.expect("it ends");
-            assert_eq!(came.phrases.missing(&came.shop), []);
-            came.phrases
-        };
-
-        let first = run().await;
-        let mut calls = 0;
-        while seen.try_recv().is_ok() {
-            calls += 1;
-        }
-        assert!(calls > 0, "an engine was asked");
-        let again = run().await;
-
-        assert_eq!(first, again);
-        assert!(seen.try_recv().is_err(), "nobody was asked again");
-    }
-
-    #[tokio::test]
-    async fn a_message_waits_behind_no_phrases_however_many_languages_they_are_wanted_in() {
-        let (told, mut seen) = mpsc::unbounded_channel();
-        let engine = axum::Router::new().fallback(move |body: String| {
-            told.send(body).expect("the test listens");
-            // Nobody hears of it again.
-            std::future::pending::<()>()
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let asking = Asking::new(listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, engine).await });
-        for number in 0..CALLS_MAX {
-            asking.interpreter.phrases("demo".into(), language(number));
-        }
-        asking.interpreter.phrases("demo".into(), "xyz".parse().expect("a language"));
-        let drain = CancellationToken::new();
-        let running = asking.run(&drain);
-        let first = seen.recv().await.expect("it runs");
-        assert!(first.contains("\"target\":\"qaa\""), "a phrase: {first}");
-
-        asking.translate("v", 0, "Where is it?");
-        let next = tokio::time::timeout(Duration::from_secs(5), seen.recv()).await;
-
-        drain.cancel();
-        running.await.expect("it ends");
-        let next = next.expect("it waits for no phrase").expect("it runs");
-        assert!(next.contains("Where is it?"), "{next}");
-    }
-
-    #[tokio::test]
-    async fn no_engine_gets_a_text_of_a_customer_whose_erasure_was_confirmed() {
-        let (told, mut seen) = mpsc::unbounded_channel();
-        let (answers, may_answer) = watch::channel(false);
-        let engine = axum::Router::new().fallback(move |body: String| {
-            let mut may_answer = may_answer.clone();
-            told.send(body).expect("the test listens");
-            async move {
-                may_answer.wait_for(|may| *may).await.expect("the test goes on");
-                axum::Json(serde_json::json!({"translatedText": ["said"]}))
-            }
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let asking = Asking::new(listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, engine).await });
-        let forget =
-            |customer| asking.interpreter.forget("demo".into(), vec![conversation(customer)]);
-
-        // One is erased before anything has begun, the other behind as many texts as go at a time.
-        asking.translate("ana", 0, "I am Ana");
-        let ana_is_gone = forget("ana");
-        for seq in 0..CALLS_MAX as u64 {
-            asking.translate("v", seq, "Where is it?");
-        }
-        asking.translate("bo", 0, "I am Bo");
-        let drain = CancellationToken::new();
-        let running = asking.run(&drain);
-        ana_is_gone.await.expect("it runs");
-        for _ in 0..CALLS_MAX {
-            let text = seen.recv().await.expect("it runs");
-            assert!(!text.contains("I am"), "{text}");
-        }
-        forget("bo").await.expect("it runs");
-        answers.send(true).expect("the engine listens");
-        let last = CALLS_MAX as u64;
-        asking.translate("v", last, "the last one");
-        while asking.next().await.seq != last {}
-
-        drain.cancel();
-        running.await.expect("it ends");
-        let text = seen.try_recv().expect("the last one");
-        assert!(text.contains("the last one"), "{text}");
-        assert!(seen.try_recv().is_err());
-    }
-}
+mod tests;

@@ -22,10 +22,10 @@ pub struct PhrasesCame {
     pub phrases: Arc<Phrases>,
 }
 
-/// Whether a shop is served by the same engines, with the same glossary, as before.
+/// Whether a shop is served by engines, with a glossary, that say everything as before.
 pub(super) fn same_translators(before: &Shops, shops: &Shops, shop: &ShopId) -> bool {
     let pair = before.get(shop).zip(shops.get(shop));
-    pair.is_some_and(|(before, now)| before.translators == now.translators)
+    pair.is_some_and(|(before, now)| before.translators.say_as(&now.translators))
 }
 
 impl Shard {
@@ -33,7 +33,7 @@ impl Shard {
     pub(in crate::flow) fn phrases_came(&mut self, came: PhrasesCame) {
         let PhrasesCame { shop, language, phrases } = came;
         let served = self.shops.get(&shop.id);
-        if served.is_some_and(|served| served.translators == shop.translators) {
+        if served.is_some_and(|served| served.translators.say_as(&shop.translators)) {
             self.phrases.insert((shop.id.clone(), language), phrases);
         }
     }
