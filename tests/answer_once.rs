@@ -263,7 +263,7 @@ impl Rounds for Answered {
     type Left = (Socket, Vec<Asker>);
 
     fn start(&mut self) -> Process {
-        Process::start(self.folder.path(), &["timers.peer_dead_after=60s"])
+        Process::start::<&str>(self.folder.path(), &[])
     }
 
     fn lead(&mut self, router: &Process, round: Round<Step>, kill: Kill) -> Self::Left {

@@ -45,9 +45,16 @@ impl Process {
         command.arg("--data").arg(folder.join("data"));
         let shops = format!("shops={}", folder.join("shops").display());
         let level = format!("log.level={level}");
-        // Every message is understood, also where the machine that tests is busy.
-        let understands = "understand.wait_max=10s";
-        let usual = [&shops, "journal.segment=1MiB", "understand.encoder=off", understands, &level];
+        let usual: [&str; 6] = [
+            &shops,
+            &level,
+            "journal.segment=1MiB",
+            "understand.encoder=off",
+            // Where the machine that tests is busy, every message is understood nevertheless, and nobody
+            // is dead who says nothing while he waits.
+            "understand.wait_max=10s",
+            "timers.peer_dead_after=10min",
+        ];
         for setting in usual.into_iter().chain(settings.iter().map(AsRef::as_ref)) {
             command.args(["--set", setting]);
         }
