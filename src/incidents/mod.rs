@@ -27,9 +27,11 @@ pub mod gate;
 mod gather;
 mod kept;
 mod live;
+pub mod names;
 mod print;
 mod rate;
 pub mod simhash;
+mod things;
 mod trust;
 mod words;
 
