@@ -153,8 +153,10 @@ mod tests {
     fn who_asked_before_the_incident_was_known_is_gathered_when_it_opens_and_waits_for_a_click() {
         let mut live = Live::default();
         // It is about more than the strike: too little alike for joining, and enough for gathering.
-        let early =
-            asks(100, "couriers, customs, price, currency: what of the strike, of ana-said-Q7");
+        let early = asks(
+            100,
+            "couriers, customs, price, currency, coupon, invoice, newsletter, chat, kettle: what of the strike, of ana-said-Q7",
+        );
         let other = asks(101, "is the link in the newsletter wrong?");
         live.ask(at(0), &early);
         live.ask(at(0), &other);
