@@ -23,7 +23,10 @@ pub const EXAMPLES_MAX: usize = 3;
 pub const QUIET_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// Where the threshold of a cluster stays, whatever is learned.
-const THRESHOLD_RANGE: std::ops::RangeInclusive<f32> = 0.8..=1.35;
+const THRESHOLD_RANGE: std::ops::RangeInclusive<f32> = 0.5..=1.1;
+/// How much less alike than its threshold says a question may be once a cluster is open: by then its middle
+/// is that of many.
+const OPEN_EASIER: f32 = 0.2;
 /// How far beyond a wrong join the threshold moves, and how far for a customer who was not served.
 const BEYOND_WRONG: f32 = 0.02;
 const BEYOND_RETURN: f32 = 0.005;
@@ -159,13 +162,20 @@ impl Cluster {
         cluster
     }
 
-    /// By what a question is the same as those here, if it is at all.
-    pub(super) fn matches(&self, print: &Print) -> Option<Match> {
+    /// By what a question is a copy of one here, if it is.
+    pub(super) fn copied_by(&self, print: &Print) -> Option<Match> {
         let copy = self.known.iter().filter_map(|known| known.print.is_copy(print));
-        copy.max_by(|a, b| a.likeness().total_cmp(&b.likeness())).or_else(|| {
-            let likeness = self.centre.likeness(print);
-            (likeness >= self.threshold).then_some(Match::Topic(likeness))
-        })
+        copy.max_by(|a, b| a.likeness().total_cmp(&b.likeness()))
+    }
+
+    /// Likeness from which on a question joins now.
+    pub(super) fn joins_from(&self) -> f32 {
+        if self.is_open() { self.threshold - OPEN_EASIER } else { self.threshold }
+    }
+
+    /// Whether seats are told of it as one.
+    pub(super) fn is_open(&self) -> bool {
+        self.standing == Standing::Open
     }
 
     /// Takes a question in; whether more customers ask than usually do.
@@ -200,7 +210,8 @@ impl Cluster {
     /// Learns from a join that a seat has called wrong.
     pub(super) fn was_wrong(&mut self, by: Option<Match>) {
         if let Some(Match::Topic(likeness)) = by {
-            self.set_threshold(self.threshold.max(likeness + BEYOND_WRONG));
+            let easier = self.threshold - self.joins_from();
+            self.set_threshold(self.threshold.max(likeness + BEYOND_WRONG + easier));
         }
     }
 

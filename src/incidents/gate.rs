@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{Intent, Sentiment, Understanding};
 
-use super::bound::Bound;
+use super::bound::{Bound, Told};
 use super::words::{Sign, Words, plain};
 
 /// Longest text that is looked at; a longer one tells a story of its own.
@@ -19,8 +19,8 @@ const INTENT_SURE: f32 = 0.8;
 /// Confidence from which on anger bars a question. Nearly every report of an incident is a little angry.
 const ANGER_SURE: f32 = 0.99;
 
-/// Log-odds of the head from which on a question is taken for somebody's own (docs/decisions/0038).
-const BOUND_SURE: f32 = 1.2;
+/// Log-odds of the head from which on a question is taken for somebody's own (docs/decisions/0042).
+const BOUND_SURE: f32 = -2.0;
 
 /// Why a question is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub enum Barred {
     Off,
     /// It names personal data, an order or a parcel.
     Entity,
-    /// A word says that it is the customer's own matter.
+    /// It sounds like the customer's own matter, and a word says so.
     Word(Sign),
     /// No word says so, but it sounds like the customer's own matter.
     Bound,
@@ -142,11 +142,9 @@ impl Gate {
         if words.is_empty() {
             return Err(Barred::Language);
         }
-        if let Some(sign) = words.iter().find_map(|words| words.sign(&text)) {
-            return Err(Barred::Word(sign));
-        }
-        if Bound::embedded().log_odds(&text) >= BOUND_SURE {
-            return Err(Barred::Bound);
+        let told = Told::of(asked.text, &text, &words);
+        if Bound::embedded().log_odds(&told) >= BOUND_SURE {
+            return Err(told.sign().map_or(Barred::Bound, Barred::Word));
         }
         Ok(text)
     }

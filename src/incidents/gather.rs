@@ -1,22 +1,75 @@
 //! What was asked before an incident was known as one: the first questions of a burst name little in
-//! common and begin clusters of their own. Once one of them is open, its middle is that of many, and the
-//! small ones that ask the same are taken in.
+//! common and begin clusters of their own. So each newcomer looks for those that are near to it and to
+//! one another; together they may be more than usual, and are one cluster from then on. Once it is open, its
+//! middle is that of many, and the small ones that ask the same are taken in.
 
-use super::cluster::{Cluster, ClusterId, EXAMPLES_MAX, FOLLOWERS_MAX, PRINTS_MAX, Standing};
+use crate::domain::Timestamp;
+
+use super::cluster::{Cluster, ClusterId, EXAMPLES_MAX, FOLLOWERS_MAX, PRINTS_MAX};
 use super::live::Live;
-use super::print::Match;
+use super::print::{Centre, Match};
 
-/// Likeness of the middles from which on a small cluster is taken in.
-const GATHERS_FROM: f32 = 0.85;
+/// Likeness of the middles from which on small clusters may be one.
+const RISES_FROM: f32 = 0.45;
+/// How often the middle of those that may be one is looked for.
+const SHIFTS: usize = 3;
+/// Likeness of the middles from which on a small cluster is taken into an open one.
+const GATHERS_FROM: f32 = 0.3;
 /// How much more alike than to any other open cluster it must be.
-const GATHER_MARGIN_MIN: f32 = 0.1;
+const GATHER_MARGIN_MIN: f32 = 0.05;
 
 impl Live {
+    /// Makes the cluster at `at` one with those near to it if more customers ask all that than usually do.
+    /// Gives its new place then. Their conversations follow it, and wait for a seat's click.
+    pub(super) fn rise(&mut self, now: Timestamp, at: usize) -> Option<usize> {
+        let near = self.near(at);
+        let rates = near.iter().map(|(at, _)| &self.clusters[*at].rate);
+        if near.is_empty() || !self.clusters[at].rate.is_high_with(now, rates) {
+            return None;
+        }
+        let into = self.clusters[at].id;
+        let near: Vec<(ClusterId, f32)> =
+            near.into_iter().map(|(at, likeness)| (self.clusters[at].id, likeness)).collect();
+        for (small, likeness) in near {
+            self.take_in(into, small, likeness);
+        }
+        self.clusters.iter().position(|it| it.id == into)
+    }
+
+    /// The clusters that nobody has opened and that lie about the middle of themselves and the one at
+    /// `at`, nearer than to any open one.
+    fn near(&self, at: usize) -> Vec<(usize, f32)> {
+        let mut centre: Centre = self.clusters[at].centre.clone();
+        let mut near = Vec::new();
+        for _ in 0..SHIFTS {
+            let small = self
+                .clusters
+                .iter()
+                .enumerate()
+                .filter(|(it, small)| *it != at && !small.is_open());
+            let alike = small.filter_map(|(it, small)| {
+                let likeness = centre.alike(&small.centre);
+                let is_near = likeness >= RISES_FROM && self.next_open(None, small) <= likeness;
+                is_near.then_some((it, likeness))
+            });
+            near = alike.collect();
+            centre = self.clusters[at].centre.clone();
+            near.iter().for_each(|(it, _)| centre.add_all(&self.clusters[*it].centre));
+        }
+        near
+    }
+
+    /// How alike the open cluster is that `small` is most like, `but` for one.
+    fn next_open(&self, but: Option<ClusterId>, small: &Cluster) -> f32 {
+        let open = self.clusters.iter().filter(|it| it.is_open() && Some(it.id) != but);
+        open.map(|open| open.centre.alike(&small.centre)).fold(0.0, f32::max)
+    }
+
     /// Takes into the cluster at `at`, if it is open, those that are not and ask the same. Their
     /// conversations follow it, and wait for a seat's click.
     pub(super) fn gather(&mut self, at: usize) {
         let open = &self.clusters[at];
-        if open.standing != Standing::Open {
+        if !open.is_open() {
             return;
         }
         let into = open.id;
@@ -26,13 +79,11 @@ impl Live {
     }
 
     fn to_gather(&self, open: &Cluster) -> Vec<(ClusterId, f32)> {
-        let small = self.clusters.iter().filter(|it| it.standing != Standing::Open);
+        let small = self.clusters.iter().filter(|it| !it.is_open());
         let alike = small.filter_map(|small| {
             let likeness = open.centre.alike(&small.centre);
-            let others = self.clusters.iter();
-            let others = others.filter(|it| it.standing == Standing::Open && it.id != open.id);
-            let next = others.map(|other| other.centre.alike(&small.centre)).fold(0.0, f32::max);
-            let is_alike = likeness >= GATHERS_FROM && likeness - next >= GATHER_MARGIN_MIN;
+            let is_alike = likeness >= GATHERS_FROM
+                && likeness - self.next_open(Some(open.id), small) >= GATHER_MARGIN_MIN;
             is_alike.then_some((small.id, likeness))
         });
         alike.collect()
@@ -82,7 +133,7 @@ mod tests {
     use super::super::live::tests::{at, question};
     use super::*;
     use crate::domain::{Language, Meaning};
-    use crate::incidents::{Live, Print, Question};
+    use crate::incidents::{Print, Question};
 
     /// A question in English with the vector that all have here.
     fn asks(number: u64, text: &str) -> Question {
@@ -102,7 +153,10 @@ mod tests {
     fn who_asked_before_the_incident_was_known_is_gathered_when_it_opens_and_waits_for_a_click() {
         let mut live = Live::default();
         // It is about more than the strike: too little alike for joining, and enough for gathering.
-        let early = asks(100, "couriers, parcels: what of the strike, of ana-said-Q7");
+        let early = asks(
+            100,
+            "couriers, customs, price, currency, coupon, invoice, newsletter, chat, kettle: what of the strike, of ana-said-Q7",
+        );
         let other = asks(101, "is the link in the newsletter wrong?");
         live.ask(at(0), &early);
         live.ask(at(0), &other);

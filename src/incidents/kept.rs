@@ -8,6 +8,7 @@ use crate::domain::Timestamp;
 use super::cluster::Cluster;
 use super::live::{CLUSTERS_MAX, Live, Settings};
 use super::print::Centre;
+use super::things;
 use super::trust::Trust;
 
 /// Customers who have asked of late from which on a question is kept: what is written down is no
@@ -18,6 +19,9 @@ const CUSTOMERS_MIN: f64 = 3.0;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     trust: Trust,
+    /// By which table of things the middles were made: in another they would mean something else.
+    #[serde(default)]
+    table: u64,
     clusters: Vec<KeptCluster>,
 }
 
@@ -30,6 +34,18 @@ struct KeptCluster {
     at: Timestamp,
 }
 
+impl Kept {
+    /// Sets aside the middles that were made by another table of things; whether there were any. What
+    /// seats said of joins stays.
+    pub fn drop_outdated(&mut self) -> bool {
+        let is_outdated = self.table != things::fingerprint() && !self.clusters.is_empty();
+        if is_outdated {
+            self.clusters.clear();
+        }
+        is_outdated
+    }
+}
+
 impl Live {
     /// What is to be kept of it.
     pub fn keep(&self, now: Timestamp) -> Kept {
@@ -40,7 +56,8 @@ impl Live {
             past: cluster.rate.asked(now),
             at: now,
         });
-        Kept { trust: self.trust(), clusters: clusters.collect() }
+        let table = things::fingerprint();
+        Kept { trust: self.trust(), table, clusters: clusters.collect() }
     }
 
     /// What was kept, with nobody who follows anything.
@@ -85,5 +102,27 @@ mod tests {
         assert!(joined.by.is_some());
         again.forget(&question(77, "en", "").customer);
         assert_eq!(again.all().len(), 1, "another customer's erasure takes nothing away");
+    }
+
+    #[test]
+    fn middles_of_another_table_are_set_aside_and_what_seats_said_stays() {
+        let mut live = Live::default();
+        asked_by(&mut live, 0..6);
+        let all: Vec<_> = live.of.keys().copied().collect();
+        live.confirm(live.all()[0].id, &all, &[]).expect("open");
+        let mut kept = live.keep(at(60));
+        assert!(!kept.drop_outdated());
+
+        kept.table += 1;
+
+        assert!(kept.drop_outdated());
+        assert_eq!((kept.trust, kept.clusters.len()), (live.trust(), 0));
+        // A file that was written before tables were told apart.
+        let old = r#"{"trust":TRUST,"clusters":[{"centre":{"topics":[1.0],"intents":[],"vector":[]},
+            "threshold":0.9,"past":4.0,"at":60}]}"#;
+        let trust = serde_json::to_string(&live.trust()).expect("JSON");
+        let mut old: Kept = serde_json::from_str(&old.replace("TRUST", &trust)).expect("read");
+        assert!(old.drop_outdated());
+        assert_eq!(old.trust, live.trust());
     }
 }

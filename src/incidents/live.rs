@@ -132,25 +132,27 @@ impl Live {
     }
 
     /// Takes a question in. `None` when it names nothing that incidents are about and is a copy of
-    /// nothing, when it lies between two clusters, or when its conversation follows one already.
+    /// nothing, or when its conversation follows one already.
     pub fn ask(&mut self, now: Timestamp, question: &Question) -> Option<Joined> {
         if self.of.contains_key(&question.conversation) {
             return None;
         }
         let (at, by) = match self.nearest(&question.print) {
-            Nearest::One(at, by) => (at, Some(by)),
-            Nearest::None if question.print.has_topic() => (self.begin(now, question), None),
-            Nearest::None | Nearest::Between => return None,
+            Some((at, by)) => (at, Some(by)),
+            None if question.print.has_topic() => (self.begin(now, question), None),
+            None => return None,
         };
         let is_automatic = self.trust.is_automatic()
             && !Trust::is_audited(question.conversation.as_uuid().as_u128() as u64);
         let suggest_from = self.settings.suggest_from;
-        let cluster = &mut self.clusters[at];
-        if cluster.followers.len() >= FOLLOWERS_MAX {
+        if self.clusters[at].followers.len() >= FOLLOWERS_MAX {
             return None;
         }
-        let before = cluster.standing;
-        let is_high = cluster.take(now, question, by.is_none());
+        let before = self.clusters[at].standing;
+        let is_high = self.clusters[at].take(now, question, by.is_none());
+        let risen = if is_high || before == Standing::Open { None } else { self.rise(now, at) };
+        let (at, is_high) = (risen.unwrap_or(at), is_high || risen.is_some());
+        let cluster = &mut self.clusters[at];
         let customers = cluster.rate.customers(now);
         if is_high {
             cluster.standing = Standing::Open;
@@ -313,28 +315,32 @@ impl Live {
         self.clusters.iter().find(|cluster| cluster.id == id)
     }
 
-    fn nearest(&self, print: &Print) -> Nearest {
-        let (mut best, mut second) = (None::<(usize, Match)>, 0.0_f32);
-        for (at, cluster) in self.clusters.iter().enumerate() {
-            let Some(by) = cluster.matches(print) else {
-                second = second.max(cluster.centre.likeness(print));
-                continue;
-            };
-            match best {
-                Some((_, known)) if known.likeness() >= by.likeness() => {
-                    second = second.max(by.likeness());
-                }
-                known => {
-                    second = second.max(known.map_or(0.0, |(_, by)| by.likeness()));
-                    best = Some((at, by));
-                }
-            }
+    /// The cluster that a question joins: one that it copies, else the open one that it is most like, else
+    /// the most alike of the others. Between two open ones it joins none.
+    fn nearest(&self, print: &Print) -> Option<(usize, Match)> {
+        let all = || self.clusters.iter().enumerate();
+        let copies = all().filter_map(|(at, cluster)| Some((at, cluster.copied_by(print)?)));
+        if let Some(copy) = copies.max_by(|a, b| a.1.likeness().total_cmp(&b.1.likeness())) {
+            return Some(copy);
         }
-        match best {
-            None => Nearest::None,
-            Some((_, Match::Topic(likeness))) if likeness - second < MARGIN_MIN => Nearest::Between,
-            Some((at, by)) => Nearest::One(at, by),
+        let likeness =
+            all().map(|(at, cluster)| (at, cluster.is_open(), cluster.centre.likeness(print)));
+        let (open, others): (Vec<_>, Vec<_>) = likeness.partition(|(_, is_open, _)| *is_open);
+        let joins = |(at, _, likeness): (usize, bool, f32)| {
+            let is_alike = likeness >= self.clusters[at].joins_from();
+            is_alike.then_some((at, Match::Topic(likeness)))
+        };
+        let best = |all: &[(usize, bool, f32)]| {
+            all.iter().copied().max_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)))
+        };
+        if let Some(found) = best(&open)
+            && let Some(joined) = joins(found)
+        {
+            let others = open.iter().filter(|it| it.0 != found.0);
+            let second = others.map(|it| it.2).fold(0.0, f32::max);
+            return (found.2 - second >= MARGIN_MIN).then_some(joined);
         }
+        best(&others).and_then(joins)
     }
 
     /// Begins to watch a question. In a full memory it takes the place of the cluster that nobody is told of
@@ -355,16 +361,6 @@ impl Live {
         self.clusters.push(Cluster::new(id, now, (&question.print, &question.customer)));
         self.clusters.len() - 1
     }
-}
-
-/// Where a question belongs.
-enum Nearest {
-    /// To this cluster, by that.
-    One(usize, Match),
-    /// To none.
-    None,
-    /// To two as well as to one.
-    Between,
 }
 
 /// One that is only watched as well: whoever leaves it is to be gone when it opens.
@@ -491,7 +487,7 @@ pub(super) mod tests {
 
         let threshold = |id| live.find(id).expect("kept").threshold;
         assert!(threshold(id) > threshold(other));
-        assert!(threshold(id) > follower.by.expect("a join").likeness().min(1.3));
+        assert!(threshold(id) > follower.by.expect("a join").likeness().min(1.0));
     }
 
     #[test]
@@ -531,7 +527,7 @@ pub(super) mod tests {
         let id = live.ask(at(0), &mine).expect("begins").cluster;
         asked_by(&mut live, 1..5);
         live.leave(mine.conversation);
-        let copies = |live: &Live| live.find(id).and_then(|it| it.matches(&mine.print));
+        let copies = |live: &Live| live.find(id).and_then(|it| it.copied_by(&mine.print));
         assert_eq!(copies(&live), Some(Match::Exact));
 
         assert!(live.forget(&mine.customer));

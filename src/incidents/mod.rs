@@ -2,8 +2,8 @@
 //!
 //! Conversations are never merged: a cluster has *followers*, each with its own conversation, place and
 //! timer. What may join one is asked in this order, the cheap and the strict first: the [`Gate`] (nothing
-//! that needs a look into somebody's account, by words and by [`bound::Bound`]), the same text, nearly the
-//! same text ([`simhash`]), the same topic in whatever language ([`Print`]).
+//! that needs a look into somebody's account, by [`bound::Bound`]), the same text, nearly the
+//! same text ([`simhash`]), the same things and names in whatever language ([`Print`]).
 //!
 //! **In**: questions that need a person, as text with what was read out of it and a [`Meaning`];
 //! what seats confirm, exclude and answer; `now`.
@@ -27,9 +27,11 @@ pub mod gate;
 mod gather;
 mod kept;
 mod live;
+pub mod names;
 mod print;
 mod rate;
 pub mod simhash;
+mod things;
 mod trust;
 mod words;
 

@@ -6,17 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Guess, Language, Meaning};
 
+use super::names::names;
 use super::simhash::{are_copies, fingerprint, hash};
-use super::words::{TOPICS, Words, plain, topics};
+use super::things::{folded, things};
+use super::words::{Words, plain};
 
-/// How much the intents and the vector count beside the topics: they tell less, but they tell something
-/// where the topics tie (docs/decisions/0029).
-const INTENTS_WEIGHT: f32 = 0.1;
-const VECTOR_WEIGHT: f32 = 0.3;
+/// How much the intents count beside what is named: they tell less, but they tell something where
+/// little is named (docs/decisions/0042).
+const INTENTS_WEIGHT: f32 = 0.4;
+/// Things and names of a middle; what is named later than these does not count.
+const NAMED_MAX: usize = 256;
+/// What is left of a number that was taken away as often as it was put in.
+const NOTHING: f32 = 1e-4;
 /// Likeness by characters from which two texts of one script say the same.
 pub const CHARACTERS_ALIKE: f32 = 0.55;
-/// Likeness by topic from which on a question joins, before anybody has said anything about its cluster.
-pub const TOPIC_ALIKE: f32 = 0.9;
+/// Likeness by what is named from which on a question joins, before anybody has said anything about its
+/// cluster.
+pub const TOPIC_ALIKE: f32 = 0.5;
 /// [`Print::likeness`] from which on two join.
 pub const JOINS_FROM: f32 = 1.0;
 /// Lengths of the pieces that texts are compared by.
@@ -28,9 +34,9 @@ pub struct Print {
     exact: u64,
     simhash: u64,
     pieces: BTreeMap<u64, f32>,
-    topics: [f32; TOPICS.len()],
+    /// What it names and how much that says, of length one.
+    named: Vec<(u32, f32)>,
     intents: Vec<f32>,
-    vector: Vec<f32>,
 }
 
 /// By what two questions are the same, with how surely.
@@ -73,9 +79,8 @@ impl Print {
             exact: hash(plain.as_bytes()),
             simhash: fingerprint(plain),
             pieces: pieces(plain),
-            topics: topics(&Words::likely(language, plain), plain),
-            intents: meaning.intents.iter().map(|share| share.sqrt()).collect(),
-            vector: meaning.vector.clone(),
+            named: named(plain, language),
+            intents: meaning.intents.iter().map(|it| INTENTS_WEIGHT * it.sqrt()).collect(),
         }
     }
 
@@ -85,9 +90,9 @@ impl Print {
         Self::new(&plain(text), language, meaning)
     }
 
-    /// Whether it names anything that incidents are about.
-    pub fn has_topic(&self) -> bool {
-        self.topics.iter().any(|weight| *weight > 0.0)
+    /// Whether it names anything that incidents are told with.
+    pub const fn has_topic(&self) -> bool {
+        !self.named.is_empty()
     }
 
     /// Whether two are copies, by whichever cheap stage of the cascade says so first.
@@ -118,70 +123,97 @@ impl Print {
 }
 
 /// The middle of the questions of a cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Centre {
-    topics: [f32; TOPICS.len()],
+    named: BTreeMap<u32, f32>,
     intents: Vec<f32>,
-    vector: Vec<f32>,
 }
 
 impl Centre {
     /// The middle of one question.
     pub fn of(print: &Print) -> Self {
-        Self { topics: print.topics, intents: print.intents.clone(), vector: print.vector.clone() }
+        Self { named: print.named.iter().copied().collect(), intents: print.intents.clone() }
     }
 
     /// Takes another question in.
     pub fn add(&mut self, print: &Print) {
-        add(&mut self.topics, &print.topics, 1.0);
-        add(&mut self.intents, &print.intents, 1.0);
-        add(&mut self.vector, &print.vector, 1.0);
+        self.add_times(print.named.iter().copied(), &print.intents, 1.0);
     }
 
     /// Takes one away that was taken in.
     pub fn take_away(&mut self, print: &Print) {
-        add(&mut self.topics, &print.topics, -1.0);
-        add(&mut self.intents, &print.intents, -1.0);
-        add(&mut self.vector, &print.vector, -1.0);
+        self.add_times(print.named.iter().copied(), &print.intents, -1.0);
+        self.named.retain(|_, weight| *weight > NOTHING);
     }
 
     /// Takes in all the questions of another.
     pub fn add_all(&mut self, other: &Self) {
-        add(&mut self.topics, &other.topics, 1.0);
-        add(&mut self.intents, &other.intents, 1.0);
-        add(&mut self.vector, &other.vector, 1.0);
+        self.add_times(
+            other.named.iter().map(|(key, weight)| (*key, *weight)),
+            &other.intents,
+            1.0,
+        );
     }
 
-    /// How alike a question is: the cosine of the topics, and a little for the intents and the vector;
-    /// 0 where the question names no topic that the cluster has.
+    fn add_times(&mut self, named: impl Iterator<Item = (u32, f32)>, intents: &[f32], times: f32) {
+        for (key, weight) in named {
+            if let Some(sum) = self.named.get_mut(&key) {
+                *sum += times * weight;
+            } else if self.named.len() < NAMED_MAX && times > 0.0 {
+                self.named.insert(key, weight);
+            }
+        }
+        if self.intents.is_empty() {
+            self.intents.resize(intents.len(), 0.0);
+        }
+        self.intents.iter_mut().zip(intents).for_each(|(sum, it)| *sum += times * it);
+    }
+
+    /// How alike a question is: the cosine of what is named and of the intents; 0 where the question
+    /// names nothing that the cluster does.
     pub fn likeness(&self, print: &Print) -> f32 {
-        self.likeness_of(&print.topics, &print.intents, &print.vector)
+        let length = print.named.iter().map(|(_, weight)| weight * weight).sum();
+        self.likeness_of(print.named.iter().copied(), length, &print.intents)
     }
 
     /// The same of the middles of two clusters.
     pub fn alike(&self, other: &Self) -> f32 {
-        self.likeness_of(&other.topics, &other.intents, &other.vector)
+        let named = other.named.iter().map(|(key, weight)| (*key, *weight));
+        self.likeness_of(named, square(other.named.values()), &other.intents)
     }
 
-    fn likeness_of(&self, topics: &[f32], intents: &[f32], vector: &[f32]) -> f32 {
-        let topics = cosine(&self.topics, topics);
-        if topics <= 0.0 {
+    fn likeness_of(
+        &self,
+        named: impl Iterator<Item = (u32, f32)>,
+        their_square: f32,
+        intents: &[f32],
+    ) -> f32 {
+        let shared = named.filter_map(|(key, weight)| Some(weight * self.named.get(&key)?));
+        let shared: f32 = shared.sum();
+        if shared <= NOTHING {
             return 0.0;
         }
-        topics
-            + INTENTS_WEIGHT * cosine(&self.intents, intents)
-            + VECTOR_WEIGHT * cosine(&self.vector, vector)
+        let both = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let mine = square(self.named.values()) + both(&self.intents, &self.intents);
+        let product = (mine * (their_square + both(intents, intents))).sqrt();
+        (shared + both(&self.intents, intents)) / product
     }
 }
 
-fn add(sum: &mut [f32], values: &[f32], times: f32) {
-    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += times * value);
+fn square<'a>(values: impl Iterator<Item = &'a f32>) -> f32 {
+    values.map(|value| value * value).sum()
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let product = (dot(a, a) * dot(b, b)).sqrt();
-    if product > 0.0 { dot(a, b) / product } else { 0.0 }
+/// What a text names, as a vector of length one.
+fn named(plain: &str, language: Guess<Language>) -> Vec<(u32, f32)> {
+    let text = folded(plain);
+    let languages = Words::likely(language, plain).into_iter().map(Words::language);
+    let mut named = things(languages, &text);
+    named.extend(names(&text));
+    let length = square(named.iter().map(|(_, weight)| weight)).sqrt();
+    named.iter_mut().for_each(|(_, weight)| *weight /= length);
+    named
 }
 
 fn pieces(plain: &str) -> BTreeMap<u64, f32> {
@@ -217,7 +249,7 @@ mod tests {
         assert!(matches!(typo, Some(Match::Characters(_) | Match::Copy)), "{typo:?}");
         let spanish = print("es", "¿cuándo termina la huelga de repartidores?");
         assert_eq!(asked.is_copy(&spanish), None);
-        assert!(Centre::of(&asked).likeness(&spanish) > 0.9);
+        assert!(Centre::of(&asked).likeness(&spanish) > TOPIC_ALIKE);
     }
 
     #[test]

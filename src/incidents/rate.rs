@@ -80,6 +80,14 @@ impl Rate {
         (self.decayed(now) / windows).max(USUAL_MIN)
     }
 
+    /// Whether it would be high together with these.
+    pub fn is_high_with<'a>(&self, now: Timestamp, others: impl Iterator<Item = &'a Self>) -> bool {
+        let mut all = self.clone();
+        others.for_each(|other| all.add(other.clone()));
+        all.settle(now);
+        all.is_high(now)
+    }
+
     fn is_high(&self, now: Timestamp) -> bool {
         let (customers, usual) = (self.recent.len(), self.usual(now));
         customers >= CUSTOMERS_MIN

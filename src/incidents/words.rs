@@ -1,7 +1,7 @@
-//! The words by which a question is known to be somebody's own, and those that tell what it is about.
+//! The words by which a question sounds like somebody's own.
 //!
-//! They lie in `words/<language>.txt`, a group a line: `gate.own: _my_, _mine_`. A form is a stretch of
-//! the text in the form of [`plain`]; `_` stands for the edge of a word. `gate.harmless` has what people
+//! They lie in `words/<language>.txt`, a group a line: `own: _my_, _mine_`. A form is a stretch of
+//! the text in the form of [`plain`]; `_` stands for the edge of a word. `harmless` has what people
 //! say of themselves while they ask for all ("it shows me"): it is no sign.
 
 use std::borrow::Cow;
@@ -32,7 +32,8 @@ pub enum Sign {
 }
 
 impl Sign {
-    const ALL: [Self; 7] = [
+    /// All of them.
+    pub(super) const ALL: [Self; 7] = [
         Self::Own,
         Self::Happened,
         Self::Money,
@@ -56,50 +57,12 @@ impl Sign {
     }
 }
 
-/// What incidents of shops are about, and how much each says: what nearly every report names (that
-/// something does not work) says less than what it is that does not.
-pub(super) const TOPICS: [(&str, f32); 32] = [
-    ("site", 2.7),
-    ("down", 1.7),
-    ("login", 2.9),
-    ("app", 3.4),
-    ("card", 2.6),
-    ("pay", 2.7),
-    ("coupon", 2.7),
-    ("strike", 3.0),
-    ("carrier", 3.6),
-    ("parcel", 2.3),
-    ("customs", 3.1),
-    ("sale", 3.1),
-    ("price", 3.0),
-    ("double", 3.2),
-    ("paypal", 3.4),
-    ("tracking", 3.0),
-    ("launch", 3.0),
-    ("recall", 3.1),
-    ("battery", 3.7),
-    ("newsletter", 3.2),
-    ("link", 2.9),
-    ("flood", 3.2),
-    ("warehouse", 3.5),
-    ("gift", 3.1),
-    ("currency", 3.0),
-    ("chat", 3.4),
-    ("translation", 3.1),
-    ("soldout", 3.0),
-    ("return", 3.0),
-    ("portal", 3.1),
-    ("hours", 2.8),
-    ("leak", 3.1),
-];
-
 /// The words of one language.
 #[derive(Default)]
 pub(super) struct Words {
     language: &'static str,
     signs: Vec<(Sign, Vec<String>)>,
     harmless: Vec<String>,
-    topics: Vec<(usize, Vec<String>)>,
 }
 
 static ALL: LazyLock<Vec<Words>> = LazyLock::new(|| {
@@ -149,43 +112,31 @@ impl Words {
         for line in lines.lines() {
             let (name, forms) = line.split_once(": ").expect("a line is `group: forms`");
             let forms: Vec<String> = forms.split(", ").map(|form| form.replace('_', " ")).collect();
-            match name.split_once('.').expect("a group is of the gate or a topic") {
-                ("gate", "harmless") => words.harmless = forms,
-                ("gate", name) => {
-                    let sign = Sign::ALL.into_iter().find(|sign| sign.as_str() == name);
-                    words.signs.push((sign.expect("a sign that is known"), forms));
-                }
-                (_, name) => {
-                    let topic = TOPICS.iter().position(|(topic, _)| *topic == name);
-                    words.topics.push((topic.expect("a topic that is known"), forms));
-                }
+            if name == "harmless" {
+                words.harmless = forms;
+            } else {
+                let sign = Sign::ALL.into_iter().find(|sign| sign.as_str() == name);
+                words.signs.push((sign.expect("a sign that is known"), forms));
             }
         }
         words
     }
 
-    /// The first sign in `text`, which is [`plain`], that bars it.
-    pub(super) fn sign(&self, text: &str) -> Option<Sign> {
+    /// The language that they are of.
+    pub(super) const fn language(&self) -> &'static str {
+        self.language
+    }
+
+    /// The signs in `text`, which is [`plain`].
+    pub(super) fn signs(&self, text: &str) -> impl Iterator<Item = Sign> {
         let mut rest = Cow::Borrowed(text);
         for form in self.harmless.iter().filter(|form| text.contains(form.as_str())) {
             rest = Cow::Owned(rest.replace(form.as_str(), " ~ "));
         }
-        let found = self.signs.iter().find(|(_, forms)| forms.iter().any(|it| rest.contains(it)));
+        let found = self.signs.iter();
+        let found = found.filter(move |(_, forms)| forms.iter().any(|it| rest.contains(it)));
         found.map(|(sign, _)| *sign)
     }
-}
-
-/// The weights of the topics that `text`, which is [`plain`], names in one of these languages, as a
-/// vector of length one; nothing but zeros when it names none.
-pub(super) fn topics(words: &[&Words], text: &str) -> [f32; TOPICS.len()] {
-    let mut weights = [0.0; TOPICS.len()];
-    for (topic, forms) in words.iter().flat_map(|words| &words.topics) {
-        if forms.iter().any(|form| text.contains(form)) {
-            weights[*topic] = TOPICS[*topic].1;
-        }
-    }
-    let length = weights.iter().map(|weight| weight * weight).sum::<f32>().sqrt();
-    weights.map(|weight| if length > 0.0 { weight / length } else { 0.0 })
 }
 
 /// The languages with words that are written in the script of `text`.
@@ -224,32 +175,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_list_is_readable_and_has_every_sign_and_topic() {
+    fn every_list_is_readable_and_has_every_sign() {
         for words in ALL.iter() {
             assert_eq!(words.signs.len(), Sign::ALL.len(), "{}", words.language);
-            assert_eq!(words.topics.len(), TOPICS.len(), "{}", words.language);
             assert!(!words.harmless.is_empty(), "{}", words.language);
             let forms = words.signs.iter().flat_map(|(_, forms)| forms);
-            let forms = forms.chain(words.topics.iter().flat_map(|(_, forms)| forms));
             let forms = forms.chain(&words.harmless);
             for form in forms {
                 assert!(plain(form).contains(form.as_str()), "never found: `{form}`");
             }
-        }
-    }
-
-    #[test]
-    fn topics_are_the_same_in_every_language() {
-        let topics = |language: &str, text: &str| {
-            let text = plain(text);
-            topics(&Words::likely(sure(language), &text), &text)
-        };
-        let english = topics("en", "How long will the strike last?");
-
-        for (language, text) in
-            [("es", "¿cuánto dura la huelga?"), ("ko", "파업 언제 끝나요"), ("zh", "罢工结束没")]
-        {
-            assert_eq!(topics(language, text), english, "{text}");
         }
     }
 
@@ -274,7 +208,7 @@ mod tests {
     fn what_people_say_of_themselves_while_they_ask_for_all_is_no_sign() {
         let sign = |text: &str| {
             let text = plain(text);
-            Words::likely(sure("en"), &text).iter().find_map(|words| words.sign(&text))
+            Words::likely(sure("en"), &text).iter().find_map(|words| words.signs(&text).next())
         };
 
         assert_eq!(sign("the page shows me nothing, is it down?"), None);

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use tradewind::domain::Language;
-use tradewind::incidents::bound::{BoundRow, bound_by_intent, fit, parse};
+use tradewind::incidents::bound::{BoundRow, fit, parse};
+use tradewind::incidents::bursts::{Half, Kind, Row as BurstRow};
+use tradewind::incidents::names::usual;
 use tradewind::understand::{Row, parse_rows};
 
 use crate::train_leaving::lines;
@@ -16,12 +18,16 @@ use crate::train_leaving::lines;
 #[command(after_help = "Examples:\n  \
     cargo xtask train-account-bound\n  \
     cargo xtask train-account-bound --models ../other/models\n\n\
-    Reads account_bound/*.jsonl and corpus/*.jsonl of the same languages, and writes\n\
-    account_bound/head.bin. It reads no model, so a new one needs no new head.")]
+    Reads account_bound/*.jsonl, corpus/*.jsonl of the same languages and the rows of the burst\n\
+    sets that are for tuning, and writes account_bound/head.bin and account_bound/usual.bin.\n\
+    It reads no model, so a new one needs no new head.")]
 pub struct Args {
     /// Folder with `account_bound/` and `corpus/`.
     #[arg(long, default_value = "models")]
     models: PathBuf,
+    /// Folders of burst sets, whose rows of the half `dev` teach as well.
+    #[arg(long, default_values = ["tests/bursts", "tests/bursts/more"])]
+    bursts: Vec<PathBuf>,
 }
 
 /// Fits, writes and prints the figures as JSON.
@@ -30,17 +36,30 @@ pub struct Args {
 /// When something cannot be read or written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let folder = args.models.join("account_bound");
-    let rows: Vec<BoundRow> = lines(&folder, |text| parse(text).map_err(|why| anyhow!(why)))?;
+    let mut rows: Vec<BoundRow> = lines(&folder, |text| parse(text).map_err(|why| anyhow!(why)))?;
     let languages: BTreeSet<Language> = rows.iter().map(|row| row.language).collect();
     let corpus = lines(&args.models.join("corpus"), |text| Ok(parse_rows(text)?))?;
-    let of_intent = |row: Row| {
-        let language = row.language.filter(|language| languages.contains(language))?;
-        let own = bound_by_intent(row.intent?)?;
-        Some(BoundRow { text: row.text, language, own })
-    };
-    let by_intent: Vec<BoundRow> = corpus.into_iter().filter_map(of_intent).collect();
-    let fitted = fit(&rows, &by_intent);
+    let in_languages = |row: &&Row| row.language.is_some_and(|it| languages.contains(&it));
+    let messages = corpus.iter().filter(in_languages).map(|row| row.text.as_str());
+    fs::write(folder.join("usual.bin"), usual(messages))?;
+    for set in &args.bursts {
+        rows.extend(lines(set, bursts)?);
+    }
+    let fitted = fit(&rows);
     fs::write(folder.join("head.bin"), fitted.head.to_file())?;
     println!("{}", serde_json::to_string_pretty(&fitted.measured)?);
     Ok(())
+}
+
+/// The rows of a burst set that are for tuning; the others are never looked at.
+fn bursts(text: &str) -> anyhow::Result<Vec<BoundRow>> {
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        let row: BurstRow = serde_json::from_str(line)?;
+        if row.half == Half::Dev {
+            let (language, own) = (row.language.parse()?, row.kind == Kind::Own);
+            rows.push(BoundRow { text: row.text, language, own, scene: Some(row.incident) });
+        }
+    }
+    Ok(rows)
 }

@@ -30,11 +30,18 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Kept::default(),
             read => read,
         };
-        let kept = read.and_then(|text| Ok(serde_json::from_slice(&text)?));
-        kept.unwrap_or_else(|error| {
+        let kept: io::Result<Kept> = read.and_then(|text| Ok(serde_json::from_slice(&text)?));
+        let mut kept = kept.unwrap_or_else(|error| {
             tracing::warn!(file = %path.display(), %error, "what seats said of incidents is not known");
             Kept::default()
-        })
+        });
+        if kept.drop_outdated() {
+            tracing::warn!(
+                file = %path.display(),
+                "what is usual was kept by another table of things and is learned anew"
+            );
+        }
+        kept
     }
 
     /// Keeps it; what was kept before stays whole until then.

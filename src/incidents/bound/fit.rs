@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, PLACES, places, value};
-use crate::domain::{Intent, Language};
-use crate::incidents::words::plain;
+use super::{Bound, PLACES, SHAPE, Told, value};
+use crate::domain::{Guess, Language};
+use crate::incidents::simhash::hash;
+use crate::incidents::words::{Words, plain};
 
 /// A line of `models/account_bound/<language>.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -18,6 +19,9 @@ pub struct BoundRow {
     pub language: Language,
     /// Whether it is bound to an order, an account or money of its writer.
     pub own: bool,
+    /// What lines about the same stay together by; without it, those that stand together do.
+    #[serde(default)]
+    pub scene: Option<String>,
 }
 
 /// How a head does on scenes that it was not fitted on.
@@ -25,14 +29,15 @@ pub struct BoundRow {
 pub struct Measured {
     /// Lines written for it.
     pub rows: usize,
-    /// Lines of the corpus beside them, labelled by their intent.
-    pub by_intent: usize,
     /// Parts that were held back, one after the other.
     pub folds: usize,
     /// Share of the pairs of a bound and a general line that are in the right order.
     pub auroc: f64,
     /// Share of the bound lines that it bars where it bars one general line in twenty.
     pub barred: f64,
+    /// The same of lines with a scene: a threshold, the bound lines below it of a hundred, and the general
+    /// ones.
+    pub thresholds: Vec<[f64; 3]>,
     /// [`Self::auroc`] within each language.
     pub auroc_of: BTreeMap<String, f64>,
 }
@@ -58,35 +63,6 @@ pub fn parse(text: &str) -> Result<Vec<BoundRow>, String> {
     lines.map(row).collect()
 }
 
-/// What the intent of an everyday message says of it; `None` where it says nothing.
-pub const fn bound_by_intent(intent: Intent) -> Option<bool> {
-    match intent {
-        Intent::CancelOrder
-        | Intent::ChangeAddress
-        | Intent::ChangeOrder
-        | Intent::RefundStatus
-        | Intent::RequestRefund
-        | Intent::WrongItem
-        | Intent::DamagedItem
-        | Intent::NotReceived
-        | Intent::ExchangeItem
-        | Intent::Complaint
-        | Intent::AccountChange
-        | Intent::Invoice => Some(true),
-        Intent::ProductQuestion
-        | Intent::StockAvailability
-        | Intent::PaymentMethods
-        | Intent::ShippingOptions
-        | Intent::ReturnPolicy
-        | Intent::CustomsDuties
-        | Intent::Discount
-        | Intent::DeliveryTime => Some(false),
-        _ => None,
-    }
-}
-
-/// How much a line that only its intent labels counts beside one that was written for the purpose.
-const BY_INTENT_WEIGHT: f32 = 0.2;
 /// Parts in which lines are held back, and lines of one language that stay together in a part: they
 /// are of a few scenes, which recur from language to language at much the same place.
 const FOLDS: usize = 5;
@@ -96,68 +72,84 @@ const STEPS: i32 = 250;
 const RATE: f32 = 0.1;
 const MEAN: f32 = 0.9;
 const SPREAD: f32 = 0.999;
-/// Pulls weights to nothing, so that a piece that few lines have says little.
-const DECAY: f32 = 3e-5;
+/// Pulls weights to nothing, so that a piece that few lines have says little; and the same for the shape,
+/// whose numbers are larger.
+const DECAY: f32 = 5e-6;
+const SHAPE_DECAY: f32 = 2e-4;
 
 /// A line as it is learned from.
 struct Lesson {
-    places: Vec<u32>,
+    told: Told,
     is_own: bool,
-    weight: f32,
-    /// The part with which it is held back; `None` for one that always teaches.
-    fold: Option<usize>,
+    /// The part with which it is held back.
+    fold: usize,
     language: Language,
+    has_scene: bool,
 }
 
-/// Fits a head on `rows`, a language after the other in the order of their files, and on everyday
-/// messages that are labelled by their intent.
-pub fn fit(rows: &[BoundRow], by_intent: &[BoundRow]) -> Fitted {
+/// Fits a head on `rows`, a language after the other in the order of their files.
+pub fn fit(rows: &[BoundRow]) -> Fitted {
     let mut at_of: BTreeMap<Language, usize> = BTreeMap::new();
-    let mut lessons: Vec<Lesson> = Vec::with_capacity(rows.len() + by_intent.len());
-    for row in rows {
+    let mut fold_of = |row: &BoundRow| {
+        if let Some(scene) = &row.scene {
+            return hash(scene.as_bytes()) as usize % FOLDS;
+        }
         let at = at_of.entry(row.language).or_default();
-        lessons.push(lesson(row, 1.0, Some(*at / TOGETHER % FOLDS)));
         *at += 1;
-    }
-    lessons.extend(by_intent.iter().map(|row| lesson(row, BY_INTENT_WEIGHT, None)));
+        (*at - 1) / TOGETHER % FOLDS
+    };
+    let lessons: Vec<Lesson> = rows.iter().map(|row| lesson(row, fold_of(row))).collect();
     let mut said: Vec<(f32, &Lesson)> = Vec::with_capacity(rows.len());
     for fold in 0..FOLDS {
-        let (bias, weights) = regress(&lessons, |lesson| lesson.fold != Some(fold));
-        let held = lessons.iter().filter(|lesson| lesson.fold == Some(fold));
-        said.extend(held.map(|lesson| (log_odds(bias, &weights, &lesson.places), lesson)));
+        let weights = regress(&lessons, |lesson| lesson.fold != fold);
+        let held = lessons.iter().filter(|lesson| lesson.fold == fold);
+        said.extend(held.map(|lesson| (log_odds(&weights, &lesson.told), lesson)));
     }
-    let measured = measured(&said, by_intent.len());
-    let (bias, weights) = regress(&lessons, |_| true);
-    Fitted { head: Bound::rounded(bias, &weights), measured }
+    let measured = measured(&said);
+    let weights = regress(&lessons, |_| true);
+    let mut shape = [0.0; SHAPE];
+    shape.copy_from_slice(&weights[PLACES..BIAS]);
+    Fitted { head: Bound::rounded(weights[BIAS], shape, &weights[..PLACES]), measured }
 }
 
-fn lesson(row: &BoundRow, weight: f32, fold: Option<usize>) -> Lesson {
-    let places = places(&plain(&row.text));
-    Lesson { places, is_own: row.own, weight, fold, language: row.language }
+fn lesson(row: &BoundRow, fold: usize) -> Lesson {
+    let plain = plain(&row.text);
+    let words = Words::likely(Guess { label: row.language, confidence: 1.0 }, &plain);
+    let told = Told::of(&row.text, &plain, &words);
+    let has_scene = row.scene.is_some();
+    Lesson { told, is_own: row.own, fold, language: row.language, has_scene }
 }
+
+/// Where the bias stands: behind the weights of the pieces and of the shape.
+const BIAS: usize = PLACES + SHAPE;
 
 /// Logistic regression by full steps from nothing: the same on every machine.
-fn regress(lessons: &[Lesson], teaches: impl Fn(&Lesson) -> bool) -> (f32, Vec<f32>) {
+fn regress(lessons: &[Lesson], teaches: impl Fn(&Lesson) -> bool) -> Vec<f32> {
     let lessons: Vec<&Lesson> = lessons.iter().filter(|lesson| teaches(lesson)).collect();
-    let all: f32 = lessons.iter().map(|lesson| lesson.weight).sum();
-    // The bias stands behind the weights.
-    let mut weights = vec![0.0_f32; PLACES + 1];
+    let all = lessons.len() as f32;
+    let mut weights = vec![0.0_f32; BIAS + 1];
     let (mut means, mut spreads) = (weights.clone(), weights.clone());
     let mut slopes = weights.clone();
     for step in 1..=STEPS {
         for (slope, weight) in slopes.iter_mut().zip(&weights) {
             *slope = DECAY * weight;
         }
-        slopes[PLACES] = 0.0;
+        for (slope, weight) in slopes[PLACES..BIAS].iter_mut().zip(&weights[PLACES..BIAS]) {
+            *slope = SHAPE_DECAY * weight;
+        }
+        slopes[BIAS] = 0.0;
         for lesson in &lessons {
-            let odds = log_odds(weights[PLACES], &weights, &lesson.places);
+            let odds = log_odds(&weights, &lesson.told);
             let error = 1.0 / (1.0 + (-odds).exp()) - f32::from(u8::from(lesson.is_own));
-            let error = error * lesson.weight / all;
-            let share = error * value(lesson.places.len());
-            for place in &lesson.places {
+            let error = error / all;
+            let share = error * value(lesson.told.places.len());
+            for place in &lesson.told.places {
                 slopes[*place as usize] += share;
             }
-            slopes[PLACES] += error;
+            for (slope, number) in slopes[PLACES..BIAS].iter_mut().zip(&lesson.told.shape) {
+                *slope += error * number;
+            }
+            slopes[BIAS] += error;
         }
         let (mean_part, spread_part) = (1.0 - MEAN.powi(step), 1.0 - SPREAD.powi(step));
         for (at, slope) in slopes.iter().enumerate() {
@@ -167,16 +159,33 @@ fn regress(lessons: &[Lesson], teaches: impl Fn(&Lesson) -> bool) -> (f32, Vec<f
             weights[at] -= RATE * means[at] / mean_part / spread;
         }
     }
-    let bias = weights.pop().unwrap_or_default();
-    (bias, weights)
+    weights
 }
 
-fn log_odds(bias: f32, weights: &[f32], places: &[u32]) -> f32 {
-    let sum: f32 = places.iter().map(|place| weights[*place as usize]).sum();
-    bias + sum * value(places.len())
+fn log_odds(weights: &[f32], told: &Told) -> f32 {
+    let sum: f32 = told.places.iter().map(|place| weights[*place as usize]).sum();
+    let shape = weights[PLACES..BIAS].iter().zip(&told.shape).map(|(a, b)| a * b);
+    weights[BIAS] + shape.sum::<f32>() + sum * value(told.places.len())
 }
 
-fn measured(said: &[(f32, &Lesson)], by_intent: usize) -> Measured {
+/// What thresholds do to lines with a scene, for each share of bound ones that get through.
+fn thresholds(said: &[(f32, &Lesson)]) -> Vec<[f64; 3]> {
+    let of = |is_own: bool| -> Vec<f32> {
+        let of = said.iter().filter(|(_, it)| it.has_scene && it.is_own == is_own);
+        let mut odds: Vec<f32> = of.map(|(odds, _)| *odds).collect();
+        odds.sort_by(f32::total_cmp);
+        odds
+    };
+    let (own, many) = (of(true), of(false));
+    let threshold = |percent: f64| {
+        let threshold = *own.get((own.len() as f64 * percent / 100.0) as usize)?;
+        let below = many.partition_point(|odds| *odds < threshold);
+        Some([f64::from(threshold), percent, 100.0 * below as f64 / many.len().max(1) as f64])
+    };
+    [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0].into_iter().filter_map(threshold).collect()
+}
+
+fn measured(said: &[(f32, &Lesson)]) -> Measured {
     let short = |value: f64| (value * 10_000.0).round() / 10_000.0;
     let outcomes = |language: Option<Language>| -> (Vec<f32>, Vec<f32>) {
         let of = said.iter().filter(|(_, lesson)| language.is_none_or(|it| it == lesson.language));
@@ -198,9 +207,9 @@ fn measured(said: &[(f32, &Lesson)], by_intent: usize) -> Measured {
     };
     Measured {
         rows: said.len(),
-        by_intent,
         folds: FOLDS,
         auroc: short(auroc),
+        thresholds: thresholds(said),
         barred: short(barred as f64 / own.len().max(1) as f64),
         auroc_of: languages.into_iter().map(within).collect(),
     }
@@ -222,7 +231,7 @@ mod tests {
     use super::*;
 
     fn row(text: &str, own: bool) -> BoundRow {
-        BoundRow { text: text.to_owned(), language: Language::ENGLISH, own }
+        BoundRow { text: text.to_owned(), language: Language::ENGLISH, own, scene: None }
     }
 
     #[test]
@@ -234,12 +243,13 @@ mod tests {
             })
             .collect();
 
-        let Fitted { head, measured } = fit(&rows, &[]);
+        let Fitted { head, measured } = fit(&rows);
 
         assert_eq!((measured.rows, measured.auroc), (40, 1.0));
         let head = Bound::from_file(&head.to_file()).expect("its own file");
-        assert!(head.log_odds(&plain("cancel the sofa")) > 0.0);
-        assert!(head.log_odds(&plain("is the sofa on sale")) < 0.0);
+        let odds = |text: &str| head.log_odds(&lesson(&row(text, false), 0).told);
+        assert!(odds("cancel the sofa") > 0.0);
+        assert!(odds("is the sofa on sale") < 0.0);
     }
 
     #[test]

@@ -1,31 +1,71 @@
 //! Whether a message is bound to somebody's own order, account or money: a logistic regression over
-//! pieces of its characters and pairs of its words.
+//! pieces of its characters, pairs of its words, the signs of [`Words`] and its shape.
 //!
-//! The word lists of the gate know what was written into them; this knows how such messages sound. It
-//! is fitted by `cargo xtask train-account-bound` on lines of its own (`models/account_bound`), and on
-//! no model's output, so a new model needs no new head.
+//! The word lists know what was written into them and not how much it tells; this was taught both. It
+//! is fitted by `cargo xtask train-account-bound` on lines of its own (`models/account_bound`), on the rows of
+//! the burst sets that are for tuning, and on no model's output, so a new model needs no new head.
 
 mod fit;
 
 use std::sync::LazyLock;
 
 use super::simhash::hash;
+use super::words::{Sign, Words};
 
-pub use fit::{BoundRow, Fitted, Measured, bound_by_intent, fit, parse};
+pub use fit::{BoundRow, Fitted, Measured, fit, parse};
 
 /// Weights of a head; a piece has the place of its hash.
 const PLACES: usize = 1 << 16;
 /// Lengths of the pieces, in characters.
 const PIECES: std::ops::RangeInclusive<usize> = 1..=5;
-const MAGIC: &[u8; 8] = b"TWBOUND\x01";
-/// The file of a head: magic, step of a weight, bias, and the weights in steps.
-pub const FILE_BYTES: usize = MAGIC.len() + 4 + 4 + PLACES;
+const MAGIC: &[u8; 8] = b"TWBOUND\x02";
+/// Numbers beside the pieces: a sign each, the length, whether it asks, and digits.
+const SHAPE: usize = Sign::ALL.len() + 3;
+/// The file of a head: magic, step of a weight, bias, the weights of the shape, and those of the pieces
+/// in steps.
+pub const FILE_BYTES: usize = MAGIC.len() + 4 * (2 + SHAPE) + PLACES;
+
+/// A message as it is read here.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Told {
+    places: Vec<u32>,
+    shape: [f32; SHAPE],
+}
+
+impl Told {
+    /// `text` as it was typed, its form as in [`plain`](super::words::plain), and the words of its
+    /// languages.
+    pub(super) fn of(text: &str, plain: &str, words: &[&Words]) -> Self {
+        let mut shape = [0.0; SHAPE];
+        for sign in words.iter().flat_map(|words| words.signs(plain)) {
+            shape[sign as usize] = 1.0;
+        }
+        let digits = plain.chars().filter(|c| c.is_numeric()).count();
+        let asks = text.contains(['?', '？', '؟']);
+        shape[Sign::ALL.len()..].copy_from_slice(&[
+            plain.chars().count() as f32 / LENGTH_SCALE,
+            f32::from(u8::from(asks)),
+            digits as f32 / DIGITS_SCALE,
+        ]);
+        Self { places: places(plain), shape }
+    }
+
+    /// The first sign in it.
+    pub(super) fn sign(&self) -> Option<Sign> {
+        Sign::ALL.into_iter().find(|sign| self.shape[*sign as usize] > 0.0)
+    }
+}
+
+/// Brings lengths and digits to the size of the other numbers.
+const LENGTH_SCALE: f32 = 100.0;
+const DIGITS_SCALE: f32 = 5.0;
 
 /// A head that is ready to read messages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
     step: f32,
     bias: f32,
+    shape: [f32; SHAPE],
     weights: Vec<i8>,
 }
 
@@ -42,33 +82,36 @@ impl Bound {
 
     /// Reads what [`Self::to_file`] wrote; `None` when it is something else.
     pub fn from_file(file: &[u8]) -> Option<Self> {
-        let (head, weights) = file.strip_prefix(MAGIC)?.split_at_checked(8)?;
-        let number = |at: usize| Some(f32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+        let (numbers, weights) = file.strip_prefix(MAGIC)?.split_at_checked(4 * (2 + SHAPE))?;
+        let mut numbers = numbers.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        let (step, bias) = (numbers.next()?, numbers.next()?);
+        let mut shape = [0.0; SHAPE];
+        shape.iter_mut().zip(numbers).for_each(|(weight, number)| *weight = number);
         let weights: Vec<i8> = weights.iter().map(|byte| byte.cast_signed()).collect();
-        (weights.len() == PLACES).then_some(Self { step: number(0)?, bias: number(4)?, weights })
+        (weights.len() == PLACES).then_some(Self { step, bias, shape, weights })
     }
 
     /// The bytes of its file, [`FILE_BYTES`] of them.
     pub fn to_file(&self) -> Vec<u8> {
-        let numbers = [self.step.to_le_bytes(), self.bias.to_le_bytes()].concat();
+        let numbers = [self.step, self.bias].into_iter().chain(self.shape);
         let weights = self.weights.iter().map(|weight| weight.cast_unsigned());
-        MAGIC.iter().copied().chain(numbers).chain(weights).collect()
+        MAGIC.iter().copied().chain(numbers.flat_map(f32::to_le_bytes)).chain(weights).collect()
     }
 
     /// Log-odds that a message is bound to its writer's own matter, among lines of which half are.
-    /// `text` is in the form of [`plain`](super::words::plain).
-    pub(super) fn log_odds(&self, text: &str) -> f32 {
-        let places = places(text);
-        let sum: i32 = places.iter().map(|place| i32::from(self.weights[*place as usize])).sum();
-        self.bias + self.step * sum as f32 * value(places.len())
+    pub(super) fn log_odds(&self, told: &Told) -> f32 {
+        let places = told.places.iter();
+        let sum: i32 = places.map(|place| i32::from(self.weights[*place as usize])).sum();
+        let shape: f32 = self.shape.iter().zip(&told.shape).map(|(a, b)| a * b).sum();
+        self.bias + shape + self.step * sum as f32 * value(told.places.len())
     }
 
     /// The head whose weights are nearest to these.
-    fn rounded(bias: f32, weights: &[f32]) -> Self {
+    fn rounded(bias: f32, shape: [f32; SHAPE], weights: &[f32]) -> Self {
         let largest = weights.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
         let step = largest.max(f32::MIN_POSITIVE) / f32::from(i8::MAX);
         let weights = weights.iter().map(|weight| (weight / step).round() as i8).collect();
-        Self { step, bias, weights }
+        Self { step, bias, shape, weights }
     }
 }
 
@@ -97,14 +140,21 @@ fn places(text: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::plain;
     use super::*;
+    use crate::domain::{Guess, Language};
+    use crate::incidents::words::plain;
+
+    fn told(language: &str, text: &str) -> Told {
+        let label: Language = language.parse().expect("a language");
+        let plain = plain(text);
+        Told::of(text, &plain, &Words::likely(Guess { label, confidence: 1.0 }, &plain))
+    }
 
     #[test]
     fn the_file_of_a_head_is_read_as_it_was_written_and_nothing_else_is() {
         let mut weights = vec![0.0; PLACES];
         (weights[3], weights[PLACES - 1]) = (0.5, -1.0);
-        let head = Bound::rounded(-0.25, &weights);
+        let head = Bound::rounded(-0.25, [0.5; SHAPE], &weights);
 
         let file = head.to_file();
 
@@ -116,14 +166,13 @@ mod tests {
 
     #[test]
     fn what_many_ask_is_less_bound_than_what_is_asked_for_oneself() {
-        let odds = |text: &str| Bound::embedded().log_odds(&plain(text));
-
-        for (many, own) in [
-            ("is the search down for everyone?", "send the sofa to flat 3, it never came"),
-            ("¿se cayó la página?", "cambien la dirección del sofá antes de que salga"),
-            ("搜索坏了吗", "沙发改送三号房，钱先退"),
-            ("поиск не работает?", "отмените диван и верните оплату"),
+        for (language, many, own) in [
+            ("en", "is the search down for everyone?", "send the sofa to flat 3, it never came"),
+            ("es", "¿se cayó la página?", "cambien la dirección del sofá antes de que salga"),
+            ("zh", "搜索坏了吗", "沙发改送三号房，钱先退"),
+            ("ru", "поиск не работает?", "отмените диван и верните оплату"),
         ] {
+            let odds = |text| Bound::embedded().log_odds(&told(language, text));
             assert!(odds(many) < odds(own), "{many}: {} {own}: {}", odds(many), odds(own));
         }
     }
