@@ -1,8 +1,6 @@
 //! A real process that is killed at each step between a ticket and its e-mail: the mail server, which
 //! keeps every copy that it gets, has exactly one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
-
 #[path = "killed/mod.rs"]
 mod killed;
 #[path = "mail_server/mod.rs"]

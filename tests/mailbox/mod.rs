@@ -3,8 +3,6 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod dovecot;
-#[path = "../plan/mod.rs"]
-mod plan;
 pub mod proxy;
 
 use std::collections::BTreeMap;

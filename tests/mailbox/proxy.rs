@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use super::plan::{Plan, Session};
+use crate::mail_server::plan::{Plan, Session};
 
 /// How often somebody has spoken in one session.
 struct Said {
