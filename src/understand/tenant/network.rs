@@ -109,18 +109,28 @@ pub(super) fn learn(
     }
     let owned = points.iter().zip(owners).filter_map(|(point, label)| Some((point, (*label)?)));
     let examples: Vec<(&Point, u16)> = owned.collect();
-    let learner = |at: usize| Learner::taught(&examples, features, labels, mix(seed, at as u64));
+    let shared = shared(&examples, features);
+    let learner = |at: usize| Learner::taught(&examples, &shared, labels, mix(seed, at as u64));
     Some(Network::join(&std::array::from_fn(learner)))
 }
 
+/// Which features more than one example has. The others would keep the chance that their rows start
+/// with, and what they say of a message would be noise.
+fn shared(examples: &[(&Point, u16)], features: usize) -> Vec<bool> {
+    let mut seen = vec![0_u32; features];
+    let all = examples.iter().flat_map(|(point, _)| point.iter());
+    all.for_each(|(feature, _)| seen[*feature as usize] += 1);
+    seen.into_iter().map(|times| times > 1).collect()
+}
+
 /// Writes the features that an example shows this time over `kept`, larger by what is hidden.
-fn hide(point: &Point, kept: &mut Point, chance: &mut Chance) {
+fn hide(point: &Point, shared: &[bool], kept: &mut Point, chance: &mut Chance) {
     const SCALE: f32 = 256.0 / (256 - HIDDEN_OF_256) as f32;
     kept.clear();
     for features in point.chunks(8) {
         let mut bits = chance.bits();
         for (feature, value) in features {
-            if bits & 0xff >= HIDDEN_OF_256 {
+            if bits & 0xff >= HIDDEN_OF_256 && shared[*feature as usize] {
                 kept.push((*feature, value * SCALE));
             }
             bits >>= 8;
@@ -157,9 +167,9 @@ struct Learner {
 
 impl Learner {
     /// Sees the examples one at a time, in another order in each pass.
-    fn taught(examples: &[(&Point, u16)], features: usize, labels: usize, seed: u64) -> Self {
+    fn taught(examples: &[(&Point, u16)], shared: &[bool], labels: usize, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let mut learner = Self::new(features, labels, &mut chance);
+        let mut learner = Self::new(shared, labels, &mut chance);
         let mut examples = examples.to_vec();
         let steps = (examples.len() * PASSES) as f32;
         let mut done = 0.0;
@@ -167,7 +177,7 @@ impl Learner {
         for _ in 0..PASSES {
             chance.shuffle(&mut examples);
             for (point, label) in &examples {
-                hide(point, &mut kept, &mut chance);
+                hide(point, shared, &mut kept, &mut chance);
                 learner.step(&kept, usize::from(*label), RATE * (1.0 - done / steps));
                 done += 1.0;
             }
@@ -175,14 +185,17 @@ impl Learner {
         learner
     }
 
-    fn new(features: usize, labels: usize, chance: &mut Chance) -> Self {
+    fn new(shared: &[bool], labels: usize, chance: &mut Chance) -> Self {
         let head_spread = 1.0 / (DIMS as f32).sqrt();
-        let mut rows = |count: usize, spread, squares| {
-            (0..count).map(|_| Learned::random(spread, squares, chance)).collect::<Vec<_>>()
+        let row = |shared: &bool| {
+            let spread = if *shared { SPREAD } else { 0.0 };
+            Learned::random(spread, ROW_SQUARES, chance)
         };
         Self {
-            rows: rows(features, SPREAD, ROW_SQUARES),
-            heads: rows(labels, head_spread, HEAD_SQUARES),
+            rows: shared.iter().map(row).collect(),
+            heads: (0..labels)
+                .map(|_| Learned::random(head_spread, HEAD_SQUARES, chance))
+                .collect(),
             start: Learned { values: [0.0; DIMS], squares: HEAD_SQUARES },
             bias: vec![0.0; labels],
             shares: Vec::with_capacity(labels),
@@ -272,6 +285,17 @@ mod tests {
     fn the_seed_decides_what_is_learned() {
         assert_eq!(taught(7), taught(7));
         assert_ne!(taught(7), taught(8));
+    }
+
+    #[test]
+    fn a_feature_of_one_example_says_nothing() {
+        let points = [vec![(0, 1.0), (2, 1.0)], vec![(0, 1.0)], vec![(1, 1.0)], vec![(1, 1.0)]];
+        let owners = [Some(0), Some(0), Some(1), Some(1)];
+
+        let network = learn(&points, &owners, 3, 2, 7).expect("few features");
+
+        let without = logits(&network, &vec![(1, 1.0)]);
+        assert_eq!(logits(&network, &vec![(1, 1.0), (2, 1.0)]), without);
     }
 
     #[test]
