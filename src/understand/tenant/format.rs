@@ -255,9 +255,10 @@ mod tests {
 
     fn with_network() -> IntentSet {
         let mut set = plain();
-        let points = [vec![(0, 1.0)], vec![(1, 1.0)]];
-        let features = set.header.features;
-        set.network = network::learn(&points, &[Some(0), Some(1)], features, 2, 7);
+        let points: Vec<_> = (0..400).map(|at| vec![(at % 2, 1.0)]).collect();
+        let owners: Vec<_> = (0..400).map(|at| Some(at % 2)).collect();
+        set.network = network::learn(&points, &owners, set.header.features, 2, 7);
+        assert!(set.network.is_some());
         set.header.network_weight = Some(0.4);
         set
     }

@@ -14,6 +14,9 @@ const NETWORKS: usize = 3;
 const DIMS: usize = 64;
 /// Values of a row of all.
 pub(super) const WIDTH: usize = NETWORKS * DIMS;
+/// Fewest examples that networks learn from. What they learn from fewer is little, and too few are held
+/// out to tell what it is worth.
+const EXAMPLES_MIN: usize = 200;
 /// Most features of a set that gets networks: they take 200 bytes each in the file, and 800 while
 /// they are learned.
 const FEATURES_MAX: usize = 500_000;
@@ -96,7 +99,8 @@ impl Network {
     }
 }
 
-/// Learns from the points that have a label; `None` when the space has too many features.
+/// Learns from the points that have a label; `None` when they are too few, or the space has too many
+/// features.
 pub(super) fn learn(
     points: &[Point],
     owners: &[Option<u16>],
@@ -104,11 +108,11 @@ pub(super) fn learn(
     labels: usize,
     seed: u64,
 ) -> Option<Network> {
-    if features > FEATURES_MAX {
-        return None;
-    }
     let owned = points.iter().zip(owners).filter_map(|(point, label)| Some((point, (*label)?)));
     let examples: Vec<(&Point, u16)> = owned.collect();
+    if examples.len() < EXAMPLES_MIN || features > FEATURES_MAX {
+        return None;
+    }
     let shared = shared(&examples, features);
     let learner = |at: usize| Learner::taught(&examples, &shared, labels, mix(seed, at as u64));
     Some(Network::join(&std::array::from_fn(learner)))
@@ -257,11 +261,16 @@ fn mean_square(row: &Row) -> f32 {
 mod tests {
     use super::*;
 
-    /// Two labels, and texts that share no feature with the other's.
+    /// Two labels in turn, and texts that share no feature with the other's.
+    fn examples(count: usize) -> (Vec<Point>, Vec<Option<u16>>) {
+        let numbers = 0..count as u32;
+        let points = numbers.clone().map(|at| vec![(at % 2, 1.0), (2 + at % 2, 0.5)]).collect();
+        (points, numbers.map(|at| Some((at % 2) as u16)).collect())
+    }
+
     fn taught(seed: u64) -> Network {
-        let points: Vec<Point> = (0..8).map(|at| vec![(at / 4, 1.0), (2 + at / 4, 0.5)]).collect();
-        let owners: Vec<Option<u16>> = (0..8).map(|at| Some(at / 4)).collect();
-        learn(&points, &owners, 4, 2, seed).expect("few features")
+        let (points, owners) = examples(EXAMPLES_MIN);
+        learn(&points, &owners, 4, 2, seed).expect("enough examples, few features")
     }
 
     fn logits(network: &Network, point: &Point) -> Vec<f32> {
@@ -289,17 +298,20 @@ mod tests {
 
     #[test]
     fn a_feature_of_one_example_says_nothing() {
-        let points = [vec![(0, 1.0), (2, 1.0)], vec![(0, 1.0)], vec![(1, 1.0)], vec![(1, 1.0)]];
-        let owners = [Some(0), Some(0), Some(1), Some(1)];
+        let (mut points, owners) = examples(EXAMPLES_MIN);
+        points[0].push((4, 1.0));
 
-        let network = learn(&points, &owners, 3, 2, 7).expect("few features");
+        let network = learn(&points, &owners, 5, 2, 7).expect("enough examples, few features");
 
         let without = logits(&network, &vec![(1, 1.0)]);
-        assert_eq!(logits(&network, &vec![(1, 1.0), (2, 1.0)]), without);
+        assert_eq!(logits(&network, &vec![(1, 1.0), (4, 1.0)]), without);
     }
 
     #[test]
-    fn a_set_of_too_many_features_gets_no_network() {
-        assert!(learn(&[], &[], FEATURES_MAX + 1, 2, 7).is_none());
+    fn too_few_examples_and_too_many_features_get_no_network() {
+        let (points, owners) = examples(EXAMPLES_MIN);
+
+        assert!(learn(&points[1..], &owners[1..], 4, 2, 7).is_none());
+        assert!(learn(&points, &owners, FEATURES_MAX + 1, 2, 7).is_none());
     }
 }
