@@ -136,7 +136,8 @@ impl Weights {
         entries.iter().for_each(|(feature, ..)| lens[*feature as usize] += 1);
         let labels = entries.iter().map(|entry| entry.1).collect();
         let steps = entries.iter().map(|entry| entry.2).collect();
-        Self { starts: starts(&lens), lens, labels, steps, scales, bias }
+        let starts = starts(&lens).expect("what fits memory has fewer than four billion entries");
+        Self { starts, lens, labels, steps, scales, bias }
     }
 
     pub(super) fn score(&self, point: &Point, scores: &mut Vec<f32>) {
@@ -155,13 +156,13 @@ impl Weights {
     }
 }
 
-/// Where the entries of each feature begin.
-pub(super) fn starts(lens: &[u16]) -> Vec<u32> {
-    let mut end = 0;
+/// Where the entries of each feature begin; `None` when there are more than can be numbered.
+pub(super) fn starts(lens: &[u16]) -> Option<Vec<u32>> {
+    let mut end = 0_u32;
     let begin = |len: &u16| {
         let start = end;
-        end += u32::from(*len);
-        start
+        end = end.checked_add(u32::from(*len))?;
+        Some(start)
     };
     lens.iter().map(begin).collect()
 }
