@@ -101,6 +101,12 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("messages that wait for the fast tier", &[
         "src/understand/task.rs::a_full_pool_refuses_and_has_room_again_afterwards",
     ]),
+    ("file of a shop's own intents; networks in it", &[
+        "src/understand/tenant/task.rs::a_set_that_no_router_would_read_is_not_written_over_one_that_it_does",
+        "src/understand/tenant/network.rs::a_set_at_the_bounds_may_have_networks_and_one_beyond_any_of_them_may_not",
+        "src/understand/tenant/train.rs::a_set_whose_networks_are_left_out_is_calibrated_and_told_by_its_linear_scores",
+        "src/understand/tenant/train.rs::no_time_goes_into_networks_that_would_be_left_out",
+    ]),
     ("messages that wait for the encoder", &[
         "src/understand/tiers/task.rs::a_full_queue_refuses_and_a_late_message_is_not_read",
         "tests/flow/second_look.rs::a_late_encoder_lets_the_fast_answer_stand_at_the_deadline_and_not_before",

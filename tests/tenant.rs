@@ -126,6 +126,62 @@ fn a_saved_set_reads_like_the_trained_one() {
     }
 }
 
+/// Examples of three labels of which each word may be of any label and is likelier of its own, so that
+/// none of them tells for sure.
+fn vague_examples() -> Vec<Example> {
+    let mut state = 11_u64;
+    let mut below = |bound: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let example = |at: u64| {
+        let mut word = |_| {
+            let vocabulary = if below(2) == 0 { at % 3 } else { below(3) };
+            format!(
+                "{}{}",
+                ["ka", "mo", "ri"][vocabulary as usize],
+                (b'a' + below(20) as u8) as char
+            )
+        };
+        let words: Vec<String> = (0..4).map(&mut word).collect();
+        Example { text: words.join(" "), label: format!("label {}", at % 3) }
+    };
+    (0..280).map(example).collect()
+}
+
+#[test]
+fn networks_that_help_are_in_the_file_and_have_their_say_when_it_is_read_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (set, report) = train(&vague_examples(), 7, 2, |_, _| {}).expect("a set");
+    assert_eq!(report.networks_left_out, None, "these examples are told better with networks");
+
+    set.save(folder.path(), &report, 7).expect("saved");
+
+    let file = std::fs::read(folder.path().join("tenant.twi")).expect("the file");
+    assert!(String::from_utf8_lossy(&file).contains("\"version\":2,"));
+    assert!(String::from_utf8_lossy(&file).contains("\"network_weight\":"));
+    let loaded = IntentSet::load(folder.path()).expect("loaded");
+    assert_eq!(loaded.encode(), file);
+}
+
+#[test]
+fn a_set_of_version_1_that_an_older_program_wrote_is_read() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/intents_golden/v1");
+
+    let set = IntentSet::load(&golden).expect("a set of version 1");
+
+    let mut scratch = SetScratch::default();
+    assert_eq!(set.labels(), ["rental", "repair"]);
+    for example in read_examples(&golden.join("examples.yaml")).expect("its examples") {
+        let guess = set.read(&example.text, &mut scratch);
+        let label = if guess.out_of_scope { "oos" } else { guess.forced };
+        assert_eq!(label, example.label, "{}: {guess:?}", example.text);
+    }
+    let file = std::fs::read(golden.join("tenant.twi")).expect("the file");
+    assert_eq!(set.encode(), file, "what has no network is still written as version 1");
+}
+
 #[test]
 fn every_damaged_byte_and_every_cut_of_a_file_is_an_error() {
     let file = trained().encode();

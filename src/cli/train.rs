@@ -75,15 +75,22 @@ pub(super) fn train_file(
 
 fn to_text(report: &TrainReport, bytes: u64, seconds: f64, output: &Path) -> String {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let left_out = report.networks_left_out.unwrap_or_default();
+    let networks = match report.network_weight {
+        Some(weight) => format!("count {weight} beside the linear scores"),
+        None => format!("none: {left_out}"),
+    };
     let mut text = format!(
         "intents             {}\nexamples            {}\nout of scope        {}\n\
-         held out, right     {}\nscope, AUROC        {}\nwritten             {} ({:.1} MB)\n\
+         held out, right     {}\nscope, AUROC        {}\nnetworks            {}\n\
+         written             {} ({:.1} MB)\n\
          time                {seconds:.1} s\n\nweakest intents        examples  right\n",
         report.labels,
         report.examples,
         report.out_of_scope_examples,
         percent(report.accuracy),
         report.out_of_scope_auroc.map_or("–".to_owned(), |area| format!("{area:.3}")),
+        networks,
         output.display(),
         bytes as f64 / 1e6,
     );

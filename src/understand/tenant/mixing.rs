@@ -7,8 +7,13 @@ use super::scope::{Evidence, Held, RANKS, Signs, least_surprise, numbered, ranke
 /// best; beyond it the right labels surprise a little less, and fewer are found.
 const WEIGHTS: [f32; 6] = [0.0, 0.1, 0.2, 0.4, 0.8, 1.6];
 
+/// Whether a file may have this weight. What a fit never gives was written by something else.
+pub(super) fn is_weight(weight: f32) -> bool {
+    (0.0..=WEIGHTS[WEIGHTS.len() - 1]).contains(&weight)
+}
+
 /// Adds the logits to the scores.
-pub(super) fn mix(scores: &mut [f32], logits: &[f32], weight: f32) {
+pub(super) fn add_logits(scores: &mut [f32], logits: &[f32], weight: f32) {
     scores.iter_mut().zip(logits).for_each(|(score, logit)| *score += weight * logit);
 }
 
@@ -82,10 +87,33 @@ mod tests {
         let (scores, logits) = ([0.4, 0.3, -1.0], [0.0, 2.0, 0.1]);
         let mut mixed = scores;
 
-        mix(&mut mixed, &logits, 0.5);
+        add_logits(&mut mixed, &logits, 0.5);
 
         let evidence = Opinions::new(&scores, &logits, 0.9).mixed(0.5);
         assert_eq!(evidence, Evidence::new(numbered(&mixed), Signs::new(&scores, 0.9)));
         assert_eq!(evidence.best(), 1);
+    }
+
+    #[test]
+    fn of_many_labels_the_best_of_either_opinion_are_kept_whole() {
+        // The scores rank labels from the last, the logits from the first.
+        let scores: Vec<f32> = (0..40).map(|label| label as f32 / 40.0).collect();
+        let logits: Vec<f32> = (0..40).map(|label| 4.0 - label as f32 / 10.0).collect();
+        let mut mixed = scores.clone();
+        add_logits(&mut mixed, &logits, 0.5);
+
+        let opinions = Opinions::new(&scores, &logits, 0.9);
+
+        assert_eq!(opinions.labels.len(), 2 * RANKS, "eight labels are among neither's best");
+        let whole = Evidence::new(numbered(&mixed), Signs::new(&scores, 0.9));
+        assert_eq!(opinions.mixed(0.5), whole);
+        let alone = Evidence::new(numbered(&scores), Signs::new(&scores, 0.9));
+        assert_eq!(opinions.mixed(0.0), alone);
+    }
+
+    #[test]
+    fn only_what_a_fit_may_give_is_a_weight() {
+        assert!(WEIGHTS.into_iter().all(is_weight));
+        assert!(![-0.1, 1.7, f32::INFINITY, f32::NAN].into_iter().any(is_weight));
     }
 }

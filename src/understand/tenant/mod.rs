@@ -3,8 +3,11 @@
 //! **In** examples of each label, then messages.
 //! **Out** a label of the tenant's set, or that the message is out of its scope, with a probability.
 //! **Invariants** the same examples and seed give the same bytes, on any number of threads; the
-//! figures of a training come from examples that were held out; a damaged file is an error.
-//! **Bounds** [`examples`] has those of a set, [`mod@format`] that of a file.
+//! figures of a training come from examples that were held out, the same on which the weight of the
+//! networks (one of six) and the calibration were chosen, so they flatter a little; a damaged file is an
+//! error.
+//! **Bounds** [`examples`] has those of a set, [`mod@format`] that of a file, `network::Bounds` those of
+//! sets that get networks.
 
 pub mod evaluate;
 pub mod examples;

@@ -4,6 +4,7 @@
 //! they err in different places from each other, so that their mean is better than any of them. Their
 //! rows and layers lie side by side, as those of one network whose logits are the mean.
 
+use super::format::SET_BYTES_MAX;
 use super::space::{Point, mix};
 use crate::understand::layers::{dot, softmax};
 use crate::understand::train::Chance;
@@ -14,12 +15,6 @@ const NETWORKS: usize = 3;
 const DIMS: usize = 64;
 /// Values of a row of all.
 pub(super) const WIDTH: usize = NETWORKS * DIMS;
-/// Fewest examples that networks learn from. What they learn from fewer is little, and too few are held
-/// out to tell what it is worth.
-const EXAMPLES_MIN: usize = 200;
-/// Most features of a set that gets networks: they take 200 bytes each in the file, and 800 while
-/// they are learned.
-const FEATURES_MAX: usize = 500_000;
 /// Passes over the examples.
 const PASSES: usize = 20;
 /// First step of learning; the last one is nothing.
@@ -39,6 +34,61 @@ const ERROR_MIN: f32 = 1e-4;
 
 /// A row under training.
 type Row = [f32; DIMS];
+
+/// Which sets get networks. Beyond, the linear scores stand alone, and the report says why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Fewest examples that a training sees while others are held out. What networks learn from fewer is
+    /// little, and too few are held out to tell what it is worth.
+    pub(super) examples_min: usize,
+    /// Most features. Each takes 200 bytes in the file and in use, and 800 while it is learned; up
+    /// to four trainings go on beside each other, which then take 1.6 GB.
+    pub(super) features_max: usize,
+    /// Most rows that a pass over all examples learns from: each example its features and all labels.
+    /// They are seen in [`PASSES`] passes, [`NETWORKS`] networks and five trainings, so that this many
+    /// take some minutes on two cores. 15,000 examples of 150 labels, with 400 features each, have eight
+    /// million; the most examples of the most labels would have over a hundred million.
+    pub(super) rows_max: usize,
+    /// Largest file of a set that has networks: what a router reads.
+    pub(super) file_bytes_max: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            examples_min: 200,
+            features_max: 500_000,
+            rows_max: 32_000_000,
+            file_bytes_max: SET_BYTES_MAX,
+        }
+    }
+}
+
+/// What [`Bounds`] look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    pub(super) examples: usize,
+    pub(super) features: usize,
+    pub(super) rows: usize,
+    pub(super) file_bytes: u64,
+}
+
+impl Bounds {
+    /// Why a set of this size gets no networks; `None` when it may have them.
+    pub(super) fn refusal(&self, size: Size) -> Option<&'static str> {
+        if size.examples < self.examples_min {
+            Some("too few examples")
+        } else if size.features > self.features_max {
+            Some("too many features")
+        } else if size.rows > self.rows_max {
+            Some("too many examples for so many labels")
+        } else if size.file_bytes > self.file_bytes_max {
+            Some("the file would be too large")
+        } else {
+            None
+        }
+    }
+}
 
 /// The networks in use. Rows are kept in steps of eight bits.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,23 +149,19 @@ impl Network {
     }
 }
 
-/// Learns from the points that have a label; `None` when they are too few, or the space has too many
-/// features.
+/// Learns from the points that have a label.
 pub(super) fn learn(
     points: &[Point],
     owners: &[Option<u16>],
     features: usize,
     labels: usize,
     seed: u64,
-) -> Option<Network> {
+) -> Network {
     let owned = points.iter().zip(owners).filter_map(|(point, label)| Some((point, (*label)?)));
     let examples: Vec<(&Point, u16)> = owned.collect();
-    if examples.len() < EXAMPLES_MIN || features > FEATURES_MAX {
-        return None;
-    }
     let shared = shared(&examples, features);
     let learner = |at: usize| Learner::taught(&examples, &shared, labels, mix(seed, at as u64));
-    Some(Network::join(&std::array::from_fn(learner)))
+    Network::join(&std::array::from_fn(learner))
 }
 
 /// Which features more than one example has. The others would keep the chance that their rows start
@@ -259,18 +305,14 @@ fn mean_square(row: &Row) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::examples::{EXAMPLES_MAX, LABELS_MAX};
     use super::*;
 
-    /// Two labels in turn, and texts that share no feature with the other's.
-    fn examples(count: usize) -> (Vec<Point>, Vec<Option<u16>>) {
-        let numbers = 0..count as u32;
-        let points = numbers.clone().map(|at| vec![(at % 2, 1.0), (2 + at % 2, 0.5)]).collect();
-        (points, numbers.map(|at| Some((at % 2) as u16)).collect())
-    }
-
+    /// Two labels, and texts that share no feature with the other's.
     fn taught(seed: u64) -> Network {
-        let (points, owners) = examples(EXAMPLES_MIN);
-        learn(&points, &owners, 4, 2, seed).expect("enough examples, few features")
+        let points: Vec<Point> = (0..8).map(|at| vec![(at / 4, 1.0), (2 + at / 4, 0.5)]).collect();
+        let owners: Vec<Option<u16>> = (0..8).map(|at| Some(at / 4)).collect();
+        learn(&points, &owners, 4, 2, seed)
     }
 
     fn logits(network: &Network, point: &Point) -> Vec<f32> {
@@ -298,20 +340,39 @@ mod tests {
 
     #[test]
     fn a_feature_of_one_example_says_nothing() {
-        let (mut points, owners) = examples(EXAMPLES_MIN);
-        points[0].push((4, 1.0));
+        let points = [vec![(0, 1.0), (2, 1.0)], vec![(0, 1.0)], vec![(1, 1.0)], vec![(1, 1.0)]];
+        let owners = [Some(0), Some(0), Some(1), Some(1)];
 
-        let network = learn(&points, &owners, 5, 2, 7).expect("enough examples, few features");
+        let network = learn(&points, &owners, 3, 2, 7);
 
         let without = logits(&network, &vec![(1, 1.0)]);
-        assert_eq!(logits(&network, &vec![(1, 1.0), (4, 1.0)]), without);
+        assert_eq!(logits(&network, &vec![(1, 1.0), (2, 1.0)]), without);
     }
 
     #[test]
-    fn too_few_examples_and_too_many_features_get_no_network() {
-        let (points, owners) = examples(EXAMPLES_MIN);
+    fn a_set_at_the_bounds_may_have_networks_and_one_beyond_any_of_them_may_not() {
+        let bounds = Bounds::default();
+        let full = Size {
+            examples: bounds.examples_min,
+            features: bounds.features_max,
+            rows: bounds.rows_max,
+            file_bytes: bounds.file_bytes_max,
+        };
+        let Size { examples, features, rows, file_bytes } = full;
 
-        assert!(learn(&points[1..], &owners[1..], 4, 2, 7).is_none());
-        assert!(learn(&points, &owners, FEATURES_MAX + 1, 2, 7).is_none());
+        assert_eq!(bounds.refusal(full), None);
+        for (size, reason) in [
+            (Size { examples: examples - 1, ..full }, "too few examples"),
+            (Size { features: features + 1, ..full }, "too many features"),
+            (Size { rows: rows + 1, ..full }, "too many examples for so many labels"),
+            (Size { file_bytes: file_bytes + 1, ..full }, "the file would be too large"),
+        ] {
+            assert_eq!(bounds.refusal(size), Some(reason));
+        }
+    }
+
+    #[test]
+    fn the_most_examples_of_the_most_labels_are_beyond_the_bound_of_time() {
+        assert!(EXAMPLES_MAX * LABELS_MAX > Bounds::default().rows_max);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::mixing::mix;
+use super::mixing::add_logits;
 use super::network::Network;
 use super::scope::{Calibration, Evidence, Signs, numbered};
 use super::space::{self, Buffers, Counts, Point, Space};
@@ -98,7 +98,7 @@ impl IntentSet {
         let signs = Signs::new(&scratch.scores, known);
         if let (Some(network), Some(weight)) = (&self.network, self.header.network_weight) {
             network.logits(&scratch.point, &mut scratch.logits);
-            mix(&mut scratch.scores, &scratch.logits, weight);
+            add_logits(&mut scratch.scores, &scratch.logits, weight);
         }
         let evidence = Evidence::new(numbered(&scratch.scores), signs);
         let calibration = &self.header.calibration;
@@ -136,7 +136,8 @@ impl Weights {
         entries.iter().for_each(|(feature, ..)| lens[*feature as usize] += 1);
         let labels = entries.iter().map(|entry| entry.1).collect();
         let steps = entries.iter().map(|entry| entry.2).collect();
-        Self { starts: starts(&lens), lens, labels, steps, scales, bias }
+        let starts = starts(&lens).expect("what fits memory has fewer than four billion entries");
+        Self { starts, lens, labels, steps, scales, bias }
     }
 
     pub(super) fn score(&self, point: &Point, scores: &mut Vec<f32>) {
@@ -155,13 +156,61 @@ impl Weights {
     }
 }
 
-/// Where the entries of each feature begin.
-pub(super) fn starts(lens: &[u16]) -> Vec<u32> {
-    let mut end = 0;
+/// Where the entries of each feature begin; `None` when there are more than can be numbered.
+pub(super) fn starts(lens: &[u16]) -> Option<Vec<u32>> {
+    let mut end = 0_u32;
     let begin = |len: &u16| {
         let start = end;
-        end += u32::from(*len);
-        start
+        end = end.checked_add(u32::from(*len))?;
+        Some(start)
     };
     lens.iter().map(begin).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::network::{Network, WIDTH};
+    use super::super::{Example, Prepared};
+    use super::*;
+
+    const TEXTS: [(&str, &str); 4] = [
+        ("where is my parcel", "track"),
+        ("it has not come", "track"),
+        ("a refund please", "refund"),
+        ("tell me a joke", "oos"),
+    ];
+
+    /// A network that says `refund` to everything.
+    fn stubborn(features: usize) -> Network {
+        Network {
+            steps: vec![0; features * WIDTH],
+            scales: vec![0.0; features],
+            start: vec![0.0; WIDTH],
+            heads: vec![0.0; 2 * WIDTH],
+            bias: vec![100.0, 0.0],
+        }
+    }
+
+    #[test]
+    fn a_network_has_a_say_in_which_label_it_is_and_none_in_whether_it_is_one() {
+        let example =
+            |(text, label): (&str, &str)| Example { text: text.into(), label: label.into() };
+        let prepared = Prepared::new(&TEXTS.map(example), 7).expect("two labels");
+        let mut set = prepared.finish(&[]).0;
+        assert_eq!(set.labels(), ["refund", "track"]);
+        // Beside it the signs decide, and not a constant.
+        set.header.calibration.scope = [0.7, 0.3, 0.5, -0.2];
+        let read = |set: &IntentSet| {
+            let mut scratch = SetScratch::default();
+            let guess = set.read(TEXTS[0].0, &mut scratch);
+            (guess.forced.to_owned(), guess.in_scope.to_bits())
+        };
+        let (alone, in_scope) = read(&set);
+
+        set.network = Some(stubborn(set.header.features));
+        set.header.network_weight = Some(0.4);
+
+        assert_eq!(alone, "track");
+        assert_eq!(read(&set), ("refund".to_owned(), in_scope));
+    }
 }

@@ -98,15 +98,29 @@ impl IntentSet {
     /// comes first and both appear whole, so that a router that watches sees either set.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a file cannot be written, and before one is when a router would not read it.
     pub fn save(&self, folder: &Path, report: &TrainReport, seed: u64) -> Result<u64, SetError> {
+        self.save_within(SET_BYTES_MAX, folder, report, seed)
+    }
+
+    fn save_within(
+        &self,
+        bytes_max: u64,
+        folder: &Path,
+        report: &TrainReport,
+        seed: u64,
+    ) -> Result<u64, SetError> {
         let file = self.encode();
+        let bytes = file.len() as u64;
+        if bytes > bytes_max {
+            return Err(SetError::TooLarge { bytes, bytes_max });
+        }
         let manifest = SetManifest::of(&file, report, seed);
         let manifest = toml::to_string(&manifest).expect("a manifest has only plain fields");
         std::fs::create_dir_all(folder).map_err(|reason| failed(folder, reason))?;
         write(&folder.join(FILE), &file)?;
         write(&folder.join(MANIFEST), manifest.as_bytes())?;
-        Ok(file.len() as u64)
+        Ok(bytes)
     }
 
     /// The set in a folder that [`Self::save`] wrote.
@@ -196,4 +210,33 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, SetError> {
         return Err(failed(path, Error::new(ErrorKind::FileTooLarge, reason)));
     }
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trained(texts: [&str; 2]) -> (IntentSet, TrainReport) {
+        let example =
+            |(text, label): (&str, &str)| Example { text: text.into(), label: label.into() };
+        let examples = [example((texts[0], "rental")), example((texts[1], "repair"))];
+        train(&examples, 7, 1, |_, _| {}).expect("two labels")
+    }
+
+    #[test]
+    fn a_set_that_no_router_would_read_is_not_written_over_one_that_it_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (small, report) = trained(["rent it", "fix it"]);
+        let bytes = small.save(folder.path(), &report, 7).expect("saved");
+        let (large, report) = trained(["can I rent two bikes on saturday", "fix my brakes please"]);
+
+        let error = large.save_within(bytes, folder.path(), &report, 7).expect_err("too large");
+
+        let told =
+            format!("the set takes {} bytes, and {bytes} are the most", large.encode().len());
+        assert!(error.to_string().starts_with(&told), "{error}");
+        let kept = IntentSet::load(folder.path()).expect("the set of before");
+        assert_eq!(kept.encode(), small.encode());
+        small.save_within(bytes, folder.path(), &report, 7).expect("what just fits is saved");
+    }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::examples::{Example, is_out_of_scope};
-use super::format::VERSION;
+use super::format;
 use super::mixing::{self, Judged, Opinions};
-use super::network::{self, Network};
+use super::network::{self, Bounds, Network, Size};
 use super::scope::{Calibration, Held};
 use super::set::{Header, IntentSet, Weights};
 use super::space::{self, Buffers, Counts, Point, Space, mix};
@@ -19,6 +19,9 @@ const FOLDS: usize = 4;
 const SCOPE_FOLDS: usize = 2;
 /// In each of those one label of this many is left out.
 const LABELS_LEFT_OUT: usize = 4;
+
+/// Why a set has no networks though it may have some.
+const NO_HELP: &str = "held-out examples are not told better with them";
 
 /// Why no set can be trained.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +46,10 @@ pub struct TrainReport {
     pub accuracy: f64,
     /// Of held-out examples against those of labels that were left out; missing with few labels.
     pub out_of_scope_auroc: Option<f64>,
+    /// What the networks count beside the linear scores; missing when there are none.
+    pub network_weight: Option<f32>,
+    /// Why there are no networks, when there are none.
+    pub networks_left_out: Option<&'static str>,
     /// Labels by how many of their held-out examples were found, worst first.
     pub weakest: Vec<LabelFigures>,
 }
@@ -70,6 +77,10 @@ pub struct Prepared {
     /// Which part of the examples each belongs to.
     parts: Vec<usize>,
     seed: u64,
+    /// Rows of a network that a pass over the texts learns from.
+    rows: usize,
+    /// Of networks.
+    bounds: Bounds,
 }
 
 /// One training of the cross-validation.
@@ -118,9 +129,12 @@ impl Prepared {
             space::count(text, &mut buffers, &mut counts);
             counts
         });
-        let texts = counted.collect();
+        let texts: Vec<Counts> = counted.collect();
         let parts = parts(&owners[..examples.len()], seed);
-        Ok(Self { labels, texts, owners, examples: examples.len(), parts, seed })
+        let owned = texts.iter().zip(&owners).filter(|(_, owner)| owner.is_some());
+        let rows = owned.map(|(counts, _)| counts.len() + labels.len()).sum();
+        let (examples, bounds) = (examples.len(), Bounds::default());
+        Ok(Self { labels, texts, owners, examples, parts, seed, rows, bounds })
     }
 
     /// The trainings of the cross-validation; they may run beside each other.
@@ -144,8 +158,8 @@ impl Prepared {
             (0..self.texts.len()).partition(|&at| held(at));
         let trained = self.train(&within);
         // Labels are told apart in the other folds; these are about scope, where the network has no say.
-        let is_about_labels = !fold.leaves_labels_out;
-        let network = is_about_labels.then(|| self.train_network(&trained, &within)).flatten();
+        let is_wanted = !fold.leaves_labels_out && self.refusal(&trained).is_none();
+        let network = is_wanted.then(|| self.train_network(&trained, &within));
         let (mut point, mut scores, mut logits) = (Point::new(), Vec::new(), Vec::new());
         let judged = out.into_iter().filter(|at| *at < self.examples).map(|at| {
             let known = trained.space.locate(&self.texts[at], &mut point);
@@ -163,7 +177,15 @@ impl Prepared {
     pub fn finish(&self, held: &[HeldOut]) -> (IntentSet, TrainReport) {
         let (scoped, plain): (Vec<&HeldOut>, Vec<&HeldOut>) =
             held.iter().partition(|it| it.fold.leaves_labels_out);
-        let weight = mixing::fit(plain.iter().flat_map(|it| &it.texts));
+        let everything: Vec<usize> = (0..self.texts.len()).collect();
+        let trained = self.train(&everything);
+        let wanted = mixing::fit(plain.iter().flat_map(|it| &it.texts));
+        let no_help = || (wanted == 0.0).then_some(NO_HELP);
+        let networks_left_out = self.refusal(&trained).or_else(no_help);
+        let network_weight = networks_left_out.is_none().then_some(wanted);
+        let network = network_weight.map(|_| self.train_network(&trained, &everything));
+        // Confidences and figures have to be those of what is kept.
+        let weight = network_weight.unwrap_or(0.0);
         let mixed = |folds: Vec<&HeldOut>| -> Vec<Held> {
             let texts = folds.into_iter().flat_map(|it| &it.texts);
             texts.map(|(opinions, label)| (opinions.mixed(weight), *label)).collect()
@@ -172,20 +194,21 @@ impl Prepared {
         let calibration = Calibration::fit(&plain, &scoped);
         scoped.extend(plain.iter().filter(|(_, label)| label.is_none()).cloned());
 
-        let everything: Vec<usize> = (0..self.texts.len()).collect();
-        let trained = self.train(&everything);
-        let network = (weight > 0.0).then(|| self.train_network(&trained, &everything)).flatten();
         let Trained { space, weights, .. } = trained;
         let features = space.features().len();
         let header = Header {
-            version: VERSION,
+            version: format::version(network.is_some()),
             labels: self.labels.clone(),
             calibration,
             features,
             entries: weights.labels.len(),
-            network_weight: network.as_ref().map(|_| weight),
+            network_weight,
         };
-        let report = self.report(&plain, &scoped, &calibration, features);
+        let report = TrainReport {
+            network_weight,
+            networks_left_out,
+            ..self.report(&plain, &scoped, &calibration, features)
+        };
         (IntentSet { header, space, weights, network }, report)
     }
 
@@ -211,7 +234,16 @@ impl Prepared {
         Trained { space, points, weights }
     }
 
-    fn train_network(&self, trained: &Trained, texts: &[usize]) -> Option<Network> {
+    /// Why there are no networks beside these scores.
+    fn refusal(&self, trained: &Trained) -> Option<&'static str> {
+        let (features, entries) = (trained.space.features().len(), trained.weights.labels.len());
+        let file_bytes = format::bytes_with_network(&self.labels, features, entries);
+        let owned = self.owners[..self.examples].iter().flatten().count();
+        let examples = owned - owned.div_ceil(FOLDS);
+        self.bounds.refusal(Size { examples, features, rows: self.rows, file_bytes })
+    }
+
+    fn train_network(&self, trained: &Trained, texts: &[usize]) -> Network {
         let (features, labels) = (trained.space.features().len(), self.labels.len());
         network::learn(&trained.points, &self.owners_of(texts), features, labels, self.seed)
     }
@@ -257,6 +289,8 @@ impl Prepared {
             features,
             accuracy: share(total),
             out_of_scope_auroc: super::evaluate::auroc(scores.collect()),
+            network_weight: None,
+            networks_left_out: None,
             weakest,
         }
     }
@@ -269,4 +303,89 @@ fn parts(owners: &[Option<u16>], seed: u64) -> Vec<usize> {
     let mut parts = vec![0; owners.len()];
     order.into_iter().enumerate().for_each(|(place, at)| parts[at] = place % FOLDS);
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared() -> Prepared {
+        let texts = [
+            ("can I rent a bike", "rental"),
+            ("rent two bikes", "rental"),
+            ("fix my bike", "repair"),
+            ("can you fix a wheel", "repair"),
+        ];
+        let examples =
+            texts.map(|(text, label)| Example { text: text.into(), label: label.into() });
+        let prepared = Prepared::new(&examples, 7).expect("two labels");
+        Prepared { bounds: Bounds { examples_min: 3, ..Bounds::default() }, ..prepared }
+    }
+
+    /// What a fold read: the linear scores find three labels in four, the networks all.
+    fn held() -> HeldOut {
+        let text = |at: usize| {
+            let label = at % 2;
+            let of =
+                |right: bool| [f32::from(right == (label == 0)), f32::from(right == (label == 1))];
+            (Opinions::new(&of(at > 0), &of(true), 1.0), Some(label as u16))
+        };
+        let fold = Fold { part: 0, leaves_labels_out: false };
+        HeldOut { fold, texts: (0..4).map(text).collect() }
+    }
+
+    /// One bound that the examples here do not meet, and why.
+    fn bounds_that_refuse() -> [(Bounds, &'static str); 4] {
+        let bounds = prepared().bounds;
+        [
+            (Bounds { examples_min: 4, ..bounds }, "too few examples"),
+            (Bounds { features_max: 1, ..bounds }, "too many features"),
+            (Bounds { rows_max: 1, ..bounds }, "too many examples for so many labels"),
+            (Bounds { file_bytes_max: 1, ..bounds }, "the file would be too large"),
+        ]
+    }
+
+    #[test]
+    fn a_set_whose_networks_are_left_out_is_calibrated_and_told_by_its_linear_scores() {
+        let mut prepared = prepared();
+        let (with, told) = prepared.finish(&[held()]);
+        assert_eq!((told.accuracy, told.networks_left_out), (1.0, None));
+        assert!(with.network.is_some() && with.header.network_weight == told.network_weight);
+
+        for (bounds, reason) in bounds_that_refuse() {
+            prepared.bounds = bounds;
+            let (without, told) = prepared.finish(&[held()]);
+
+            assert!(without.network.is_none() && without.header.network_weight.is_none());
+            assert_eq!((told.accuracy, told.networks_left_out), (0.75, Some(reason)));
+            let texts = held().texts;
+            let linear: Vec<Held> =
+                texts.iter().map(|(opinions, label)| (opinions.mixed(0.0), *label)).collect();
+            assert_eq!(without.header.calibration, Calibration::fit(&linear, &[]));
+            assert_ne!(without.header.calibration, with.header.calibration);
+        }
+    }
+
+    #[test]
+    fn no_time_goes_into_networks_that_would_be_left_out() {
+        let mut prepared = prepared();
+        let fold = prepared.folds()[0];
+        let has_logits = |held: &HeldOut| {
+            held.texts.iter().any(|(opinions, _)| opinions.mixed(0.0) != opinions.mixed(1.0))
+        };
+        assert!(has_logits(&prepared.cross_validate(fold)));
+
+        for (bounds, _) in bounds_that_refuse() {
+            prepared.bounds = bounds;
+            assert!(!has_logits(&prepared.cross_validate(fold)));
+        }
+    }
+
+    #[test]
+    fn an_example_is_as_many_rows_as_it_has_features_and_the_set_labels() {
+        let one = prepared();
+
+        let features: usize = one.texts.iter().map(Vec::len).sum();
+        assert_eq!(one.rows, features + 2 * (4 + 2), "four examples and two names of labels");
+    }
 }
