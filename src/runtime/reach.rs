@@ -163,8 +163,8 @@ mod tests {
                 }
             }
         };
-        let found = first_of(&addresses(all), connect);
-        let found = tokio::time::timeout(Duration::from_secs(1), found).await;
+        let all = addresses(all);
+        let found = tokio::time::timeout(Duration::from_secs(1), first_of(&all, connect)).await;
         let (address, ()) = found.unwrap_or(Err(io::ErrorKind::TimedOut))?;
         Ok(address.to_string())
     }
