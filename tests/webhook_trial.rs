@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -70,8 +71,9 @@ fn examined(folder: &Path, more: &[&str]) -> (String, String) {
     (word("verdict"), word("text"))
 }
 
-/// Speaks TLS with a certificate for `localhost` that is written to `folder`, and takes everything.
-fn tls_receiver(folder: &Path) -> SocketAddr {
+/// Speaks TLS with a certificate for `localhost` that is written to `folder`, takes everything from one after
+/// another, and counts who sends something.
+fn tls_receiver(folder: &Path) -> (SocketAddr, Arc<AtomicUsize>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
     std::fs::write(folder.join("root.pem"), made.cert.pem()).expect("a file");
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der());
@@ -84,17 +86,20 @@ fn tls_receiver(folder: &Path) -> SocketAddr {
     let config = Arc::new(config.expect("a certificate"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it listens");
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = requests.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let connection = rustls::ServerConnection::new(config.clone()).expect("TLS");
             let mut stream = rustls::StreamOwned::new(connection, stream);
             // Who does not believe the certificate, or sends nothing, is let go of.
             if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                counted.fetch_add(1, Relaxed);
                 let _ = stream.write_all(b"HTTP/1.1 204 so\r\nConnection: close\r\n\r\n");
             }
         }
     });
-    address
+    (address, requests)
 }
 
 #[test]
@@ -148,7 +153,8 @@ fn a_hook_that_cannot_be_reached_is_told_by_the_test_and_by_doctor_and_gets_noth
         (url(&receiver), "", &[][..], "not a public one", "webhooks.reach"),
         (format!("http://{closed}/"), "", ANYWHERE, "cannot be reached", "something listens"),
         (
-            "https://no-such-name.invalid/".to_owned(),
+            // No resolver asks anybody for a label that is too long.
+            format!("https://{}.example/", "x".repeat(64)),
             "",
             ANYWHERE,
             "the name is not known",
@@ -170,7 +176,7 @@ fn a_hook_that_cannot_be_reached_is_told_by_the_test_and_by_doctor_and_gets_noth
 #[test]
 fn a_certificate_is_looked_at_by_the_test_and_by_doctor_and_doctor_sends_nothing() {
     let roots = tempfile::tempdir().expect("a folder");
-    let address = tls_receiver(roots.path());
+    let (address, requests) = tls_receiver(roots.path());
     let url = format!("https://localhost:{}/in", address.port());
     let root = format!("ca_file = {:?}", roots.path().join("root.pem"));
 
@@ -180,6 +186,10 @@ fn a_certificate_is_looked_at_by_the_test_and_by_doctor_and_doctor_sends_nothing
     let (verdict, text) = examined(believed.path(), ANYWHERE);
     assert_eq!(verdict, "good", "{text}");
     assert!(text.contains("is reached at 127.0.0.1:"), "{text}");
+    // Whoever is answered now came after the doctor.
+    let (exit, row) = tried(believed.path(), ANYWHERE);
+    assert_eq!(exit, Some(0), "{row}");
+    assert_eq!(requests.load(Relaxed), 2, "one of each test and none of the doctor");
 
     let unknown = shop_of(&url, "");
     let (exit, row) = tried(unknown.path(), ANYWHERE);
@@ -188,6 +198,36 @@ fn a_certificate_is_looked_at_by_the_test_and_by_doctor_and_doctor_sends_nothing
     let (verdict, text) = examined(unknown.path(), ANYWHERE);
     assert_eq!(verdict, "wrong");
     assert!(text.contains("TLS failed") && text.contains("ca_file"), "{text}");
+}
+
+#[test]
+fn doctor_sends_nothing_to_a_hook_in_clear() {
+    let receiver = Receiver::start();
+    let folder = shop_of(&url(&receiver), "");
+
+    let (verdict, text) = examined(folder.path(), ANYWHERE);
+
+    assert_eq!(verdict, "good", "{text}");
+    // Whoever is answered now came after the doctor.
+    let (_, row) = tried(folder.path(), ANYWHERE);
+    receiver.wait_for_sessions_of_now();
+    assert_eq!(receiver.connections(), 2);
+    let [delivery] = &receiver.deliveries()[..] else { panic!("one delivery") };
+    assert_eq!(row["webhook_id"], delivery.id, "that of the test and none of the doctor");
+}
+
+#[test]
+fn a_path_that_the_receiver_repeats_is_not_printed() {
+    let receiver = Receiver::start();
+    receiver.answer(&[404, 404], 200);
+    receiver.answer_with("Cannot POST /in?from=router");
+    let folder = shop_of(&url(&receiver), "");
+
+    let (_, row) = tried(folder.path(), ANYWHERE);
+    let (_, text) = tradewind(folder.path(), &["webhook", "test", "told"], ANYWHERE);
+
+    assert_eq!(row["answer_begins"], "Cannot POST …");
+    assert!(text.contains("Cannot POST …") && !text.contains("from=router"), "{text}");
 }
 
 #[test]
@@ -200,6 +240,8 @@ fn a_hook_that_says_nothing_is_waited_for_no_longer_than_the_settings_say() {
     let (exit, row) = tried(folder.path(), &settings);
 
     assert_eq!((exit, &row["error"]), (Some(3), &"no answer in time".into()), "{row}");
+    let took_ms = row["took_ms"].as_u64().expect("a number");
+    assert!((200..5_000).contains(&took_ms), "the usual time is 10 s: {row}");
     let (verdict, text) = examined(folder.path(), &settings);
     assert_eq!(verdict, "wrong");
     assert!(text.contains("no answer in time"), "{text}");

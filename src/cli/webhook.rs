@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use unicode_normalization::char::is_combining_mark;
 
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
@@ -12,6 +13,10 @@ use crate::runtime::Clock;
 
 /// Characters of an answer that are shown.
 const ANSWER_CHARS_MAX: usize = 200;
+/// What stands in an answer for the path of the hook.
+const HIDDEN: &str = "…";
+/// Shortest part of a path that is hidden alone: a shorter one could stand in any text, and is no secret.
+const SECRET_BYTES_MIN: usize = 8;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -54,21 +59,35 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let hooks = hooks(&shop, hook.as_deref())?;
     let rules = HookRules { reach: config.webhooks.reach.into(), within: config.webhooks.timeout };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut rows = Vec::new();
-    for hook in hooks {
-        let tried = try_webhook(&shop.id, hook, &rules, Clock::start().now());
-        let outcome = Outcome::of(&runtime.block_on(tried));
-        if !*json {
-            print(&outcome.to_text(hook))?;
-        }
-        rows.push((hook, outcome));
-    }
+    let rows = runtime.block_on(try_all(&shop, hooks, &rules, *json));
+    // A resolver that does not answer holds a thread for longer than anybody is to wait.
+    runtime.shutdown_background();
+    let rows = rows?;
     let taken = rows.iter().all(|(_, outcome)| outcome.advice.is_none());
     if *json {
         let rows: Vec<Value> = rows.iter().map(|(hook, outcome)| outcome.to_json(hook)).collect();
         print_json(&json!({ "shop": shop.id, "taken": taken, "webhooks": rows }))?;
     }
     Ok(if taken { Exit::Success } else { Exit::CheckFailed })
+}
+
+/// Tries each hook, and tells in words what comes of it as it does unless that is printed as JSON.
+async fn try_all<'a>(
+    shop: &Shop,
+    hooks: Vec<&'a ShopWebhook>,
+    rules: &HookRules,
+    is_json: bool,
+) -> anyhow::Result<Vec<(&'a ShopWebhook, Outcome)>> {
+    let mut rows = Vec::new();
+    for hook in hooks {
+        let tried = try_webhook(&shop.id, hook, rules, Clock::start().now()).await;
+        let outcome = Outcome::of(&tried, hook);
+        if !is_json {
+            print(&outcome.to_text(hook))?;
+        }
+        rows.push((hook, outcome));
+    }
+    Ok(rows)
 }
 
 fn named(config: &Config, id: &str) -> anyhow::Result<Shop> {
@@ -100,7 +119,7 @@ struct Outcome {
     answered_by: Option<String>,
     status: Option<u16>,
     retry_after_s: Option<u64>,
-    /// How the answer begins, in characters that do nothing to a terminal.
+    /// How the answer begins, in characters that do nothing to a terminal, without the path of the hook.
     begins: Option<String>,
     error: Option<String>,
     /// What to do, unless it was taken.
@@ -108,10 +127,11 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(trial: &Trial) -> Self {
+    fn of(trial: &Trial, hook: &ShopWebhook) -> Self {
         let answer = trial.answer.as_ref().ok();
         let error = trial.answer.as_ref().err();
-        let begins = answer.map(|answer| shown(&answer.body)).filter(|text| !text.is_empty());
+        let begins = answer.map(|answer| shown(&answer.body, hook.url.path()));
+        let begins = begins.filter(|text| !text.is_empty());
         Self {
             id: trial.id.clone(),
             took_ms: trial.took.as_millis(),
@@ -168,15 +188,31 @@ impl Outcome {
     }
 }
 
-/// How a text of somebody else's begins, without what would move or colour a terminal.
-fn shown(body: &[u8]) -> String {
-    let is_odd = |c: &char| {
-        c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let text = String::from_utf8_lossy(body);
-    let plain = text.trim().chars().map(|c| if is_odd(&c) { ' ' } else { c });
+/// How an answer begins, without what would move or colour a terminal, and without `path`: many receivers
+/// repeat what they were asked for, and secrets stand in paths.
+fn shown(body: &[u8], path: &str) -> String {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for secret in secrets_in(path) {
+        text = text.replace(secret, HIDDEN);
+    }
+    let plain = text.trim().chars().map(|c| if is_printable(c) { c } else { ' ' });
     plain.take(ANSWER_CHARS_MAX).collect()
+}
+
+/// What an answer could repeat of path and query: all of it, either of them, and those parts that are long
+/// enough to hold a secret.
+fn secrets_in(path: &str) -> Vec<&str> {
+    let (before, query) = path.split_once('?').unwrap_or((path, ""));
+    let parts = path.split(['/', '?', '&', '=']).filter(|part| part.len() >= SECRET_BYTES_MIN);
+    let all = [path, before, query].into_iter().filter(|it| it.len() > 1);
+    all.chain(parts).collect()
+}
+
+/// Whether a character only shows itself: none that is invisible, breaks a line or changes what stands
+/// around it. Letters may carry marks.
+fn is_printable(c: char) -> bool {
+    let is_shown_as_it_is = c.escape_debug().len() == 1;
+    is_shown_as_it_is || matches!(c, '"' | '\'' | '\\') || is_combining_mark(c)
 }
 
 #[cfg(test)]
@@ -185,9 +221,32 @@ mod tests {
 
     #[test]
     fn an_answer_is_shown_up_to_a_length_and_does_nothing_to_a_terminal() {
-        assert_eq!(shown(b" ok\r\n"), "ok");
-        assert_eq!(shown("\u{1b}[31mred\u{202e}".as_bytes()), " [31mred ");
-        assert_eq!(shown(&[b'x'; 70_000]).len(), ANSWER_CHARS_MAX);
-        assert_eq!(shown(&[0xff]), "\u{fffd}");
+        assert_eq!(shown(b" ok\r\n", "/"), "ok");
+        assert_eq!(shown("\u{1b}[31mred\u{202e}".as_bytes(), "/"), " [31mred ");
+        assert_eq!(shown(&[b'x'; 70_000], "/").len(), ANSWER_CHARS_MAX);
+        assert_eq!(shown(&[0xff], "/"), "\u{fffd}");
+        for c in
+            "\u{2028}\u{2029}\u{61c}\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{e0041}\t".chars()
+        {
+            assert_eq!(shown(format!("a{c}b").as_bytes(), "/"), "a b", "{c:?}");
+        }
+        let plain = "it's \"so\" \\ größer e\u{301} ที่ مَرحبا 好 🙂";
+        assert_eq!(shown(plain.as_bytes(), "/"), plain);
+    }
+
+    #[test]
+    fn a_path_that_an_answer_repeats_is_not_shown() {
+        let path = "/hooks/s3cret-of-4-shop?key=an0ther-one";
+        for (answer, begins) in [
+            ("Cannot POST /hooks/s3cret-of-4-shop?key=an0ther-one", "Cannot POST …"),
+            ("Cannot POST /hooks/s3cret-of-4-shop", "Cannot POST …"),
+            ("who is key=an0ther-one?", "who is …?"),
+            (r#"{"path":"\/hooks\/s3cret-of-4-shop"}"#, r#"{"path":"\/hooks\/…"}"#),
+            ("no hook an0ther-one", "no hook …"),
+            ("no hooks here / there", "no hooks here / there"),
+        ] {
+            assert_eq!(shown(answer.as_bytes(), path), begins);
+        }
+        assert_eq!(shown(b"a/b at /", "/"), "a/b at /");
     }
 }

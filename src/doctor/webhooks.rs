@@ -1,5 +1,6 @@
 //! Whether the hooks of shops can be reached as they are set up. Nothing is sent to them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 const LOOKS_MAX: usize = 64;
 /// Longest that all of them are looked at.
 const ALL_MAX: Duration = Duration::from_secs(30);
+/// What is told of a look that panicked.
+const OURS: &str = "was not looked at, by a mistake of this program that is worth a report";
 
 pub(super) fn examine(config: &Config) -> Finding {
     let shops = match config.paths.shops.as_deref().map(Shop::load_dir) {
@@ -42,33 +45,43 @@ pub(super) fn examine(config: &Config) -> Finding {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => told(&runtime.block_on(look_at_all(hooks, rules, ALL_MAX))),
+        Ok(runtime) => {
+            let look = move |hook| async move { look_at(&hook, &rules).await };
+            let found = runtime.block_on(look_at_all(hooks, ALL_MAX, look));
+            // A resolver that does not answer holds a thread for longer than anybody is to wait.
+            runtime.shutdown_background();
+            told(&found)
+        }
         Err(error) => Finding::new(CHECK, Verdict::Wrong, error.to_string()),
     }
 }
 
-/// What was found of each, in their order; those that there was no time for are left without.
-async fn look_at_all(
+/// What `look` finds of each, in their order; those that there was no time for are left without.
+async fn look_at_all<F>(
     hooks: Vec<(String, ShopWebhook)>,
-    rules: HookRules,
     within: Duration,
-) -> Vec<(String, Option<(Verdict, String)>)> {
+    look: impl Fn(ShopWebhook) -> F,
+) -> Vec<(String, Option<(Verdict, String)>)>
+where
+    F: Future<Output = (Verdict, String)> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(LOOKS_MAX));
     let mut found: Vec<_> = hooks.iter().map(|(name, _)| (name.clone(), None)).collect();
-    let mut looks = JoinSet::new();
+    let (mut looks, mut numbers) = (JoinSet::new(), HashMap::new());
     for (number, (_, hook)) in hooks.into_iter().enumerate() {
-        let places = places.clone();
-        looks.spawn(async move {
+        let (places, look) = (places.clone(), look(hook));
+        let begun = looks.spawn(async move {
             let _place = places.acquire_owned().await;
-            (number, look_at(&hook, &rules).await)
+            look.await
         });
+        numbers.insert(begun.id(), number);
     }
     // What is not seen by then is not waited for: its tasks end with the set.
     let _ = tokio::time::timeout(within, async {
-        while let Some(look) = looks.join_next().await {
-            if let Ok((number, seen)) = look {
-                found[number].1 = Some(seen);
-            }
+        while let Some(look) = looks.join_next_with_id().await {
+            let (id, seen) =
+                look.unwrap_or_else(|broken| (broken.id(), (Verdict::Wrong, OURS.to_owned())));
+            found[numbers[&id]].1 = Some(seen);
         }
     })
     .await;
@@ -135,20 +148,69 @@ mod tests {
         (0..count).map(|number| (format!("demo: {number}"), hook.clone())).collect()
     }
 
+    async fn look(hook: ShopWebhook) -> (Verdict, String) {
+        look_at(&hook, &RULES).await
+    }
+
+    /// Says nothing to whoever connects and lets go of them once no more come, until `count` have been
+    /// there; gives how many there were at a time.
+    async fn hold_all(listener: tokio::net::TcpListener, count: usize) -> usize {
+        let (mut held, mut seen, mut most) = (Vec::new(), 0, 0);
+        while seen < count {
+            let quiet = if held.len() < LOOKS_MAX { ALL_MAX } else { Duration::from_millis(100) };
+            match tokio::time::timeout(quiet, listener.accept()).await {
+                Ok(accepted) => {
+                    held.push(accepted.expect("a connection"));
+                    seen += 1;
+                    most = most.max(held.len());
+                }
+                Err(_) => held.clear(),
+            }
+        }
+        most
+    }
+
     #[tokio::test]
     async fn more_hooks_than_there_are_places_are_all_looked_at_in_their_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("https://{}/", listener.local_addr().expect("it listens"));
+        let count = 3 * LOOKS_MAX;
+        let held = tokio::spawn(hold_all(listener, count));
+
+        let found = look_at_all(hooks(folder.path(), &url, count), ALL_MAX, look).await;
+
+        assert_eq!(held.await.expect("all came"), LOOKS_MAX, "the most at a time");
+        assert_eq!(found.len(), count);
+        assert_eq!(found[100].0, "demo: 100");
+        assert_eq!(told(&found).text.matches("broke off").count(), count);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_told_as_what_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let look = async |hook: ShopWebhook| -> (Verdict, String) { panic!("at {}", hook.name) };
+
+        let found =
+            look_at_all(hooks(folder.path(), "https://hook.example/", 1), ALL_MAX, look).await;
+
+        let finding = told(&found);
+        assert_eq!(finding.verdict, Verdict::Wrong);
+        assert!(finding.text.contains("a mistake of this program"), "{}", finding.text);
+    }
+
+    #[tokio::test]
+    async fn a_hook_where_nobody_listens_is_wrong() {
         let folder = tempfile::tempdir().expect("a folder");
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/", nobody.local_addr().expect("it listens"));
         drop(nobody);
 
-        let found = look_at_all(hooks(folder.path(), &url, 3 * LOOKS_MAX), RULES, ALL_MAX).await;
+        let found = look_at_all(hooks(folder.path(), &url, 3), ALL_MAX, look).await;
 
-        assert_eq!(found.len(), 3 * LOOKS_MAX);
-        assert_eq!(found[100].0, "demo: 100");
         let finding = told(&found);
         assert_eq!(finding.verdict, Verdict::Wrong);
-        assert_eq!(finding.text.matches("cannot be reached").count(), 3 * LOOKS_MAX);
+        assert_eq!(finding.text.matches("cannot be reached").count(), 3);
     }
 
     #[tokio::test]
@@ -159,7 +221,7 @@ mod tests {
         let url = format!("https://{}/", silent.local_addr().expect("it listens"));
         let within = Duration::from_millis(50);
 
-        let found = look_at_all(hooks(folder.path(), &url, 2), RULES, within).await;
+        let found = look_at_all(hooks(folder.path(), &url, 2), within, look).await;
 
         let finding = told(&found);
         assert_eq!(finding.verdict, Verdict::Odd);

@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Url};
 use rustls::CertificateError;
 
+use super::reach::{NoPlace, Place, address_in};
 use super::trust::web_config;
-use crate::domain::is_public;
 
 /// Why there is no answer. Nothing of the address, the request or the answer is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -162,7 +162,10 @@ impl Web {
     pub async fn ask(&self, request: WebRequest) -> Result<WebAnswer, WebError> {
         let WebRequest { method, url, headers, body } = request;
         let url: Url = url.parse().map_err(|_| WebError::Unusable("no web address".to_owned()))?;
-        if self.reach == Reach::Public && address_in(&url).is_some_and(|it| !is_public(it)) {
+        // Names are looked at when they are resolved. The parser has brought every way of writing an IPv4
+        // address into the usual one.
+        let address = url.host_str().and_then(address_in);
+        if address.is_some_and(|it| !self.reach.allows(it)) {
             return Err(WebError::NotPublic);
         }
         let asked = self.client.request(method, url).headers(headers).body(body).send().await;
@@ -181,28 +184,14 @@ impl Web {
     }
 }
 
-/// The address that stands in place of a name; names are looked at when they are resolved. The parser has
-/// brought every way of writing an IPv4 address into the usual one.
-fn address_in(url: &Url) -> Option<IpAddr> {
-    url.host_str()?.trim_matches(['[', ']']).parse().ok()
-}
-
 /// Gives of the addresses of a name those that are public.
 struct PublicNames;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the name has no public address")]
-struct NoPublicAddress;
 
 impl Resolve for PublicNames {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|it| is_public(it.ip())).collect();
-            if public.is_empty() {
-                return Err(NoPublicAddress.into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            let place = Place { host: name.as_str(), port: 0, reach: Reach::Public };
+            Ok(Box::new(place.addresses().await?.into_iter()) as Addrs)
         })
     }
 }
@@ -250,8 +239,10 @@ fn cause(error: &reqwest::Error) -> Option<WebError> {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     let mut unreachable = None;
     while let Some(error) = next {
-        if error.is::<NoPublicAddress>() {
-            return Some(WebError::NotPublic);
+        match error.downcast_ref::<NoPlace>() {
+            Some(NoPlace::NotPublic) => return Some(WebError::NotPublic),
+            Some(NoPlace::Unknown) => return Some(WebError::Unreachable(io::ErrorKind::NotFound)),
+            None => {}
         }
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Some(WebError::Tls(no_tls(error)));

@@ -56,8 +56,8 @@ struct Inner {
     answers: VecDeque<u16>,
     usual: u16,
     connections: usize,
-    /// Bytes of an answer's body.
-    answer_bytes: usize,
+    /// The body of an answer.
+    answer: String,
     /// Deliveries that are not answered yet, and the most that there were.
     open: usize,
     open_max: usize,
@@ -91,8 +91,9 @@ impl Receiver {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let receiver = accepting.clone();
-                receiver.inner().connections += 1;
+                // Who sees the connection counted can wait for its session.
                 let session = receiver.plan.session();
+                receiver.inner().connections += 1;
                 std::thread::spawn(move || receiver.serve(&stream, &session));
             }
         });
@@ -111,14 +112,19 @@ impl Receiver {
         inner.usual = usual;
     }
 
-    /// Answers with so large a body from now on.
-    pub fn answer_with(&self, bytes: usize) {
-        self.inner().answer_bytes = bytes;
+    /// Answers with this body from now on.
+    pub fn answer_with(&self, body: &str) {
+        self.inner().answer = body.to_owned();
     }
 
     /// The most deliveries that were not answered at a time.
     pub fn open_max(&self) -> usize {
         self.inner().open_max
+    }
+
+    /// Waits until whoever has connected so far was served.
+    pub fn wait_for_sessions_of_now(&self) {
+        self.plan.wait_for_sessions_of_now();
     }
 
     pub fn connections(&self) -> usize {
@@ -178,14 +184,14 @@ impl Receiver {
         };
         self.shared.1.notify_all();
         session.reach(&Step::Kept);
-        let length = {
+        let body = {
             let mut inner = self.inner();
             inner.open -= 1;
-            inner.answer_bytes
+            inner.answer.clone()
         };
+        let length = body.len();
         let answer = format!(
-            "HTTP/1.1 {status} so\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{}",
-            " ".repeat(length)
+            "HTTP/1.1 {status} so\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         );
         stream.write_all(answer.as_bytes()).ok()?;
         session.reach(&Step::Answered);

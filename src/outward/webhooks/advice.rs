@@ -17,8 +17,10 @@ impl Trouble {
                  settings allows this machine and its networks, for all shops"
             }
             Self::Web(WebError::Late) => {
-                "have the receiver answer as soon as it has kept what it was told, and work on it \
-                 afterwards; webhooks.timeout is how long it may take"
+                "if nobody is there, see whether a firewall drops what this machine sends and whether \
+                 the name can be resolved from here; if the receiver is slow, have it answer as soon as \
+                 it has kept what it was told and work on it afterwards; webhooks.timeout is how long \
+                 all of it may take"
             }
             Self::Web(WebError::Unreachable(_)) => {
                 "see whether something listens at that port, and whether a firewall lets this \

@@ -170,10 +170,9 @@ impl Messenger {
             let wakes_at = lines.wakes_at(may_call(&calls));
             tokio::select! {
                 biased; // what is begun is finished before the drain is noticed
-                Some(done) = calls.next(), if calls.len() > 0 => match done {
-                    Ok(done) => self.called(done, &mut lines),
-                    Err(errand) => self.panicked(errand, chances.random(), &mut lines),
-                },
+                Some(done) = calls.next(), if calls.len() > 0 => {
+                    self.ended(done, chances.random(), &mut lines);
+                }
                 () = self.forgets.take(&mut forgets, BATCH_MAX) => {
                     forgets.drain(..).for_each(|forget| in_flight.forget(forget));
                 }
@@ -188,7 +187,21 @@ impl Messenger {
             let now = self.clock.now();
             batch.drain(..).for_each(|errand| lines.add(errand, now));
         }
-        while calls.next().await.is_some() {}
+        self.finish(calls, &mut chances, &mut lines).await;
+    }
+
+    /// Waits for the calls that were begun: what comes of them counts as that of any other.
+    async fn finish(&self, mut calls: Calls<Called>, chances: &mut SmallRng, lines: &mut Lines) {
+        while let Some(done) = calls.next().await {
+            self.ended(done, chances.random(), lines);
+        }
+    }
+
+    fn ended(&self, done: Result<Called, Errand<Webhook>>, chance: f64, lines: &mut Lines) {
+        match done {
+            Ok(called) => self.called(called, lines),
+            Err(errand) => self.panicked(errand, chance, lines),
+        }
     }
 
     async fn sleep_until(&self, at: Option<Timestamp>) {
@@ -423,17 +436,38 @@ mod tests {
         Errand { shop, conversation, effect, tries: 0, not_before, ending_at: None }
     }
 
-    #[tokio::test]
-    async fn calls_that_panic_leave_no_place_of_their_hook_taken_and_come_again_later() {
-        let messenger = messenger(Clock::start());
-        let now = messenger.clock.now();
-        let mut lines = Lines::new(Bounds {
+    fn lines(messenger: &Messenger) -> Lines {
+        Lines::new(Bounds {
             waiting_max: 100,
             up_to: messenger.retry.up_to,
             rest: messenger.rest,
             pause_max: messenger.retry.longest,
             shop_calls_max: HOOK_CALLS_MAX,
-        });
+        })
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_while_the_last_ones_are_waited_for_is_counted() {
+        let messenger = messenger(Clock::start());
+        let now = messenger.clock.now();
+        let mut lines = lines(&messenger);
+        lines.add(errand(1, now), now);
+        let Some(Next::Try(errand)) = lines.next(true, now) else { panic!("it is due") };
+        let mut calls = Calls::new();
+        calls.begin(errand, async { panic!("a bug of a call") });
+
+        messenger.finish(calls, &mut SmallRng::seed_from_u64(1), &mut lines).await;
+
+        let counted = "tradewind_outward_webhooks_total{result=\"panicked\"} 1";
+        let shown = messenger.metrics.render();
+        assert!(shown.contains(counted), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn calls_that_panic_leave_no_place_of_their_hook_taken_and_come_again_later() {
+        let messenger = messenger(Clock::start());
+        let now = messenger.clock.now();
+        let mut lines = lines(&messenger);
         let calls_of = |lines: &mut Lines, count: u128| {
             (0..count).for_each(|number| lines.add(errand(number, now), now));
             let mut calls: Calls<Called> = Calls::new();

@@ -55,15 +55,16 @@ pub async fn try_webhook(
 ) -> Trial {
     let (id, started) = (uuid::Uuid::new_v4().simple().to_string(), Instant::now());
     let mut addresses = Vec::new();
-    let answer = async {
+    // The name is resolved here for whoever reads it, and again by what calls: both in the one time.
+    let answer = in_time(rules, async {
         if hook.keys.is_empty() {
             return Err(Trouble::NoKey);
         }
-        addresses = in_time(rules, async { Ok(place(hook, rules).addresses().await?) }).await?;
+        addresses = place(hook, rules).addresses().await?;
         let web = Web::new(&web_rules(hook.roots.as_deref(), rules.reach, rules.within))?;
         let request = signed(hook, &id, now, test_payload(shop, now).into());
         Ok(web.ask(request).await?)
-    };
+    });
     let answer = answer.await;
     Trial { id, addresses, took: started.elapsed(), answer }
 }
