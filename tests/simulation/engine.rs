@@ -13,6 +13,8 @@ use tokio::time::{sleep, timeout};
 use tradewind::runtime::{AskWeb, OpenWeb, WebAnswer, WebError, WebRequest, WebRules};
 use tradewind::translate::TRANSLATION_BYTES_MAX;
 
+use super::faults::Fault;
+use super::judge::Judge;
 use super::process::{Gate, Gated};
 
 /// The number of the task that asks it.
@@ -31,12 +33,25 @@ pub enum EngineHealth {
     Raving,
 }
 
+impl EngineHealth {
+    const fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Well => None,
+            Self::Slow => Some(Fault::EngineSlow),
+            Self::Silent => Some(Fault::EngineSilent),
+            Self::Fails => Some(Fault::EngineFails),
+            Self::Raving => Some(Fault::EngineRaves),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Engine(Arc<Mutex<State>>);
 
 struct State {
     random: SmallRng,
     health: EngineHealth,
+    judge: Judge,
 }
 
 /// The way from one process to it.
@@ -59,9 +74,9 @@ impl OpenWeb for SimulatedEngine {
 
 impl AskWeb for SimulatedWay {
     fn ask(&self, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, WebError>> {
-        let (late, answer) = self.to.engine.answer(&request);
-        let within = self.within;
+        let (engine, within) = (self.to.engine.clone(), self.within);
         let asked = async move {
+            let (late, answer) = engine.answer(&request);
             match timeout(within, sleep(late)).await {
                 Ok(()) => answer,
                 Err(_) => Err(WebError::Late),
@@ -73,9 +88,9 @@ impl AskWeb for SimulatedWay {
 }
 
 impl Engine {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, judge: Judge) -> Self {
         let random = SmallRng::seed_from_u64(seed);
-        Self(Arc::new(Mutex::new(State { random, health: EngineHealth::Well })))
+        Self(Arc::new(Mutex::new(State { random, health: EngineHealth::Well, judge })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -90,7 +105,8 @@ impl Engine {
     fn answer(&self, request: &WebRequest) -> (Duration, Result<WebAnswer, WebError>) {
         let asked: Value = serde_json::from_slice(&request.body).expect("the router sends JSON");
         let mut state = self.state();
-        let State { random, health } = &mut *state;
+        let State { random, health, judge } = &mut *state;
+        health.fault().into_iter().for_each(|fault| judge.fault(fault));
         let late_ms = match health {
             EngineHealth::Silent => 3_600_000,
             EngineHealth::Slow => random.random_range(500..6_000),

@@ -130,10 +130,14 @@ pub enum Plant {
     CountsAsSent,
     /// A customer is shown a translation in place of what was written.
     ShowsTranslated,
+    /// A call of a hook panics now and then.
+    CallPanics,
+    /// A session with the mail server panics now and then.
+    LetterPanics,
 }
 
 impl Plant {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::SyncsNothing,
         Self::CutsTooMuch,
         Self::ForgetsIds,
@@ -147,11 +151,13 @@ impl Plant {
         Self::SendsTwice,
         Self::CountsAsSent,
         Self::ShowsTranslated,
+        Self::CallPanics,
+        Self::LetterPanics,
     ];
 }
 
-/// How often each kind happened. What could not happen, as a reset without a connection, does not
-/// count.
+/// How often each kind happened: those of partners when somebody met them. What could not happen, as a reset
+/// without a connection, does not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(pub BTreeMap<Fault, u64>);
 

@@ -14,10 +14,10 @@ use rand::{RngExt, SeedableRng};
 use sha2::Sha256;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
-use tradewind::domain::EffectKey;
+use tradewind::domain::{EffectKey, Timestamp};
 use tradewind::runtime::{AskWeb, Clock, OpenWeb, WebAnswer, WebError, WebRequest, WebRules};
 
-use super::faults::Plant;
+use super::faults::{Fault, Plant};
 use super::judge::Judge;
 use super::owed::Kept;
 use super::process::{Gate, Gated};
@@ -41,6 +41,21 @@ pub enum HookHealth {
     CutsBefore,
     /// Breaks it after it has kept that.
     CutsAfter,
+}
+
+impl HookHealth {
+    const fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Well => None,
+            Self::Refuses => Some(Fault::HookRefuses),
+            Self::Gone => Some(Fault::HookGone),
+            Self::Fails => Some(Fault::HookFails),
+            Self::Slow => Some(Fault::HookSlow),
+            Self::Silent => Some(Fault::HookSilent),
+            Self::CutsBefore => Some(Fault::HookCutsBefore),
+            Self::CutsAfter => Some(Fault::HookCutsAfter),
+        }
+    }
 }
 
 /// All of them.
@@ -83,15 +98,16 @@ impl OpenWeb for SimulatedWeb {
 
 impl AskWeb for SimulatedWay {
     fn ask(&self, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, WebError>> {
-        let answer = self.hooks.call(request, self.clock.now().as_millis() / 1_000);
-        let within = self.within;
+        // The request says when it was signed; a process that stands still then sends it later.
+        let (hooks, now, within) = (self.hooks.clone(), self.clock.now(), self.within);
         let asked = async move {
+            let answer = hooks.call(request, now);
             match timeout(within, answer).await {
                 Ok(answered) => answered.unwrap_or(Err(WebError::Broken)),
                 Err(_) => Err(WebError::Late),
             }
         };
-        // What a process that stands still has asked, it hears when it goes on.
+        // What it has asked, it hears when it goes on.
         Box::pin(Gated { task: Box::pin(asked), number: self.task, gate: self.gate.clone() })
     }
 }
@@ -122,8 +138,12 @@ impl Hooks {
     }
 
     /// A request on its way. It may arrive also where the process that sent it is gone.
-    fn call(&self, mut request: WebRequest, now_s: u64) -> oneshot::Receiver<Answered> {
+    fn call(&self, mut request: WebRequest, now: Timestamp) -> oneshot::Receiver<Answered> {
         let (reply, answered) = oneshot::channel();
+        let now_s = now.as_millis() / 1_000;
+        let judge = self.state().judge.clone();
+        let called = id_of(&request).and_then(|id| judge.state().story.owed.called(id, now));
+        called.unwrap_or_else(|what| judge.violation(format!("a hook is called: {what}")));
         let (up, down, is_lost_with_caller) = {
             let mut state = self.state();
             state.calls += 1;
@@ -134,6 +154,10 @@ impl Hooks {
                 }
                 Some(Plant::TellsAnother) => tells_another(&mut request),
                 Some(Plant::SignsAnother) => signs_another(&mut request),
+                Some(Plant::CallPanics) => {
+                    drop(state);
+                    panic!("a mistake that is put in");
+                }
                 _ => {}
             }
             let mut ms = || Duration::from_millis(state.random.random_range(1..60));
@@ -159,16 +183,15 @@ impl Hooks {
             self.state().judge.violation(format!("{} is called", request.url));
             return answer(404, None);
         };
+        let (late, answer) = self.judged(at, request, now_s);
+        sleep(late).await;
+        answer
+    }
+
+    /// Holds what has arrived against the journal; what is answered to it, and how late.
+    fn judged(&self, at: usize, request: &WebRequest, now_s: u64) -> (Duration, Answered) {
         let hook = &HOOKS[at];
         let health = self.state().health[at];
-        let late = match health {
-            HookHealth::Slow => {
-                Duration::from_millis(self.state().random.random_range(500..15_000))
-            }
-            HookHealth::Silent => Duration::from_secs(3_600),
-            _ => Duration::ZERO,
-        };
-        sleep(late).await;
         let keeps = matches!(health, HookHealth::Well | HookHealth::Slow | HookHealth::CutsAfter);
         let mut state = self.state();
         let heard = heard(hook, request, now_s)
@@ -178,8 +201,15 @@ impl Hooks {
         if let Err(what) = heard {
             state.judge.violation(format!("{} is told {body}: {what}", hook.name));
         }
+        let met = health.fault();
+        met.into_iter().for_each(|fault| state.judge.fault(fault));
         let random = &mut state.random;
-        match health {
+        let late = match health {
+            HookHealth::Slow => Duration::from_millis(random.random_range(500..15_000)),
+            HookHealth::Silent => Duration::from_secs(3_600),
+            _ => Duration::ZERO,
+        };
+        let answer = match health {
             HookHealth::Well | HookHealth::Slow => {
                 answer(*[200, 201, 204].choose(random).expect("some"), None)
             }
@@ -193,17 +223,25 @@ impl Hooks {
             HookHealth::Silent | HookHealth::CutsBefore | HookHealth::CutsAfter => {
                 Err(WebError::Broken)
             }
-        }
+        };
+        (late, answer)
     }
+}
+
+/// The value of a header.
+fn header<'a>(request: &'a WebRequest, name: &str) -> Result<&'a str, String> {
+    let value = request.headers.get(name).and_then(|value| value.to_str().ok());
+    value.ok_or_else(|| format!("it has no {name}"))
+}
+
+fn id_of(request: &WebRequest) -> Result<EffectKey, String> {
+    let id = header(request, "webhook-id")?;
+    EffectKey::try_from(id.to_owned()).map_err(|_| format!("{id} is no id"))
 }
 
 /// What a request says, if it is signed as it has to be.
 fn heard(hook: &'static Hook, request: &WebRequest, now_s: u64) -> Result<Kept, String> {
-    let header = |name: &str| {
-        let value = request.headers.get(name).and_then(|value| value.to_str().ok());
-        value.ok_or_else(|| format!("it has no {name}"))
-    };
-    let (id, sent_at) = (header("webhook-id")?, header("webhook-timestamp")?);
+    let (id, sent_at) = (header(request, "webhook-id")?, header(request, "webhook-timestamp")?);
     let is_now = sent_at.parse::<u64>().is_ok_and(|at| at.abs_diff(now_s) <= 1);
     if !is_now {
         return Err(format!("it says that it was sent at {sent_at}, and that was {now_s}"));
@@ -213,17 +251,18 @@ fn heard(hook: &'static Hook, request: &WebRequest, now_s: u64) -> Result<Kept, 
     mac.update(format!("{id}.{sent_at}.").as_bytes());
     mac.update(&request.body);
     let good = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
-    if header("webhook-signature")? != good {
+    if header(request, "webhook-signature")? != good {
         return Err("its signature is not good".to_owned());
     }
-    let key = EffectKey::try_from(id.to_owned()).map_err(|_| format!("{id} is no id"))?;
+    let key = id_of(request)?;
     let body = serde_json::from_slice(&request.body).map_err(|error| error.to_string())?;
     Ok(Kept { key, hook, body })
 }
 
-/// Puts something else where the time stands, and signs that well.
+/// Says that it happened at another time, and signs that well.
 fn tells_another(request: &mut WebRequest) {
-    let body = String::from_utf8_lossy(&request.body).replacen("\"seq\":", "\"seq\":1", 1);
+    let body = String::from_utf8_lossy(&request.body);
+    let body = body.replacen("\"timestamp\":\"2", "\"timestamp\":\"3", 1);
     request.body = body.into();
     let header = |name: &str| request.headers[name].to_str().expect("text").to_owned();
     let key = STANDARD.decode(HOOK_KEY).expect("base64");

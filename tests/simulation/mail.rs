@@ -18,9 +18,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tradewind::outward::{Dial, Duplex};
 
-use super::faults::Plant;
+use super::faults::{Fault, Plant};
 use super::judge::Judge;
-use super::process::Gate;
+use super::process::{Gate, Gated};
 
 /// Bytes on their way before a writer waits: less than some letters.
 const WINDOW_BYTES: usize = 512;
@@ -39,6 +39,24 @@ pub enum MailHealth {
     Cuts,
     /// Says nothing any more from some step on.
     Hangs,
+}
+
+impl MailHealth {
+    const fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Well => None,
+            Self::Away => Some(Fault::MailAway),
+            Self::Busy => Some(Fault::MailBusy),
+            Self::Refuses => Some(Fault::MailRefuses),
+            Self::Cuts => Some(Fault::MailCuts),
+            Self::Hangs => Some(Fault::MailHangs),
+        }
+    }
+
+    /// Whether it can go wrong so at a step: in the middle of a letter a server does not speak.
+    fn can_be_at(self, step: Step) -> bool {
+        step != Step::Letter || !matches!(self, Self::Busy | Self::Refuses)
+    }
 }
 
 /// Where a session is when something goes wrong.
@@ -83,6 +101,13 @@ struct State {
     mended: CancellationToken,
 }
 
+impl State {
+    /// Somebody has met what goes wrong.
+    fn met(&self, health: MailHealth) {
+        health.fault().into_iter().for_each(|fault| self.judge.fault(fault));
+    }
+}
+
 /// The way from one process to it.
 pub struct SimulatedDial {
     pub mail: Mail,
@@ -93,11 +118,12 @@ pub struct SimulatedDial {
 
 impl Dial for SimulatedDial {
     fn dial<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Box<dyn Duplex>>> {
-        let stream = self.mail.connect();
-        let (gate, task) = (self.gate.clone(), self.task);
-        let gated =
-            stream.map(|stream| Box::new(GatedStream { stream, gate, task }) as Box<dyn Duplex>);
-        Box::pin(std::future::ready(gated))
+        let (mail, gate, task) = (self.mail.clone(), self.gate.clone(), self.task);
+        let dialled = async move {
+            let stream = mail.connect()?;
+            Ok(Box::new(GatedStream { stream, gate, task }) as Box<dyn Duplex>)
+        };
+        Box::pin(Gated { task: Box::pin(dialled), number: task, gate: self.gate.clone() })
     }
 }
 
@@ -127,14 +153,23 @@ impl AsyncWrite for GatedStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.gate.holds(self.task, context.waker()) {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gate.holds(self.task, context.waker()) {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gate.holds(self.task, context.waker()) {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
@@ -177,12 +212,16 @@ impl Mail {
     fn connect(&self) -> io::Result<DuplexStream> {
         let mut state = self.state();
         if state.health == MailHealth::Away {
+            state.met(MailHealth::Away);
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         state.sessions += 1;
         let health = state.health;
-        let fails_at = *Step::ALL.choose(&mut state.random).expect("not empty");
+        let steps: Vec<_> = Step::ALL.into_iter().filter(|step| health.can_be_at(*step)).collect();
+        let fails_at = *steps.choose(&mut state.random).expect("not empty");
+        let panics = state.plant == Some(Plant::LetterPanics) && state.sessions.is_multiple_of(2);
         drop(state);
+        assert!(!panics, "a mistake that is put in");
         let (router, ours) = duplex(WINDOW_BYTES);
         let stream = BufReader::new(ours);
         let session = Session { mail: self.clone(), stream, health, fails_at };
@@ -270,7 +309,11 @@ impl Session {
             MailHealth::Busy => [421, 451],
             _ => [550, 554],
         };
-        let code = *code.choose(&mut self.mail.state().random).expect("two");
+        let code = {
+            let mut state = self.mail.state();
+            state.met(self.health);
+            *code.choose(&mut state.random).expect("two")
+        };
         self.say(&format!("{code} no")).await.map(|()| false)
     }
 
@@ -280,8 +323,12 @@ impl Session {
             return Some(());
         }
         match self.health {
-            MailHealth::Cuts => None,
+            MailHealth::Cuts => {
+                self.mail.state().met(self.health);
+                None
+            }
             MailHealth::Hangs => {
+                self.mail.state().met(self.health);
                 let mended = self.mail.state().mended.clone();
                 mended.cancelled().await;
                 None

@@ -18,6 +18,7 @@ mod mishaps;
 mod model;
 mod network;
 mod owed;
+mod panics;
 mod process;
 #[path = "../reliability/mod.rs"]
 mod reliability;

@@ -23,6 +23,8 @@ const HOUR_MS: i64 = 60 * 60_000;
 const CLOCK_AHEAD_MS_MAX: i64 = 12 * HOUR_MS;
 /// The number of the scheduler's task.
 const SCHEDULER: usize = 1;
+/// Seats among which one is looked for that has somebody to write to.
+const WRITERS_SOUGHT: usize = 8;
 /// Bits of one disk that turn over.
 const FLIPS_MAX: usize = 2;
 
@@ -31,7 +33,7 @@ impl World<'_> {
     pub async fn something_fails(&mut self) {
         let fault = match self.random.random_range(0..10) {
             0 => Fault::Kill,
-            1 | 2 => *Fault::PARTNERS.choose(&mut self.random).expect("not empty"),
+            1..=3 => *Fault::PARTNERS.choose(&mut self.random).expect("not empty"),
             _ => *self.kinds.choose(&mut self.random).expect("not empty"),
         };
         if self.inject(fault).await {
@@ -43,7 +45,7 @@ impl World<'_> {
         Duration::from_millis(self.random.random_range(least..=most))
     }
 
-    /// Whether it could happen.
+    /// Whether it has happened.
     async fn inject(&mut self, fault: Fault) -> bool {
         match fault {
             Fault::NetDelay
@@ -105,7 +107,8 @@ impl World<'_> {
                 });
             }
         }
-        true
+        // What a partner does wrong happens when it is called.
+        !Fault::PARTNERS.contains(&fault)
     }
 
     /// One of the shop's own systems is not well for a while, at times for longer than it is called.
@@ -121,6 +124,12 @@ impl World<'_> {
 
     fn mail_fails(&mut self, health: MailHealth) {
         self.mail.set(health);
+        // Letters are rare: somebody has to be written to for it to be met.
+        for _ in 0..WRITERS_SOUGHT {
+            if self.somebody_is_written_to() {
+                break;
+            }
+        }
         let (mail, lasts) = (self.mail.clone(), self.some_ms(500, 150_000));
         tokio::spawn(async move {
             sleep(lasts).await;
@@ -130,7 +139,7 @@ impl World<'_> {
 
     fn engine_fails(&mut self, health: EngineHealth) {
         self.engine.set(health);
-        let (engine, lasts) = (self.engine.clone(), self.some_ms(500, 60_000));
+        let (engine, lasts) = (self.engine.clone(), self.some_ms(500, 150_000));
         tokio::spawn(async move {
             sleep(lasts).await;
             engine.set(EngineHealth::Well);

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tradewind::domain::{
     ConversationId, Effect, EffectKey, Event, EventKind, HookEvent, Outward, Progress, Sender,
-    Timestamp,
+    Timestamp, Webhook,
 };
 use tradewind::flow::{Fact, Record};
 
-use super::setting::{HOOKS, Hook, RETRY_FOR, RETRY_LONGEST};
+use super::setting::{HOOKS, Hook, RETRY_FIRST, RETRY_FOR, RETRY_LONGEST, shop_id};
 
 /// Something wanted, as the journal tells it.
 struct Wanted {
@@ -18,6 +18,8 @@ struct Wanted {
     effect: Effect,
     /// What was last said of it, and when.
     progress: Option<(Progress, Timestamp)>,
+    /// When its hook was last called, if it is a webhook.
+    called_at: Timestamp,
 }
 
 /// What a shop's own system has kept.
@@ -57,8 +59,10 @@ pub struct Owed {
     told: BTreeMap<EffectKey, Value>,
     /// Ids that a hook has kept, or the mail server has taken.
     kept: BTreeSet<EffectKey>,
-    /// What was said in each conversation, by number.
-    texts: BTreeMap<(ConversationId, u64), String>,
+    /// When each conversation began.
+    opened_at: BTreeMap<ConversationId, Timestamp>,
+    /// What happened in each, by number.
+    events: BTreeMap<(ConversationId, u64), Event>,
     answered: BTreeSet<ConversationId>,
     /// Records of these are gone by damage: what is said of them is believed.
     damaged: BTreeSet<ConversationId>,
@@ -73,14 +77,21 @@ impl Owed {
         let mut wanted = BTreeSet::new();
         for fact in &record.facts {
             match fact {
-                Fact::Opened(_) => tells.extend(expected(HookEvent::Opened, 0)),
-                Fact::Event(event) => self.event(id, event, &mut tells),
+                Fact::Opened(opened) => {
+                    self.opened_at.insert(id, opened.at);
+                    tells.extend(expected(HookEvent::Opened, 0));
+                }
+                Fact::Event(event) => {
+                    self.events.insert((id, event.seq), event.clone());
+                    self.event(id, event, &mut tells);
+                }
                 Fact::Wanted(effect) => {
                     if let Outward::Webhook(webhook) = &effect.what {
                         wanted.insert((webhook.hook.to_string(), webhook.event, webhook.seq));
                     }
                     let effect = effect.clone();
-                    let new = Wanted { conversation: id, effect, progress: None };
+                    let called_at = Timestamp::default();
+                    let new = Wanted { conversation: id, effect, progress: None, called_at };
                     let before = self.wanted.insert(new.effect.key, new);
                     if before.is_some() && !self.damaged.contains(&id) {
                         violations.push(format!("{id}: an id is given twice in {record:?}"));
@@ -105,14 +116,11 @@ impl Owed {
         tells: &mut BTreeSet<(String, HookEvent, u64)>,
     ) {
         let (kind, answers) = match &event.kind {
-            EventKind::Message { from, text, .. } => {
-                self.texts.insert((id, event.seq), text.to_string());
-                match from {
-                    Sender::Customer => (Some(HookEvent::MessageReceived), false),
-                    Sender::Seat => (Some(HookEvent::MessageSent), true),
-                    Sender::Machine => (Some(HookEvent::MessageSent), false),
-                }
-            }
+            EventKind::Message { from, .. } => match from {
+                Sender::Customer => (Some(HookEvent::MessageReceived), false),
+                Sender::Seat => (Some(HookEvent::MessageSent), true),
+                Sender::Machine => (Some(HookEvent::MessageSent), false),
+            },
             EventKind::Assigned { .. } => (Some(HookEvent::Assigned), false),
             EventKind::Ticket { .. } => (Some(HookEvent::Ticketed), false),
             EventKind::Transferred { .. } => (Some(HookEvent::Transferred), false),
@@ -153,6 +161,7 @@ impl Owed {
                 (is_webhook || !is_kept)
                     && again_at <= wanted_at + RETRY_FOR
                     && again_at.since(at) <= RETRY_LONGEST
+                    && (!is_webhook || again_at >= wanted.called_at + RETRY_FIRST / 2)
             }
             Progress::Done => is_kept,
             Progress::GivenUp => {
@@ -168,6 +177,19 @@ impl Owed {
         };
         if !may_be && !is_believed {
             violations.push(format!("{key}, wanted at {wanted_at:?}, is {progress:?} at {at:?}"));
+        }
+    }
+
+    /// A hook is called, which is not before the pause after the last failure is over.
+    pub fn called(&mut self, key: EffectKey, now: Timestamp) -> Result<(), String> {
+        let wanted = self.wanted.get_mut(&key).ok_or("the journal does not know of it")?;
+        wanted.called_at = now;
+        let is_believed = self.damaged.contains(&wanted.conversation);
+        match wanted.progress {
+            Some((Progress::Failed { again_at }, _)) if now < again_at && !is_believed => {
+                Err(format!("{key} was to be called again at {again_at:?}, and it is {now:?}"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -191,21 +213,64 @@ impl Owed {
         if says != (Some(webhook.event.as_str()), Some(conversation.as_str()), Some(webhook.seq)) {
             return Err(format!("it is about {webhook:?} of {conversation}"));
         }
-        let is_message =
-            matches!(webhook.event, HookEvent::MessageReceived | HookEvent::MessageSent);
-        let text = self
-            .texts
-            .get(&(wanted.conversation, webhook.seq))
-            .filter(|_| is_message && hook.has_text);
-        let may_differ = self.damaged.contains(&wanted.conversation);
-        if !may_differ && data["text"].as_str() != text.map(String::as_str) {
-            return Err(format!("the journal has {text:?}"));
+        let has_to_say = self.body(wanted.conversation, webhook, hook);
+        if !self.damaged.contains(&wanted.conversation) && has_to_say.as_ref() != Some(body) {
+            return Err(format!("by the journal it is {has_to_say:?}"));
         }
         if is_kept {
             self.counts.told += 1;
             self.kept.insert(*key);
         }
         Ok(())
+    }
+
+    /// What a hook has to be told by what the journal says.
+    fn body(&self, id: ConversationId, webhook: &Webhook, hook: &Hook) -> Option<Value> {
+        let Webhook { event: r#type, seq, .. } = webhook;
+        let event = self.events.get(&(id, *seq));
+        let at = if *seq == 0 { *self.opened_at.get(&id)? } else { event?.at };
+        let mut data =
+            event.map_or_else(|| json!({}), |event| self.own_fields(id, *r#type, event, hook));
+        data["shop"] = json!(shop_id());
+        data["conversation"] = json!(id);
+        data["seq"] = json!(seq);
+        Some(json!({ "type": r#type.as_str(), "timestamp": at.to_rfc3339(), "data": data }))
+    }
+
+    /// What is told beside the place, by what happened.
+    fn own_fields(&self, id: ConversationId, told: HookEvent, event: &Event, hook: &Hook) -> Value {
+        match &event.kind {
+            EventKind::Message { from, .. } if told == HookEvent::Answered => {
+                json!({ "by": from, "waited_ms": self.waited_ms(id, event) })
+            }
+            EventKind::Message { from, text, .. } if hook.has_text => {
+                json!({ "from": from, "text": text })
+            }
+            EventKind::Message { from, .. } => json!({ "from": from }),
+            EventKind::AnsweredByMachine { .. } => {
+                json!({ "by": "machine", "waited_ms": self.waited_ms(id, event) })
+            }
+            EventKind::Assigned { seat } => json!({ "seat": seat }),
+            EventKind::Ticket { reference, opens_at } => {
+                json!({ "reference": reference, "opens_at": opens_at.map(Timestamp::to_rfc3339) })
+            }
+            EventKind::Transferred { to } => json!({ "to": to }),
+            EventKind::FoundHelpful { helpful } => json!({ "helpful": helpful }),
+            EventKind::Rated { score } => json!({ "score": score }),
+            EventKind::Closed { by } => json!({ "by": by }),
+            EventKind::Queued { .. } => json!({}),
+        }
+    }
+
+    /// How long the customer had waited for an answer since the first thing that he said.
+    fn waited_ms(&self, id: ConversationId, answer: &Event) -> u64 {
+        let is_asked = |event: &&Event| {
+            matches!(event.kind, EventKind::Message { from: Sender::Customer, .. })
+        };
+        let before = self.events.range((id, 0)..=(id, answer.seq)).map(|(_, event)| event);
+        let asked_at = before.into_iter().find(is_asked).map(|event| event.at);
+        let asked_at = asked_at.or_else(|| self.opened_at.get(&id).copied()).unwrap_or_default();
+        u64::try_from(answer.at.since(asked_at).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The mail server has taken a letter: it has not had it before, and the journal says that its end
@@ -240,7 +305,10 @@ impl Owed {
 
     /// What the journal says that a message says.
     pub fn text(&self, conversation: ConversationId, seq: u64) -> Option<&str> {
-        self.texts.get(&(conversation, seq)).map(String::as_str)
+        match &self.events.get(&(conversation, seq))?.kind {
+            EventKind::Message { text, .. } => Some(text),
+            _ => None,
+        }
     }
 
     /// Something that is not settled yet.

@@ -43,6 +43,8 @@ pub const SLOTS: u32 = 2;
 pub const HOOK_KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// How long webhooks and letters are tried.
 pub const RETRY_FOR: Duration = Duration::from_secs(90);
+/// The pause after the first try, of which chance takes up to a half.
+pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(10);
 
@@ -131,7 +133,8 @@ impl Setting {
     /// The same where seats have so many slots.
     pub fn with_slots(slots: u32) -> Self {
         let retry = format!(
-            "retry_first = \"1s\"\nretry_longest = \"{}s\"\nretry_for = \"{}s\"\n",
+            "retry_first = \"{}s\"\nretry_longest = \"{}s\"\nretry_for = \"{}s\"\n",
+            RETRY_FIRST.as_secs(),
             RETRY_LONGEST.as_secs(),
             RETRY_FOR.as_secs(),
         );

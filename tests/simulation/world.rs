@@ -26,6 +26,7 @@ use super::judge::Judge;
 use super::mail::Mail;
 use super::model::{SimulatedModel, TEXTS};
 use super::owed::Counts;
+use super::panics;
 use super::process::DiskPace;
 use super::restarts::Cut;
 use super::setting::{BEGINNING, CUSTOMERS, SEATS, SLOTS, SUPERVISOR, Setting, shop_id};
@@ -84,6 +85,8 @@ pub struct World<'a> {
     /// The disk has lost what a start needs, and the router says so.
     pub is_over: bool,
     began: Instant,
+    /// Panics of the worlds before on this thread.
+    panics_before: u64,
     /// How often a process has started.
     pub starts: usize,
     /// When the process started, by its own clock.
@@ -94,6 +97,7 @@ pub struct World<'a> {
 
 /// Lives through a seed on a clock that stands still while anybody has something to do.
 pub fn run(setting: &Setting, seed: u64, log: bool, plant: Option<Plant>) -> Outcome {
+    panics::count_them();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -139,7 +143,7 @@ impl<'a> World<'a> {
             chance: Chance(random.random()),
             hooks: Hooks::new(random.random(), plant, judge.clone()),
             mail: Mail::new(random.random(), plant, judge.clone()),
-            engine: Engine::new(random.random()),
+            engine: Engine::new(random.random(), judge.clone()),
             data: tempfile::tempdir().expect("a folder"),
             judge,
             door,
@@ -158,6 +162,7 @@ impl<'a> World<'a> {
             slots_max: Some(BTreeMap::new()),
             is_over: false,
             began: Instant::now(),
+            panics_before: panics::so_far(),
             starts: 0,
             started_at: BEGINNING,
             overdue_since: BTreeMap::new(),
@@ -180,7 +185,9 @@ impl<'a> World<'a> {
         }
         match self.random.random_range(0..100) {
             0..33 => self.customer_says(),
-            33..38 => self.somebody_is_written_to(),
+            33..38 => {
+                self.somebody_is_written_to();
+            }
             38..46 => self.customer_acts(),
             46..62 => self.seat_says(),
             62..69 => self.seat_acts(),
@@ -239,10 +246,11 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A customer leaves an address and then the page, and is answered.
-    fn somebody_is_written_to(&mut self) {
+    /// A customer leaves an address and then the page, and is answered; not if the seat that was chosen has
+    /// nobody to answer.
+    pub fn somebody_is_written_to(&mut self) -> bool {
         let seat = self.any_seat();
-        let Some(conversation) = self.held(seat) else { return };
+        let Some(conversation) = self.held(seat) else { return false };
         let customer = self.judge.state().story.customer(conversation);
         for at in 0..self.clients.len() {
             let Who::Customer(name) = self.clients[at].view().who else { continue };
@@ -263,6 +271,7 @@ impl<'a> World<'a> {
                 orders.send(Order::Say(answer, 1)).expect("the client is there to the end");
             });
         }
+        true
     }
 
     fn customer_acts(&mut self) {
@@ -419,12 +428,21 @@ impl<'a> World<'a> {
         self.judge.expect(broken.as_ref().is_some_and(|line| line.ends_with(" 0")), || {
             format!("the scheduler's own audit: {broken:?}")
         });
-        // What a process has counted is gone with it.
-        let given_up = self.judge.state().story.owed.counts.given_up;
-        let counted = "tradewind_outward_webhooks_total{result=\"given_up\"} ";
-        let counted = text.lines().find_map(|line| line.strip_prefix(counted)).unwrap_or("0");
-        self.judge.expect(self.starts > 1 || counted == given_up.to_string(), || {
-            format!("{given_up} webhooks were given up and {counted} counted")
+        // Tasks that others wait for hide that they panicked.
+        let panics = panics::so_far() - self.panics_before;
+        self.judge.expect(panics == 0, || format!("there were {panics} panics"));
+        let counted = |result: &str| {
+            let name = format!("tradewind_outward_webhooks_total{{result=\"{result}\"}} ");
+            let counted = text.lines().find_map(|line| line.strip_prefix(&name));
+            counted.unwrap_or("0").to_owned()
+        };
+        let panicked = counted("panicked");
+        self.judge.expect(panicked == "0", || format!("{panicked} calls of hooks have panicked"));
+        // A process that ends may have written one that it has not counted, and the other way round.
+        let given_up = self.judge.state().story.owed.counts.given_up.to_string();
+        let said = counted("given_up");
+        self.judge.expect(self.starts > 1 || said == given_up, || {
+            format!("{given_up} webhooks were given up and {said} counted")
         });
         let trace = self.judge.trace();
         let mut state = self.judge.state();
