@@ -155,7 +155,7 @@ mod tests {
         // It is about more than the strike: too little alike for joining, and enough for gathering.
         let early = asks(
             100,
-            "couriers, customs, price, currency, coupon, invoice, newsletter, chat, kettle: what of the strike, of ana-said-Q7",
+            "flooded lockers, search, reviews, recalled sizes: what of the strike, ana-said-Q7?",
         );
         let other = asks(101, "is the link in the newsletter wrong?");
         live.ask(at(0), &early);
