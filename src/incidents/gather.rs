@@ -10,7 +10,7 @@ use super::live::Live;
 use super::print::{Centre, Match};
 
 /// Likeness of the middles from which on small clusters may be one.
-const RISES_FROM: f32 = 0.45;
+const RISES_FROM: f32 = 0.4;
 /// How often the middle of those that may be one is looked for.
 const SHIFTS: usize = 3;
 /// Likeness of the middles from which on a small cluster is taken into an open one.
@@ -30,7 +30,8 @@ impl Live {
         let into = self.clusters[at].id;
         let near: Vec<(ClusterId, f32)> =
             near.into_iter().map(|(at, likeness)| (self.clusters[at].id, likeness)).collect();
-        for (small, likeness) in near {
+        // The oldest last: what was written first is to stay first.
+        for (small, likeness) in near.into_iter().rev() {
             self.take_in(into, small, likeness);
         }
         self.clusters.iter().position(|it| it.id == into)
@@ -112,7 +113,12 @@ impl Cluster {
         self.rate.add(small.rate);
         let room = PRINTS_MAX.saturating_sub(self.known.len());
         self.known.extend(small.known.into_iter().take(room));
-        for example in small.examples {
+        // Seats are shown what was written first.
+        let mut later = small.examples;
+        if small.id < self.id {
+            std::mem::swap(&mut self.examples, &mut later);
+        }
+        for example in later {
             let is_new = self.examples.iter().all(|it| it.text != example.text);
             if self.examples.len() < EXAMPLES_MAX && is_new {
                 self.examples.push(example);
