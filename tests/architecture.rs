@@ -166,6 +166,7 @@ const OUTWARD: &[(&str, &str)] = &[
         "outward/webhooks/task.rs",
         "the hooks that a shop names; texts of its customers go there where it wants that",
     ),
+    ("outward/webhooks/signed.rs", "the same; what goes there is made here"),
     ("outward/webhooks/trial.rs", "the same, asked by a command; a test event goes there"),
     ("runtime/reach.rs", "the hooks that a shop names, which doctor looks at; nothing is sent"),
     ("outward/server.rs", "the mail server of the operator; letters to customers go there"),

@@ -113,7 +113,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("messages of one conversation that are being translated; texts of a shop", &[
         "tests/translated.rs::a_message_beyond_those_that_may_be_translated_at_a_time_goes_on_as_it_was_written_in_its_place",
-        "src/flow/translated/task.rs::more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once",
+        "src/flow/translated/task/tests.rs::more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once",
     ]),
     ("languages in which phrases of a shop are kept that it did not write", &[
         "src/flow/translated/phrasebook.rs::so_many_languages_of_a_shop_are_translated_at_a_time_and_each_once",
