@@ -149,6 +149,7 @@ const WAYS_OUT: &[&str] = &[
     "reqwest",
     "tokio_rustls::TlsConnector",
     "crate::runtime::Web",
+    "crate::runtime::AskWeb",
 ];
 
 /// The files that may, each with where it leads.
@@ -170,7 +171,6 @@ const OUTWARD: &[(&str, &str)] = &[
     ("outward/webhooks/trial.rs", "the same, asked by a command; a test event goes there"),
     ("runtime/reach.rs", "the hooks that a shop names, which doctor looks at; nothing is sent"),
     ("outward/server.rs", "the mail server of the operator; letters to customers go there"),
-    ("outward/session.rs", "the same"),
     ("inward/server.rs", "the mailbox that a shop names; nothing of a customer goes there"),
     ("inward/session.rs", "the same"),
     ("cli/router.rs", "the management of a router, asked by a command"),

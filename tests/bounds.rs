@@ -119,7 +119,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/flow/translated/phrasebook.rs::so_many_languages_of_a_shop_are_translated_at_a_time_and_each_once",
     ]),
     ("file of a shop's translated phrases", &[
-        "src/flow/translated/store.rs::as_many_languages_of_the_longest_phrases_as_there_may_be_are_kept_and_no_more_are_read",
+        "src/flow/translated/store.rs::as_many_languages_of_the_longest_phrases_as_there_may_be_are_kept_and_a_larger_file_is_not",
     ]),
     ("wait of a message for its translation", &[
         "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
