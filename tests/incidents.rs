@@ -116,7 +116,8 @@ fn one_seat_answers_once_and_every_follower_gets_it_in_a_language_that_there_is(
     for (who, language) in [(0, "en"), (1, "es"), (2, "en"), (3, "en"), (5, "en")] {
         let part = if language == "es" { ANSWER_ES } else { ANSWER_EN };
         assert_eq!(hears(&mut customers[who], part), language);
-        assert_eq!(customers[who].next("event")["source"], "incident/0");
+        let source = format!("incident/{}", confirmed["incident"]);
+        assert_eq!(customers[who].next("event")["source"], source);
     }
     assert_eq!(seat.refused(&answer(&confirmed)), "conflict", "it has an answer");
     assert_eq!(router.metric("tradewind_flow_answered_for_many_total"), 5.0);

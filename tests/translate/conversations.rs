@@ -179,7 +179,8 @@ fn an_answer_for_many_is_asked_for_once_in_each_language_and_a_late_joiner_costs
         let heard = hears(customer, ANSWER);
         let wanted = if n % 5 == 0 { Value::Null } else { said(ANSWER).into() };
         assert_eq!(heard["translation"]["text"], wanted, "{n}");
-        assert_eq!(customer.next("event")["source"], "incident/0");
+        let source = format!("incident/{}", incident["incident"]);
+        assert_eq!(customer.next("event")["source"], source);
     }
     println!("20 customers in 5 languages after {:?}", began.elapsed());
     assert_eq!(centre.services.calls(), 4, "English needs none");
