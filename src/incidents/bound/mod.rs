@@ -1,5 +1,5 @@
 //! Whether a message is bound to somebody's own order, account or money: a logistic regression over
-//! pieces of its characters, pairs of its words, the signs of [`Words`] and its shape.
+//! pieces of its characters, pairs of its words, the signs of the lists of words (`words`) and its shape.
 //!
 //! The word lists know what was written into them and not how much it tells; this was taught both. It
 //! is fitted by `cargo xtask train-account-bound` on lines of its own (`models/account_bound`), on the rows of
