@@ -349,7 +349,8 @@ class Supervised(Talk):
 class HandedOver(Talk):
     """Two seats that both speak English, and a customer who writes English."""
 
-    TROUBLE = "Hello, my parcel arrived broken. I want to talk to a person."
+    # Of a skill that both have, whichever tier reads it: the fast one alone when the machine is busy.
+    TROUBLE = "Hello, I was charged twice. I want to talk to a person."
 
     async def test_a_transfer_takes_the_history_and_the_notes_to_the_named_seat(self) -> None:
         first, second = await self.seat("lucia"), await self.seat("kofi")
