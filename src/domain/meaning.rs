@@ -3,8 +3,6 @@
 /// A message as the detector of incidents compares it. It holds no text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Meaning {
-    /// Concepts of the model's lexicon, in the order in which the message names them, each once.
-    pub concepts: Vec<u16>,
     /// The vector that the fast tier reads labels from, of length one.
     pub vector: Vec<f32>,
     /// Probability of each intent, in the order of [`super::Intent::ALL`].

@@ -253,6 +253,23 @@ mod tests {
     }
 
     #[test]
+    fn a_middle_that_is_full_of_names_counts_those_it_has_and_takes_no_further_one() {
+        let names = |names: std::ops::Range<u32>| Print {
+            named: names.map(|key| (key, 0.1)).collect(),
+            ..print("en", "")
+        };
+        let most = NAMED_MAX as u32;
+        let mut centre = Centre::of(&names(0..most - 1));
+
+        centre.add(&names(most - 1..2 * most));
+        centre.add(&names(0..1));
+
+        assert_eq!(centre.named.len(), NAMED_MAX);
+        assert!(centre.named.contains_key(&(most - 1)) && !centre.named.contains_key(&most));
+        assert_eq!(centre.named[&0], 0.2);
+    }
+
+    #[test]
     fn what_names_no_topic_is_like_nothing() {
         let centre = Centre::of(&print("en", "is the website down"));
 

@@ -53,8 +53,8 @@ impl Kind {
 const KIND_BITS: u64 = 7;
 
 /// Writes the hashes of the features of `chars` (see [`super::text::normalise`]) over `out`, with the
-/// concepts that `lexicon` finds in it, which are also returned.
-pub fn extract(chars: &[char], lexicon: &Lexicon, out: &mut Vec<u64>) -> Concepts {
+/// concepts that `lexicon` finds in it.
+pub fn extract(chars: &[char], lexicon: &Lexicon, out: &mut Vec<u64>) {
     out.clear();
     out.push(finish(Kind::Always, seed(Kind::Always)));
     out.push(finish(Kind::Length, add(seed(Kind::Length), length_bucket(chars.len()))));
@@ -75,9 +75,7 @@ pub fn extract(chars: &[char], lexicon: &Lexicon, out: &mut Vec<u64>) -> Concept
     let last = walk.previous;
     walk.pair(last, seed(Kind::Word));
     walk.concepts();
-    let concepts = walk.concepts;
     out.truncate(FEATURES_MAX);
-    concepts
 }
 
 /// Length of the token that starts `chars`. Marks stand alone, except that one repeated is one

@@ -12,7 +12,6 @@ use super::format::{self, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, fro
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
 use super::layers::{Heads, divide, dot, softmax};
 use super::leaving::Leaving;
-use super::lexicon::Concepts;
 use super::pii;
 use super::table;
 use super::text;
@@ -62,7 +61,6 @@ pub struct Scratch {
     /// The same as a text.
     normal: String,
     features: Vec<u64>,
-    concepts: Concepts,
     found: Vec<u32>,
     gains: Vec<f32>,
     rows: Vec<Row>,
@@ -202,8 +200,7 @@ impl Model {
     /// The first half of [`Self::understand`]: finds the features of `text`.
     pub(super) fn tokenise(&self, text: &str, scratch: &mut Scratch) {
         text::normalise(text, &mut scratch.chars);
-        scratch.concepts =
-            features::extract(&scratch.chars, &self.parts.lexicon, &mut scratch.features);
+        features::extract(&scratch.chars, &self.parts.lexicon, &mut scratch.features);
     }
 
     /// The second half of [`Self::understand`]: what the features that were just found say.
@@ -259,11 +256,7 @@ impl Model {
     pub fn meaning(&self, text: &str, scratch: &mut Scratch) -> Meaning {
         self.tokenise(text, scratch);
         self.read(Some(&Hint::default()), scratch);
-        Meaning {
-            concepts: scratch.concepts.as_slice().to_vec(),
-            vector: scratch.direction(),
-            intents: scratch.intents.clone(),
-        }
+        Meaning { vector: scratch.direction(), intents: scratch.intents.clone() }
     }
 
     /// Reads the features up to the outputs of the heads and, with a hint, to probabilities.

@@ -1,11 +1,12 @@
 //! What is kept of incidents in files, one for each shop, which outlive the process.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::domain::ShopId;
 use crate::incidents::Kept;
+use crate::runtime::write_whole;
 
 /// The folder of these files in the data folder.
 const FOLDER: &str = "incidents";
@@ -46,13 +47,7 @@ impl Store {
 
     /// Keeps it; what was kept before stays whole until then.
     pub fn write(&self, shop: &ShopId, kept: &Kept) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let path = self.path(shop);
-        let new = path.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(kept)?)?;
-        file.sync_data()?;
-        fs::rename(&new, &path)
+        write_whole(&self.path(shop), &serde_json::to_vec(kept)?)
     }
 
     fn path(&self, shop: &ShopId) -> PathBuf {
