@@ -214,6 +214,27 @@ fn a_damaged_only_snapshot_costs_nothing_while_the_journal_is_whole() {
 }
 
 #[test]
+fn a_start_that_had_to_read_the_journal_makes_a_snapshot_though_nobody_says_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    talk.until(|| files(folder.path(), ".journal").len() > 1);
+    drop(router);
+    for snapshot in files(folder.path(), ".snapshot") {
+        std::fs::remove_file(snapshot).unwrap();
+    }
+
+    let router = started(folder.path());
+    let began = Instant::now();
+    while files(folder.path(), ".snapshot").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "none was made");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    assert_eq!(talk.read_again(&router), Some((1, talk.said.clone())));
+}
+
+#[test]
 fn what_is_said_after_the_journal_lost_its_end_outlives_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let router = started(folder.path());

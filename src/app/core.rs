@@ -75,6 +75,8 @@ pub struct Core {
     pub tasks: Vec<BoxFuture<'static, ()>>,
     /// Ends the tasks, once they have finished what was taken in.
     pub stop: CancellationToken,
+    /// Records of the journal that no snapshot covers.
+    pub replayed: u64,
     /// The way to ask each owner for its part of a snapshot.
     pub snapshots: Vec<mpsc::Sender<Pieces>>,
     /// What is to happen outside, for whoever carries it out.
@@ -118,7 +120,7 @@ impl Core {
             }
             Ok(restored)
         });
-        let Restored { last_at, damaged, seats, keys } = match restored {
+        let Restored { last_at, damaged, replayed, seats, keys } = match restored {
             Ok(restored) => restored,
             Err(error) => {
                 // The folder is free when the error is told.
@@ -216,7 +218,7 @@ impl Core {
             };
             tasks.push(Box::pin(task.run(first, stop.clone())));
         }
-        Ok(Self { gateway, tasks, stop, snapshots, effects })
+        Ok(Self { gateway, tasks, stop, replayed, snapshots, effects })
     }
 }
 

@@ -315,7 +315,7 @@ impl App {
             // Not fixed: the next ids must not be guessed from the last ones.
             seed: rand::random(),
         };
-        let Core { gateway, tasks: core, stop: stop_owners, snapshots, effects } =
+        let Core { gateway, tasks: core, stop: stop_owners, replayed, snapshots, effects } =
             Core::build(&config, parts).await?;
         let stop_courier = CancellationToken::new();
         let mut courier = JoinSet::new();
@@ -356,8 +356,12 @@ impl App {
         let own_intents = OwnIntentSets { sets: own_sets, metrics: metrics.clone() };
         let (shop_reloads, asked) = ShopReloads::new();
         let drain_max = config.timers.drain;
-        let snapshots =
-            Snapshotter { journal: journal.clone(), vault: Some(vault), shards: snapshots };
+        let snapshots = Snapshotter {
+            journal: journal.clone(),
+            vault: Some(vault),
+            replayed,
+            shards: snapshots,
+        };
         let snapshotting = tokio::spawn(snapshots.run(config.journal.snapshot_every));
         let shops = config.paths.shops.clone();
         let reload = reload::Reload {

@@ -22,6 +22,8 @@ pub(super) struct Restored {
     pub last_at: Timestamp,
     /// Whether something that was acknowledged is missing.
     pub damaged: bool,
+    /// Records that were read from the journal: no snapshot covers them.
+    pub replayed: u64,
     /// The seats that were there at the end.
     pub seats: SeatStates,
     /// The keys of each shard's conversations.
@@ -155,7 +157,7 @@ pub(super) fn restore(
         "journal replayed"
     );
     let keys = keys_of_each(keys, shards, owners)?;
-    Ok(Restored { last_at, damaged, seats: shards[0].seat_states(), keys })
+    Ok(Restored { last_at, damaged, replayed: records, seats: shards[0].seat_states(), keys })
 }
 
 /// Gives each shard the keys of its conversations, and says whose they are where that was lost.

@@ -18,14 +18,17 @@ const PIECES_WAITING_MAX: usize = 4;
 pub(super) struct Snapshotter {
     pub journal: Journal,
     pub vault: Option<Vault>,
+    /// Records that were read at the start: no snapshot covers them.
+    pub replayed: u64,
     /// The way to ask each shard.
     pub shards: Vec<mpsc::Sender<Pieces>>,
 }
 
 impl Snapshotter {
-    /// Makes one `every` so often, when something was written since the last.
+    /// Makes one `every` so often, when something was written that the last does not cover, also before
+    /// the start: else a long journal would be read again at each start until somebody writes.
     pub(super) async fn run(self, every: Duration) {
-        let mut covered = self.journal.end();
+        let mut covered = if self.replayed > 0 { None } else { self.journal.end() };
         loop {
             tokio::time::sleep(every).await;
             let end = self.journal.end();

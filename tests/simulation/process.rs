@@ -213,7 +213,7 @@ impl Process {
                 return Err(error);
             }
         };
-        let Core { gateway, tasks: core, snapshots, stop, effects } = core;
+        let Core { gateway, tasks: core, snapshots, stop, effects, .. } = core;
         let mut tasks = vec![writer];
         for task in core {
             tasks.push(run(task, tasks.len(), &gate));
