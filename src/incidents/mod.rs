@@ -26,6 +26,7 @@ mod cluster;
 pub mod gate;
 mod gather;
 mod kept;
+mod lists;
 mod live;
 pub mod names;
 mod print;

@@ -30,6 +30,16 @@ pub(super) fn names(text: &str) -> Vec<(u32, f32)> {
     names
 }
 
+/// Whether a number is that of a name, and not of a thing.
+pub(super) const fn is_name(number: u32) -> bool {
+    number >= FIRST
+}
+
+/// The usual words as they were learned.
+pub(super) fn usual_words() -> &'static [u8] {
+    *USUAL
+}
+
 fn weighed(word: &str) -> Option<(u32, f32)> {
     let hash = hash(word.as_bytes());
     let number = FIRST | hash as u32;

@@ -1,64 +1,56 @@
-//! What customers of a shop speak of, in nine languages: no list of incidents, but the words that any
-//! incident is told with, from *cart* and *kettle* to *storm*, *recalled* and *at night*.
+//! What customers of a shop speak of, in every language with lists: no list of incidents, but the words that
+//! any incident is told with, from *cart* and *kettle* to *storm*, *recalled* and *at night*.
 //!
-//! They lie in `things.txt`, a thing a line: its name and how much it says, then its forms in the order of
-//! [`LANGUAGES`], apart by `|`. A form is a stretch of a text in the form of [`folded`]; `_` stands for the
-//! edge of a word. How much a thing says was measured: how rare it is in `models/corpus`, times the root of how
-//! far it belongs to one incident among those for tuning (docs/decisions/0042).
+//! They lie in `things/<language>.txt`, a thing a line, always in the same order: `cart: _cart_, _basket`. A form is a
+//! stretch of a text in the form of [`plain`]; `_` stands for the edge of a word, and accents are [`folded`] on both
+//! sides. How much a thing says is in `things/weights.txt`. It was measured: how rare it is in `models/corpus`, times
+//! the root of how far it belongs to one incident among those for tuning, in nine languages (docs/decisions/0042).
 
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
+use super::lists::{Lists, lists};
+use super::names::usual_words;
 use super::simhash::hash;
+use crate::domain::Intent;
 
-/// The table, as it is kept beside what was learned by it.
-pub(super) const TABLE: &str = include_str!("things.txt");
-/// Its columns.
-const LANGUAGES: [&str; 9] = ["en", "zh", "es", "ar", "pt", "id", "fr", "ru", "ko"];
+const FORMS: Lists = lists!("things");
+/// The things, and how much each says.
+const WEIGHTS: &str = include_str!("things/weights.txt");
 /// Languages in whose texts English words stand out by their letters.
-const OTHER_LETTERS: [&str; 4] = ["zh", "ar", "ru", "ko"];
+const OTHER_LETTERS: [&str; 10] = ["ar", "bn", "he", "hi", "ja", "ko", "ru", "th", "uk", "zh"];
 /// Letters that an English form needs in a text with other letters.
 const BORROWED_MIN: usize = 3;
 
 struct Things {
     weights: Vec<f32>,
-    /// One for each of [`LANGUAGES`], with the thing of each form.
+    /// Those of each language of [`FORMS`], with the thing of each form.
     forms: Vec<(AhoCorasick, Vec<u32>)>,
 }
 
-static ALL: LazyLock<Things> = LazyLock::new(|| Things::read(TABLE));
-
-impl Things {
-    fn read(table: &str) -> Self {
-        let mut weights = Vec::new();
-        let mut forms = vec![(Vec::new(), Vec::new()); LANGUAGES.len()];
-        for (thing, line) in (0..).zip(table.lines()) {
-            let mut columns = line.split('|');
-            let weight = columns.next().and_then(|head| head.split_once(' ')?.1.parse().ok());
-            weights.push(weight.expect("a line starts with a name and a weight"));
-            let columns: Vec<Vec<String>> = columns.map(forms_of).collect();
-            let borrowed = columns[0].iter().filter(|form| form.trim().len() >= BORROWED_MIN);
-            let borrowed: Vec<String> = borrowed.cloned().collect();
-            for (at, mut all) in columns.into_iter().enumerate() {
-                if OTHER_LETTERS.contains(&LANGUAGES[at]) {
-                    all.extend_from_slice(&borrowed);
-                }
-                let (patterns, of): &mut (Vec<String>, Vec<u32>) = &mut forms[at];
-                of.resize(of.len() + all.len(), thing);
-                patterns.extend(all);
-            }
+static ALL: LazyLock<Things> = LazyLock::new(|| {
+    let weights = WEIGHTS.lines().map(|line| line.split_once(' ')?.1.parse().ok());
+    let weights = weights.map(|weight| weight.expect("a line is a name and a weight")).collect();
+    let english = FORMS.iter().find(|(language, _)| *language == "en").map_or("", |(_, it)| *it);
+    let forms = FORMS.iter().map(|(language, lines)| {
+        let mut forms: Vec<(u32, String)> = forms_of(lines).collect();
+        if OTHER_LETTERS.contains(language) {
+            forms.extend(forms_of(english).filter(|(_, it)| it.trim().len() >= BORROWED_MIN));
         }
-        let find = |(patterns, of): (Vec<String>, Vec<u32>)| {
-            (AhoCorasick::new(patterns).expect("a few thousand forms"), of)
-        };
-        Self { weights, forms: forms.into_iter().map(find).collect() }
-    }
-}
+        let (of, patterns): (Vec<u32>, Vec<String>) = forms.into_iter().unzip();
+        (AhoCorasick::new(patterns).expect("a few thousand forms"), of)
+    });
+    Things { weights, forms: forms.collect() }
+});
 
-fn forms_of(column: &str) -> Vec<String> {
-    column.split(',').filter(|form| !form.is_empty()).map(|form| form.replace('_', " ")).collect()
+/// The forms of a language, each with the number of its thing.
+fn forms_of(lines: &str) -> impl Iterator<Item = (u32, String)> {
+    (0..).zip(lines.lines()).flat_map(|(thing, line)| {
+        let (_, forms) = line.split_once(": ").expect("a line is `thing: forms`");
+        forms.split(", ").map(move |form| (thing, folded(&form.replace('_', " "))))
+    })
 }
 
 /// What `text`, which is [`folded`], speaks of in one of these languages, each thing once with how much
@@ -66,7 +58,7 @@ fn forms_of(column: &str) -> Vec<String> {
 pub(super) fn things<'a>(languages: impl Iterator<Item = &'a str>, text: &str) -> Vec<(u32, f32)> {
     let mut found = Vec::new();
     for language in languages {
-        let Some(at) = LANGUAGES.iter().position(|it| *it == language) else { continue };
+        let Some(at) = FORMS.iter().position(|(it, _)| *it == language) else { continue };
         let (forms, of) = &ALL.forms[at];
         found.extend(forms.find_overlapping_iter(text).map(|it| of[it.pattern().as_usize()]));
     }
@@ -79,13 +71,18 @@ pub(super) fn things<'a>(languages: impl Iterator<Item = &'a str>, text: &str) -
 /// `plain` is in the form of [`plain`](super::words::plain).
 pub(super) fn folded(plain: &str) -> String {
     let mut folded = String::with_capacity(plain.len());
-    for c in plain.chars().filter(|c| !is_combining_mark(*c) && *c != '\u{640}') {
+    for c in plain.chars().filter(|c| !is_accent(*c) && *c != '\u{640}') {
         folded.push(match c {
             'أ' | 'إ' | 'آ' => 'ا',
             'ى' => 'ي',
             'ة' => 'ه',
             'ؤ' => 'و',
             'ё' => 'е',
+            // No accent in Unicode's eyes, and left out like one on a foreign keyboard.
+            'ı' => 'i',
+            'ł' => 'l',
+            'đ' => 'd',
+            'ø' => 'o',
             '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => {
                 let mut base = c;
                 decompose_canonical(c, |part| {
@@ -101,9 +98,21 @@ pub(super) fn folded(plain: &str) -> String {
     folded
 }
 
-/// What the table says, as a number that another table does not have.
+/// Whether a mark is no more than an accent: those of the scripts of India and of Thailand are vowels.
+fn is_accent(c: char) -> bool {
+    is_combining_mark(c) && !matches!(c, '\u{900}'..='\u{e7f}')
+}
+
+/// What middles are made by (the lists, the usual words and the intents), as a number that others do not
+/// have.
 pub(super) fn fingerprint() -> u64 {
-    hash(TABLE.as_bytes())
+    static OF_ALL: LazyLock<u64> = LazyLock::new(|| {
+        let lists = FORMS.iter().map(|(_, lines)| *lines).chain([WEIGHTS]).map(str::as_bytes);
+        let intents = Intent::ALL.iter().map(|intent| intent.as_str().as_bytes());
+        let all: Vec<&[u8]> = lists.chain(intents).chain([usual_words()]).collect();
+        hash(&all.concat())
+    });
+    *OF_ALL
 }
 
 #[cfg(test)]
@@ -112,21 +121,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_the_table_can_be_found_and_every_thing_has_some_in_each_language() {
-        let mut names = Vec::new();
-        for line in TABLE.lines() {
-            let columns: Vec<&str> = line.split('|').collect();
-            assert_eq!(columns.len(), 1 + LANGUAGES.len(), "{line}");
-            names.push(columns[0]);
-            for column in &columns[1..] {
-                assert!(!column.is_empty(), "{}", columns[0]);
-                for form in forms_of(column) {
-                    let found = folded(&plain(&form));
-                    assert!(found.contains(&form), "never found: `{form}` of {}", columns[0]);
-                }
+    fn every_form_can_be_found_and_every_thing_has_some_in_each_language() {
+        let things: Vec<&str> =
+            WEIGHTS.lines().map(|line| line.split_once(' ').expect("two words").0).collect();
+        assert!(things.is_sorted());
+        for (language, lines) in FORMS {
+            let named: Vec<&str> =
+                lines.lines().map(|line| line.split_once(": ").expect("two parts").0).collect();
+            assert_eq!(named, things, "{language}");
+            for (_, form) in forms_of(lines) {
+                assert!(!form.trim().is_empty(), "an empty form in {language}");
+                let found = folded(&plain(&form));
+                assert!(found.contains(&form), "never found in {language}: `{form}`");
             }
         }
-        assert!(names.is_sorted());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::lists::{Lists, lists};
 use crate::domain::{Guess, Language};
 
 /// Why a group of words bars a question.
@@ -76,17 +77,7 @@ const LANGUAGE_SURE: f32 = 0.5;
 /// the words of other languages know.
 const SHORT_CHARS: usize = 40;
 
-const LISTS: [(&str, &str); 9] = [
-    ("ar", include_str!("words/ar.txt")),
-    ("en", include_str!("words/en.txt")),
-    ("es", include_str!("words/es.txt")),
-    ("fr", include_str!("words/fr.txt")),
-    ("id", include_str!("words/id.txt")),
-    ("ko", include_str!("words/ko.txt")),
-    ("pt", include_str!("words/pt.txt")),
-    ("ru", include_str!("words/ru.txt")),
-    ("zh", include_str!("words/zh.txt")),
-];
+const LISTS: Lists = lists!("words");
 
 impl Words {
     /// Those of the languages that `text`, which is [`plain`], may be in; none where nobody has written
@@ -143,10 +134,15 @@ impl Words {
 fn of_script(text: &str) -> &'static [&'static str] {
     let of = |c: char| -> Option<&'static [&'static str]> {
         match c {
-            '\u{4e00}'..='\u{9fff}' => Some(&["zh"]),
+            '\u{3041}'..='\u{30ff}' => Some(&["ja"]),
+            '\u{4e00}'..='\u{9fff}' => Some(&["zh", "ja"]),
             '\u{ac00}'..='\u{d7a3}' => Some(&["ko"]),
+            '\u{590}'..='\u{5ff}' => Some(&["he"]),
             '\u{600}'..='\u{6ff}' => Some(&["ar"]),
-            '\u{400}'..='\u{4ff}' => Some(&["ru"]),
+            '\u{400}'..='\u{4ff}' => Some(&["ru", "uk"]),
+            '\u{900}'..='\u{97f}' => Some(&["hi"]),
+            '\u{980}'..='\u{9ff}' => Some(&["bn"]),
+            '\u{e01}'..='\u{e7f}' => Some(&["th"]),
             _ => None,
         }
     };
@@ -195,13 +191,14 @@ mod tests {
         };
 
         assert_eq!(likely("en", 0.9, "is it down"), ["en"]);
-        assert_eq!(likely("tl", 0.4, "new hrs"), ["en", "es", "fr", "id", "pt"]);
-        assert_eq!(likely("uk", 0.9, "сайт лежит"), ["ru"]);
-        assert_eq!(likely("ja", 0.9, "營業時間"), ["zh"]);
-        assert!(likely("uk", 0.9, "сайт лежить, і що").is_empty());
-        assert!(likely("ja", 0.9, "営業時間は").is_empty());
-        assert!(likely("de", 0.9, "geht die seite nicht").is_empty());
-        assert!(likely("de", 0.4, &"geht die seite nicht ".repeat(3)).is_empty());
+        assert_eq!(likely("tl", 0.4, "new hrs"), ["en", "es", "fr", "id", "pt", "tl"]);
+        assert_eq!(likely("uk", 0.9, "сайт лежит"), ["ru", "uk"]);
+        assert_eq!(likely("ja", 0.9, "營業時間"), ["ja", "zh"]);
+        assert_eq!(likely("uk", 0.9, "сайт лежить, і що"), ["uk"]);
+        assert_eq!(likely("ja", 0.9, "営業時間は"), ["ja"]);
+        assert_eq!(likely("ms", 0.9, "laman web rosak"), ["id", "ms"]);
+        assert!(likely("fi", 0.9, "onko sivusto alhaalla").is_empty());
+        assert!(likely("fi", 0.4, &"onko sivusto alhaalla ".repeat(3)).is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::words::{Sign, Words};
 pub use fit::{BoundRow, Fitted, Measured, fit, parse};
 
 /// Weights of a head; a piece has the place of its hash.
-const PLACES: usize = 1 << 16;
+const PLACES: usize = 1 << 18;
 /// Lengths of the pieces, in characters.
 const PIECES: std::ops::RangeInclusive<usize> = 1..=5;
 const MAGIC: &[u8; 8] = b"TWBOUND\x02";
