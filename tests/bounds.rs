@@ -72,7 +72,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/incidents/live.rs::clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of",
     ]),
     ("things and names of the middle of an incident", &[
-        "src/incidents/print.rs::a_middle_that_is_full_of_names_counts_those_it_has_and_takes_no_further_one",
+        "src/incidents/print.rs::a_middle_that_is_full_counts_what_it_has_and_forgets_the_least_for_what_weighs_more",
     ]),
     ("keys made ahead of their use", &[
         "tests/races/main.rs::a_thousand_who_arrive_at_once_are_all_served_and_no_seat_has_more_than_its_slots",

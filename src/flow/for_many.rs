@@ -108,6 +108,7 @@ impl Shard {
             shop: conversation.opened.shop.clone(),
             conversation: conversation.id,
             customer: conversation.opened.customer.clone(),
+            asked_at: contact.arrived_at,
             language: conversation.language(),
             text: automate::joined(&lines).into(),
             // Reports of incidents are urgent as a rule; who is somebody special has a person.

@@ -114,7 +114,8 @@ pub fn measure(judged: &[Judged<'_>], seed: u64) -> BurstReport {
         let conversation = ConversationId::new(now.as_millis(), key, n as u64);
         let language = row.language.parse().unwrap_or(crate::domain::Language::ENGLISH);
         let (text, print) = (row.text.as_str().into(), print.clone());
-        live.ask(now, &Question { conversation, customer, language, text, print });
+        let asked_at = now;
+        live.ask(now, &Question { conversation, customer, asked_at, language, text, print });
         conversations.insert(conversation, at);
     }
     let open = live.all().iter().filter(|cluster| cluster.standing == Standing::Open);

@@ -1,6 +1,6 @@
 //! One group of conversations that ask the same thing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ConversationId, CustomerId, Language, SeatId, Timestamp};
 
 use super::live::Question;
+use super::names;
 use super::print::{Centre, Match, Print, TOPIC_ALIKE};
 use super::rate::Rate;
 
@@ -27,6 +28,8 @@ const THRESHOLD_RANGE: std::ops::RangeInclusive<f32> = 0.5..=1.1;
 /// How much less alike than its threshold says a question may be once a cluster is open: by then its middle
 /// is that of many.
 const OPEN_EASIER: f32 = 0.2;
+/// Customers who have named a name from which on it is no single customer's.
+const NAMED_BY_MIN: usize = 3;
 /// How far beyond a wrong join the threshold moves, and how far for a customer who was not served.
 const BEYOND_WRONG: f32 = 0.02;
 const BEYOND_RETURN: f32 = 0.005;
@@ -94,13 +97,22 @@ pub struct Example {
     /// As it was typed.
     pub text: Arc<str>,
     pub(super) customer: CustomerId,
+    pub(super) conversation: ConversationId,
 }
 
-/// A question that copies are looked for among, and who asked it.
+/// A question that copies are looked for among, and who asked it where.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     print: Arc<Print>,
     customer: CustomerId,
+    conversation: ConversationId,
+}
+
+impl Known {
+    fn of(question: &Question) -> Self {
+        let Question { print, customer, conversation, .. } = question;
+        Self { print: print.clone(), customer: customer.clone(), conversation: *conversation }
+    }
 }
 
 /// A group of questions.
@@ -123,18 +135,16 @@ pub struct Cluster {
     pub(super) centre: Centre,
     pub(super) known: VecDeque<Known>,
     pub(super) rate: Rate,
+    /// The names in its middle that are no single customer's.
+    names_of_many: BTreeSet<u32>,
     /// Whether it was known before a restart: it has a middle although nothing is left to compare copies with.
-    was_kept: bool,
+    pub(super) was_kept: bool,
 }
 
 impl Cluster {
-    pub(super) fn new(
-        id: ClusterId,
-        now: Timestamp,
-        (print, customer): (&Arc<Print>, &CustomerId),
-    ) -> Self {
-        let known = [Known { print: print.clone(), customer: customer.clone() }].into();
-        let watched = Self::watched(id, Centre::of(print), TOPIC_ALIKE, (0.0, now));
+    pub(super) fn new(id: ClusterId, now: Timestamp, question: &Question) -> Self {
+        let known = [Known::of(question)].into();
+        let watched = Self::watched(id, Centre::of(&question.print), TOPIC_ALIKE, (0.0, now));
         Self { known, was_kept: false, ..watched }
     }
 
@@ -156,8 +166,11 @@ impl Cluster {
             centre,
             known: VecDeque::new(),
             rate: Rate::of_past(past, at),
+            names_of_many: BTreeSet::new(),
             was_kept: true,
         };
+        // Only those were written down.
+        cluster.names_of_many.extend(cluster.centre.keys().filter(|key| names::is_name(*key)));
         cluster.set_threshold(threshold);
         cluster
     }
@@ -170,7 +183,12 @@ impl Cluster {
 
     /// Likeness from which on a question joins now.
     pub(super) fn joins_from(&self) -> f32 {
-        if self.is_open() { self.threshold - OPEN_EASIER } else { self.threshold }
+        if self.is_open() { self.gathers_from() } else { self.threshold }
+    }
+
+    /// Likeness of the middles from which on it may be one with another, as far as it was learned.
+    pub(super) fn gathers_from(&self) -> f32 {
+        self.threshold - OPEN_EASIER
     }
 
     /// Whether seats are told of it as one.
@@ -180,11 +198,13 @@ impl Cluster {
 
     /// Takes a question in; whether more customers ask than usually do.
     pub(super) fn take(&mut self, now: Timestamp, question: &Question, is_first: bool) -> bool {
-        let Question { print, customer, text, .. } = question;
-        self.newest_at = now;
+        let Question { conversation, print, customer, text, .. } = question;
+        let asked_at = question.asked_at.min(now);
+        self.newest_at = self.newest_at.max(asked_at);
         let is_new = !self.examples.iter().any(|example| example.text == *text);
         if self.examples.len() < EXAMPLES_MAX && is_new {
-            self.examples.push(Example { text: text.clone(), customer: customer.clone() });
+            let (text, customer) = (text.clone(), customer.clone());
+            self.examples.push(Example { text, customer, conversation: *conversation });
         }
         if !is_first {
             self.centre.add(print);
@@ -192,9 +212,28 @@ impl Cluster {
                 // The first one stays: it is what a seat is shown.
                 self.known.remove(1);
             }
-            self.known.push_back(Known { print: print.clone(), customer: customer.clone() });
+            self.known.push_back(Known::of(question));
+            self.note_names(print);
         }
-        self.rate.ask(now, customer)
+        self.rate.ask(now, asked_at, customer)
+    }
+
+    /// Notes which names of a question others have named as well.
+    fn note_names(&mut self, print: &Print) {
+        for name in print.keys().filter(|key| names::is_name(*key)) {
+            let known = self.known.iter().filter(|it| it.print.keys().any(|key| key == name));
+            let customers: BTreeSet<&CustomerId> = known.map(|known| &known.customer).collect();
+            if customers.len() >= NAMED_BY_MIN && self.centre.has(name) {
+                self.names_of_many.insert(name);
+            }
+        }
+        let centre = &self.centre;
+        self.names_of_many.retain(|name| centre.has(*name));
+    }
+
+    /// Its middle without the names that only few have named.
+    pub(super) fn middle_of_many(&self) -> Centre {
+        self.centre.only(|key| !names::is_name(key) || self.names_of_many.contains(&key))
     }
 
     /// Whom an answer would reach: those that a seat has confirmed and nobody has answered.
@@ -207,12 +246,14 @@ impl Cluster {
         self.followers.values().filter(|follower| !follower.is_confirmed)
     }
 
-    /// Learns from a join that a seat has called wrong.
-    pub(super) fn was_wrong(&mut self, by: Option<Match>) {
-        if let Some(Match::Topic(likeness)) = by {
-            let easier = self.threshold - self.joins_from();
-            self.set_threshold(self.threshold.max(likeness + BEYOND_WRONG + easier));
+    /// Learns from a join that a seat has called wrong: as much alike is too little, also once it is open,
+    /// and what was asked there tells no longer what is asked here.
+    pub(super) fn was_wrong(&mut self, follower: &Follower) {
+        if let Some(Match::Topic(likeness)) = follower.by {
+            self.raise_threshold(likeness + BEYOND_WRONG + OPEN_EASIER);
         }
+        let wrong = follower.conversation;
+        self.forget_asked(|it| it.conversation == wrong, |it| it.conversation == wrong);
     }
 
     /// Learns from a follower to whom the answer was none.
@@ -220,6 +261,11 @@ impl Cluster {
         if let Some(Match::Topic(_)) = by {
             self.set_threshold(self.threshold + BEYOND_RETURN);
         }
+    }
+
+    /// Joins nothing any more that is less alike.
+    pub(super) fn raise_threshold(&mut self, least: f32) {
+        self.set_threshold(self.threshold.max(least));
     }
 
     fn set_threshold(&mut self, threshold: f32) {
@@ -230,23 +276,71 @@ impl Cluster {
     /// Forgets what an erased customer wrote, and that it was him. Of a text that is no longer looked for
     /// among, what is left is its part in the sum of all.
     pub(super) fn forget(&mut self, customer: &CustomerId) -> bool {
+        let had_asked =
+            self.forget_asked(|it| it.customer == *customer, |it| it.customer == *customer);
+        self.rate.forget(customer) || had_asked
+    }
+
+    /// Forgets these questions; whether there were any.
+    fn forget_asked(
+        &mut self,
+        known: impl Fn(&Known) -> bool,
+        example: impl Fn(&Example) -> bool,
+    ) -> bool {
         let before = (self.examples.len(), self.known.len());
-        self.examples.retain(|example| example.customer != *customer);
+        self.examples.retain(|it| !example(it));
         let centre = &mut self.centre;
-        self.known.retain(|known| {
-            let is_theirs = known.customer == *customer;
-            if is_theirs {
-                centre.take_away(&known.print);
+        self.known.retain(|it| {
+            let is_gone = known(it);
+            if is_gone {
+                centre.take_away(&it.print);
             }
-            !is_theirs
+            !is_gone
         });
-        self.rate.forget(customer);
         before != (self.examples.len(), self.known.len())
+    }
+
+    /// Takes in what another knows, whose followers are as much alike.
+    pub(super) fn take_in(&mut self, now: Timestamp, small: Self, likeness: f32) {
+        self.newest_at = self.newest_at.max(small.newest_at);
+        self.was_kept |= small.was_kept;
+        self.raise_threshold(small.threshold);
+        self.centre.add_all(&small.centre);
+        self.rate.add(now, small.rate);
+        self.names_of_many.extend(small.names_of_many);
+        let room = PRINTS_MAX.saturating_sub(self.known.len());
+        self.known.extend(small.known.into_iter().take(room));
+        // Seats are shown what was written first.
+        let mut later = small.examples;
+        if small.id < self.id {
+            std::mem::swap(&mut self.examples, &mut later);
+        }
+        for example in later {
+            let is_new = self.examples.iter().all(|it| it.text != example.text);
+            if self.examples.len() < EXAMPLES_MAX && is_new {
+                self.examples.push(example);
+            }
+        }
+        for (conversation, mut follower) in small.followers {
+            // What made it the first of its own cluster is no reason to be in this one.
+            follower.by = Some(Match::Topic(likeness));
+            self.followers.insert(conversation, follower);
+        }
     }
 
     /// Whether nothing is left that a question could be compared with.
     pub(super) fn is_forgotten(&self) -> bool {
         !self.was_kept && self.known.is_empty() && self.followers.is_empty()
+    }
+
+    /// After a seat has said who belongs here: open once somebody does, and of a suggestion to which nobody
+    /// is left nobody is told.
+    pub(super) fn was_looked_at(&mut self) {
+        if self.followers.values().any(|it| it.is_confirmed) {
+            self.standing = Standing::Open;
+        } else if self.standing == Standing::Suggested && self.followers.is_empty() {
+            self.standing = Standing::Watched;
+        }
     }
 
     /// Forgets the incident and keeps what it was about and how often it is asked.

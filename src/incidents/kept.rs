@@ -14,14 +14,21 @@ use super::trust::Trust;
 /// Customers who have asked of late from which on a question is kept: what is written down is no
 /// single customer's.
 const CUSTOMERS_MIN: f64 = 3.0;
+/// Numbers of clusters that may have been given since it was last kept: none is given twice, or a seat's answer
+/// from before a restart would go to those of another incident.
+const NUMBERS_UNKEPT: u32 = 10_000;
 
-/// What is kept of the incidents of one shop. It holds no text and no customer.
+/// What is kept of the incidents of one shop. It holds no text, no customer, and no name that only few
+/// have named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     trust: Trust,
     /// By which table of things the middles were made: in another they would mean something else.
     #[serde(default)]
     table: u64,
+    /// The number of the next cluster.
+    #[serde(default)]
+    next: u32,
     clusters: Vec<KeptCluster>,
 }
 
@@ -51,21 +58,25 @@ impl Live {
     pub fn keep(&self, now: Timestamp) -> Kept {
         let usual = self.all().iter().filter(|it| it.rate.asked(now) >= CUSTOMERS_MIN);
         let clusters = usual.map(|cluster| KeptCluster {
-            centre: cluster.centre.clone(),
+            centre: cluster.middle_of_many(),
             threshold: cluster.threshold,
             past: cluster.rate.asked(now),
             at: now,
         });
-        let table = things::fingerprint();
-        Kept { trust: self.trust(), table, clusters: clusters.collect() }
+        let (trust, table, next) = (self.trust(), things::fingerprint(), self.next);
+        Kept { trust, table, next, clusters: clusters.collect() }
     }
 
     /// What was kept, with nobody who follows anything.
     pub fn restored(settings: Settings, kept: Kept) -> Self {
-        let mut live = Self::new(settings, kept.trust);
+        let mut live = Self::new(settings, kept.trust.sound());
+        if kept.next > 0 {
+            live.next = kept.next.wrapping_add(NUMBERS_UNKEPT);
+        }
         for kept in kept.clusters.into_iter().take(CLUSTERS_MAX) {
             let id = live.next_id();
             let KeptCluster { centre, threshold, past, at } = kept;
+            let (centre, past) = (centre.sound(), if past.is_finite() { past } else { 0.0 });
             live.clusters.push(Cluster::watched(id, centre, threshold, (past, at)));
         }
         live
@@ -75,6 +86,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::super::live::tests::{asked_by, at, question};
+    use super::super::names;
     use super::*;
     use crate::incidents::Standing;
 
@@ -98,7 +110,8 @@ mod tests {
         assert!(usual(&again) > 0.0 && (usual(&again) - usual(&live)).abs() < 0.01);
         let joined = again.ask(at(3_600), &question(9, "en", "how long is the strike?"));
         let joined = joined.expect("it is known");
-        assert_eq!((joined.cluster.0, joined.standing), (0, Standing::Watched));
+        assert_eq!((joined.cluster, joined.standing), (again.all()[0].id, Standing::Watched));
+        assert!(joined.cluster.0 >= live.next, "no number is given twice");
         assert!(joined.by.is_some());
         again.forget(&question(77, "en", "").customer);
         assert_eq!(again.all().len(), 1, "another customer's erasure takes nothing away");
@@ -124,5 +137,29 @@ mod tests {
         let mut old: Kept = serde_json::from_str(&old.replace("TRUST", &trust)).expect("read");
         assert!(old.drop_outdated());
         assert_eq!(old.trust, live.trust());
+    }
+
+    #[test]
+    fn a_name_that_only_one_has_named_is_not_written_down_and_one_that_several_have_is() {
+        let mut live = Live::default();
+        for n in 0..6 {
+            let own = if n == 4 { "Quenthorp" } else { "" };
+            live.ask(at(n), &question(n, "en", &format!("is the Zorvex strike over? {own}")));
+        }
+        let names = |text: &str| -> Vec<u32> {
+            let print = question(9, "en", text).print;
+            print.keys().filter(|key| names::is_name(*key)).collect()
+        };
+        let (own, brand) = (names("Quenthorp"), names("Zorvex"));
+        assert!(!own.is_empty() && brand.len() == 1);
+        assert!(own.iter().chain(&brand).all(|name| live.all()[0].centre.has(*name)));
+
+        let kept = live.keep(at(10));
+
+        let has = |kept: &Kept, name| kept.clusters[0].centre.has(name);
+        assert!(has(&kept, brand[0]) && !own.iter().any(|name| has(&kept, *name)));
+        // What was written down is no single customer's, and stays so.
+        let again = Live::restored(Settings::default(), kept);
+        assert!(has(&again.keep(at(20)), brand[0]));
     }
 }

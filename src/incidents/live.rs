@@ -37,6 +37,8 @@ pub struct Question {
     pub conversation: ConversationId,
     /// By whom.
     pub customer: CustomerId,
+    /// When. After a restart it is told later.
+    pub asked_at: Timestamp,
     /// The language to answer in.
     pub language: Language,
     /// As it was typed.
@@ -96,7 +98,7 @@ pub struct Live {
     settings: Settings,
     pub(super) clusters: Vec<Cluster>,
     pub(super) of: BTreeMap<ConversationId, ClusterId>,
-    next: u32,
+    pub(super) next: u32,
     trust: Trust,
 }
 
@@ -149,9 +151,15 @@ impl Live {
             return None;
         }
         let before = self.clusters[at].standing;
-        let is_high = self.clusters[at].take(now, question, by.is_none());
+        let mut is_high = self.clusters[at].take(now, question, by.is_none());
         let risen = if is_high || before == Standing::Open { None } else { self.rise(now, at) };
-        let (at, is_high) = (risen.unwrap_or(at), is_high || risen.is_some());
+        // What is near in the middle alone is for a seat to look at.
+        let is_automatic = is_automatic && risen.is_none();
+        let (mut at, mut by) = (at, by);
+        if let Some(risen) = risen {
+            (at, is_high) = (risen.at, true);
+            by = risen.likeness.map(Match::Topic).or(by);
+        }
         let cluster = &mut self.clusters[at];
         let customers = cluster.rate.customers(now);
         if is_high {
@@ -164,7 +172,7 @@ impl Live {
         let follower = Follower {
             conversation: question.conversation,
             language: question.language,
-            asked_at: now,
+            asked_at: question.asked_at.min(now),
             by,
             is_confirmed: is_automatic && is_open,
             is_answered: answer.is_some(),
@@ -180,7 +188,7 @@ impl Live {
             usual: cluster.rate.usual(now),
             answer,
         };
-        self.gather(at);
+        self.gather(now, at);
         Some(joined)
     }
 
@@ -199,11 +207,13 @@ impl Live {
         for conversation in wrong {
             if let Some(follower) = cluster.followers.remove(conversation) {
                 self.of.remove(conversation);
-                cluster.was_wrong(follower.by);
-                self.trust.decided(false);
+                cluster.was_wrong(&follower);
+                // That the first does not ask what the first asks says nothing of joins.
+                if follower.by.is_some() {
+                    self.trust.decided(false);
+                }
             }
         }
-        cluster.standing = Standing::Open;
         let mut now_answered = Vec::new();
         for conversation in shown {
             let Some(follower) = cluster.followers.get_mut(conversation) else { continue };
@@ -219,6 +229,7 @@ impl Live {
                 }
             }
         }
+        cluster.was_looked_at();
         Ok(now_answered)
     }
 
@@ -358,7 +369,7 @@ impl Live {
                 });
             }
         }
-        self.clusters.push(Cluster::new(id, now, (&question.print, &question.customer)));
+        self.clusters.push(Cluster::new(id, now, question));
         self.clusters.len() - 1
     }
 }
@@ -388,6 +399,8 @@ pub(super) mod tests {
         Question {
             conversation: ConversationId::new(n, key, n),
             customer,
+            // Whenever it is told.
+            asked_at: Timestamp::from_millis(u64::MAX),
             language,
             text: text.into(),
             print: Arc::new(Print::of_text(text, language, &Meaning::default())),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Guess, Language, Meaning};
+use crate::domain::{Guess, Intent, Language, Meaning};
 
 use super::names::names;
 use super::simhash::{are_copies, fingerprint, hash};
@@ -14,7 +14,7 @@ use super::words::{Words, plain};
 /// How much the intents count beside what is named: they tell less, but they tell something where
 /// little is named (docs/decisions/0042).
 const INTENTS_WEIGHT: f32 = 0.4;
-/// Things and names of a middle; what is named later than these does not count.
+/// Things and names of a middle; beyond them what weighs least is forgotten.
 const NAMED_MAX: usize = 256;
 /// What is left of a number that was taken away as often as it was put in.
 const NOTHING: f32 = 1e-4;
@@ -34,6 +34,8 @@ pub struct Print {
     exact: u64,
     simhash: u64,
     pieces: BTreeMap<u64, f32>,
+    /// Square of the length of `pieces`.
+    pieces_square: f32,
     /// What it names and how much that says, of length one.
     named: Vec<(u32, f32)>,
     intents: Vec<f32>,
@@ -75,10 +77,12 @@ impl Match {
 impl Print {
     /// The print of a text that the gate has let through, in the form that the gate gave it.
     pub fn new(plain: &str, language: Guess<Language>, meaning: &Meaning) -> Self {
+        let pieces = pieces(plain);
         Self {
             exact: hash(plain.as_bytes()),
             simhash: fingerprint(plain),
-            pieces: pieces(plain),
+            pieces_square: square(pieces.values()),
+            pieces,
             named: named(plain, language),
             intents: meaning.intents.iter().map(|it| INTENTS_WEIGHT * it.sqrt()).collect(),
         }
@@ -93,6 +97,11 @@ impl Print {
     /// Whether it names anything that incidents are told with.
     pub const fn has_topic(&self) -> bool {
         !self.named.is_empty()
+    }
+
+    /// What it names, by number.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u32> {
+        self.named.iter().map(|(key, _)| *key)
     }
 
     /// Whether two are copies, by whichever cheap stage of the cascade says so first.
@@ -116,8 +125,7 @@ impl Print {
     /// Cosine of the counts of their pieces of two to four characters, 0 to 1.
     pub fn characters(&self, other: &Self) -> f32 {
         let common = self.pieces.iter().filter_map(|(piece, n)| Some(n * other.pieces.get(piece)?));
-        let length = |print: &Self| print.pieces.values().map(|n| n * n).sum::<f32>();
-        let product = (length(self) * length(other)).sqrt();
+        let product = (self.pieces_square * other.pieces_square).sqrt();
         if product > 0.0 { common.sum::<f32>() / product } else { 0.0 }
     }
 }
@@ -156,11 +164,47 @@ impl Centre {
         );
     }
 
+    /// Makes room for what weighs so much, if anything weighs less.
+    fn drop_less_than(&mut self, weight: f32) -> bool {
+        let least = self.named.iter().min_by(|a, b| a.1.total_cmp(b.1));
+        let least = least.filter(|(_, it)| **it < weight).map(|(key, _)| *key);
+        least.and_then(|key| self.named.remove(&key)).is_some()
+    }
+
+    /// Whether it has this.
+    pub(super) fn has(&self, key: u32) -> bool {
+        self.named.contains_key(&key)
+    }
+
+    /// What it has.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u32> {
+        self.named.keys().copied()
+    }
+
+    /// The same with only these.
+    pub(super) fn only(&self, keys: impl Fn(u32) -> bool) -> Self {
+        let named = self.named.iter().filter(|(key, _)| keys(**key));
+        Self { named: named.map(|(key, it)| (*key, *it)).collect(), intents: self.intents.clone() }
+    }
+
+    /// The same without what no program writes: numbers that are none, too many of them, other intents.
+    pub(super) fn sound(mut self) -> Self {
+        self.named.retain(|_, weight| weight.is_finite() && *weight > 0.0);
+        while self.named.len() > NAMED_MAX {
+            self.named.pop_last();
+        }
+        let is_sound = self.intents.len() == Intent::ALL.len();
+        if !is_sound || self.intents.iter().any(|it| !it.is_finite()) {
+            self.intents.clear();
+        }
+        self
+    }
+
     fn add_times(&mut self, named: impl Iterator<Item = (u32, f32)>, intents: &[f32], times: f32) {
         for (key, weight) in named {
             if let Some(sum) = self.named.get_mut(&key) {
                 *sum += times * weight;
-            } else if self.named.len() < NAMED_MAX && times > 0.0 {
+            } else if times > 0.0 && (self.named.len() < NAMED_MAX || self.drop_less_than(weight)) {
                 self.named.insert(key, weight);
             }
         }
@@ -253,20 +297,35 @@ mod tests {
     }
 
     #[test]
-    fn a_middle_that_is_full_of_names_counts_those_it_has_and_takes_no_further_one() {
-        let names = |names: std::ops::Range<u32>| Print {
-            named: names.map(|key| (key, 0.1)).collect(),
+    fn a_middle_that_is_full_counts_what_it_has_and_forgets_the_least_for_what_weighs_more() {
+        let names = |names: std::ops::Range<u32>, weight: f32| Print {
+            named: names.map(|key| (key, weight)).collect(),
             ..print("en", "")
         };
         let most = NAMED_MAX as u32;
-        let mut centre = Centre::of(&names(0..most - 1));
+        let mut centre = Centre::of(&names(0..most - 1, 0.1));
 
-        centre.add(&names(most - 1..2 * most));
-        centre.add(&names(0..1));
+        centre.add(&names(most - 1..2 * most, 0.1));
+        centre.add(&names(0..2, 0.1));
 
         assert_eq!(centre.named.len(), NAMED_MAX);
-        assert!(centre.named.contains_key(&(most - 1)) && !centre.named.contains_key(&most));
+        assert!(centre.has(most - 1) && !centre.has(most));
         assert_eq!(centre.named[&0], 0.2);
+
+        centre.add(&names(most..most + 1, 0.15));
+
+        assert_eq!(centre.named.len(), NAMED_MAX);
+        assert!(centre.has(0) && centre.has(1) && centre.has(most));
+    }
+
+    #[test]
+    fn a_middle_out_of_a_damaged_file_has_no_number_that_is_none_and_no_more_than_the_most() {
+        let named = (0..400).map(|key| (key, if key == 3 { f32::INFINITY } else { 0.1 })).collect();
+
+        let centre = Centre { named, intents: vec![0.5; 2] }.sound();
+
+        assert_eq!((centre.named.len(), centre.intents.len()), (NAMED_MAX, 0));
+        assert!(!centre.has(3));
     }
 
     #[test]

@@ -37,35 +37,52 @@ impl Rate {
 
     /// Everybody who has asked so far, weighed by how long ago.
     pub fn asked(&self, now: Timestamp) -> f64 {
-        self.decayed(now) + self.recent.len() as f64
+        let mut settled = self.clone();
+        settled.settle(now);
+        settled.decayed(now) + settled.recent.len() as f64
     }
 
-    /// Takes an asker in; whether the rate has left its baseline.
-    pub fn ask(&mut self, now: Timestamp, customer: &CustomerId) -> bool {
+    /// Takes in who asked at `at`, by `now`; whether the rate has left its baseline.
+    pub fn ask(&mut self, now: Timestamp, at: Timestamp, customer: &CustomerId) -> bool {
         self.settle(now);
-        if self.recent.len() < ASKERS_MAX && self.recent.iter().all(|(_, known)| known != customer)
-        {
-            self.recent.push_back((now, customer.clone()));
+        if self.recent.iter().all(|(_, known)| known != customer) {
+            self.insert(at.min(now), customer.clone());
+            self.settle(now);
         }
         self.is_high(now)
     }
 
-    /// Takes in who else has asked the same.
-    pub fn add(&mut self, other: Self) {
+    /// Takes in who else has asked the same, by `now`.
+    pub fn add(&mut self, now: Timestamp, mut other: Self) {
+        self.settle(now);
+        other.settle(now);
         let past_at = self.past_at.max(other.past_at);
         self.past = self.decayed(past_at) + other.decayed(past_at);
         self.past_at = past_at;
         for (at, customer) in other.recent {
-            if self.recent.len() < ASKERS_MAX && self.recent.iter().all(|it| it.1 != customer) {
-                let place = self.recent.partition_point(|it| it.0 <= at);
-                self.recent.insert(place, (at, customer));
+            match self.recent.iter().position(|it| it.1 == customer) {
+                Some(known) if self.recent[known].0 >= at => continue,
+                Some(known) => {
+                    self.recent.remove(known);
+                }
+                None => {}
             }
+            self.insert(at, customer);
         }
     }
 
-    /// Forgets that a customer asked.
-    pub fn forget(&mut self, customer: &CustomerId) {
+    fn insert(&mut self, at: Timestamp, customer: CustomerId) {
+        if self.recent.len() < ASKERS_MAX {
+            let place = self.recent.partition_point(|it| it.0 <= at);
+            self.recent.insert(place, (at, customer));
+        }
+    }
+
+    /// Forgets that a customer asked; whether it was known.
+    pub fn forget(&mut self, customer: &CustomerId) -> bool {
+        let before = self.recent.len();
         self.recent.retain(|(_, known)| known != customer);
+        before != self.recent.len()
     }
 
     /// Distinct customers in the window that ends at `now`.
@@ -81,10 +98,17 @@ impl Rate {
     }
 
     /// Whether it would be high together with these.
-    pub fn is_high_with<'a>(&self, now: Timestamp, others: impl Iterator<Item = &'a Self>) -> bool {
+    pub fn is_high_with<'a>(
+        &self,
+        now: Timestamp,
+        others: impl Iterator<Item = &'a Self> + Clone,
+    ) -> bool {
+        let askers = others.clone().map(|other| other.recent.len()).sum::<usize>();
+        if self.recent.len() + askers < CUSTOMERS_MIN {
+            return false;
+        }
         let mut all = self.clone();
-        others.for_each(|other| all.add(other.clone()));
-        all.settle(now);
+        others.for_each(|other| all.add(now, other.clone()));
         all.is_high(now)
     }
 
@@ -138,7 +162,8 @@ mod tests {
     fn five_customers_in_a_minute_are_high_where_hardly_anybody_asks() {
         let mut rate = Rate::default();
 
-        let high: Vec<bool> = (0..5).map(|n| rate.ask(at(n * 10), &customer(n))).collect();
+        let high: Vec<bool> =
+            (0..5).map(|n| rate.ask(at(n * 10), at(n * 10), &customer(n))).collect();
 
         assert_eq!(high, [false, false, false, false, true]);
     }
@@ -146,10 +171,10 @@ mod tests {
     #[test]
     fn one_customer_who_asks_again_and_five_in_an_hour_are_not() {
         let mut rate = Rate::default();
-        assert!((0..20).all(|n| !rate.ask(at(n), &customer(1))));
+        assert!((0..20).all(|n| !rate.ask(at(n), at(n), &customer(1))));
 
         let mut rate = Rate::default();
-        assert!((0..20).all(|n| !rate.ask(at(n * 700), &customer(n))));
+        assert!((0..20).all(|n| !rate.ask(at(n * 700), at(n * 700), &customer(n))));
     }
 
     #[test]
@@ -157,14 +182,14 @@ mod tests {
         let mut rate = Rate::default();
         // Three a minute for a day.
         for n in 0..4_320 {
-            rate.ask(at(n * 20), &customer(n));
+            rate.ask(at(n * 20), at(n * 20), &customer(n));
         }
         let start = 4_320 * 20 + 60;
         assert!((2.5..3.5).contains(&rate.usual(at(start))), "{}", rate.usual(at(start)));
 
         let burst = |count: u64| {
             let mut rate = rate.clone();
-            (0..count).any(|n| rate.ask(at(start + n), &customer(10_000 + n)))
+            (0..count).any(|n| rate.ask(at(start + n), at(start + n), &customer(10_000 + n)))
         };
         assert!(!burst(11));
         assert!(burst(14));
@@ -175,16 +200,37 @@ mod tests {
         let mut rates = [Rate::default(), Rate::default()];
         for (n, rate) in rates.iter_mut().enumerate() {
             (0..10).for_each(|k| {
-                rate.ask(at(k * 100 + n as u64), &customer(k));
+                rate.ask(at(k * 100 + n as u64), at(k * 100 + n as u64), &customer(k));
             });
         }
         let [mut rate, other] = rates;
         let (usual, apart) = (rate.usual(at(900)), other.usual(at(900)));
 
-        rate.add(other);
+        rate.add(at(901), other);
 
         assert_eq!(rate.customers(at(901)), 1);
         assert!((rate.usual(at(901)) - usual - apart).abs() < 0.01);
+    }
+
+    #[test]
+    fn who_asks_again_elsewhere_counts_now_and_who_asked_long_ago_does_not() {
+        let mut rates = [Rate::default(), Rate::default()];
+        rates[0].ask(at(0), at(0), &customer(1));
+        (1..6).for_each(|n| {
+            rates[1].ask(at(300), at(300), &customer(n));
+        });
+        let [mut rate, other] = rates;
+
+        assert!(rate.is_high_with(at(301), [&other].into_iter()));
+        rate.add(at(301), other);
+        assert_eq!(rate.customers(at(301)), 5);
+
+        // As after a restart: who has waited since the night is told at once.
+        let mut told_again = Rate::default();
+        assert!((0..20).all(|n| !told_again.ask(at(9_000), at(n * 400), &customer(n))));
+        assert_eq!(told_again.customers(at(9_000)), 0);
+        assert!(told_again.asked(at(9_000)) > 5.0);
+        assert!(told_again.asked(at(90_000)) < 0.01, "of late is not yesterday");
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// The same, or that of the beginning where no program has written it.
+    pub(super) fn sound(self) -> Self {
+        let is_sound = self.wrong <= self.decisions && self.decisions <= DECISIONS_MAX;
+        if is_sound { self } else { Self::default() }
+    }
+
     /// A seat has looked at a join.
     pub fn decided(&mut self, is_right: bool) {
         if self.decisions >= DECISIONS_MAX {
@@ -71,6 +77,15 @@ mod tests {
         trust.decided(false);
 
         assert!(!trust.is_automatic());
+    }
+
+    #[test]
+    fn trust_that_no_program_has_written_is_none() {
+        for (decisions, wrong) in [(900, 901), (DECISIONS_MAX + 1, 0), (u32::MAX, u32::MAX)] {
+            assert_eq!(Trust { decisions, wrong }.sound(), Trust::default());
+        }
+        let real = Trust { decisions: 400, wrong: 1 };
+        assert_eq!(real.sound(), real);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Asks {
     pub conversation: ConversationId,
     /// By whom.
     pub customer: CustomerId,
+    /// When. After a restart it is told again.
+    pub asked_at: Timestamp,
     /// The language to answer in.
     pub language: Language,
     /// Everything that the customer has said, a line each.
@@ -172,6 +174,15 @@ impl Board {
         .collect()
     }
 
+    /// Tries again later with what could not be kept.
+    fn not_kept(&mut self, shops: &[ShopId]) {
+        for shop in shops {
+            if let Some(board) = self.shops.get_mut(shop) {
+                board.unkept = board.unkept.max(Unkept::Questions);
+            }
+        }
+    }
+
     /// When [`Self::take_to_keep`] next has something.
     fn next_keeping(&self) -> Option<Timestamp> {
         self.store.as_ref()?;
@@ -210,7 +221,10 @@ impl Board {
             }
             Report::Returned(shop, conversation) => {
                 if let Some(board) = self.shops.get_mut(&shop) {
-                    board.has_changed |= board.live.returned(conversation).is_some();
+                    if board.live.returned(conversation).is_some() {
+                        board.has_changed = true;
+                        board.unkept = board.unkept.max(Unkept::Questions);
+                    }
                 }
                 Vec::new()
             }
@@ -218,6 +232,8 @@ impl Board {
     }
 
     fn ask(&mut self, now: Timestamp, asks: Asks) -> Option<ForMany> {
+        // What needs no model first.
+        self.shops.get(&asks.shop)?.gate.may_pass(&asks.text).ok()?;
         let understanding = self.model.understand(&asks.text, &Hint::default(), &mut self.scratch);
         let asked = Asked {
             text: &asks.text,
@@ -229,8 +245,8 @@ impl Board {
         let plain = board.gate.pass(&asked).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
         let print = Arc::new(Print::new(&plain, understanding.language, &meaning));
-        let Asks { conversation, customer, language, text, .. } = asks;
-        let question = Question { conversation, customer, language, text, print };
+        let Asks { conversation, customer, asked_at, language, text, .. } = asks;
+        let question = Question { conversation, customer, asked_at, language, text, print };
         let joined = board.live.ask(now, &question)?;
         board.unkept = board.unkept.max(Unkept::Questions);
         board.has_changed |= joined.standing != Standing::Watched;
@@ -254,8 +270,12 @@ impl Board {
 
     /// Forgets a customer who is erased.
     pub fn forget(&mut self, customer: &CustomerRef) {
-        if let Some(board) = self.shops.get_mut(&customer.shop) {
-            board.has_changed |= board.live.forget(&customer.id);
+        if let Some(board) = self.shops.get_mut(&customer.shop)
+            && board.live.forget(&customer.id)
+        {
+            board.has_changed = true;
+            // What was kept knows what he asked.
+            board.unkept = Unkept::Decisions;
         }
     }
 

@@ -135,18 +135,27 @@ impl Incidents {
     }
 }
 
-/// Writes what is to outlive the process. What cannot be written is told, and tried again with the next
-/// change: without it seats have to click again.
+/// Writes what is to outlive the process. What cannot be written is told, and tried again in a minute:
+/// without it seats have to click again.
 async fn keep(board: &mut Board, now: Timestamp, is_last: bool) {
     let Some(store) = board.store.clone() else { return };
     let kept = board.take_to_keep(now, is_last);
     if kept.is_empty() {
         return;
     }
-    let write = move || kept.iter().try_for_each(|(shop, kept)| store.write(shop, kept));
-    let written = tokio::task::spawn_blocking(write).await;
-    if let Err(error) = written.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-        tracing::warn!(%error, "what seats said of incidents is not kept");
+    let write = move || -> Vec<ShopId> {
+        let failed = kept.into_iter().filter(|(shop, kept)| {
+            let written = store.write(shop, kept);
+            if let Err(error) = &written {
+                tracing::warn!(%shop, %error, "what seats said of incidents is not kept");
+            }
+            written.is_err()
+        });
+        failed.map(|(shop, _)| shop).collect()
+    };
+    match tokio::task::spawn_blocking(write).await {
+        Ok(failed) => board.not_kept(&failed),
+        Err(error) => tracing::error!(%error, "what seats said of incidents is not kept"),
     }
 }
 

@@ -48,6 +48,7 @@ impl Incident {
         let question = |n| Question {
             conversation: conversation(n),
             customer: customer(n).id,
+            asked_at: at(n),
             language: language("es"),
             text: text.into(),
             print: Arc::new(Print::of_text(text, Language::ENGLISH, &Meaning::default())),
@@ -128,4 +129,22 @@ fn an_incident_of_which_nobody_is_left_awaits_nothing() {
     assert!(given.is_empty(), "{given:?}");
     assert_eq!(incident.board.shops[&shop()].spoken.next_deadline(), None);
     assert!(incident.reached(&asked).is_empty());
+}
+
+#[test]
+fn what_was_kept_is_kept_anew_after_an_erasure_and_after_a_write_that_failed() {
+    let mut incident = Incident::of(5);
+    let board = &mut incident.board;
+    let due = |board: &mut Board, now| board.take_to_keep(now, false).len();
+    assert_eq!(due(board, at(100)), 1, "a seat has decided");
+    assert_eq!(due(board, at(200)), 0);
+
+    board.forget(&customer(2));
+    assert_eq!(due(board, at(201)), 1, "at once");
+    board.forget(&customer(2));
+    assert_eq!(due(board, at(202)), 0, "nothing of his was left");
+
+    board.not_kept(&[shop(), ShopId::from("gone")]);
+    assert_eq!(due(board, at(203)), 0);
+    assert_eq!(due(board, at(300)), 1, "a minute later");
 }
