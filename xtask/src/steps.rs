@@ -58,7 +58,10 @@ pub const DENY: Step =
 pub const TESTS: &[Step] = &[
     Step {
         name: "rust",
-        commands: &["cargo test --locked --workspace --no-fail-fast"],
+        // Left out is what `reliability` runs, and more of it: three minutes of waiting.
+        commands: &[
+            "cargo test --locked --workspace --no-fail-fast -- --skip a_kill_at_any_step --skip an_erased_customer_is_in_no_file --skip a_full_disk_stops",
+        ],
         runner: Runner::Cargo,
         ..PLAIN
     },

@@ -220,11 +220,11 @@ impl Board {
                 Vec::new()
             }
             Report::Returned(shop, conversation) => {
-                if let Some(board) = self.shops.get_mut(&shop) {
-                    if board.live.returned(conversation).is_some() {
-                        board.has_changed = true;
-                        board.unkept = board.unkept.max(Unkept::Questions);
-                    }
+                if let Some(board) = self.shops.get_mut(&shop)
+                    && board.live.returned(conversation).is_some()
+                {
+                    board.has_changed = true;
+                    board.unkept = board.unkept.max(Unkept::Questions);
                 }
                 Vec::new()
             }
