@@ -2,7 +2,7 @@
 //! any incident is told with, from *cart* and *kettle* to *storm*, *recalled* and *at night*.
 //!
 //! They lie in `things/<language>.txt`, a thing a line, always in the same order: `cart: _cart_, _basket`. A form is a
-//! stretch of a text in the form of [`plain`]; `_` stands for the edge of a word, and accents are [`folded`] on both
+//! stretch of a text in the form of [`plain`](super::words::plain); `_` stands for the edge of a word, and accents are [`folded`] on both
 //! sides. How much a thing says is in `things/weights.txt`. It was measured: how rare it is in `models/corpus`, times
 //! the root of how far it belongs to one incident among those for tuning, in nine languages (docs/decisions/0042).
 
