@@ -14,8 +14,11 @@ use super::endings::{Ending, ending};
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Lines of one question that are read together; of more, the last.
 const LINES_MAX: usize = 12;
-/// Bytes of them, so that a customer of many words costs the model no more than one long message does.
-const BYTES_MAX: usize = 4096;
+/// Characters of them, so that a customer of many words costs the model no more than a long message does.
+const CHARS_MAX: usize = 800;
+/// Characters from which on a message says what it is about. It is read with short lines beside it, and not
+/// with another such: who writes one after the other would have each of them read again with all that follow.
+const PARAGRAPH_CHARS_MIN: usize = 120;
 /// A longer message was written as a whole, somewhere else or with care.
 const LINE_BYTES_MAX: usize = 320;
 /// Part of the longest wait in which a customer who goes on begins to type.
@@ -24,19 +27,24 @@ const LISTENS_FOR: u32 = 6;
 pub const TYPING_LASTS: Duration = Duration::from_millis(2_500);
 
 /// The lines of the question that the last event, a message of the customer, ends; oldest first. Between
-/// them nobody has answered, and no long pause lies.
+/// them nobody has answered, and no long pause lies; one of two neighbours is short.
 pub fn lines_of(events: &[Event]) -> SmallVec<[&Event; 4]> {
     let mut lines: SmallVec<[&Event; 4]> = SmallVec::new();
-    let mut bytes = 0;
+    let (mut chars, mut next_is_short) = (0, true);
     for event in events.iter().rev() {
         match &event.kind {
             EventKind::Message { from: Sender::Customer, text, .. } => {
-                let follows = lines.last().is_none_or(|next| next.at.since(event.at) <= PAUSE_MAX);
-                bytes += text.len() + 1;
-                let is_first = lines.is_empty();
-                if !follows || lines.len() == LINES_MAX || (bytes > BYTES_MAX && !is_first) {
-                    break;
+                let of_line = text.chars().take(CHARS_MAX).count() + 1;
+                let is_short = of_line <= PARAGRAPH_CHARS_MIN;
+                chars += of_line;
+                if let Some(next) = lines.last() {
+                    let follows = next.at.since(event.at) <= PAUSE_MAX;
+                    let is_full = lines.len() == LINES_MAX || chars > CHARS_MAX;
+                    if !follows || is_full || !(is_short || next_is_short) {
+                        break;
+                    }
                 }
+                next_is_short = is_short;
                 lines.push(event);
             }
             // What the router tells of the queue is no answer.
@@ -273,9 +281,21 @@ mod tests {
             .collect();
 
         assert_eq!(lines_of(&events[..30]).len(), LINES_MAX);
-        assert!(joined(&lines_of(&events)).len() <= BYTES_MAX);
-        let huge = said(START, Sender::Customer, &"y".repeat(3 * BYTES_MAX));
-        assert_eq!(lines_of(&[huge]).len(), 1);
+        assert_eq!(joined(&lines_of(&events)), text);
+        let lines: Vec<_> =
+            (0..12).map(|n| said(START + ms(n), Sender::Customer, &"z".repeat(100))).collect();
+        assert_eq!(lines_of(&lines).len(), CHARS_MAX / 101);
+    }
+
+    #[test]
+    fn a_paragraph_is_read_with_short_lines_beside_it_and_not_with_another_paragraph() {
+        let (one, other) = ("a ".repeat(70), "b ".repeat(70));
+        let texts = ["hello", &one, "4471", &other, "the blue one", &one, &other];
+        let said = |(n, text): (usize, &&str)| said(START + ms(n as u64), Sender::Customer, text);
+        let events: Vec<_> = texts.iter().enumerate().map(said).collect();
+        let lines = |count: usize| lines_of(&events[..count]).len();
+
+        assert_eq!([1, 2, 3, 4, 5, 6, 7].map(lines), [1, 2, 3, 4, 5, 6, 1]);
     }
 
     proptest! {
