@@ -95,7 +95,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/flow/bounds.rs::one_customer_cannot_fill_the_router_with_ended_conversations",
     ]),
     ("ids and texts that a conversation remembers", &[
-        "src/dedup/seen.rs::a_full_memory_forgets_its_oldest_id_and_grows_no_further",
+        "src/dedup/seen.rs::a_full_memory_forgets_its_oldest_id_and_grows_by_a_mark_a_message_only",
         "src/dedup/recent.rs::a_flood_of_long_texts_fills_a_bounded_memory",
     ]),
     ("ids of what channels have delivered", &[

@@ -14,7 +14,8 @@
 //! always points to a fresh message that nobody has answered yet. The same calls give the same
 //! results on every machine.
 //!
-//! **Bounds**: [`Seen`] holds [`SEEN_MAX`] ids of 32 bytes; [`Delivered`] as many and for as long as
+//! **Bounds**: [`Seen`] holds [`SEEN_MAX`] ids of 32 bytes, and 4 bytes of each message of its conversation, of which
+//! there are at most `flow.messages_per_conversation_max`; [`Delivered`] as many and for as long as
 //! [`DeliveredLimits`] says; [`Recent`] holds [`RECENT_MAX`] texts of
 //! at most [`TEXT_BYTES_MAX`] bytes, and nothing once they were answered.
 
