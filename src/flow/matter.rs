@@ -146,9 +146,9 @@ impl Shard {
         is_verified: bool,
         (text, shop): (&str, &Shop),
     ) -> Matter {
-        let numbers = shop.order_number.find_in(text);
         let conversation = self.conversations.get(&id).filter(|_| is_verified);
-        match conversation.map(|it| self.orders(&numbers, it, shop)) {
+        let orders = conversation.map(|it| self.orders(&shop.order_number.find_in(text), it, shop));
+        match orders {
             Some(Orders::Others) => Matter::Named(id),
             Some(Orders::Same | Orders::Unknown) | None => Matter::Open(id, None),
         }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use crate::domain::{CustomerId, ascii_digit};
 
@@ -35,8 +35,17 @@ impl OrderPattern {
     /// The order numbers in `text`, as the table writes them, each once and in order of appearance.
     /// Capitals, separators and the script of the digits may differ.
     pub fn find_in(&self, text: &str) -> Vec<String> {
-        let text: Vec<char> =
-            text.nfkc().map(|c| ascii_digit(c).unwrap_or(c).to_ascii_uppercase()).collect();
+        // What composes to a digit without being a number (such as the sign for the first of a month) brings a
+        // letter along, so it makes no number of an order without a digit beside it.
+        if !text.contains(char::is_numeric) {
+            return Vec::new();
+        }
+        let plain = |c: char| ascii_digit(c).unwrap_or(c).to_ascii_uppercase();
+        // Most texts are in that form already, and asking is much cheaper than composing.
+        let text: Vec<char> = match is_nfkc_quick(text.chars()) {
+            IsNormalized::Yes => text.chars().map(plain).collect(),
+            IsNormalized::No | IsNormalized::Maybe => text.nfkc().map(plain).collect(),
+        };
         let mut found = Vec::new();
         let mut at = 0;
         while at < text.len() {
