@@ -15,8 +15,9 @@ mod router;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Instant;
 
-use killed::{Kill, Process, Round, Rounds, facts, killed_at_each_step};
+use killed::{Kill, PATIENCE, Process, Round, Rounds, facts, killed_at_each_step};
 use mail_server::{MailServer, Step};
 use router::{Client, closed, visitor, write_shop};
 use serde_json::Value;
@@ -96,6 +97,10 @@ impl Rounds for Mailed {
 
     fn end(self, router: Process, rounds: usize) {
         let letters = self.mail.letters();
+        // Where the last kill came after the end of a letter, no other letter tells that the router has
+        // decided what became of it: only its journal does.
+        let until = Instant::now() + PATIENCE;
+        while !unsettled(self.folder.path()).is_empty() && Instant::now() < until {}
         router.stop();
 
         assert_eq!(unsettled(self.folder.path()), [""; 0], "everything came to an end");

@@ -17,8 +17,8 @@ pub use journal::facts;
 pub use process::{Kill, Process};
 pub use rounds::{Round, Rounds, killed_at_each_step};
 
-/// Longest that a client waits for a frame before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest that a test waits for a frame, a step or an end before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A token for a seat of the demo shop.
 pub fn seat_token(address: SocketAddr, user: &str) -> Value {

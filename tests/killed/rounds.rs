@@ -2,13 +2,9 @@
 //! what is left, once for each step in turn; a test has its steps and its judgement.
 
 use std::fmt::Debug;
-use std::time::Duration;
 
-use super::{Kill, Process};
+use super::{Kill, PATIENCE, Process};
 use crate::reliability;
-
-/// Longest that a router may take to come to a step.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One kill.
 #[derive(Clone, Copy, Debug)]
