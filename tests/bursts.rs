@@ -31,6 +31,35 @@ const MORE: Set = set("tests/bursts/more", 24, 5, 3);
 const UNSEEN: Set = set("tests/bursts/unseen", 12, 6, 4);
 const OTHERS: Set =
     Set { languages: OTHER_LANGUAGES, ..set("tests/bursts/other_languages", 10, 5, 3) };
+/// Two hands, each with incidents of its own in half of the languages.
+const ALL_LANGUAGES: [Set; 2] = [
+    Set {
+        languages: &["en", "zh", "es", "ar", "pt", "id", "fr", "ru", "ko", "de", "ja", "hi"],
+        ..set("tests/bursts/all_languages/one", 10, 5, 3)
+    },
+    Set {
+        languages: &["he", "it", "nl", "pl", "sv", "tr", "uk", "vi", "th", "tl", "ms", "bn"],
+        ..set("tests/bursts/all_languages/two", 10, 5, 3)
+    },
+];
+
+/// Six hands, each with incidents of its own in four languages.
+const MANY: [Set; 6] = [
+    many(&["en", "es", "fr", "pt"]),
+    many(&["zh", "ko", "id", "ja"]),
+    many(&["ar", "ru", "tr", "he"]),
+    many(&["de", "nl", "it", "sv"]),
+    many(&["hi", "pl", "uk", "bn"]),
+    many(&["th", "vi", "ms", "tl"]),
+];
+
+const fn many(languages: &'static [&'static str]) -> Set {
+    Set { languages, ..set("tests/bursts/many", 24, 6, 4) }
+}
+
+fn sets() -> impl Iterator<Item = Set> {
+    [FIRST, FRESH, MORE, UNSEEN, OTHERS].into_iter().chain(ALL_LANGUAGES).chain(MANY)
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,7 +103,7 @@ impl Set {
 
 #[test]
 fn every_incident_has_its_askers_and_its_look_alikes_in_each_language() {
-    for set in [FIRST, FRESH, MORE, UNSEEN, OTHERS] {
+    for set in sets() {
         for language in set.languages {
             let mut cells: HashMap<String, HashMap<Kind, usize>> = HashMap::new();
             for row in set.rows(language) {
@@ -94,7 +123,7 @@ fn every_incident_has_its_askers_and_its_look_alikes_in_each_language() {
 
 #[test]
 fn all_languages_of_a_set_have_the_same_incidents() {
-    for set in [FIRST, FRESH, MORE, UNSEEN, OTHERS] {
+    for set in sets() {
         assert_eq!(set.incidents().len(), set.incidents, "{}", set.folder);
     }
 }
@@ -123,11 +152,11 @@ fn nobody_writes_what_another_wrote() {
 }
 
 #[test]
-fn what_is_kept_for_a_last_figure_says_so_and_the_set_with_more_is_for_tuning() {
-    for row in FRESH.all().chain(UNSEEN.all()).chain(OTHERS.all()) {
+fn what_is_kept_for_a_last_figure_says_so_and_what_is_used_up_is_for_tuning() {
+    for row in ALL_LANGUAGES.iter().flat_map(Set::all) {
         assert_eq!(row.half, Half::Final, "{}", row.text);
     }
-    for row in MORE.all() {
+    for row in [MORE, FRESH, UNSEEN, OTHERS].iter().chain(&MANY).flat_map(Set::all) {
         assert_eq!(row.half, Half::Dev, "{}", row.text);
     }
 }

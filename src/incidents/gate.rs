@@ -19,9 +19,6 @@ const INTENT_SURE: f32 = 0.8;
 /// Confidence from which on anger bars a question. Nearly every report of an incident is a little angry.
 const ANGER_SURE: f32 = 0.99;
 
-/// Log-odds of the head from which on a question is taken for somebody's own (docs/decisions/0042).
-const BOUND_SURE: f32 = -1.84;
-
 /// Why a question is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Barred {
@@ -155,7 +152,7 @@ impl Gate {
             return Err(Barred::Language);
         }
         let told = Told::of(asked.text, &text, &words);
-        if Bound::embedded().log_odds(&told) >= BOUND_SURE {
+        if Bound::embedded().is_bound(&told) {
             return Err(told.sign().map_or(Barred::Bound, Barred::Word));
         }
         Ok(text)

@@ -13,6 +13,16 @@ use tradewind::understand::{Row, parse_rows};
 
 use crate::train_leaving::lines;
 
+/// Where the burst sets lie whose rows of the half `dev` teach.
+const BURSTS: [&str; 6] = [
+    "tests/bursts",
+    "tests/bursts/more",
+    "tests/bursts/fresh",
+    "tests/bursts/unseen",
+    "tests/bursts/other_languages",
+    "tests/bursts/many",
+];
+
 /// Which lines.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -26,7 +36,7 @@ pub struct Args {
     #[arg(long, default_value = "models")]
     models: PathBuf,
     /// Folders of burst sets, whose rows of the half `dev` teach as well.
-    #[arg(long, default_values = ["tests/bursts", "tests/bursts/more"])]
+    #[arg(long, default_values = BURSTS)]
     bursts: Vec<PathBuf>,
 }
 
@@ -58,7 +68,8 @@ fn bursts(text: &str) -> anyhow::Result<Vec<BoundRow>> {
         let row: BurstRow = serde_json::from_str(line)?;
         if row.half == Half::Dev {
             let (language, own) = (row.language.parse()?, row.kind == Kind::Own);
-            rows.push(BoundRow { text: row.text, language, own, scene: Some(row.incident) });
+            let (text, scene) = (row.text, Some(row.incident));
+            rows.push(BoundRow { text, language, own, scene, in_burst: true });
         }
     }
     Ok(rows)

@@ -22,6 +22,9 @@ pub struct BoundRow {
     /// What lines about the same stay together by; without it, those that stand together do.
     #[serde(default)]
     pub scene: Option<String>,
+    /// Whether it is a row of a burst set: among those the threshold is chosen.
+    #[serde(skip)]
+    pub in_burst: bool,
 }
 
 /// How a head does on scenes that it was not fitted on.
@@ -35,11 +38,21 @@ pub struct Measured {
     pub auroc: f64,
     /// Share of the bound lines that it bars where it bars one general line in twenty.
     pub barred: f64,
-    /// The same of lines with a scene: a threshold, the bound lines below it of a hundred, and the general
-    /// ones.
-    pub thresholds: Vec<[f64; 3]>,
+    /// What thresholds would do to rows of the burst sets.
+    pub thresholds: Vec<Threshold>,
     /// [`Self::auroc`] within each language.
     pub auroc_of: BTreeMap<String, f64>,
+}
+
+/// What a threshold would do to lines of scenes held back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Threshold {
+    /// Log-odds from which on a line is taken for bound.
+    pub bound_from: f32,
+    /// Bound lines below it, of a hundred.
+    pub leaks_percent: f64,
+    /// General lines below it, of a hundred.
+    pub passes_percent: f64,
 }
 
 /// A head and how it does.
@@ -72,10 +85,16 @@ const STEPS: i32 = 250;
 const RATE: f32 = 0.1;
 const MEAN: f32 = 0.9;
 const SPREAD: f32 = 0.999;
-/// Pulls weights to nothing, so that a piece that few lines have says little; and the same for the shape,
-/// whose numbers are larger.
-const DECAY: f32 = 5e-6;
-const SHAPE_DECAY: f32 = 2e-4;
+/// Pulls weights to nothing, as strongly as so much of one line, so that a piece that few lines have says little.
+const PRIOR: f32 = 0.15;
+/// How often a row of a burst set counts: it is what the head will be asked about.
+const IN_BURST_WEIGHT: f32 = 4.0;
+
+/// Bound rows of the burst sets, of a hundred of incidents held back, that pass the threshold of a head. Half of
+/// those rows were written to be hard (docs/decisions/0045); of the others 1 to 5 pass it, by set.
+const LEAKS_PERCENT: f64 = 5.0;
+/// What else is told of, so that somebody can choose another.
+const OTHER_PERCENTS: [f64; 7] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 10.0];
 
 /// A line as it is learned from.
 struct Lesson {
@@ -84,7 +103,7 @@ struct Lesson {
     /// The part with which it is held back.
     fold: usize,
     language: Language,
-    has_scene: bool,
+    in_burst: bool,
 }
 
 /// Fits a head on `rows`, a language after the other in the order of their files.
@@ -109,15 +128,17 @@ pub fn fit(rows: &[BoundRow]) -> Fitted {
     let weights = regress(&lessons, |_| true);
     let mut shape = [0.0; SHAPE];
     shape.copy_from_slice(&weights[PLACES..BIAS]);
-    Fitted { head: Bound::rounded(weights[BIAS], shape, &weights[..PLACES]), measured }
+    // Without such rows: where both are equally likely.
+    let bound_from = measured.thresholds.first().map_or(0.0, |it| it.bound_from);
+    let head = Bound::rounded(weights[BIAS], bound_from, shape, &weights[..PLACES]);
+    Fitted { head, measured }
 }
 
 fn lesson(row: &BoundRow, fold: usize) -> Lesson {
     let plain = plain(&row.text);
     let words = Words::likely(Guess { label: row.language, confidence: 1.0 }, &plain);
     let told = Told::of(&row.text, &plain, &words);
-    let has_scene = row.scene.is_some();
-    Lesson { told, is_own: row.own, fold, language: row.language, has_scene }
+    Lesson { told, is_own: row.own, fold, language: row.language, in_burst: row.in_burst }
 }
 
 /// Where the bias stands: behind the weights of the pieces and of the shape.
@@ -126,22 +147,26 @@ const BIAS: usize = PLACES + SHAPE;
 /// Logistic regression by full steps from nothing: the same on every machine.
 fn regress(lessons: &[Lesson], teaches: impl Fn(&Lesson) -> bool) -> Vec<f32> {
     let lessons: Vec<&Lesson> = lessons.iter().filter(|lesson| teaches(lesson)).collect();
-    let all = lessons.len() as f32;
+    let weight = |lesson: &Lesson| if lesson.in_burst { IN_BURST_WEIGHT } else { 1.0 };
+    let all: f32 = lessons.iter().map(|lesson| weight(lesson)).sum();
     let mut weights = vec![0.0_f32; BIAS + 1];
     let (mut means, mut spreads) = (weights.clone(), weights.clone());
     let mut slopes = weights.clone();
+    // No other place ever leaves nothing.
+    let places = lessons.iter().flat_map(|lesson| &lesson.told.places);
+    let mut used: Vec<usize> = places.map(|place| *place as usize).collect();
+    used.sort_unstable();
+    used.dedup();
+    used.extend(PLACES..=BIAS);
     for step in 1..=STEPS {
-        for (slope, weight) in slopes.iter_mut().zip(&weights) {
-            *slope = DECAY * weight;
-        }
-        for (slope, weight) in slopes[PLACES..BIAS].iter_mut().zip(&weights[PLACES..BIAS]) {
-            *slope = SHAPE_DECAY * weight;
+        for &at in &used {
+            slopes[at] = PRIOR / all * weights[at];
         }
         slopes[BIAS] = 0.0;
         for lesson in &lessons {
             let odds = log_odds(&weights, &lesson.told);
             let error = 1.0 / (1.0 + (-odds).exp()) - f32::from(u8::from(lesson.is_own));
-            let error = error / all;
+            let error = error * weight(lesson) / all;
             let share = error * value(lesson.told.places.len());
             for place in &lesson.told.places {
                 slopes[*place as usize] += share;
@@ -152,7 +177,8 @@ fn regress(lessons: &[Lesson], teaches: impl Fn(&Lesson) -> bool) -> Vec<f32> {
             slopes[BIAS] += error;
         }
         let (mean_part, spread_part) = (1.0 - MEAN.powi(step), 1.0 - SPREAD.powi(step));
-        for (at, slope) in slopes.iter().enumerate() {
+        for &at in &used {
+            let slope = slopes[at];
             means[at] = MEAN * means[at] + (1.0 - MEAN) * slope;
             spreads[at] = SPREAD * spreads[at] + (1.0 - SPREAD) * slope * slope;
             let spread = (spreads[at] / spread_part).sqrt() + 1e-8;
@@ -168,21 +194,22 @@ fn log_odds(weights: &[f32], told: &Told) -> f32 {
     weights[BIAS] + shape.sum::<f32>() + sum * value(told.places.len())
 }
 
-/// What thresholds do to lines with a scene, for each share of bound ones that get through.
-fn thresholds(said: &[(f32, &Lesson)]) -> Vec<[f64; 3]> {
+/// What thresholds do to rows of the burst sets, first the one of the head.
+fn thresholds(said: &[(f32, &Lesson)]) -> Vec<Threshold> {
     let of = |is_own: bool| -> Vec<f32> {
-        let of = said.iter().filter(|(_, it)| it.has_scene && it.is_own == is_own);
+        let of = said.iter().filter(|(_, it)| it.in_burst && it.is_own == is_own);
         let mut odds: Vec<f32> = of.map(|(odds, _)| *odds).collect();
         odds.sort_by(f32::total_cmp);
         odds
     };
     let (own, many) = (of(true), of(false));
-    let threshold = |percent: f64| {
-        let threshold = *own.get((own.len() as f64 * percent / 100.0) as usize)?;
-        let below = many.partition_point(|odds| *odds < threshold);
-        Some([f64::from(threshold), percent, 100.0 * below as f64 / many.len().max(1) as f64])
+    let threshold = |leaks_percent: f64| {
+        let bound_from = *own.get((own.len() as f64 * leaks_percent / 100.0) as usize)?;
+        let below = many.partition_point(|odds| *odds < bound_from);
+        let passes_percent = 100.0 * below as f64 / many.len().max(1) as f64;
+        Some(Threshold { bound_from, leaks_percent, passes_percent })
     };
-    [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0].into_iter().filter_map(threshold).collect()
+    [LEAKS_PERCENT].into_iter().chain(OTHER_PERCENTS).filter_map(threshold).collect()
 }
 
 fn measured(said: &[(f32, &Lesson)]) -> Measured {
@@ -231,7 +258,13 @@ mod tests {
     use super::*;
 
     fn row(text: &str, own: bool) -> BoundRow {
-        BoundRow { text: text.to_owned(), language: Language::ENGLISH, own, scene: None }
+        BoundRow {
+            text: text.to_owned(),
+            language: Language::ENGLISH,
+            own,
+            scene: None,
+            in_burst: false,
+        }
     }
 
     #[test]

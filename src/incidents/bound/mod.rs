@@ -15,15 +15,15 @@ use super::words::{Sign, Words};
 pub use fit::{BoundRow, Fitted, Measured, fit, parse};
 
 /// Weights of a head; a piece has the place of its hash.
-const PLACES: usize = 1 << 18;
+const PLACES: usize = 1 << 20;
 /// Lengths of the pieces, in characters.
 const PIECES: std::ops::RangeInclusive<usize> = 1..=5;
-const MAGIC: &[u8; 8] = b"TWBOUND\x02";
+const MAGIC: &[u8; 8] = b"TWBOUND\x03";
 /// Numbers beside the pieces: a sign each, the length, whether it asks, and digits.
 const SHAPE: usize = Sign::ALL.len() + 3;
-/// The file of a head: magic, step of a weight, bias, the weights of the shape, and those of the pieces
-/// in steps.
-pub const FILE_BYTES: usize = MAGIC.len() + 4 * (2 + SHAPE) + PLACES;
+/// The file of a head: magic, step of a weight, bias, the odds from which on a message is bound, the
+/// weights of the shape, and those of the pieces in steps.
+pub const FILE_BYTES: usize = MAGIC.len() + 4 * (3 + SHAPE) + PLACES;
 
 /// A message as it is read here.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,8 @@ const DIGITS_SCALE: f32 = 5.0;
 pub struct Bound {
     step: f32,
     bias: f32,
+    /// Log-odds from which on a message is taken for somebody's own.
+    bound_from: f32,
     shape: [f32; SHAPE],
     weights: Vec<i8>,
 }
@@ -82,24 +84,29 @@ impl Bound {
 
     /// Reads what [`Self::to_file`] wrote; `None` when it is something else.
     pub fn from_file(file: &[u8]) -> Option<Self> {
-        let (numbers, weights) = file.strip_prefix(MAGIC)?.split_at_checked(4 * (2 + SHAPE))?;
+        let (numbers, weights) = file.strip_prefix(MAGIC)?.split_at_checked(4 * (3 + SHAPE))?;
         let mut numbers = numbers.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        let (step, bias) = (numbers.next()?, numbers.next()?);
+        let (step, bias, bound_from) = (numbers.next()?, numbers.next()?, numbers.next()?);
         let mut shape = [0.0; SHAPE];
         shape.iter_mut().zip(numbers).for_each(|(weight, number)| *weight = number);
         let weights: Vec<i8> = weights.iter().map(|byte| byte.cast_signed()).collect();
-        (weights.len() == PLACES).then_some(Self { step, bias, shape, weights })
+        (weights.len() == PLACES).then_some(Self { step, bias, bound_from, shape, weights })
     }
 
     /// The bytes of its file, [`FILE_BYTES`] of them.
     pub fn to_file(&self) -> Vec<u8> {
-        let numbers = [self.step, self.bias].into_iter().chain(self.shape);
+        let numbers = [self.step, self.bias, self.bound_from].into_iter().chain(self.shape);
         let weights = self.weights.iter().map(|weight| weight.cast_unsigned());
         MAGIC.iter().copied().chain(numbers.flat_map(f32::to_le_bytes)).chain(weights).collect()
     }
 
-    /// Log-odds that a message is bound to its writer's own matter, among lines of which half are.
-    pub(super) fn log_odds(&self, told: &Told) -> f32 {
+    /// Whether a message is taken for one that is bound to its writer's own matter.
+    pub(super) fn is_bound(&self, told: &Told) -> bool {
+        self.log_odds(told) >= self.bound_from
+    }
+
+    /// Log-odds that it is, among lines of which half are.
+    fn log_odds(&self, told: &Told) -> f32 {
         let places = told.places.iter();
         let sum: i32 = places.map(|place| i32::from(self.weights[*place as usize])).sum();
         let shape: f32 = self.shape.iter().zip(&told.shape).map(|(a, b)| a * b).sum();
@@ -107,11 +114,11 @@ impl Bound {
     }
 
     /// The head whose weights are nearest to these.
-    fn rounded(bias: f32, shape: [f32; SHAPE], weights: &[f32]) -> Self {
+    fn rounded(bias: f32, bound_from: f32, shape: [f32; SHAPE], weights: &[f32]) -> Self {
         let largest = weights.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
         let step = largest.max(f32::MIN_POSITIVE) / f32::from(i8::MAX);
         let weights = weights.iter().map(|weight| (weight / step).round() as i8).collect();
-        Self { step, bias, shape, weights }
+        Self { step, bias, bound_from, shape, weights }
     }
 }
 
@@ -154,7 +161,7 @@ mod tests {
     fn the_file_of_a_head_is_read_as_it_was_written_and_nothing_else_is() {
         let mut weights = vec![0.0; PLACES];
         (weights[3], weights[PLACES - 1]) = (0.5, -1.0);
-        let head = Bound::rounded(-0.25, [0.5; SHAPE], &weights);
+        let head = Bound::rounded(-0.25, -1.5, [0.5; SHAPE], &weights);
 
         let file = head.to_file();
 
