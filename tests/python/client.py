@@ -244,12 +244,28 @@ class Customer:
         return await Connection.open(self.url, "widget", await self.token(), resume, self.origin)
 
 
-async def take_seat(url: str, user: str, resume: dict | None = None) -> Connection:
-    """Signs an operator of the demo shop in."""
+async def seat_token(url: str, user: str) -> str:
     body = {"shop": "demo", "user": user, "password": "demo"}
     grant = await asyncio.to_thread(post, f"{url}/v1/seat/session", body)
     assert grant["seat"] == user, grant
-    return await Connection.open(url, "seat", grant["token"], resume)
+    return grant["token"]
+
+
+async def take_seat(url: str, user: str, resume: dict | None = None) -> Connection:
+    """Signs an operator of the demo shop in."""
+    return await Connection.open(url, "seat", await seat_token(url, user), resume)
+
+
+async def waiting(url: str, user: str) -> list[str]:
+    """The conversations of the demo shop that wait, in the order in which they would be served."""
+    headers = {"authorization": f"Bearer {await seat_token(url, user)}"}
+    request = urllib.request.Request(f"{url}/v1/seat/queue", headers=headers)
+
+    def fetch() -> dict:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return json.load(response)
+
+    return [entry["conversation"] for entry in (await asyncio.to_thread(fetch))["waiting"]]
 
 
 async def make_ready(seat: Connection) -> dict:
