@@ -45,6 +45,47 @@ pub struct Where {
     pub allow_remote: bool,
 }
 
+/// What customers write.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct WrittenArgs {
+    /// A file of {"text":…,"language":…} lines, or a folder of such .jsonl files; else a small built-in
+    /// sample
+    #[arg(long, value_name = "PATH")]
+    pub messages: Option<PathBuf>,
+    /// Weights of the languages, such as en=30,ar=12,it=7; others are left out. Else each has its share
+    /// of the messages
+    #[arg(long, value_name = "LANGUAGE=WEIGHT,…", value_delimiter = ',', value_parser = weight_of)]
+    pub mix: Vec<(String, usize)>,
+}
+
+impl WrittenArgs {
+    /// For reports: the name of the file or folder, and the weights.
+    pub fn describe(&self) -> String {
+        let mut words = match &self.messages {
+            Some(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            None => "built-in sample".into(),
+        };
+        for (at, (language, weight)) in self.mix.iter().enumerate() {
+            let before = if at == 0 { ": " } else { ", " };
+            words.push_str(&format!("{before}{language}={weight}"));
+        }
+        words
+    }
+}
+
+/// Largest weight of one language: whole percents and their tenths need no more.
+const WEIGHT_MAX: usize = 1_000;
+
+fn weight_of(part: &str) -> Result<(String, usize), String> {
+    let (language, weight) = part.split_once('=').ok_or("write it as en=30")?;
+    let weight: usize = weight.trim().parse().map_err(|_| "the weight is no whole number")?;
+    if !(1..=WEIGHT_MAX).contains(&weight) {
+        return Err(format!("a weight is from 1 to {WEIGHT_MAX}"));
+    }
+    Ok((language.trim().to_owned(), weight))
+}
+
 /// Who works at the seats.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Seats")]
@@ -117,9 +158,8 @@ pub struct RunArgs {
     /// Stop after so many conversations
     #[arg(long, value_name = "N")]
     pub conversations: Option<u64>,
-    /// What customers write: a file of {"text":…,"language":…} lines; else a small built-in sample
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub messages: Option<PathBuf>,
+    #[command(flatten)]
+    pub written: WrittenArgs,
     /// The same seed gives the same arrivals and the same customers
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -201,9 +241,8 @@ pub struct DayArgs {
     /// Conversations at the same time
     #[arg(long, default_value_t = 200)]
     pub customers: usize,
-    /// What customers write: a file of {"text":…,"language":…} lines; else a small built-in sample
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub messages: Option<PathBuf>,
+    #[command(flatten)]
+    pub written: WrittenArgs,
     /// The same seed gives the same day
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,

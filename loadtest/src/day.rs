@@ -44,7 +44,7 @@ pub fn order(texts: &Texts, conversations: u64, seed: u64) -> Vec<usize> {
     let mut chance = Chance::new(seed, Purpose::Day, 0);
     let mut moments: Vec<(f64, usize)> = (0..conversations)
         .map(|_| {
-            let language = texts.language_of(chance.below(texts.count()));
+            let language = texts.draw(|bound| chance.below(bound));
             (utc_hour(&mut chance, offset(&texts.name(language))), language)
         })
         .collect();

@@ -1,6 +1,5 @@
 //! The commands `run` and `day`: from arguments to a scenario, from its outcome to the exit code.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::args::{DayArgs, OutputArgs, RunArgs, SeatArgs, Where, check_ranges};
+use crate::args::{DayArgs, OutputArgs, RunArgs, SeatArgs, Where, WrittenArgs, check_ranges};
 use crate::day;
 use crate::ledger::Ledger;
 use crate::outcome::{Config, Effort, Outcome, Verification};
@@ -92,7 +91,7 @@ pub async fn run(args: RunArgs) -> Result<bool> {
         seats_count: args.seats.seats.unwrap_or(SEATS),
         seed: args.seed,
         visits: people.visits,
-        messages: args.messages.as_deref(),
+        written: &args.written,
         manners,
         seat_manners,
         patience: Duration::from_secs_f64(people.patience_s),
@@ -140,7 +139,7 @@ pub async fn day(args: DayArgs) -> Result<bool> {
         seats_count: args.seats.seats.unwrap_or(SEATS_OF_A_DAY),
         seed: args.seed,
         visits: args.visits,
-        messages: args.messages.as_deref(),
+        written: &args.written,
         manners,
         seat_manners,
         patience: Duration::from_secs(300),
@@ -164,7 +163,7 @@ struct Plan<'a> {
     seats_count: usize,
     seed: u64,
     visits: u32,
-    messages: Option<&'a Path>,
+    written: &'a WrittenArgs,
     manners: Manners,
     seat_manners: SeatManners,
     patience: Duration,
@@ -184,10 +183,12 @@ impl Plan<'_> {
         process::check_open_files(self.customers + self.seats_count)?;
         let config = self.config();
         check_requirements(&self.output.require, &config)?;
-        let texts = match self.messages {
+        let texts = match &self.written.messages {
             Some(path) => Texts::load(path)?,
             None => Texts::sample(),
         };
+        let mix = &self.written.mix;
+        let texts = if mix.is_empty() { texts } else { texts.mixed(mix)? };
         let ledger = self.output.ledger.as_deref().map(Ledger::create).transpose()?;
         let pace = pace(&texts);
         let start = Instant::now();
@@ -240,9 +241,7 @@ impl Plan<'_> {
             duration_s: self.duration_s,
             conversations_max: self.conversations_max,
             visits_per_customer: self.visits,
-            messages: self.messages.map_or("built-in sample".into(), |path| {
-                path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-            }),
+            messages: self.written.describe(),
             customer_manners: self.manners,
             seat_manners: self.seat_manners,
         }

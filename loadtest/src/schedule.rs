@@ -168,7 +168,7 @@ impl Visit {
         language: Option<usize>,
     ) -> Self {
         let mut chance = Chance::new(seed, Purpose::Visit, number);
-        let language = language.unwrap_or_else(|| texts.language_of(chance.below(texts.count())));
+        let language = language.unwrap_or_else(|| texts.draw(|bound| chance.below(bound)));
         let turns = chance.poisson(manners.turns);
         let texts_said =
             (0..=turns).map(|_| texts.pick(language, |bound| chance.below(bound))).collect();
