@@ -323,12 +323,28 @@ fn a_ticket_of_somebody_who_would_not_hear_it_keeps_its_turn_and_one_on_the_page
 }
 
 #[test]
+fn a_ticket_that_is_worked_off_keeps_its_turn_where_nobody_would_hear_the_answer_for_many() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    let conversation = conversation_of(&min.frames()[0]);
+    leaves(&mut world, &min);
+    world.pass(UNTIL_MORNING);
+    assert_eq!(world.scheduler.queue(&shop(), 10).len(), 1);
+
+    answer_for_many(&mut world, conversation);
+
+    assert_eq!(world.scheduler.queue(&shop(), 10).len(), 1, "somebody looks at it");
+}
+
+#[test]
 fn a_ticket_is_asked_about_again_after_a_restart_and_leaves_with_what_is_said_next() {
     let (mut world, min) = night();
     let conversation = ticket_with_address(&mut world, &min);
     let asked = |world: &World| {
         let asks = world.told.iter().filter_map(|report| match report {
-            Report::Asks(asks) => Some((asks.conversation, asks.text.to_string())),
+            Report::Asks(asks) | Report::AsksStill(asks) => {
+                Some((asks.conversation, asks.text.to_string()))
+            }
             _ => None,
         });
         asks.collect::<Vec<_>>()

@@ -159,6 +159,8 @@ impl Core {
         dispatcher.tell(supervisors, Instant::now());
 
         let stop = CancellationToken::new();
+        // The owners of conversations stop last: what the owner of incidents still has for them is theirs.
+        let stop_owners = CancellationToken::new();
         let mut tasks: Vec<BoxFuture<'static, ()>> = Vec::new();
         tasks.push(Box::pin(dispatcher.clone().run(
             scheduler,
@@ -168,13 +170,13 @@ impl Core {
             metrics.clone(),
             stop.clone(),
         )));
-        tasks.push(Box::pin(incidents.clone().run(
-            board,
-            owners.clone(),
-            interpreter.clone(),
-            clock,
-            stop.clone(),
-        )));
+        let answers =
+            incidents.clone().run(board, owners.clone(), interpreter.clone(), clock, stop.clone());
+        let stops_owners = stop_owners.clone().drop_guard();
+        tasks.push(Box::pin(async move {
+            let _stops_owners = stops_owners;
+            answers.await;
+        }));
         let ways = Ways {
             owners: owners.clone(),
             incidents: incidents.clone(),
@@ -216,7 +218,7 @@ impl Core {
                 incidents: incidents.clone(),
                 interpreter: interpreter.clone(),
             };
-            tasks.push(Box::pin(task.run(first, stop.clone())));
+            tasks.push(Box::pin(task.run(first, stop_owners.clone())));
         }
         Ok(Self { gateway, tasks, stop, replayed, snapshots, effects })
     }

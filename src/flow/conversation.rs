@@ -83,6 +83,9 @@ pub struct Conversation {
     /// something else than thanks.
     #[serde(default)]
     pub aside: Option<Box<Contact>>,
+    /// Whether it is a matter of its own, which no answer for many is for.
+    #[serde(default)]
+    pub is_of_its_own: bool,
     /// What joined it, and what it goes on from, unless that was taken back; oldest first.
     #[serde(default)]
     pub joined: Vec<Joined>,
@@ -211,6 +214,7 @@ impl Conversation {
             email_changes: 0,
             owed: OwedEffects::default(),
             aside: None,
+            is_of_its_own: false,
             joined: Vec::new(),
             moved: Vec::new(),
             unanswered: None,
@@ -417,6 +421,7 @@ impl Conversation {
             Fact::Parted(parted) => self.take_apart(parted),
             Fact::MayGoOn(seq) => self.held_from = self.held_from.or(Some(*seq)),
             Fact::SaidAll => self.held_from = None,
+            Fact::OfItsOwn => self.is_of_its_own = true,
             Fact::Owned { seat, fence } => self.set_owner(seat, *fence),
             Fact::Noted(note) => self.notes.push(note.clone()),
             Fact::TicketDue(at) => {

@@ -104,6 +104,8 @@ pub enum Fact {
         /// What came of it.
         translated: Translated,
     },
+    /// It is a matter of its own: no answer for many is for it, and no incident takes it in again.
+    OfItsOwn,
 }
 
 /// How far something outside is.
@@ -304,6 +306,7 @@ impl Record {
                 | Fact::Progressed(_)
                 | Fact::MayGoOn(_)
                 | Fact::SaidAll
+                | Fact::OfItsOwn
                 | Fact::Joined(_)
                 | Fact::Parted(_)
                 | Fact::Delivered(_)

@@ -4,9 +4,11 @@
 use std::time::Instant;
 
 use crate::automate;
-use crate::domain::{Event, EventKind, Intent, Priority, Sender, Timestamp, Understanding};
+use crate::domain::{
+    ConversationId, Event, EventKind, Intent, Priority, Sender, Timestamp, Understanding,
+};
 use crate::metrics::names::Counter;
-use crate::schedule::{Command, Contact};
+use crate::schedule::{Approval, Command, Contact};
 
 use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Noted};
@@ -71,9 +73,13 @@ impl Shard {
     /// Where a conversation stands that is to get an answer for many; `None` when it is to get none.
     fn place_for_answer(&self, now: Timestamp, conversation: &Conversation) -> Option<Contact> {
         match &conversation.stage {
-            _ if self.is_full(conversation) => None,
-            Stage::Waiting(contact) => Some((**contact).clone()),
-            // Where nobody would hear it, the ticket keeps its turn, and with it somebody who looks.
+            _ if self.is_full(conversation) || conversation.is_of_its_own => None,
+            // Where nobody would hear it, a ticket keeps its turn, and with it somebody who looks.
+            Stage::Waiting(contact) if contact.priority == Priority::Ticket => {
+                let hears = self.can_be_told(conversation);
+                hears.then(|| held_anew((**contact).clone()))
+            }
+            Stage::Waiting(contact) => Some(held_anew((**contact).clone())),
             Stage::Ticketed if self.can_be_told(conversation) => {
                 let contact = self.contact_of(now, conversation);
                 Some(Contact { priority: Priority::Ticket, ..contact })
@@ -85,13 +91,19 @@ impl Shard {
     /// Tells the owner of incidents again, after a restart, what a conversation asks that waits.
     pub(super) fn ask_again(&self, now: Timestamp, conversation: &Conversation, turn: &mut Turn) {
         if matches!(conversation.stage, Stage::Waiting(_) | Stage::Ticketed) {
-            self.ask(conversation, &self.contact_of(now, conversation), turn);
+            let contact = self.contact_of(now, conversation);
+            let asks = self.asks(conversation, &contact);
+            turn.incidents.extend(asks.map(Report::AsksStill));
         }
     }
 
-    /// Tells the owner of incidents what a conversation asks that begins to wait. An address to write to is
-    /// no part of it.
+    /// Tells the owner of incidents what a conversation asks that begins to wait.
     pub(super) fn ask(&self, conversation: &Conversation, contact: &Contact, turn: &mut Turn) {
+        turn.incidents.extend(self.asks(conversation, contact).map(Report::Asks));
+    }
+
+    /// What a conversation asks, if it may be what many ask. An address to write to is no part of it.
+    fn asks(&self, conversation: &Conversation, contact: &Contact) -> Option<Asks> {
         let is_address = |event: &Event| match &event.kind {
             EventKind::Message { text, .. } => is_only_address(text),
             _ => false,
@@ -99,12 +111,14 @@ impl Shard {
         let events = || conversation.events.iter().filter(|event| !is_address(event));
         let lines = events().filter(|event| is_from_customer(event)).take(LINES_MAX + 1);
         let lines: Vec<&Event> = lines.collect();
-        let is_of_its_own = lines.len() > LINES_MAX || self.turns(events()) > TURNS_MAX;
+        let is_long = lines.len() > LINES_MAX || self.turns(events()) > TURNS_MAX;
+        // Who has had an owner has somebody who knows what it is about.
+        let had_owner = conversation.last_fence > 0 || conversation.had_first_response;
         let has_place = contact.only.is_none() && contact.hops == 0;
-        if is_of_its_own || !has_place || conversation.had_first_response {
-            return;
+        if conversation.is_of_its_own || is_long || had_owner || !has_place {
+            return None;
         }
-        turn.incidents.push(Report::Asks(Asks {
+        Some(Asks {
             shop: conversation.opened.shop.clone(),
             conversation: conversation.id,
             customer: conversation.opened.customer.clone(),
@@ -113,7 +127,18 @@ impl Shard {
             text: automate::joined(&lines).into(),
             // Reports of incidents are urgent as a rule; who is somebody special has a person.
             needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
-        }));
+        })
+    }
+
+    /// Notes that a seat has said of a conversation that it is none of those that an incident is about.
+    pub(super) fn was_wrong(&mut self, now: Timestamp, id: ConversationId, turn: &mut Turn) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if conversation.is_closed() || conversation.is_of_its_own {
+            return;
+        }
+        let mut step = Step::new(conversation, now);
+        step.fact(Fact::OfItsOwn);
+        step.finish(turn);
     }
 
     /// Puts a conversation back where it stood.
@@ -135,6 +160,24 @@ impl Shard {
 /// Tells the owner of incidents that a conversation is a matter of its own from now on.
 pub(super) fn leave(conversation: &Conversation, turn: &mut Turn) {
     turn.incidents.push(Report::Left(conversation.opened.shop.clone(), conversation.id));
+}
+
+/// As [`leave`], for a conversation that goes on waiting, and for good: a restart does not tell it again.
+pub(super) fn part(step: &mut Step<'_>, turn: &mut Turn) {
+    leave(step.conversation, turn);
+    if !step.conversation.is_of_its_own {
+        step.fact(Fact::OfItsOwn);
+    }
+}
+
+/// The place of who was held for approval and leaves the queue: the hold begins anew when he is back, since
+/// no supervisor could have looked meanwhile.
+fn held_anew(place: Contact) -> Contact {
+    let approval = match place.approval {
+        Approval::Held { .. } => Approval::None,
+        other => other,
+    };
+    Contact { approval, ..place }
 }
 
 /// Where a conversation stood when it was answered for many, if `reply` is anything but thanks.

@@ -97,6 +97,7 @@ fn of_record(record: &mut Record, mut look: impl FnMut(Place<'_>)) {
             | Fact::Progressed(_)
             | Fact::MayGoOn(_)
             | Fact::SaidAll
+            | Fact::OfItsOwn
             | Fact::Joined(_)
             | Fact::Parted(_)
             | Fact::Delivered(_)

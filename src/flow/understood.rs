@@ -143,9 +143,9 @@ impl Shard {
                 return;
             }
             Stage::Waiting(contact) if !said_again => {
-                // What the customer says now is no part of what many ask.
-                for_many::leave(conversation, turn);
                 let changed = self.changed_need(conversation, contact, message);
+                // What the customer says now is no part of what many ask.
+                for_many::part(&mut step, turn);
                 return wait_for(changed, step, message, turn);
             }
             Stage::Waiting(_) | Stage::Closed { .. } => return step.finish(turn),
@@ -158,7 +158,7 @@ impl Shard {
                     None => step.finish(turn),
                 };
             }
-            // As in the queue: what is said now is no part of what many ask.
+            // Nobody waits for an answer now: with what is said anew it is told again.
             Stage::Ticketed => for_many::leave(conversation, turn),
             Stage::Open => {}
         }

@@ -337,6 +337,11 @@ impl Connection {
         let checked = self.gate.message(self.gateway.clock.now(), text);
         self.gateway.metrics.record(Histogram::AdmissionCheck, begun.elapsed());
         checked?;
+        self.can_be_kept()
+    }
+
+    /// Refuses what has to be kept while the journal cannot, or the router stops.
+    pub(super) fn can_be_kept(&self) -> Result<(), NotTaken> {
         if !self.gateway.is_ready() {
             return Err(NotTaken::Refused(Refusal {
                 code: ErrorCode::Unavailable,

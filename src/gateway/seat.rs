@@ -93,6 +93,9 @@ impl Connection {
         frame: Option<Uuid>,
         act: IncidentAct,
     ) -> Result<(), NotTaken> {
+        if !matches!(act, IncidentAct::Watch(_)) {
+            self.can_be_kept()?;
+        }
         let line = SeatLine { seat: (**seat).clone(), link: self.link.clone() };
         self.gateway.incidents.act(line, frame, act);
         Ok(())

@@ -10,7 +10,7 @@ use crate::domain::{ConversationId, CustomerId, CustomerKey, ShopId, Timestamp};
 
 use super::cluster::Standing;
 use super::gate::Barred;
-use super::live::{Live, Question};
+use super::live::{Live, Question, Told};
 use super::print::Print;
 use super::simhash::hash;
 
@@ -114,8 +114,8 @@ pub fn measure(judged: &[Judged<'_>], seed: u64) -> BurstReport {
         let conversation = ConversationId::new(now.as_millis(), key, n as u64);
         let language = row.language.parse().unwrap_or(crate::domain::Language::ENGLISH);
         let (text, print) = (row.text.as_str().into(), print.clone());
-        let asked_at = now;
-        live.ask(now, &Question { conversation, customer, asked_at, language, text, print });
+        let (asked_at, told) = (now, Told::First);
+        live.ask(now, &Question { conversation, customer, asked_at, told, language, text, print });
         conversations.insert(conversation, at);
     }
     let open = live.all().iter().filter(|cluster| cluster.standing == Standing::Open);

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ConversationId, CustomerId, Language, SeatId, Timestamp};
 
-use super::live::Question;
+use super::live::{Question, Told};
 use super::names;
 use super::print::{Centre, Match, Print, TOPIC_ALIKE};
-use super::rate::Rate;
+use super::rate::{Rate, WINDOW};
 
 /// Conversations that one answer reaches.
 pub const FOLLOWERS_MAX: usize = 10_000;
@@ -214,6 +214,10 @@ impl Cluster {
             }
             self.known.push_back(Known::of(question));
             self.note_names(print);
+        }
+        if question.told == Told::Again && now.since(asked_at) >= WINDOW {
+            // What was kept of the past has counted this customer already.
+            return false;
         }
         self.rate.ask(now, asked_at, customer)
     }

@@ -88,7 +88,7 @@ mod tests {
     use super::super::live::tests::{asked_by, at, question};
     use super::super::names;
     use super::*;
-    use crate::incidents::Standing;
+    use crate::incidents::{Question, Standing, Told};
 
     #[test]
     fn trust_thresholds_and_what_is_usual_outlive_a_restart_and_texts_do_not() {
@@ -115,6 +115,23 @@ mod tests {
         assert!(joined.by.is_some());
         again.forget(&question(77, "en", "").customer);
         assert_eq!(again.all().len(), 1, "another customer's erasure takes nothing away");
+    }
+
+    #[test]
+    fn who_still_waits_after_a_restart_is_seen_again_at_once_and_counted_once() {
+        let mut live = Live::default();
+        asked_by(&mut live, 0..6);
+        let (before, now) = (live.all()[0].rate.usual(at(600)), at(600));
+
+        let mut again = Live::restored(Settings::default(), live.keep(now));
+        for n in 0..6 {
+            let asked = question(n, "en", "how long is the strike?");
+            again.ask(now, &Question { told: Told::Again, asked_at: at(n), ..asked });
+        }
+
+        let cluster = again.shown().next().expect("a seat is shown it");
+        assert_eq!((cluster.standing, cluster.followers.len()), (Standing::Suggested, 6));
+        assert!((cluster.rate.usual(now) - before).abs() < 1e-9, "nobody has asked anew");
     }
 
     #[test]

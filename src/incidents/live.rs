@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::{ConversationId, CustomerId, Language, Timestamp};
 
 use super::cluster::{Answer, Cluster, ClusterId, FOLLOWERS_MAX, Follower, QUIET_MAX, Standing};
+use super::gather::Risen;
 use super::print::{Match, Print};
 use super::trust::Trust;
 
@@ -30,6 +31,15 @@ impl Default for Settings {
     }
 }
 
+/// How a question comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// When it is asked.
+    First,
+    /// After a restart, since it still waits.
+    Again,
+}
+
 /// A question that the gate has let through.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -37,8 +47,10 @@ pub struct Question {
     pub conversation: ConversationId,
     /// By whom.
     pub customer: CustomerId,
-    /// When. After a restart it is told later.
+    /// When.
     pub asked_at: Timestamp,
+    /// How it comes in.
+    pub told: Told,
     /// The language to answer in.
     pub language: Language,
     /// As it was typed.
@@ -151,20 +163,29 @@ impl Live {
             return None;
         }
         let before = self.clusters[at].standing;
+        let id = self.clusters[at].id;
         let mut is_high = self.clusters[at].take(now, question, by.is_none());
         let risen = if is_high || before == Standing::Open { None } else { self.rise(now, at) };
         // What is near in the middle alone is for a seat to look at.
         let is_automatic = is_automatic && risen.is_none();
-        let (mut at, mut by) = (at, by);
-        if let Some(risen) = risen {
-            (at, is_high) = (risen.at, true);
-            by = risen.likeness.map(Match::Topic).or(by);
-        }
+        let (at, by) = match risen {
+            Some(Risen { at, likeness }) => {
+                is_high = true;
+                (at, likeness.map(Match::Topic).or(by))
+            }
+            // Others may have become one though the newcomer was kept out, and stand elsewhere now.
+            None => (self.clusters.iter().position(|it| it.id == id)?, by),
+        };
         let cluster = &mut self.clusters[at];
         let customers = cluster.rate.customers(now);
+        // Who still waits after a restart may have asked long ago, and is to be seen again as before.
+        let waiting = match question.told {
+            Told::First => 0,
+            Told::Again => cluster.followers.len() + 1,
+        };
         if is_high {
             cluster.standing = Standing::Open;
-        } else if before == Standing::Watched && customers >= suggest_from {
+        } else if before == Standing::Watched && customers.max(waiting) >= suggest_from {
             cluster.standing = Standing::Suggested;
         }
         let is_open = cluster.standing == Standing::Open;
@@ -399,6 +420,7 @@ pub(super) mod tests {
         Question {
             conversation: ConversationId::new(n, key, n),
             customer,
+            told: Told::First,
             // Whenever it is told.
             asked_at: Timestamp::from_millis(u64::MAX),
             language,

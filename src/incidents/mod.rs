@@ -42,7 +42,7 @@ pub use cluster::{
 };
 pub use gate::{Asked, Barred, Gate};
 pub use kept::Kept;
-pub use live::{CLUSTERS_MAX, Closed, Joined, Live, NotAnswered, Question, Settings};
+pub use live::{CLUSTERS_MAX, Closed, Joined, Live, NotAnswered, Question, Settings, Told};
 pub use print::{JOINS_FROM, Match, Print};
 pub use rate::Rate;
 pub use trust::{AUTOMATIC_FALSE_MAX, Trust};

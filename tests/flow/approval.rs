@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tradewind::config::shop::{Shop, ShopFiles};
-use tradewind::domain::{ConversationId, WaitReason};
-use tradewind::flow::SeatAct;
+use tradewind::domain::{ConversationId, SeatId, WaitReason};
+use tradewind::flow::{ForMany, Input, SeatAct};
 use tradewind::schedule::{Decision, RefuseReason};
 
 use crate::world::{Socket, World, kinds, shop, text};
@@ -52,6 +52,30 @@ fn the_customer_is_told_the_supervisor_approves_and_the_seat_gets_it_with_its_ol
     assert!(wei.last("held")["until"].is_null());
     let offer = lucia.last("offer");
     assert_eq!(offer["waiting_ms"], 60_000);
+}
+
+#[test]
+fn who_comes_back_from_an_answer_for_many_is_held_anew_and_the_supervisor_is_told_again() {
+    let mut world = world();
+    let (wei, ana) = (world.seat("wei"), world.customer("ana"));
+    let conversation = held(&mut world, &ana);
+    world.input(Input::AnsweredForMany(ForMany {
+        conversation,
+        incident: 3,
+        seat: SeatId::from("lucia"),
+        text: "Vuelve a mediodía.".into(),
+        language: "es".parse().expect("a language"),
+        translated: None,
+        by: "topic",
+    }));
+    assert!(world.scheduler.queue(&shop(), 9).is_empty());
+    wei.frames();
+    // Longer than a hold lasts.
+    world.pass(Duration::from_secs(11 * 60));
+
+    held(&mut world, &ana);
+
+    assert_eq!(text(&wei.last("held"), "conversation"), conversation.to_string());
 }
 
 #[test]

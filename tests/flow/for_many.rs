@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tradewind::domain::{ConversationId, Guess, Intent, SeatId};
-use tradewind::flow::{CustomerAct, ForMany, Input};
+use tradewind::flow::{CustomerAct, ForMany, Input, Report};
 
 use crate::world::{Socket, World, kinds, needs_person, shop, text};
 
@@ -91,6 +91,36 @@ fn thanks_end_it_and_asking_for_a_person_brings_the_place_back() {
 
     let waiting = world.scheduler.queue(&shop(), 9);
     assert_eq!(waiting.iter().map(|it| it.waited_ms).collect::<Vec<_>>(), [10_000]);
+}
+
+#[test]
+fn who_has_said_something_else_meanwhile_gets_nothing_and_waits_on_also_over_a_restart() {
+    let mut world = World::new();
+    let (ana, conversation) = waiting(&mut world);
+
+    world.say(&ana, "además me cobraron dos veces");
+    answer(&mut world, conversation);
+
+    assert!(texts(&ana).iter().all(|text| text != ANSWER));
+    let mut next = world.restarted();
+    answer(&mut next, conversation);
+    assert_eq!(next.scheduler.queue(&shop(), 9).len(), 1);
+    assert!(next.told.is_empty(), "no incident is told of it again: {:?}", next.told);
+}
+
+#[test]
+fn whom_a_seat_has_called_another_matter_is_told_to_no_incident_after_a_restart() {
+    let mut world = World::new();
+    let (_ana, conversation) = waiting(&mut world);
+    let untouched = world.restarted();
+    assert!(matches!(untouched.told[..], [Report::AsksStill(_)]), "{:?}", untouched.told);
+
+    world.input(Input::OfItsOwn(conversation));
+    let mut next = world.restarted();
+
+    assert!(next.told.is_empty(), "{:?}", next.told);
+    answer(&mut next, conversation);
+    assert_eq!(next.scheduler.queue(&shop(), 9).len(), 1, "it waits as before");
 }
 
 #[test]

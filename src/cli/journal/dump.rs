@@ -240,6 +240,7 @@ fn words(fact: &Fact) -> String {
         Fact::Progressed(it) => format!("effect {} {}", it.key, it.progress.as_str()),
         Fact::MayGoOn(seq) => format!("#{seq} may go on"),
         Fact::SaidAll => "the question is complete".to_owned(),
+        Fact::OfItsOwn => "a matter of its own, part of no incident".to_owned(),
         Fact::Joined(joined) => {
             let order = if joined.same_order { ", same order" } else { "" };
             match joined.to {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::domain::{ConversationId, CustomerId, Language, ShopId, Timestamp, Translated};
 use crate::incidents::{
     Answer, Asked, Closed, Cluster, ClusterId, Gate, Kept, Live, NotAnswered, Print, Question,
-    Settings, Standing, Trust,
+    Settings, Standing, Told, Trust,
 };
 use crate::protocol::{ErrorCode, IncidentFollower, IncidentRow, ServerFrame, encode};
 use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
@@ -51,6 +51,8 @@ const TEXT_CHARS_MAX: usize = 2_000;
 pub enum Report {
     /// A customer asks what needs a person.
     Asks(Asks),
+    /// The same, told again after a restart.
+    AsksStill(Asks),
     /// A conversation has ended, a seat has taken it, or its customer has said more.
     Left(ShopId, ConversationId),
     /// The answer was none for this customer.
@@ -66,7 +68,7 @@ pub struct Asks {
     pub conversation: ConversationId,
     /// By whom.
     pub customer: CustomerId,
-    /// When. After a restart it is told again.
+    /// When.
     pub asked_at: Timestamp,
     /// The language to answer in.
     pub language: Language,
@@ -120,6 +122,8 @@ struct ShopBoard {
     watchers: Vec<SeatLine>,
     has_changed: bool,
     unkept: Unkept,
+    /// Of which a seat has said that they are none of those that an incident is about.
+    wrong: Vec<ConversationId>,
 }
 
 /// What has changed since it was kept.
@@ -211,7 +215,8 @@ impl Board {
     /// Takes what a shard tells. Gives the answers that customers get by it.
     pub fn report(&mut self, now: Timestamp, report: Report) -> Vec<ForMany> {
         match report {
-            Report::Asks(asks) => self.ask(now, asks).into_iter().collect(),
+            Report::Asks(asks) => self.ask(now, asks, Told::First).into_iter().collect(),
+            Report::AsksStill(asks) => self.ask(now, asks, Told::Again).into_iter().collect(),
             Report::Left(shop, conversation) => {
                 if let Some(board) = self.shops.get_mut(&shop) {
                     board.has_changed |= board.live.leave(conversation).is_some();
@@ -231,7 +236,7 @@ impl Board {
         }
     }
 
-    fn ask(&mut self, now: Timestamp, asks: Asks) -> Option<ForMany> {
+    fn ask(&mut self, now: Timestamp, asks: Asks, told: Told) -> Option<ForMany> {
         // What needs no model first.
         self.shops.get(&asks.shop)?.gate.may_pass(&asks.text).ok()?;
         let understanding = self.model.understand(&asks.text, &Hint::default(), &mut self.scratch);
@@ -246,12 +251,23 @@ impl Board {
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
         let print = Arc::new(Print::new(&plain, understanding.language, &meaning));
         let Asks { conversation, customer, asked_at, language, text, .. } = asks;
-        let question = Question { conversation, customer, asked_at, language, text, print };
+        let question = Question { conversation, customer, asked_at, told, language, text, print };
         let joined = board.live.ask(now, &question)?;
         board.unkept = board.unkept.max(Unkept::Questions);
         board.has_changed |= joined.standing != Standing::Watched;
         let answer = joined.answer?;
         board.reach(joined.cluster, &answer, [conversation]).pop()
+    }
+
+    /// Of which seats have said since the last call that they are none of those that an incident is about.
+    pub fn take_wrong(&mut self) -> Vec<ConversationId> {
+        self.shops.values_mut().flat_map(|board| std::mem::take(&mut board.wrong)).collect()
+    }
+
+    /// Gives the answers that still wait to be translated, as they were written: the router stops.
+    pub fn give_what_waits(&mut self) -> Vec<ForMany> {
+        let boards = self.shops.values_mut();
+        boards.flat_map(|board| board.spoken.close_others(|_| false)).collect()
     }
 
     /// What is to be translated for the answers that were given so far.
@@ -374,6 +390,7 @@ impl ShopBoard {
             // It may be right in another incident.
             if self.live.of(*conversation).is_none() {
                 self.spoken.leave(*conversation);
+                self.wrong.push(*conversation);
             }
         }
         let answer = self.live.get(incident).and_then(|cluster| cluster.answer.clone());
@@ -518,6 +535,7 @@ impl Default for ShopBoard {
             watchers: Vec::new(),
             has_changed: false,
             unkept: Unkept::Nothing,
+            wrong: Vec::new(),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{Board, IncidentAct, Report};
 const BATCH_MAX: usize = 256;
 
 #[derive(Debug)]
-enum Told {
+enum Message {
     Report(Report),
     Act(SeatLine, Option<Uuid>, IncidentAct),
     Closed(SeatRef, Uuid),
@@ -33,7 +33,7 @@ enum Told {
 /// The way to the owner of incidents.
 #[derive(Clone, Debug)]
 pub struct Incidents {
-    inbox: Arc<Inbox<Told>>,
+    inbox: Arc<Inbox<Message>>,
 }
 
 impl Default for Incidents {
@@ -51,33 +51,33 @@ impl Incidents {
 
     /// Tells what a shard has seen.
     pub fn report(&self, report: Report) {
-        self.inbox.follow_up(Told::Report(report));
+        self.inbox.follow_up(Message::Report(report));
     }
 
     /// Passes on what a seat does.
     pub fn act(&self, line: SeatLine, frame: Option<Uuid>, act: IncidentAct) {
-        self.inbox.follow_up(Told::Act(line, frame, act));
+        self.inbox.follow_up(Message::Act(line, frame, act));
     }
 
     /// A socket of a seat has gone.
     pub fn closed(&self, seat: SeatRef, session: Uuid) {
-        self.inbox.follow_up(Told::Closed(seat, session));
+        self.inbox.follow_up(Message::Closed(seat, session));
     }
 
     /// The shops have changed.
     pub fn shops(&self, shops: Shops) {
-        self.inbox.follow_up(Told::Shops(shops));
+        self.inbox.follow_up(Message::Shops(shops));
     }
 
     /// What came of translating an answer.
     pub fn translated(&self, shop: ShopId, ask: u64, translated: Translated) {
-        self.inbox.follow_up(Told::Translated(shop, ask, translated));
+        self.inbox.follow_up(Message::Translated(shop, ask, translated));
     }
 
     /// Has an erased customer forgotten; the answer comes when he is.
     pub fn forget(&self, customer: CustomerRef) -> oneshot::Receiver<()> {
         let (done, answer) = oneshot::channel();
-        self.inbox.follow_up(Told::Forget(customer, done));
+        self.inbox.follow_up(Message::Forget(customer, done));
         answer
     }
 
@@ -91,6 +91,7 @@ impl Incidents {
         drain: CancellationToken,
     ) {
         let mut batch = Vec::new();
+        let mut forgotten = Vec::new();
         loop {
             let deadline = board.next_deadline().map(|at| clock.tokio_instant(at));
             tokio::select! {
@@ -98,51 +99,65 @@ impl Incidents {
                 () = self.inbox.take(&mut batch, BATCH_MAX) => {}
                 () = sleep_until(deadline) => {}
                 () = drain.cancelled() => {
+                    // The owners stop after this task, so what was answered still goes out.
+                    pass_on(&owners, board.give_what_waits());
                     keep(&mut board, clock.now(), true).await;
                     return;
                 }
             }
             for told in batch.drain(..) {
                 let answers = match told {
-                    Told::Report(report) => board.report(clock.now(), report),
-                    Told::Act(line, frame, act) => board.act(&line, frame, act),
-                    Told::Closed(seat, session) => {
+                    Message::Report(report) => board.report(clock.now(), report),
+                    Message::Act(line, frame, act) => board.act(&line, frame, act),
+                    Message::Closed(seat, session) => {
                         board.closed(&seat, session);
                         Vec::new()
                     }
-                    Told::Shops(shops) => {
+                    Message::Shops(shops) => {
                         board.take_shops(&shops);
                         Vec::new()
                     }
-                    Told::Forget(customer, done) => {
+                    Message::Forget(customer, done) => {
                         board.forget(&customer);
-                        // Who asked for it may be gone.
-                        let _ = done.send(());
+                        forgotten.push((customer.shop, done));
                         Vec::new()
                     }
-                    Told::Translated(shop, ask, translated) => {
+                    Message::Translated(shop, ask, translated) => {
                         board.translated(&shop, ask, &translated)
                     }
                 };
                 pass_on(&owners, answers);
             }
+            for conversation in board.take_wrong() {
+                let input = Input::OfItsOwn(conversation);
+                let owner = owners.of_conversation(conversation);
+                owners.follow_up(owner, Envelope { caused_at: Instant::now(), input });
+            }
             pass_on(&owners, board.on_timer(clock.now()));
             for text in board.take_to_translate(clock.now()) {
                 interpreter.translate(text);
             }
-            keep(&mut board, clock.now(), false).await;
+            let failed = keep(&mut board, clock.now(), false).await;
+            for (shop, done) in forgotten.drain(..) {
+                // As long as the file says what an erased customer asked, he is not forgotten.
+                if !failed.contains(&shop) {
+                    // Who asked for it may be gone.
+                    let _ = done.send(());
+                }
+            }
         }
     }
 }
 
 /// Writes what is to outlive the process. What cannot be written is told, and tried again in a minute:
-/// without it seats have to click again.
-async fn keep(board: &mut Board, now: Timestamp, is_last: bool) {
-    let Some(store) = board.store.clone() else { return };
+/// without it seats have to click again. Gives the shops of which it could not.
+async fn keep(board: &mut Board, now: Timestamp, is_last: bool) -> Vec<ShopId> {
+    let Some(store) = board.store.clone() else { return Vec::new() };
     let kept = board.take_to_keep(now, is_last);
     if kept.is_empty() {
-        return;
+        return Vec::new();
     }
+    let shops: Vec<ShopId> = kept.iter().map(|(shop, _)| shop.clone()).collect();
     let write = move || -> Vec<ShopId> {
         let failed = kept.into_iter().filter(|(shop, kept)| {
             let written = store.write(shop, kept);
@@ -153,10 +168,12 @@ async fn keep(board: &mut Board, now: Timestamp, is_last: bool) {
         });
         failed.map(|(shop, _)| shop).collect()
     };
-    match tokio::task::spawn_blocking(write).await {
-        Ok(failed) => board.not_kept(&failed),
-        Err(error) => tracing::error!(%error, "what seats said of incidents is not kept"),
-    }
+    let failed = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "what seats said of incidents is not kept");
+        shops
+    });
+    board.not_kept(&failed);
+    failed
 }
 
 fn pass_on(owners: &Owners, answers: Vec<ForMany>) {

@@ -49,6 +49,7 @@ impl Incident {
             conversation: conversation(n),
             customer: customer(n).id,
             asked_at: at(n),
+            told: Told::First,
             language: language("es"),
             text: text.into(),
             print: Arc::new(Print::of_text(text, Language::ENGLISH, &Meaning::default())),
@@ -96,6 +97,27 @@ fn who_leaves_or_is_called_wrong_while_the_answer_is_translated_does_not_get_it(
     incident.confirm(Vec::new(), vec![conversation(3)]);
 
     assert_eq!(incident.reached(&asked), [0, 2, 4].map(conversation));
+}
+
+#[test]
+fn what_waits_for_its_translation_goes_out_as_it_was_written_when_the_router_stops() {
+    let mut incident = Incident::of(3);
+    incident.answer();
+
+    let given = incident.board.give_what_waits();
+
+    assert_eq!(given.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["It lasts until Friday."; 3]);
+    assert!(incident.board.give_what_waits().is_empty());
+}
+
+#[test]
+fn whom_a_seat_calls_wrong_is_told_to_his_owner_once() {
+    let mut incident = Incident::of(3);
+
+    incident.confirm(Vec::new(), vec![conversation(1)]);
+
+    assert_eq!(incident.board.take_wrong(), [conversation(1)]);
+    assert!(incident.board.take_wrong().is_empty());
 }
 
 #[test]

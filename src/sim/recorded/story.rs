@@ -115,6 +115,7 @@ impl Story {
             | Fact::Progressed(_)
             | Fact::MayGoOn(_)
             | Fact::SaidAll
+            | Fact::OfItsOwn
             | Fact::Joined(_)
             | Fact::Parted(_)
             | Fact::Delivered(_)
