@@ -52,6 +52,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/python/test_bad_input.py::test_too_many_messages_are_told_how_long_to_wait",
     ]),
     ("frames that make no sense", &["tests/python/test_bad_input.py::test_twenty_bad_frames_close_with_4500"]),
+    ("WebSocket pings and pongs of one connection, and the pongs that answer them", &[
+        "tests/websocket/main.rs::whoever_floods_pings_is_closed_and_not_answered_without_end",
+    ]),
     ("passwords that wait to be checked", &[
         "src/gateway/passwords.rs::an_address_and_a_shop_fill_their_own_places_and_are_told_when_to_come_back",
     ]),

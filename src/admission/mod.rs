@@ -18,13 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use addresses::Addresses;
-pub use rate::Rate;
+pub use rate::{Bucket, Rate};
 pub use shed::{admit, no_room, room};
 pub use usage::{Allowance, Place, Usage};
 
 use crate::domain::Timestamp;
 use crate::protocol::ErrorCode;
-use rate::Bucket;
 
 /// What one connection and its shop may send.
 #[derive(Clone, Copy, Debug)]

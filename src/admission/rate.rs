@@ -36,12 +36,16 @@ impl Rate {
 
 /// The allowance of one connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bucket {
+pub struct Bucket {
     mark_us: u64,
 }
 
 impl Bucket {
-    pub(super) fn take(&mut self, rate: Rate, now: Timestamp) -> Result<(), Duration> {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// How long to wait when nothing is left.
+    pub fn take(&mut self, rate: Rate, now: Timestamp) -> Result<(), Duration> {
         self.mark_us = rate.step(self.mark_us, now)?;
         Ok(())
     }

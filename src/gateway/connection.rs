@@ -56,7 +56,7 @@ pub async fn run(
     stream: Box<WebSocketStream<Stream>>,
     mut visit: Box<Visit>,
 ) {
-    let mut socket = Socket::new(stream, gateway.limits.peer_dead_after);
+    let mut socket = Socket::new(stream, gateway.limits.peer_dead_after, gateway.clock);
     let hello = Box::pin(welcome(&gateway, &mut socket, &mut visit)).await;
     let (identified, shop) = match hello {
         Ok(welcomed) => welcomed,

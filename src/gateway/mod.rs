@@ -6,7 +6,7 @@
 //! one seat and for nobody else; each socket has one task, and a slow one harms only itself.
 //! **Bounds**: open connections, of all, of an address and of a shop; handshakes of an address and of a
 //! shop; sign-ins that wait; time for a handshake, a body and a `hello`; bytes of a header, a
-//! body and a frame; bad frames; silence ([`Limits`]).
+//! body and a frame; bad frames; pings and pongs of WebSockets; silence ([`Limits`]).
 
 mod body;
 mod clients;

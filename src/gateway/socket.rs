@@ -9,8 +9,10 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use crate::admission::{Bucket, Rate};
 use crate::deliver::Frame;
 use crate::protocol::{CloseCode, ServerFrame, encode};
+use crate::runtime::Clock;
 
 use super::retry;
 use super::stream::Stream;
@@ -18,10 +20,19 @@ use super::stream::Stream;
 /// How long a peer may take to read a close frame and to hang up.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
+/// Pings and pongs of RFC 6455 that a peer may send in a second, and at once. Browsers send none,
+/// libraries one in 20 s. Each ping leaves a pong that waits until it is read, where neither the
+/// outbox nor the time of a write sees it.
+const CONTROL_FRAMES_PER_S: u32 = 1;
+const CONTROL_FRAMES_BURST: u32 = 10;
+
 /// The socket of one connection.
 pub struct Socket {
     stream: Box<WebSocketStream<Stream>>,
     write_max: Duration,
+    control_frames: Bucket,
+    control_rate: Rate,
+    clock: Clock,
 }
 
 /// What came in.
@@ -39,17 +50,26 @@ pub enum Received {
 
 impl Socket {
     /// A socket whose peer must read within `write_max` what is written.
-    pub fn new(stream: Box<WebSocketStream<Stream>>, write_max: Duration) -> Self {
-        Self { stream, write_max }
+    pub fn new(stream: Box<WebSocketStream<Stream>>, write_max: Duration, clock: Clock) -> Self {
+        let control_rate = Rate::new(CONTROL_FRAMES_PER_S, CONTROL_FRAMES_BURST);
+        let control_rate = control_rate.expect("neither constant is zero");
+        Self { stream, write_max, control_frames: Bucket::default(), control_rate, clock }
     }
 
-    /// Waits for the next message; pings are answered on the way. Cancelling loses nothing.
+    /// Waits for the next message; pings are answered on the way, as long as they are few. Cancelling
+    /// loses nothing.
     pub async fn next(&mut self) -> Received {
         loop {
             return match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => Received::Text(text),
                 Some(Ok(Message::Binary(_))) => Received::Binary,
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                    let taken = self.control_frames.take(self.control_rate, self.clock.now());
+                    if taken.is_ok() {
+                        continue;
+                    }
+                    Received::Broken(CloseCode::Protocol)
+                }
                 Some(Err(Error::Capacity(_))) => Received::Broken(CloseCode::TooLarge),
                 Some(Err(Error::Utf8(_))) => Received::Broken(CloseCode::NotUtf8),
                 Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
@@ -103,7 +123,10 @@ impl Socket {
         // a peer is taken for alive. Whoever does not answer is dropped.
         let within = if code == CloseCode::Slow { self.write_max } else { CLOSE_MAX };
         let close = async {
-            if WebSocketStream::close(&mut self.stream, Some(frame)).await.is_ok() {
+            // A pong that is still owed would otherwise follow the close frame.
+            if self.stream.flush().await.is_ok()
+                && WebSocketStream::close(&mut self.stream, Some(frame)).await.is_ok()
+            {
                 while let Some(Ok(_)) = self.stream.next().await {}
                 self.hang_up().await;
             }

@@ -103,7 +103,7 @@ pub enum CloseCode {
     Unauthorized,
     /// The session has another socket now.
     Superseded,
-    /// The frames break RFC 6455.
+    /// The frames break RFC 6455, or too many of them are its pings and pongs.
     Protocol,
 }
 

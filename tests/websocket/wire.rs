@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// Longest wait for anything before a case fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+const NOTHING_CAME: &str = "nothing came in time";
 /// Any mask but zero: an unmasked payload would not be read as text.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -103,6 +104,14 @@ impl Wire {
         self.0.shutdown(Shutdown::Write).expect("an open connection");
     }
 
+    /// Whether nothing comes for so long.
+    pub fn is_quiet_for(&mut self, wait: Duration) -> bool {
+        self.0.set_read_timeout(Some(wait)).expect("a bound");
+        let came = self.0.peek(&mut [0]);
+        self.0.set_read_timeout(Some(PATIENCE)).expect("a bound");
+        came.is_err_and(|error| told(&error) == NOTHING_CAME)
+    }
+
     /// The next frame; `None` at a clean end.
     ///
     /// # Errors
@@ -166,7 +175,7 @@ impl Wire {
 
 fn told(error: &std::io::Error) -> String {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => "nothing came in time".to_owned(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => NOTHING_CAME.to_owned(),
         kind => format!("the connection broke: {kind}"),
     }
 }
