@@ -67,6 +67,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("admin", "gateway", "readiness and figures of the sockets"),
     ("backup", "journal", "a backup is a journal up to a stated position"),
     ("backup", "flow", "after a restore every conversation begins a new epoch"),
+    ("backup", "inward", "how far mailboxes are read stays out of a backup"),
     ("sim", "flow", "the simulator drives the owners of conversations"),
     ("sim", "journal", "the simulator replays what was written"),
     ("doctor", "journal", "the disk is measured by the way the journal writes"),

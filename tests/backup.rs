@@ -221,6 +221,38 @@ fn a_folder_at_rest_is_copied_without_a_router_and_only_into_an_empty_folder() {
 }
 
 #[test]
+fn how_far_mailboxes_are_read_is_in_no_backup_and_is_restored_from_none() {
+    let folder = at_rest();
+    let (data, old) = (folder.path().join("data"), folder.path().join("backup"));
+    let mailboxes = |folder: &Path| {
+        std::fs::create_dir(folder.join("mailboxes")).unwrap();
+        std::fs::write(folder.join("mailboxes/demo.json"), "{}").unwrap();
+    };
+    mailboxes(&data);
+    // Backups of before held it.
+    mailboxes(&old);
+    let manifest = std::fs::read(old.join("backup.json")).unwrap();
+    let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["files"].as_array_mut().unwrap().push(json!({
+        "path": "mailboxes/demo.json",
+        "bytes": 2,
+        "sha256": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+    }));
+    std::fs::write(old.join("backup.json"), manifest.to_string()).unwrap();
+    let (new, restored) = (folder.path().join("new"), folder.path().join("restored"));
+
+    let made = tradewind(&["backup", path(&new), "--data", path(&data)]);
+    let keys = data.join("keys");
+    let again = tradewind(&["restore", path(&old), path(&restored), "--keys", path(&keys)]);
+
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(!new.join("mailboxes").exists());
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert!(!restored.join("mailboxes").exists());
+    assert!(restored.join("secret.key").exists());
+}
+
+#[test]
 fn a_backup_that_changed_or_was_not_finished_is_refused_and_no_router_starts_on_what_it_left() {
     let folder = at_rest();
     let backup = folder.path().join("backup");

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::domain::Timestamp;
+use crate::inward;
 use crate::journal::{CopyPlan, Damage};
 use crate::vault;
 
@@ -70,8 +71,14 @@ fn resolved(folder: &Path) -> Result<PathBuf, BackupError> {
     folder.canonicalize().map_err(BackupError::file("find", folder))
 }
 
-/// Copies everything below `data`/`below` but the journal, and but the keys: what they sealed in a backup
-/// has to be unreadable once they are destroyed. Each such file is written aside and
+/// Whether what lies there is not copied like the others. The journal is copied as its plan says. What
+/// keys sealed in a backup has to be unreadable once they are destroyed. How far mailboxes are read is
+/// further by now than the journal of the backup: restored, it would skip the letters between.
+fn has_its_own_way(path: &Path) -> bool {
+    [JOURNAL, vault::FOLDER, inward::FOLDER].iter().any(|folder| path == Path::new(folder))
+}
+
+/// Copies everything below `data`/`below` but what [`has_its_own_way`]. Each such file is written aside and
 /// renamed by whoever changes it, so it is whole whenever it is read.
 fn copy_others(
     data: &Path,
@@ -88,8 +95,7 @@ fn copy_others(
     for entry in entries {
         let path = below.join(entry.file_name());
         let kind = entry.file_type().map_err(BackupError::file("read", &entry.path()))?;
-        let has_its_own_way = path == Path::new(JOURNAL) || path == Path::new(vault::FOLDER);
-        if kind.is_dir() && !has_its_own_way {
+        if kind.is_dir() && !has_its_own_way(&path) {
             files::make_folder(&target.join(&path))?;
             folders.push(target.join(&path));
             copy_others(data, &path, target, copied, folders)?;

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{ConversationId, ShopId, Timestamp};
 use crate::flow::{Entry, Epochs, Fact, Kept, Keyring, Record, RecordError, Seal, key_of};
+use crate::inward;
 use crate::journal::{self, Batch, Journal, JournalError, Options};
 use crate::runtime::Clock;
 use crate::vault::{self, MasterSource, Vault};
 
-use super::{BackupError, JOURNAL, Manifest, files};
+use super::files::{self, FileSum};
+use super::{BackupError, JOURNAL, Manifest};
 
 /// Where the journal stands until everything else is in its place.
 const UNFINISHED: &str = "journal.restoring";
@@ -65,7 +67,10 @@ pub async fn restore(
     let manifest = Manifest::read(from)?;
     files::empty_folder(data)?;
     files::make_folder(&data.join(UNFINISHED))?;
-    for file in &manifest.files {
+    // Backups of before say how far mailboxes were read after their journal was copied: it would skip
+    // the letters between. Without it they are read anew, and what was taken is known by its Message-ID.
+    let is_wanted = |file: &&FileSum| !Path::new(&file.path).starts_with(inward::FOLDER);
+    for file in manifest.files.iter().filter(is_wanted) {
         let below = match file.path.strip_prefix(JOURNAL) {
             Some(name) if name.starts_with('/') => format!("{UNFINISHED}{name}"),
             _ => file.path.clone(),
