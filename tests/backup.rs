@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use tradewind::backup::{BackupError, make};
 use tradewind::config::shop::ShopFiles;
 use tradewind::domain::Timestamp;
-use tradewind::journal::{CopyPlan, Piece};
+use tradewind::journal::{self, Batch, CopyPlan, Options, Piece};
+use tradewind::vault::{Found, MasterSource, Vault};
 
 /// Allows a test to send as fast as it is answered, and to fill several files.
 const LINES: &str = "[gateway]\nmessages_per_s = 10000\nmessages_burst = 10000\n\
@@ -250,6 +251,57 @@ fn how_far_mailboxes_are_read_is_in_no_backup_and_is_restored_from_none() {
     assert!(again.status.success(), "{}", text(&again.stderr));
     assert!(!restored.join("mailboxes").exists());
     assert!(restored.join("secret.key").exists());
+}
+
+/// Writes a record that this program does not understand.
+fn append_of_a_later_program(data: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (journal, mut replay) =
+            journal::open(&data.join("journal"), Options::default()).unwrap();
+        assert!(replay.by_ref().all(|entry| entry.is_ok()));
+        let mut batch = Batch::new();
+        batch.push(b"of a later program").unwrap();
+        journal.append(batch).await.unwrap();
+        journal.close().await.unwrap();
+    });
+}
+
+/// Keys of the demo shop that are destroyed in a data folder.
+fn keys_destroyed(data: &Path) -> usize {
+    // More than are made for two customers.
+    const SLOTS: u64 = 4096;
+    let vault = Vault::open(&data.join("keys"), &MasterSource::Beside).unwrap();
+    (0..SLOTS).filter(|slot| matches!(vault.find("demo", *slot), Ok(Found::Destroyed))).count()
+}
+
+#[test]
+fn a_restore_destroys_the_keys_that_are_not_needed_unless_something_is_not_understood() {
+    let folder = at_rest();
+    let at = |name: &str| folder.path().join(name);
+    let restore = |backup: &str, data: &str| {
+        let keys = at("data").join("keys");
+        tradewind(&["restore", path(&at(backup)), path(&at(data)), "--keys", path(&keys)])
+    };
+    assert!(restore("backup", "trial").status.success());
+    append_of_a_later_program(&at("trial"));
+    let made = tradewind(&["backup", path(&at("odd")), "--data", path(&at("trial"))]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    // Neither backup holds anything of this customer.
+    let router = started(folder.path());
+    let mut customer = router.customer("demo");
+    customer.say("where is my order TW-10482?");
+    customer.next("ack");
+    drop(router);
+    let before = keys_destroyed(&at("data"));
+
+    let understood = restore("backup", "understood");
+    let not_understood = restore("odd", "not-understood");
+
+    assert_eq!(understood.status.code(), Some(0), "{}", text(&understood.stderr));
+    assert_eq!(keys_destroyed(&at("understood")), before + 1);
+    assert_eq!(not_understood.status.code(), Some(3), "{}", text(&not_understood.stderr));
+    assert_eq!(keys_destroyed(&at("not-understood")), before);
 }
 
 #[test]

@@ -123,6 +123,15 @@ fn flip_a_bit(path: &Path) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// The same snapshot with a format that this program does not know.
+fn of_a_later_program(whole: &[u8]) -> Vec<u8> {
+    let mut later = whole.to_vec();
+    later[8..12].copy_from_slice(&7u32.to_le_bytes());
+    let crc = crc32c::crc32c(&later[..32]).to_le_bytes();
+    later[32..36].copy_from_slice(&crc);
+    later
+}
+
 #[test]
 fn a_start_needs_no_more_than_a_snapshot_and_what_came_after_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -176,11 +185,7 @@ fn a_snapshot_that_cannot_be_read_now_or_was_written_by_a_later_program_ends_the
     let snapshot = files(folder.path(), ".snapshot").remove(0);
     let whole = std::fs::read(&snapshot).unwrap();
 
-    let mut later = whole.clone();
-    later[8..12].copy_from_slice(&7u32.to_le_bytes());
-    let crc = crc32c::crc32c(&later[..32]).to_le_bytes();
-    later[32..36].copy_from_slice(&crc);
-    std::fs::write(&snapshot, later).unwrap();
+    std::fs::write(&snapshot, of_a_later_program(&whole)).unwrap();
     let refused_later = refused(folder.path());
     // A folder opens as a file does, and cannot be read as one.
     std::fs::remove_file(&snapshot).unwrap();
@@ -282,6 +287,39 @@ fn a_backup_of_a_router_with_snapshots_restores_what_only_they_hold() {
     let (epoch, said) = talk.read_again(&router).unwrap();
     assert!(epoch > 1, "it was restored");
     assert_eq!(said, talk.said);
+}
+
+#[test]
+fn a_restore_ends_at_a_snapshot_of_a_later_program_and_tells_of_a_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut talk = Talk::begin(&router);
+    talk.until(|| files(folder.path(), ".snapshot").len() == 1);
+    drop(router);
+    let data = folder.path().join("data");
+    let snapshot = files(folder.path(), ".snapshot").remove(0);
+    let whole = std::fs::read(&snapshot).unwrap();
+    let restored = |name: &str| {
+        let backup = path(&folder.path().join(format!("backup-{name}")));
+        let (target, keys) = (path(&folder.path().join(name)), path(&data.join("keys")));
+        run(&["backup", &backup, "--data", &path(&data)]);
+        let arguments: [&str; 6] = ["restore", &backup, &target, "--keys", &keys, "--json"];
+        let program = env!("CARGO_BIN_EXE_tradewind");
+        std::process::Command::new(program).args(arguments).output().unwrap()
+    };
+
+    std::fs::write(&snapshot, of_a_later_program(&whole)).unwrap();
+    let later = restored("later");
+    std::fs::write(&snapshot, &whole).unwrap();
+    flip_a_bit(&snapshot);
+    let damaged = restored("damaged");
+
+    assert_eq!(later.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&later.stderr);
+    assert!(why.contains("format 7"), "{why}");
+    assert_eq!(damaged.status.code(), Some(3));
+    let told: Value = serde_json::from_slice(&damaged.stdout).unwrap();
+    assert_eq!(told["damage_total"], 1, "{told}");
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! position, and [`MANIFEST`], which is written last; and from it a data folder again.
 //! **Invariants**: a backup without its manifest is none; every file is compared with its checksum
 //! before it is restored; a backup holds no keys, and after a restore there are only those keys that are
-//! needed and were destroyed nowhere; no mailbox is taken to be read further than the journal knows; a folder that holds anything is never restored into; after a restore each
-//! conversation has a new epoch, so no client takes what it holds for what is there.
+//! needed and were destroyed nowhere, or all of the latter where something was not understood; no mailbox
+//! is taken to be read further than the journal knows; a folder that holds anything is never restored
+//! into; after a restore each conversation has a new epoch, so no client takes what it holds for what is there.
 //! **Bounds**: one buffer of a mebibyte; the manifest names at most [`FILES_MAX`] files.
 
 mod files;

@@ -40,7 +40,7 @@ pub struct Restored {
     pub conversations: usize,
     /// Entries whose key was destroyed since the backup: what they held is erased.
     pub erased: u64,
-    /// Damages of the journal, which the backup had.
+    /// Damages of the journal and of its snapshots, which the backup had.
     pub damages: u64,
     /// Records that this program does not understand.
     pub not_understood: u64,
@@ -52,11 +52,12 @@ pub fn is_unfinished(data: &Path) -> bool {
 }
 
 /// Restores the backup in `from` into `data`, which must be empty or missing, and begins a new epoch
-/// of every conversation. Of the keys only those are taken over that the backup needs: erasing a customer
-/// there reaches everything that is left of him.
+/// of every conversation. Of the keys only those are taken over that the backup needs, where all of it is
+/// understood: erasing a customer there reaches everything that is left of him.
 ///
 /// # Errors
-/// When `from` is no whole backup, `data` holds something, or a file refuses. `data` then has no
+/// When `from` is no whole backup, `data` holds something, a later program wrote a snapshot, or a file
+/// refuses. `data` then has no
 /// journal, and no router starts on it.
 pub async fn restore(
     from: &Path,
@@ -134,13 +135,13 @@ impl Needed<'_> {
     }
 
     /// Destroys every key but those that are needed.
-    fn destroy_others(self) -> Result<u64, BackupError> {
+    fn destroy_others(self) -> Result<(), BackupError> {
         let mut kept: BTreeMap<ShopId, BTreeSet<u64>> = BTreeMap::new();
         for (shop, slot) in self.by_conversation.into_values().flatten() {
             kept.entry(shop).or_default().insert(slot);
         }
         self.vault.keep_only(&kept)?;
-        Ok(self.erased)
+        Ok(())
     }
 }
 
@@ -153,7 +154,7 @@ async fn begin_epochs(
 ) -> Result<Restored, BackupError> {
     let (journal, mut replay) = journal::open(folder, options)?;
     let mut epochs = Epochs::default();
-    let mut not_understood = 0;
+    let (mut not_understood, mut snapshots_damaged) = (0, 0);
     let mut needed = Needed {
         keys: Keyring::new(vault.clone()),
         vault,
@@ -163,7 +164,15 @@ async fn begin_epochs(
     let snapshots = journal.snapshots();
     for id in snapshots.list()? {
         // The start takes the newest that is whole. Epochs of the others do no harm.
-        for entry in snapshots.open(id).into_iter().flatten() {
+        let entries = match snapshots.open(id) {
+            Ok(entries) => entries,
+            Err(JournalError::BadSnapshot { .. }) => {
+                snapshots_damaged += 1;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for entry in entries {
             let (_, payload) = entry?;
             match Kept::read(&payload, &mut needed.keys) {
                 Ok((Kept::Conversation(kept), seal)) => {
@@ -196,12 +205,17 @@ async fn begin_epochs(
     append(&journal, &epochs, Clock::start().now()).await?;
     journal.close().await?;
     let summary = replay.summary();
+    let erased = needed.erased;
+    // What was not read may need any of them, and a key that is destroyed does not come back.
+    if not_understood == 0 && snapshots_damaged == 0 {
+        needed.destroy_others()?;
+    }
     Ok(Restored {
-        erased: needed.destroy_others()?,
+        erased,
         manifest,
         records: summary.records,
         conversations: epochs.len(),
-        damages: summary.damaged_total,
+        damages: summary.damaged_total + snapshots_damaged,
         not_understood,
     })
 }

@@ -21,9 +21,10 @@ the whole journal is read. What was acknowledged after the backup's position is 
 conversation therefore begins a new epoch, and clients that held more load it anew instead of trusting
 what they hold. A backup holds no keys: what customers said in it is opened with the last copy of the
 keys (`tradewind keys copy`), or those of the data folder it was made of. Who was erased since then stays
-erased, and only the keys that the backup needs are taken over. Give the folder to the user that the router runs as before you start it.
-Exit codes: 0 restored, 1 not restored, 3 restored, but the journal was damaged when the backup was
-made or has records that this program does not understand.")]
+erased, and only the keys that the backup needs are taken over, or all of them where a snapshot is damaged
+or something is not understood. Give the folder to the user that the router runs as before you start it.
+Exit codes: 0 restored, 1 not restored, 3 restored, but the journal or a snapshot was damaged when the
+backup was made, or has records that this program does not understand.")]
 pub(super) struct Args {
     /// Folder of the backup.
     #[arg(value_name = "BACKUP")]
