@@ -8,6 +8,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::runtime;
+
 use super::BackupError;
 
 const BUFFER_BYTES: usize = 1 << 20;
@@ -100,7 +102,5 @@ pub(super) fn empty_folder(folder: &Path) -> Result<(), BackupError> {
 
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), BackupError> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(BackupError::file("sync", folder))
+    runtime::sync_folder(folder).map_err(BackupError::file("sync", folder))
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{CustomerId, CustomerValue, Language, RegionId, SeatId, ShopId, Timestamp};
+use crate::runtime::sync_folder;
 
 use super::signed_out::ProviderSession;
 
@@ -199,7 +200,8 @@ fn digest(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..15])
 }
 
-/// Writes a file that only its owner may read, complete or not at all.
+/// Writes a file that only its owner may read, complete or not at all. When this returns it outlives a power
+/// cut.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -214,7 +216,9 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .open(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&partial, path)
+    fs::rename(&partial, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 #[cfg(test)]
@@ -234,6 +238,21 @@ mod tests {
             holder: Holder::Seat(SeatId::from("mai")),
             session: None,
         }
+    }
+
+    #[test]
+    fn a_file_counts_as_written_only_when_its_name_is_durable() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode));
+
+        // It may be written into and not opened, so its names cannot be synced.
+        mode(0o300).expect("our own folder");
+        let written = write_private(&folder.path().join("a.key"), b"a");
+        mode(0o700).expect("our own folder");
+
+        // Root may open every folder.
+        assert_eq!(written.is_ok(), rustix::process::geteuid().is_root(), "{written:?}");
     }
 
     #[test]

@@ -18,4 +18,4 @@ pub use reach::{NoPlace, Place};
 pub use signatures::install_verifier;
 pub use trust::{TrustError, client_config};
 pub use web::{AskWeb, Internet, OpenWeb, Reach, Web, WebAnswer, WebError, WebRequest, WebRules};
-pub use whole_file::write_whole;
+pub use whole_file::{sync_folder, write_whole};

@@ -266,8 +266,7 @@ fn give_to(file: &File, like: &fs::Metadata) -> io::Result<()> {
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| io_error(folder, error))
+    crate::runtime::sync_folder(folder).map_err(|error| io_error(folder, error))
 }
 
 fn io_error(path: &Path, error: io::Error) -> StoreError {
