@@ -6,6 +6,7 @@
 mod router;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -395,6 +396,46 @@ fn an_older_snapshot_that_was_replaced_meanwhile_is_left_out_and_nothing_else_is
     assert_eq!(without(OLDER, "a").unwrap(), 2);
     assert!(matches!(without(NEWEST, "b"), Err(BackupError::File { .. })));
     assert!(matches!(without("00000000000000000001.journal", "c"), Err(BackupError::File { .. })));
+}
+
+#[test]
+fn files_that_are_being_written_are_left_out_and_links_to_files_are_followed() {
+    let (folder, plan) = plan(&[]);
+    let (data, target) = (folder.path().join("data"), folder.path().join("backup"));
+    for name in ["a.partial", "letters.begun.new", "signed-out.json", "signed-out.tmp"] {
+        std::fs::write(data.join(name), "it").unwrap();
+    }
+    std::fs::write(folder.path().join("mounted"), "a key").unwrap();
+    symlink(folder.path().join("mounted"), data.join("secret.key")).unwrap();
+
+    let made = make(&data, &target, plan, Timestamp::default(), true, || true).unwrap();
+
+    let names: Vec<_> = made.manifest.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(names, ["secret.key", "signed-out.json"]);
+    let copied = target.join("secret.key");
+    assert!(std::fs::symlink_metadata(&copied).unwrap().is_file());
+    assert_eq!(std::fs::read(&copied).unwrap(), b"a key");
+}
+
+#[test]
+fn a_link_that_leads_to_a_folder_or_nowhere_ends_the_backup_with_its_name() {
+    let (folder, plan) = plan(&[]);
+    let data = folder.path().join("data");
+    std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    let refused = |link: &str, to: &str| {
+        let (link, target) = (data.join(link), folder.path().join(format!("without-{link}")));
+        symlink(folder.path().join(to), &link).unwrap();
+        let made = make(&data, &target, plan.clone(), Timestamp::default(), true, || true);
+        std::fs::remove_file(&link).unwrap();
+        made.unwrap_err().to_string()
+    };
+
+    let to_a_folder = refused("incidents", "elsewhere");
+    let to_nowhere = refused("secret.key", "missing");
+
+    assert!(to_a_folder.contains("data/incidents: it is a link to a folder"), "{to_a_folder}");
+    assert!(to_nowhere.contains("cannot follow the link"), "{to_nowhere}");
+    assert!(to_nowhere.contains("data/secret.key"), "{to_nowhere}");
 }
 
 #[test]

@@ -78,7 +78,11 @@ fn has_its_own_way(path: &Path) -> bool {
     [JOURNAL, vault::FOLDER, inward::FOLDER].iter().any(|folder| path == Path::new(folder))
 }
 
-/// Copies everything below `data`/`below` but what [`has_its_own_way`]. Each such file is written aside and
+/// Endings of names under which a file is written until it is renamed: it may be gone at any moment, and says
+/// nothing that counts.
+const ASIDE: [&str; 3] = [".new", ".tmp", ".partial"];
+
+/// Copies everything below `data`/`below` but what [`has_its_own_way`] or is written aside. Each such file is
 /// renamed by whoever changes it, so it is whole whenever it is read.
 fn copy_others(
     data: &Path,
@@ -94,15 +98,29 @@ fn copy_others(
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = below.join(entry.file_name());
+        let name = path.to_string_lossy().into_owned();
+        if has_its_own_way(&path) || ASIDE.iter().any(|ending| name.ends_with(ending)) {
+            continue;
+        }
         let kind = entry.file_type().map_err(BackupError::file("read", &entry.path()))?;
-        if kind.is_dir() && !has_its_own_way(&path) {
+        if kind.is_dir() {
             files::make_folder(&target.join(&path))?;
             folders.push(target.join(&path));
             copy_others(data, &path, target, copied, folders)?;
-        } else if kind.is_file() {
-            let name = path.to_string_lossy().into_owned();
+        } else if kind.is_file() || kind.is_symlink() && leads_to_file(&entry.path())? {
             copied.push(files::copy(&entry.path(), &target.join(&path), &name)?);
         }
     }
     Ok(())
+}
+
+/// Whether a link leads to a file: keys that are mounted from elsewhere lie like that. A folder is not
+/// followed, as it may lead anywhere, and is not left out in silence.
+fn leads_to_file(link: &Path) -> Result<bool, BackupError> {
+    let found = fs::metadata(link).map_err(BackupError::file("follow the link", link))?;
+    if found.is_dir() {
+        let error = io::Error::other("it is a link to a folder");
+        return Err(BackupError::file("copy", link)(error));
+    }
+    Ok(found.is_file())
 }
