@@ -102,13 +102,13 @@ impl Vault {
             if !keys.runs_low() {
                 return Ok(());
             }
-            let end = keys.slots.end()?;
-            (keys.slots.clone(), end, keys.fresh(end))
+            let (first, fresh) = keys.grow()?;
+            (keys.slots.clone(), first, fresh)
         };
         // Nobody waits for the disk with the lock in hand.
-        slots.append(first, &fresh.wrapped)?;
-        keys.lock().add_free(fresh.keys);
-        Ok(())
+        let written = slots.append(first, &fresh.wrapped);
+        keys.lock().grown(if written.is_ok() { fresh.keys } else { Vec::new() });
+        written
     }
 
     /// Destroys what is to be destroyed; what the disk refuses is tried again.

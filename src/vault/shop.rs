@@ -124,6 +124,8 @@ pub(super) struct ShopKeys {
     free: VecDeque<(u64, Secret)>,
     /// Whether more are being made.
     pub(super) is_growing: bool,
+    /// The first number of those that are being written: the file may end anywhere behind it meanwhile.
+    growing_from: Option<u64>,
     /// How many were made last.
     made: u64,
 }
@@ -162,7 +164,16 @@ impl ShopKeys {
 
     fn with(shop: ShopId, secret: Secret, slots: Slots) -> Self {
         let tags = Secret::from_bytes(mac(&secret, b"tradewind customer tags"));
-        Self { shop, secret, tags, slots, free: VecDeque::new(), is_growing: false, made: MADE_MIN }
+        Self {
+            shop,
+            secret,
+            tags,
+            slots,
+            free: VecDeque::new(),
+            is_growing: false,
+            growing_from: None,
+            made: MADE_MIN,
+        }
     }
 
     pub(super) const fn shop(&self) -> &ShopId {
@@ -229,7 +240,8 @@ impl ShopKeys {
 
     /// The number that is given next.
     pub(super) fn next(&self) -> Result<u64, VaultError> {
-        self.free.front().map_or_else(|| self.slots.end(), |(slot, _)| Ok(*slot))
+        let waiting = self.free.front().map(|(slot, _)| *slot);
+        waiting.or(self.growing_from).map_or_else(|| self.slots.end(), Ok)
     }
 
     pub(super) fn tag(&self, customer: &CustomerId) -> CustomerTag {
@@ -237,8 +249,16 @@ impl ShopKeys {
         tag[..16].try_into().expect("a hash of 32 bytes has 16")
     }
 
+    /// Fresh keys to be written behind the last one, and the first of their numbers. [`Self::grown`] has to
+    /// follow, whatever comes of it.
+    pub(super) fn grow(&mut self) -> Result<(u64, Fresh), VaultError> {
+        let first = self.slots.end()?;
+        self.growing_from = Some(first);
+        Ok((first, self.fresh(first)))
+    }
+
     /// Fresh keys for the numbers from `slot` on, and the same wrapped.
-    pub(super) fn fresh(&mut self, slot: u64) -> Fresh {
+    fn fresh(&mut self, slot: u64) -> Fresh {
         let count = slot.clamp(MADE_MIN, MADE_MAX);
         self.made = count;
         let keys: Vec<_> = (slot..slot + count).map(|slot| (slot, Secret::random())).collect();
@@ -247,8 +267,9 @@ impl ShopKeys {
         Fresh { keys, wrapped }
     }
 
-    /// Takes over keys that are on disk now.
-    pub(super) fn add_free(&mut self, keys: Vec<(u64, Secret)>) {
+    /// Takes over keys that are on disk now; none where it refused them.
+    pub(super) fn grown(&mut self, keys: Vec<(u64, Secret)>) {
+        self.growing_from = None;
         self.free.extend(keys);
     }
 
@@ -271,4 +292,42 @@ fn mac(secret: &Secret, what: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.bytes()).expect("a key of any length");
     mac.update(what);
     mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_number_stays_what_it_is_while_keys_are_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let master = MasterKey(Secret::random());
+        let shop = ShopId::from("demo");
+        let mut keys = ShopKeys::create(folder.path(), &shop, &master).expect("files");
+
+        let (first, fresh) = keys.grow().expect("the end of the file");
+        assert_eq!(keys.next().expect("a number"), first);
+        keys.slots.append(first, &fresh.wrapped).expect("written");
+        assert_eq!(keys.next().expect("a number"), first, "written and not taken over");
+        keys.grown(fresh.keys);
+
+        assert_eq!(keys.next().expect("a number"), first);
+        let given = keys.take(&CustomerId::from("ana")).expect("written").expect("a key");
+        assert_eq!(given.id().slot, first);
+        assert_eq!(keys.next().expect("a number"), first + 1);
+    }
+
+    #[test]
+    fn keys_that_the_disk_refused_leave_the_end_of_the_file_as_the_next_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let master = MasterKey(Secret::random());
+        let shop = ShopId::from("demo");
+        let mut keys = ShopKeys::create(folder.path(), &shop, &master).expect("files");
+
+        let (first, _) = keys.grow().expect("the end of the file");
+        keys.grown(Vec::new());
+
+        assert_eq!(keys.next().expect("a number"), first);
+        assert!(keys.take(&CustomerId::from("ana")).expect("nothing to write").is_none());
+    }
 }
