@@ -1,4 +1,4 @@
-//! The clusters of one shop: what joins, opens, is answered and closes.
+//! The clusters of one shop: what joins, opens and closes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,23 +87,6 @@ pub struct Closed {
     pub followers: Vec<ConversationId>,
 }
 
-/// Why an answer or a click goes nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAnswered {
-    /// There is no such cluster, or it has closed.
-    #[error("no such incident, or it is over")]
-    Unknown,
-    /// Nobody has confirmed it.
-    #[error("confirm first whom the answer is for")]
-    Unconfirmed,
-    /// It has an answer already.
-    #[error("a colleague has answered it")]
-    Answered,
-    /// There is no text in the fallback language.
-    #[error("there is no text in the fallback language")]
-    NoFallback,
-}
-
 /// The clusters of one shop.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
@@ -111,7 +94,7 @@ pub struct Live {
     pub(super) clusters: Vec<Cluster>,
     pub(super) of: BTreeMap<ConversationId, ClusterId>,
     pub(super) next: u32,
-    trust: Trust,
+    pub(super) trust: Trust,
 }
 
 impl Live {
@@ -213,76 +196,6 @@ impl Live {
         Some(joined)
     }
 
-    /// A seat says of the followers that it was shown who belongs to the cluster: `wrong` do not, all
-    /// others that waited for a click do. Gives those who get the answer now, if there is one.
-    ///
-    /// # Errors
-    /// When the cluster is over.
-    pub fn confirm(
-        &mut self,
-        id: ClusterId,
-        shown: &[ConversationId],
-        wrong: &[ConversationId],
-    ) -> Result<Vec<ConversationId>, NotAnswered> {
-        let cluster = find_mut(&mut self.clusters, id).ok_or(NotAnswered::Unknown)?;
-        for conversation in wrong {
-            if let Some(follower) = cluster.followers.remove(conversation) {
-                self.of.remove(conversation);
-                cluster.was_wrong(&follower);
-                // That the first does not ask what the first asks says nothing of joins.
-                if follower.by.is_some() {
-                    self.trust.decided(false);
-                }
-            }
-        }
-        let mut now_answered = Vec::new();
-        for conversation in shown {
-            let Some(follower) = cluster.followers.get_mut(conversation) else { continue };
-            if !follower.is_confirmed {
-                follower.is_confirmed = true;
-                // That the first asks what the first asks is no decision.
-                if follower.by.is_some() {
-                    self.trust.decided(true);
-                }
-                if cluster.answer.is_some() && !follower.is_answered {
-                    follower.is_answered = true;
-                    now_answered.push(*conversation);
-                }
-            }
-        }
-        cluster.was_looked_at();
-        Ok(now_answered)
-    }
-
-    /// A seat answers everybody who is confirmed. Gives whom it reaches.
-    ///
-    /// # Errors
-    /// When the cluster is over, not confirmed, or answered already.
-    pub fn answer(
-        &mut self,
-        id: ClusterId,
-        answer: Arc<Answer>,
-    ) -> Result<Vec<ConversationId>, NotAnswered> {
-        let cluster = find_mut(&mut self.clusters, id).ok_or(NotAnswered::Unknown)?;
-        if cluster.answer.is_some() {
-            return Err(NotAnswered::Answered);
-        }
-        if !answer.texts.contains_key(&answer.fallback) {
-            return Err(NotAnswered::NoFallback);
-        }
-        let reached: Vec<ConversationId> = cluster.reached().map(|it| it.conversation).collect();
-        if reached.is_empty() {
-            return Err(NotAnswered::Unconfirmed);
-        }
-        for conversation in &reached {
-            if let Some(follower) = cluster.followers.get_mut(conversation) {
-                follower.is_answered = true;
-            }
-        }
-        cluster.answer = Some(answer);
-        Ok(reached)
-    }
-
     /// A conversation follows nothing any more: it has ended, or a seat has taken it.
     pub fn leave(&mut self, conversation: ConversationId) -> Option<ClusterId> {
         let id = self.of.remove(&conversation)?;
@@ -308,20 +221,6 @@ impl Live {
         }
         self.clusters.retain(|cluster| !cluster.is_forgotten());
         had_any
-    }
-
-    /// A seat closes a cluster by hand.
-    ///
-    /// # Errors
-    /// When it is over already.
-    pub fn close(&mut self, id: ClusterId) -> Result<Closed, NotAnswered> {
-        let cluster = find_mut(&mut self.clusters, id).ok_or(NotAnswered::Unknown)?;
-        let followers: Vec<ConversationId> = cluster.followers.keys().copied().collect();
-        followers.iter().for_each(|follower| {
-            self.of.remove(follower);
-        });
-        cluster.close();
-        Ok(Closed { cluster: id, followers })
     }
 
     /// When [`Self::on_timer`] next has work.
@@ -400,14 +299,10 @@ fn any_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {
     clusters.iter_mut().find(|it| it.id == id)
 }
 
-fn find_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {
-    clusters.iter_mut().find(|it| it.id == id && it.standing != Standing::Watched)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{CustomerKey, Meaning, SeatId, ShopId};
+    use crate::domain::{CustomerKey, Meaning, ShopId};
 
     pub fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000_000 + seconds * 1_000)
@@ -445,20 +340,6 @@ pub(super) mod tests {
             .collect()
     }
 
-    fn answer() -> Arc<Answer> {
-        let text = |code: &str, text: &str| (code.parse().expect("a language"), text.into());
-        let texts = [text("en", "It lasts until Friday."), text("es", "Dura hasta el viernes.")];
-        Arc::new(Answer {
-            seat: SeatId::from("mai"),
-            texts: texts.into(),
-            fallback: Language::ENGLISH,
-        })
-    }
-
-    fn ids(cluster: &Cluster) -> Vec<ConversationId> {
-        cluster.followers.keys().copied().collect()
-    }
-
     #[test]
     fn three_askers_are_suggested_and_the_fifth_in_a_minute_opens() {
         let mut live = Live::default();
@@ -471,58 +352,6 @@ pub(super) mod tests {
         let (suggested, open) = (Some(Standing::Suggested), Some(Standing::Open));
         assert_eq!(news, [None, None, suggested, None, open]);
         assert_eq!(live.shown().count(), 1);
-    }
-
-    #[test]
-    fn nobody_is_reached_without_a_click_and_everybody_once_with_it() {
-        let mut live = Live::default();
-        let id = asked_by(&mut live, 0..5)[0].cluster;
-        assert_eq!(live.answer(id, answer()), Err(NotAnswered::Unconfirmed));
-        let all = ids(live.get(id).expect("open"));
-
-        assert_eq!(live.confirm(id, &all, &[all[4]]), Ok(Vec::new()));
-        assert_eq!(live.answer(id, answer()), Ok(all[..4].to_vec()));
-
-        assert_eq!(live.answer(id, answer()), Err(NotAnswered::Answered));
-        assert_eq!(live.get(id).expect("open").reached().count(), 0);
-        assert_eq!(live.trust().decisions(), 4, "the first is no decision");
-        assert!(live.of(all[4]).is_none());
-    }
-
-    #[test]
-    fn who_comes_late_waits_for_a_click_and_later_for_none() {
-        let mut live = Live::default();
-        let id = asked_by(&mut live, 0..5)[0].cluster;
-        let all = ids(live.get(id).expect("open"));
-        live.confirm(id, &all, &[]).expect("open");
-        live.answer(id, answer()).expect("confirmed");
-
-        let late = asked_by(&mut live, 5..6);
-        assert_eq!(late[0].answer, None);
-        let newcomer = live.get(id).expect("open").unconfirmed().next().expect("one").conversation;
-        assert_eq!(live.confirm(id, &[newcomer], &[]), Ok(vec![newcomer]));
-
-        (0..400).for_each(|_| live.trust.decided(true));
-        let later = asked_by(&mut live, 6..12);
-        let at_once = later.iter().filter(|it| it.answer.is_some()).count();
-        assert!(at_once >= 5, "one in fifty is shown to a seat: {at_once}");
-    }
-
-    #[test]
-    fn a_wrong_join_and_a_return_raise_the_threshold_of_their_cluster_only() {
-        let mut live = Live::default();
-        let id = asked_by(&mut live, 0..5)[0].cluster;
-        let other = question(90, "en", "is the warehouse flooded?");
-        let other = live.ask(at(90), &other).expect("begins").cluster;
-        let by_topic = |it: &&Follower| matches!(it.by, Some(Match::Topic(_)));
-        let followers = &live.get(id).expect("open").followers;
-        let follower = followers.values().find(by_topic).expect("one").clone();
-
-        live.confirm(id, &[], &[follower.conversation]).expect("open");
-
-        let threshold = |id| live.find(id).expect("kept").threshold;
-        assert!(threshold(id) > threshold(other));
-        assert!(threshold(id) > follower.by.expect("a join").likeness().min(1.0));
     }
 
     #[test]

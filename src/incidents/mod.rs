@@ -20,6 +20,7 @@
 //!
 //! [`Meaning`]: crate::domain::Meaning
 
+mod answered;
 pub mod bound;
 pub mod bursts;
 mod cluster;
@@ -36,13 +37,14 @@ mod things;
 mod trust;
 mod words;
 
+pub use answered::NotAnswered;
 pub use cluster::{
     Answer, Cluster, ClusterId, EXAMPLES_MAX, Example, FOLLOWERS_MAX, Follower, PRINTS_MAX,
     Standing,
 };
 pub use gate::{Asked, Barred, Gate};
 pub use kept::Kept;
-pub use live::{CLUSTERS_MAX, Closed, Joined, Live, NotAnswered, Question, Settings, Told};
+pub use live::{CLUSTERS_MAX, Closed, Joined, Live, Question, Settings, Told};
 pub use print::{JOINS_FROM, Match, Print};
 pub use rate::Rate;
 pub use trust::{AUTOMATIC_FALSE_MAX, Trust};
