@@ -6,6 +6,7 @@ use uuid::Builder;
 
 use super::ReplyAddresses;
 use super::parts::{Opened, OutOfBounds, Text};
+use super::quotes::without_quotes;
 use crate::domain::{ConversationId, MessageId};
 
 /// Headers that name who a letter is for, by the servers that carried it and by its writer.
@@ -14,26 +15,6 @@ const RECIPIENTS: [&str; 5] = ["Delivered-To", "X-Original-To", "Envelope-To", "
 const MACHINES: [&str; 4] = ["bulk", "junk", "list", "auto_reply"];
 /// Of a report that is read by machines, more than one about one recipient has.
 const STATUS_BYTES_MAX: usize = 64 << 10;
-/// Words that begin the line of the writer's address where a mail program repeats the head of a letter.
-const FROM_WORDS: [&str; 17] = [
-    "From",
-    "Von",
-    "De",
-    "Da",
-    "Van",
-    "Från",
-    "Od",
-    "От",
-    "Від",
-    "Kimden",
-    "من",
-    "מאת",
-    "差出人",
-    "发件人",
-    "보낸 사람",
-    "Dari",
-    "Từ",
-];
 
 /// A letter for a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,44 +156,6 @@ fn actions(status: &str) -> Vec<String> {
     actions.filter_map(word).map(|word| word.to_ascii_lowercase()).collect()
 }
 
-/// What was written above what is quoted, without the signature.
-fn without_quotes(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let ends = |at: &usize| ends_at(&lines, *at);
-    let end = (0..lines.len()).find(ends).unwrap_or(lines.len());
-    let kept = lines[..end].iter().filter(|line| !line.starts_with('>'));
-    let kept: Vec<&str> = kept.copied().collect();
-    kept.join("\n").trim().to_owned()
-}
-
-/// Whether what was written ends before this line.
-fn ends_at(lines: &[&str], at: usize) -> bool {
-    let line = lines[at];
-    let is_rule = |mark: char| line.len() >= 10 && line.chars().all(|c| c == mark);
-    // "-- " is cut to "--" above.
-    if line == "--" || is_rule('_') || line.starts_with("-----Original") {
-        return true;
-    }
-    let names_writer = |word: &str| {
-        let rest = line.trim_start_matches('*').strip_prefix(word);
-        rest.is_some_and(|rest| rest.trim_start_matches('*').starts_with([':', '：']))
-    };
-    if line.contains('@') && FROM_WORDS.into_iter().any(names_writer) {
-        return true;
-    }
-    // "On Monday Ana wrote:", which may take two lines, in front of a quotation in any language.
-    let quotation = |from: usize| {
-        let rest = lines.iter().skip(from).find(|line| !line.is_empty());
-        rest.is_some_and(|line| line.starts_with('>'))
-    };
-    let introduces = |line: &str| line.ends_with([':', '：']);
-    introduces(line) && quotation(at + 1)
-        || !line.is_empty()
-            && lines.get(at + 1).is_some_and(|next| introduces(next))
-            && line.contains(|c: char| c.is_ascii_digit())
-            && quotation(at + 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,31 +205,12 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_written_above_the_quotation_counts() {
-        for below in [
-            "On Mon, 3 Mar 2025 at 10:00, Shop <help@shop.example> wrote:\r\n> old\r\n> text",
-            "Am 03.03.2025 um 10:00 schrieb Shop <help@shop.example>:\r\n\r\n> alt",
-            "El lun, 3 mar 2025 a las 10:00, Shop (<help@shop.example>)\r\nescribió:\r\n\r\n> viejo",
-            "2025年3月3日 10:00、Shop：\r\n> 古い",
-            "-----Original Message-----\r\nFrom: Shop",
-            "________________________________\r\nVon: Shop <help@shop.example>\r\nGesendet: heute",
-            "*From:* Shop <help@shop.example>\r\nold",
-            "发件人：Shop <help@shop.example>\r\n旧",
-            "-- \r\nAna\r\n+34 600 000 000",
-        ] {
-            let text = written(&format!("It is broken.\r\nPlease help: soon!\r\n\r\n{below}"));
+    fn what_is_quoted_is_no_part_of_what_was_written() {
+        let quotation = "On Mon, 3 Mar 2025 at 10:00, Shop <help@shop.example> wrote:\r\n> old";
 
-            assert_eq!(text, "It is broken.\nPlease help: soon!", "{below}");
-        }
-    }
-
-    #[test]
-    fn what_stands_between_quotations_counts_and_nothing_else_is_nothing() {
-        assert_eq!(
-            written("> which order?\r\nTW-10482\r\n> which colour?\r\nblue"),
-            "TW-10482\nblue"
-        );
-        assert_eq!(kind("", "> only a quotation"), Err(NotForUs::Empty));
+        assert_eq!(written(&format!("It is broken.\r\n\r\n{quotation}")), "It is broken.");
+        assert_eq!(written(&format!("{quotation}\r\n\r\nIt is TW-1.")), "It is TW-1.");
+        assert_eq!(kind("", quotation), Err(NotForUs::Empty));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod incoming;
 mod letter;
 mod parts;
+mod quotes;
 mod reply;
 
 pub use incoming::{Incoming, IncomingKind, NotForUs, read};
