@@ -1,5 +1,7 @@
 //! Tickets: worked off when somebody is there again, confirmed and answered by e-mail.
 
+#[path = "tickets/addresses.rs"]
+mod addresses;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "flow/world.rs"]
 mod world;
@@ -29,8 +31,11 @@ const ADDRESS: &str = "min@example.org";
 
 /// A world that sends e-mail, in the middle of the night of the only seat that speaks Korean.
 fn night() -> (World, Socket) {
-    let email = Some(EmailRules { can_reply: true });
-    let mut world = World::with(Settings { email, ..settings() });
+    night_with(EmailRules { can_reply: true, ..EmailRules::default() })
+}
+
+fn night_with(rules: EmailRules) -> (World, Socket) {
+    let mut world = World::with(Settings { email: Some(rules), ..settings() });
     world.says.language.label = "ko".parse().expect("a language");
     world.now = Timestamp::from_millis(1_795_626_000_000);
     let min = world.customer("min");
@@ -432,7 +437,7 @@ fn phrases(shop: &Shop, missing: usize) -> Arc<Phrases> {
 
 #[test]
 fn who_reads_what_nobody_wrote_gets_ticket_and_letter_in_both_once_the_phrases_are_translated() {
-    let email = Some(EmailRules { can_reply: true });
+    let email = Some(EmailRules { can_reply: true, ..EmailRules::default() });
     let mut world = World::set_up(Settings { email, ..settings() }, vec![translating_shop()]);
     let yoruba: Language = "yo".parse().expect("a language");
     world.says.language.label = yoruba;

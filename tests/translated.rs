@@ -334,7 +334,7 @@ fn what_was_translated_before_the_seat_is_shown_it_is_shown_with_its_translation
 
 #[test]
 fn the_longest_translation_and_its_letter_fit_into_one_record() {
-    let email = Some(EmailRules { can_reply: true });
+    let email = Some(EmailRules { can_reply: true, ..EmailRules::default() });
     let mut world = World::set_up(Settings { email, ..settings() }, vec![demo(ENGINE)]);
     let (ana, kofi, conversation) = met(&mut world);
     by_email(&mut world, &ana);
@@ -353,7 +353,7 @@ fn the_longest_translation_and_its_letter_fit_into_one_record() {
 
 #[test]
 fn an_answer_by_email_waits_for_its_translation_and_holds_both() {
-    let email = Some(EmailRules { can_reply: true });
+    let email = Some(EmailRules { can_reply: true, ..EmailRules::default() });
     let mut world = World::set_up(Settings { email, ..settings() }, vec![demo(ENGINE)]);
     let (ana, kofi, conversation) = met(&mut world);
     by_email(&mut world, &ana);

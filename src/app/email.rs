@@ -15,7 +15,8 @@ use crate::runtime::Clock;
 /// How customers are written to; `None` when they are not.
 pub(super) fn rules(config: &Config) -> Option<EmailRules> {
     let can_reply = answers_come(config);
-    (!config.email.server.is_empty()).then_some(EmailRules { can_reply })
+    let ours = [&config.email.from, &config.email.reply_to].into_iter().cloned().collect();
+    (!config.email.server.is_empty()).then_some(EmailRules { can_reply, ours })
 }
 
 fn reply_addresses(secret: &Secret) -> ReplyAddresses {

@@ -65,15 +65,17 @@ pub struct Settings {
 }
 
 /// How customers are written to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EmailRules {
     /// Whether an answer to an e-mail comes back to its conversation, where the shop has no mailbox of its own.
     pub can_reply: bool,
+    /// Addresses that e-mails come from and go back to, where the shop has none of its own.
+    pub ours: Arc<[String]>,
 }
 
 impl EmailRules {
     /// Whether an answer to an e-mail of a shop comes back.
-    pub(super) fn can_reply_to(self, shop: &Shop) -> bool {
+    pub(super) fn can_reply_to(&self, shop: &Shop) -> bool {
         self.can_reply || shop.email.reply_to.is_some()
     }
 }

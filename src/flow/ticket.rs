@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::automate::{self, Voice, Words};
-use crate::channels::email::is_address;
+use crate::channels::email::{ReplyAddresses, is_address};
 use crate::config::shop::Shop;
 use crate::domain::{
     ConversationId, Effect, EffectKey, Email, EventKind, Outward, PiiKind, PiiSpan, Priority,
@@ -106,7 +106,7 @@ impl Shard {
         step: &mut Step<'_>,
         turn: &mut Turn,
     ) {
-        let Some(rules) = self.settings.email else { return };
+        let Some(rules) = &self.settings.email else { return };
         let conversation = &*step.conversation;
         let opened = &conversation.opened;
         let is_connected = self.is_connected(conversation);
@@ -145,7 +145,8 @@ impl Shard {
     }
 
     /// Takes an e-mail address out of what the customer says, and confirms the ticket to it. Whether the
-    /// message says no more than that.
+    /// message says no more than that. An address is one also where nobody had the time to understand the
+    /// message.
     pub(super) fn hear_address(
         &mut self,
         now: Timestamp,
@@ -156,10 +157,19 @@ impl Shard {
         if self.settings.email.is_none() {
             return false;
         }
-        let Some(address) = address_in(text, read) else { return false };
         let Some(shop) = self.shop(&step.conversation.opened.shop) else { return false };
+        let spans = read.map_or_else(|| pii::find(text), |read| read.pii.clone());
+        let theirs = addresses(text, &spans).find(|address| !self.is_ours(address, &shop));
+        let Some(address) = theirs else { return false };
         let has_ticket = matches!(step.conversation.stage, Stage::Ticketed);
-        let is_new = step.conversation.email.as_deref() != Some(address);
+        let is_new = match step.conversation.email.as_deref() {
+            None => true,
+            Some(known) if known == address => false,
+            // Letters bring addresses of others along, in what is quoted and in signatures. On the page the
+            // writer is told what was noted.
+            Some(_) if self.is_connected(step.conversation) => is_all_but(text, address),
+            Some(_) => says_only_address(text, &spans),
+        };
         if is_new && step.conversation.email_changes < EMAIL_CHANGES_MAX {
             step.fact(Fact::ReachableAt(address.into()));
             if has_ticket {
@@ -172,9 +182,20 @@ impl Shard {
         has_ticket && is_all_but(text, address)
     }
 
+    /// Whether what is sent to an address comes back here: no customer is reached at it.
+    fn is_ours(&self, address: &str, shop: &Shop) -> bool {
+        let is = |ours: &str| ours.eq_ignore_ascii_case(address);
+        let mut general = self.settings.email.iter().flat_map(|rules| rules.ours.iter());
+        let imap = shop.email.imap.as_ref();
+        ReplyAddresses::are_like(address)
+            || general.any(|ours| is(ours))
+            || shop.email.reply_to.as_deref().is_some_and(is)
+            || imap.is_some_and(|mailbox| is(&mailbox.user))
+    }
+
     /// Wants the confirmation of the ticket, once there is an address to send it to.
     fn confirm_ticket(&self, now: Timestamp, shop: &Shop, step: &mut Step<'_>, turn: &mut Turn) {
-        let Some(rules) = self.settings.email else { return };
+        let Some(rules) = &self.settings.email else { return };
         let conversation = &*step.conversation;
         let ticket = ticket_of(conversation);
         let (Some(to), Some((reference, opens_at))) = (conversation.email.clone(), ticket) else {
@@ -206,18 +227,19 @@ fn ticket_of(conversation: &Conversation) -> Option<(Arc<str>, Option<Timestamp>
     })
 }
 
-/// The first e-mail address in a text that can be written to. An address is one also where nobody had the
-/// time to understand the message.
-fn address_in<'a>(text: &'a str, read: Option<&Understanding>) -> Option<&'a str> {
-    let spans = read.map_or_else(|| pii::find(text), |read| read.pii.clone());
+/// The e-mail addresses in a text that can be written to.
+fn addresses<'a>(text: &'a str, spans: &'a [PiiSpan]) -> impl Iterator<Item = &'a str> {
     let emails = spans.iter().filter(|span| span.kind == PiiKind::Email);
-    emails.filter_map(|span| text.get(span.start..span.end)).find(|address| is_address(address))
+    emails.filter_map(|span| text.get(span.start..span.end)).filter(|address| is_address(address))
 }
 
 /// Whether a text says no more than how its writer can be written to.
 pub(super) fn is_only_address(text: &str) -> bool {
-    text.len() <= ADDRESS_ONLY_BYTES_MAX
-        && address_in(text, None).is_some_and(|address| is_all_but(text, address))
+    if text.len() > ADDRESS_ONLY_BYTES_MAX {
+        return false;
+    }
+    let spans = pii::find(text);
+    addresses(text, &spans).next().is_some_and(|address| is_all_but(text, address))
 }
 
 /// Whether a text has an address and next to nothing that could be read beside it.

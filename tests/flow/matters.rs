@@ -296,7 +296,10 @@ fn a_message_that_joined_the_wrong_conversation_gets_its_own() {
 
 #[test]
 fn a_letter_and_a_chat_of_one_verified_customer_are_one_matter() {
-    let settings = Settings { email: Some(EmailRules { can_reply: true }), ..settings() };
+    let settings = Settings {
+        email: Some(EmailRules { can_reply: true, ..EmailRules::default() }),
+        ..settings()
+    };
     let mut world = World::with(settings);
     let ana = world.customer("ana");
     let before = ended(&mut world, &ana);

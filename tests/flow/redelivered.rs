@@ -15,7 +15,7 @@ use super::world::{MINUTE, World, customer, kinds, settings};
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn with_email() -> Settings {
-    Settings { email: Some(EmailRules { can_reply: true }), ..settings() }
+    Settings { email: Some(EmailRules { can_reply: true, ..EmailRules::default() }), ..settings() }
 }
 
 /// Brings a letter; without a text it says that one of ours was not delivered.

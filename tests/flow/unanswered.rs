@@ -31,7 +31,7 @@ fn unanswered(world: &mut World) -> Vec<String> {
 
 #[test]
 fn what_is_added_to_a_ticket_takes_the_place_of_no_question() {
-    let email = Some(EmailRules { can_reply: true });
+    let email = Some(EmailRules { can_reply: true, ..EmailRules::default() });
     let mut world = asking(Settings { email, ..settings() });
     world.says.language.label = "ko".parse().expect("a language");
     // The night of the only seat that speaks Korean.

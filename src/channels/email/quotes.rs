@@ -1,24 +1,46 @@
 //! What a writer added to a letter, above, between and below what is quoted. Pure.
 
 /// Words that begin the line of the writer's address where a mail program repeats the head of a letter.
-const FROM_WORDS: [&str; 17] = [
+const FROM_WORDS: &[&str] = &[
     "From",
     "Von",
     "De",
+    "De la",
     "Da",
     "Van",
     "Från",
+    "Fra",
+    "Frá",
+    "Lähettäjä",
+    "Saatja",
+    "Nuo",
     "Od",
+    "Feladó",
     "От",
     "Від",
+    "Από",
     "Kimden",
+    "Gönderen",
     "من",
+    "از",
     "מאת",
+    "प्रेषक",
+    "से",
+    "প্রেরক",
+    "จาก",
     "差出人",
+    "送信者",
     "发件人",
+    "寄件者",
+    "寄件人",
+    "發件人",
     "보낸 사람",
+    "보낸사람",
     "Dari",
+    "Daripada",
+    "Mula kay",
     "Từ",
+    "Người gửi",
 ];
 
 /// What was written beside what is quoted, without the signature.
@@ -47,9 +69,11 @@ fn ends(line: &str) -> bool {
     }
     let names_writer = |word: &str| {
         let rest = line.trim_start_matches('*').strip_prefix(word);
-        rest.is_some_and(|rest| rest.trim_start_matches('*').starts_with([':', '：']))
+        // French has a space in front of the colon.
+        let rest = rest.map(|rest| rest.trim_start_matches('*').trim_start());
+        rest.is_some_and(|rest| rest.starts_with([':', '：']))
     };
-    line.contains('@') && FROM_WORDS.into_iter().any(names_writer)
+    line.contains('@') && FROM_WORDS.iter().any(|word| names_writer(word))
 }
 
 /// How many of the first lines introduce a quotation: "On Monday Ana wrote:" in any language, which may
@@ -99,6 +123,10 @@ mod tests {
             "________________________________\r\nVon: Shop <help@shop.example>\r\nGesendet: heute",
             "*From:* Shop <help@shop.example>\r\nold",
             "发件人：Shop <help@shop.example>\r\n旧",
+            "De : Shop <help@shop.example>\r\nEnvoyé : lundi",
+            "Fra: Shop <help@shop.example>\r\nSendt: mandag",
+            "Lähettäjä: Shop <help@shop.example>\r\nvanha",
+            "จาก: Shop <help@shop.example>\r\nเก่า",
             "-- \r\nAna\r\n+34 600 000 000",
         ] {
             let text =

@@ -41,12 +41,22 @@ impl ReplyAddresses {
         Some(format!("{name}+{id}.{signature}@{domain}"))
     }
 
+    /// Whether an address has the form of these, whoever signed it and whichever mailbox it is of: no
+    /// person has one.
+    pub fn are_like(address: &str) -> bool {
+        let address = address.trim().to_ascii_lowercase();
+        let is_tag = |(id, signature): (&str, &str)| {
+            value(id).is_some()
+                && signature.len() == SIGNATURE_DIGITS
+                && signature.bytes().all(|byte| DIGITS.contains(&byte))
+        };
+        tag_of(&address).is_some_and(is_tag)
+    }
+
     /// The conversation that an address names; `None` when it was not made here.
     pub fn conversation(&self, address: &str) -> Option<ConversationId> {
         let address = address.trim().to_ascii_lowercase();
-        let (mailbox, _) = address.rsplit_once('@')?;
-        let (_, tag) = mailbox.split_once('+')?;
-        let (id, signature) = tag.split_once('.')?;
+        let (id, signature) = tag_of(&address)?;
         let signed = bool::from(self.signature(id).as_bytes().ct_eq(signature.as_bytes()));
         let id = value(id).filter(|_| signed)?;
         Some(ConversationId::from_uuid(Uuid::from_u128(id)))
@@ -65,6 +75,13 @@ impl std::fmt::Debug for ReplyAddresses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ReplyAddresses(…)")
     }
+}
+
+/// What may be the id and the signature in an address.
+fn tag_of(address: &str) -> Option<(&str, &str)> {
+    let (mailbox, _) = address.rsplit_once('@')?;
+    let (_, tag) = mailbox.split_once('+')?;
+    tag.split_once('.')
 }
 
 /// The last `count` digits of a number.
@@ -125,6 +142,17 @@ mod tests {
         assert_eq!(addresses(1).conversation(&swapped), None, "the signature of another id");
         for text in ["", "reply@shop.example", "reply+@shop.example", "reply+a.b@shop.example"] {
             assert_eq!(addresses(1).conversation(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_this_form_is_no_persons_whoever_signed_it() {
+        let real = address(1, 7);
+
+        assert!(ReplyAddresses::are_like(&real) && ReplyAddresses::are_like(&real.to_uppercase()));
+        assert!(ReplyAddresses::are_like(&address(2, 8)));
+        for text in ["", "ana@example.org", "ana+shop.one@example.org", &real[..real.len() - 20]] {
+            assert!(!ReplyAddresses::are_like(text), "{text}");
         }
     }
 
