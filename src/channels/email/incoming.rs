@@ -122,7 +122,8 @@ fn machine(letter: &Opened<'_>) -> Result<Option<IncomingKind>, OutOfBounds> {
         return delivery(letter).map(Some);
     }
     let says_so = first("Auto-Submitted").is_some_and(|value| value != "no");
-    let answers = ["X-Autoreply", "X-Autorespond", "List-Id", "Feedback-ID"];
+    // `Feedback-ID` says nothing: relays stamp it on what people send as well.
+    let answers = ["X-Autoreply", "X-Autorespond", "List-Id"];
     let is_automatic = from_nobody
         || says_so
         || begins("Precedence", &MACHINES)
@@ -241,8 +242,19 @@ mod tests {
         }
         let report = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n";
         assert_eq!(kind(report, "--b--"), Ok(IncomingKind::NotDelivered));
-        let person = kind("Auto-Submitted: no\r\n", "It is me");
-        assert_eq!(person, Ok(IncomingKind::Written("It is me".to_owned())));
+    }
+
+    #[test]
+    fn what_relays_stamp_on_the_letter_of_a_person_makes_no_machine_of_its_writer() {
+        for header in [
+            "Auto-Submitted: no\r\n",
+            "Feedback-ID: 1.eu-west-1.abc=:AmazonSES\r\n",
+            "Precedence: normal\r\n",
+        ] {
+            let person = kind(header, "It is me");
+
+            assert_eq!(person, Ok(IncomingKind::Written("It is me".to_owned())), "{header}");
+        }
     }
 
     fn report(status: &str) -> Result<IncomingKind, NotForUs> {
