@@ -62,8 +62,9 @@ impl Begun {
     /// # Errors
     /// When that cannot be noted; nothing may be written then.
     pub fn note(&self, key: EffectKey) -> io::Result<()> {
-        // One write: lines of several sessions do not mix.
-        (&self.file).write_all(format!("{key}\n").as_bytes())
+        // One write: lines of several sessions do not mix. It begins with the end of a line, because a full
+        // disk may have cut the note before it short.
+        (&self.file).write_all(format!("\n{key}\n").as_bytes())
     }
 
     /// Whether it is sure that the end of a letter was not written, which was to come next at `at`.
@@ -76,7 +77,7 @@ impl Begun {
 fn parse(text: &str, boot: &str) -> Option<(Timestamp, HashSet<EffectKey>)> {
     let (head, keys) = text.split_once('\n')?;
     let since = head.strip_prefix(boot)?.trim().parse().ok()?;
-    // The last line may have been cut short; then nothing was written behind it either.
+    // A line may have been cut short; then no end of a letter was written behind it.
     let keys = keys.lines().filter(|line| line.len() == 32);
     let keys = keys.filter_map(|line| line.to_owned().try_into().ok()).collect();
     Some((Timestamp::from_millis(since), keys))
@@ -107,6 +108,21 @@ mod tests {
 
         assert!(!third.rules_out(key(1), EARLIER) && !third.rules_out(key(2), LATER));
         assert!(third.rules_out(key(3), EARLIER), "it would know of it");
+    }
+
+    #[test]
+    fn a_note_behind_one_that_was_cut_short_is_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let begun = Begun::open(folder.path(), EARLIER).expect("a file");
+        begun.note(key(1)).expect("noted");
+        let cut = key(2).to_string();
+        (&begun.file).write_all(&cut.as_bytes()[..20]).expect("written");
+
+        begun.note(key(3)).expect("noted");
+
+        let next = Begun::open(folder.path(), LATER).expect("the file");
+        assert!(!next.rules_out(key(1), EARLIER) && !next.rules_out(key(3), EARLIER));
+        assert!(next.rules_out(key(2), EARLIER), "its end was never written");
     }
 
     #[test]
