@@ -225,6 +225,9 @@ mod tests {
             kind(html, "<p>so <b>late</b></p>"),
             Ok(IncomingKind::Written("so late".into()))
         );
+        let quotes =
+            "<div>so late</div><div>On 3 Mar Shop wrote:</div><blockquote>T-1</blockquote>";
+        assert_eq!(kind(html, quotes), Ok(IncomingKind::Written("so late".into())));
         let cut = read(&letter(coded, "5L2g5aW9"), &replies(), 4).map(|incoming| incoming.kind);
         assert_eq!(cut, Ok(IncomingKind::Written("你".to_owned())));
     }

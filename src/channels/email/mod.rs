@@ -1,5 +1,6 @@
 //! E-mail: letters, and the addresses that answers come back to.
 
+mod html;
 mod incoming;
 mod letter;
 mod parts;

@@ -6,6 +6,8 @@
 
 use mail_parser::{ContentType, HeaderName, Message, MessageParser, MimeHeaders};
 
+use super::html;
+
 /// Largest head of a letter or of a part.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// The heads of all parts together.
@@ -234,8 +236,13 @@ impl Text<'_> {
              Content-Transfer-Encoding: {encoding}\r\n\r\n"
         );
         let alone = [head.as_bytes(), body].concat();
-        let letter = MessageParser::default().parse(&alone);
-        letter.and_then(|it| it.body_text(0).map(|text| text.into_owned())).unwrap_or_default()
+        let Some(letter) = MessageParser::default().parse(&alone) else { return String::new() };
+        let text = if *is_html {
+            letter.body_html(0).map(|html| html::to_text(&html))
+        } else {
+            letter.body_text(0).map(|text| text.into_owned())
+        };
+        text.unwrap_or_default()
     }
 }
 
