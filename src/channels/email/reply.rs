@@ -80,7 +80,8 @@ impl std::fmt::Debug for ReplyAddresses {
 /// What may be the id and the signature in an address.
 fn tag_of(address: &str) -> Option<(&str, &str)> {
     let (mailbox, _) = address.rsplit_once('@')?;
-    let (_, tag) = mailbox.split_once('+')?;
+    // The mailbox may have a `+` of its own.
+    let (_, tag) = mailbox.rsplit_once('+')?;
     tag.split_once('.')
 }
 
@@ -128,6 +129,15 @@ mod tests {
             let elsewhere = address.replace("shop.example", "other.example");
             assert_eq!(addresses(1).conversation(&elsewhere), Some(conversation(id)));
         }
+    }
+
+    #[test]
+    fn an_address_of_a_mailbox_that_has_a_plus_of_its_own_names_its_conversation() {
+        let address = addresses(1).of("help+chat@shop.example", conversation(7));
+        let address = address.expect("an address");
+
+        assert!(address.starts_with("help+chat+"), "{address}");
+        assert_eq!(addresses(1).conversation(&address), Some(conversation(7)));
     }
 
     #[test]
