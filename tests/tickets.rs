@@ -19,12 +19,13 @@ use tradewind::flow::{
     CustomerAct, EffectReport, EmailRules, Errand, ForMany, FromEmail, Input, PhrasesCame, Report,
     SeatAct, Settings,
 };
-use tradewind::metrics::names::EmailTaken;
-use tradewind::schedule::Command;
+use tradewind::metrics::names::{Counter, EmailTaken};
+use tradewind::schedule::{Command, Decision, TicketReason};
 use tradewind::understand::pii;
 use world::{MINUTE, Socket, World, conversation_of, email_of, kinds, settings, shop, text};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// From two in the morning, when tickets are given, to nine, when the Korean seat begins.
 const UNTIL_MORNING: Duration = Duration::from_secs(7 * 3_600);
 const ADDRESS: &str = "min@example.org";
@@ -134,6 +135,27 @@ fn a_ticket_that_nobody_took_in_a_whole_shift_waits_for_the_next_one_and_says_no
     let seat = world.seat("minji");
 
     assert_eq!(offers(&seat).len(), 1, "the next morning");
+}
+
+#[test]
+fn a_ticket_of_a_shop_that_is_closed_for_longer_than_tickets_are_kept_lives_to_see_its_turn() {
+    let (mut world, min) = night();
+    world.scheduler_waits = true;
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    let conversation = world.conversations()[0];
+    let opens_at = Some(world.now + 45 * DAY);
+    let reason = TicketReason::Hours;
+    world.input(Input::Decided(Decision::Ticket { conversation, opens_at, reason }));
+    min.frames();
+
+    for _ in 0..44 {
+        world.pass(DAY);
+    }
+    assert_eq!(kinds(&min.frames()), [""; 0], "it is not closed");
+    assert!(!world.counts.contains(&Counter::TicketWorkedOff), "and it is not its turn");
+    world.pass(DAY);
+
+    assert!(world.counts.contains(&Counter::TicketWorkedOff));
 }
 
 #[test]

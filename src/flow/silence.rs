@@ -13,7 +13,7 @@ use super::input::CustomerRef;
 use super::lines::Held;
 use super::shard::{Cause, Shard};
 use super::step::Step;
-use super::ticket::TICKET_KEPT_FOR;
+use super::ticket::{TICKET_KEPT_FOR, ticket_of};
 use super::turn::Turn;
 use super::understood::note_first_response;
 
@@ -129,7 +129,7 @@ impl Shard {
                 Due::Forget(*at + self.keeps_answerable(conversation))
             }
             Stage::Closed { at } => Due::Forget(*at + self.keeps_closed(conversation)),
-            Stage::Ticketed if last + TICKET_KEPT_FOR <= now => Due::Close(now),
+            Stage::Ticketed if ticket_is_over(conversation, last, now) => Due::Close(now),
             // One of before tickets were worked off has its turn at once.
             Stage::Ticketed => Due::WorkOff(conversation.ticket_due.unwrap_or(last)),
             Stage::Open if conversation.has_only_greeted() => {
@@ -250,6 +250,13 @@ impl Shard {
             }
         }
     }
+}
+
+/// Whether a ticket has waited as long as tickets do, after the last word and after the time that it is
+/// promised for. Later times that it is put off to do not count: it would wait for ever.
+fn ticket_is_over(conversation: &Conversation, last: Timestamp, now: Timestamp) -> bool {
+    let promised = ticket_of(conversation).and_then(|(_, opens_at)| opens_at);
+    last.max(promised.unwrap_or(last)) + TICKET_KEPT_FOR <= now
 }
 
 fn is_answered_ticket(conversation: &Conversation) -> bool {

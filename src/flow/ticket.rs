@@ -220,7 +220,7 @@ impl Shard {
 }
 
 /// The number of the ticket, and when somebody is to be there.
-fn ticket_of(conversation: &Conversation) -> Option<(Arc<str>, Option<Timestamp>)> {
+pub(super) fn ticket_of(conversation: &Conversation) -> Option<(Arc<str>, Option<Timestamp>)> {
     conversation.events.iter().rev().find_map(|event| match &event.kind {
         EventKind::Ticket { reference, opens_at } => Some((reference.clone(), *opens_at)),
         _ => None,
