@@ -230,7 +230,8 @@ pub(super) fn ticket_of(conversation: &Conversation) -> Option<(Arc<str>, Option
 /// The e-mail addresses in a text that can be written to.
 fn addresses<'a>(text: &'a str, spans: &'a [PiiSpan]) -> impl Iterator<Item = &'a str> {
     let emails = spans.iter().filter(|span| span.kind == PiiKind::Email);
-    emails.filter_map(|span| text.get(span.start..span.end)).filter(|address| is_address(address))
+    let named = emails.filter_map(move |span| text.get(span.start..span.end));
+    named.filter(|address| is_address(address))
 }
 
 /// Whether a text says no more than how its writer can be written to.
