@@ -50,7 +50,9 @@ async fn take(
     let place = letters.place_now().ok_or_else(full)?;
     let raw = tokio::time::timeout(WITHIN, to_bytes(body, LETTER_BYTES_MAX)).await;
     let raw = raw
-        .map_err(|_| Refused::new(ErrorCode::BadFrame, "the letter did not come in time"))?
+        .map_err(|_| {
+            Refused::for_a_while(ErrorCode::Unavailable, "the letter came too slowly", AGAIN)
+        })?
         .map_err(|_| Refused::new(ErrorCode::TooLarge, "the letter is larger than 10 MiB"))?;
     let taken = letters.take(place, raw, None).await.map_err(|error| match error {
         NotTaken::NotForUs(error) => Refused::new(ErrorCode::BadFrame, error.to_string()),
