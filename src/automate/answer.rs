@@ -117,6 +117,8 @@ pub enum WhySeat {
     OrderTrouble,
     /// The order table lacks a fact that the sentence needs.
     MissingFact,
+    /// Something said before waits as well, and was not read together with it.
+    NotReadTogether,
 }
 
 impl WhySeat {
@@ -140,6 +142,7 @@ impl WhySeat {
             Self::NotTheirOrder => "not_their_order",
             Self::OrderTrouble => "order_trouble",
             Self::MissingFact => "missing_fact",
+            Self::NotReadTogether => "not_read_together",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::automate::{self, AutomateInput, Automated, FromArticles, Unfinished};
+use crate::automate::{self, AutomateInput, Automated, FromArticles, Unfinished, WhySeat};
 use crate::config::shop::Shop;
 use crate::domain::{Event, EventKind, Sender, Timestamp, Understanding};
 use crate::understand::pii;
@@ -22,6 +22,8 @@ const UNREAD_PAUSE: Duration = Duration::from_millis(25);
 
 /// What a customer said at last, as one question.
 pub(super) struct Question {
+    /// The number of its first line.
+    pub first: u64,
     /// Its lines as one text.
     pub text: String,
     /// Bytes of it before the last line.
@@ -48,6 +50,7 @@ impl Shard {
         };
         let joined = automate::joined(&lines);
         Some(Question {
+            first: lines.first().map_or(seq, |event| event.seq),
             before_last: joined.len().saturating_sub(text.len()),
             text: joined,
             last_at: last.at,
@@ -68,9 +71,10 @@ impl Shard {
         &mut self,
         now: Timestamp,
         conversation: &Conversation,
-        (text, read): (&str, &Understanding),
+        (question, read): (&Question, &Understanding),
         shop: &Shop,
     ) -> Automated {
+        let text = question.text.as_str();
         let turns = self.turns(conversation.events.iter());
         let articles = match &self.library {
             Some(library) => library.look_up(shop, text, read, &mut self.scratch),
@@ -93,7 +97,16 @@ impl Shard {
             answered_from: &answered_from,
             articles: &articles,
         };
-        automate::decide(&input, shop, now)
+        let follows = automate::decide(&input, shop, now);
+        let is_a_part = conversation.held_from.is_some_and(|seq| seq < question.first);
+        if !is_a_part || matches!(follows, Automated::NeedsSeat { .. }) {
+            return follows;
+        }
+        // What was said before these lines waits as well. Nobody reads it again: a machine that answers
+        // the rest alone would let it go.
+        let (customer, mood) = (conversation.known_customer(), &conversation.mood);
+        let (skill, priority) = automate::needs(read, mood, customer, shop);
+        Automated::NeedsSeat { skill, priority, why: WhySeat::NotReadTogether }
     }
 
     /// Lets what follows from message `seq` wait for another line, if it should; gives the step back
@@ -152,16 +165,16 @@ impl Shard {
         conversation.held_from?;
         let shop = self.shop(&conversation.opened.shop)?;
         let last = conversation.events.iter().rev().find(|event| is_from_customer(event))?;
-        let Question { text, before_last, last_at, is_read } =
-            self.question(conversation, last.seq)?;
+        let question = self.question(conversation, last.seq)?;
         if conversation.in_flight.iter().any(|message| !message.understood) {
             return Some(Held { at: now + UNREAD_PAUSE, read: None, follows: Automated::NoReply });
         }
         let unknown = || Understanding::unknown(conversation.language());
-        let read = conversation.latest.clone().filter(|_| is_read).unwrap_or_else(unknown);
-        let read = Understanding { pii: pii::find(&text), ..read };
-        let follows = self.what_follows(now, conversation, (&text, &read), &shop);
-        let at = self.unfinished(conversation, &follows, (&text[before_last..], last_at)).until();
+        let read = conversation.latest.clone().filter(|_| question.is_read).unwrap_or_else(unknown);
+        let read = Understanding { pii: pii::find(&question.text), ..read };
+        let follows = self.what_follows(now, conversation, (&question, &read), &shop);
+        let last = (&question.text[question.before_last..], question.last_at);
+        let at = self.unfinished(conversation, &follows, last).until();
         Some(Held { at, read: Some(read), follows })
     }
 

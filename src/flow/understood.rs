@@ -168,8 +168,7 @@ impl Shard {
         let understanding = message.understanding.clone().unwrap_or_else(unknown);
         // What an earlier line names is asked about as well.
         let understanding = Understanding { pii: pii::find(&question.text), ..understanding };
-        let asked = (question.text.as_str(), &understanding);
-        let follows = self.what_follows(now, conversation, asked, &shop);
+        let follows = self.what_follows(now, conversation, (question, &understanding), &shop);
         if let Some(step) = self.hold_back(now, (message, text), &follows, step, turn) {
             let language = understanding.language.label;
             self.carry_out(now, (follows, language), message.caused_at, step, turn);

@@ -298,6 +298,29 @@ fn no_article_answers_where_an_earlier_line_names_something_of_the_customers_own
 }
 
 #[test]
+fn a_complaint_that_waits_for_more_reaches_a_person_whatever_the_next_paragraph_asks() {
+    let complaint = "el paquete llegó abierto y por un lado roto, faltan dos de las cuatro camisetas que pagué la \
+        semana pasada, y quiero que me devuelvan el dinero de las dos que no han llegado";
+    let question = "Y ya que escribo, también quería saber cuántos días tengo para devolver las otras dos si no \
+        me quedan bien cuando me las pruebe en casa este fin de semana";
+
+    // One waits for nothing more, the other for a moment.
+    for end in ["?", ""] {
+        let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
+        let (seat, ana) = (world.seat("lucia"), world.customer("ana"));
+        world.say(&ana, complaint);
+        assert_eq!(kinds(&seat.frames()), [""; 0], "it waits for more");
+        world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
+
+        world.say(&ana, &format!("{question}{end}"));
+        world.pass(WAIT_MAX);
+
+        seat.last("offer");
+        assert_eq!(sources(&ana), [""; 0]);
+    }
+}
+
+#[test]
 fn a_question_in_many_short_lines_is_told_to_the_owner_of_incidents_as_one() {
     let lines = ["the tracking page", "of my parcel", "does not open", "since noon", "at all"];
     let mut world = World::with(Settings { lines_wait_max: WAIT_MAX, ..settings() });
