@@ -36,10 +36,11 @@ static STRETCHES: LazyLock<Regex> = LazyLock::new(|| {
         r"|\b(?i:[a-z0-9-]+\.)+(?i:com|net|org|shop|store|io|co|de|fr|es|it|pl|nl|jp|cn|uk|eu|example)\b(?:/[^\s<>()\[\]]*[^\s<>()\[\].,;:!?…。，、])?",
         // Amounts: a currency before or after a number.
         r"|(?:\p{Sc}|(?:US|CA|AU|HK|NT|S|R|RM|MX|Rp|Rs|kr|zł)\$?|[A-Z]{3})[ \u{a0}\u{202f}]?\d[\d.,'’ \u{a0}\u{202f}]*\d|(?:\p{Sc}|[A-Z]{3})[ \u{a0}\u{202f}]?\d",
-        r"|\d(?:[\d.,'’\u{a0}\u{202f}]*\d)?[ \u{a0}\u{202f}]?(?:\p{Sc}|%|％|[A-Z]{3}\b|kr\b|zł|Kč|Ft\b|lei\b|руб\b|грн\b|円|元|원|บาท|₫)",
+        // With plain spaces only between thousands: others part two numbers.
+        r"|(?:\d{1,3}(?: \d{3}){1,4}(?:[.,]\d+)?|\d(?:[\d.,'’\u{a0}\u{202f}]*\d)?)[ \u{a0}\u{202f}]?(?:\p{Sc}|%|％|[A-Z]{3}\b|kr\b|zł|Kč|Ft\b|lei\b|руб\b|грн\b|円|元|원|บาท|₫)",
         // Order numbers, SKUs, parcel numbers, dates, times, sizes: a digit with letters, digits or
-        // the marks that hold a code together.
-        r"|#?[A-Za-z0-9]*(?:[A-Za-z]+[-_/.]?\d|\d+[-_/.:,]?[A-Za-z0-9])(?:[A-Za-z0-9]|[-_/.:,][A-Za-z0-9])*",
+        // the marks that hold a code together. Its first parts may have no digit.
+        r"|#?(?:[A-Za-z0-9]+[-_/.])*[A-Za-z0-9]*(?:[A-Za-z]+[-_/.]?\d|\d+[-_/.:,]?[A-Za-z0-9])(?:[A-Za-z0-9]|[-_/.:,][A-Za-z0-9])*",
         r"|#\d+",
         // Numbers of two digits and more in digits of any script.
         r"|\d(?:[.,٫٬:/-]?\d)+",
@@ -130,6 +131,14 @@ mod tests {
             ("Hi {name}, code {{ code }} is 20% off", &["{name}", "{{ code }}", "20%"]),
             ("SKU A1-B2_c3/44 in size 42", &["A1-B2_c3/44", "42"]),
             ("on 2026-11-27 at 14:30", &["2026-11-27", "14:30"]),
+            (
+                "Refund 1 299 zł and 12 000,50 € of 1 000 000 kr, not 4711 299 USD",
+                &["1 299 zł", "12 000,50 €", "1 000 000 kr", "4711", "299 USD"],
+            ),
+            (
+                "TSHIRT-BLACK-42 of ORD-EU-20240098 and #a_b/c.7 is state-of-the-art",
+                &["TSHIRT-BLACK-42", "ORD-EU-20240098", "#a_b/c.7"],
+            ),
             ("two shirts and 1 hat", &[]),
         ];
 
