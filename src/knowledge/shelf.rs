@@ -110,14 +110,14 @@ impl Shelf {
             let mut vectors: Vec<_> = article.questions.iter().map(|it| embed(it)).collect();
             vectors.push(embed(&article.title));
             near.add(&vectors);
-            let asked = article.questions.join(" ") + " " + &article.title;
-            writer.add(&asked, Some(&article.answer))?;
+            let asked = article.questions.iter().chain([&article.title]);
+            writer.add(asked.map(String::as_str), Some(&article.answer))?;
             let asked = next();
             let not_for = if article.not_for.is_empty() {
                 None
             } else {
                 near.add(&article.not_for.iter().map(|it| embed(it)).collect::<Vec<_>>());
-                writer.add(&article.not_for.join(" "), None)?;
+                writer.add(article.not_for.iter().map(String::as_str), None)?;
                 Some(next())
             };
             let answer = answers.len();
@@ -303,6 +303,25 @@ mod tests {
                 assert_eq!(margin(&found).to_bits(), margin(&all).to_bits(), "{seed} {text}");
             }
         }
+    }
+
+    #[test]
+    fn the_words_of_the_last_of_many_texts_count_as_those_of_the_first() {
+        let line =
+            |n: usize| (0..8).map(|word| format!("w{n}x{word}")).collect::<Vec<_>>().join(" ");
+        let not_for: Vec<String> = (0..40).map(line).collect();
+        let text = format!(
+            "+++\ntitle = \"Gifts\"\nintents = [\"product_question\"]\n\
+             questions = [\"Do you gift wrap?\"]\nnot_for = {not_for:?}\n+++\nFor 2 €.\n"
+        );
+        let article = Arc::new(Article::read("gifts.en.md", &text).expect("an article"));
+        let shelf = Shelf::new(&[article], &mut embed).expect("a shelf");
+        let found = |text: &str| shelf.search(&Query { text, vector: &embed(text) }).not_for;
+
+        let (first, last) = (found(&not_for[0]), found(&not_for[39]));
+
+        // By meaning alone it would be one half.
+        assert!(first > 0.55 && (first - last).abs() < 1e-3, "{first} {last}");
     }
 
     #[test]

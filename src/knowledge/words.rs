@@ -66,12 +66,18 @@ impl Writer {
         Ok(Self { writer, fields, texts: 0 })
     }
 
-    /// Takes in what is asked, and what is answered where there is an answer.
-    pub(super) fn add(&mut self, asked: &str, answer: Option<&str>) -> Result<(), TantivyError> {
+    /// Takes in a text: the ways to ask it, each of which counts as a whole, and what is answered where
+    /// there is an answer.
+    pub(super) fn add<'a>(
+        &mut self,
+        asked: impl IntoIterator<Item = &'a str>,
+        answer: Option<&str>,
+    ) -> Result<(), TantivyError> {
         let mut document = TantivyDocument::new();
-        document.add_pre_tokenized_text(self.fields.asked, pre_tokenized(asked));
+        let asked = pre_tokenized(asked.into_iter().flat_map(tokens));
+        document.add_pre_tokenized_text(self.fields.asked, asked);
         if let Some(answer) = answer {
-            document.add_pre_tokenized_text(self.fields.answer, pre_tokenized(answer));
+            document.add_pre_tokenized_text(self.fields.answer, pre_tokenized(tokens(answer)));
         }
         self.writer.add_document(document)?;
         self.texts += 1;
@@ -156,11 +162,11 @@ fn rarity(with: usize, all: usize) -> f32 {
     (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
 }
 
-fn pre_tokenized(text: &str) -> PreTokenizedString {
+fn pre_tokenized(tokens: impl IntoIterator<Item = String>) -> PreTokenizedString {
     let token = |(position, text): (usize, String)| Token { position, text, ..Token::default() };
     PreTokenizedString {
         text: String::new(),
-        tokens: tokens(text).into_iter().enumerate().map(token).collect(),
+        tokens: tokens.into_iter().enumerate().map(token).collect(),
     }
 }
 
@@ -182,7 +188,7 @@ mod tests {
     /// What tantivy itself says of a question that is a query of each word in both fields.
     fn asked_of_tantivy(question: &str) -> Vec<f32> {
         let mut writer = Writer::new().expect("a writer");
-        TEXTS.iter().for_each(|(asked, answer)| writer.add(asked, *answer).expect("taken in"));
+        TEXTS.iter().for_each(|(asked, answer)| writer.add([*asked], *answer).expect("taken in"));
         let fields = writer.fields;
         let searcher = searcher(writer.writer).expect("a searcher");
         let mut tokens = tokens(question);
@@ -209,7 +215,7 @@ mod tests {
     #[test]
     fn what_is_added_up_is_what_tantivy_says() {
         let mut writer = Writer::new().expect("a writer");
-        TEXTS.iter().for_each(|(asked, answer)| writer.add(asked, *answer).expect("taken in"));
+        TEXTS.iter().for_each(|(asked, answer)| writer.add([*asked], *answer).expect("taken in"));
         let words = writer.finish().expect("words");
 
         for question in [
