@@ -221,6 +221,7 @@ async fn ask(
     let one = |text: String, markup| Job { texts: vec![text], from, to, markup };
     if stretches.is_empty() {
         let said = only(engine.translate(&one(text.to_owned(), None)).await?)?;
+        says_something(text, &said)?;
         return Ok((said, How::Whole));
     }
     let marked = Marked::new(text, stretches, engine.markup());
@@ -235,8 +236,19 @@ async fn ask(
     } else {
         engine.translate(&Job { texts: cut.texts.clone(), from, to, markup: None }).await?
     };
+    for (asked, said) in cut.texts.iter().zip(&said) {
+        says_something(asked, said)?;
+    }
     let said = cut.join(&said).ok_or(EngineError::Answer("another number of texts"))?;
     Ok((said, How::Pieces))
+}
+
+/// What has words has some in every language: who gives none back would have them vanish.
+fn says_something(asked: &str, said: &str) -> Result<(), EngineError> {
+    match asked.contains(char::is_alphabetic) && said.trim().is_empty() {
+        true => Err(EngineError::Answer("a text is empty")),
+        false => Ok(()),
+    }
 }
 
 /// Whoever takes a translation counts on its bound.

@@ -226,6 +226,43 @@ impl Translator for Repeats {
     }
 }
 
+/// An engine that says the same of everything.
+struct Says(&'static str);
+
+impl Translator for Says {
+    fn name(&self) -> &str {
+        "says"
+    }
+
+    fn markup(&self) -> Markup {
+        Markup::Bracket
+    }
+
+    fn translate<'a>(&'a self, job: &'a Job) -> Translating<'a> {
+        let said = vec![self.0.to_owned(); job.texts.len()];
+        Box::pin(std::future::ready(Ok(said)))
+    }
+}
+
+#[tokio::test]
+async fn an_empty_text_in_place_of_words_is_no_answer_and_the_next_engine_is_asked() {
+    let desk = |engines: Vec<Arc<dyn Translator>>| {
+        Desk::new(engines, Glossary::default(), Duration::from_secs(2))
+    };
+    let (from, to) = (language("en"), language("de"));
+
+    // As one text, and in pieces around what must not change.
+    for text in ["Where is it?", "Is #4711 paid?"] {
+        let alone = desk(vec![Arc::new(Says(" "))]).translate(text, from, to).await;
+        let both = desk(vec![Arc::new(Says(" ")), Arc::new(Repeats(1))]);
+        let next = both.translate(text, from, to).await;
+
+        let error = EngineError::Answer("a text is empty");
+        assert_eq!(alone, Err(TranslateError::Engine { engine: "says".into(), error }));
+        assert_eq!(&*next.expect("the next engine's").text, text);
+    }
+}
+
 #[tokio::test]
 async fn a_translation_longer_than_any_text_can_become_is_no_answer() {
     let text = "Where is it? ".repeat(1_000);
