@@ -287,6 +287,40 @@ fn what_the_customer_says_later_is_shown_at_once_and_translated_behind() {
 }
 
 #[test]
+fn a_message_whose_language_is_a_mere_guess_is_translated_from_that_of_its_customer() {
+    let mut world = translating();
+    let (ana, _kofi, _) = met(&mut world);
+    asked(&mut world);
+
+    // One guess is nobody's language, the other is the seat's.
+    for guess in ["it", "en"] {
+        world.says.language.label = guess.parse().expect("a language");
+        world.says.language.confidence = 0.4;
+        world.say(&ana, &format!("ok, no {guess}"));
+
+        let asked = asked(&mut world);
+        assert_eq!(asked.len(), 1, "{guess}");
+        assert_eq!((asked[0].pair.from.as_str(), asked[0].pair.to.as_str()), ("es", "en"));
+    }
+}
+
+#[test]
+fn a_seat_gets_a_message_that_was_taken_for_one_in_its_own_language_when_it_asks() {
+    let mut world = World::with_shops(vec![demo(&format!("on_demand = true\n{ENGINE}"))]);
+    let (ana, kofi, conversation) = met(&mut world);
+    world.say(&ana, "no es normal");
+    let seq = ana.last("ack")["seq"].as_u64().expect("a number");
+    world.says.language.label = "es".parse().expect("a language");
+    world.say(&ana, "nadie me contesta");
+
+    world.seat_acts(&kofi, conversation, SeatAct::Translate(seq));
+
+    let asked = asked(&mut world);
+    assert_eq!(asked[0].text.as_ref(), "no es normal");
+    assert_eq!((asked[0].pair.from.as_str(), asked[0].pair.to.as_str()), ("es", "en"));
+}
+
+#[test]
 fn what_was_translated_while_a_seat_was_away_is_told_when_it_is_back() {
     let mut world = translating();
     let (_ana, kofi, conversation) = met(&mut world);

@@ -27,8 +27,8 @@ use super::viewers::deliver;
 use crate::config::shop::{Reads, Shop};
 use crate::deliver::Frame;
 use crate::domain::{
-    ConversationId, EventKind, Guess, Language, MessageId, Pair, Said, SeatId, Sender, ShopId,
-    Timestamp, Translated, Untranslated,
+    ConversationId, Event, EventKind, Guess, Language, MessageId, Pair, Said, SeatId, Sender,
+    ShopId, Timestamp, Translated, Untranslated,
 };
 use crate::journal::PAYLOAD_BYTES_MAX;
 use crate::metrics::names::{Counter, TranslatedFor};
@@ -350,7 +350,13 @@ impl Shard {
         let known = conversation.translated.get(&seq).cloned();
         let spoken = languages_of_seat(conversation, &shop);
         let known = known.filter(|it| spoken.contains(&it.pair.to));
-        let answer = match (known, pair_for_seat(conversation, seq, &shop)) {
+        let from_customers = || {
+            let from = language_of_customer(conversation, &shop);
+            pair_from(from, conversation, seq, &shop)
+        };
+        // Who asks does not read it, whatever it was taken for.
+        let pair = pair_for_seat(conversation, seq, &shop).or_else(from_customers);
+        let answer = match (known, pair) {
             (Some(known), _) => known,
             (None, None) => {
                 return Err((ErrorCode::Conflict, "the message is in a language of the seat"));
@@ -433,18 +439,33 @@ fn languages_of_seat<'a>(conversation: &Conversation, shop: &'a Shop) -> &'a [La
 
 /// How a customer's message becomes one that its owner reads; `None` where it is one, or was made one.
 fn pair_for_seat(conversation: &Conversation, seq: u64, shop: &Shop) -> Option<Pair> {
+    pair_from(language_of_message(conversation, seq, shop), conversation, seq, shop)
+}
+
+/// The same for a message in the language `from`.
+fn pair_from(from: Language, conversation: &Conversation, seq: u64, shop: &Shop) -> Option<Pair> {
     let spoken = languages_of_seat(conversation, shop);
     let to = *spoken.first()?;
     let known = conversation.translated.get(&seq);
     if known.is_some_and(|it| spoken.contains(&it.pair.to)) {
         return None;
     }
-    let read = match conversation.event(seq)?.kind {
-        EventKind::Message { language, .. } => language,
+    (!spoken.contains(&from)).then_some(Pair { from, to })
+}
+
+/// The language of a customer's message: what it was read as, unless that was no sure guess. How sure it was
+/// is known of the message that was read last; of those before only the language is kept.
+fn language_of_message(conversation: &Conversation, seq: u64, shop: &Shop) -> Language {
+    let read = |event: &Event| match event.kind {
+        EventKind::Message { from: Sender::Customer, language, .. } => language,
         _ => None,
     };
-    let from = read.unwrap_or_else(|| language_of_customer(conversation, shop));
-    (!spoken.contains(&from)).then_some(Pair { from, to })
+    let last = conversation.events.iter().rev().find(|event| read(event).is_some());
+    let guess = conversation.latest.as_ref().map(|latest| latest.language);
+    let is_unsure = last.is_some_and(|last| last.seq == seq)
+        && guess.is_some_and(|it| it.confidence < shop.answering.language_confidence);
+    let language = conversation.event(seq).and_then(read).filter(|_| !is_unsure);
+    language.unwrap_or_else(|| language_of_customer(conversation, shop))
 }
 
 /// What was made of the latest messages that a seat has been shown, for when it is back: it may have come
