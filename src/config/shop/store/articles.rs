@@ -205,17 +205,42 @@ impl Shelf {
         Ok(versions)
     }
 
-    /// Keeps a text under the version that it says it is.
-    fn keep(&self, name: &str, text: &str) -> Result<(), StoreError> {
+    /// Under which number a text is to be kept, and as what; `None` where it is kept already. It is the
+    /// version that it says it is, unless that one has passed, as where a file was put in place by hand.
+    fn to_keep(&self, name: &str, text: &str) -> Result<Option<(u32, String)>, StoreError> {
         // A file with mistakes was never served, and has no version to come back to.
-        let Ok(article) = Article::read(name, text) else { return Ok(()) };
-        write_complete(&self.kept(name, article.version), text)?;
+        let Ok(article) = Article::read(name, text) else { return Ok(None) };
+        if read(&self.kept(name, article.version))?.is_some_and(|kept| kept == text) {
+            return Ok(None);
+        }
+        let latest = self.latest(name)?;
+        if article.version > latest {
+            return Ok(Some((article.version, text.to_owned())));
+        }
+        let free = latest.saturating_add(1);
+        Ok(Some((free, with_version(name, text, free)?)))
+    }
+
+    /// Keeps a text as a version.
+    fn keep(&self, name: &str, text: &str) -> Result<(), StoreError> {
+        if let Some((version, text)) = self.to_keep(name, text)? {
+            write_complete(&self.kept(name, version), &text)?;
+        }
+        self.let_go_of_oldest(name)
+    }
+
+    fn let_go_of_oldest(&self, name: &str) -> Result<(), StoreError> {
         let versions = self.versions(name)?;
         for old in versions.iter().rev().skip(VERSIONS_MAX) {
             let path = self.kept(name, *old);
             fs::remove_file(&path).map_err(|error| io_error(&path, error))?;
         }
         Ok(())
+    }
+
+    /// The last version that is kept; 0 for none.
+    fn latest(&self, name: &str) -> Result<u32, StoreError> {
+        Ok(self.versions(name)?.last().copied().unwrap_or(0))
     }
 
     /// Writes articles as new versions, after the shop with all of them was checked.
@@ -225,20 +250,20 @@ impl Shelf {
         mistakes.or(())?;
         let mut to_write = Vec::new();
         for (name, text) in articles {
-            let latest = self.versions(name)?.last().copied().unwrap_or(0);
-            let next = latest.max(self.version(name).unwrap_or(0)).saturating_add(1);
-            let text = with_version(name, text, next)?;
+            let before = self.current(name)?;
+            let to_keep = before.map(|before| self.to_keep(name, &before)).transpose()?.flatten();
+            let mut latest = self.latest(name)?.max(self.version(name).unwrap_or(0));
+            if let Some((version, text)) = to_keep {
+                latest = latest.max(version);
+                to_write.push((self.kept(name, version), text));
+            }
+            let text = with_version(name, text, latest.saturating_add(1))?;
             files.0.insert(format!("{ARTICLES_FOLDER}/{name}"), text.clone());
-            to_write.push((name, text));
+            to_write.push((self.folder().join(name), text));
         }
         parse::shop(&files)?;
-        for (name, text) in to_write {
-            if let Some(before) = self.current(name)? {
-                self.keep(name, &before)?;
-            }
-            write_complete(&self.folder().join(name), &text)?;
-        }
-        Ok(())
+        to_write.iter().try_for_each(|(path, text)| write_complete(path, text))?;
+        articles.iter().try_for_each(|(name, _)| self.let_go_of_oldest(name))
     }
 }
 
@@ -366,6 +391,26 @@ mod tests {
         let now = shops.article("cafe", "gifts", ENGLISH).expect("an article");
         assert_eq!((now.version, now.before), (1, vec![]));
         assert!(now.text.contains("For 2 €."));
+    }
+
+    #[test]
+    fn a_file_that_was_put_in_place_by_hand_takes_no_number_of_another_version() {
+        let (folder, shops) = shops();
+        let key = ("gifts", ENGLISH);
+        let put = |text: &str| shops.put_article("cafe", key, &article(text), None).expect("put");
+        for text in ["For 2 €.", "For 3 €.", "For 4 €."] {
+            put(text);
+        }
+        let file = folder.path().join("cafe/knowledge/gifts.en.md");
+        // It says no version, which is the first.
+        fs::write(&file, article("By hand.")).expect("written");
+
+        assert_eq!(put("For 5 €."), 4);
+
+        for (version, text) in [(1, "For 2 €."), (3, "By hand."), (4, "For 5 €.")] {
+            shops.roll_back_article("cafe", key, version).expect("rolled back");
+            assert!(fs::read_to_string(&file).expect("the file").contains(text), "{version}");
+        }
     }
 
     #[test]
