@@ -1,6 +1,7 @@
 //! The folder of shops, changed by a program: checked as a whole, and then written complete or not at
 //! all.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -211,29 +212,63 @@ fn free_name(folder: &Path) -> PathBuf {
 /// Writes a file that only its owner may read, complete or not at all. It belongs to whom it belonged
 /// before, a new one to whom its folder belongs.
 fn write_complete(path: &Path, text: &str) -> Result<(), StoreError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    make_folder(folder)?;
-    let partial = path.with_extension("partial");
-    let write = || {
-        let mut options = fs::OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-        file.write_all(text.as_bytes())?;
-        let before = fs::metadata(path);
-        give_to(&file, before.as_ref().unwrap_or(&fs::metadata(folder)?))?;
-        if let Ok(before) = before {
-            // Who may read it stays as its owner has chosen.
-            file.set_permissions(before.permissions())?;
-        }
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&partial);
-        io_error(path, error)
-    })?;
-    sync_folder(folder)
+    Partial::write(path, text)?.put_in_place()?;
+    sync_folder(folder_of(path))
+}
+
+/// The same of many files, of which none is in its place before all are on the disk. They come to their
+/// places in their order.
+fn write_all(files: &[(PathBuf, String)]) -> Result<(), StoreError> {
+    let partials = files.iter().map(|(path, text)| Partial::write(path, text));
+    let partials = partials.collect::<Result<Vec<_>, _>>()?;
+    partials.into_iter().try_for_each(Partial::put_in_place)?;
+    let folders: BTreeSet<&Path> = files.iter().map(|(path, _)| folder_of(path)).collect();
+    folders.into_iter().try_for_each(sync_folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// A file that is on the disk, beside its place. Whoever drops it before it is there takes it away.
+struct Partial {
+    path: PathBuf,
+    partial: PathBuf,
+}
+
+impl Partial {
+    fn write(path: &Path, text: &str) -> Result<Self, StoreError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let folder = folder_of(path);
+        make_folder(folder)?;
+        let it = Self { path: path.to_owned(), partial: path.with_extension("partial") };
+        let write = || {
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = options.open(&it.partial)?;
+            file.write_all(text.as_bytes())?;
+            let before = fs::metadata(path);
+            give_to(&file, before.as_ref().unwrap_or(&fs::metadata(folder)?))?;
+            if let Ok(before) = before {
+                // Who may read it stays as its owner has chosen.
+                file.set_permissions(before.permissions())?;
+            }
+            file.sync_all()
+        };
+        write().map_err(|error| io_error(path, error))?;
+        Ok(it)
+    }
+
+    fn put_in_place(self) -> Result<(), StoreError> {
+        fs::rename(&self.partial, &self.path).map_err(|error| io_error(&self.path, error))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // In its place it has this name no more.
+        let _ = fs::remove_file(&self.partial);
+    }
 }
 
 /// Makes a folder inside the folder of shops, which has the owner of the one that it lies in.

@@ -9,7 +9,7 @@ use super::super::edit::EditError;
 use super::super::load::ShopFiles;
 use super::super::parse;
 use super::super::section::Mistakes;
-use super::{ShopFolder, StoreError, io_error, sync_folder, write_complete};
+use super::{ShopFolder, StoreError, io_error, sync_folder, write_all, write_complete};
 use crate::domain::Language;
 
 /// Where the versions before lie, below the folder of articles: `versions/ID.LANGUAGE.NUMBER.md`.
@@ -243,7 +243,7 @@ impl Shelf {
         Ok(self.versions(name)?.last().copied().unwrap_or(0))
     }
 
-    /// Writes articles as new versions, after the shop with all of them was checked.
+    /// Writes articles as new versions, all or none, after the shop with all of them was checked.
     fn write(&self, articles: &[(String, String)]) -> Result<(), StoreError> {
         let mistakes = Mistakes::default();
         let mut files = ShopFiles::read(&self.shop, &mistakes);
@@ -262,7 +262,7 @@ impl Shelf {
             to_write.push((self.folder().join(name), text));
         }
         parse::shop(&files)?;
-        to_write.iter().try_for_each(|(path, text)| write_complete(path, text))?;
+        write_all(&to_write)?;
         articles.iter().try_for_each(|(name, _)| self.let_go_of_oldest(name))
     }
 }
@@ -411,6 +411,24 @@ mod tests {
             shops.roll_back_article("cafe", key, version).expect("rolled back");
             assert!(fs::read_to_string(&file).expect("the file").contains(text), "{version}");
         }
+    }
+
+    #[test]
+    fn where_one_of_many_cannot_be_written_none_is() {
+        let (folder, shops) = shops();
+        shops.put_article("cafe", ("gifts", ENGLISH), &article("For 2 €."), None).expect("put");
+        // Where the last of them is to be written first of all.
+        fs::create_dir(folder.path().join("cafe/knowledge/wraps.en.partial")).expect("a folder");
+        let new = |id: &str| (id.to_owned(), ENGLISH, article("For 3 €."));
+
+        let told = shops.bring_articles("cafe", &["cards", "gifts", "wraps"].map(new));
+
+        assert!(matches!(told, Err(StoreError::Io { .. })), "{told:?}");
+        let now = shops.article("cafe", "gifts", ENGLISH).expect("an article");
+        assert_eq!((now.version, now.before), (1, vec![]));
+        assert!(shops.article("cafe", "cards", ENGLISH).expect_err("not there").is_missing());
+        let files = fs::read_dir(folder.path().join("cafe/knowledge/versions")).expect("a folder");
+        assert_eq!(files.count(), 0, "nothing is left of the attempt");
     }
 
     #[test]
