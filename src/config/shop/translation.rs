@@ -38,7 +38,8 @@ pub struct TranslatedSeats {
 pub struct Translators {
     /// In the order in which they are asked.
     pub engines: Vec<TranslationEngine>,
-    /// Longest that one of them may take for one text.
+    /// Longest that one of them may take for one text. A message waits for all of them no longer than
+    /// [`Self::wait_max`].
     pub timeout: Duration,
     /// When a seat gets what it does not read in its own language.
     pub seat_reads: Reads,
