@@ -59,6 +59,8 @@ impl Live {
                 if cluster.answer.is_some() && !follower.is_answered {
                     follower.is_answered = true;
                     now_answered.push(*conversation);
+                    let by = follower.by;
+                    cluster.was_answered(by);
                 }
             }
         }
@@ -89,6 +91,8 @@ impl Live {
         for conversation in &reached {
             if let Some(follower) = cluster.followers.get_mut(conversation) {
                 follower.is_answered = true;
+                let by = follower.by;
+                cluster.was_answered(by);
             }
         }
         cluster.answer = Some(answer);
@@ -172,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_join_and_a_return_raise_the_threshold_of_their_cluster_only() {
+    fn a_wrong_join_raises_the_threshold_of_its_cluster_only() {
         let mut live = Live::default();
         let id = asked_by(&mut live, 0..5)[0].cluster;
         let other = question(90, "en", "is the warehouse flooded?");
@@ -183,8 +187,42 @@ mod tests {
 
         live.confirm(id, &[], &[follower.conversation]).expect("open");
 
-        let threshold = |id| live.find(id).expect("kept").threshold;
-        assert!(threshold(id) > threshold(other));
-        assert!(threshold(id) > follower.by.expect("a join").likeness().min(1.0));
+        assert!(joins_from(&live, id) > joins_from(&live, other));
+        assert!(joins_from(&live, id) > follower.by.expect("a join").likeness().min(1.0));
+    }
+
+    /// Likeness from which on a question joins.
+    fn joins_from(live: &Live, id: ClusterId) -> f32 {
+        live.find(id).expect("kept").threshold.joins_from()
+    }
+
+    #[test]
+    fn many_who_go_on_writing_after_the_answer_raise_it_and_those_who_do_not_lower_it_again() {
+        let mut live = Live::default();
+        let mut customers = 0..;
+        let mut incident = |live: &mut Live, returns: bool| {
+            let first = customers.next().expect("endless") * 5;
+            let id = asked_by(live, first..first + 5).last().expect("five").cluster;
+            let all = ids(live.find(id).expect("known"));
+            // The rate may call it usual by now, and copies of earlier ones teach nothing.
+            live.clusters[0].standing = Standing::Open;
+            let followers = live.clusters[0].followers.values_mut();
+            followers.for_each(|follower| follower.by = Some(Match::Topic(0.6)));
+            live.confirm(id, &all, &[]).expect("open");
+            for reached in live.answer(id, answer()).expect("confirmed") {
+                if returns {
+                    live.returned(reached);
+                }
+            }
+            live.close(id).expect("open");
+            joins_from(live, id)
+        };
+
+        let at_first = incident(&mut live, false);
+        let unhelped = (0..4).map(|_| incident(&mut live, true)).last().expect("four");
+        assert!(unhelped > at_first + 0.01, "{unhelped}");
+
+        let helped = (0..100).map(|_| incident(&mut live, false)).last().expect("a hundred");
+        assert_eq!(helped, at_first);
     }
 }

@@ -11,8 +11,9 @@ use crate::domain::{ConversationId, CustomerId, Language, SeatId, Timestamp};
 
 use super::live::{Question, Told};
 use super::names;
-use super::print::{Centre, Match, Print, TOPIC_ALIKE};
+use super::print::{Centre, Match, Print};
 use super::rate::{Rate, WINDOW};
+use super::threshold::Threshold;
 
 /// Conversations that one answer reaches.
 pub const FOLLOWERS_MAX: usize = 10_000;
@@ -23,17 +24,8 @@ pub const EXAMPLES_MAX: usize = 3;
 /// Without a newcomer for so long, a cluster closes.
 pub const QUIET_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// Where the threshold of a cluster stays, whatever is learned.
-const THRESHOLD_RANGE: std::ops::RangeInclusive<f32> = 0.5..=1.1;
-/// How much less alike than its threshold says a question may be once a cluster is open: by then its middle
-/// is that of many.
-const OPEN_EASIER: f32 = 0.2;
 /// Customers who have named a name from which on it is no single customer's.
 const NAMED_BY_MIN: usize = 3;
-/// How far beyond a wrong join the threshold moves, and how far for a customer who was not served.
-const BEYOND_WRONG: f32 = 0.02;
-const BEYOND_RETURN: f32 = 0.005;
-
 /// Number of a cluster in its shop, since the start of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClusterId(pub u32);
@@ -131,7 +123,7 @@ pub struct Cluster {
     /// When the last newcomer came.
     pub newest_at: Timestamp,
     /// Likeness from which on a question joins.
-    pub threshold: f32,
+    pub threshold: Threshold,
     pub(super) centre: Centre,
     pub(super) known: VecDeque<Known>,
     pub(super) rate: Rate,
@@ -144,7 +136,8 @@ pub struct Cluster {
 impl Cluster {
     pub(super) fn new(id: ClusterId, now: Timestamp, question: &Question) -> Self {
         let known = [Known::of(question)].into();
-        let watched = Self::watched(id, Centre::of(&question.print), TOPIC_ALIKE, (0.0, now));
+        let watched =
+            Self::watched(id, Centre::of(&question.print), Threshold::default(), (0.0, now));
         Self { known, was_kept: false, ..watched }
     }
 
@@ -152,7 +145,7 @@ impl Cluster {
     pub(super) fn watched(
         id: ClusterId,
         centre: Centre,
-        threshold: f32,
+        threshold: Threshold,
         (past, at): (f64, Timestamp),
     ) -> Self {
         let mut cluster = Self {
@@ -162,7 +155,7 @@ impl Cluster {
             examples: Vec::new(),
             answer: None,
             newest_at: at,
-            threshold: TOPIC_ALIKE,
+            threshold,
             centre,
             known: VecDeque::new(),
             rate: Rate::of_past(past, at),
@@ -171,7 +164,6 @@ impl Cluster {
         };
         // Only those were written down.
         cluster.names_of_many.extend(cluster.centre.keys().filter(|key| names::is_name(*key)));
-        cluster.set_threshold(threshold);
         cluster
     }
 
@@ -183,12 +175,12 @@ impl Cluster {
 
     /// Likeness from which on a question joins now.
     pub(super) fn joins_from(&self) -> f32 {
-        if self.is_open() { self.gathers_from() } else { self.threshold }
+        if self.is_open() { self.gathers_from() } else { self.threshold.joins_from() }
     }
 
     /// Likeness of the middles from which on it may be one with another, as far as it was learned.
     pub(super) fn gathers_from(&self) -> f32 {
-        self.threshold - OPEN_EASIER
+        self.threshold.gathers_from()
     }
 
     /// Whether seats are told of it as one.
@@ -254,27 +246,24 @@ impl Cluster {
     /// and what was asked there tells no longer what is asked here.
     pub(super) fn was_wrong(&mut self, follower: &Follower) {
         if let Some(Match::Topic(likeness)) = follower.by {
-            self.raise_threshold(likeness + BEYOND_WRONG + OPEN_EASIER);
+            self.threshold.was_wrong(likeness);
         }
         let wrong = follower.conversation;
         self.forget_asked(|it| it.conversation == wrong, |it| it.conversation == wrong);
     }
 
-    /// Learns from a follower to whom the answer was none.
-    pub(super) fn was_returned(&mut self, by: Option<Match>) {
+    /// Learns that one who belongs here by this has the answer.
+    pub(super) fn was_answered(&mut self, by: Option<Match>) {
         if let Some(Match::Topic(_)) = by {
-            self.set_threshold(self.threshold + BEYOND_RETURN);
+            self.threshold.was_answered();
         }
     }
 
-    /// Joins nothing any more that is less alike.
-    pub(super) fn raise_threshold(&mut self, least: f32) {
-        self.set_threshold(self.threshold.max(least));
-    }
-
-    fn set_threshold(&mut self, threshold: f32) {
-        let (low, high) = (*THRESHOLD_RANGE.start(), *THRESHOLD_RANGE.end());
-        self.threshold = threshold.clamp(low, high);
+    /// Learns from a follower to whom the answer was none.
+    pub(super) fn was_returned(&mut self, by: Option<Match>) {
+        if let Some(Match::Topic(_)) = by {
+            self.threshold.was_returned();
+        }
     }
 
     /// Forgets what an erased customer wrote, and that it was him. Of a text that is no longer looked for
@@ -308,7 +297,7 @@ impl Cluster {
     pub(super) fn take_in(&mut self, now: Timestamp, small: Self, likeness: f32) {
         self.newest_at = self.newest_at.max(small.newest_at);
         self.was_kept |= small.was_kept;
-        self.raise_threshold(small.threshold);
+        self.threshold = self.threshold.of_both(small.threshold);
         self.centre.add_all(&small.centre);
         self.rate.add(now, small.rate);
         self.names_of_many.extend(small.names_of_many);

@@ -253,11 +253,13 @@ mod tests {
         live.ask(at(0), &asks(0, "is there a strike"));
         live.ask(at(1), &asks(1, "is the kettle recalled"));
         let (mut small, mut into) = (live.clusters[0].clone(), live.clusters[1].clone());
-        small.raise_threshold(0.9);
+        small.threshold.was_wrong(0.68);
         small.was_kept = true;
 
+        let taught = small.threshold;
         into.take_in(at(2), small, 0.6);
 
-        assert_eq!((into.threshold, into.was_kept), (0.9, true));
+        assert!(taught.joins_from() > 0.8);
+        assert_eq!((into.threshold, into.was_kept), (taught, true));
     }
 }

@@ -9,6 +9,7 @@ use super::cluster::Cluster;
 use super::live::{CLUSTERS_MAX, Live, Settings};
 use super::print::Centre;
 use super::things;
+use super::threshold::Threshold;
 use super::trust::Trust;
 
 /// Customers who have asked of late from which on a question is kept: what is written down is no
@@ -35,7 +36,8 @@ pub struct Kept {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct KeptCluster {
     centre: Centre,
-    threshold: f32,
+    #[serde(flatten)]
+    threshold: Threshold,
     /// Customers of the past, weighed by how long ago at `at`.
     past: f64,
     at: Timestamp,
@@ -77,7 +79,7 @@ impl Live {
             let id = live.next_id();
             let KeptCluster { centre, threshold, past, at } = kept;
             let (centre, past) = (centre.sound(), if past.is_finite() { past } else { 0.0 });
-            live.clusters.push(Cluster::watched(id, centre, threshold, (past, at)));
+            live.clusters.push(Cluster::watched(id, centre, threshold.sound(), (past, at)));
         }
         live
     }

@@ -181,6 +181,9 @@ impl Live {
             is_confirmed: is_automatic && is_open,
             is_answered: answer.is_some(),
         };
+        if follower.is_answered {
+            cluster.was_answered(by);
+        }
         cluster.followers.insert(question.conversation, follower);
         self.of.insert(question.conversation, cluster.id);
         let joined = Joined {

@@ -34,6 +34,7 @@ mod print;
 mod rate;
 pub mod simhash;
 mod things;
+mod threshold;
 mod trust;
 mod words;
 
@@ -47,4 +48,5 @@ pub use kept::Kept;
 pub use live::{CLUSTERS_MAX, Closed, Joined, Live, Question, Settings, Told};
 pub use print::{JOINS_FROM, Match, Print};
 pub use rate::Rate;
+pub use threshold::Threshold;
 pub use trust::{AUTOMATIC_FALSE_MAX, Trust};
