@@ -230,6 +230,8 @@ pub struct App {
     pub address: SocketAddr,
     /// Where management is.
     pub admin_address: SocketAddr,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     gateway: Arc<Gateway>,
     journal: Journal,
     stop_accepting: CancellationToken,
@@ -243,6 +245,7 @@ pub struct App {
     shop_reloads: ShopReloads,
     reloading: tokio::task::JoinHandle<()>,
     snapshotting: tokio::task::JoinHandle<()>,
+    measuring: tokio::task::JoinHandle<()>,
     drain_max: Duration,
 }
 
@@ -363,6 +366,7 @@ impl App {
             shards: snapshots,
         };
         let snapshotting = tokio::spawn(snapshots.run(config.journal.snapshot_every));
+        let measuring = tokio::spawn(keep_measuring(metrics.clone()));
         let shops = config.paths.shops.clone();
         let reload = reload::Reload {
             config,
@@ -396,6 +400,7 @@ impl App {
         Ok(Self {
             address,
             admin_address,
+            metrics,
             gateway,
             journal,
             stop_accepting,
@@ -409,6 +414,7 @@ impl App {
             shop_reloads,
             reloading,
             snapshotting,
+            measuring,
             drain_max,
         })
     }
@@ -444,6 +450,7 @@ impl App {
         self.stop_accepting.cancel();
         self.reloading.abort();
         self.snapshotting.abort();
+        self.measuring.abort();
         let drained = tokio::time::timeout(drain_max, async {
             while self.edges.join_next().await.is_some() {}
             self.stop_courier.cancel();
@@ -467,6 +474,16 @@ impl App {
             Ok(Err(error)) => tracing::error!(%error, "stopped with the journal in trouble"),
             Err(_) => tracing::error!(?drain_max, "stopped before everything was finished"),
         }
+    }
+}
+
+/// Time in which what is measured is kept value by value. A router that nobody scrapes keeps no more.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+async fn keep_measuring(metrics: Arc<Metrics>) {
+    loop {
+        tokio::time::sleep(UPKEEP_EVERY).await;
+        metrics.upkeep();
     }
 }
 

@@ -77,9 +77,15 @@ impl Metrics {
         self.gauges[gauge as usize].set(value);
     }
 
+    /// Counts what was recorded since the last time into the buckets of its histogram, and lets go of
+    /// it: until then each value is kept by itself.
+    pub fn upkeep(&self) {
+        self.exposition.run_upkeep();
+    }
+
     /// Everything in the Prometheus text format.
     pub fn render(&self) -> String {
-        self.exposition.run_upkeep();
+        self.upkeep();
         self.exposition.render()
     }
 }
