@@ -51,6 +51,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/admission/mod.rs::a_shop_and_an_address_have_limits_over_all_their_connections",
         "tests/python/test_bad_input.py::test_too_many_messages_are_told_how_long_to_wait",
     ]),
+    ("frames of one connection that are no messages, and the pongs that answer them", &[
+        "tests/websocket/main.rs::whoever_floods_pings_of_the_protocol_is_told_once_and_not_answered_without_end",
+    ]),
     ("frames that make no sense", &["tests/python/test_bad_input.py::test_twenty_bad_frames_close_with_4500"]),
     ("WebSocket pings and pongs of one connection, and the pongs that answer them", &[
         "tests/websocket/main.rs::whoever_floods_pings_is_closed_and_not_answered_without_end",

@@ -106,6 +106,8 @@ pub(super) struct Connection {
     /// Whether the customer has a conversation that goes on, as far as this socket knows.
     pub(super) is_in_conversation: bool,
     bad_frames: usize,
+    /// Whether the latest ping was one too many, which the client was told.
+    is_ping_refused: bool,
 }
 
 async fn open(
@@ -124,6 +126,7 @@ async fn open(
         gate: Gate::new(gateway.limits.admission.clone(), visit.address.take(), shop.usage),
         is_in_conversation: false,
         bad_frames: 0,
+        is_ping_refused: false,
         gateway,
     };
     let gauge = match visit.role {
@@ -286,7 +289,7 @@ impl Connection {
     fn take(&mut self, text: &str, arrived_at: std::time::Instant) {
         match ClientFrame::parse(text) {
             Err((frame, error)) => self.bad_frame(frame, &error.to_string()),
-            Ok((_, ClientFrame::Ping)) => self.send(&ServerFrame::Pong),
+            Ok((_, ClientFrame::Ping)) => self.ping(),
             Ok((frame, ClientFrame::Hello(_))) => {
                 self.bad_frame(frame, "hello was said already");
             }
@@ -304,6 +307,24 @@ impl Connection {
                         self.bad_frame(frame, "this type belongs to the other role");
                     }
                 }
+            }
+        }
+    }
+
+    /// Answers a ping. Of those over the rate of frames the first is refused, and those behind it get
+    /// nothing: an answer to each would be as much work as a pong.
+    fn ping(&mut self) {
+        match self.gate.frame(self.gateway.clock.now()) {
+            Ok(()) => {
+                self.is_ping_refused = false;
+                self.send(&ServerFrame::Pong);
+            }
+            Err(refusal) if self.is_ping_refused => {
+                self.gateway.metrics.count(Counter::Refused(refusal.code));
+            }
+            Err(refusal) => {
+                self.is_ping_refused = true;
+                self.refuse(None, refusal);
             }
         }
     }

@@ -73,7 +73,7 @@ fn next(wire: &mut Wire) -> Result<Back, String> {
             let said: Value =
                 serde_json::from_slice(&payload).map_err(|error| error.to_string())?;
             let name = if said["type"] == "error" { &said["code"] } else { &said["type"] };
-            let known = ["welcome", "pong", "ack", "event", "closing", "bad_frame"];
+            let known = ["welcome", "pong", "ack", "event", "closing", "bad_frame", "rate_limited"];
             let known = known.into_iter().find(|known| name == known);
             known.map(Back::Says).ok_or_else(|| format!("unexpected: {said}"))
         }
@@ -262,4 +262,28 @@ fn whoever_floods_pings_is_closed_and_not_answered_without_end() {
         assert!((10..100).contains(&pongs), "{pongs} pongs");
     }
     assert_eq!(router.metric("tradewind_gateway_closed_total{reason=\"protocol\"}"), 2.0);
+}
+
+#[test]
+fn whoever_floods_pings_of_the_protocol_is_told_once_and_not_answered_without_end() {
+    let (router, _folder) = start("[gateway]\nmessages_per_s = 1\nmessages_burst = 1\n");
+    let mut wire = welcomed(router.address, &hello(router.address));
+    let (sent, mut pongs, mut refused) = (5_000, 0, 0);
+
+    wire.send(&frame(FIN | TEXT, br#"{"type":"ping"}"#).repeat(sent));
+    // The last that is answered.
+    wire.send(&frame(FIN | wire::PING, b"read all"));
+    let end = loop {
+        match next(&mut wire) {
+            Ok(Back::Says("pong")) => pongs += 1,
+            Ok(Back::Says("rate_limited")) => refused += 1,
+            end => break end,
+        }
+    };
+
+    assert_eq!(end, Ok(Back::Pong(b"read all".to_vec())), "the connection goes on");
+    assert!((10..1_000).contains(&pongs), "{pongs} pongs");
+    assert!((1..=pongs).contains(&refused), "{refused} errors, {pongs} pongs");
+    let counted = router.metric("tradewind_gateway_refused_total{reason=\"rate_limited\"}");
+    assert_eq!(counted, (sent - pongs) as f64);
 }
