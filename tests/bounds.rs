@@ -71,6 +71,10 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("sign-ins that came back, so that none does twice", &[
         "src/gateway/pending.rs::a_sign_in_comes_back_once_and_a_full_memory_stays_as_large_as_it_is",
     ]),
+    ("lines of the log about what went wrong at the provider of a shop", &[
+        "src/gateway/log_lines.rs::a_flood_writes_so_many_lines_a_minute_and_tells_how_many_it_left_out",
+        "tests/openid.rs::forged_words_of_a_provider_are_all_counted_and_few_of_them_logged",
+    ]),
     ("sessions of providers that were ended", &[
         "src/gateway/signed_out.rs::the_list_is_bounded_and_a_damaged_one_is_told",
     ]),

@@ -2,6 +2,8 @@
 //! somebody in between could do wrong. The way through the pages of a provider that others have made is
 //! in tests/browser/openid.test.mjs.
 
+#[path = "openid/log.rs"]
+mod log;
 #[path = "openid/provider.rs"]
 mod provider;
 #[path = "router/mod.rs"]
@@ -397,9 +399,13 @@ fn logout(world: &World, edit: impl Fn(&mut Value)) -> u16 {
 }
 
 fn send_logout(world: &World, token: &str) -> u16 {
+    send_logout_to(world, "cafe", token)
+}
+
+fn send_logout_to(world: &World, shop: &str, token: &str) -> u16 {
     let body = format!("logout_token={token}");
     let text = format!(
-        "POST /v1/openid/cafe/logged-out HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\
+        "POST /v1/openid/{shop}/logged-out HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
         body.len()
     );
@@ -463,6 +469,23 @@ fn a_logout_that_the_provider_did_not_sign_for_this_moment_and_client_ends_nothi
     socket.send(&json!({"type": "ping"}));
     socket.next("pong");
     assert_eq!(world.token(&cookie).0, 201);
+}
+
+#[test]
+fn forged_words_of_a_provider_are_all_counted_and_few_of_them_logged() {
+    log::listen();
+    let world = World::new();
+    let forged = Key::new("first").sign(&world.provider.claims("u-lucia", "n"));
+
+    for _ in 0..50 {
+        assert_eq!(send_logout_to(&world, "tea", &forged), 400);
+    }
+
+    let counted = world.router.metric("tradewind_gateway_refused_total{reason=\"unauthorized\"}");
+    assert_eq!(counted, 50.0);
+    // No other test has words of a provider for this shop. They are six a minute.
+    let lines = log::lines_with(&["shop=tea", "logged-out"]);
+    assert!((1..=12).contains(&lines), "{lines} lines");
 }
 
 #[test]

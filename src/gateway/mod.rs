@@ -19,6 +19,7 @@ mod hello;
 mod http;
 mod identity;
 mod listener;
+mod log_lines;
 mod openid;
 mod openid_door;
 mod pages;

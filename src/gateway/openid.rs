@@ -25,6 +25,7 @@ use crate::protocol::session::Granted;
 
 use super::Gateway;
 use super::clients::Accepted;
+use super::log_lines::{Call, LogLines};
 use super::openid_door::{Door, Outcome, Session, redirect, told};
 use super::pending::{PENDING_FOR, Page, Pending, Spent};
 use super::problem::Refused;
@@ -41,13 +42,15 @@ pub struct OpenIdSignIns {
     pub(super) providers: Providers,
     /// Sessions that were ended before their time.
     pub(super) signed_out: SignedOut,
+    /// What of them stands in the log.
+    pub(super) lines: LogLines,
     spent: Spent,
 }
 
 impl OpenIdSignIns {
     /// Sign-ins at `providers`, without the sessions that were ended.
     pub fn new(providers: Providers, signed_out: SignedOut) -> Self {
-        Self { providers, signed_out, spent: Spent::default() }
+        Self { providers, signed_out, spent: Spent::default(), lines: LogLines::default() }
     }
 }
 
@@ -109,7 +112,7 @@ async fn start(
             Ok(redirect(&address, vec![cookie]))
         }
         Err(error) => {
-            let outcome = told(&gateway, &door.shop, &error);
+            let outcome = told(&gateway, &door.shop, Call::SignIn, &error);
             Ok(door.back(page, outcome, Vec::new()))
         }
     }
@@ -170,7 +173,10 @@ async fn signed_in(
 ) -> Result<HeaderValue, Outcome> {
     let refused = |outcome: Outcome, why: &str| {
         gateway.metrics.count(Counter::Refused(outcome.code()));
-        tracing::warn!(shop = %door.shop.id, why, "sign-in by the provider refused");
+        let (shop, now) = (&door.shop.id, gateway.clock.now());
+        if let Some(left_out) = gateway.openid.lines.take(shop, Call::SignIn, now) {
+            tracing::warn!(%shop, why, left_out, "sign-in by the provider refused");
+        }
         outcome
     };
     let code = brought.code.as_deref();
@@ -178,11 +184,11 @@ async fn signed_in(
     let sign_in = pending.sign_in(&gateway.secret, &door.shop, &door.openid);
     let (providers, now) = (&gateway.openid.providers, gateway.clock.now());
     let place = providers.place(&door.shop.id);
-    let _place = place.map_err(|error| told(gateway, &door.shop, &error))?;
+    let _place = place.map_err(|error| told(gateway, &door.shop, Call::SignIn, &error))?;
     let lacks = |account: &Account| lacks(&door.shop, &door.openid, account);
     let brought = Brought { code, issuer: brought.iss.as_deref() };
     let account = sign_in.account(providers, &brought, now, lacks).await;
-    let account = account.map_err(|error| told(gateway, &door.shop, &error))?;
+    let account = account.map_err(|error| told(gateway, &door.shop, Call::SignIn, &error))?;
     // What the shop grants may have changed while the provider was asked.
     let door = Door::of(gateway, door.shop.id.as_str()).map_err(|_| Outcome::Unknown)?;
     let seat = seat_of(&door.shop, &account);
@@ -298,7 +304,7 @@ async fn logged_out_there(
         Err(error) => Err(error),
     };
     let LoggedOut { subject, session } = said.map_err(|error| {
-        told(&gateway, &door.shop, &error);
+        told(&gateway, &door.shop, Call::LoggedOut, &error);
         Refused::new(ErrorCode::BadFrame, error.to_string())
     })?;
     let id = &door.shop.id;
@@ -330,7 +336,7 @@ async fn sign_out(
         Err(error) => Err(error),
     };
     let address = address.unwrap_or_else(|error| {
-        told(&gateway, &door.shop, &error);
+        told(&gateway, &door.shop, Call::SignOut, &error);
         None
     });
     let body: Json<Value> = Json(json!({ "end_session": address }));

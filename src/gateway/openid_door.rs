@@ -15,6 +15,7 @@ use crate::protocol::ErrorCode;
 
 use super::Gateway;
 use super::cookie::{Cookie, SameSite};
+use super::log_lines::Call;
 use super::pending::Page;
 use super::problem::Refused;
 use super::signed_out::ProviderSession;
@@ -143,13 +144,17 @@ pub(super) fn redirect(to: &str, cookies: Vec<HeaderValue>) -> Response {
     response
 }
 
-/// Counts and logs what went wrong at the provider.
-pub(super) fn told(gateway: &Gateway, shop: &Shop, error: &ProviderError) -> Outcome {
+/// Counts what went wrong at the provider, and logs it while such lines are few.
+pub(super) fn told(gateway: &Gateway, shop: &Shop, call: Call, error: &ProviderError) -> Outcome {
     let outcome = if error.is_for_a_while() { Outcome::Unavailable } else { Outcome::Refused };
     gateway.metrics.count(Counter::Refused(outcome.code()));
     // Too many at once is no fault of the provider.
-    if !matches!(error, ProviderError::Call { error: FetchError::Busy, .. }) {
-        tracing::warn!(shop = %shop.id, %error, "sign-in by the provider failed");
+    let is_busy = matches!(error, ProviderError::Call { error: FetchError::Busy, .. });
+    if !is_busy
+        && let Some(left_out) = gateway.openid.lines.take(&shop.id, call, gateway.clock.now())
+    {
+        let call = call.as_str();
+        tracing::warn!(shop = %shop.id, call, %error, left_out, "sign-in by the provider failed");
     }
     outcome
 }
