@@ -168,7 +168,10 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/slow_reader.rs::a_slow_reader_is_cut_with_its_code_and_gets_the_gap_when_it_comes_back",
     ]),
     ("time in which a reader takes nothing", &["tests/half_open.rs::who_asks_and_does_not_read_is_let_go_of"]),
-    ("time of a stop", &["tests/bounds.rs::a_stop_waits_for_nobody_beyond_its_deadline"]),
+    ("time of a stop", &[
+        "tests/bounds.rs::a_stop_waits_for_nobody_beyond_its_deadline",
+        "tests/stop.rs::a_stop_does_not_wait_for_a_file_that_cannot_be_read_to_its_end",
+    ]),
     ("sessions with the mail server; time of a step of it", &[
         "tests/email_replies.rs::so_many_sessions_are_open_at_a_time_and_every_letter_goes_out",
         "tests/email_replies.rs::a_mail_server_that_falls_silent_is_left_after_its_time_and_tried_again",

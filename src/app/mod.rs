@@ -162,6 +162,9 @@ pub enum StartError {
     Runtime(String),
 }
 
+/// Time that calls of the system get to end once everything has stopped.
+const CALLS_END_MAX: Duration = Duration::from_millis(500);
+
 /// Serves until Ctrl-C or SIGTERM; SIGHUP loads the shops and their own intents anew.
 ///
 /// # Errors
@@ -171,7 +174,7 @@ pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(|error| StartError::Runtime(error.to_string()))?;
-    runtime.block_on(async {
+    let served: Result<(), StartError> = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let app = App::start_from(config, read_again).await?;
         // Whoever started the router may not listen: no reason to stop.
@@ -185,7 +188,11 @@ pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
         tracing::info!("stopping");
         app.stop().await;
         Ok(())
-    })
+    });
+    // A runtime that is dropped waits for calls that nobody can end, of a resolver or a disk that does
+    // not answer: the stop would take as long as they do.
+    runtime.shutdown_timeout(CALLS_END_MAX);
+    served
 }
 
 /// Reads the settings again from where the program was started with them, to tell which have changed.
