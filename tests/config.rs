@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tradewind::config::shop::ShopFiles;
 use tradewind::config::{
     Config, Flag, Loaded, Mistake, Mistakes, Origin, Sources, all_settings, commented_file,
 };
@@ -331,4 +332,25 @@ fn the_exit_code_tells_success_wrong_settings_and_a_failed_check_apart() {
         assert_eq!(exit, Some(code), "{arguments}: {text}");
         assert!(text.contains(word), "{arguments}: {text}");
     }
+}
+
+#[test]
+fn a_demo_shop_of_a_folder_that_others_could_reach_is_told_by_the_checks_and_not_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, text) in &ShopFiles::demo().0 {
+        let path = folder.path().join("cafe").join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    let shops = folder.path().display();
+    let open = "--listen 0.0.0.0:0 --admin-listen 127.0.0.1:0";
+
+    for (command, code) in [("config check", 3), ("doctor", 3), ("serve", 1)] {
+        let (exit, text) = tradewind(&format!("{command} {open} --shops {shops}"));
+        assert_eq!(exit, Some(code), "{command}: {text}");
+        assert!(text.contains("cafe/shop.toml: demo: is true"), "{command}: {text}");
+        assert!(text.contains("loopback addresses"), "{command}: {text}");
+    }
+    let (exit, text) = tradewind(&format!("config check --shops {shops}"));
+    assert_eq!(exit, Some(0), "{text}");
 }

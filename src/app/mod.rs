@@ -54,13 +54,7 @@ use snapshots::Snapshotter;
 /// Why the router does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The demo shop would be open to strangers.
-    #[error(
-        "the demo shop has well-known passwords and is served on loopback only: \
-         set `shops`, or let `server.listen` and `server.admin_listen` be loopback addresses"
-    )]
-    DemoShop,
-    /// A shop's files have mistakes.
+    /// A shop's files have mistakes, or a demo shop would be open to strangers.
     #[error(transparent)]
     Shops(#[from] ShopErrors),
     /// The model cannot be read.
@@ -495,13 +489,7 @@ async fn keep_measuring(metrics: Arc<Metrics>) {
 }
 
 fn load_shops(config: &Config) -> Result<Shops, StartError> {
-    let shops = match &config.paths.shops {
-        Some(folder) => Shop::load_dir(folder)?,
-        None => vec![Shop::embedded_demo()],
-    };
-    if shops.iter().any(|shop| shop.demo) && !config.demo_shop_allowed() {
-        return Err(StartError::DemoShop);
-    }
+    let shops = Shop::served(config)?;
     Ok(Arc::new(shops.into_iter().map(|shop| (shop.id.clone(), Arc::new(shop))).collect()))
 }
 

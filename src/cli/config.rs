@@ -101,10 +101,9 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(if mistakes.is_empty() { Exit::Success } else { Exit::CheckFailed })
 }
 
-/// What is wrong in the shop files that the settings name.
+/// What is wrong in the shops that would be served.
 fn mistakes_in_shops(config: &Config) -> Vec<String> {
-    let Some(folder) = &config.paths.shops else { return Vec::new() };
-    let errors = match Shop::load_dir(folder) {
+    let errors = match Shop::served(config) {
         Ok(shops) => {
             let shops: Vec<Arc<Shop>> = shops.into_iter().map(Arc::new).collect();
             ServedSets::load(&shops).err()

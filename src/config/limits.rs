@@ -359,8 +359,7 @@ pub(super) fn is_reply_address(text: &str) -> bool {
 }
 
 impl Config {
-    /// Whether the built-in demo shop may be served: its passwords are public, so only to this
-    /// machine.
+    /// Whether a demo shop may be served: its passwords are public, so only to this machine.
     pub fn demo_shop_allowed(&self) -> bool {
         [self.server.listen, self.server.admin_listen]
             .iter()

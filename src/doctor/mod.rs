@@ -108,10 +108,10 @@ fn settings(loaded: &Result<Loaded, Mistakes>) -> Finding {
 
 fn shops(config: &Config) -> Finding {
     const CHECK: &str = "shops";
-    let Some(folder) = &config.paths.shops else {
-        return Finding::new(CHECK, Verdict::Good, "the built-in demo shop");
-    };
-    match Shop::load_dir(folder) {
+    match Shop::served(config) {
+        Ok(_) if config.paths.shops.is_none() => {
+            Finding::new(CHECK, Verdict::Good, "the built-in demo shop")
+        }
         Ok(shops) => {
             let shops: Vec<Arc<Shop>> = shops.into_iter().map(Arc::new).collect();
             if let Err(errors) = ServedSets::load(&shops) {

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use toml_edit::DocumentMut;
 
+use crate::config::Config;
 use crate::domain::Language;
 
 use super::demo::DEMO;
@@ -103,11 +104,31 @@ impl Shop {
         parse::shop(files)
     }
 
+    /// The shops that a router with these settings serves: those of its folder, else the demo shop.
+    ///
+    /// # Errors
+    /// Every mistake of every shop, at once; also when a demonstration could be reached by others.
+    pub fn served(config: &Config) -> Result<Vec<Self>, ShopErrors> {
+        let demo_allowed = config.demo_shop_allowed();
+        if let Some(folder) = &config.paths.shops {
+            return Self::read_dir(folder, demo_allowed);
+        }
+        let mistakes = Mistakes::default();
+        if !demo_allowed {
+            note_open_demo(&mistakes, "demo/shop.toml");
+        }
+        mistakes.or(vec![Self::embedded_demo()])
+    }
+
     /// Reads every folder below `path` that holds a `shop.toml`, in the order of their names.
     ///
     /// # Errors
     /// Every mistake of every shop, at once; also when `path` holds no shop, or one id twice.
     pub fn load_dir(path: &Path) -> Result<Vec<Self>, ShopErrors> {
+        Self::read_dir(path, true)
+    }
+
+    fn read_dir(path: &Path, demo_allowed: bool) -> Result<Vec<Self>, ShopErrors> {
         let mistakes = Mistakes::default();
         let mut shops: Vec<Self> = Vec::new();
         let mut found = false;
@@ -128,6 +149,9 @@ impl Shop {
                     );
                 }
                 Ok(mut shop) => {
+                    if shop.demo && !demo_allowed {
+                        note_open_demo(&mistakes, &format!("{name}/shop.toml"));
+                    }
                     if let Some(own) = &mut shop.own_intents {
                         own.folder = folder.join(&own.folder);
                     }
@@ -172,6 +196,17 @@ impl Shop {
         }
         mistakes.or(shops)
     }
+}
+
+/// Notes that others than this machine could use the plain passwords of a demonstration.
+fn note_open_demo(mistakes: &Mistakes, file: &str) {
+    mistakes.note(
+        file,
+        "demo",
+        "is true, for this machine only: its passwords are plain, and others reach `server.listen` \
+         or `server.admin_listen`",
+        "a shop without `demo`, whose seats have a `password` each; or loopback addresses",
+    );
 }
 
 /// Reads what the section of the provider only points to: the secret of its client and the roots that
