@@ -175,6 +175,62 @@ fn a_start_needs_no_more_than_a_snapshot_and_what_came_after_it() {
     assert_eq!(talk.read_again(&router), None);
 }
 
+/// A router whose journal has lost its first segment to new records, and the customer who said them.
+fn started_and_recycled(folder: &Path) -> (Router, Talk) {
+    let router = started(folder);
+    let mut talk = Talk::begin(&router);
+    let first = files(folder, "00000000000000000001.journal");
+    talk.until(|| !first[0].exists());
+    (router, talk)
+}
+
+#[test]
+fn a_journal_whose_beginning_was_recycled_is_refused_also_where_no_snapshot_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (router, talk) = started_and_recycled(folder.path());
+    drop(router);
+    for snapshot in files(folder.path(), ".snapshot") {
+        std::fs::remove_file(snapshot).unwrap();
+    }
+    let segments = files(folder.path(), ".journal");
+
+    for _ in 0..2 {
+        let refused = refused(folder.path());
+        assert!(matches!(refused, StartError::StateLost { .. }), "{refused}");
+        assert_eq!(files(folder.path(), ".journal"), segments);
+    }
+
+    let lines = format!("{LINES}lost_state = \"start\"\n");
+    let router = Router::start(config(folder.path(), &lines)).unwrap();
+    assert_eq!(talk.read_again(&router), None);
+}
+
+#[test]
+fn a_loss_that_was_accepted_by_a_start_that_failed_begins_a_new_epoch_at_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (router, _) = started_and_recycled(folder.path());
+    // All of it stands in what is left of the journal.
+    let later = Talk::begin(&router);
+    drop(router);
+    for snapshot in files(folder.path(), ".snapshot") {
+        flip_a_bit(&snapshot);
+    }
+    let password = folder.path().join("no such file");
+    let lines = format!(
+        "{LINES}lost_state = \"start\"\n[email]\nserver = \"mail.shop.example:587\"\n\
+         from = \"help@shop.example\"\nuser = \"help\"\npassword_file = {password:?}\n"
+    );
+
+    let failed = Router::start(config(folder.path(), &lines)).err().unwrap();
+
+    assert!(matches!(failed, StartError::Email(_)), "{failed}");
+    assert_eq!(files(folder.path(), ".snapshot.damaged").len(), 2);
+    let router = started(folder.path());
+    let (epoch, said) = later.read_again(&router).unwrap();
+    assert!(epoch > 1, "something is missing, and that is told");
+    assert_eq!(said, later.said);
+}
+
 #[test]
 fn a_snapshot_that_cannot_be_read_now_or_was_written_by_a_later_program_ends_the_start_and_stays() {
     let folder = tempfile::tempdir().unwrap();

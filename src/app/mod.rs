@@ -91,10 +91,10 @@ pub enum StartError {
         /// What is not understood.
         error: RecordError,
     },
-    /// The conversations were in snapshots that are damaged.
+    /// The conversations were in snapshots that are damaged, or gone.
     #[error(
-        "no snapshot in {} is whole, and the journal before them is gone: restore a backup, or set \
-         `journal.lost_state = \"start\"` for one start to go on with what is left",
+        "no whole snapshot is in {}, and the beginning of the journal is gone: restore a backup, or \
+         set `journal.lost_state = \"start\"` for one start to go on with what is left",
         folder.display()
     )]
     StateLost {

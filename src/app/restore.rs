@@ -72,12 +72,15 @@ pub(super) fn restore(
     let mut last_at = Timestamp::default();
     let (loaded, broken) = newest_whole(journal, vault, &mut keys)?;
     // Older segments are recycled behind two snapshots. Without one, the journal has to be whole.
-    let mut damaged = loaded.is_none() && !broken.is_empty() && !replay.begins_at_the_beginning();
+    let is_new = !replay.has_segments() && broken.is_empty();
+    let mut damaged = loaded.is_none() && !is_new && !replay.begins_at_the_beginning();
     if damaged {
-        if lost_state == LostState::Refuse {
+        // A start that went on with what is left may have ended before it had made a snapshot.
+        let was_accepted = broken.is_empty() && journal.has_set_aside()?;
+        if lost_state == LostState::Refuse && !was_accepted {
             return Err(StartError::StateLost { folder: journal.path().to_owned() });
         }
-        tracing::error!("no snapshot is whole, and the journal before them is gone");
+        tracing::error!("there is no whole snapshot, and the beginning of the journal is gone");
     }
     // Only now: a start that is refused leaves the folder as it found it.
     for id in broken {

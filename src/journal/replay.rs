@@ -152,6 +152,11 @@ impl Replay {
         self.skipped = Some(from);
     }
 
+    /// Whether there are segments.
+    pub fn has_segments(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     /// Whether there are segments, and no record stood before the oldest.
     pub fn begins_at_the_beginning(&self) -> bool {
         self.links.front().is_some_and(|link| {

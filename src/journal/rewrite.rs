@@ -14,7 +14,7 @@ use super::options::Unreadable;
 use super::recover::fill_zero;
 use super::replay::Link;
 use super::scan::{self, Step};
-use super::segment::{HEADER_BYTES, SegmentId};
+use super::segment::{DAMAGED_SUFFIX, HEADER_BYTES, SegmentId};
 use super::snapshot::Snapshots;
 
 /// What a segment is called that is not finished.
@@ -46,7 +46,7 @@ pub fn rewrite(
 ) -> Result<Rewritten, JournalError> {
     let mut rewritten = Rewritten::default();
     for name in folder.list().map_err(|error| JournalError::from_io("list the folder", error))? {
-        rewritten.set_aside += u64::from(name.ends_with(".damaged"));
+        rewritten.set_aside += u64::from(name.ends_with(DAMAGED_SUFFIX));
         if name.ends_with(ASIDE_SUFFIX) {
             remove(folder, &name)?;
         }

@@ -65,7 +65,7 @@ impl SegmentId {
 
     /// Name of a file that is kept for a person to look at.
     pub(super) fn damaged_name(self) -> String {
-        format!("{:020}.damaged", self.get())
+        format!("{:020}{DAMAGED_SUFFIX}", self.get())
     }
 }
 
@@ -92,6 +92,8 @@ impl fmt::Display for Position {
 
 const JOURNAL_SUFFIX: &str = ".journal";
 const SPARE_SUFFIX: &str = ".spare";
+/// How the names of files end, snapshots among them, that were set aside for a person to look at.
+pub(super) const DAMAGED_SUFFIX: &str = ".damaged";
 
 /// What a file name in the folder means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use super::error::JournalError;
 use super::folder::{Folder, FolderFile};
-use super::segment::{Position, SegmentId};
+use super::segment::{DAMAGED_SUFFIX, Position, SegmentId};
 
 /// Version written into every header.
 pub const SNAPSHOT_VERSION: u32 = 2;
@@ -190,7 +190,7 @@ impl Snapshots {
     pub fn set_aside(&self, id: SnapshotId) -> Result<(), JournalError> {
         let name = id.name();
         self.folder
-            .rename(&name, &format!("{name}.damaged"))
+            .rename(&name, &format!("{name}{DAMAGED_SUFFIX}"))
             .and_then(|()| self.folder.sync())
             .map_err(|error| JournalError::from_io("set a snapshot aside", error))
     }
