@@ -384,6 +384,10 @@ impl Conversation {
     /// Changes the state by one fact. Facts that it has had before change nothing: a journal
     /// write that failed half-way may stand in the journal twice.
     pub fn apply(&mut self, fact: &Fact) {
+        // Behind a gap in a damaged journal the event is missing, and a later one gets its number.
+        if fact.about().is_some_and(|seq| seq > self.seq()) {
+            return;
+        }
         match fact {
             Fact::Opened(_) => {}
             Fact::Event(event) => self.apply_event(event),
@@ -578,3 +582,6 @@ impl Conversation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,6 +203,21 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> 
     Ok(T::deserialize(&mut reader)?)
 }
 
+impl Fact {
+    /// The number of the event that it is about, which was there before it.
+    pub(super) const fn about(&self) -> Option<u64> {
+        match self {
+            Self::Understood { seq, .. }
+            | Self::Translating { seq, .. }
+            | Self::Translated { seq, .. }
+            | Self::MayGoOn(seq) => Some(*seq),
+            Self::Joined(joined) => Some(joined.seq),
+            Self::Parted(parted) => Some(parted.seq),
+            _ => None,
+        }
+    }
+}
+
 impl SeatRecord {
     /// The record as journal payload, in the same form as [`Record::encode`].
     pub fn encode(&self) -> Vec<u8> {

@@ -76,6 +76,20 @@ impl KeptConversation {
     }
 }
 
+impl Conversation {
+    /// Lets go of what is said of events that are not there: earlier programs kept it behind a gap in a
+    /// damaged journal, and the next event would get it.
+    fn let_go_of_missing(&mut self) {
+        let end = self.seq();
+        self.translated.retain(|seq, _| *seq <= end);
+        self.in_flight.retain(|message| message.seq <= end);
+        self.held_from = self.held_from.filter(|seq| *seq <= end);
+        self.joined.retain(|joined| joined.seq <= end);
+        self.moved.retain(|(first, _)| *first <= end);
+        self.moved.iter_mut().for_each(|(_, last)| *last = end.min(*last));
+    }
+}
+
 impl Shard {
     /// A conversation as a snapshot keeps it; `None` when it is not here any more.
     pub fn keep(&self, id: ConversationId) -> Option<Vec<u8>> {
@@ -99,6 +113,7 @@ impl Shard {
     /// scheduler. What happened to it afterwards follows by [`Self::restore`].
     pub fn restore_kept(&mut self, kept: KeptConversation) {
         let KeptConversation { mut conversation, decided } = kept;
+        conversation.let_go_of_missing();
         conversation.decided = decided.iter().map(Arc::downgrade).collect();
         self.insert(conversation);
     }

@@ -315,6 +315,8 @@ impl Conversation {
     pub(super) fn take_apart(&mut self, parted: &Parted) {
         self.joined.retain(|joined| joined.seq != parted.seq);
         if let Some(last) = parted.last {
+            // Behind a gap a later message may get the number of one that has gone.
+            let last = last.min(self.seq());
             // A stretch that went before may lie in the new one.
             self.moved.retain(|&(first, end)| first < parted.seq || end > last);
             self.moved.push((parted.seq, last));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tradewind::config::shop::Shop;
 use tradewind::domain::{
-    ConversationId, Guess, Intent, Priority, SeatId, SeatState, Sentiment, ShopId, Timestamp,
-    TransferTarget,
+    ConversationId, Guess, Intent, Pair, Priority, Said, SeatId, SeatState, Sentiment, ShopId,
+    Timestamp, TransferTarget, Translated, Untranslated,
 };
 use tradewind::flow::{CustomerAct, Fact, Kept, Record, SeatAct};
 use tradewind::journal::look;
@@ -40,6 +40,31 @@ fn a_transfer_still_goes_where_it_was_sent_after_a_restart() {
 
     assert_eq!(world.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
     assert_eq!(after.scheduler.queue(&shop(), 1)[0].skill.as_str(), "orders");
+}
+
+#[test]
+fn what_a_snapshot_says_of_a_message_that_was_lost_is_not_taken_for_the_next_one() {
+    let kept = |world: &World, id| match Kept::decode(&world.shard.keep(id).expect("it is there")) {
+        Ok(Kept::Conversation(kept)) => *kept,
+        other => panic!("no conversation: {other:?}"),
+    };
+    let mut world = World::new();
+    let ana = world.customer("ana");
+    world.say(&ana, "hola");
+    let [id] = world.conversations()[..] else { panic!("one conversation") };
+    let mut of_before = kept(&world, id);
+    let lost = of_before.conversation.seq() + 1;
+    let pair = Pair { from: "es".parse().expect("one"), to: "th".parse().expect("one") };
+    let said = Said::AsWritten(Untranslated::Late);
+    of_before.conversation.translated.insert(lost, Translated { pair, said });
+    of_before.conversation.held_from = Some(lost);
+
+    let mut after = World::new();
+    after.shard.restore_kept(of_before);
+
+    let conversation = kept(&after, id).conversation;
+    assert!(conversation.translated.is_empty());
+    assert_eq!(conversation.held_from, None);
 }
 
 #[test]
