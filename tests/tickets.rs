@@ -223,6 +223,26 @@ fn an_effect_that_is_settled_is_not_wanted_again_also_after_a_restart() {
 }
 
 #[test]
+fn what_is_sent_under_a_number_that_comes_again_after_a_loss_has_another_key() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    let (mut same, mut lossy) = (world.restarted(), world.restarted());
+    lossy.begin_epoch();
+    let key_of_confirmation = |world: &mut World, min: &Socket| {
+        world.says.pii = pii::find(ADDRESS);
+        world.say(min, ADDRESS);
+        let [errand] = world.errands.as_slice() else { panic!("{:#?}", world.errands) };
+        errand.effect.key
+    };
+
+    let sent = key_of_confirmation(&mut world, &min);
+    let [min_of_same, min_of_lossy] = [&mut same, &mut lossy].map(|world| world.customer("min"));
+
+    assert_eq!(key_of_confirmation(&mut same, &min_of_same), sent);
+    assert_ne!(key_of_confirmation(&mut lossy, &min_of_lossy), sent);
+}
+
+#[test]
 fn a_failure_is_counted_over_a_restart_and_an_end_without_success_is_told_to_the_seat() {
     let (mut world, min) = night();
     let conversation = ticket_with_address(&mut world, &min);
@@ -248,7 +268,7 @@ fn a_failure_is_counted_over_a_restart_and_an_end_without_success_is_told_to_the
 fn a_report_about_nothing_that_is_known_is_not_wanted() {
     let (mut world, _) = night();
     let unknown = ConversationId::from_uuid(uuid::Uuid::from_u128(7));
-    let key = EffectKey::of(unknown, tradewind::domain::Purpose::Answer, 1);
+    let key = EffectKey::of(unknown, 1, tradewind::domain::Purpose::Answer, 1);
     let (reply, mut kept) = oneshot::channel();
 
     let progress = Progress::Done;

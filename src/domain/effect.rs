@@ -119,13 +119,14 @@ impl Purpose {
 }
 
 impl EffectKey {
-    /// The key of what a conversation brings about: `version` tells one of a purpose from the next.
-    pub fn of(conversation: ConversationId, purpose: Purpose, version: u64) -> Self {
-        let parts = [purpose.as_str().as_bytes(), &version.to_be_bytes()];
+    /// The key of what a conversation brings about: `version` tells one of a purpose from the next. After
+    /// a loss, and in a backup that was restored, an epoch begins in which versions come again.
+    pub fn of(conversation: ConversationId, epoch: u32, purpose: Purpose, version: u64) -> Self {
+        let parts = [purpose.as_str().as_bytes(), &epoch.to_be_bytes(), &version.to_be_bytes()];
         Self::from_parts(conversation, &parts)
     }
 
-    /// The key of telling a hook. After a loss an epoch begins in which numbers come again.
+    /// The key of telling a hook, of an epoch as well.
     pub fn of_webhook(conversation: ConversationId, epoch: u32, webhook: &Webhook) -> Self {
         let Webhook { hook, event, seq } = webhook;
         let parts = [
@@ -183,12 +184,13 @@ mod tests {
     fn a_key_is_the_same_for_every_try_and_another_for_everything_else() {
         let one = ConversationId::from_uuid(uuid::Uuid::from_u128(1));
         let other = ConversationId::from_uuid(uuid::Uuid::from_u128(2));
-        let key = EffectKey::of(one, Purpose::Answer, 3);
+        let key = EffectKey::of(one, 1, Purpose::Answer, 3);
 
-        assert_eq!(key, EffectKey::of(one, Purpose::Answer, 3));
-        assert_ne!(key, EffectKey::of(other, Purpose::Answer, 3));
-        assert_ne!(key, EffectKey::of(one, Purpose::TicketConfirmed, 3));
-        assert_ne!(key, EffectKey::of(one, Purpose::Answer, 4));
+        assert_eq!(key, EffectKey::of(one, 1, Purpose::Answer, 3));
+        assert_ne!(key, EffectKey::of(other, 1, Purpose::Answer, 3));
+        assert_ne!(key, EffectKey::of(one, 1, Purpose::TicketConfirmed, 3));
+        assert_ne!(key, EffectKey::of(one, 1, Purpose::Answer, 4));
+        assert_ne!(key, EffectKey::of(one, 2, Purpose::Answer, 3), "numbers come again");
         assert_eq!(EffectKey::try_from(key.to_string()), Ok(key));
     }
 

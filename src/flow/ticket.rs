@@ -122,7 +122,7 @@ impl Shard {
         let words = Words::of(&shop, language, phrases.as_deref());
         let (subject, text) =
             automate::answer_letter(&words, (&reference, text), rules.can_reply_to(&shop));
-        let key = EffectKey::of(conversation.id, Purpose::Answer, seq);
+        let key = EffectKey::of(conversation.id, conversation.epoch, Purpose::Answer, seq);
         let from_name = shop.name.as_str().into();
         let automatic = from == Sender::Machine;
         let (subject, text) = (subject.into(), text.into());
@@ -210,7 +210,8 @@ impl Shard {
         let phrases = self.phrases_of(shop, conversation.language(), turn);
         let words = Words::of(shop, conversation.language(), phrases.as_deref());
         let (subject, text) = written.write(&words);
-        let key = EffectKey::of(conversation.id, Purpose::TicketConfirmed, conversation.seq());
+        let (id, epoch, seq) = (conversation.id, conversation.epoch, conversation.seq());
+        let key = EffectKey::of(id, epoch, Purpose::TicketConfirmed, seq);
         let from_name = shop.name.as_str().into();
         let (subject, text) = (subject.into(), text.into());
         let reply_to = shop.email.reply_to.clone();

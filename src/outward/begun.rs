@@ -91,7 +91,7 @@ mod tests {
 
     fn key(version: u64) -> EffectKey {
         let conversation = ConversationId::from_uuid(Uuid::from_u128(1));
-        EffectKey::of(conversation, Purpose::Answer, version)
+        EffectKey::of(conversation, 1, Purpose::Answer, version)
     }
 
     const EARLIER: Timestamp = Timestamp::from_millis(1_000);

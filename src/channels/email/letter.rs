@@ -134,7 +134,7 @@ mod tests {
             automatic: true,
             reply_to: None,
         };
-        let key = EffectKey::of(conversation, Purpose::TicketConfirmed, 2);
+        let key = EffectKey::of(conversation, 1, Purpose::TicketConfirmed, 2);
         let at = Timestamp::from_millis(1_795_746_600_000);
         (conversation, Effect { key, at, what: email })
     }
