@@ -159,6 +159,36 @@ async fn a_batch_that_fills_a_whole_segment_is_kept() {
 }
 
 #[tokio::test]
+async fn many_small_records_are_cut_into_pieces_that_the_smallest_segments_of_a_router_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = || Options { segment_bytes: 1 << 20, ..Options::default() };
+    let (journal, _) = open(dir.path(), options()).unwrap();
+    // Less than a segment without their heads, and more with them.
+    let payloads: Vec<_> = (0..20_000_u32).map(|n| n.to_le_bytes().repeat(12)).collect();
+
+    let mut pieces = 0;
+    for piece in journal.pieces(&payloads, 1 << 20) {
+        let mut batch = Batch::new();
+        piece.iter().for_each(|payload| batch.push(payload).unwrap());
+        journal.append(batch).await.unwrap();
+        pieces += 1;
+    }
+    let lengths = |payloads: &[Vec<u8>], bytes| {
+        journal.pieces(payloads, bytes).map(<[_]>::len).collect::<Vec<_>>()
+    };
+    let uneven = [4, 4, 100, 4].map(|len| vec![7_u8; len]);
+    assert_eq!(lengths(&uneven, 40), [2, 1, 1], "what is larger goes by itself");
+    assert_eq!(lengths(&[], 40), [0; 0]);
+    journal.close().await.unwrap();
+
+    let (journal, mut replay) = open(dir.path(), options()).unwrap();
+    let replayed: Vec<_> = records(&mut replay).into_iter().map(|(_, record)| record).collect();
+    journal.close().await.unwrap();
+    assert_eq!(pieces, 2);
+    assert!(replayed == payloads, "{} records", replayed.len());
+}
+
+#[tokio::test]
 async fn a_folder_takes_another_segment_size_and_another_durability() {
     let dir = tempfile::tempdir().unwrap();
     for (segment_bytes, durability) in [

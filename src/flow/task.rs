@@ -35,7 +35,7 @@ use super::turn::{Delivery, FirstResponse, Timing, ToUnderstand, Turn};
 use super::understood::Understood;
 use super::unkept::Unkept;
 
-/// Records go to the journal in pieces of about this size, well below its limit for a batch.
+/// Records go to the journal in pieces of this size at most, and of less where its segments are small.
 const APPEND_BYTES: usize = 1 << 20;
 /// Pause before a failed append is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -332,16 +332,8 @@ impl ShardTask {
             payloads.push(self.sealed(record, &turn.records).await);
         }
         payloads.extend(turn.seats.iter().map(SeatRecord::encode));
-        let mut rest = payloads.as_slice();
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = rest.iter().take_while(|payload| {
-                bytes += payload.len();
-                bytes <= APPEND_BYTES
-            });
-            let (piece, later) = rest.split_at(fits.count().max(1));
+        for piece in self.journal.pieces(&payloads, APPEND_BYTES) {
             self.append_piece(piece, &turn.records).await?;
-            rest = later;
         }
         if !payloads.is_empty() {
             self.metrics.record(Histogram::JournalCommit, started.elapsed());

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::batch::Batch;
 use super::error::JournalError;
 use super::folder::Folder;
+use super::frame::HEAD_BYTES;
 use super::keeper::Job;
 use super::segment::{DAMAGED_SUFFIX, Position, SegmentId};
 use super::shared::{Hold, JournalStats, Shared};
@@ -87,6 +88,27 @@ impl Journal {
             Err(TrySendError::Full(_)) => Err(overloaded()),
             Err(TrySendError::Closed(_)) => Err(JournalError::Closed),
         }
+    }
+
+    /// Cuts records into pieces for a batch each, which take `bytes` at most with their heads, and less
+    /// where the segments are small. A record that alone takes more is a piece by itself.
+    pub fn pieces<'a>(
+        &self,
+        payloads: &'a [Vec<u8>],
+        bytes: usize,
+    ) -> impl Iterator<Item = &'a [Vec<u8>]> + use<'a> {
+        let bytes_max = bytes.min(self.batch_bytes_max);
+        let mut rest = payloads;
+        std::iter::from_fn(move || {
+            let mut taken = 0;
+            let fits = rest.iter().take_while(|payload| {
+                taken += HEAD_BYTES + payload.len();
+                taken <= bytes_max
+            });
+            let (piece, later) = rest.split_at_checked(fits.count().max(1))?;
+            rest = later;
+            Some(piece)
+        })
     }
 
     /// Frees every segment below `segment`: its files are zeroed and used again.
