@@ -120,15 +120,7 @@ impl Shard {
         let settings = &self.settings;
         let last = conversation.events.last().map_or(conversation.opened.at, |event| event.at);
         match &conversation.stage {
-            // An e-mail or a webhook is on its way.
-            Stage::Closed { .. } if conversation.owed.iter().any(|it| self.is_carried_out(it)) => {
-                Due::Look(now + settings.customer_silence_ask)
-            }
-            // An e-mail may be answered.
-            Stage::Closed { at } if conversation.email.is_some() => {
-                Due::Forget(*at + self.keeps_answerable(conversation))
-            }
-            Stage::Closed { at } => Due::Forget(*at + self.keeps_closed(conversation)),
+            Stage::Closed { at } => self.due_of_closed(conversation, *at, now),
             Stage::Ticketed if ticket_is_over(conversation, last, now) => Due::Close(now),
             // One of before tickets were worked off has its turn at once.
             Stage::Ticketed => Due::WorkOff(conversation.ticket_due.unwrap_or(last)),
@@ -149,6 +141,19 @@ impl Shard {
             }
             // The scheduler's timers are running.
             Stage::Waiting(_) | Stage::Owned(_) => Due::Look(now + settings.customer_silence_ask),
+        }
+    }
+
+    /// What is due for a conversation that ended at `at`, and when.
+    fn due_of_closed(&self, conversation: &Conversation, at: Timestamp, now: Timestamp) -> Due {
+        if conversation.owed.iter().any(|it| self.is_carried_out(it)) {
+            // An e-mail or a webhook is on its way.
+            Due::Look(now + self.settings.customer_silence_ask)
+        } else if conversation.email.is_some() {
+            // An e-mail may be answered.
+            Due::Forget(at + self.keeps_answerable(conversation))
+        } else {
+            Due::Forget(at + self.keeps_closed(conversation))
         }
     }
 
@@ -181,13 +186,20 @@ impl Shard {
         self.shop_keeps_closed(conversation).unwrap_or(usual)
     }
 
-    /// Has closed conversations looked at anew, as they may be kept for another time from now on.
+    /// Has closed conversations looked at sooner that are kept for a shorter time from now on. One that is
+    /// kept for longer is looked at when it would have been, and then again.
     pub(super) fn look_at_closed(&mut self, now: Timestamp) {
-        let closed =
-            self.conversations.values_mut().filter(|conversation| conversation.is_closed());
-        for conversation in closed {
-            conversation.alarm_at = now;
-            self.alarms.push(Reverse((now, conversation.id)));
+        let sooner = self.conversations.values().filter_map(|conversation| {
+            let Stage::Closed { at } = conversation.stage else { return None };
+            let due = self.due_of_closed(conversation, at, now).at();
+            (due < conversation.alarm_at).then_some((due, conversation.id))
+        });
+        let sooner: Vec<_> = sooner.collect();
+        for (due, id) in sooner {
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.alarm_at = due;
+                self.alarms.push(Reverse((due, id)));
+            }
         }
     }
 
@@ -262,4 +274,72 @@ fn ticket_is_over(conversation: &Conversation, last: Timestamp, now: Timestamp) 
 fn is_answered_ticket(conversation: &Conversation) -> bool {
     let Conversation { aside, ticket_due, email, .. } = conversation;
     aside.is_some() && ticket_due.is_some() && email.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::fact::Opened;
+    use super::super::input::{Envelope, Input};
+    use super::super::shard::{Settings, Shops};
+    use super::*;
+    use crate::config::shop::Shop;
+    use crate::dedup;
+    use crate::domain::{CustomerId, CustomerValue};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn settings() -> Settings {
+        Settings {
+            ack_level: "durable",
+            conversations_max: 10,
+            messages_per_conversation_max: 50,
+            resume_for: 60 * MINUTE,
+            greeting_wait: Duration::from_secs(4),
+            lines_wait_max: Duration::ZERO,
+            joins_for: 30 * MINUTE,
+            customer_silence_ask: 10 * MINUTE,
+            customer_silence_close: 15 * MINUTE,
+            dedup: dedup::Settings::default(),
+            delivered: dedup::DeliveredLimits::default(),
+            email: None,
+        }
+    }
+
+    #[test]
+    fn shops_that_come_again_and_again_leave_no_alarms_behind_for_what_has_ended() {
+        let shop = Shop::embedded_demo();
+        let opened = Opened {
+            shop: shop.id.clone(),
+            customer: CustomerId::from("v"),
+            verified: None,
+            epoch: 1,
+            at: Timestamp::from_millis(1_000_000),
+            locale: None,
+            time_zone: None,
+            region: None,
+            value: CustomerValue::Normal,
+        };
+        let ended_at = opened.at + MINUTE;
+        let shops: Shops = Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect());
+        let mut shard = Shard::new(settings(), shops.clone(), 7);
+        let id = shard.open(opened);
+        let conversation = shard.conversations.get_mut(&id).expect("it is there");
+        conversation.stage = Stage::Closed { at: ended_at };
+        let (caused_at, mut turn) = (Instant::now(), Turn::default());
+
+        let now = ended_at + 30 * MINUTE;
+        shard.on_timer(now, caused_at, &mut turn);
+        for _ in 0..100 {
+            let input = Input::Shops(shops.clone());
+            shard.handle(now, Envelope { caused_at, input }, &mut turn);
+            shard.on_timer(now, caused_at, &mut turn);
+        }
+        assert!(shard.alarms.len() <= 2, "{} alarms", shard.alarms.len());
+        assert_eq!(shard.len(), 1);
+
+        shard.on_timer(ended_at + 60 * MINUTE, caused_at, &mut turn);
+        assert!(shard.is_empty() && shard.alarms.is_empty(), "it is forgotten in time");
+    }
 }
