@@ -1,12 +1,18 @@
-//! A system clock that was set while the router did not run. While it runs, it does not look at it.
+//! A system clock that was set while the router did not run. While it runs, it looks at it only where others
+//! compare the time with a clock of their own.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+#[path = "plan/mod.rs"]
+mod plan;
 #[path = "reliability/mod.rs"]
 mod reliability;
 #[path = "router/mod.rs"]
 mod router;
+#[path = "webhook_receiver/mod.rs"]
+mod webhook_receiver;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -16,19 +22,26 @@ use tradewind::config::shop::ShopFiles;
 use tradewind::flow::{Entry, Fact, Keyring, Record};
 use tradewind::journal::{Batch, Options, open};
 use tradewind::vault::{MasterSource, Vault};
+use webhook_receiver::{Receiver, hook};
 
 const HOUR: i64 = 3600;
 const CASES: [i64; 5] = [0, 5 * 60, 23 * HOUR, -24 * HOUR, 24 * 365 * HOUR];
 
 fn started(folder: &Path) -> Router {
+    started_with(folder, "")
+}
+
+/// The same where `more` stands at the end of the shop's file.
+fn started_with(folder: &Path, more: &str) -> Router {
     for (file, text) in &ShopFiles::demo().0 {
         let path = folder.join("shops/demo").join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        let more = if file == "shop.toml" { more } else { "" };
+        std::fs::write(path, format!("{text}{more}")).unwrap();
     }
     // A day that passed by the clock must not end the conversation.
     let lines = "[timers]\ncustomer_silence_ask = \"23h\"\ncustomer_silence_close = \"48h\"\n\
-        resume_for = \"30d\"\n";
+        resume_for = \"30d\"\n[webhooks]\nreach = \"anywhere\"\n";
     Router::start(config(folder, lines)).unwrap()
 }
 
@@ -120,4 +133,25 @@ fn a_clock_that_was_set_changes_no_order_and_loses_nothing() {
         }
     }
     reliability::done(CASES.len() as u64);
+}
+
+#[test]
+fn whoever_takes_webhooks_is_told_the_time_of_the_system_clock_after_that_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    // It refuses what was not sent within the last minutes, as its own clock has it.
+    let receiver = Receiver::start();
+    let events = ["message.received"];
+    let lines = hook(&folder.path().join("shops/demo"), receiver.address, &events, "");
+    let router = started_with(folder.path(), &lines);
+    let mut customer = router.customer("demo");
+    customer.say("the first thing I say");
+    receiver.wait_for(|all| !all.is_empty());
+    drop((customer, router));
+    shift(folder.path(), 23 * HOUR);
+
+    let router = started_with(folder.path(), &lines);
+    let mut customer = router.customer("demo");
+    customer.say("the second thing I say");
+
+    receiver.wait_for(|all| all.iter().map(|it| &it.id).collect::<BTreeSet<_>>().len() == 2);
 }

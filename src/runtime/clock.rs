@@ -12,6 +12,8 @@ use crate::domain::Timestamp;
 pub struct Clock {
     wall_at_start: Timestamp,
     started: Instant,
+    /// Whether there is a system clock beside it, which may step.
+    has_system: bool,
 }
 
 /// How far the system clock may have been set back while nothing ran. A journal that is further
@@ -27,15 +29,14 @@ impl Clock {
     /// A clock that goes on from `last`, the latest instant that was written down, where the system
     /// clock was set back behind it by a day at most: time does not run back over a restart.
     pub fn start_after(last: Timestamp) -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = u64::try_from(wall.as_millis()).unwrap_or_default();
-        Self::start_at(Timestamp::from_millis(millis), last)
+        Self { has_system: true, ..Self::start_at(system_time(), last) }
     }
 
-    /// The same where the system clock shows `wall`. Time passes as tokio's clock does, which stands
-    /// still in a simulation until nobody has anything to do.
+    /// The same where the system clock shows `wall`, and is not looked at again. Time passes as tokio's
+    /// clock does, which stands still in a simulation until nobody has anything to do.
     pub fn start_at(wall: Timestamp, last: Timestamp) -> Self {
-        Self { wall_at_start: go_on_from(last, wall), started: Instant::now() }
+        let wall_at_start = go_on_from(last, wall);
+        Self { wall_at_start, started: Instant::now(), has_system: false }
     }
 
     /// The present instant.
@@ -43,10 +44,21 @@ impl Clock {
         self.wall_at_start + self.started.elapsed()
     }
 
+    /// What the system clock shows now: for instants that are compared with those of others, who know
+    /// nothing of [`Self::now`]. It may step, so nothing is ordered and nothing waits by it.
+    pub fn wall(&self) -> Timestamp {
+        if self.has_system { system_time() } else { self.now() }
+    }
+
     /// The tokio instant at which `at` comes, for sleeping.
     pub fn tokio_instant(&self, at: Timestamp) -> Instant {
         self.started + at.since(self.wall_at_start)
     }
+}
+
+fn system_time() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or_default())
 }
 
 fn go_on_from(last: Timestamp, wall: Timestamp) -> Timestamp {
@@ -65,5 +77,24 @@ mod tests {
         assert_eq!(go_on_from(wall - hour, wall), wall);
         assert_eq!(go_on_from(wall + 24 * hour, wall), wall + 24 * hour);
         assert_eq!(go_on_from(wall + 26 * hour, wall), wall);
+    }
+
+    #[tokio::test]
+    async fn the_wall_is_the_system_clock_however_far_ahead_time_goes_on() {
+        let hour = Duration::from_secs(3600);
+        let minute = Duration::from_secs(60);
+        let clock = Clock::start_after(system_time() + hour);
+
+        assert!(clock.now().since(clock.wall()) > hour - minute);
+        assert!(clock.wall().since(system_time()) < minute);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_time_is_given_the_wall_shows_it_as_well() {
+        let wall = Timestamp::from_millis(1_764_000_000_000);
+        let clock = Clock::start_at(wall, wall + Duration::from_secs(60));
+
+        assert_eq!(clock.wall(), clock.now());
+        assert_eq!(clock.wall(), wall + Duration::from_secs(60));
     }
 }

@@ -21,17 +21,18 @@ pub(super) fn web_rules(roots: Option<&[u8]>, reach: Reach, within: Duration) ->
     WebRules { roots, reach, within, answer_bytes_max: ANSWER_BYTES_MAX, idle_max: HOOK_CALLS_MAX }
 }
 
-/// The call that tells `hook` a body, signed by each of its keys.
-pub(super) fn signed(hook: &ShopWebhook, id: &str, now: Timestamp, body: Bytes) -> WebRequest {
-    let now_s = now.as_millis() / 1000;
-    let signed_by = |key: &SigningKey| signature(key.reveal(), id, now_s, &body);
+/// The call that tells `hook` a body, signed by each of its keys. Who is called compares `wall` with a clock
+/// of its own.
+pub(super) fn signed(hook: &ShopWebhook, id: &str, wall: Timestamp, body: Bytes) -> WebRequest {
+    let sent_at_s = wall.as_millis() / 1000;
+    let signed_by = |key: &SigningKey| signature(key.reveal(), id, sent_at_s, &body);
     let signatures: Vec<String> = hook.keys.iter().map(signed_by).collect();
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     for (name, value) in [
         ("webhook-id", id.to_owned()),
-        ("webhook-timestamp", now_s.to_string()),
+        ("webhook-timestamp", sent_at_s.to_string()),
         ("webhook-signature", signatures.join(" ")),
     ] {
         let value = HeaderValue::try_from(value).expect("digits, base64 and spaces");

@@ -364,7 +364,7 @@ impl Call {
     /// be left alone.
     async fn send(&self, body: Bytes) -> Result<(), (Refusal, Option<Duration>)> {
         let id = self.errand.effect.key.to_string();
-        let request = signed(&self.hook, &id, self.clock.now(), body);
+        let request = signed(&self.hook, &id, self.clock.wall(), body);
         let answer = match self.web.ask(request).await {
             Ok(answer) => answer,
             Err(error) => return Err((error.into(), None)),
@@ -398,10 +398,38 @@ fn report(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use futures_util::future::BoxFuture;
+
     use super::*;
+    use crate::config::shop::{Shop, ShopFiles};
     use crate::domain::{Effect, EffectKey, HookEvent, ShopId};
     use crate::flow::Effects;
-    use crate::runtime::Internet;
+    use crate::runtime::{Internet, WebAnswer, WebRequest};
+
+    const HOOK: &str = "\n[[webhooks]]\nname = \"crm\"\nurl = \"https://crm.shop.example/in\"\n\
+                        events = [\"conversation.closed\"]\nsecret_env = \"HOOK\"\n";
+
+    /// A way to somebody who takes everything, which keeps what goes there.
+    #[derive(Default)]
+    struct Taken(Mutex<Vec<WebRequest>>);
+
+    impl AskWeb for Taken {
+        fn ask(&self, request: WebRequest) -> BoxFuture<'_, Result<WebAnswer, WebError>> {
+            self.0.lock().expect("nobody panics with it").push(request);
+            let answer =
+                WebAnswer { status: 204, from: None, retry_after: None, body: Bytes::new() };
+            Box::pin(std::future::ready(Ok(answer)))
+        }
+    }
+
+    fn hook() -> ShopWebhook {
+        let mut files = ShopFiles::demo();
+        files.0.get_mut("shop.toml").expect("the file").push_str(HOOK);
+        Shop::from_files(&files).expect("a shop").webhooks.remove(0)
+    }
 
     fn messenger(clock: Clock) -> Messenger {
         let effects = Effects::new();
@@ -444,6 +472,32 @@ mod tests {
             pause_max: messenger.retry.longest,
             shop_calls_max: HOOK_CALLS_MAX,
         })
+    }
+
+    #[tokio::test]
+    async fn a_webhook_says_when_it_is_sent_by_the_system_clock_whatever_time_goes_on_from() {
+        let system_s =
+            || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let ahead = Timestamp::from_millis((system_s() + 3600) * 1000);
+        let messenger = messenger(Clock::start_after(ahead));
+        let taken = Arc::new(Taken::default());
+        let call = Call {
+            errand: errand(1, messenger.clock.now()),
+            hook: hook(),
+            web: taken.clone(),
+            owners: messenger.owners.clone(),
+            clock: messenger.clock,
+            retry: messenger.retry,
+            chance: 0.0,
+        };
+
+        let sent = call.send(Bytes::from_static(b"{}")).await;
+
+        assert!(sent.is_ok());
+        let requests = taken.0.lock().expect("nobody panics with it");
+        let sent_at_s = requests[0].headers["webhook-timestamp"].to_str().expect("digits");
+        let sent_at_s: u64 = sent_at_s.parse().expect("seconds");
+        assert!(sent_at_s.abs_diff(system_s()) < 60, "{sent_at_s}");
     }
 
     #[tokio::test]
