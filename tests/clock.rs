@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use router::{Client, Router, config, visitor};
 use serde_json::{Value, json};
 use tradewind::config::shop::ShopFiles;
@@ -25,6 +27,7 @@ use tradewind::vault::{MasterSource, Vault};
 use webhook_receiver::{Receiver, hook};
 
 const HOUR: i64 = 3600;
+const SECRET: &str = "the secret of the shop's own server";
 const CASES: [i64; 5] = [0, 5 * 60, 23 * HOUR, -24 * HOUR, 24 * 365 * HOUR];
 
 fn started(folder: &Path) -> Router {
@@ -43,6 +46,18 @@ fn started_with(folder: &Path, more: &str) -> Router {
     let lines = "[timers]\ncustomer_silence_ask = \"23h\"\ncustomer_silence_close = \"48h\"\n\
         resume_for = \"30d\"\n[webhooks]\nreach = \"anywhere\"\n";
     Router::start(config(folder, lines)).unwrap()
+}
+
+/// What the shop's server signs, by its own clock, for a minute.
+fn identity() -> Value {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let head = part(json!({"alg": "HS256", "kid": "own"}));
+    let body = part(json!({"sub": "user-7", "aud": "demo", "nbf": now.as_secs(),
+        "exp": now.as_secs() + 60}));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+    let tag = ring::hmac::sign(&key, format!("{head}.{body}").as_bytes());
+    json!({"jwt": format!("{head}.{body}.{}", URL_SAFE_NO_PAD.encode(tag))})
 }
 
 /// Writes the journal anew as a router would have whose clock was `ahead_s` seconds ahead of now.
@@ -154,4 +169,24 @@ fn whoever_takes_webhooks_is_told_the_time_of_the_system_clock_after_that_was_se
     customer.say("the second thing I say");
 
     receiver.wait_for(|all| all.iter().map(|it| &it.id).collect::<BTreeSet<_>>().len() == 2);
+}
+
+#[test]
+fn a_customer_is_proved_by_the_system_clock_after_that_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let key =
+        format!("\n[[identity.keys]]\nkid = \"own\"\nalg = \"HS256\"\nsecret = \"{SECRET}\"\n");
+    let router = started_with(folder.path(), &key);
+    let mut customer = router.proved_customer("demo", &identity());
+    customer.say("the first thing I say");
+    let conversation = customer.next("ack")["conversation"].clone();
+    drop((customer, router));
+    shift(folder.path(), 23 * HOUR);
+
+    let router = started_with(folder.path(), &key);
+    // Its token opens a socket: it ends a minute from now, and not a day ago.
+    let mut customer = router.proved_customer("demo", &identity());
+    customer.say("the second thing I say");
+
+    assert_eq!(customer.next("ack")["conversation"], conversation);
 }

@@ -442,6 +442,17 @@ fn who_is_signed_out_at_the_provider_is_out_here_too_and_stays_so_over_a_restart
 }
 
 #[test]
+fn what_a_provider_says_is_of_now_by_the_system_clock_after_that_was_set_back() {
+    let mut world = World::new();
+    world.start_anew_after_clock_went_back(Duration::from_secs(3600));
+
+    let mut lucia = world.open(&world.session("u-lucia", &[]));
+
+    assert_eq!(logout(&world, |_| {}), 200);
+    assert_eq!(lucia.close_code(), 4503);
+}
+
+#[test]
 fn a_logout_that_the_provider_did_not_sign_for_this_moment_and_client_ends_nothing() {
     let world = World::new();
     let cookie = world.session("u-lucia", &[]);

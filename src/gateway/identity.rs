@@ -87,7 +87,7 @@ struct Claims {
     profile: Option<serde_json::Value>,
 }
 
-/// Verifies an identity at `now`.
+/// Verifies an identity at `now`, as the system clock has it: the shop's server has only that.
 ///
 /// # Errors
 /// Why it is not believed.

@@ -183,11 +183,13 @@ async fn signed_in(
     let code = code.ok_or_else(|| refused(Outcome::Refused, "the provider gave no code"))?;
     let sign_in = pending.sign_in(&gateway.secret, &door.shop, &door.openid);
     let (providers, now) = (&gateway.openid.providers, gateway.clock.now());
+    // What the provider says is by its clock.
+    let wall = gateway.clock.wall();
     let place = providers.place(&door.shop.id);
     let _place = place.map_err(|error| told(gateway, &door.shop, Call::SignIn, &error))?;
     let lacks = |account: &Account| lacks(&door.shop, &door.openid, account);
     let brought = Brought { code, issuer: brought.iss.as_deref() };
-    let account = sign_in.account(providers, &brought, now, lacks).await;
+    let account = sign_in.account(providers, &brought, wall, lacks).await;
     let account = account.map_err(|error| told(gateway, &door.shop, Call::SignIn, &error))?;
     // What the shop grants may have changed while the provider was asked.
     let door = Door::of(gateway, door.shop.id.as_str()).map_err(|_| Outcome::Unknown)?;
@@ -298,9 +300,9 @@ async fn logged_out_there(
         form.and_then(|form| Uri::try_from(format!("/?{}", str::from_utf8(&form).ok()?)).ok());
     let form = query.and_then(|query| Query::<LogoutForm>::try_from_uri(&query).ok());
     let Query(form) = form.ok_or_else(|| Refused::new(ErrorCode::BadFrame, "no logout token"))?;
-    let (providers, now) = (&gateway.openid.providers, gateway.clock.now());
+    let (providers, wall) = (&gateway.openid.providers, gateway.clock.wall());
     let said = match providers.place(&door.shop.id) {
-        Ok(_place) => logged_out(providers, &door.openid, &form.logout_token, now).await,
+        Ok(_place) => logged_out(providers, &door.openid, &form.logout_token, wall).await,
         Err(error) => Err(error),
     };
     let LoggedOut { subject, session } = said.map_err(|error| {

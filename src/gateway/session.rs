@@ -73,16 +73,19 @@ async fn widget_session(
     let shop = &find_shop(gateway, &asked.shop)?;
     gateway.count_sign_in(&shop.id)?;
     let origin = allowed_origin(shop, headers)?;
-    let now = gateway.clock.now();
+    // Tokens are made and opened here; the proof is by the clock of the shop's own server.
+    let (now, wall) = (gateway.clock.now(), gateway.clock.wall());
     let mut expires_at = now + gateway.limits.token_ttl;
     let mut stamp = None;
     let (id, verified, visitor, profile) = match &asked.identity {
         Some(identity) => {
-            let proved = prove(&shop.customer_proof, identity, now);
+            let proved = prove(&shop.customer_proof, identity, wall);
             let proved = proved.map_err(|why| unauthorized(why.to_string()))?;
             stamp = Some(gateway.secret.stamp(proved.key));
             // What is good for no longer must not live on in a token of ours.
-            expires_at = proved.until.map_or(expires_at, |until| until.min(expires_at));
+            if let Some(until) = proved.until {
+                expires_at = expires_at.min(now + until.since(wall));
+            }
             let customer = Secret::verified_customer(&proved.user_id);
             let visitor = customer.to_string();
             (customer, Some(CustomerId::from(proved.user_id)), visitor, proved.profile)

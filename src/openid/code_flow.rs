@@ -68,7 +68,8 @@ impl SignIn<'_> {
     }
 
     /// Gives the code for the account behind it. Where the token `lacks` something, the provider is asked
-    /// for the rest: with a code providers put little into it and tell more to who asks (Core, 5.4).
+    /// for the rest: with a code providers put little into it and tell more to who asks (Core, 5.4). `now`
+    /// is that of the system clock.
     ///
     /// # Errors
     /// When the provider does not answer, refuses, or is not believed.
@@ -154,7 +155,8 @@ pub async fn end_session_address(
     Ok(metadata.end_session.as_ref().map(|end| with_query(end.as_str(), &query)))
 }
 
-/// Whose sessions are over, by a token that the provider sends when somebody signs out there.
+/// Whose sessions are over, by a token that the provider sends when somebody signs out there. `now` is that
+/// of the system clock.
 ///
 /// # Errors
 /// When it is not believed, or the keys to check it cannot be had.

@@ -3,9 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use tradewind::domain::{SeatId, ShopId, Timestamp};
+use tradewind::flow::SeatRecord;
+use tradewind::journal::{Batch, Options, open};
 
 use super::provider::{Key, Provider};
 use super::router::{Client, Router, config, post, write_shop};
@@ -126,6 +129,24 @@ impl World {
         }
         let router = Router::start(config(folder.path(), SETTINGS)).expect("a router");
         Self { router, provider, key, folder }
+    }
+
+    /// Starts the router anew after its clock was set back by `by`: its time goes on from what it wrote.
+    pub fn start_anew_after_clock_went_back(&mut self, by: Duration) {
+        self.router.stop();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        let at = Timestamp::from_millis((now + by).as_millis() as u64);
+        let (shop, seat) = (ShopId::from("cafe"), SeatId::from("lucia"));
+        let left = SeatRecord { shop, seat, at, state: None };
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let journal = self.folder.path().join("data/journal");
+            let (journal, replay) = open(&journal, Options::default()).expect("a journal");
+            replay.for_each(drop);
+            let batch = Batch::of(&left.encode()).expect("a record");
+            journal.append(batch).await.expect("written");
+            journal.close().await.expect("closed");
+        });
+        self.router = Router::start(config(self.folder.path(), SETTINGS)).expect("a router");
     }
 
     pub fn get(&self, path: &str, headers: &str) -> Answer {
