@@ -115,6 +115,20 @@ impl Line {
         self.failures >= FAILURES_MAX
     }
 
+    /// Whether it fails or is gone.
+    fn is_paused(&self) -> bool {
+        self.is_failing() || self.rest.is_gone
+    }
+
+    /// Makes due what waits for its next try. How often it was tried stays.
+    fn make_due(&mut self) {
+        for ((_, number), mut errand) in std::mem::take(&mut self.waiting) {
+            // Where the clock was set back, it was wanted later than now.
+            errand.not_before = errand.not_before.min(errand.effect.at);
+            self.add(number, errand);
+        }
+    }
+
     /// A hook that fails is tried by one call at a time.
     fn has_room(&self) -> bool {
         self.calls < if self.is_failing() { 1 } else { HOOK_CALLS_MAX }
@@ -258,9 +272,12 @@ impl Lines {
         paused
     }
 
-    /// Tries every hook again, as the shops were loaded anew.
+    /// Tries every hook again, as the shops were loaded anew: one that fails or is gone at once.
     pub fn begin_anew(&mut self) {
         for line in self.lines.values_mut() {
+            if line.is_paused() {
+                line.make_due();
+            }
             (line.failures, line.rest) = (0, Rest::default());
         }
         self.lines.retain(|_, line| !line.is_idle(Timestamp::default()));
@@ -268,8 +285,7 @@ impl Lines {
 
     /// Hooks that fail or are gone.
     pub fn paused(&self) -> usize {
-        let is_paused = |line: &&Line| line.is_failing() || line.rest.is_gone;
-        self.lines.values().filter(is_paused).count()
+        self.lines.values().filter(|line| line.is_paused()).count()
     }
 }
 
@@ -469,6 +485,32 @@ mod tests {
         assert!(lines.next(true, at(900)).is_none());
         lines.begin_anew();
         assert_eq!(called(&mut lines, at(900)), ["a", "a"]);
+    }
+
+    #[test]
+    fn what_waits_for_its_next_try_at_a_paused_hook_is_tried_when_the_shops_are_loaded_anew() {
+        for (ended, tries) in [(Ended::Failed(None), FAILURES_MAX), (Ended::Gone, 1)] {
+            let mut lines = lines(&[("a", 1)]);
+            for tried in 1..=tries {
+                let Some(Next::Try(mut again)) = lines.next(true, at(20)) else { panic!("due") };
+                lines.ended(&id("a"), ended, at(20));
+                again.tries = tried;
+                again.not_before = if tried < tries { at(20) } else { at(500) };
+                lines.add(again, at(20));
+            }
+            let mut of_other = errand("b", 0);
+            (of_other.tries, of_other.not_before) = (1, at(500));
+            lines.add(of_other, at(20));
+            assert_eq!((lines.paused(), called(&mut lines, at(30)).len()), (1, 0));
+
+            lines.begin_anew();
+
+            let Some(Next::Try(first)) = lines.next(true, at(30)) else { panic!("due: {ended:?}") };
+            assert_eq!((&*first.effect.what.hook, first.tries), ("a", tries), "{ended:?}");
+            assert!(lines.next(true, at(30)).is_none(), "a hook that is not paused has its pauses");
+            lines.ended(&id("a"), Ended::Delivered, at(30));
+            assert_eq!(lines.wakes_at(true), Some(at(500)));
+        }
     }
 
     #[test]
