@@ -1,5 +1,5 @@
-//! A system clock that was set while the router did not run. While it runs, it looks at it only where others
-//! compare the time with a clock of their own.
+//! A system clock that was set while the router did not run. While it runs, it looks at it only where an instant
+//! of its own is compared with one of others.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
@@ -13,6 +13,8 @@ mod router;
 mod webhook_receiver;
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -58,6 +60,26 @@ fn identity() -> Value {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
     let tag = ring::hmac::sign(&key, format!("{head}.{body}").as_bytes());
     json!({"jwt": format!("{head}.{body}.{}", URL_SAFE_NO_PAD.encode(tag))})
+}
+
+/// The `Date` of an answer that gives a token, and when the token ends.
+fn date_and_end(address: SocketAddr) -> (jiff::Timestamp, jiff::Timestamp) {
+    let asked = json!({"shop": "demo"}).to_string();
+    let length = asked.len();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let text = format!(
+        "POST /v1/widget/session HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{asked}"
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let date = head.lines().find_map(|line| line.strip_prefix("date: ")).unwrap();
+    let granted: Value = serde_json::from_str(body).unwrap();
+    let ends = granted["expires_at"].as_str().unwrap().parse().unwrap();
+    (jiff::fmt::rfc2822::parse(date).unwrap().timestamp(), ends)
 }
 
 /// Writes the journal anew as a router would have whose clock was `ahead_s` seconds ahead of now.
@@ -189,4 +211,22 @@ fn a_customer_is_proved_by_the_system_clock_after_that_was_set_back() {
     customer.say("the second thing I say");
 
     assert_eq!(customer.next("ack")["conversation"], conversation);
+}
+
+#[test]
+fn pages_are_told_the_time_that_the_instants_are_of_after_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = started(folder.path());
+    let mut customer = router.customer("demo");
+    customer.say("the first thing I say");
+    customer.next("ack");
+    drop((customer, router));
+    shift(folder.path(), 23 * HOUR);
+
+    let router = started(folder.path());
+    let (date, ends) = date_and_end(router.address);
+
+    // The token is good for ten minutes; `Date` has no parts of a second.
+    let lasts_s = ends.duration_since(date).as_secs();
+    assert!((540..=601).contains(&lasts_s), "{lasts_s} s");
 }

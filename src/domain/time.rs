@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch.
@@ -37,6 +38,14 @@ impl Timestamp {
             Err(_) => "9999-12-31T23:59:59.999Z".to_owned(),
         }
     }
+
+    /// As HTTP writes instants (RFC 9110, 5.6.7), in whole seconds.
+    pub fn to_http_date(self) -> String {
+        let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
+        let instant = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+        let written = DateTimePrinter::new().timestamp_to_rfc9110_string(&instant);
+        written.expect("the years from 1970 to 9999 have four digits")
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -68,6 +77,14 @@ mod tests {
     #[test]
     fn instants_are_written_in_utc_with_milliseconds() {
         assert_eq!(Timestamp::from_millis(1_500).to_rfc3339(), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn http_has_instants_in_whole_seconds() {
+        let instant = Timestamp::from_millis(784_111_777_999);
+
+        assert_eq!(instant.to_http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(Timestamp::from_millis(u64::MAX).to_http_date().contains(" 9999 "));
     }
 
     #[test]

@@ -21,7 +21,6 @@ use crate::domain::ShopId;
 use crate::metrics::names::Counter;
 use crate::openid::{Account, Brought, LoggedOut, Providers, end_session_address, logged_out};
 use crate::protocol::ErrorCode;
-use crate::protocol::session::Granted;
 
 use super::Gateway;
 use super::clients::Accepted;
@@ -29,7 +28,7 @@ use super::log_lines::{Call, LogLines};
 use super::openid_door::{Door, Outcome, Session, redirect, told};
 use super::pending::{PENDING_FOR, Page, Pending, Spent};
 use super::problem::Refused;
-use super::session::{Vouched, grant_seat};
+use super::session::{Vouched, answer, grant_seat};
 use super::signed_out::{ProviderSession, SignedOut, account_name, session_name};
 use super::standing::openid_stamp;
 
@@ -246,7 +245,7 @@ async fn session(
     State(gateway): State<Arc<Gateway>>,
     Path(shop): Path<String>,
     headers: HeaderMap,
-) -> Result<(StatusCode, Json<Granted>), Refused> {
+) -> Result<Response, Refused> {
     let granted = Door::of(&gateway, &shop).and_then(|door| {
         door.only_own_page(&headers)?;
         let session = door.session(&gateway, &headers);
@@ -258,8 +257,7 @@ async fn session(
         let vouched = Vouched { stamp: Some(session.stamp), until, session: Some(session.session) };
         Ok(grant_seat(&gateway, &door.shop, session.seat, origin, vouched))
     });
-    let granted = granted.inspect_err(|it| gateway.metrics.count(Counter::Refused(it.code())))?;
-    Ok((StatusCode::CREATED, Json(granted)))
+    answer(&gateway, granted)
 }
 
 /// Ends sessions, and closes the sockets that stood on them.

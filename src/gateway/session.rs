@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use crate::config::shop::{Evidence, Password, Reads, Shop};
@@ -28,7 +29,7 @@ const LOCALE_BYTES_MAX: usize = 64;
 /// Least wait of a seat that met too many others.
 const SIGN_IN_PAUSE: Duration = Duration::from_secs(1);
 
-type Answer = Result<(StatusCode, Json<Granted>), Refused>;
+type Answer = Result<Response, Refused>;
 
 /// `POST /v1/widget/session`.
 pub async fn widget(
@@ -38,7 +39,7 @@ pub async fn widget(
     body: Body,
 ) -> Answer {
     let granted = widget_session(&gateway, &accepted, &headers, body).await;
-    count(&gateway, granted)
+    answer(&gateway, granted)
 }
 
 /// `POST /v1/seat/session`.
@@ -49,17 +50,15 @@ pub async fn seat(
     body: Body,
 ) -> Answer {
     let granted = seat_session(&gateway, &accepted, &headers, body).await;
-    count(&gateway, granted)
+    answer(&gateway, granted)
 }
 
-fn count(gateway: &Gateway, granted: Result<Granted, Refused>) -> Answer {
-    match granted {
-        Ok(granted) => Ok((StatusCode::CREATED, Json(granted))),
-        Err(refused) => {
-            gateway.metrics.count(Counter::Refused(refused.code()));
-            Err(refused)
-        }
-    }
+/// Gives a token, or counts why not. Pages compare `Date` with their own clock to read the instants that they
+/// get, so it is by the clock of those.
+pub(super) fn answer(gateway: &Gateway, granted: Result<Granted, Refused>) -> Answer {
+    let granted = granted.inspect_err(|it| gateway.metrics.count(Counter::Refused(it.code())))?;
+    let date = [(header::DATE, gateway.clock.now().to_http_date())];
+    Ok((StatusCode::CREATED, date, Json(granted)).into_response())
 }
 
 async fn widget_session(
