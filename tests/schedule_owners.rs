@@ -3,7 +3,7 @@
 mod schedule_common;
 
 use schedule_common::*;
-use tradewind::domain::{SeatId, SeatState, SkillId, TransferTarget, WaitReason};
+use tradewind::domain::{Priority, SeatId, SeatState, SkillId, TransferTarget, WaitReason};
 use tradewind::schedule::{
     Command, Decision, RefuseReason, Settings, TakeBackReason, TicketReason, WithdrawReason,
 };
@@ -122,6 +122,23 @@ fn a_seat_lost_after_its_first_reply_has_the_grace_time_to_come_back() {
 
         assert_eq!(taken_back(&lost).is_empty(), keeps);
         assert_eq!(centre.owner(1).is_some(), keeps);
+    }
+}
+
+#[test]
+fn a_ticket_whose_customer_has_written_to_its_owner_is_handed_on_as_a_live_conversation() {
+    for (writes, priority) in [(false, Priority::Ticket), (true, Priority::Normal)] {
+        let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+        centre.ready("ann");
+        centre.arrive_and_accept(contact(1).priority(Priority::Ticket));
+        if writes {
+            centre.customer_spoke(1);
+        }
+
+        centre.sign_out("ann");
+
+        let waiting = centre.scheduler.queue(&shop(), 10);
+        assert_eq!(waiting.iter().map(|view| view.priority).collect::<Vec<_>>(), [priority]);
     }
 }
 

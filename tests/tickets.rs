@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use tradewind::automate::Phrases;
 use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::domain::{
-    ConversationId, EffectKey, Language, MessageId, Progress, SeatId, Timestamp,
+    ConversationId, EffectKey, Guess, Language, MessageId, Priority, Progress, SeatId, Sentiment,
+    Timestamp,
 };
 use tradewind::flow::{
     CustomerAct, EffectReport, EmailRules, Errand, ForMany, FromEmail, Input, PhrasesCame, Report,
@@ -156,6 +157,37 @@ fn a_ticket_of_a_shop_that_is_closed_for_longer_than_tickets_are_kept_lives_to_s
     world.pass(DAY);
 
     assert!(world.counts.contains(&Counter::TicketWorkedOff));
+}
+
+#[test]
+fn who_writes_to_the_owner_of_a_ticket_waits_as_a_live_conversation_when_that_owner_is_lost() {
+    let (mut world, min) = night();
+    world.says.sentiment = Guess { label: Sentiment::Negative, confidence: 0.9 };
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    world.pass(UNTIL_MORNING);
+    let seat = world.seat("minji");
+    let offer = offers(&seat).remove(0);
+    accept(&mut world, "minji", &offer);
+    world.reply(&seat, conversation_of(&offer), "안녕하세요, 확인해 보겠습니다.");
+    let nobody_wrote = world.restarted();
+    world.say(&min, "아직 여기 있어요");
+    min.frames();
+
+    let waits_as = |mut world: World| {
+        world.schedule(Command::SignOut { shop: shop(), seat: SeatId::from("minji") });
+        world.pass(MINUTE);
+        let waiting = |world: &World| {
+            let queue = world.scheduler.queue(&shop(), 10);
+            queue.iter().map(|view| view.priority).collect::<Vec<_>>()
+        };
+        let before = waiting(&world);
+        assert_eq!(waiting(&world.restarted()), before);
+        before
+    };
+    assert_eq!(waits_as(nobody_wrote), [Priority::Ticket]);
+    assert_eq!(waits_as(world.restarted()), [Priority::Raised]);
+    assert_eq!(waits_as(world), [Priority::Raised], "by the mood, as anybody who waits");
+    assert!(kinds(&min.frames()).contains(&"queued".to_owned()), "and is told so");
 }
 
 #[test]

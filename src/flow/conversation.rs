@@ -23,6 +23,7 @@ use crate::schedule::{Contact, DecisionRecord};
 
 use super::fact::{Fact, Noted, Opened};
 use super::in_flight::InFlight;
+use super::lines::is_from_customer;
 use super::matter::Joined;
 use super::owed::OwedEffects;
 use super::personal::{ERASED_TEXT, Personal, is_erased};
@@ -300,6 +301,12 @@ impl Conversation {
     pub fn owned_since(&self) -> Option<Timestamp> {
         let assigned = |event: &&Event| matches!(event.kind, EventKind::Assigned { .. });
         self.events.iter().rev().find(assigned).map(|event| event.at)
+    }
+
+    /// Whether the customer has written to the seat that owns it.
+    pub fn has_written_to_owner(&self) -> bool {
+        let since = |event: &&Event| event.seq > self.seat_sees_after;
+        self.events.iter().rev().take_while(since).any(is_from_customer)
     }
 
     /// The language to answer in: what the customer writes, else the page's.

@@ -365,13 +365,18 @@ impl Shard {
         if let Stage::Waiting(contact) = &conversation.stage {
             return (**contact).clone();
         }
-        if let Stage::Owned(owned) = &conversation.stage {
-            return owned.contact.clone();
-        }
         let (skill, priority) = match self.shop(&conversation.opened.shop) {
             Some(shop) => needs(conversation, &shop),
             None => (SkillId::from(GENERAL_SKILL), Priority::Normal),
         };
+        if let Stage::Owned(owned) = &conversation.stage {
+            let mut contact = owned.contact.clone();
+            // Who writes on does not wait as a ticket if that owner is lost.
+            if contact.priority == Priority::Ticket && conversation.has_written_to_owner() {
+                contact.priority = priority;
+            }
+            return contact;
+        }
         self.contact(now, conversation, skill, priority)
     }
 

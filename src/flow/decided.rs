@@ -55,7 +55,7 @@ impl Shard {
                 self.ticket(cause.now, &mut conversation, opens_at, turn);
             }
             Decision::TakenBack { seat, reason, .. } => {
-                self.taken_back(cause.now, &mut conversation, &seat, reason, turn);
+                self.taken_back(cause, &mut conversation, &seat, reason, turn);
             }
             Decision::Escalated { hops, .. } => {
                 turn.counts.push(Counter::Escalated);
@@ -231,7 +231,7 @@ impl Shard {
 
     fn taken_back(
         &mut self,
-        now: Timestamp,
+        cause: Cause,
         conversation: &mut Conversation,
         seat: &SeatId,
         reason: TakeBackReason,
@@ -245,11 +245,12 @@ impl Shard {
             TakeBackReason::Supervisor => TakenFrom::Supervisor,
             TakeBackReason::ShiftEnded => TakenFrom::ShiftEnded,
         }));
-        let mut contact = owned.contact.clone();
+        let was_ticket = owned.contact.priority == Priority::Ticket;
+        let mut contact = self.contact_of(cause.now, conversation);
         contact.hops = contact.hops.saturating_add(u8::from(reason.counts_as_hop()));
         contact.only = None;
         self.disown(conversation, seat);
-        let mut step = Step::new(conversation, now);
+        let mut step = Step::new(conversation, cause.now);
         let handing_on = step.conversation.handing_on.take();
         if let (TakeBackReason::Transferred, Some(HandingOn { to, .. })) = (reason, handing_on) {
             // As the scheduler has it, so that a restart sends it there too.
@@ -264,10 +265,14 @@ impl Shard {
         let has_room = step.conversation.notes.len() < self.settings.messages_per_conversation_max;
         if reason == TakeBackReason::ShiftEnded && has_room {
             let text = Summary::of(step.conversation).to_string().into();
-            step.fact(Fact::Noted(Noted { at: now, seat: seat.clone(), text }));
+            step.fact(Fact::Noted(Noted { at: cause.now, seat: seat.clone(), text }));
         }
-        step.fact(Fact::Waits(contact));
+        step.fact(Fact::Waits(contact.clone()));
         step.finish(turn);
+        if was_ticket && contact.priority != Priority::Ticket {
+            // The scheduler does not know how much somebody weighs who has come back to a ticket.
+            turn.commands.push((Command::Arrive(contact), cause.at));
+        }
         let frame =
             ServerFrame::TakenBack { conversation: conversation.id, reason: reason.as_str() };
         let links = self.seat_links(&conversation.opened.shop, seat);

@@ -48,7 +48,7 @@ impl Shard {
                 }
                 Stage::Owned(owned) => {
                     let command = Command::Restore {
-                        contact: owned.contact.clone(),
+                        contact: self.contact_of(now, &conversation),
                         seat: owned.seat.clone(),
                         fence: owned.fence,
                         since: conversation.owned_since(),

@@ -127,7 +127,8 @@ pub enum Command {
         /// In which conversation.
         conversation: ConversationId,
     },
-    /// The customer wrote in a conversation that has an owner.
+    /// The customer wrote in a conversation that has an owner. One that was worked off as a ticket
+    /// is a live one from then on.
     CustomerSpoke {
         /// In which conversation.
         conversation: ConversationId,

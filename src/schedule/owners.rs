@@ -6,7 +6,9 @@ use super::decision::{Decision, RefuseReason, TakeBackReason};
 use super::scheduler::{Ownership, Scheduler, Station};
 use super::shop::{SeatNo, ShopNo};
 use super::timers::Timer;
-use crate::domain::{ConversationId, OfferId, SeatId, ShopId, SkillId, Timestamp, TransferTarget};
+use crate::domain::{
+    ConversationId, OfferId, Priority, SeatId, ShopId, SkillId, Timestamp, TransferTarget,
+};
 
 impl Scheduler {
     /// Makes a seat the owner of a conversation that has left its place.
@@ -109,10 +111,18 @@ impl Scheduler {
         }
     }
 
-    /// Starts the owner's time to answer, unless it runs already.
+    /// Starts the owner's time to answer, unless it runs already. Behind a ticket there is somebody
+    /// who waits from now on, whoever owns it next.
     pub(super) fn customer_spoke(&mut self, conversation: ConversationId) {
+        let Some(case) = self.cases.get_mut(&conversation) else { return };
+        if !matches!(case.station, Station::Owned(_)) {
+            return;
+        }
+        if case.contact.priority == Priority::Ticket {
+            case.contact.priority = Priority::Normal;
+        }
         let timer = Timer::OwnerSilent(conversation);
-        if self.owned_mut(conversation).is_some() && !self.timers.is_set(timer) {
+        if !self.timers.is_set(timer) {
             self.timers.set(timer, self.now + self.settings.owner_silence);
         }
     }
