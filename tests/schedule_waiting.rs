@@ -228,6 +228,33 @@ fn nobody_waits_longer_than_the_longest_wait() {
 }
 
 #[test]
+fn who_comes_back_to_a_ticket_in_line_has_the_longest_wait_of_a_live_conversation() {
+    let queue_wait_max = 600_000;
+    for asks_a_seat in [false, true] {
+        let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+        centre.ready("ann");
+        centre.arrive_and_accept(contact(1));
+        centre.seat_spoke(1);
+        centre.arrive(contact(2).priority(Priority::Ticket));
+        let back_ms = 660_000;
+        centre.until(back_ms);
+        if asks_a_seat {
+            assert_eq!(one_offer(&centre.release(1)).2, 2);
+        }
+
+        let decisions = centre.arrive(contact(2));
+        assert_eq!(ticket(&decisions), None, "after 11 minutes");
+        if asks_a_seat {
+            centre.set_state("ann", SeatState::Away);
+        }
+
+        assert_eq!(ticket(&centre.until(back_ms + queue_wait_max - 1)), None);
+        let decisions = centre.until(back_ms + queue_wait_max);
+        assert_eq!(ticket(&decisions), Some((TicketReason::WaitedTooLong, None)));
+    }
+}
+
+#[test]
 fn a_full_queue_gives_tickets_to_newcomers_and_not_to_who_comes_back() {
     let settings = Settings { waiting_max: 2, ..Settings::default() };
     let mut centre = Centre::with(settings, vec![seat("ann", &["en"], &["orders"])]);

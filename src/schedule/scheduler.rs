@@ -18,7 +18,7 @@ use super::shifts::Order;
 use super::shop::{LaneNo, SeatNo, Shop, ShopNo};
 use super::timers::{Timer, Timers};
 use super::views::Totals;
-use crate::domain::{ConversationId, OfferId, SeatId, ShopId, Timestamp};
+use crate::domain::{ConversationId, OfferId, Priority, SeatId, ShopId, Timestamp};
 
 /// Gives conversations to seats. It owns no clock and does no I/O: it is told what happened and
 /// when, and answers with what follows from it.
@@ -111,6 +111,15 @@ impl Case {
 
     pub fn is_barred(&self, seat: SeatNo, now: Timestamp) -> bool {
         self.barred.iter().any(|(barred, until)| *barred == seat && *until > now)
+    }
+
+    /// Takes in what it needs from now on. Behind a ticket nobody waited: who comes back to one has
+    /// the whole wait of a live conversation.
+    fn need(&mut self, contact: Contact, now: Timestamp) {
+        if self.contact.priority == Priority::Ticket && contact.priority != Priority::Ticket {
+            self.waits_since = now;
+        }
+        self.contact = contact;
     }
 
     /// Keeps a seat from being asked until the given instant.
@@ -297,16 +306,16 @@ impl Scheduler {
     /// What a waiting conversation needs has changed. A seat that is being asked and can do that
     /// too goes on being asked; else the conversation lines up anew with its old arrival.
     fn re_route(&mut self, contact: Contact) {
-        let conversation = contact.conversation;
+        let (conversation, now) = (contact.conversation, self.now);
         if self.is_asked_seat_still_right(&contact) {
-            self.case_mut(conversation).contact = contact;
+            self.case_mut(conversation).need(contact, now);
             return;
         }
         let first = self.first_seat(self.case(conversation).shop, &contact);
         let asked = self.leave_station(conversation);
         let case = self.case_mut(conversation);
         case.first = if contact.only == case.contact.only { case.first } else { first };
-        case.contact = contact;
+        case.need(contact, now);
         let shop = case.shop;
         self.place(conversation);
         if let Some(seat) = asked {
