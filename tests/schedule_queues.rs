@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use schedule_common::*;
 use tradewind::domain::{
-    Needs, QueueRules, Regions, Rules, SeatProfile, SeatState, Select, SkillId, Step,
+    AfterHold, ApprovalRule, Needs, Priority, QueueRules, Regions, Rules, SeatProfile, SeatState,
+    Select, SkillId, Step, Timestamp,
 };
-use tradewind::schedule::{Decision, RefuseReason, Settings, TicketReason, Why};
+use tradewind::schedule::{Contact, Decision, RefuseReason, Settings, TicketReason, Why};
 
 fn centre(queue: QueueRules, seats: Vec<SeatProfile>) -> Centre {
     let queues = BTreeMap::from([(SkillId::from("orders"), queue)]);
@@ -244,6 +245,86 @@ fn a_full_queue_refuses_with_a_ticket_and_leaves_the_others_alone() {
     assert!(matches!(&refused[..], [Decision::Ticket { reason: r, .. }] if *r == reason));
     assert_eq!(told(&other).len(), 1);
     assert_eq!(centre.scheduler.totals().waiting, 3);
+}
+
+/// A ticket of so many hours ago that is worked off.
+fn ticket_of(hours_ago: u64, n: u64) -> Contact {
+    let arrived_at = Timestamp::from_millis(START_MS - hours_ago * 3_600_000);
+    Contact { arrived_at, ..contact(n).priority(Priority::Ticket) }
+}
+
+fn is_turned_away(decisions: &[Decision]) -> bool {
+    let full = |decision: &Decision| {
+        matches!(decision, Decision::Ticket { reason: TicketReason::QueueFull, .. })
+    };
+    decisions.iter().any(full)
+}
+
+#[test]
+fn tickets_in_line_fill_no_queue_and_a_full_queue_turns_no_ticket_away() {
+    for then in [None, Some(AfterHold::Release)] {
+        let approval = then.map(|then| ApprovalRule { hold_max: Duration::from_secs(60), then });
+        let small = QueueRules { waiting_max: Some(2), approval, ..QueueRules::default() };
+        let mut centre = centre(small, vec![seat("ann", &["en"], &["orders"])]);
+        for n in 1..=3 {
+            assert!(!is_turned_away(&centre.arrive(ticket_of(12, n))));
+        }
+        for n in 4..=5 {
+            assert!(!is_turned_away(&centre.arrive(contact(n))), "tickets take no room");
+        }
+
+        assert!(is_turned_away(&centre.arrive(contact(6))));
+        assert!(!is_turned_away(&centre.arrive(ticket_of(12, 7))));
+        assert_eq!(centre.scheduler.totals().waiting, 6);
+    }
+}
+
+#[test]
+fn the_bound_of_a_shop_counts_tickets_too() {
+    let settings = Settings { waiting_max: 2, ..Settings::default() };
+    let mut centre = Centre::with(settings, vec![seat("ann", &["en"], &["orders"])]);
+    centre.arrive(ticket_of(12, 1));
+    centre.arrive(contact(2));
+
+    assert!(is_turned_away(&centre.arrive(ticket_of(12, 3))));
+    assert!(is_turned_away(&centre.arrive(contact(4))));
+}
+
+#[test]
+fn a_live_conversation_lines_up_behind_tickets_and_is_served_before_them_some_seconds_later() {
+    let small = QueueRules { waiting_max: Some(2), ..QueueRules::default() };
+    let mut centre = centre(small, vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+    centre.arrive(ticket_of(12, 2));
+    centre.arrive(ticket_of(12, 3));
+
+    assert_eq!(told(&centre.arrive(contact(4))).len(), 1, "it waits");
+    centre.until(13_000);
+
+    assert_eq!(one_offer(&centre.release(1)).2, 4);
+}
+
+#[test]
+fn tickets_make_no_queue_too_long() {
+    let help = Step { needs: any_region(), longer_than: Some(1), ..Step::default() };
+    let mut centre = centre(
+        steps(Needs::default(), vec![help]),
+        vec![
+            seat("home", &["en"], &["orders"]).regions(&["sea"]),
+            seat("help", &["en"], &["orders"]).regions(&["latam"]),
+        ],
+    );
+    centre.ready("home");
+    centre.ready("help");
+    centre.arrive_and_accept(contact(1).region("sea"));
+    for n in 2..=4 {
+        assert_eq!(offers(&centre.arrive(ticket_of(12, n).region("sea"))), []);
+    }
+    assert_eq!(offers(&centre.arrive(contact(5).region("sea"))), []);
+
+    assert_eq!(one_offer(&centre.arrive(contact(6).region("sea"))).1, "help");
 }
 
 /// Three seats that differ in load, in price and in when they were last busy.

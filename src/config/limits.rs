@@ -128,7 +128,7 @@ settings! {
 
     /// The choice of a seat.
     schedule("schedule."): Schedule {
-        /// Conversations of one shop that wait for a seat. One more gets a ticket at once.
+        /// Conversations of one shop that wait for a seat, tickets too. One more gets a ticket at once.
         waiting_max: Count = "50_000", "1"..="1_000_000";
         /// Longest wait for a seat before the conversation becomes a ticket.
         queue_wait_max: Length = "10min", "15s"..="24h";

@@ -57,7 +57,7 @@ pub struct QueueRules {
     pub prefers: Vec<SkillId>,
     /// Which of several free seats is asked.
     pub select: Select,
-    /// Conversations of the queue that may wait; a further one gets a ticket.
+    /// Conversations of the queue that may wait, tickets not counted; a further one gets a ticket.
     pub waiting_max: Option<usize>,
     /// Wrap-up in place of the shop's.
     pub wrap_up: Option<Duration>,
@@ -123,7 +123,7 @@ pub struct Step {
     pub needs: Needs,
     /// Wait after which it opens to a conversation.
     pub after: Option<Duration>,
-    /// It is open as long as more conversations than this wait for the same seats.
+    /// It is open as long as more conversations than this wait for the same seats, tickets not counted.
     pub longer_than: Option<usize>,
     /// It opens while nobody who fits at first is at work.
     pub if_nobody_there: bool,

@@ -4,7 +4,6 @@
 //! A hold keeps arrival and place, and has an end: what nobody has approved by then gets a ticket or
 //! goes on, as the rule says.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::command::{Approval, Contact};
@@ -94,9 +93,9 @@ impl Case {
 }
 
 impl Shop {
-    /// How many conversations of a skill are held.
-    pub fn held_of(&self, skill: &SkillId) -> usize {
-        self.held.get(skill).map_or(0, BTreeSet::len)
+    /// The conversations of a skill that are held, by arrival.
+    pub fn held_of(&self, skill: &SkillId) -> impl Iterator<Item = ConversationId> {
+        self.held.get(skill).into_iter().flatten().map(|(.., conversation)| *conversation)
     }
 
     /// Every conversation that is held, by skill and arrival.

@@ -80,7 +80,7 @@ impl Scheduler {
             return self.ticket(conversation, TicketReason::Hours, opens_at);
         }
         if let Some(rule) = held_by {
-            if is_new && self.is_full(shop_no, lane_no) {
+            if is_new && self.is_full(conversation, lane_no) {
                 return self.ticket(conversation, TicketReason::QueueFull, None);
             }
             return self.hold(conversation, rule.hold_max);
@@ -92,24 +92,29 @@ impl Scheduler {
         if gives_up_at <= self.now {
             return self.ticket(conversation, TicketReason::WaitedTooLong, None);
         }
-        if is_new && self.is_full(shop_no, lane_no) {
+        if is_new && self.is_full(conversation, lane_no) {
             return self.ticket(conversation, TicketReason::QueueFull, None);
         }
         self.line_up(conversation, lane_no);
         self.timers.set(Timer::WaitedTooLong(conversation), gives_up_at);
     }
 
-    /// Whether a shop, or the queue of a lane, has as many waiting conversations as it may.
-    fn is_full(&self, shop_no: ShopNo, lane_no: LaneNo) -> bool {
-        let shop = &self.shops[shop_no];
+    /// Whether the shop of a conversation, or the queue of the lane that it would wait in, has as many
+    /// waiting conversations as it may. The bound of the shop is one of memory, which tickets need as
+    /// well; that of a queue is for those whom a ticket would be told instead of a wait.
+    fn is_full(&self, conversation: ConversationId, lane_no: LaneNo) -> bool {
+        let case = self.case(conversation);
+        let shop = &self.shops[case.shop];
+        if shop.waiting >= self.settings.waiting_max {
+            return true;
+        }
         let skill = &shop.lanes[lane_no].key.skill;
         let limit = shop.rules.queues.get(skill).and_then(|queue| queue.waiting_max);
-        let lined_up = || {
-            let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
-            let in_lanes = lanes.filter(|lane| lane.key.skill == *skill).map(Lane::len);
-            in_lanes.sum::<usize>() + shop.held_of(skill)
-        };
-        shop.waiting >= self.settings.waiting_max || limit.is_some_and(|limit| lined_up() >= limit)
+        let Some(limit) = limit.filter(|_| case.is_live()) else { return false };
+        let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
+        let in_lanes = lanes.filter(|lane| lane.key.skill == *skill).map(Lane::live_len);
+        let held = shop.held_of(skill).filter(|held| self.case(*held).is_live());
+        in_lanes.sum::<usize>() + held.count() >= limit
     }
 
     /// What is asked for has changed: the seats are put in order anew.
@@ -140,7 +145,7 @@ impl Scheduler {
             self.mark_untold(shop_no, lane_no);
         }
         let shop = &self.shops[shop_no];
-        if shop.has_just_opened(&shop.lanes[lane_no]) {
+        if priority != Priority::Ticket && shop.has_just_opened(&shop.lanes[lane_no]) {
             self.lane_opens(shop_no, lane_no);
         }
     }

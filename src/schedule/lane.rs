@@ -187,6 +187,11 @@ impl Lane {
         self.queues.iter().map(Queue::len).sum()
     }
 
+    /// How many wait before a screen, which nobody does behind a ticket.
+    pub fn live_len(&self) -> usize {
+        self.len() - self.queue(Priority::Ticket).len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

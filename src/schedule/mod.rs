@@ -25,8 +25,8 @@
 //! - The same commands at the same instants give the same decisions, byte for byte.
 //!   [`Scheduler::audit`] checks the others.
 //!
-//! **Bounds**: waiting conversations by `waiting_max` a shop (beyond: a ticket) and
-//! `queue_wait_max`; lanes by the languages, skills and regions of the roster; remembered offers
+//! **Bounds**: waiting conversations by `waiting_max` a shop (beyond: a ticket; tickets that are
+//! worked off count, as they do not for the limit of a queue) and `queue_wait_max`; lanes by the languages, skills and regions of the roster; remembered offers
 //! by a constant, remembered decisions by `records_max`. A command costs the logarithm of what waits plus the lanes of one seat; places
 //! are told by a rate-limited walk and not by every command.
 //!

@@ -117,13 +117,14 @@ impl Shop {
     /// Whether a step is open because of what waits in its lane.
     fn is_pressed_open(&self, lane: &Lane, step: usize) -> bool {
         let limit = self.step(lane, step).and_then(|step| step.longer_than);
-        limit.is_some_and(|limit| lane.len() > limit)
+        limit.is_some_and(|limit| lane.live_len() > limit)
     }
 
-    /// Whether one more conversation in a lane has just opened a step.
+    /// Whether one more live conversation in a lane has just opened a step.
     pub fn has_just_opened(&self, lane: &Lane) -> bool {
         let rules = self.rules.queues.get(&lane.key.skill).into_iter();
-        rules.flat_map(|rules| &rules.steps).any(|s| s.longer_than == Some(lane.len() - 1))
+        let mut limits = rules.flat_map(|rules| &rules.steps).filter_map(|step| step.longer_than);
+        limits.any(|limit| lane.live_len() == limit + 1)
     }
 
     /// Whether a seat that takes one more conversation still keeps the slots free that it must

@@ -109,6 +109,11 @@ impl Case {
         }
     }
 
+    /// Whether somebody waits before a screen, which nobody does behind a ticket.
+    pub fn is_live(&self) -> bool {
+        self.contact.priority != Priority::Ticket
+    }
+
     pub fn is_barred(&self, seat: SeatNo, now: Timestamp) -> bool {
         self.barred.iter().any(|(barred, until)| *barred == seat && *until > now)
     }
@@ -116,10 +121,11 @@ impl Case {
     /// Takes in what it needs from now on. Behind a ticket nobody waited: who comes back to one has
     /// the whole wait of a live conversation.
     fn need(&mut self, contact: Contact, now: Timestamp) {
-        if self.contact.priority == Priority::Ticket && contact.priority != Priority::Ticket {
+        let was_live = self.is_live();
+        self.contact = contact;
+        if self.is_live() && !was_live {
             self.waits_since = now;
         }
-        self.contact = contact;
     }
 
     /// Keeps a seat from being asked until the given instant.

@@ -68,8 +68,8 @@ pub struct Settings {
     pub shift_drain: Duration,
     /// Longest time in the queue; then a ticket.
     pub queue_wait_max: Duration,
-    /// Conversations of one shop that may wait; a further one gets a ticket. One that comes back
-    /// from a seat is never refused.
+    /// Conversations of one shop that may wait, tickets included; a further one gets a ticket. One
+    /// that comes back from a seat is never refused.
     pub waiting_max: usize,
     /// Least time between two tellings of its place to one conversation.
     pub place_update_interval: Duration,
