@@ -80,6 +80,28 @@ fn while_a_speaker_is_there_the_fallback_stays_closed() {
 }
 
 #[test]
+fn the_fallback_opens_for_who_waits_also_when_somebody_heavier_has_come_after_the_speaker_left() {
+    let mut centre = Centre::new(vec![
+        seat("min", &["ko"], &["orders"]),
+        seat("eve", &["en"], &["orders"]).slots(2),
+    ]);
+    centre.ready("min");
+    centre.ready("eve");
+    assert_eq!(centre.arrive_and_accept(contact(1).language("ko")), "min");
+    centre.seat_spoke(1);
+    centre.until(10_000);
+    centre.arrive(contact(2).language("ko"));
+    centre.until(11_000);
+    centre.sign_out("min");
+    centre.until(12_000);
+    centre.arrive(contact(3).language("ko").priority(Priority::Vip));
+
+    assert_eq!(offers(&centre.until(15_999)), []);
+    assert_eq!(one_offer(&centre.until(16_000)).2, 2, "five seconds after the speaker has left");
+    assert_eq!(one_offer(&centre.until(17_000)).2, 3, "five seconds after it came");
+}
+
+#[test]
 fn a_speaker_whose_connection_flickers_keeps_her_lane() {
     let mut centre =
         Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["orders"])]);

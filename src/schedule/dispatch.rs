@@ -271,7 +271,7 @@ impl Scheduler {
     }
 
     /// A ring of a lane has opened for more than one who waits: they look for a seat, in their
-    /// order, until there is none.
+    /// order, until there is none for any.
     pub(super) fn lane_opens(&mut self, shop_no: ShopNo, lane_no: LaneNo) {
         let lane = &self.shops[shop_no].lanes[lane_no];
         let order: Vec<_> = lane.in_order(self.now, self.settings.age_bound).collect();
@@ -279,13 +279,22 @@ impl Scheduler {
             if !matches!(self.case(conversation).station, Station::Lane(_)) {
                 continue;
             }
-            if !self.offer_if_free(conversation, lane_no)
-                // Who is barred from the only free seat does not hold up those behind.
-                && self.case(conversation).barred.is_empty()
-            {
+            if !self.offer_if_free(conversation, lane_no) && self.may_ask_all(conversation) {
                 return;
             }
         }
+    }
+
+    /// Whether no bar and no closed ring keeps a seat from one who waits in a lane. Who is barred
+    /// from the only free seat, or came after its ring had opened to others, does not hold up those
+    /// behind.
+    fn may_ask_all(&self, conversation: ConversationId) -> bool {
+        let case = self.case(conversation);
+        // A seat that was looked for may have taken it meanwhile.
+        let Station::Lane(lane_no) = case.station else { return false };
+        let shop = &self.shops[case.shop];
+        let opens_at = self.next_ring_at(shop, &shop.lanes[lane_no], case.contact.arrived_at);
+        case.barred.is_empty() && opens_at.is_none()
     }
 
     /// After shifts have ended: tickets for those who wait in a lane that nobody works for within
