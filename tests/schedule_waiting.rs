@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use schedule_common::*;
 use tradewind::domain::{Priority, SeatState, Timestamp, WaitReason};
-use tradewind::schedule::{Decision, Settings, TicketReason, Why};
+use tradewind::schedule::{Contact, Decision, Settings, TicketReason, Why};
 
 fn ticket(decisions: &[Decision]) -> Option<(TicketReason, Option<Timestamp>)> {
     decisions.iter().find_map(|decision| match decision {
@@ -338,6 +338,61 @@ fn places_are_told_together_and_at_most_once_an_interval() {
     let capacity = WaitReason::Capacity;
     assert_eq!(told(&centre.until(35_000)), [(4, 1, capacity), (5, 2, capacity), (6, 3, capacity)]);
     assert_eq!(told(&centre.until(60_000)), []);
+}
+
+#[test]
+fn tickets_of_last_night_take_no_place_before_who_has_just_come() {
+    let last_night = Timestamp::from_millis(START_MS - 12 * 3_600_000);
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+    centre.arrive_and_accept(contact(1));
+    centre.seat_spoke(1);
+    for n in 100..200 {
+        let ticket = contact(n).priority(Priority::Ticket);
+        centre.arrive(Contact { arrived_at: last_night, ..ticket });
+    }
+
+    assert_eq!(told(&centre.arrive(contact(2))), [(2, 1, WaitReason::Capacity)]);
+    assert_eq!(told(&centre.arrive(contact(3))), [(3, 2, WaitReason::Capacity)]);
+    centre.until(6_000);
+    centre.leave(2);
+    let news = told(&centre.until(12_000));
+
+    let live = news.iter().filter(|(n, ..)| *n < 100).collect::<Vec<_>>();
+    assert_eq!(live, [&(3, 1, WaitReason::Capacity)], "also when places are told together");
+    let queue = centre.scheduler.queue(&shop(), 3);
+    let places: Vec<_> = queue.iter().map(|view| (number(view.conversation), view.place)).collect();
+    assert_eq!(places, [(3, 1), (100, 2), (101, 3)]);
+}
+
+#[test]
+fn a_ticket_changes_nothing_of_the_wait_that_others_are_told_while_it_waits_and_after() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders", "refunds"])]);
+    centre.sign_in("ann", SeatState::WrapUp);
+    let told_wait = |centre: &mut Centre, n: u64| {
+        let decisions = centre.arrive(contact(n));
+        centre.leave(n);
+        match decisions[..] {
+            [Decision::Waiting { wait_s: Some(wait), .. }] => wait,
+            ref other => panic!("a place and not {other:?}"),
+        }
+    };
+    let before = told_wait(&mut centre, 1);
+
+    for n in 100..111 {
+        centre.arrive(contact(n).skill("refunds").priority(Priority::Ticket));
+    }
+    // Places are told anew, for which it is counted who waits for the seat.
+    centre.leave(110);
+    centre.until(3_600_000);
+    assert_eq!(told_wait(&mut centre, 2), before, "the seat serves their lane as well");
+    for n in 100..110 {
+        assert_eq!(one_offer(&centre.set_state("ann", SeatState::Ready)).2, n);
+        centre.set_state("ann", SeatState::WrapUp);
+        centre.leave(n);
+    }
+
+    assert_eq!(told_wait(&mut centre, 3), before, "they were served an hour late");
 }
 
 #[test]

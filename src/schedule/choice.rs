@@ -34,6 +34,18 @@ impl Claim {
         Rank(1, u64::MAX - index, self.arrived_at, self.seq)
     }
 
+    /// Ranks by the places that customers are told. As [`Self::rank`], but that a ticket comes after
+    /// all who wait before a screen until it has reached the age bound: whoever has just come
+    /// overtakes it within seconds.
+    pub fn place_rank(&self, now: Timestamp, age_bound: Duration) -> Rank {
+        match self.rank(now, age_bound) {
+            Rank(1, index, arrived_at, seq) if self.priority == Priority::Ticket => {
+                Rank(2, index, arrived_at, seq)
+            }
+            rank => rank,
+        }
+    }
+
     /// Whether it has reached the age bound.
     pub fn is_aged(&self, now: Timestamp, age_bound: Duration) -> bool {
         self.counted(now) >= age_bound
@@ -79,6 +91,23 @@ mod tests {
         assert!(ticket.rank(now, BOUND) < claim(Priority::Ticket, 1).rank(now, BOUND));
         let days_later = Timestamp::from_millis(120 * hour * 1_000);
         assert!(ticket.is_aged(days_later, BOUND) && !ticket.is_aged(now, BOUND));
+    }
+
+    #[test]
+    fn no_ticket_under_the_age_bound_has_a_place_before_who_has_just_come() {
+        let hour = 3_600;
+        let now = Timestamp::from_millis(130 * hour * 1_000);
+        let came = claim(Priority::Normal, 130 * hour);
+        let (aged, ticket) = (claim(Priority::Ticket, 0), claim(Priority::Ticket, 11 * hour));
+
+        assert!(ticket.rank(now, BOUND) < came.rank(now, BOUND));
+        assert!(ticket.place_rank(now, BOUND) > came.place_rank(now, BOUND));
+        assert!(aged.place_rank(now, BOUND) < came.place_rank(now, BOUND));
+        assert!(
+            ticket.place_rank(now, BOUND)
+                < claim(Priority::Ticket, 12 * hour).place_rank(now, BOUND)
+        );
+        assert_eq!(came.place_rank(now, BOUND), came.rank(now, BOUND));
     }
 
     #[test]

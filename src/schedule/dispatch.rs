@@ -140,7 +140,7 @@ impl Scheduler {
         self.tell_place(conversation);
         let lane = &self.shops[shop_no].lanes[lane_no];
         let claim = entry.claim(priority);
-        if lane.place(&claim, now, self.settings.age_bound) < lane.len() {
+        if lane.has_live_behind(&claim, now, self.settings.age_bound) {
             // It has moved others back.
             self.mark_untold(shop_no, lane_no);
         }

@@ -59,6 +59,10 @@ impl Queue {
         self.0.iter()
     }
 
+    pub fn last(&self) -> Option<&Entry> {
+        self.0.back()
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -210,15 +214,24 @@ impl Lane {
 
     /// Place from 1 that a claim has or would have in the lane.
     pub fn place(&self, claim: &Claim, now: Timestamp, age_bound: Duration) -> usize {
-        let rank = claim.rank(now, age_bound);
+        let rank = claim.place_rank(now, age_bound);
         let ahead: usize = Priority::ALL
             .into_iter()
             .map(|priority| {
-                let rank_of = |entry: &Entry| entry.claim(priority).rank(now, age_bound);
+                let rank_of = |entry: &Entry| entry.claim(priority).place_rank(now, age_bound);
                 self.queue(priority).count_below(rank, rank_of)
             })
             .sum();
         ahead + 1
+    }
+
+    /// Whether somebody who is told a place has one behind a claim.
+    pub fn has_live_behind(&self, claim: &Claim, now: Timestamp, age_bound: Duration) -> bool {
+        let rank = claim.place_rank(now, age_bound);
+        let live = Priority::ALL.into_iter().filter(|priority| *priority != Priority::Ticket);
+        let mut last =
+            live.filter_map(|priority| Some(self.queue(priority).last()?.claim(priority)));
+        last.any(|last| last.place_rank(now, age_bound) > rank)
     }
 
     /// The conversations in the order in which they would be served if nothing changed.
@@ -227,13 +240,30 @@ impl Lane {
         now: Timestamp,
         age_bound: Duration,
     ) -> impl Iterator<Item = ConversationId> + '_ {
+        self.in_order_of(move |claim| claim.rank(now, age_bound))
+    }
+
+    /// The conversations in the order of the places that they are told.
+    pub fn in_order_of_places(
+        &self,
+        now: Timestamp,
+        age_bound: Duration,
+    ) -> impl Iterator<Item = ConversationId> + '_ {
+        self.in_order_of(move |claim| claim.place_rank(now, age_bound))
+    }
+
+    /// The lowest rank first; it must rise along each queue.
+    fn in_order_of(
+        &self,
+        rank_of: impl Fn(&Claim) -> Rank,
+    ) -> impl Iterator<Item = ConversationId> {
         let mut heads = Priority::ALL.map(|priority| self.queue(priority).iter().peekable());
         std::iter::from_fn(move || {
             let next = Priority::ALL
                 .into_iter()
                 .filter_map(|priority| {
                     let entry = heads[priority as usize].peek()?;
-                    Some((entry.claim(priority).rank(now, age_bound), priority as usize))
+                    Some((rank_of(&entry.claim(priority)), priority as usize))
                 })
                 .min()?;
             heads[next.1].next().map(|entry| entry.conversation)
@@ -295,6 +325,32 @@ mod tests {
             let claim = entry(seq as u64, arrived_s).claim(priority);
             assert_eq!(lane.place(&claim, now, BOUND), at + 1);
         }
+    }
+
+    #[test]
+    fn tickets_have_places_behind_all_who_wait_before_a_screen_until_they_reach_the_age_bound() {
+        let hour = 3_600;
+        let waiting = [
+            (Priority::Ticket, 11 * hour),
+            (Priority::Normal, 130 * hour),
+            (Priority::Ticket, 0),
+            (Priority::Vip, 130 * hour - 1),
+        ];
+        let lane = lane_of(&waiting);
+        let now = Timestamp::from_millis(130 * hour * 1_000);
+
+        let order: Vec<_> = lane.in_order_of_places(now, BOUND).collect();
+
+        assert_eq!(order, [2, 3, 1, 0].map(|seq| entry(seq, 0).conversation));
+        let claim_of = |seq: u64| {
+            let (priority, arrived_s) = waiting[seq as usize];
+            entry(seq, arrived_s).claim(priority)
+        };
+        for (at, seq) in [2, 3, 1, 0].into_iter().enumerate() {
+            assert_eq!(lane.place(&claim_of(seq), now, BOUND), at + 1);
+            assert_eq!(lane.has_live_behind(&claim_of(seq), now, BOUND), at < 2, "behind {seq}");
+        }
+        assert_eq!((lane.len(), lane.live_len()), (4, 2));
     }
 
     #[test]

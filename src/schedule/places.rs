@@ -96,7 +96,8 @@ impl Scheduler {
             return;
         }
         case.told = Some(Told { at, news });
-        if case.promise.is_none() && matches!(case.station, Station::Lane(_)) {
+        // A ticket is told nothing, and waits by another clock: it teaches nothing about the others.
+        if case.promise.is_none() && case.is_live() && matches!(case.station, Station::Lane(_)) {
             case.promise = news.wait_s.map(|ends| (at, ends));
         }
         let News { place, wait_s, reason } = news;
@@ -169,7 +170,7 @@ impl Scheduler {
         let track_record = shop.told_waits;
         let ahead = shop.told_up_to;
         let lane = &shop.lanes[lane_no];
-        let in_order = lane.in_order(self.now, self.settings.age_bound);
+        let in_order = lane.in_order_of_places(self.now, self.settings.age_bound);
         let part: Vec<_> = in_order.skip(ahead).take(budget).collect();
         let is_last = ahead + part.len() >= lane.len();
         let looked_at = part.len();
@@ -193,13 +194,13 @@ impl Scheduler {
         looked_at.max(1)
     }
 
-    /// Counts for each seat how many wait in the lanes that it works for.
+    /// Counts for each seat how many live conversations wait in the lanes that it works for.
     fn count_lined_up(&mut self, shop_no: ShopNo) {
         let shop = &mut self.shops[shop_no];
         let mut lined_up = std::mem::take(&mut shop.lined_up);
         lined_up.fill(0);
         for lane in shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]) {
-            let waiting = lane.len();
+            let waiting = lane.live_len();
             lane.ring().iter_common(&shop.present, 0).for_each(|seat| lined_up[seat] += waiting);
         }
         shop.lined_up = lined_up;
@@ -247,8 +248,8 @@ impl Scheduler {
         }
     }
 
-    /// The conversations of a shop that have no owner, those offered first, then each lane in its
-    /// order of service; at most `limit`.
+    /// The conversations of a shop that have no owner, those offered first, then each lane in the
+    /// order of its places; at most `limit`.
     pub fn queue(&self, shop: &ShopId, limit: usize) -> Vec<WaitingView> {
         let Some(shop) = self.shop_no(shop).map(|shop_no| &self.shops[shop_no]) else {
             return Vec::new();
@@ -258,7 +259,8 @@ impl Scheduler {
         let kept = shop.seats.iter().flat_map(|seat| &seat.kept);
         let kept = kept.map(|(_, entry)| entry.conversation);
         let lanes = shop.waiting_lanes.iter().map(|lane| &shop.lanes[lane]);
-        let lined_up = lanes.flat_map(|lane| lane.in_order(self.now, self.settings.age_bound));
+        let (now, age_bound) = (self.now, self.settings.age_bound);
+        let lined_up = lanes.flat_map(|lane| lane.in_order_of_places(now, age_bound));
         offered
             .chain(kept)
             .chain(shop.all_held())
@@ -332,10 +334,11 @@ impl News {
 }
 
 impl Shop {
-    /// Slots that work for a lane, each counted by the lane's part of all who wait for it.
+    /// Slots that work for a lane, each counted by the lane's part of all who wait for it. Tickets
+    /// are no part of it: live conversations overtake them.
     fn slots_share(&self, lane_no: LaneNo) -> f64 {
         let lane = &self.lanes[lane_no];
-        let waiting = lane.len().max(1);
+        let waiting = lane.live_len().max(1);
         let slots = lane.ring().iter_common(&self.present, 0).map(|seat_no| {
             let all = self.lined_up[seat_no].max(waiting);
             let seat = &self.seats[seat_no];
