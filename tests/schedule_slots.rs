@@ -229,6 +229,46 @@ fn a_full_seat_is_not_waited_for_and_one_in_wrap_up_is_for_the_head_start() {
     assert_eq!(one_offer(&centre.until(5_000)).1, "bob");
 }
 
+fn is_ready(centre: &Centre, seat: &str) -> bool {
+    let view = centre.scheduler.seat(&shop(), &seat.into()).expect("a seat");
+    view.state == Some(SeatState::Ready)
+}
+
+#[test]
+fn a_known_seat_that_frees_when_its_head_start_is_all_but_over_is_asked_for_as_long_as_any() {
+    let mut centre = wrapping(30, vec![seat("ann", &["en"], &["orders"])]);
+    centre.leave(2);
+    centre.release(1);
+    let wraps_until = 30_000;
+    // Its head start would end 100 ms after the wrap-up.
+    centre.until(wraps_until - 4_900);
+    assert_eq!(offers(&centre.arrive(contact(3).last_seat("ann"))), [], "it is kept for ann");
+
+    let decisions = centre.until(wraps_until);
+
+    let Some(Decision::Offered { expires_at, why, .. }) =
+        decisions.iter().find(|decision| matches!(decision, Decision::Offered { .. }))
+    else {
+        panic!("no offer in {decisions:?}")
+    };
+    assert!(why.contains(&Why::KnowsCustomer), "{why:?}");
+    assert_eq!(expires_at.since(centre.now()), Duration::from_secs(6));
+}
+
+#[test]
+fn a_seat_that_lets_head_starts_pass_is_there_and_not_set_away() {
+    let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
+    centre.ready("ann");
+
+    for n in 1..=3 {
+        assert_eq!(one_offer(&centre.arrive(contact(n).last_seat("ann"))).1, "ann");
+        let now = centre.now().since(centre.instant(0)).as_millis() as u64;
+        centre.until(now + 5_000);
+        centre.leave(n);
+        assert!(is_ready(&centre, "ann"), "after {n} offers of 5 s");
+    }
+}
+
 #[test]
 fn no_forward_to_offline() {
     let shift = |spans: &[&str]| {

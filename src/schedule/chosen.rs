@@ -13,7 +13,7 @@ use crate::domain::{ConversationId, Timestamp};
 /// Longest time that the seat a customer knows is asked alone.
 const HEAD_START_MAX: Duration = Duration::from_secs(5);
 /// Shortest time in which a person can answer; below it the others are asked at once.
-const HEAD_START_MIN: Duration = Duration::from_secs(1);
+pub(super) const HEAD_START_MIN: Duration = Duration::from_secs(1);
 
 /// The seat that is asked first and alone, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::choice::Rank;
-use super::chosen::FirstWhy;
+use super::chosen::{FirstWhy, HEAD_START_MIN};
 use super::decision::{Decision, TicketReason, Why};
 use super::lane::{Entry, Lane};
 use super::offers::Offer;
@@ -323,7 +323,10 @@ impl Scheduler {
             case.contact.arrived_at + self.settings.first_response_target,
         );
         let mut expires_at = self.now + self.settings.offer_ttl;
-        if let (Found::Known, Some(first)) = (found, case.first) {
+        if let (Found::Known, Some(first)) = (found, case.first)
+            // Of a head start that is all but over nothing can be answered: it is asked as any other.
+            && first.until.since(self.now) >= HEAD_START_MIN
+        {
             expires_at = expires_at.min(first.until);
         }
         let offer = self.offers.open(Offer {
@@ -332,6 +335,7 @@ impl Scheduler {
             seat: seat_no,
             ring,
             made_at: self.now,
+            expires_at,
         });
         let case = self.case_mut(conversation);
         case.station = Station::Offered(offer);

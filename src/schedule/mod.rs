@@ -13,11 +13,10 @@
 //! - Assigned, offered and wrapped-up slots of a seat never exceed its slots.
 //! - No free, ready seat on shift idles while a conversation that it could take waits, but for
 //!   these rules, each with an end: a refusal bars the seat for a stated time, a chosen seat is
-//!   asked alone for two offer times and one that the customer knows for at most 5 s, a slot is
-//!   wrapped up for a stated time, a step of a queue opens by its rule (a step may say none of its
-//!   own end: `longer_than` is open or shut by what waits), the fallback language opens after a
-//!   stated wait, and so does
-//!   translation, which a seat takes only while it keeps some slots free for its own languages.
+//!   asked alone for two offer times and one that the customer knows for at most 5 s before it is
+//!   offered as to any other, a slot is wrapped up for a stated time, a step of a queue opens by
+//!   its rule (a step may say none of its own end: `longer_than` is open or shut by what waits), the
+//!   fallback language opens after a stated wait, and so does translation, which a seat takes only while it keeps some slots free for its own languages.
 //!   A queue may hold its conversations for a supervisor's approval, for a stated time at the most.
 //!   A queue that is closed waits for its hours, and a shift takes nothing new in its last minutes.
 //! - Language, skill and region are hard filters; only a person who names a seat overrides

@@ -22,6 +22,7 @@ pub(super) struct Offer {
     /// The ring in which the seat was found; `None` when a person chose it.
     pub ring: Option<Ring>,
     pub made_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// What became of a closed offer.
@@ -133,14 +134,16 @@ impl Scheduler {
     }
 
     /// The seat did not answer. After some such offers in a row it is set away: nobody sits there.
+    /// One that was shorter than others, as to the seat that a customer knows, shows nothing of the kind.
     pub(super) fn offer_expires(&mut self, id: OfferId) {
-        let Offer { conversation, shop, seat: seat_no, made_at, .. } =
+        let Offer { conversation, shop, seat: seat_no, made_at, expires_at, .. } =
             *self.offers.get(id).expect("the timer of an offer ends with it");
+        let had_time = expires_at >= made_at + self.settings.offer_ttl;
         self.withdraw(id, WithdrawReason::Expired);
         self.was_refused(conversation, seat_no);
         let seat = &mut self.shops[shop].seats[seat_no];
         // Offers that were open side by side count as one: it is one absence.
-        if made_at >= seat.unanswered_at {
+        if had_time && made_at >= seat.unanswered_at {
             seat.unanswered = seat.unanswered.saturating_add(1);
             seat.unanswered_at = self.now;
         }
