@@ -133,8 +133,8 @@ impl Shop {
         };
         let mut earliest: Option<Timestamp> = None;
         for seat in seats() {
-            let opens_at = common_opening(&queue.hours, &seat.profile.hours, from);
-            earliest = [earliest, opens_at].into_iter().flatten().min();
+            let opens_at = common_opening(&queue.hours, &seat.profile.hours, from, earliest);
+            earliest = opens_at.or(earliest);
             if earliest == Some(from) {
                 break;
             }
@@ -143,10 +143,18 @@ impl Shop {
     }
 }
 
-/// The first instant from `from` on at which both are open.
-fn common_opening(one: &Hours, other: &Hours, from: Timestamp) -> Option<Timestamp> {
+/// The first instant from `from` on at which both are open; `None` unless it is before another one.
+fn common_opening(
+    one: &Hours,
+    other: &Hours,
+    from: Timestamp,
+    before: Option<Timestamp>,
+) -> Option<Timestamp> {
     let mut at = from;
     for _ in 0..COMMON_STEPS_MAX {
+        if before.is_some_and(|before| before <= at) {
+            return None;
+        }
         let later = other.next_open(one.next_open(at)?)?;
         if later == at {
             return Some(at);
@@ -154,4 +162,23 @@ fn common_opening(one: &Hours, other: &Hours, from: Timestamp) -> Option<Timesta
         at = later;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_opening_that_is_no_earlier_than_another_one_is_not_looked_for() {
+        let hours = |spans: &[&str]| Hours::parse("UTC", spans).expect("hours");
+        let (shop, seat) = (hours(&["Mon-Fri 09:00-17:00"]), hours(&["Tue 16:00-20:00"]));
+        // A Wednesday at ten: it is Tuesday at four in six days and six hours.
+        let from = Timestamp::from_millis(1_795_600_800_000);
+        let opens_at = Timestamp::from_millis(from.as_millis() + (6 * 24 + 6) * 3_600_000);
+        let later = Timestamp::from_millis(opens_at.as_millis() + 1);
+
+        assert_eq!(common_opening(&shop, &seat, from, None), Some(opens_at));
+        assert_eq!(common_opening(&shop, &seat, from, Some(later)), Some(opens_at));
+        assert_eq!(common_opening(&shop, &seat, from, Some(opens_at)), None);
+    }
 }
