@@ -104,6 +104,7 @@ const IMPURE_FILES: &[(&str, &str)] = &[
     ("flow/incidents/store.rs", "writes and reads what outlives the process of incidents"),
     ("flow/translated/store.rs", "writes and reads the phrases that outlive the process"),
     ("flow/translated/keeping.rs", "has them written beside flow/translated/task.rs"),
+    ("flow/erase.rs", "waits for files that know of a customer, beside flow/task.rs"),
     ("flow/dispatch.rs", "drives the scheduler, as flow/task.rs drives the owners"),
 ];
 

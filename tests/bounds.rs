@@ -90,6 +90,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("erasures whose keys wait to be destroyed", &[
         "src/vault/store_tests.rs::a_keeper_that_is_stuck_with_a_full_queue_keeps_nobody_waiting_and_finishes_later",
     ]),
+    ("wait of an erasure for files that know of the customer", &[
+        "src/flow/erase.rs::nobody_is_forgotten_whom_a_file_knows_that_is_not_written_in_time",
+    ]),
     ("inputs that wait for one owner", &[
         "src/runtime/inbox.rs::a_full_inbox_refuses_new_work_and_still_takes_consequences",
         "src/admission/shed.rs::new_conversations_of_strangers_are_refused_first_and_open_ones_last",

@@ -41,7 +41,7 @@ pub fn customers_called(id: &str) -> Vec<CustomerId> {
     std::iter::once(Secret::verified_customer(id)).chain(own).collect()
 }
 
-/// Answers once the erasure is durable and the keys are gone from the disk.
+/// Answers once the erasure is durable, the keys are gone from the disk, and no file knows of it any more.
 async fn erase(
     State(gateway): State<Arc<Gateway>>,
     Extension(caller): Extension<Caller>,
@@ -99,8 +99,8 @@ async fn erase_one(
     let input = Input::Erase(Erase { shop: shop.clone(), whom, reply });
     owners.follow_up(owner, Envelope { caused_at: Instant::now(), input });
     erased.await.map_err(|_| {
-        let text =
-            "it could not be finished: the keys are not destroyed; see the log and ask again";
+        let text = "it could not be finished: keys are not destroyed, or a file still has what was \
+                    asked; see the log and ask again";
         Refused::new(ErrorCode::Unavailable, text)
     })
 }

@@ -1,10 +1,11 @@
 //! A customer who is erased: everything that he said, and that it was him. The conversations stay, with
 //! their ids and the order of what happened, until they are forgotten like others.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::domain::{By, ConversationId, CustomerId, ShopId};
 use crate::protocol::CloseCode;
@@ -18,6 +19,10 @@ use super::step::Step;
 use super::task::ShardTask;
 use super::turn::Turn;
 
+/// Longest that an erasure waits for files that know of the customer: shorter than `tradewind erase` waits for
+/// the answer.
+const FILES_WAIT_MAX: Duration = Duration::from_secs(4);
+
 /// Asks for the erasure of a customer.
 #[derive(Debug)]
 pub struct Erase {
@@ -25,8 +30,8 @@ pub struct Erase {
     pub shop: ShopId,
     /// Of whom.
     pub whom: Whom,
-    /// Gets what was erased once it is durable, and the keys are gone from the disk. Dropped when they
-    /// could not be destroyed.
+    /// Gets what was erased once it is durable, the keys are gone from the disk, and no file knows of it any
+    /// more. Dropped when the keys could not be destroyed, or a file could not be written in time.
     pub reply: oneshot::Sender<ErasedCustomer>,
 }
 
@@ -62,6 +67,34 @@ pub struct Erasing {
     pub(super) reply: oneshot::Sender<ErasedCustomer>,
 }
 
+/// Those who were told to forget a customer, each of whom answers once it has.
+#[derive(Debug, Default)]
+pub(super) struct Forgetting {
+    /// They hold it in memory alone.
+    memory: Vec<oneshot::Receiver<()>>,
+    /// They answer once they have written their files.
+    files: Vec<oneshot::Receiver<()>>,
+}
+
+impl Forgetting {
+    /// Whether everybody has forgotten, and no file says anything of him any more. Where one cannot be
+    /// written it is not, and who asks again waits anew.
+    pub(super) async fn is_done(self) -> bool {
+        let Self { memory, files } = self;
+        for it in memory {
+            // What is gone holds nothing.
+            let _ = it.await;
+        }
+        let written = async {
+            for it in files {
+                it.await?;
+            }
+            Ok::<(), oneshot::error::RecvError>(())
+        };
+        matches!(timeout(FILES_WAIT_MAX, written).await, Ok(Ok(())))
+    }
+}
+
 impl ShardTask {
     /// Tells everything in memory that holds what customers said, or who they are, beside the owner of
     /// their conversations. Whoever builds such a thing adds a line here; each answers once it has forgotten.
@@ -70,12 +103,15 @@ impl ShardTask {
         caused_at: Instant,
         customer: &CustomerRef,
         conversations: &[ConversationId],
-    ) -> Vec<oneshot::Receiver<()>> {
+    ) -> Forgetting {
         let (done, scheduler) = oneshot::channel();
         self.dispatcher.tell(Dispatch::Forget(conversations.to_vec(), done), caused_at);
         let translated = self.interpreter.forget(customer.shop.clone(), conversations.to_vec());
         let untold = self.effects.forget(conversations.to_vec());
-        vec![self.incidents.forget(customer.clone()), scheduler, translated, untold]
+        Forgetting {
+            memory: vec![scheduler, translated, untold],
+            files: vec![self.incidents.forget(customer.clone())],
+        }
     }
 }
 
@@ -137,5 +173,40 @@ impl Shard {
     pub fn customer_of(&self, id: ConversationId) -> Option<(&ShopId, &CustomerId)> {
         let opened = &self.conversations.get(&id)?.opened;
         (!opened.is_erased()).then_some((&opened.shop, &opened.customer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_forgotten_whom_a_file_knows_that_is_not_written_in_time() {
+        let forgetting = || {
+            let ((memory, in_memory), (file, in_file)) = (oneshot::channel(), oneshot::channel());
+            let forgetting = Forgetting { memory: vec![in_memory], files: vec![in_file] };
+            (memory, file, tokio::spawn(forgetting.is_done()))
+        };
+
+        let (memory, file, told) = forgetting();
+        memory.send(()).expect("it is waited for");
+        file.send(()).expect("it is waited for");
+        assert!(told.await.expect("an answer"));
+
+        let (memory, file, gone) = forgetting();
+        drop(memory);
+        file.send(()).expect("it is waited for");
+        assert!(gone.await.expect("an answer"), "what is gone holds nothing in memory");
+
+        let (memory, file, gone) = forgetting();
+        memory.send(()).expect("it is waited for");
+        drop(file);
+        assert!(!gone.await.expect("an answer"), "a file stays where it is");
+
+        let began = tokio::time::Instant::now();
+        let (memory, _file, late) = forgetting();
+        memory.send(()).expect("it is waited for");
+        assert!(!late.await.expect("an answer"));
+        assert!(began.elapsed() >= FILES_WAIT_MAX);
     }
 }

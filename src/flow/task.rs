@@ -476,7 +476,7 @@ impl ShardTask {
         let Erasing { customer, conversations, below, reply } = erasing;
         let sealed = conversations.iter().filter(|id| self.keys.get(**id).is_some()).count();
         let forget = |whose| self.forget_elsewhere(Instant::now(), whose, &conversations);
-        let forgotten = customer.as_ref().map(forget).unwrap_or_default();
+        let forgetting = customer.as_ref().map(forget).unwrap_or_default();
         let conversations = conversations.len() as u64;
         let unsealed = conversations - sealed as u64;
         let vault = self.keys.vault().zip(customer);
@@ -497,12 +497,10 @@ impl ShardTask {
                 },
                 None => 0,
             };
-            for it in forgotten {
-                // What is gone holds nothing.
-                let _ = it.await;
+            if forgetting.is_done().await {
+                // Who asked may have gone.
+                let _ = reply.send(ErasedCustomer { conversations, unsealed, keys });
             }
-            // Who asked may have gone.
-            let _ = reply.send(ErasedCustomer { conversations, unsealed, keys });
         });
     }
 

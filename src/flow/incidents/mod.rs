@@ -122,6 +122,8 @@ struct ShopBoard {
     watchers: Vec<SeatLine>,
     has_changed: bool,
     unkept: Unkept,
+    /// Whether the file still has what customers asked who were erased since it was written.
+    unforgotten: bool,
     /// Of which a seat has said that they are none of those that an incident is about.
     wrong: Vec<ConversationId>,
 }
@@ -178,13 +180,21 @@ impl Board {
         .collect()
     }
 
-    /// Tries again later with what could not be kept.
-    fn not_kept(&mut self, shops: &[ShopId]) {
+    /// Takes what came of keeping `shops`: with those that `failed` it is tried again later.
+    fn kept(&mut self, shops: &[ShopId], failed: &[ShopId]) {
         for shop in shops {
-            if let Some(board) = self.shops.get_mut(shop) {
+            let Some(board) = self.shops.get_mut(shop) else { continue };
+            if failed.contains(shop) {
                 board.unkept = board.unkept.max(Unkept::Questions);
+            } else {
+                board.unforgotten = false;
             }
         }
+    }
+
+    /// Whether nothing is left of the customers of a shop who are erased, in its file either.
+    fn has_forgotten(&self, shop: &ShopId) -> bool {
+        self.store.is_none() || self.shops.get(shop).is_none_or(|board| !board.unforgotten)
     }
 
     /// When [`Self::take_to_keep`] next has something.
@@ -286,11 +296,12 @@ impl Board {
 
     /// Forgets a customer who is erased.
     pub fn forget(&mut self, customer: &CustomerRef) {
-        if let Some(board) = self.shops.get_mut(&customer.shop)
-            && board.live.forget(&customer.id)
-        {
-            board.has_changed = true;
-            // What was kept knows what he asked.
+        let Some(board) = self.shops.get_mut(&customer.shop) else { return };
+        let had_any = board.live.forget(&customer.id);
+        board.has_changed |= had_any;
+        board.unforgotten |= had_any;
+        if board.unforgotten {
+            // What was kept knows what he asked; whoever asks again has it tried again at once.
             board.unkept = Unkept::Decisions;
         }
     }
@@ -535,6 +546,7 @@ impl Default for ShopBoard {
             watchers: Vec::new(),
             has_changed: false,
             unkept: Unkept::Nothing,
+            unforgotten: false,
             wrong: Vec::new(),
         }
     }

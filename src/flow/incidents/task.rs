@@ -74,7 +74,8 @@ impl Incidents {
         self.inbox.follow_up(Message::Translated(shop, ask, translated));
     }
 
-    /// Has an erased customer forgotten; the answer comes when he is.
+    /// Has an erased customer forgotten; the answer comes when he is, in the kept file as well, and not before
+    /// that could be written.
     pub fn forget(&self, customer: CustomerRef) -> oneshot::Receiver<()> {
         let (done, answer) = oneshot::channel();
         self.inbox.follow_up(Message::Forget(customer, done));
@@ -102,7 +103,7 @@ impl Incidents {
                     // The owners stop after this task, so what was answered still goes out.
                     pass_on(&owners, board.give_what_waits());
                     keep(&mut board, clock.now(), true).await;
-                    return;
+                    return confirm(&board, &mut forgotten);
                 }
             }
             for told in batch.drain(..) {
@@ -137,25 +138,31 @@ impl Incidents {
             for text in board.take_to_translate(clock.now()) {
                 interpreter.translate(text);
             }
-            let failed = keep(&mut board, clock.now(), false).await;
-            for (shop, done) in forgotten.drain(..) {
-                // As long as the file says what an erased customer asked, he is not forgotten.
-                if !failed.contains(&shop) {
-                    // Who asked for it may be gone.
-                    let _ = done.send(());
-                }
-            }
+            keep(&mut board, clock.now(), false).await;
+            confirm(&board, &mut forgotten);
         }
     }
 }
 
+/// Tells who waits for it that an erased customer is forgotten. As long as the file says what he asked, he is
+/// not; whoever has stopped waiting is let go of.
+fn confirm(board: &Board, forgotten: &mut Vec<(ShopId, oneshot::Sender<()>)>) {
+    let is_over = |(shop, done): &mut (ShopId, oneshot::Sender<()>)| {
+        done.is_closed() || board.has_forgotten(shop)
+    };
+    for (_, done) in forgotten.extract_if(.., is_over) {
+        // Who asked for it may be gone.
+        let _ = done.send(());
+    }
+}
+
 /// Writes what is to outlive the process. What cannot be written is told, and tried again in a minute:
-/// without it seats have to click again. Gives the shops of which it could not.
-async fn keep(board: &mut Board, now: Timestamp, is_last: bool) -> Vec<ShopId> {
-    let Some(store) = board.store.clone() else { return Vec::new() };
+/// without it seats have to click again, and nobody is told that a customer is erased.
+async fn keep(board: &mut Board, now: Timestamp, is_last: bool) {
+    let Some(store) = board.store.clone() else { return };
     let kept = board.take_to_keep(now, is_last);
     if kept.is_empty() {
-        return Vec::new();
+        return;
     }
     let shops: Vec<ShopId> = kept.iter().map(|(shop, _)| shop.clone()).collect();
     let write = move || -> Vec<ShopId> {
@@ -170,10 +177,9 @@ async fn keep(board: &mut Board, now: Timestamp, is_last: bool) -> Vec<ShopId> {
     };
     let failed = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| {
         tracing::error!(%error, "what seats said of incidents is not kept");
-        shops
+        shops.clone()
     });
-    board.not_kept(&failed);
-    failed
+    board.kept(&shops, &failed);
 }
 
 fn pass_on(owners: &Owners, answers: Vec<ForMany>) {

@@ -1,8 +1,16 @@
+use std::path::PathBuf;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::config::shop::{Shop, ShopFiles};
 use crate::deliver::Outbox;
 use crate::domain::{CustomerKey, Meaning, Said, SeatId};
 use crate::flow::translated::TextOf;
+use crate::flow::{Interpreter, Owners};
+use crate::runtime::Clock;
 
 const ENGINE: &str =
     "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:9\"\n";
@@ -163,10 +171,83 @@ fn what_was_kept_is_kept_anew_after_an_erasure_and_after_a_write_that_failed() {
 
     board.forget(&customer(2));
     assert_eq!(due(board, at(201)), 1, "at once");
+    board.kept(&[shop()], &[]);
     board.forget(&customer(2));
     assert_eq!(due(board, at(202)), 0, "nothing of his was left");
 
-    board.not_kept(&[shop(), ShopId::from("gone")]);
+    let failed = [shop(), ShopId::from("gone")];
+    board.kept(&failed, &failed);
     assert_eq!(due(board, at(203)), 0);
     assert_eq!(due(board, at(300)), 1, "a minute later");
+}
+
+/// An incident of five askers that is driven from second 100 on, while its file cannot be written.
+struct Unwritable {
+    data: tempfile::TempDir,
+    incidents: Incidents,
+    drain: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Unwritable {
+    fn start() -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut board = Incident::of(5).board;
+        board.store = Some(Store::of(data.path()));
+        let (incidents, drain) = (Incidents::new(), CancellationToken::new());
+        let (owners, clock) = (Owners::new(1, 8), Clock::start_at(at(100), at(100)));
+        let run = incidents.clone().run(board, owners, Interpreter::new(), clock, drain.clone());
+        let unwritable = Self { data, incidents, drain, running: tokio::spawn(run) };
+        unwritable.obstruct();
+        unwritable
+    }
+
+    fn in_the_way(&self) -> PathBuf {
+        self.data.path().join("incidents").join("demo.new")
+    }
+
+    fn obstruct(&self) {
+        std::fs::create_dir_all(self.in_the_way()).expect("what is in the way");
+    }
+
+    fn clear(&self) {
+        std::fs::remove_dir(self.in_the_way()).expect("it is out of the way");
+    }
+}
+
+/// Less than the time after which the file is tried again by itself, also twice.
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test(start_paused = true)]
+async fn an_erasure_is_confirmed_once_the_kept_file_is_written_also_where_it_is_asked_for_again() {
+    let incident = Unwritable::start();
+
+    let mut first = incident.incidents.forget(customer(2));
+    assert!(timeout(SOON, &mut first).await.is_err(), "the file knows what he asked");
+    let mut again = incident.incidents.forget(customer(2));
+    assert!(timeout(SOON, &mut again).await.is_err(), "it knows it still");
+    incident.clear();
+
+    for erasure in [first, again] {
+        assert_eq!(timeout(KEEP_INTERVAL, erasure).await, Ok(Ok(())), "it is tried by itself");
+    }
+    assert!(incident.in_the_way().with_extension("json").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_has_the_kept_file_written_at_once_and_a_stop_confirms_nothing_without_it() {
+    let incident = Unwritable::start();
+    let mut first = incident.incidents.forget(customer(2));
+    assert!(timeout(SOON, &mut first).await.is_err(), "the file knows what he asked");
+    incident.clear();
+
+    assert_eq!(timeout(SOON, incident.incidents.forget(customer(2))).await, Ok(Ok(())));
+    assert_eq!(first.await, Ok(()));
+
+    incident.obstruct();
+    let mut unwritten = incident.incidents.forget(customer(3));
+    assert!(timeout(SOON, &mut unwritten).await.is_err(), "the file knows what he asked");
+    incident.drain.cancel();
+    incident.running.await.expect("it ends");
+    assert!(unwritten.await.is_err(), "nobody is told that he is forgotten");
 }
