@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::dedup::{Channel, Delivery as Redelivery, DeliveryId};
-use crate::domain::{ConversationId, MessageId, SeatId, ShopId, Timestamp};
+use crate::domain::{ConversationId, Event, EventKind, MessageId, SeatId, ShopId, Timestamp};
 use crate::metrics::names::{Counter, EmailTaken, Repeat};
 use crate::protocol::ServerFrame;
 
@@ -57,6 +57,12 @@ impl Shard {
         }
         turn.counts.push(Counter::EmailCame(taken));
         turn.deliveries.push(Delivery::EmailTaken(reply, taken));
+    }
+
+    /// Whether a customer's message came in a letter, for as long as what channels delivered is remembered.
+    pub(super) fn is_letter(&self, shop: &ShopId, message: &Event) -> bool {
+        let EventKind::Message { id, .. } = &message.kind else { return false };
+        self.was_delivered(message.at, delivery_of(shop, *id))
     }
 
     fn written_by_email(

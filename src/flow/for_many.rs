@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use crate::metrics::names::Counter;
 use crate::schedule::{Approval, Command, Contact};
+use crate::understand::pii;
 
 use super::conversation::{Conversation, Stage};
 use super::fact::{Fact, Noted};
@@ -17,7 +18,7 @@ use super::input::ForMany;
 use super::lines::is_from_customer;
 use super::shard::{Cause, Shard};
 use super::step::Step;
-use super::ticket::is_only_address;
+use super::ticket::{is_only_address, says_only_address};
 use super::translated::with_original;
 use super::turn::{FirstResponse, Turn};
 
@@ -104,8 +105,11 @@ impl Shard {
 
     /// What a conversation asks, if it may be what many ask. An address to write to is no part of it.
     fn asks(&self, conversation: &Conversation, contact: &Contact) -> Option<Asks> {
+        let shop = &conversation.opened.shop;
         let is_address = |event: &Event| match &event.kind {
-            EventKind::Message { text, .. } => is_only_address(text),
+            EventKind::Message { text, .. } if is_only_address(text) => {
+                !self.is_letter(shop, event) || says_only_address(text, &pii::find(text))
+            }
             _ => false,
         };
         let events = || conversation.events.iter().filter(|event| !is_address(event));
@@ -119,7 +123,7 @@ impl Shard {
             return None;
         }
         Some(Asks {
-            shop: conversation.opened.shop.clone(),
+            shop: shop.clone(),
             conversation: conversation.id,
             customer: conversation.opened.customer.clone(),
             asked_at: contact.arrived_at,

@@ -9,7 +9,7 @@ use crate::channels::email::{ReplyAddresses, is_address};
 use crate::config::shop::Shop;
 use crate::domain::{
     ConversationId, Effect, EffectKey, Email, EventKind, Outward, PiiKind, PiiSpan, Priority,
-    Purpose, Sender, Timestamp, Understanding,
+    Purpose, Sender, Timestamp,
 };
 use crate::metrics::names::{Counter, Outcome};
 use crate::schedule::{Command, Contact};
@@ -20,6 +20,7 @@ use super::fact::Fact;
 use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::turn::Turn;
+use super::understood::Understood;
 
 /// How often a customer may name another address: each is written to.
 const EMAIL_CHANGES_MAX: u8 = 3;
@@ -150,7 +151,7 @@ impl Shard {
     pub(super) fn hear_address(
         &mut self,
         now: Timestamp,
-        (text, read): (&str, Option<&Understanding>),
+        (message, text): (&Understood, &str),
         step: &mut Step<'_>,
         turn: &mut Turn,
     ) -> bool {
@@ -158,18 +159,20 @@ impl Shard {
             return false;
         }
         let Some(shop) = self.shop(&step.conversation.opened.shop) else { return false };
+        let read = message.understanding.as_ref();
         let spans = read.map_or_else(|| pii::find(text), |read| read.pii.clone());
         let theirs = addresses(text, &spans).find(|address| !self.is_ours(address, &shop));
         let Some(address) = theirs else { return false };
         let has_ticket = matches!(step.conversation.stage, Stage::Ticketed);
-        let is_new = match step.conversation.email.as_deref() {
-            None => true,
-            Some(known) if known == address => false,
-            // Letters bring addresses of others along, in what is quoted and in signatures. On the page the
-            // writer is told what was noted.
-            Some(_) if self.is_connected(step.conversation) => is_all_but(text, address),
-            Some(_) => says_only_address(text, &spans),
+        let event = step.conversation.event(message.seq);
+        // Letters bring addresses of others along, in what is quoted and in signatures. On the page the
+        // writer is told what was noted.
+        let says_no_more = match event.is_some_and(|event| self.is_letter(&shop.id, event)) {
+            true => says_only_address(text, &spans),
+            false => is_all_but(text, address),
         };
+        let known = step.conversation.email.as_deref();
+        let is_new = known.is_none_or(|known| known != address && says_no_more);
         if is_new && step.conversation.email_changes < EMAIL_CHANGES_MAX {
             step.fact(Fact::ReachableAt(address.into()));
             if has_ticket {
@@ -179,7 +182,7 @@ impl Shard {
                 self.speak(now, (&shop, language), write, step, turn);
             }
         }
-        has_ticket && is_all_but(text, address)
+        has_ticket && says_no_more
     }
 
     /// Whether what is sent to an address comes back here: no customer is reached at it.

@@ -124,8 +124,7 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let text = &question.text[question.before_last..];
-        let read = message.understanding.as_ref();
-        if self.hear_address(now, (text, read), &mut step, turn) {
+        if self.hear_address(now, (message, text), &mut step, turn) {
             return step.finish(turn);
         }
         let conversation = &mut *step.conversation;

@@ -3,16 +3,18 @@
 use tokio::sync::oneshot;
 use tradewind::channels::email::ReplyAddresses;
 use tradewind::domain::{ConversationId, MessageId};
-use tradewind::flow::{EmailRules, FromEmail, Input};
+use tradewind::flow::{EmailRules, FromEmail, Input, Report};
 use tradewind::metrics::names::EmailTaken;
 use tradewind::understand::pii;
 
-use super::world::{Socket, World, email_of};
+use super::world::{MINUTE, Socket, World, email_of};
 use super::{
-    ADDRESS, UNTIL_MORNING, accept, leaves, night, night_with, offers, ticket_with_address,
+    ADDRESS, HOUR, UNTIL_MORNING, accept, leaves, night, night_with, offers, ticket_with_address,
 };
 
 const ANOTHER: &str = "bob@example.net";
+/// It is short, and says more than the address in it.
+const SAYS_MORE: &str = "환불해 주세요 bob@example.net";
 
 /// A message on the page, of which the model sees what is personal.
 fn say(world: &mut World, min: &Socket, text: &str) {
@@ -60,6 +62,71 @@ fn an_address_that_only_stands_in_a_letter_takes_the_place_of_none() {
 
         assert_eq!(answered_at(&mut world, conversation), ADDRESS, "{text}");
     }
+}
+
+#[test]
+fn a_short_letter_that_says_more_than_the_address_in_it_is_worked_on_at_once() {
+    let (mut world, min) = night();
+    world.pass(UNTIL_MORNING + HOUR);
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    // Nobody has come, so it is a ticket.
+    world.pass(11 * MINUTE);
+    say(&mut world, &min, ADDRESS);
+    let conversation = world.conversations()[0];
+    leaves(&mut world, &min);
+    let seat = world.seat("minji");
+    assert!(offers(&seat).is_empty(), "it is not its turn yet");
+    world.told.clear();
+
+    write(&mut world, conversation, SAYS_MORE);
+
+    assert_eq!(offers(&seat).len(), 1);
+    let [Report::Left(..), Report::Asks(asks)] = &world.told[..] else {
+        panic!("{:#?}", world.told);
+    };
+    assert!(asks.text.contains(SAYS_MORE), "it is a part of what is asked: {}", asks.text);
+}
+
+#[test]
+fn the_first_address_is_noted_also_from_a_letter_that_says_more_and_is_worked_on() {
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    let conversation = world.conversations()[0];
+    leaves(&mut world, &min);
+    world.told.clear();
+
+    write(&mut world, conversation, SAYS_MORE);
+
+    assert!(matches!(world.told[..], [Report::Left(..), Report::Asks(_)]), "{:#?}", world.told);
+    assert_eq!(answered_at(&mut world, conversation), ANOTHER);
+}
+
+#[test]
+fn a_letter_is_judged_as_one_also_while_the_page_is_open() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+
+    write(&mut world, conversation, SAYS_MORE);
+    leaves(&mut world, &min);
+
+    assert_eq!(answered_at(&mut world, conversation), ADDRESS);
+}
+
+#[test]
+fn what_was_said_on_the_page_is_judged_as_that_also_where_the_page_is_closed_before_it_is_read() {
+    let (mut world, min) = night();
+    let conversation = ticket_with_address(&mut world, &min);
+    let text = format!("미안해요, {ANOTHER} 이에요");
+
+    world.model_waits = true;
+    world.say(&min, &text);
+    leaves(&mut world, &min);
+    world.says.pii = pii::find(&text);
+    world.understand();
+    world.says.pii.clear();
+    world.model_waits = false;
+
+    assert_eq!(answered_at(&mut world, conversation), ANOTHER);
 }
 
 #[test]
