@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::automate;
 use crate::domain::{
-    ConversationId, Event, EventKind, Intent, Priority, Sender, Timestamp, Understanding,
+    ConversationId, Event, EventKind, Intent, Priority, Sender, ShopId, Timestamp, Understanding,
 };
 use crate::metrics::names::Counter;
 use crate::schedule::{Approval, Command, Contact};
@@ -134,10 +134,18 @@ impl Shard {
         })
     }
 
-    /// Notes that a seat has said of a conversation that it is none of those that an incident is about.
-    pub(super) fn was_wrong(&mut self, now: Timestamp, id: ConversationId, turn: &mut Turn) {
+    /// Notes that a seat has said of a conversation of its shop that it is none of those that an incident is
+    /// about.
+    pub(super) fn was_wrong(
+        &mut self,
+        now: Timestamp,
+        shop: &ShopId,
+        id: ConversationId,
+        turn: &mut Turn,
+    ) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        if conversation.is_closed() || conversation.is_of_its_own {
+        let is_theirs = conversation.opened.shop == *shop;
+        if !is_theirs || conversation.is_closed() || conversation.is_of_its_own {
             return;
         }
         let mut step = Step::new(conversation, now);

@@ -58,8 +58,8 @@ pub enum Input {
     SeatNoted(SeatRecord),
     /// A seat has answered everybody who asks the same, and this customer is one of them.
     AnsweredForMany(ForMany),
-    /// A seat has said that it is none of those that an incident is about.
-    OfItsOwn(ConversationId),
+    /// A seat of this shop has said that it is none of those that an incident is about.
+    OfItsOwn(ShopId, ConversationId),
     /// A message of this shard was translated, or was not.
     Translated(TranslationCame),
     /// The phrases of a shop in a language that it did not write.

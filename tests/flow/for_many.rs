@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{ConversationId, Guess, Intent, SeatId};
+use tradewind::domain::{ConversationId, Guess, Intent, SeatId, ShopId};
 use tradewind::flow::{CustomerAct, ForMany, Input, Report};
 
 use crate::world::{Socket, World, kinds, needs_person, shop, text};
@@ -115,12 +115,25 @@ fn whom_a_seat_has_called_another_matter_is_told_to_no_incident_after_a_restart(
     let untouched = world.restarted();
     assert!(matches!(untouched.told[..], [Report::AsksStill(_)]), "{:?}", untouched.told);
 
-    world.input(Input::OfItsOwn(conversation));
+    world.input(Input::OfItsOwn(shop(), conversation));
     let mut next = world.restarted();
 
     assert!(next.told.is_empty(), "{:?}", next.told);
     answer(&mut next, conversation);
     assert_eq!(next.scheduler.queue(&shop(), 9).len(), 1, "it waits as before");
+}
+
+#[test]
+fn a_seat_of_another_shop_says_nothing_of_a_conversation() {
+    let mut world = World::new();
+    let (_ana, conversation) = waiting(&mut world);
+    let written = world.journal.len();
+
+    world.input(Input::OfItsOwn(ShopId::from("another"), conversation));
+
+    assert_eq!(world.journal.len(), written);
+    let next = world.restarted();
+    assert!(matches!(next.told[..], [Report::AsksStill(_)]), "{:?}", next.told);
 }
 
 #[test]

@@ -270,8 +270,12 @@ impl Board {
     }
 
     /// Of which seats have said since the last call that they are none of those that an incident is about.
-    pub fn take_wrong(&mut self) -> Vec<ConversationId> {
-        self.shops.values_mut().flat_map(|board| std::mem::take(&mut board.wrong)).collect()
+    pub fn take_wrong(&mut self) -> Vec<(ShopId, ConversationId)> {
+        let wrong = self.shops.iter_mut().flat_map(|(shop, board)| {
+            let wrong = std::mem::take(&mut board.wrong);
+            wrong.into_iter().map(move |conversation| (shop.clone(), conversation))
+        });
+        wrong.collect()
     }
 
     /// Gives the answers that still wait to be translated, as they were written: the router stops.
@@ -396,14 +400,14 @@ impl ShopBoard {
     ) -> Result<Vec<ForMany>, NotAnswered> {
         self.has_changed = true;
         self.unkept = Unkept::Decisions;
-        let answered = self.live.confirm(incident, conversations, wrong)?;
-        for conversation in wrong {
-            // It may be right in another incident.
-            if self.live.of(*conversation).is_none() {
-                self.spoken.leave(*conversation);
-                self.wrong.push(*conversation);
-            }
-        }
+        // A seat says nothing of who does not follow this one: it may be right in another incident, or be no
+        // customer of the shop.
+        let followers = self.live.get(incident).map(|cluster| &cluster.followers);
+        let follows = |id: &&ConversationId| followers.is_some_and(|it| it.contains_key(*id));
+        let wrong: Vec<ConversationId> = wrong.iter().filter(follows).copied().collect();
+        let answered = self.live.confirm(incident, conversations, &wrong)?;
+        wrong.iter().for_each(|conversation| self.spoken.leave(*conversation));
+        self.wrong.extend(wrong);
         let answer = self.live.get(incident).and_then(|cluster| cluster.answer.clone());
         let Some(answer) = answer else { return Ok(Vec::new()) };
         Ok(self.reach(incident, &answer, answered))

@@ -129,8 +129,8 @@ impl Incidents {
                 };
                 pass_on(&owners, answers);
             }
-            for conversation in board.take_wrong() {
-                let input = Input::OfItsOwn(conversation);
+            for (shop, conversation) in board.take_wrong() {
+                let input = Input::OfItsOwn(shop, conversation);
                 let owner = owners.of_conversation(conversation);
                 owners.follow_up(owner, Envelope { caused_at: Instant::now(), input });
             }

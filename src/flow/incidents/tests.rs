@@ -124,7 +124,16 @@ fn whom_a_seat_calls_wrong_is_told_to_his_owner_once() {
 
     incident.confirm(Vec::new(), vec![conversation(1)]);
 
-    assert_eq!(incident.board.take_wrong(), [conversation(1)]);
+    assert_eq!(incident.board.take_wrong(), [(shop(), conversation(1))]);
+    assert!(incident.board.take_wrong().is_empty());
+}
+
+#[test]
+fn whoever_does_not_follow_an_incident_is_not_called_wrong_in_it() {
+    let mut incident = Incident::of(3);
+
+    incident.confirm(vec![], vec![conversation(99)]);
+
     assert!(incident.board.take_wrong().is_empty());
 }
 
