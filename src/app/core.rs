@@ -2,15 +2,17 @@
 //! listeners around it, a simulation puts clients around it.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::Config;
 use crate::domain::Timestamp;
@@ -173,10 +175,8 @@ impl Core {
         let answers =
             incidents.clone().run(board, owners.clone(), interpreter.clone(), clock, stop.clone());
         let stops_owners = stop_owners.clone().drop_guard();
-        tasks.push(Box::pin(async move {
-            let _stops_owners = stops_owners;
-            answers.await;
-        }));
+        let looks = look_at_incidents(answers, incidents.clone(), stop.clone(), stops_owners);
+        tasks.push(Box::pin(looks));
         let ways = Ways {
             owners: owners.clone(),
             incidents: incidents.clone(),
@@ -224,8 +224,49 @@ impl Core {
     }
 }
 
+/// Runs the owner of incidents, after which those of conversations stop. Where a mistake of the router ends it
+/// they go on until the router stops, and what it is told stays in no memory.
+async fn look_at_incidents(
+    answers: impl Future<Output = ()>,
+    incidents: Incidents,
+    stop: CancellationToken,
+    _stops_owners: DropGuard,
+) {
+    if AssertUnwindSafe(answers).catch_unwind().await.is_err() {
+        tracing::error!("a mistake of the router: until the next start nobody looks at incidents");
+        incidents.let_go(stop).await;
+    }
+}
+
 fn empty_shards(config: &Config, shops: &Shops, count: usize, seed: u64) -> Vec<Shard> {
     let settings = flow_settings(config, count);
     let mut seeds = SmallRng::seed_from_u64(seed);
     (0..count).map(|_| Shard::new(settings.clone(), shops.clone(), seeds.random())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CustomerId, ShopId};
+    use crate::flow::CustomerRef;
+
+    async fn breaks() {
+        panic!("a mistake");
+    }
+
+    #[tokio::test]
+    async fn owners_of_conversations_outlive_a_mistake_in_incidents_and_stop_with_the_router() {
+        let (stop, stop_owners) = (CancellationToken::new(), CancellationToken::new());
+        let (incidents, stops_owners) = (Incidents::new(), stop_owners.clone().drop_guard());
+        let looks = look_at_incidents(breaks(), incidents.clone(), stop.clone(), stops_owners);
+        let looks = tokio::spawn(looks);
+
+        let customer = CustomerRef { shop: ShopId::from("demo"), id: CustomerId::from("ana") };
+        incidents.forget(customer).await.expect_err("it is let go of, and nobody has forgotten");
+        assert!(!stop_owners.is_cancelled(), "the router goes on");
+
+        stop.cancel();
+        looks.await.expect("it ends");
+        assert!(stop_owners.is_cancelled());
+    }
 }

@@ -82,6 +82,19 @@ impl Incidents {
         answer
     }
 
+    /// Lets go of what comes in until `drain` is cancelled: where there is no board any more, nobody waits for
+    /// it and nothing of it stays in memory.
+    pub async fn let_go(self, drain: CancellationToken) {
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = drain.cancelled() => return,
+                () = self.inbox.take(&mut batch, BATCH_MAX) => batch.clear(),
+            }
+        }
+    }
+
     /// Drives `board` until `drain` is cancelled.
     pub async fn run(
         self,
