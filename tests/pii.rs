@@ -64,6 +64,11 @@ fn telephone_numbers_are_found_as_each_country_writes_them() {
 }
 
 #[test]
+fn addresses_of_mail_are_found_whole() {
+    check("emails.tsv", PiiKind::Email);
+}
+
+#[test]
 fn postal_addresses_are_found_as_each_language_writes_them() {
     check("addresses.tsv", PiiKind::Address);
 }
@@ -102,7 +107,13 @@ fn a_national_number_with_another_last_character_is_none() {
 }
 
 fn planted() -> Vec<Case> {
-    let files = ["national_checked.tsv", "national_shaped.tsv", "phones.tsv", "addresses.tsv"];
+    let files = [
+        "national_checked.tsv",
+        "national_shaped.tsv",
+        "phones.tsv",
+        "emails.tsv",
+        "addresses.tsv",
+    ];
     files.into_iter().flat_map(cases).collect()
 }
 
