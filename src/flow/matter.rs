@@ -22,8 +22,13 @@ use super::turn::Turn;
 
 /// Conversations that one customer may have open at a time; what is said beyond them joins the newest.
 const OPEN_MAX: usize = 4;
+/// Conversations that ended a moment ago of which one can be gone on with, from the last begun on.
+const ENDED_MAX: usize = 8;
 /// Messages of a conversation in which order numbers are looked for, from the last on.
 const LOOKED_AT_MAX: usize = 50;
+/// Bytes of those messages, the one that reaches it included whole: every message of a verified customer is
+/// held against all of his conversations that may go on.
+const LOOKED_AT_BYTES_MAX: usize = 64 * 1024;
 /// Joins that a conversation remembers; the journal has them all.
 const JOINED_MAX: usize = 16;
 /// Messages that are moved when a join is taken back.
@@ -126,8 +131,8 @@ impl Shard {
             return Matter::Open(id, Some(false));
         }
         let mut after = Matter::New;
-        for it in newest_first() {
-            let Some(ms_ago) = self.ended_ms_ago(now, it) else { continue };
+        let ended = newest_first().filter_map(|it| Some((it, self.ended_ms_ago(now, it)?)));
+        for (it, ms_ago) in ended.take(ENDED_MAX) {
             match self.orders(&numbers, it, shop) {
                 Orders::Same => return Matter::After(it.id, ms_ago, true),
                 Orders::Unknown if after == Matter::New => {
@@ -168,8 +173,14 @@ impl Shard {
             EventKind::Message { from: Sender::Customer, text, .. } => Some(text),
             _ => None,
         });
+        let mut bytes = 0;
+        let texts = texts.take(LOOKED_AT_MAX).take_while(|text| {
+            let fits = bytes < LOOKED_AT_BYTES_MAX;
+            bytes += text.len();
+            fits
+        });
         let mut names_any = false;
-        for named in texts.take(LOOKED_AT_MAX).flat_map(|text| shop.order_number.find_in(text)) {
+        for named in texts.flat_map(|text| shop.order_number.find_in(text)) {
             if numbers.contains(&named) {
                 return Orders::Same;
             }

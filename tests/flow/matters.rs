@@ -230,6 +230,46 @@ fn a_customer_of_many_orders_has_a_bounded_number_of_open_conversations() {
 }
 
 #[test]
+fn of_many_conversations_that_ended_a_moment_ago_only_the_newest_go_on() {
+    let goes_on = |order: &str| {
+        let mut world = World::new();
+        let ana = world.customer("ana");
+        for n in 0..9 {
+            say_verified(&mut world, &ana, &format!("el pedido TW-3000{n} no ha llegado"));
+            let conversation = *world.conversations().last().expect("one");
+            world.act(&ana, CustomerAct::Close(conversation));
+            world.pass(MINUTE);
+        }
+        say_verified(&mut world, &ana, &format!("¿y el {order}?"));
+        let ids = world.conversations();
+        assert_eq!(ids.len(), 10);
+        state(&world, ids[9]).goes_on_from().is_some()
+    };
+
+    assert!(goes_on("TW-30001"));
+    assert!(!goes_on("TW-30000"));
+}
+
+#[test]
+fn order_numbers_are_looked_for_in_the_last_64_kib_of_a_conversation_only() {
+    let joins_by_order = |messages: usize| {
+        let mut world = World::new();
+        let ana = world.customer("ana");
+        say_verified(&mut world, &ana, "quiero el dinero del pedido TW-10482");
+        for n in 0..messages {
+            say_verified(&mut world, &ana, &format!("{n} {}", "x ".repeat(8 * 1024 - 1)));
+        }
+        say_verified(&mut world, &ana, "del TW-10482 tengo la factura");
+        let ids = world.conversations();
+        assert_eq!(ids.len(), 1);
+        state(&world, ids[0]).joined.last().expect("it has joined").same_order
+    };
+
+    assert!(joins_by_order(3));
+    assert!(!joins_by_order(4));
+}
+
+#[test]
 fn the_machine_does_not_repeat_what_did_not_help_a_moment_ago() {
     let mut world = World::new();
     let mut asks = needs_person();

@@ -12,6 +12,10 @@ use crate::domain::{CustomerId, ascii_digit};
 
 use super::section::Mistakes;
 
+/// Different order numbers of one text that are looked for. Who writes more sends a list, which a person reads,
+/// and each is compared with those before it.
+const NUMBERS_MAX: usize = 16;
+
 /// How a shop writes its order numbers: letters, `#` for a digit, and separators.
 ///
 /// Only the whole pattern counts in a text. A bare run of digits could be a postal code or a
@@ -32,8 +36,8 @@ impl FromStr for OrderPattern {
 }
 
 impl OrderPattern {
-    /// The order numbers in `text`, as the table writes them, each once and in order of appearance.
-    /// Capitals, separators and the script of the digits may differ.
+    /// The order numbers in `text`, as the table writes them, each once and in order of appearance; the first
+    /// 16 of more. Capitals, separators and the script of the digits may differ.
     pub fn find_in(&self, text: &str) -> Vec<String> {
         // What composes to a digit without being a number (such as the sign for the first of a month) brings a
         // letter along, so it makes no number of an order without a digit beside it.
@@ -48,7 +52,7 @@ impl OrderPattern {
         };
         let mut found = Vec::new();
         let mut at = 0;
-        while at < text.len() {
+        while at < text.len() && found.len() < NUMBERS_MAX {
             let starts_word = at == 0 || !text[at - 1].is_ascii_alphanumeric();
             match starts_word.then(|| self.match_at(&text[at..])).flatten() {
                 Some((number, length)) => {
@@ -375,6 +379,15 @@ mod tests {
         let found = pattern().find_in("TW-10490, TW-10482 und tw10490");
 
         assert_eq!(found, ["TW-10490", "TW-10482"]);
+    }
+
+    #[test]
+    fn of_a_text_full_of_order_numbers_only_the_first_are_taken() {
+        let numbers: Vec<String> = (10_000..12_000).map(|number| format!("TW-{number}")).collect();
+
+        let found = pattern().find_in(&format!("TW-10000 {}", numbers.join(" ")));
+
+        assert_eq!(found, numbers[..NUMBERS_MAX]);
     }
 
     #[test]
