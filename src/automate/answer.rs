@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::shop::{ARTICLE_INTENTS, Answers, Article, FAQ_INTENTS, Shop};
 use crate::domain::{Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
+use super::lines::READ_CHARS_MAX;
 use super::mood::Mood;
 use super::needs::{KnownCustomer, needs};
 use super::order::order_status;
@@ -119,6 +120,8 @@ pub enum WhySeat {
     MissingFact,
     /// Something said before waits as well, and was not read together with it.
     NotReadTogether,
+    /// The text is longer than what is surely read to the end, where the wish may stand.
+    NotReadWhole,
 }
 
 impl WhySeat {
@@ -143,6 +146,7 @@ impl WhySeat {
             Self::OrderTrouble => "order_trouble",
             Self::MissingFact => "missing_fact",
             Self::NotReadTogether => "not_read_together",
+            Self::NotReadWhole => "not_read_whole",
         }
     }
 }
@@ -191,9 +195,15 @@ pub(super) struct Found {
 fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
     let intent = input.understanding.intent;
     intent.label == Intent::ThanksBye
+        && is_read_whole(input.text)
         && intent.confidence >= shop.answering.threshold(intent.label)
         && !input.asked_for_person
         && !input.answered_from.is_empty()
+}
+
+/// Whether what was understood is surely of the whole text.
+fn is_read_whole(text: &str) -> bool {
+    text.chars().nth(READ_CHARS_MAX).is_none()
 }
 
 /// What the machine asks when it does not know what a conversation is about.
@@ -206,6 +216,7 @@ pub fn question(voice: &Voice<'_>) -> String {
 fn is_bare_greeting(input: &AutomateInput<'_>, shop: &Shop) -> bool {
     let intent = input.understanding.intent;
     intent.label == Intent::Greeting
+        && is_read_whole(input.text)
         && intent.confidence >= shop.answering.threshold(intent.label)
         && input.customer_turns <= GREETINGS_MAX
         && !input.machine_spoke
@@ -221,6 +232,7 @@ fn is_unclear(input: &AutomateInput<'_>, shop: &Shop) -> bool {
     let Understanding { language, intent, sentiment, .. } = input.understanding;
     let rules = &shop.answering;
     input.customer_turns == 1
+        && is_read_whole(input.text)
         && intent.confidence < rules.clarify_below
         && shop.own_label(input.understanding).is_none()
         && sentiment.label != Sentiment::Negative
@@ -238,6 +250,9 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
         || shop.knowledge.answers.is_person_word(input.text)
     {
         return Err(WhySeat::AskedForPerson);
+    }
+    if !is_read_whole(input.text) {
+        return Err(WhySeat::NotReadWhole);
     }
     let own_label = shop.own_label(input.understanding).map(|(label, _)| label);
     if own_label.is_some_and(|label| label.parse::<Intent>().is_err()) {

@@ -14,8 +14,10 @@ use super::endings::{Ending, ending};
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Lines of one question that are read together; of more, the last.
 const LINES_MAX: usize = 12;
-/// Characters of them, so that a customer of many words costs the model no more than a long message does.
-const CHARS_MAX: usize = 800;
+/// Characters that are surely read to the end: at five features each, of which the model takes 4,096. Of a
+/// longer text it may know the beginning only. More lines are not read together either, so that a customer of
+/// many words costs the model no more than a long message does.
+pub(super) const READ_CHARS_MAX: usize = 800;
 /// Characters from which on a message says what it is about. It is read with short lines beside it, and not
 /// with another such: who writes one after the other would have each of them read again with all that follow.
 const PARAGRAPH_CHARS_MIN: usize = 120;
@@ -34,12 +36,12 @@ pub fn lines_of(events: &[Event]) -> SmallVec<[&Event; 4]> {
     for event in events.iter().rev() {
         match &event.kind {
             EventKind::Message { from: Sender::Customer, text, .. } => {
-                let of_line = text.chars().take(CHARS_MAX).count() + 1;
+                let of_line = text.chars().take(READ_CHARS_MAX).count() + 1;
                 let is_short = of_line <= PARAGRAPH_CHARS_MIN;
                 chars += of_line;
                 if let Some(next) = lines.last() {
                     let follows = next.at.since(event.at) <= PAUSE_MAX;
-                    let is_full = lines.len() == LINES_MAX || chars > CHARS_MAX;
+                    let is_full = lines.len() == LINES_MAX || chars > READ_CHARS_MAX;
                     if !follows || is_full || !(is_short || next_is_short) {
                         break;
                     }
@@ -284,7 +286,7 @@ mod tests {
         assert_eq!(joined(&lines_of(&events)), text);
         let lines: Vec<_> =
             (0..12).map(|n| said(START + ms(n), Sender::Customer, &"z".repeat(100))).collect();
-        assert_eq!(lines_of(&lines).len(), CHARS_MAX / 101);
+        assert_eq!(lines_of(&lines).len(), READ_CHARS_MAX / 101);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! with the reason; and until when that waits for the next line.
 //!
 //! **Invariants**: nothing is answered below the shop's thresholds, nor about complaints and money,
-//! nor in another language than the customer's. An answer is built from the shop's own articles, sentences
+//! nor in another language than the customer's, nor to a text that may not have been read to its end. An answer is built from the shop's own articles, sentences
 //! and order facts only, and ends with the way to a person. Nobody hears from one source twice. Where the
 //! shop has articles about a thing in the language, its one sentence about it is not told.
 //!

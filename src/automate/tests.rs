@@ -290,6 +290,33 @@ fn thanks_for_an_answer_of_the_machine_call_nobody() {
 }
 
 #[test]
+fn a_text_that_may_not_be_read_to_its_end_goes_to_a_person_whatever_it_begins_with() {
+    let shop = Shop::embedded_demo();
+    let nothing: &[Arc<str>] = &[];
+    let answered: &[Arc<str>] = &["faq/invoice".into()];
+    let umlauts = |chars: usize| "ü".repeat(chars);
+    let follows = |text: &str, read: &Understanding, answered_from: &[Arc<str>]| {
+        decide(&AutomateInput { answered_from, ..first(text, read) }, &shop, NOW)
+    };
+    let mut vague = sure("en", Intent::Invoice);
+    vague.intent.confidence = 0.1;
+    for (read, answered_from) in [
+        (sure("en", Intent::ReturnPolicy), nothing),
+        (sure("en", Intent::ThanksBye), answered),
+        (sure("en", Intent::Greeting), nothing),
+        (vague, nothing),
+    ] {
+        let short = follows(&umlauts(800), &read, answered_from);
+        let long = follows(&umlauts(801), &read, answered_from);
+
+        assert_eq!(why(short), None, "{read:?}");
+        assert_eq!(why(long), Some(WhySeat::NotReadWhole), "{read:?}");
+    }
+    let person = ask(&umlauts(801), "en", Intent::TalkToHuman);
+    assert_eq!(why(person), Some(WhySeat::AskedForPerson));
+}
+
+#[test]
 fn an_order_that_belongs_to_somebody_is_told_to_that_customer_only() {
     let mut files = ShopFiles::demo();
     let orders = files.0.get_mut("orders.csv").expect("the order table");

@@ -322,6 +322,7 @@ fn length_bucket(chars: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::understand::lexicon::CONCEPTS_MAX;
     use crate::understand::text::normalise;
 
     fn features(text: &str) -> Vec<u64> {
@@ -348,5 +349,16 @@ mod tests {
     fn a_huge_message_stays_within_the_bound() {
         assert!(features(&"поздравляю ".repeat(5_000)).len() <= FEATURES_MAX);
         assert!(features(&"谢".repeat(50)).len() <= FEATURES_MAX);
+    }
+
+    #[test]
+    fn eight_hundred_characters_are_read_to_their_end_in_any_script() {
+        let concepts = CONCEPTS_MAX * (1 + NEIGHBOURS);
+        for words in
+            ["поздравляю ", "가나다라마바사아자차카타파하거너더러머버서어 ", "가1", "退款", "a!"]
+        {
+            let text: String = words.chars().cycle().take(800).collect();
+            assert!(features(&text).len() + concepts <= FEATURES_MAX, "{words}");
+        }
     }
 }
