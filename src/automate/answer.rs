@@ -192,13 +192,35 @@ pub(super) struct Found {
     pub(super) source: Arc<str>,
 }
 
+/// Whether the customer has thanked for an answer of the machine, and said nothing that somebody should read.
 fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
-    let intent = input.understanding.intent;
-    intent.label == Intent::ThanksBye
-        && is_read_whole(input.text)
-        && intent.confidence >= shop.answering.threshold(intent.label)
-        && !input.asked_for_person
+    is_nothing_but(Intent::ThanksBye, input, shop)
+        && !is_surely_negative(input.understanding, shop)
         && !input.answered_from.is_empty()
+}
+
+/// Whether the customer has surely said this, and nothing beside it.
+fn is_nothing_but(said: Intent, input: &AutomateInput<'_>, shop: &Shop) -> bool {
+    let intent = input.understanding.intent;
+    intent.label == said
+        && is_read_whole(input.text)
+        && intent.confidence >= shop.answering.threshold(said)
+        && !input.asked_for_person
+        && !is_other_by_own_set(input.understanding, shop)
+        && input.understanding.pii.is_empty()
+        && shop.order_number.find_in(input.text).is_empty()
+}
+
+/// Whether the shop's own set is sure of something else than the model.
+fn is_other_by_own_set(read: &Understanding, shop: &Shop) -> bool {
+    let intent = read.intent.label;
+    shop.own_label(read).is_some_and(|(label, _)| label.parse::<Intent>().ok() != Some(intent))
+}
+
+fn is_surely_negative(read: &Understanding, shop: &Shop) -> bool {
+    let sentiment = read.sentiment;
+    sentiment.label == Sentiment::Negative
+        && sentiment.confidence >= shop.answering.negative_confidence
 }
 
 /// Whether what was understood is surely of the whole text.
@@ -214,15 +236,9 @@ pub fn question(voice: &Voice<'_>) -> String {
 /// Whether the customer has said hello and nothing else. Once the machine has spoken, a greeting
 /// goes to a person like anything that it does not answer.
 fn is_bare_greeting(input: &AutomateInput<'_>, shop: &Shop) -> bool {
-    let intent = input.understanding.intent;
-    intent.label == Intent::Greeting
-        && is_read_whole(input.text)
-        && intent.confidence >= shop.answering.threshold(intent.label)
+    is_nothing_but(Intent::Greeting, input, shop)
         && input.customer_turns <= GREETINGS_MAX
         && !input.machine_spoke
-        && !input.asked_for_person
-        && input.understanding.pii.is_empty()
-        && shop.order_number.find_in(input.text).is_empty()
         && !shop.knowledge.answers.is_person_word(input.text)
 }
 
@@ -243,7 +259,7 @@ fn is_unclear(input: &AutomateInput<'_>, shop: &Shop) -> bool {
 }
 
 fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Found, WhySeat> {
-    let Understanding { language, intent, sentiment, .. } = input.understanding;
+    let Understanding { language, intent, .. } = input.understanding;
     let rules = &shop.answering;
     if input.asked_for_person
         || intent.label == Intent::TalkToHuman
@@ -259,7 +275,7 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
         return Err(WhySeat::OwnIntent);
     }
     let topic = Topic::of(intent.label, input.articles).ok_or(WhySeat::NotForMachines)?;
-    if sentiment.label == Sentiment::Negative && sentiment.confidence >= rules.negative_confidence {
+    if is_surely_negative(input.understanding, shop) {
         return Err(WhySeat::Negative);
     }
     let threshold = match input.articles {

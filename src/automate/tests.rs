@@ -3,9 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{AutomateInput, Automated, FromArticles, KnownCustomer, Mood, WhySeat, decide};
-use crate::config::shop::{Shop, ShopFiles};
+use crate::config::shop::{OwnIntents, Shop, ShopFiles};
 use crate::domain::{
-    CustomerId, Guess, Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding,
+    CustomerId, Guess, Intent, Language, OwnIntent, PiiKind, PiiSpan, Priority, Sentiment, SkillId,
+    Timestamp, Understanding,
 };
 
 /// 2026-11-25 12:00 UTC.
@@ -37,6 +38,18 @@ fn first<'a>(text: &'a str, understanding: &'a Understanding) -> AutomateInput<'
         answered_from: &[],
         articles: &FromArticles::Nothing,
     }
+}
+
+/// The demo shop with a set of its own, which counts from one half on.
+fn with_own_set() -> Shop {
+    let own_intents = Some(OwnIntents { folder: "own".into(), confidence: 0.5 });
+    Shop { own_intents, ..Shop::embedded_demo() }
+}
+
+/// The same message as the shop's own set reads it.
+fn by_own_set(read: Understanding, label: Intent, confidence: f32) -> Understanding {
+    let label = Some(label.as_str().into());
+    Understanding { own_intent: Some(OwnIntent { label, confidence }), ..read }
 }
 
 fn ask(text: &str, language: &str, intent: Intent) -> Automated {
@@ -287,6 +300,47 @@ fn thanks_for_an_answer_of_the_machine_call_nobody() {
     let after_answer = AutomateInput { answered_from: &answered_from, ..thanks };
     assert_eq!(decide(&after_answer, &shop, NOW), Automated::NoReply);
     assert_eq!(why(decide(&thanks, &shop, NOW)), Some(WhySeat::NotForMachines));
+}
+
+#[test]
+fn thanks_with_anything_beside_them_are_read_by_a_person() {
+    let shop = with_own_set();
+    let answered: &[Arc<str>] = &["faq/invoice".into()];
+    let follows = |text: &str, read: &Understanding| {
+        decide(&AutomateInput { answered_from: answered, ..first(text, read) }, &shop, NOW)
+    };
+    let thanks = || sure("en", Intent::ThanksBye);
+    let negative = |confidence| Understanding {
+        sentiment: Guess { label: Sentiment::Negative, confidence },
+        ..thanks()
+    };
+
+    assert_eq!(follows("great, thanks", &negative(0.59)), Automated::NoReply);
+    let for_nothing = follows("thanks for nothing", &negative(0.6));
+    assert_eq!(why(for_nothing), Some(WhySeat::NotForMachines));
+
+    assert!(why(follows("thanks, and TW-10482?", &thanks())).is_some());
+
+    let span = PiiSpan { kind: PiiKind::Phone, start: 8, end: 17, confidence: 0.9 };
+    let with_number = Understanding { pii: vec![span], ..thanks() };
+    assert!(why(follows("thanks! 612345678", &with_number)).is_some());
+
+    let own = |label, confidence| by_own_set(thanks(), label, confidence);
+    assert!(why(follows("thanks a lot", &own(Intent::Complaint, 0.5))).is_some());
+    assert_eq!(follows("thanks a lot", &own(Intent::Complaint, 0.4)), Automated::NoReply);
+    assert_eq!(follows("thanks a lot", &own(Intent::ThanksBye, 0.9)), Automated::NoReply);
+}
+
+#[test]
+fn a_greeting_is_none_where_the_shops_own_set_is_sure_of_something_else() {
+    let shop = with_own_set();
+    let follows = |confidence| {
+        let read = by_own_set(sure("en", Intent::Greeting), Intent::Complaint, confidence);
+        decide(&first("hello there", &read), &shop, NOW)
+    };
+
+    assert_eq!(follows(0.4), Automated::Greeted);
+    assert!(why(follows(0.5)).is_some());
 }
 
 #[test]
