@@ -90,7 +90,8 @@ pub enum WhySeat {
     Negative,
     /// Machines do not answer such a thing.
     NotForMachines,
-    /// It is an intent of the shop's own, about which machines know nothing.
+    /// The shop's own set is sure of an intent of its own, about which machines know nothing, or of another
+    /// than the model.
     OwnIntent,
     /// The model is not sure what the customer wants.
     IntentUnsure,
@@ -270,8 +271,7 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
     if !is_read_whole(input.text) {
         return Err(WhySeat::NotReadWhole);
     }
-    let own_label = shop.own_label(input.understanding).map(|(label, _)| label);
-    if own_label.is_some_and(|label| label.parse::<Intent>().is_err()) {
+    if is_other_by_own_set(input.understanding, shop) {
         return Err(WhySeat::OwnIntent);
     }
     let topic = Topic::of(intent.label, input.articles).ok_or(WhySeat::NotForMachines)?;

@@ -344,6 +344,19 @@ fn a_greeting_is_none_where_the_shops_own_set_is_sure_of_something_else() {
 }
 
 #[test]
+fn no_machine_answers_where_the_shops_own_set_is_sure_of_another_intent_than_the_model() {
+    let shop = with_own_set();
+    let follows = |label, confidence| {
+        let read = by_own_set(sure("en", Intent::ReturnPolicy), label, confidence);
+        why(decide(&first("can I return worn shoes?", &read), &shop, NOW))
+    };
+
+    assert_eq!(follows(Intent::Complaint, 0.5), Some(WhySeat::OwnIntent));
+    assert_eq!(follows(Intent::Complaint, 0.4), None);
+    assert_eq!(follows(Intent::ReturnPolicy, 0.9), None);
+}
+
+#[test]
 fn a_text_that_may_not_be_read_to_its_end_goes_to_a_person_whatever_it_begins_with() {
     let shop = Shop::embedded_demo();
     let nothing: &[Arc<str>] = &[];
