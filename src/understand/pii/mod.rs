@@ -113,6 +113,22 @@ mod tests {
     }
 
     #[test]
+    fn a_card_is_found_behind_a_sign_or_a_word_and_not_within_a_code() {
+        for (text, card) in [
+            ("Card #4111 1111 1111 1111", "4111 1111 1111 1111"),
+            ("cc#4111111111111111", "4111111111111111"),
+            ("visa-4111-1111-1111-1111 ok", "4111-1111-1111-1111"),
+            ("visa4111111111111111", "4111111111111111"),
+            ("card/4111111111111111", "4111111111111111"),
+        ] {
+            assert_eq!(found(text), [(PiiKind::Card, card)], "{text}");
+        }
+        for text in ["1Z999AA4111111111111111", "12/4111111111111111", "TW-10482"] {
+            assert!(found(text).iter().all(|(kind, _)| *kind != PiiKind::Card), "{text}");
+        }
+    }
+
+    #[test]
     fn orders_dates_prices_and_wrong_check_digits_are_no_personal_data() {
         for text in [
             "where is TW-10482",

@@ -16,6 +16,9 @@ struct Group {
     plus: bool,
     /// Something stands directly before that makes it a part of a code: a letter, `#`, `-`.
     attached: bool,
+    /// What stands directly before has a digit, as in `1Z999AA1012`: the first part begins in the middle of a
+    /// number.
+    continues: bool,
 }
 
 struct Part {
@@ -44,10 +47,11 @@ fn judge(text: &str, group: &Group, cues: &Cues<'_>) -> Vec<PiiSpan> {
     if confidence > 0.0 { vec![span] } else { Vec::new() }
 }
 
-/// Stretches of whole parts that are card numbers; the longest from each part on.
+/// Stretches of whole parts that are card numbers; the longest from each part on. A sign or a word may stand
+/// directly before, as in `cc#4111…`.
 fn cards(group: &Group) -> Vec<PiiSpan> {
     let mut found = Vec::new();
-    let mut first = usize::from(group.attached);
+    let mut first = usize::from(group.continues);
     while first < group.parts.len() {
         let hit =
             (first..group.parts.len()).rev().find(|&last| is_card(group.stretch(first, last)));
@@ -187,6 +191,16 @@ fn joins(between: &str) -> bool {
     matches!(between, " " | "-" | "." | ") " | ")" | " (" | "(" | " - " | ")-" | "\u{a0}")
 }
 
+/// What stands before `at` without a space, the nearest first, as far as codes are written so.
+fn code_before(text: &str, at: usize) -> impl Iterator<Item = char> {
+    let is_part = |c: &char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '#' | '_' | '/' | '№' | '-')
+            || checks::digit(*c).is_some()
+    };
+    text[..at].chars().rev().take_while(is_part)
+}
+
 impl Group {
     fn open(text: &str, run: &Run) -> Self {
         let [first, second] = before(text, run.start);
@@ -198,12 +212,15 @@ impl Group {
         let attached = first.is_ascii_alphanumeric()
             || matches!(first, '#' | '_' | '/' | '№')
             || (first == '-' && !joined);
+        let continues =
+            attached && code_before(text, run.start).any(|c| checks::digit(c).is_some());
         let mut group = Self {
             digits: SmallVec::new(),
             parts: SmallVec::new(),
             start: run.start - lead,
             plus,
             attached,
+            continues,
         };
         group.join(text, run);
         group
