@@ -310,6 +310,8 @@ mod tests {
             ("an\u{200b}a@example.com", None),
             ("\u{430}na@example.com", None),
             ("mail=ana@example.com", None),
+            ("info@büro.example", None),
+            ("ana＠example.com", None),
             (long.as_str(), None),
         ] {
             let spans = pii::find(text);

@@ -24,7 +24,8 @@ pub const SPANS_MAX: usize = 64;
 /// The personal data in `text`: sorted, on character boundaries, never overlapping.
 pub fn find(text: &str) -> Vec<PiiSpan> {
     // Everything that is found has a digit or an @.
-    let mut found = if text.contains('@') { words::emails(text) } else { Vec::new() };
+    let has_at = text.contains('@') || text.contains('＠');
+    let mut found = if has_at { words::emails(text) } else { Vec::new() };
     let runs = runs(text);
     if !runs.is_empty() {
         let cues = Cues::of(text);
@@ -125,6 +126,16 @@ mod tests {
         }
         for text in ["1Z999AA4111111111111111", "12/4111111111111111", "TW-10482"] {
             assert!(found(text).iter().all(|(kind, _)| *kind != PiiKind::Card), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slash_makes_one_telephone_number_of_an_area_code_and_a_long_number_only() {
+        let is_phone = |text| found(text).iter().any(|(kind, _)| *kind == PiiKind::Phone);
+
+        assert!(is_phone("0151/23456789") && is_phone("+49 (0)30/1234567"));
+        for text in ["06/12345678", "0151/2345", "12345/67890", "091234/56789", "+5/1000000"] {
+            assert!(!is_phone(text), "{text}");
         }
     }
 

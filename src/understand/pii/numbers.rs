@@ -160,13 +160,21 @@ impl Group {
 
     /// What stands between the parts.
     fn separators(&self, text: &str) -> Separators {
-        let mut between = self.parts.windows(2).map(|pair| &text[pair[0].end..pair[1].start]);
-        match between.next() {
-            Some(first @ (" " | "\u{a0}")) if between.all(|other| other == first) => {
-                Separators::Spaces
-            }
-            Some("-") if between.all(|other| other == "-") => Separators::Hyphens,
-            _ => Separators::Mixed,
+        let between = || self.parts.windows(2).map(|pair| &text[pair[0].end..pair[1].start]);
+        let all = |sign: char| between().all(|signs| signs.chars().map(plain).eq([sign]));
+        match () {
+            () if self.parts.len() < 2 => Separators::Mixed,
+            () if all(' ') => Separators::Spaces,
+            () if all('-') => Separators::Hyphens,
+            () => Separators::Mixed,
+        }
+    }
+
+    /// Whether the digits so far may be dialled before those behind a slash: `0151/`, `+49 30/`.
+    fn is_area_code(&self) -> bool {
+        match self.parts.len() {
+            1 => self.digits.first() == Some(&0) && (3..=5).contains(&self.digits.len()),
+            _ => self.plus && self.digits.len() <= 8,
         }
     }
 }
@@ -176,9 +184,7 @@ fn groups(text: &str, runs: &[Run]) -> SmallVec<[Group; 4]> {
     let mut groups: SmallVec<[Group; 4]> = SmallVec::new();
     for run in runs {
         match groups.last_mut() {
-            Some(group)
-                if group.parts.len() < PARTS_MAX && joins(&text[group.end()..run.start]) =>
-            {
+            Some(group) if group.parts.len() < PARTS_MAX && group.goes_on(text, run) => {
                 group.join(text, run);
             }
             _ => groups.push(Group::open(text, run)),
@@ -187,8 +193,14 @@ fn groups(text: &str, runs: &[Run]) -> SmallVec<[Group; 4]> {
     groups
 }
 
-fn joins(between: &str) -> bool {
-    matches!(between, " " | "-" | "." | ") " | ")" | " (" | "(" | " - " | ")-" | "\u{a0}")
+/// A sign between digits as the plain one that it stands for: spaces of a certain width, hyphens that break no
+/// line, dashes, the minus, and what Chinese and Japanese keyboards write.
+fn plain(c: char) -> char {
+    match c {
+        '\u{a0}' | '\u{2007}' | '\u{2009}' | '\u{202f}' | '\u{3000}' => ' ',
+        '\u{2010}' | '\u{2011}' | '\u{2013}' | '\u{2212}' | '\u{ff0d}' => '-',
+        c => c,
+    }
 }
 
 /// What stands before `at` without a space, the nearest first, as far as codes are written so.
@@ -224,6 +236,19 @@ impl Group {
         };
         group.join(text, run);
         group
+    }
+
+    /// Whether the digits of `run` belong to those before, by what stands between.
+    fn goes_on(&self, text: &str, run: &Run) -> bool {
+        // One sign more than what holds digits together has at most.
+        let between = text[self.end()..run.start].chars().take(4).map(plain);
+        let between: SmallVec<[char; 4]> = between.collect();
+        match between[..] {
+            [' ' | '-' | '.' | '(' | ')'] | [')', ' ' | '-'] | [' ', '('] | [' ', '-', ' '] => true,
+            // Dates and shares have a slash as well, with other numbers before and behind it.
+            ['/'] | [' ', '/', ' '] => self.is_area_code() && run.digits >= 5,
+            _ => false,
+        }
     }
 
     fn join(&mut self, text: &str, run: &Run) {

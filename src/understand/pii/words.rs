@@ -15,19 +15,20 @@ const LOCAL_CHARS_MAX: usize = 65;
 const INNER_SIGNS: [char; 15] =
     ['\'', '’', '!', '#', '$', '&', '*', '/', '=', '?', '^', '{', '|', '}', '~'];
 
-/// Addresses around each `@`.
+/// Characters behind an `@` that are looked at, as many as a domain may have.
+const DOMAIN_CHARS_MAX: usize = 255;
+
+/// Addresses around each `@`, which may be one of full width.
 pub fn emails(text: &str) -> Vec<PiiSpan> {
-    let bytes = text.as_bytes();
     let mut found: Vec<PiiSpan> = Vec::new();
-    for (at, _) in text.match_indices('@') {
+    for (at, sign) in text.match_indices(['@', '＠']) {
         // What belongs to the address before is no part of this one.
         let from = found.last().map_or(0, |span| span.end);
         let start = from + local_start(&text[from..at]);
-        let domain = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
-        let after = bytes[at + 1..].iter().take(255).take_while(domain).count();
-        let Some(end) = domain_end(&text[at + 1..at + 1 + after]) else { continue };
+        let behind = at + sign.len();
+        let Some(domain) = domain_len(&text[behind..]) else { continue };
         if start < at {
-            let end = at + 1 + end;
+            let end = behind + domain;
             found.push(PiiSpan { kind: PiiKind::Email, start, end, confidence: 0.99 });
         }
     }
@@ -62,12 +63,24 @@ fn is_local_letter(c: char) -> bool {
     c.is_ascii_digit() || Script::of(c).is_some_and(|script| apart.contains(&script))
 }
 
-/// Length of the domain at the start of `text`: a dot must stand before a last part of letters.
-fn domain_end(text: &str) -> Option<usize> {
-    let domain = text.trim_end_matches(['.', '-']);
+/// Bytes of the domain at the start of `text`: ASCII, and letters of the script that it begins with, as in
+/// `büro.example`. A dot must stand before a last part of letters, or before their form in ASCII.
+fn domain_len(text: &str) -> Option<usize> {
+    let script = text.chars().next().and_then(Script::of).unwrap_or(Script::Latin);
+    let is_part = |c: &char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '.' | '-')
+            || Script::of(*c) == Some(script)
+            || is_combining_mark(*c)
+    };
+    let len: usize =
+        text.chars().take(DOMAIN_CHARS_MAX).take_while(is_part).map(char::len_utf8).sum();
+    let domain = text[..len].trim_end_matches(['.', '-']);
     let (host, top) = domain.rsplit_once('.')?;
-    let fits = !host.is_empty() && top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic());
-    fits.then_some(domain.len())
+    let is_letter = |c: char| c.is_alphabetic() || is_combining_mark(c);
+    let of_letters = top.chars().nth(1).is_some() && top.chars().all(is_letter);
+    let in_ascii = top.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+    (!host.is_empty() && (of_letters || in_ascii)).then_some(domain.len())
 }
 
 /// Account numbers with the length of their country and a remainder of 1.
