@@ -79,7 +79,7 @@ pub(super) struct Forgetting {
 impl Forgetting {
     /// Whether everybody has forgotten, and no file says anything of him any more. Where one cannot be
     /// written it is not, and who asks again waits anew.
-    pub(super) async fn is_done(self) -> bool {
+    pub(super) async fn done(self) -> bool {
         let Self { memory, files } = self;
         for it in memory {
             // What is gone holds nothing.
@@ -185,7 +185,7 @@ mod tests {
         let forgetting = || {
             let ((memory, in_memory), (file, in_file)) = (oneshot::channel(), oneshot::channel());
             let forgetting = Forgetting { memory: vec![in_memory], files: vec![in_file] };
-            (memory, file, tokio::spawn(forgetting.is_done()))
+            (memory, file, tokio::spawn(forgetting.done()))
         };
 
         let (memory, file, told) = forgetting();

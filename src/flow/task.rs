@@ -497,7 +497,7 @@ impl ShardTask {
                 },
                 None => 0,
             };
-            if forgetting.is_done().await {
+            if forgetting.done().await {
                 // Who asked may have gone.
                 let _ = reply.send(ErasedCustomer { conversations, unsealed, keys });
             }
