@@ -37,6 +37,8 @@ export interface Conversation {
   /** The lines of the conversation, ready to be shown. */
   lines: HTMLElement[];
   last: string;
+  /** What is written for it and not sent, while another one is open. */
+  draft: string;
   seq: number;
   unread: number;
   /** Since when the customer waits for an answer, and until when the first one is due. */
@@ -70,7 +72,7 @@ export interface Hooks {
 
 const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
 
-const title = (held: Conversation): string => [languageName(held.language), held.offer?.intent?.replaceAll("_", " ")].filter(Boolean).join(" · ");
+export const title = (held: Conversation): string => [languageName(held.language), held.offer?.intent?.replaceAll("_", " ")].filter(Boolean).join(" · ");
 
 function bubble(id: string, from: string, body: string, at: number, language: string | null): HTMLElement {
   const who = from === "customer" ? "Customer" : from === "machine" ? "Automatic answer" : "Seat";
@@ -90,6 +92,7 @@ export class TalkView {
   private readonly mine = new Map<string, Conversation>();
   private readonly log = byId("log");
   private readonly typing = byId("typing");
+  private readonly text = byId<HTMLTextAreaElement>("text");
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly hooks: Hooks) {}
@@ -97,6 +100,12 @@ export class TalkView {
   /** How many the seat holds. */
   get count(): number {
     return [...this.mine.values()].filter((held) => !held.over).length;
+  }
+
+  /** Whether something is being written for the one that is open, so that another must not take its place. */
+  get isBusy(): boolean {
+    const held = this.open === null ? undefined : this.mine.get(this.open);
+    return held !== undefined && !held.over && this.text.value.trim() !== "";
   }
 
   /** The text of a message, as far as it has come. */
@@ -108,7 +117,7 @@ export class TalkView {
   hold(id: string): Conversation {
     let held = this.mine.get(id);
     if (held === undefined) {
-      held = { id, offer: null, language: null, lines: [], last: "", seq: 0, unread: 0, waitingSince: null, due: null, answered: false, over: false };
+      held = { id, offer: null, language: null, lines: [], last: "", draft: "", seq: 0, unread: 0, waitingSince: null, due: null, answered: false, over: false };
       this.mine.set(id, held);
     }
     return held;
@@ -281,9 +290,12 @@ export class TalkView {
 
   show(id: string | null): void {
     const before = this.open === null ? undefined : this.mine.get(this.open);
+    // What is written for one customer never stands in the box of another.
+    if (before !== undefined) before.draft = this.text.value;
     if (before?.over && before.id !== id) this.mine.delete(before.id);
     this.open = id;
     const held = id === null ? undefined : this.mine.get(id);
+    this.text.value = held?.draft ?? "";
     this.log.replaceChildren(...(held?.lines ?? []));
     this.log.scrollTop = this.log.scrollHeight;
     this.typing.hidden = true;

@@ -9,7 +9,7 @@ import { GapsView } from "./gaps";
 import { IncidentsView } from "./incidents";
 import { JoinsView } from "./joins";
 import { fill, firstValid, isLocale } from "./locale";
-import { type Note, type Offer, TalkView, type Translated } from "./seat-talk";
+import { type Note, type Offer, TalkView, title, type Translated } from "./seat-talk";
 import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from "./sign-in";
 
 const QUEUE_EVERY_MS = 2_000;
@@ -24,6 +24,8 @@ interface Queue {
 
 const offers = new Map<string, { offer: Offer; card: HTMLElement }>();
 const accepting = new Map<string, Offer>();
+/** Conversations that this page has asked to take over. */
+const taking = new Set<string>();
 let wanted = "away";
 let slots = 0;
 let client: Client | null = null;
@@ -43,7 +45,9 @@ const locale = firstValid(isLocale, new URLSearchParams(location.search).get("lo
 const doorWords = signInStrings(locale);
 const floor = new FloorView(byId("floor-view"), locale, {
   assign: (conversation, seat) => void client?.say({ type: "assign", conversation, seat }),
-  takeOver: (conversation) => void client?.say({ type: "take_over", conversation }),
+  takeOver(conversation) {
+    if (client?.say({ type: "take_over", conversation })) taking.add(conversation);
+  },
   approve: (conversation) => void client?.say({ type: "approve", conversation }),
   close: (conversation) => void client?.say({ type: "close", conversation }),
   explain,
@@ -158,6 +162,7 @@ function onFrame(frame: Frame): void {
 
 function onAccepted(frame: Frame): void {
   const id = String(frame["conversation"]);
+  const isAskedFor = taking.delete(id) || accepting.has(String(frame["offer"]));
   const held = talk.hold(id);
   held.over = false;
   held.offer = accepting.get(String(frame["offer"])) ?? held.offer;
@@ -167,6 +172,8 @@ function onAccepted(frame: Frame): void {
   removeOffer(String(frame["offer"]), null);
   client?.adopt(id, Number(frame["epoch"]), (frame["history"] ?? []) as EventFrame[]);
   for (const note of (frame["notes"] ?? []) as Note[]) talk.note(note);
+  // A supervisor or another window of the seat took it: who is writing to somebody else goes on with that.
+  if (!isAskedFor && id !== talk.open && talk.isBusy) return say(`Yours now, in the list: ${title(held)}`);
   talk.show(id);
   text.focus();
 }

@@ -128,7 +128,7 @@ pub const TESTS: &[Step] = &[
             commands: &["npm ci --no-audit --no-fund --prefix tests/browser"],
         }),
         commands: &[
-            "node --test --test-concurrency=1 --test-reporter=spec tests/browser/pages.test.mjs tests/browser/translated.test.mjs tests/browser/matters.test.mjs",
+            "node --test --test-concurrency=1 --test-reporter=spec tests/browser/pages.test.mjs tests/browser/breaks.test.mjs tests/browser/translated.test.mjs tests/browser/matters.test.mjs",
         ],
         runner: Runner::Node,
         ..PLAIN

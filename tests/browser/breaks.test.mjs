@@ -1,0 +1,122 @@
+// What the pages do when a connection breaks, a frame is refused or something comes from elsewhere, in a real browser
+// against the real binary.
+//
+//   TRADEWIND_BIN     the binary (target/release/tradewind)
+//   CHROMIUM          the browser (/usr/bin/chromium)
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { Server } from "./server.mjs";
+import { accept, getReady, message, signIn, Visits, write } from "./visits.mjs";
+import { Wire } from "./wire.mjs";
+
+const COMPLAINT = "Hola, el paquete llegó roto y nadie me contesta.";
+const OTHER = "Mi pedido llegó incompleto y quiero hablar con alguien.";
+
+describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
+  const visits = new Visits();
+  let server;
+
+  before(() => visits.start());
+  after(() => visits.stop());
+  beforeEach(async () => {
+    server = new Server();
+    await server.start();
+  });
+  afterEach(async () => {
+    await visits.end();
+    await server.stop();
+  });
+
+  /** Somebody's browser, and the wire of what is opened in it. */
+  async function somebody(options = {}) {
+    const context = await visits.visitor({ locale: "es-MX", viewport: { width: 1360, height: 860 }, ...options });
+    return { context, wire: await Wire.through(context) };
+  }
+
+  async function widget(context) {
+    const page = await visits.open(context, `${server.url}/widget`);
+    await page.locator('body[data-status="online"]').waitFor();
+    return page;
+  }
+
+  async function customer() {
+    const { context, wire } = await somebody();
+    return { page: await widget(context), wire };
+  }
+
+  async function seat(user = "lucia") {
+    const { context, wire } = await somebody({ locale: "en-GB" });
+    const page = await visits.open(context, `${server.url}/seat?user=${user}`);
+    await getReady(page);
+    await page.locator("#slots", { hasText: "slots" }).waitFor();
+    return { page, wire, context };
+  }
+
+  /** A customer who has asked for a person. */
+  async function asking(text) {
+    const who = await customer();
+    await write(who.page, text);
+    await message(who.page, "customer", text).and(who.page.locator('[data-state="sent"]')).waitFor();
+    await who.page.locator("#person:enabled").click();
+    return who;
+  }
+
+  /** A customer and a seat in a conversation. */
+  async function meet(desk, text = COMPLAINT) {
+    const who = await asking(text);
+    await accept(desk);
+    await message(desk, "customer", text).waitFor();
+    return who;
+  }
+
+  const box = (page) => page.locator("#text").inputValue();
+  const entry = (page, text) => page.locator("#mine .entry", { hasText: text });
+
+  test("what is written for one customer never stands in the box of another, and waits for the own one", async () => {
+    const { page } = await seat();
+    await meet(page, COMPLAINT);
+    await page.locator("#text").fill("Para la primera");
+    await meet(page, OTHER);
+    assert.equal(await box(page), "", "an offer that is accepted here opens an empty box");
+
+    await page.locator("#text").fill("Para la segunda");
+    await page.keyboard.press("Alt+KeyJ");
+    await message(page, "customer", COMPLAINT).waitFor();
+    assert.equal(await box(page), "Para la primera");
+    await entry(page, OTHER).click();
+    await message(page, "customer", OTHER).waitFor();
+    assert.equal(await box(page), "Para la segunda");
+
+    await page.locator("#close").click();
+    await page.locator(".line", { hasText: "Closed by seat" }).waitFor();
+    await entry(page, COMPLAINT).click();
+    assert.equal(await box(page), "Para la primera");
+    await page.locator("#text").press("Enter");
+    await message(page, "seat", "Para la primera").and(page.locator('[data-state="sent"]')).waitFor();
+    assert.equal(await box(page), "");
+  });
+
+  test("a conversation that a supervisor gives to a seat does not come between it and the one it writes to", async () => {
+    const { page } = await seat();
+    await meet(page, COMPLAINT);
+    await page.locator("#text").fill("Ahora mismo");
+    await page.getByRole("radio", { name: "Wrap up" }).check();
+    const { page: second } = await asking(OTHER);
+    await second.locator("#status:not([hidden])").waitFor();
+    const { context } = await somebody({ locale: "en-GB" });
+    const chief = await visits.open(context, `${server.url}/supervisor?user=wei`);
+    await signIn(chief);
+    await chief.locator("#floor-waiting tbody tr").first().getByRole("button", { name: "Assign" }).click();
+    await chief.locator('dialog .choice[data-seat="lucia"]').click();
+
+    await page.locator("#banner", { hasText: "Yours now, in the list: Spanish" }).waitFor();
+    await entry(page, OTHER).locator(".unread").waitFor();
+    assert.equal(await message(page, "customer", COMPLAINT).count(), 1, "the first one is still open");
+    assert.equal(await box(page), "Ahora mismo");
+    await page.locator("#text").press("Enter");
+    await message(page, "seat", "Ahora mismo").and(page.locator('[data-state="sent"]')).waitFor();
+    await entry(page, OTHER).click();
+    await message(page, "customer", OTHER).waitFor();
+    assert.equal(await message(page, "seat", "Ahora mismo").count(), 0);
+  });
+});
