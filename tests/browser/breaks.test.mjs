@@ -119,4 +119,62 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await message(page, "customer", OTHER).waitFor();
     assert.equal(await message(page, "seat", "Ahora mismo").count(), 0);
   });
+
+  test("a note that the connection or the router does not take is kept on the page and can be written again", async () => {
+    const { page, wire } = await seat();
+    const { page: other } = await meet(page);
+    // Whoever has replied keeps the conversation over a break.
+    await write(page, "Un momento.");
+    await message(page, "seat", "Un momento.").and(page.locator('[data-state="sent"]')).waitFor();
+    const note = page.getByRole("button", { name: "Note" });
+    const kept = (text) => page.locator(".note", { hasText: "Note by lucia" }).filter({ hasText: text });
+    await page.locator("#text").fill("revendedor");
+    await wire.cut();
+    await note.click();
+    await page.locator("#banner", { hasText: "Note not kept: no connection" }).waitFor();
+    assert.equal(await box(page), "revendedor");
+    await page.locator("#to").fill("wei");
+    await page.getByRole("button", { name: "Hand over" }).click();
+    await page.locator("#banner", { hasText: "Not handed over: no connection" }).waitFor();
+    assert.equal(await page.locator("#to").inputValue(), "wei");
+
+    await wire.mend(page);
+    let refusals = 0;
+    wire.toRouter = ({ type, id }, answer) => {
+      if (type !== "note" || refusals === 2) return false;
+      refusals += 1;
+      answer({ type: "error", id, code: refusals === 1 ? "rate_limited" : "conflict", message: "too many notes", retry_after_ms: 1 });
+      return true;
+    };
+    await note.click();
+    const failed = page.locator(".note", { hasText: "Note not kept: too many notes" });
+    await failed.locator(".body", { hasText: "revendedor" }).waitFor();
+    assert.equal(refusals, 2, "what the router is too busy for is said again by itself");
+    await page.locator("#text").fill("A medio escribir");
+    await failed.getByRole("button", { name: "Try again" }).click();
+    await kept("revendedor").waitFor();
+    assert.equal(await failed.count(), 0);
+    assert.equal(await box(page), "A medio escribir");
+    assert.equal(await message(other, "seat", "revendedor").count(), 0);
+  });
+
+  test("a note that is on its way when the connection breaks is told", async () => {
+    const { page, wire } = await seat();
+    await meet(page);
+    await write(page, "Un momento.");
+    await message(page, "seat", "Un momento.").and(page.locator('[data-state="sent"]')).waitFor();
+    wire.toRouter = ({ type }) => type === "note";
+    const from = wire.said.length;
+    await page.locator("#text").fill("revendedor");
+    await page.getByRole("button", { name: "Note" }).click();
+    await wire.heard("note", from);
+
+    await wire.cut();
+
+    await page.locator(".note", { hasText: "the connection broke" }).filter({ hasText: "revendedor" }).waitFor();
+    wire.toRouter = () => false;
+    await wire.mend(page);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator(".note", { hasText: "Note by lucia" }).waitFor();
+  });
 });

@@ -60,6 +60,14 @@ export interface Outgoing {
   text: string;
 }
 
+/** A frame that the router may refuse, and who learns of it: null where the connection broke before it said anything. */
+interface Ask {
+  frame: Frame;
+  retries: number;
+  waits: boolean;
+  refused(error: ErrorFrame | null): void;
+}
+
 /** The answer of one of the two session calls. */
 export interface Grant {
   token: string;
@@ -108,6 +116,9 @@ const STABLE_AFTER_MS = 5_000;
 const ACK_WAIT_MS = 10_000;
 const CATCH_UP_WAIT_MS = 2_000;
 const TOKEN_MARGIN_MS = 30_000;
+// What is asked for may have no answer but a refusal: only the latest are remembered.
+const ASKS_MAX = 16;
+const ASK_RETRIES_MAX = 3;
 const RETRIED_CODES = new Set(["rate_limited", "overloaded", "unavailable"]);
 
 /** A version 7 UUID: its first 48 bits are the time in milliseconds. */
@@ -175,6 +186,7 @@ export class Client {
   private welcomed = false;
   private readonly outbox: Outgoing[] = [];
   private inFlight: { id: string; since: number } | null = null;
+  private readonly asks = new Map<string, Ask>();
   private retryAt = 0;
   private attempts = 0;
   private reopened: number[] = [];
@@ -243,6 +255,25 @@ export class Client {
     return true;
   }
 
+  /**
+   * Says a frame under an id of its own, and says it again where the router is too busy for it; `refused` learns what
+   * came of it otherwise. Gives the id, or null when the connection is away and nothing was said.
+   */
+  ask(frame: Frame, refused: Ask["refused"]): string | null {
+    const id = uuid();
+    const asked = { ...frame, id };
+    if (!this.say(asked)) return null;
+    const [oldest] = this.asks.keys();
+    if (oldest !== undefined && this.asks.size >= ASKS_MAX) this.asks.delete(oldest);
+    this.asks.set(id, { frame: asked, retries: 0, waits: false, refused });
+    return id;
+  }
+
+  /** What was asked for under this id has come about. */
+  answered(id: string): void {
+    this.asks.delete(id);
+  }
+
   /** Takes a conversation's past from elsewhere (`accepted`), as if it had come event by event. */
   adopt(conversation: string, epoch: number, history: EventFrame[]): void {
     this.left.delete(conversation);
@@ -289,6 +320,11 @@ export class Client {
     this.welcomed = false;
     this.inFlight = null;
     if (socket !== null) socket.onopen = socket.onclose = socket.onmessage = null;
+    for (const [id, ask] of [...this.asks]) {
+      if (ask.waits) continue;
+      this.asks.delete(id);
+      ask.refused(null);
+    }
     return socket;
   }
 
@@ -473,6 +509,8 @@ export class Client {
 
   private onError(error: ErrorFrame): void {
     const message = this.outbox.find((waiting) => waiting.id === error.id);
+    const ask = error.id === null ? undefined : this.asks.get(error.id);
+    if (ask !== undefined) return this.onRefusal(error, ask);
     if (message === undefined) return this.hooks.error(error);
     this.inFlight = null;
     if (RETRIED_CODES.has(error.code)) {
@@ -484,6 +522,21 @@ export class Client {
     this.take(message.id);
     this.hooks.refused(message, error);
     this.flush();
+  }
+
+  private onRefusal(error: ErrorFrame, ask: Ask): void {
+    const id = String(ask.frame["id"]);
+    const giveUp = (): void => {
+      this.asks.delete(id);
+      ask.refused(error);
+    };
+    if (!RETRIED_CODES.has(error.code) || ask.retries >= ASK_RETRIES_MAX) return giveUp();
+    ask.retries += 1;
+    ask.waits = true;
+    setTimeout(() => {
+      ask.waits = false;
+      if (this.asks.has(id) && !this.say(ask.frame)) giveUp();
+    }, error.retry_after_ms ?? 1_000);
   }
 
   private take(id: string): Outgoing | undefined {

@@ -93,6 +93,7 @@ export class TalkView {
   private readonly log = byId("log");
   private readonly typing = byId("typing");
   private readonly text = byId<HTMLTextAreaElement>("text");
+  private readonly to = byId<HTMLInputElement>("to");
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly hooks: Hooks) {}
@@ -278,6 +279,21 @@ export class TalkView {
     this.typingTimer = setTimeout(() => (this.typing.hidden = true), TYPING_SHOWN_MS);
   }
 
+  /** Shows a note that is not kept, with a way to write it again; false where its conversation is held no longer. */
+  notKept(id: string, text: string, why: string, again: () => void): boolean {
+    const held = this.mine.get(id);
+    if (held === undefined) return false;
+    const node = el("div", { class: "note", "data-state": "failed" }, el("span", { class: "who" }, `Note not kept: ${why}`), el("p", { class: "body", dir: "auto" }, text));
+    const retry = button("Try again", "link", () => {
+      node.remove();
+      held.lines = held.lines.filter((other) => other !== node);
+      again();
+    });
+    node.append(retry);
+    this.add(held, node);
+    return true;
+  }
+
   private add(held: Conversation, node: HTMLElement): void {
     // What has no acknowledgement yet has no number and stays last.
     const unsent = held.lines.findIndex((other) => other.dataset["state"] === "queued");
@@ -296,6 +312,7 @@ export class TalkView {
     this.open = id;
     const held = id === null ? undefined : this.mine.get(id);
     this.text.value = held?.draft ?? "";
+    if (before !== held) this.to.value = "";
     this.log.replaceChildren(...(held?.lines ?? []));
     this.log.scrollTop = this.log.scrollHeight;
     this.typing.hidden = true;
@@ -323,6 +340,7 @@ export class TalkView {
     byId("talk-facts").textContent = [offer?.sentiment, offer?.confidence ? `${Math.round(offer.confidence * 100)} % sure` : null, ...(offer?.why ?? [])].filter(Boolean).join(" · ");
     const live = held !== undefined && !held.over;
     for (const id of ["close", "composer", "transfer"]) byId(id).hidden = !live;
+    if (!live) this.to.value = "";
   }
 
   list(): void {

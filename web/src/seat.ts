@@ -1,6 +1,6 @@
 // An operator's page: offers come in, conversations are held, and every timer that matters is visible.
 
-import { Client, type EventFrame, type Frame, type Status } from "./client";
+import { Client, type ErrorFrame, type EventFrame, type Frame, type Status } from "./client";
 import { tickClocks, timer } from "./clocks";
 import { fetchDemo, languageName } from "./demo";
 import { button, byId, el, isSendKey } from "./dom";
@@ -15,6 +15,7 @@ import { offerOf, sessionAt, signInStrings, signOut, startAt, takeOutcome } from
 const QUEUE_EVERY_MS = 2_000;
 const CLOCK_EVERY_MS = 250;
 const TYPING_SENT_EVERY_MS = 2_000;
+const AWAY = "no connection";
 
 /** What `GET /v1/seat/queue` tells of the shop. */
 interface Queue {
@@ -26,6 +27,8 @@ const offers = new Map<string, { offer: Offer; card: HTMLElement }>();
 const accepting = new Map<string, Offer>();
 /** Conversations that this page has asked to take over. */
 const taking = new Set<string>();
+/** Notes that are on their way, by the id of their frame. */
+const notes = new Map<string, { conversation: string; text: string }>();
 let wanted = "away";
 let slots = 0;
 let client: Client | null = null;
@@ -46,7 +49,11 @@ const doorWords = signInStrings(locale);
 const floor = new FloorView(byId("floor-view"), locale, {
   assign: (conversation, seat) => void client?.say({ type: "assign", conversation, seat }),
   takeOver(conversation) {
-    if (client?.say({ type: "take_over", conversation })) taking.add(conversation);
+    const refused = (error: ErrorFrame | null): void => {
+      taking.delete(conversation);
+      if (error !== null) say(error.message);
+    };
+    if (client?.ask({ type: "take_over", conversation }, refused)) taking.add(conversation);
   },
   approve: (conversation) => void client?.say({ type: "approve", conversation }),
   close: (conversation) => void client?.say({ type: "close", conversation }),
@@ -132,7 +139,7 @@ function onFrame(frame: Frame): void {
       for (const input of document.querySelectorAll<HTMLInputElement>('input[name="state"]')) input.checked = input.value === wanted;
       return;
     case "note":
-      return talk.note(frame as unknown as Note);
+      return onNote(frame as unknown as Note);
     case "joined":
       joins.take(frame);
       return joins.show(talk.open);
@@ -158,6 +165,15 @@ function onFrame(frame: Frame): void {
     case "typing":
       if (frame["conversation"] === talk.open && frame["from"] === "customer") talk.customerTypes();
   }
+}
+
+function onNote(note: Note): void {
+  talk.note(note);
+  if (note.seat !== account.user) return;
+  const mine = [...notes].find(([, sent]) => sent.conversation === note.conversation && sent.text === note.text);
+  if (mine === undefined) return;
+  notes.delete(mine[0]);
+  client?.answered(mine[0]);
 }
 
 function onAccepted(frame: Frame): void {
@@ -348,22 +364,44 @@ function showStatus(status: Status, detail: string): void {
 
 function written(): { id: string; body: string } | null {
   const body = text.value.trim();
-  if (talk.open === null || body === "") return null;
+  return talk.open === null || body === "" ? null : { id: talk.open, body };
+}
+
+function emptyBox(): void {
   text.value = "";
   text.focus();
-  return { id: talk.open, body };
+}
+
+/** Writes a note; false when the connection is away. */
+function writeNote(conversation: string, body: string): boolean {
+  const id = client?.ask({ type: "note", conversation, text: body }, (error) => {
+    if (id != null) notes.delete(id);
+    const tell = (why: string): void => {
+      if (!talk.notKept(conversation, body, why, again)) say(`Note not kept: ${why}: ${body}`);
+    };
+    const again = (): void => {
+      if (!writeNote(conversation, body)) tell(AWAY);
+    };
+    tell(error?.message ?? "perhaps, the connection broke");
+  });
+  if (id == null) return false;
+  notes.set(id, { conversation, text: body });
+  return true;
 }
 
 byId<HTMLFormElement>("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const reply = written();
   if (reply === null || client === null) return;
+  emptyBox();
   talk.written(client.send(reply.id, reply.body));
 });
 
 byId("note").addEventListener("click", () => {
   const note = written();
-  if (note !== null) client?.say({ type: "note", conversation: note.id, text: note.body });
+  if (note === null) return;
+  if (writeNote(note.id, note.body)) emptyBox();
+  else say(`Note not kept: ${AWAY}`);
 });
 
 text.addEventListener("keydown", (event) => {
@@ -391,8 +429,9 @@ byId<HTMLFormElement>("transfer").addEventListener("submit", (event) => {
   event.preventDefault();
   const to = byId<HTMLInputElement>("to");
   if (talk.open === null) return;
-  client?.say({ type: "transfer", conversation: talk.open, to: { [byId<HTMLSelectElement>("to-kind").value]: to.value.trim() } });
-  to.value = "";
+  // What is typed goes with the conversation: whoever is refused has it still.
+  const isSaid = client?.say({ type: "transfer", conversation: talk.open, to: { [byId<HTMLSelectElement>("to-kind").value]: to.value.trim() } });
+  if (!isSaid) say(`Not handed over: ${AWAY}`);
 });
 
 byId("states").addEventListener("change", (event) => {
