@@ -177,4 +177,20 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await page.getByRole("button", { name: "Try again" }).click();
     await page.locator(".note", { hasText: "Note by lucia" }).waitFor();
   });
+
+  test("a page goes on saying that it is there after the clock of its device was set back", async () => {
+    const { context, wire } = await somebody();
+    await context.addInitScript(() => {
+      const real = Date.now;
+      window.setBackMs = 0;
+      Date.now = () => real() - window.setBackMs;
+    });
+    const page = await widget(context);
+
+    await page.evaluate(() => (window.setBackMs = 3_600_000));
+
+    const from = wire.said.length;
+    await Promise.race([wire.heard("ping", from), page.locator('body:not([data-status="online"])').waitFor()]);
+    assert.equal(await page.locator("body").getAttribute("data-status"), "online");
+  });
 });

@@ -131,6 +131,9 @@ export function uuid(now = Date.now()): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
+/** Milliseconds by a clock that nobody sets, for what is measured on this page alone. */
+const monotonic = (): number => performance.now();
+
 async function post(path: string, body: unknown): Promise<{ grant: Grant; skewMs: number }> {
   const asked = Date.now();
   const response = await fetch(path, {
@@ -157,10 +160,10 @@ async function post(path: string, body: unknown): Promise<{ grant: Grant; skewMs
 
 /** Ticks once a second, from a worker: a hidden page's own timers may be held back for a minute. */
 function everySecond(tick: () => void): void {
-  let last = 0;
+  let last = -Infinity;
   const once = (): void => {
-    if (Date.now() - last >= 900) {
-      last = Date.now();
+    if (monotonic() - last >= 900) {
+      last = monotonic();
       tick();
     }
   };
@@ -190,7 +193,8 @@ export class Client {
   private retryAt = 0;
   private attempts = 0;
   private reopened: number[] = [];
-  private openedAt = 0;
+  /** A connection that never was has not been a good one. */
+  private openedAt = Infinity;
   private sentAt = 0;
   private heardAt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -251,7 +255,7 @@ export class Client {
   say(frame: Frame): boolean {
     if (!this.online || this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(frame));
-    this.sentAt = Date.now();
+    this.sentAt = monotonic();
     return true;
   }
 
@@ -353,14 +357,14 @@ export class Client {
     const origin = location.origin.replace(/^http/, "ws");
     const socket = new WebSocket(`${origin}/v1/${this.role}`, "tradewind.v1.json");
     this.socket = socket;
-    this.openedAt = this.heardAt = Date.now();
+    this.openedAt = this.heardAt = monotonic();
     this.backAfterMs = null;
     socket.onopen = () => {
       this.asked = new Map(Array.from(this.held, ([id, at]) => [id, at.last]));
       const nothing = this.session === null && this.asked.size === 0;
       const resume = nothing ? null : { session: this.session, last_seq: Object.fromEntries(this.asked) };
       socket.send(JSON.stringify({ type: "hello", token: this.token?.value ?? "", resume }));
-      this.sentAt = Date.now();
+      this.sentAt = monotonic();
     };
     socket.onmessage = (message) => this.onMessage(message.data);
     socket.onclose = (closed) => this.onClose(closed.code, closed.reason);
@@ -379,7 +383,8 @@ export class Client {
   /** Comes back with full jitter, so that a server that restarts is not met by everybody at once. */
   private later(atLeastMs: number | null, jitter = 1): void {
     this.drop();
-    if (Date.now() - this.openedAt > STABLE_AFTER_MS) this.attempts = 0;
+    if (monotonic() - this.openedAt > STABLE_AFTER_MS) this.attempts = 0;
+    this.openedAt = Infinity;
     const most = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.attempts);
     this.attempts += 1;
     this.set("offline", "");
@@ -388,7 +393,7 @@ export class Client {
 
   /** Connects again at once, unless that has just been tried several times without success. */
   private reopen(): void {
-    const now = Date.now();
+    const now = monotonic();
     this.reopened = this.reopened.filter((at) => now - at < 10_000);
     this.reopened.push(now);
     if (this.reopened.length > 3) this.later(null);
@@ -396,7 +401,7 @@ export class Client {
   }
 
   private tick(): void {
-    const now = Date.now();
+    const now = monotonic();
     if (this.socket === null) return;
     if (now - this.heardAt > 2 * this.heartbeatMs + 1_000) return this.later(null);
     if (this.welcomed && now - this.sentAt >= this.heartbeatMs - 1_000) this.say({ type: "ping" });
@@ -405,7 +410,7 @@ export class Client {
   }
 
   private onMessage(data: unknown): void {
-    this.heardAt = Date.now();
+    this.heardAt = monotonic();
     let frame: Frame;
     try {
       frame = JSON.parse(String(data)) as Frame;
@@ -515,7 +520,7 @@ export class Client {
     this.inFlight = null;
     if (RETRIED_CODES.has(error.code)) {
       const wait = error.retry_after_ms ?? 1_000;
-      this.retryAt = Date.now() + wait;
+      this.retryAt = monotonic() + wait;
       setTimeout(() => this.flush(), wait);
       return;
     }
@@ -549,9 +554,9 @@ export class Client {
   /** Sends the oldest message without an acknowledgement. One at a time keeps the order that was typed. */
   private flush(): void {
     const [message] = this.outbox;
-    if (message === undefined || this.inFlight !== null || Date.now() < this.retryAt) return;
-    if (this.awaited.size > 0 && Date.now() - this.openedAt < CATCH_UP_WAIT_MS) return;
+    if (message === undefined || this.inFlight !== null || monotonic() < this.retryAt) return;
+    if (this.awaited.size > 0 && monotonic() - this.openedAt < CATCH_UP_WAIT_MS) return;
     if (!this.say({ type: "send", ...message })) return;
-    this.inFlight = { id: message.id, since: Date.now() };
+    this.inFlight = { id: message.id, since: monotonic() };
   }
 }

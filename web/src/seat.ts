@@ -410,10 +410,10 @@ text.addEventListener("keydown", (event) => {
   byId<HTMLFormElement>("composer").requestSubmit();
 });
 
-let typingSentAt = 0;
+let typingSentAt = -Infinity;
 text.addEventListener("input", () => {
-  if (talk.open === null || Date.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
-  typingSentAt = Date.now();
+  if (talk.open === null || performance.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
+  typingSentAt = performance.now();
   client?.say({ type: "typing", conversation: talk.open });
 });
 

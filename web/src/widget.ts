@@ -428,7 +428,7 @@ byId("composer").addEventListener("submit", (event) => {
   if (body === "") return;
   send(body);
   // The first key of the next line is told at once: what follows from this one may wait for it.
-  typingSentAt = 0;
+  typingSentAt = -Infinity;
   text.value = "";
   text.focus();
 });
@@ -437,10 +437,10 @@ text.addEventListener("keydown", (event) => {
   event.preventDefault();
   byId<HTMLFormElement>("composer").requestSubmit();
 });
-let typingSentAt = 0;
+let typingSentAt = -Infinity;
 text.addEventListener("input", () => {
-  if (conversation === null || Date.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
-  typingSentAt = Date.now();
+  if (conversation === null || performance.now() - typingSentAt < TYPING_SENT_EVERY_MS) return;
+  typingSentAt = performance.now();
   client.say({ type: "typing", conversation });
 });
 person.addEventListener("click", () => {
