@@ -193,4 +193,28 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await Promise.race([wire.heard("ping", from), page.locator('body:not([data-status="online"])').waitFor()]);
     assert.equal(await page.locator("body").getAttribute("data-status"), "online");
   });
+
+  test("a customer whose storage is full stays the same, with the conversation", async () => {
+    const { context, wire } = await somebody();
+    await context.addInitScript(() => {
+      Storage.prototype.setItem = () => {
+        throw new DOMException("full", "QuotaExceededError");
+      };
+    });
+    const page = await widget(context);
+    await write(page, COMPLAINT);
+    await message(page, "customer", COMPLAINT).and(page.locator('[data-state="sent"]')).waitFor();
+
+    const asked = page.waitForRequest("**/v1/widget/session");
+    const from = wire.said.length;
+    await page.locator(".settings summary").click();
+    await page.locator("#locale").selectOption("en");
+
+    assert.match((await asked).postDataJSON().visitor ?? "none", /^v_/);
+    await wire.heard("hello", from);
+    await page.locator('body[data-status="online"]').waitFor();
+    await write(page, OTHER);
+    await message(page, "customer", OTHER).and(page.locator('[data-state="sent"]')).waitFor();
+    assert.equal(await message(page, "customer", COMPLAINT).count(), 1);
+  });
 });

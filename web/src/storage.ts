@@ -1,22 +1,25 @@
-// What a page remembers between visits. Where the browser forbids storage, memory does for this visit.
+// What a page remembers between visits. Where the browser forbids storage, or it is full, memory does for this visit.
 
-const memory = new Map<string, string>();
+/** What storage did not take; null where it did not let go. It goes before what is stored, which is older. */
+const memory = new Map<string, string | null>();
 
 export function remember(key: string, value: string | null): void {
   try {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
+    memory.delete(key);
   } catch {
-    if (value === null) memory.delete(key);
-    else memory.set(key, value);
+    memory.set(key, value);
   }
 }
 
 export function recall(key: string): string | null {
+  const remembered = memory.get(key);
+  if (remembered !== undefined) return remembered;
   try {
     return localStorage.getItem(key);
   } catch {
-    return memory.get(key) ?? null;
+    return null;
   }
 }
 
