@@ -129,7 +129,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     const note = page.getByRole("button", { name: "Note" });
     const kept = (text) => page.locator(".note", { hasText: "Note by lucia" }).filter({ hasText: text });
     await page.locator("#text").fill("revendedor");
-    await wire.cut();
+    await wire.cut(page);
     await note.click();
     await page.locator("#banner", { hasText: "Note not kept: no connection" }).waitFor();
     assert.equal(await box(page), "revendedor");
@@ -169,7 +169,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await page.getByRole("button", { name: "Note" }).click();
     await wire.heard("note", from);
 
-    await wire.cut();
+    await wire.cut(page);
 
     await page.locator(".note", { hasText: "the connection broke" }).filter({ hasText: "revendedor" }).waitFor();
     wire.toRouter = () => false;
@@ -216,5 +216,28 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await write(page, OTHER);
     await message(page, "customer", OTHER).and(page.locator('[data-state="sent"]')).waitFor();
     assert.equal(await message(page, "customer", COMPLAINT).count(), 1);
+  });
+
+  test("a message that joins a conversation of another tab is shown once, behind what was said there", async () => {
+    const { context } = await somebody();
+    const first = await widget(context);
+    // The same visitor, whose connection is away while the first tab writes.
+    const late = await somebody({ storageState: await context.storageState() });
+    const second = await widget(late.context);
+    await late.wire.cut(second);
+    const lines = [COMPLAINT, OTHER];
+    for (const text of lines) {
+      await write(first, text);
+      await message(first, "customer", text).and(first.locator('[data-state="sent"]')).waitFor();
+    }
+    await write(second, "¿Hay alguien?");
+
+    await late.wire.mend(second);
+
+    await message(second, "customer", "¿Hay alguien?").and(second.locator('[data-state="sent"]')).waitFor();
+    for (const text of lines) await message(second, "customer", text).waitFor();
+    const said = await second.locator('.message[data-from="customer"] .body').allTextContents();
+    assert.deepEqual(said, [...lines, "¿Hay alguien?"]);
+    await message(first, "customer", "¿Hay alguien?").waitFor();
   });
 });

@@ -40,18 +40,20 @@ export class Wire {
     });
   }
 
-  /** Breaks every connection, and each that is tried, until `mend`. */
-  async cut() {
+  /** Breaks every connection, and each that is tried, until `mend`; this page has noticed. */
+  async cut(page) {
     this.#isCut = true;
     const ends = [...this.#ends];
     this.#ends.clear();
-    await Promise.all(ends.map(({ page, router }) => Promise.all([page.close({ code: 4001, reason: "silent" }), router.close()])));
+    await Promise.all(ends.map((end) => Promise.all([end.page.close({ code: 4001, reason: "silent" }), end.router.close()])));
+    await page.locator('body:not([data-status="online"])').waitFor();
   }
 
   /** Lets connections through again, and has this page try at once. */
   async mend(page) {
     this.#isCut = false;
-    await page.locator('body[data-status="offline"]').waitFor();
+    // One that is just being tried goes through, or has been broken already.
+    await page.locator('body[data-status="offline"], body[data-status="online"]').waitFor();
     await page.evaluate(() => dispatchEvent(new Event("online")));
     await page.locator('body[data-status="online"]').waitFor();
   }

@@ -488,12 +488,13 @@ export class Client {
   private onAck(ack: Position & { id: string }): void {
     this.left.delete(ack.conversation);
     const at = this.at(ack);
+    // What lies before it, or all of it in another epoch, comes on a new connection, and the message's own event with it:
+    // that acknowledges it in its place.
+    if (at === null) return;
+    if (ack.seq > at.last + 1) return this.reopen();
     const message = this.take(ack.id);
     if (message !== undefined) this.hooks.acknowledged(message, ack);
-    if (at !== null && ack.seq > at.last) {
-      if (ack.seq > at.last + 1) return this.reopen();
-      at.last = ack.seq;
-    }
+    at.last = Math.max(at.last, ack.seq);
     this.flush();
   }
 
