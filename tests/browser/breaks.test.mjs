@@ -240,4 +240,16 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     assert.deepEqual(said, [...lines, "¿Hay alguien?"]);
     await message(first, "customer", "¿Hay alguien?").waitFor();
   });
+
+  test("what a seat chooses while its connection is away holds once it is back, also beside another window", async () => {
+    const { page, wire } = await seat();
+    const { page: stays } = await seat();
+    await wire.cut(page);
+    await page.getByRole("radio", { name: "Away" }).check();
+
+    await wire.mend(page);
+
+    for (const window of [stays, page]) await window.locator('input[value="away"]:checked').waitFor();
+    assert.equal(wire.said.filter(({ type, state }) => type === "state" && state === "away").length, 1);
+  });
 });

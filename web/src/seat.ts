@@ -30,6 +30,8 @@ const taking = new Set<string>();
 /** Notes that are on their way, by the id of their frame. */
 const notes = new Map<string, { conversation: string; text: string }>();
 let wanted = "away";
+/** Whether the router has not answered yet what was chosen last. */
+let isStateOpen = false;
 let slots = 0;
 let client: Client | null = null;
 let skills: string[] = [];
@@ -114,7 +116,8 @@ function connect(): Client {
       // Those that still stand come again.
       joins.forget();
       joins.show(talk.open);
-      if (wanted !== "away") client?.say({ type: "state", state: wanted });
+      // A seat is away after a reconnect by itself, unless another of its connections stayed.
+      if (wanted !== "away" || isStateOpen) client?.say({ type: "state", state: wanted });
       client?.say({ type: "incidents", watch: true });
       if (isSupervisor) client?.say({ type: "floor", watch: true });
       return listed.map((position) => position.conversation);
@@ -132,6 +135,7 @@ function onFrame(frame: Frame): void {
       return onAccepted(frame);
     case "state":
       wanted = String(frame["state"]);
+      isStateOpen = false;
       slots = Number(frame["slots"]);
       // A supervisor who only looks has no slot to take a conversation over.
       byId("desk").classList.toggle("no-slots", slots === 0);
@@ -436,6 +440,7 @@ byId<HTMLFormElement>("transfer").addEventListener("submit", (event) => {
 
 byId("states").addEventListener("change", (event) => {
   wanted = (event.target as HTMLInputElement).value;
+  isStateOpen = true;
   client?.say({ type: "state", state: wanted });
 });
 
