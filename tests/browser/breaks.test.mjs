@@ -252,4 +252,60 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     for (const window of [stays, page]) await window.locator('input[value="away"]:checked').waitFor();
     assert.equal(wire.said.filter(({ type, state }) => type === "state" && state === "away").length, 1);
   });
+
+  test("a wish of the customer that the router is too busy for is said again, and one that it refuses is told", async () => {
+    const { page, wire } = await customer();
+    await write(page, COMPLAINT);
+    await message(page, "customer", COMPLAINT).and(page.locator('[data-state="sent"]')).waitFor();
+    const refuse = (wanted, times) => {
+      const ids = [];
+      let pass;
+      const passed = new Promise((resolve) => (pass = resolve));
+      wire.toRouter = ({ type, id }, answer) => {
+        if (type !== wanted) return false;
+        ids.push(id);
+        if (ids.length > times) return pass();
+        answer({ type: "error", id, code: "overloaded", message: "refused", retry_after_ms: 1 });
+        return true;
+      };
+      return { ids, passed };
+    };
+    const notSent = page.locator("#banner", { hasText: "No enviado" });
+
+    const busy = refuse("person", 3);
+    await page.locator("#person:enabled").click();
+    await busy.passed;
+    assert.deepEqual(busy.ids, Array(4).fill(busy.ids[0]), "under the same id");
+    assert.equal(await notSent.isVisible(), false);
+
+    const refused = refuse("close", 4);
+    await page.locator("#end:enabled").click();
+    await notSent.waitFor();
+    assert.equal(refused.ids.length, 4, "it is said again three times, and no more");
+    await notSent.getByRole("button", { name: "Reintentar" }).click();
+    await page.locator("#fresh").waitFor();
+    assert.equal(await notSent.isVisible(), false);
+  });
+
+  test("a rating is thanked for once it is kept", async () => {
+    const { page: desk } = await seat();
+    const { page, wire } = await meet(desk);
+    await write(desk, "Lo miro ahora.");
+    await message(page, "seat", "Lo miro ahora.").waitFor();
+    await desk.locator("#close").click();
+    await page.locator("#rating").waitFor();
+    wire.toRouter = ({ type, id }, answer) => {
+      if (type === "rate") answer({ type: "error", id, code: "conflict", message: "it is full", retry_after_ms: null });
+      return type === "rate";
+    };
+
+    await page.getByRole("button", { name: "5/5" }).click();
+
+    const notSent = page.locator("#banner", { hasText: "No enviado" });
+    await notSent.waitFor();
+    assert.equal(await page.locator("#rating-label", { hasText: "¡Gracias!" }).count(), 0);
+    wire.toRouter = () => false;
+    await notSent.getByRole("button", { name: "Reintentar" }).click();
+    await page.locator("#rating-label", { hasText: "¡Gracias!" }).waitFor();
+  });
 });

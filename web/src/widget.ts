@@ -1,7 +1,7 @@
 // The customer's page: one conversation, in the customer's language and direction.
 
 import { Beside } from "./beside";
-import { Client, type EventFrame, type Outgoing, type Status } from "./client";
+import { Client, type EventFrame, type Frame, type Outgoing, type Status } from "./client";
 import { button, byId, el, isSendKey } from "./dom";
 import { fill, firstValid, isLocale, isRightToLeft, languageOf } from "./locale";
 import { recall, recallAll, remember } from "./storage";
@@ -36,6 +36,9 @@ interface Progress {
 const nothingYet = (): Progress => ({ closed: false, answered: false, rated: 0, seat: null, queued: null, ticket: null });
 let progress = nothingYet();
 let shownUpTo = 0;
+/** What the customer wished last, where it was refused. */
+let refusedWish: Frame | null = null;
+let link: { status: Status; detail: string } = { status: "connecting", detail: "" };
 
 const log = byId("log");
 const banner = byId("banner");
@@ -75,6 +78,7 @@ const client = new Client(
       remember(key(`out.${message.id}`), null);
       mark(message, "failed");
     },
+    // What a customer wishes has an answer of its own; the rest is not worth telling.
     error: () => undefined,
     frame(frame) {
       if (frame["conversation"] !== conversation || frame["from"] === "customer") return;
@@ -84,6 +88,21 @@ const client = new Client(
     welcome: () => [],
   },
 );
+
+/** Says what the customer wishes; where the router refuses it, or there is no connection, a banner says so. */
+function wish(frame: Frame): void {
+  refusedWish = null;
+  const id = client.ask(frame, (error) => {
+    if (error !== null) tellRefused(frame);
+  });
+  if (id === null) tellRefused(frame);
+  else showBanner();
+}
+
+function tellRefused(frame: Frame): void {
+  refusedWish = frame;
+  showBanner();
+}
 
 function follow(id: string | null): void {
   conversation = id;
@@ -114,6 +133,8 @@ function startFresh(): void {
     beside.drop(id);
   }
   follow(null);
+  refusedWish = null;
+  showBanner();
   log.replaceChildren();
   clear();
   text.focus();
@@ -267,7 +288,7 @@ const line = (body: string): HTMLElement => el("p", { class: "line" }, body);
 
 function wasItHelpful(): HTMLElement {
   const say = (helpful: boolean) => (): void => {
-    if (conversation !== null) client.say({ type: "helpful", conversation, helpful });
+    if (conversation !== null) wish({ type: "helpful", conversation, helpful });
   };
   const no = button(strings.no, "link", say(false));
   return el("div", { class: "helpful meta" }, strings.helpful, " ", button(strings.yes, "link", say(true)), " ", no);
@@ -330,19 +351,26 @@ function renderStars(): void {
 }
 
 function rate(score: number): void {
-  if (conversation === null || !client.say({ type: "rate", conversation, score })) return;
-  progress.rated = score;
-  renderStars();
+  // It is shown, and thanked for, once the router has it.
+  if (conversation !== null) wish({ type: "rate", conversation, score });
 }
 
 function showStatus(status: Status, detail: string): void {
   document.body.dataset["status"] = status;
+  link = { status, detail };
+  showBanner();
+  render();
+}
+
+function showBanner(): void {
+  const { status, detail } = link;
   banner.replaceChildren();
   if (status === "offline") banner.append(strings.offline);
   if (status === "stopped") banner.append(detail || strings.offline, " ", button(strings.again, "link", () => client.resume()));
   if (status === "superseded") banner.append(strings.elsewhere, " ", button(strings.here, "link", () => client.resume()));
+  const refused = refusedWish;
+  if (refused !== null) banner.append(el("span", {}, strings.failed), " ", button(strings.again, "link", () => wish(refused)));
   banner.hidden = banner.childNodes.length === 0;
-  render();
 }
 
 let typingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -444,10 +472,10 @@ text.addEventListener("input", () => {
   client.say({ type: "typing", conversation });
 });
 person.addEventListener("click", () => {
-  if (conversation !== null) client.say({ type: "person", conversation });
+  if (conversation !== null) wish({ type: "person", conversation });
 });
 end.addEventListener("click", () => {
-  if (conversation !== null) client.say({ type: "close", conversation });
+  if (conversation !== null) wish({ type: "close", conversation });
 });
 fresh.addEventListener("click", startFresh);
 document.addEventListener("visibilitychange", sayReceived);
