@@ -308,4 +308,60 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await notSent.getByRole("button", { name: "Reintentar" }).click();
     await page.locator("#rating-label", { hasText: "¡Gracias!" }).waitFor();
   });
+
+  test("the card of an incident keeps the focus and what is closed or unticked while customers join it", async () => {
+    const { page, wire } = await seat();
+    wire.toPage = ({ type }) => type === "incidents";
+    const ids = ["01", "02", "03", "04"].map((end) => `0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9d${end}`);
+    const tell = (shown) =>
+      wire.tell({
+        type: "incidents",
+        incidents: [
+          {
+            incident: 3,
+            is_open: false,
+            examples: ["is the website down?"],
+            followers: shown.length,
+            reaches: 0,
+            unconfirmed: shown.length,
+            languages: { en: shown.length },
+            shown: shown.map((conversation) => ({ conversation, language: "en", by: "topic", confirmed: false })),
+            untranslated: [],
+            answered_by: null,
+          },
+        ],
+        translates: false,
+        automatic: false,
+        decisions: 0,
+      });
+    tell(ids.slice(0, 2));
+    const card = page.locator(".incident");
+    const confirm = card.getByRole("button", { name: "They ask the same" });
+    await confirm.waitFor();
+    await card.getByRole("checkbox").nth(1).uncheck();
+    const kept = await confirm.elementHandle();
+    const focused = () => page.evaluate(() => document.activeElement.closest("li")?.textContent ?? document.activeElement.tagName);
+    assert.match(await focused(), /9d02/);
+
+    tell(ids.slice(0, 3));
+    await confirm.and(page.getByText("(3)")).waitFor();
+    assert.match(await focused(), /9d02/);
+    assert.equal(await card.getByRole("checkbox").nth(1).isChecked(), false);
+    assert.equal(await kept.textContent(), "They ask the same (3)", "a click that has begun hits the same button");
+
+    await card.locator("summary").click();
+    tell(ids);
+    await card.locator("summary", { hasText: "4 wait" }).waitFor();
+    assert.equal(await card.locator("details").getAttribute("open"), null);
+    await card.locator("summary").click();
+    const from = wire.said.length;
+    wire.toRouter = ({ type }) => type === "confirm_incident";
+    await confirm.click();
+    const said = await wire.heard("confirm_incident", from);
+    assert.deepEqual([said.conversations, said.wrong], [[ids[0], ids[2], ids[3]], [ids[1]]]);
+
+    tell([]);
+    await confirm.waitFor({ state: "hidden" });
+    assert.equal(await focused(), "SECTION", "what had the focus is gone, and the card has it");
+  });
 });

@@ -27,14 +27,31 @@ interface Incident {
 
 type Say = (frame: { type: string; [field: string]: unknown }) => void;
 
-/** One incident on the page; what is being written into it stays while it changes around it. */
+/** Shows a text in an element that keeps its place; nothing where it is empty. */
+function put(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+  node.hidden = text === "";
+}
+
+/** One incident on the page; its elements stay while it changes around them, and with them the focus and what is being written. */
 class Card {
-  readonly node = el("section", { class: "incident" });
-  private readonly facts = el("div");
+  // Only that there is one, and when it opens, is read out by itself: the rest changes twice a second.
+  private readonly heading = el("h3", { "aria-live": "polite" });
+  private readonly examples = el("div");
+  private readonly reach = el("p");
+  private readonly answered = el("p");
+  private readonly untranslated = el("p");
+  private readonly summary = el("summary");
+  private readonly rows = el("ul");
+  private readonly confirm = button("", "primary", () => this.sayWhoBelongs());
+  private readonly unconfirmed = el("details", { open: true }, this.summary, this.rows, this.confirm);
+  private readonly end = button("End it", "quiet", () => this.say({ type: "close_incident", incident: this.incident.incident }));
+  private readonly asked = new Map<string, { row: HTMLElement; words: HTMLElement }>();
   private readonly wrong = new Set<string>();
   private readonly texts = new Map<string, HTMLTextAreaElement>();
   private readonly form = el("form", { class: "incident-answer" });
   private readonly fields = el("div");
+  readonly node = el("section", { class: "incident", tabindex: "-1" });
   private incident!: Incident;
   private translates = false;
 
@@ -45,44 +62,74 @@ class Card {
       event.preventDefault();
       this.answer();
     });
-    this.node.append(this.facts, this.form);
+    this.node.append(this.heading, this.examples, this.reach, this.answered, this.untranslated, this.unconfirmed, this.end, this.form);
   }
 
   show(incident: Incident, translates: boolean): void {
+    const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     this.incident = incident;
     this.translates = translates;
     const spoken = Object.entries(incident.languages).map(([code, count]) => `${languageName(code)} ${count}`).join(", ");
-    this.facts.replaceChildren(
-      el("h3", {}, incident.is_open ? "Incident" : "Maybe an incident", ` ${incident.incident}`),
-      ...incident.examples.map((text) => el("blockquote", { dir: "auto" }, text)),
-      el("p", {}, `${incident.followers} ask this. An answer reaches ${incident.reaches} now. ${spoken}`),
-      ...(incident.answered_by === null ? [] : [el("p", {}, `Answered by ${incident.answered_by}.`)]),
-      ...(incident.untranslated.length === 0 ? [] : [el("p", {}, `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`)]),
-    );
-    if (incident.unconfirmed > 0) this.facts.append(this.unconfirmed());
-    this.facts.append(button("End it", "quiet", () => this.say({ type: "close_incident", incident: incident.incident })));
+    put(this.heading, `${incident.is_open ? "Incident" : "Maybe an incident"} ${incident.incident}`);
+    this.quote(incident.examples);
+    put(this.reach, `${incident.followers} ask this. An answer reaches ${incident.reaches} now. ${spoken}`);
+    put(this.answered, incident.answered_by === null ? "" : `Answered by ${incident.answered_by}.`);
+    put(this.untranslated, incident.untranslated.length === 0 ? "" : `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`);
+    this.ask();
     this.form.hidden = incident.answered_by !== null || incident.reaches === 0;
     for (const code of ["en", ...Object.keys(incident.languages)]) this.field(code);
+    // What had the focus may be gone.
+    if (held !== null && !(held as HTMLElement).checkVisibility()) this.node.focus();
+  }
+
+  private quote(examples: string[]): void {
+    const shown = Array.from(this.examples.children, (child) => child.textContent);
+    if (JSON.stringify(shown) === JSON.stringify(examples)) return;
+    this.examples.replaceChildren(...examples.map((text) => el("blockquote", { dir: "auto" }, text)));
+  }
+
+  private unsure(): Follower[] {
+    return this.incident.shown.filter((follower) => !follower.confirmed);
   }
 
   /** Whoever waits for a click, each of whom can be left out. */
-  private unconfirmed(): HTMLElement {
-    const asked = this.incident.shown.filter((follower) => !follower.confirmed);
-    const rows = asked.map((follower) => {
-      const box = el("input", { type: "checkbox", checked: !this.wrong.has(follower.conversation) });
-      box.addEventListener("change", () => {
-        if (box.checked) this.wrong.delete(follower.conversation);
-        else this.wrong.add(follower.conversation);
-      });
-      const words = `${languageName(follower.language)}, by ${follower.by ?? "the first question"}`;
-      return el("li", {}, el("label", {}, box, ` …${follower.conversation.slice(-4)} ${words}`));
+  private ask(): void {
+    const unsure = this.unsure();
+    const ids = new Set(unsure.map((it) => it.conversation));
+    for (const [id, { row }] of this.asked) {
+      if (ids.has(id)) continue;
+      row.remove();
+      this.asked.delete(id);
+    }
+    unsure.forEach((follower, at) => {
+      const { row, words } = this.rowOf(follower.conversation);
+      put(words, ` …${follower.conversation.slice(-4)} ${languageName(follower.language)}, by ${follower.by ?? "the first question"}`);
+      if (this.rows.children[at] !== row) this.rows.insertBefore(row, this.rows.children[at] ?? null);
     });
-    const confirm = button(`They ask the same (${asked.length})`, "primary", () => {
-      const wrong = asked.map((it) => it.conversation).filter((id) => this.wrong.has(id));
-      const conversations = asked.map((it) => it.conversation).filter((id) => !this.wrong.has(id));
-      this.say({ type: "confirm_incident", incident: this.incident.incident, conversations, wrong });
+    this.unconfirmed.hidden = this.incident.unconfirmed === 0;
+    put(this.summary, `${this.incident.unconfirmed} wait for your click`);
+    put(this.confirm, `They ask the same (${unsure.length})`);
+  }
+
+  private rowOf(conversation: string): { row: HTMLElement; words: HTMLElement } {
+    const known = this.asked.get(conversation);
+    if (known !== undefined) return known;
+    const box = el("input", { type: "checkbox", checked: !this.wrong.has(conversation) });
+    box.addEventListener("change", () => {
+      if (box.checked) this.wrong.delete(conversation);
+      else this.wrong.add(conversation);
     });
-    return el("details", { open: true }, el("summary", {}, `${this.incident.unconfirmed} wait for your click`), el("ul", {}, ...rows), confirm);
+    const words = el("span");
+    const made = { row: el("li", {}, el("label", {}, box, words)), words };
+    this.asked.set(conversation, made);
+    return made;
+  }
+
+  private sayWhoBelongs(): void {
+    const asked = this.unsure().map((it) => it.conversation);
+    const wrong = asked.filter((id) => this.wrong.has(id));
+    const conversations = asked.filter((id) => !this.wrong.has(id));
+    this.say({ type: "confirm_incident", incident: this.incident.incident, conversations, wrong });
   }
 
   private field(code: string): void {
@@ -118,6 +165,8 @@ export class IncidentsView {
       card.node.remove();
       this.cards.delete(number);
     }
+    // What is hidden would not be read out.
+    this.root.hidden = incidents.length === 0;
     for (const incident of incidents) {
       let card = this.cards.get(incident.incident);
       if (card === undefined) {
@@ -127,6 +176,5 @@ export class IncidentsView {
       }
       card.show(incident, frame["translates"] === true);
     }
-    this.root.hidden = incidents.length === 0;
   }
 }
