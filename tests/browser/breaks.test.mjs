@@ -167,7 +167,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     const from = wire.said.length;
     await page.locator("#text").fill("revendedor");
     await page.getByRole("button", { name: "Note" }).click();
-    await wire.heard("note", from);
+    await wire.heard(["note"], { after: from });
 
     await wire.cut(page);
 
@@ -189,9 +189,9 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
 
     await page.evaluate(() => (window.setBackMs = 3_600_000));
 
-    const from = wire.said.length;
-    await Promise.race([wire.heard("ping", from), page.locator('body:not([data-status="online"])').waitFor()]);
-    assert.equal(await page.locator("body").getAttribute("data-status"), "online");
+    // A page that falls silent is closed, and begins anew.
+    const [said] = await wire.heard(["ping", "hello"], { after: wire.said.length });
+    assert.equal(said.type, "ping");
   });
 
   test("a customer whose storage is full stays the same, with the conversation", async () => {
@@ -211,7 +211,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await page.locator("#locale").selectOption("en");
 
     assert.match((await asked).postDataJSON().visitor ?? "none", /^v_/);
-    await wire.heard("hello", from);
+    await wire.heard(["hello"], { after: from });
     await page.locator('body[data-status="online"]').waitFor();
     await write(page, OTHER);
     await message(page, "customer", OTHER).and(page.locator('[data-state="sent"]')).waitFor();
@@ -259,29 +259,26 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await message(page, "customer", COMPLAINT).and(page.locator('[data-state="sent"]')).waitFor();
     const refuse = (wanted, times) => {
       const ids = [];
-      let pass;
-      const passed = new Promise((resolve) => (pass = resolve));
       wire.toRouter = ({ type, id }, answer) => {
-        if (type !== wanted) return false;
+        if (type !== wanted || ids.length === times) return false;
         ids.push(id);
-        if (ids.length > times) return pass();
         answer({ type: "error", id, code: "overloaded", message: "refused", retry_after_ms: 1 });
         return true;
       };
-      return { ids, passed };
+      return ids;
     };
     const notSent = page.locator("#banner", { hasText: "No enviado" });
 
     const busy = refuse("person", 3);
     await page.locator("#person:enabled").click();
-    await busy.passed;
-    assert.deepEqual(busy.ids, Array(4).fill(busy.ids[0]), "under the same id");
+    const asked = await wire.heard(["person"], { count: 4 });
+    assert.deepEqual(asked.map(({ id }) => id), Array(4).fill(busy[0]), "under the same id");
     assert.equal(await notSent.isVisible(), false);
 
     const refused = refuse("close", 4);
     await page.locator("#end:enabled").click();
     await notSent.waitFor();
-    assert.equal(refused.ids.length, 4, "it is said again three times, and no more");
+    assert.equal(refused.length, 4, "it is said again three times, and no more");
     await notSent.getByRole("button", { name: "Reintentar" }).click();
     await page.locator("#fresh").waitFor();
     assert.equal(await notSent.isVisible(), false);
@@ -357,11 +354,32 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     const from = wire.said.length;
     wire.toRouter = ({ type }) => type === "confirm_incident";
     await confirm.click();
-    const said = await wire.heard("confirm_incident", from);
+    const [said] = await wire.heard(["confirm_incident"], { after: from });
     assert.deepEqual([said.conversations, said.wrong], [[ids[0], ids[2], ids[3]], [ids[1]]]);
 
     tell([]);
     await confirm.waitFor({ state: "hidden" });
     assert.equal(await focused(), "SECTION", "what had the focus is gone, and the card has it");
+  });
+
+  test("a seat that loses a conversation behind an acknowledgement that it missed is done with its message", async () => {
+    const { page, wire } = await seat();
+    const { page: other } = await meet(page);
+    await write(page, "Un momento.");
+    await message(page, "seat", "Un momento.").and(page.locator('[data-state="sent"]')).waitFor();
+    // The acknowledgement is lost with the connection, and the conversation ends before the seat is back.
+    wire.toPage = ({ type }) => type === "ack";
+    await write(page, "Ya está.");
+    await message(other, "seat", "Ya está.").waitFor();
+    await wire.cut(page);
+    await other.locator("#end:enabled").click();
+    await other.locator("#fresh").waitFor();
+    wire.toPage = () => false;
+    const from = wire.said.length;
+
+    await wire.mend(page);
+
+    await wire.heard(["ping"], { after: from });
+    assert.equal(wire.said.slice(from).filter(({ type }) => type === "hello").length, 1, "it connects once");
   });
 });

@@ -1,5 +1,7 @@
 // The socket between a page and the router, for tests of what a page does when it breaks or when something is refused.
 
+const HEARD_WITHIN_MS = 20_000;
+
 /** The frames of everybody in one browser context, on their way. */
 export class Wire {
   #ends = new Set();
@@ -63,17 +65,25 @@ export class Wire {
     for (const { page } of this.#ends) page.send(JSON.stringify(frame));
   }
 
-  /** The first frame with this type that a page says after the first `after` of all its frames. */
-  heard(type, after = 0) {
-    return new Promise((resolve) => {
-      const look = () => {
-        const found = this.said.slice(after).find((frame) => frame.type === type);
-        if (found === undefined) return false;
+  /** As many frames of these types as a page says first, not counting the first `after` of all its frames. */
+  heard(types, { after = 0, count = 1 } = {}) {
+    return new Promise((resolve, reject) => {
+      const done = () => {
         this.#waiting = this.#waiting.filter((other) => other !== look);
-        resolve(found);
-        return true;
+        clearTimeout(late);
       };
-      if (!look()) this.#waiting.push(look);
+      const look = () => {
+        const found = this.said.slice(after).filter(({ type }) => types.includes(type));
+        if (found.length < count) return;
+        done();
+        resolve(found.slice(0, count));
+      };
+      const late = setTimeout(() => {
+        done();
+        reject(new Error(`the page did not say ${types.join(" or ")} ${count} times`));
+      }, HEARD_WITHIN_MS);
+      this.#waiting.push(look);
+      look();
     });
   }
 }

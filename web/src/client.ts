@@ -486,6 +486,12 @@ export class Client {
   }
 
   private onAck(ack: Position & { id: string }): void {
+    // A seat that has lost the conversation meanwhile learns that its message was in time, and no more of it comes.
+    if (this.role === "seat" && !this.held.has(ack.conversation)) {
+      const message = this.take(ack.id);
+      if (message !== undefined) this.hooks.acknowledged(message, ack);
+      return this.flush();
+    }
     this.left.delete(ack.conversation);
     const at = this.at(ack);
     // What lies before it, or all of it in another epoch, comes on a new connection, and the message's own event with it:
