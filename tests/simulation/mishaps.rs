@@ -328,6 +328,7 @@ impl World<'_> {
         self.engine.set(EngineHealth::Well);
         if let Some(process) = self.door.process().as_ref() {
             process.gate.open();
+            self.judge.state().story.owed.hooks_are_loaded_anew(process.gateway.clock.now());
             process.call_hooks_anew();
             if self.plant == Some(Plant::StopsScheduler) {
                 process.gate.hold(SCHEDULER, true);

@@ -66,6 +66,8 @@ pub struct Owed {
     answered: BTreeSet<ConversationId>,
     /// Records of these are gone by damage: what is said of them is believed.
     damaged: BTreeSet<ConversationId>,
+    /// When the shops were loaded anew: what waits for a next try may be tried at once.
+    loaded_anew_at: Timestamp,
     pub counts: Counts,
 }
 
@@ -180,13 +182,21 @@ impl Owed {
         }
     }
 
-    /// A hook is called, which is not before the pause after the last failure is over.
+    /// The shops are loaded anew.
+    pub fn hooks_are_loaded_anew(&mut self, now: Timestamp) {
+        self.loaded_anew_at = now;
+    }
+
+    /// A hook is called, which is not before the pause after the last failure is over, unless the
+    /// shops were loaded anew meanwhile.
     pub fn called(&mut self, key: EffectKey, now: Timestamp) -> Result<(), String> {
         let wanted = self.wanted.get_mut(&key).ok_or("the journal does not know of it")?;
         wanted.called_at = now;
         let is_believed = self.damaged.contains(&wanted.conversation);
         match wanted.progress {
-            Some((Progress::Failed { again_at }, _)) if now < again_at && !is_believed => {
+            Some((Progress::Failed { again_at }, failed_at))
+                if now < again_at && failed_at > self.loaded_anew_at && !is_believed =>
+            {
                 Err(format!("{key} was to be called again at {again_at:?}, and it is {now:?}"))
             }
             _ => Ok(()),
