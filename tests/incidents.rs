@@ -258,6 +258,38 @@ fn an_erased_customer_is_in_no_example_that_a_seat_is_shown() {
     assert_eq!(incident["examples"].as_array().map(Vec::len), Some(2), "{incident}");
 }
 
+#[test]
+fn an_erasure_by_conversation_is_no_more_done_when_it_is_asked_for_again_while_the_file_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // What cannot be written over, and not be removed either.
+    let file = folder.path().join("data/incidents/demo.json");
+    std::fs::create_dir_all(&file).expect("what is in the way");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut first = router.customer("demo");
+    first.say(ASKED[0].1);
+    let whom = json!({"conversation": first.next("ack")["conversation"]});
+    let _others = askers(&router, 4);
+    incident_until(&mut seat, |it| it["followers"] == 5);
+    let key = std::fs::read_to_string(folder.path().join("data/admin.key")).expect("a key");
+    let path = "/v1/shops/demo/erasures";
+    let erase = || ask(router.admin_address, ("POST", path), key.trim(), &whom);
+
+    for _ in 0..2 {
+        let (status, refused) = erase();
+        assert_eq!(status, 503, "{refused}");
+    }
+    std::fs::remove_dir(&file).expect("it is out of the way");
+
+    for conversations in [1, 0] {
+        let (status, erased) = erase();
+        assert_eq!(status, 200, "{erased}");
+        let erased: Value = serde_json::from_str(&erased).expect("JSON");
+        assert_eq!(erased["conversations"], conversations, "{erased}");
+        assert!(file.is_file());
+    }
+}
+
 /// How many customers the fan-out is timed with; `TRADEWIND_FOLLOWERS=1000` for the figure.
 fn followers() -> usize {
     std::env::var("TRADEWIND_FOLLOWERS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)

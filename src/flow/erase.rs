@@ -47,7 +47,7 @@ pub enum Whom {
 /// What was erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErasedCustomer {
-    /// Conversations in memory.
+    /// Conversations in memory, with those of erasures of the same customer that were not finished.
     pub conversations: u64,
     /// Those of them of which records lie on disk that were written before there were keys.
     pub unsealed: u64,
@@ -60,7 +60,10 @@ pub struct ErasedCustomer {
 pub struct Erasing {
     /// Whose keys go; `None` when there is nobody.
     pub(super) customer: Option<CustomerRef>,
+    /// Those that it ends.
     pub(super) conversations: SmallVec<[ConversationId; 4]>,
+    /// Those that ended by erasures of the same customer which are not finished: it finishes them too.
+    pub(super) unfinished: SmallVec<[ConversationId; 4]>,
     /// Keys from this number on belong to what the customer says afterwards; found before anything of
     /// the same turn is sealed.
     pub(super) below: Option<u64>,
@@ -120,13 +123,9 @@ impl Shard {
     pub(super) fn erase(&mut self, cause: Cause, erase: Erase, turn: &mut Turn) {
         let Erase { shop, whom, reply } = erase;
         let customer = match whom {
-            Whom::Customer(id) => Some(id),
-            Whom::Conversation(id) => {
-                let found = self.customer_of(id).filter(|(of_shop, _)| **of_shop == shop);
-                found.map(|(_, customer)| customer.clone())
-            }
+            Whom::Customer(id) => Some(CustomerRef { shop, id }),
+            Whom::Conversation(id) => self.who_began(id).filter(|found| found.shop == shop),
         };
-        let customer = customer.map(|id| CustomerRef { shop, id });
         let entry = customer.as_ref().and_then(|customer| self.customers.remove(customer));
         let entry = entry.unwrap_or_default();
         for id in &entry.conversations {
@@ -135,8 +134,28 @@ impl Shard {
         // What the page still shows is loaded anew, and is not there.
         let links = entry.links.iter().map(|link| (link.outbox.clone(), CloseCode::Draining));
         turn.closing.extend(links);
+        let is_his = |(_, of): &(&ConversationId, &CustomerRef)| Some(*of) == customer.as_ref();
+        let unfinished = self.unfinished.iter().filter(is_his).map(|(id, _)| *id).collect();
+        if let Some(customer) = &customer {
+            let ended = entry.conversations.iter();
+            self.unfinished.extend(ended.map(|id| (*id, customer.clone())));
+        }
         let conversations = entry.conversations.iter().copied().collect();
-        turn.erasing.push(Erasing { customer, conversations, below: None, reply });
+        turn.erasing.push(Erasing { customer, conversations, unfinished, below: None, reply });
+    }
+
+    /// Nothing is left of who began these conversations.
+    pub(super) fn erasure_finished(&mut self, conversations: &[ConversationId]) {
+        for id in conversations {
+            self.unfinished.remove(id);
+        }
+    }
+
+    /// Who began a conversation, also where the erasure that ended it is not finished.
+    fn who_began(&self, id: ConversationId) -> Option<CustomerRef> {
+        let known = self.customer_of(id);
+        let known = known.map(|(shop, id)| CustomerRef { shop: shop.clone(), id: id.clone() });
+        known.or_else(|| self.unfinished.get(&id).cloned())
     }
 
     fn erase_conversation(&mut self, cause: Cause, id: ConversationId, turn: &mut Turn) {

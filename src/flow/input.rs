@@ -78,6 +78,8 @@ pub enum Input {
     Shops(Shops),
     /// A customer is to be erased.
     Erase(Erase),
+    /// Nothing is left of the customer who began these conversations, which are erased.
+    ErasureFinished(Vec<ConversationId>),
     /// What was asked in vain is wanted.
     Unanswered(WantsUnanswered),
 }

@@ -113,6 +113,9 @@ pub struct Shard {
     pub(super) phrases: BTreeMap<(ShopId, Language), Arc<Phrases>>,
     /// Conversations whose keys are needed no longer.
     pub(super) released: Vec<ConversationId>,
+    /// Who began conversations that are erased, until nothing is left of him: whoever asks again by one
+    /// of them means him.
+    pub(super) unfinished: BTreeMap<ConversationId, CustomerRef>,
     random: SmallRng,
 }
 
@@ -150,6 +153,7 @@ impl Shard {
             awaited: Awaited::default(),
             phrases: BTreeMap::new(),
             released: Vec::new(),
+            unfinished: BTreeMap::new(),
             random: SmallRng::seed_from_u64(seed),
         }
     }
@@ -199,6 +203,7 @@ impl Shard {
             Input::Library(library) => self.take_library(library),
             Input::Shops(shops) => self.take_shops(cause, shops, turn),
             Input::Erase(erase) => self.erase(cause, erase, turn),
+            Input::ErasureFinished(conversations) => self.erasure_finished(&conversations),
             Input::Unanswered(wanted) => self.tell_unanswered(wanted),
         }
     }

@@ -473,12 +473,11 @@ impl ShardTask {
 
     /// Destroys all keys that a customer has had, has him forgotten elsewhere, and tells who asked.
     fn finish_erasing(&self, erasing: Erasing) {
-        let Erasing { customer, conversations, below, reply } = erasing;
-        let sealed = conversations.iter().filter(|id| self.keys.get(**id).is_some()).count();
-        let forget = |whose| self.forget_elsewhere(Instant::now(), whose, &conversations);
+        let Erasing { customer, conversations, unfinished, below, reply } = erasing;
+        let unsealed = conversations.iter().filter(|id| self.keys.get(**id).is_none()).count();
+        let ended: Vec<_> = conversations.into_iter().chain(unfinished).collect();
+        let forget = |whose| self.forget_elsewhere(Instant::now(), whose, &ended);
         let forgetting = customer.as_ref().map(forget).unwrap_or_default();
-        let conversations = conversations.len() as u64;
-        let unsealed = conversations - sealed as u64;
         let vault = self.keys.vault().zip(customer);
         let answer = match (vault, below) {
             // Its reply is dropped: nothing was destroyed, and the next start finishes it.
@@ -488,6 +487,7 @@ impl ShardTask {
             }
             (None, _) => None,
         };
+        let (owners, index) = (self.owners.clone(), self.index);
         tokio::spawn(async move {
             let keys = match answer {
                 Some(answer) => match answer.await {
@@ -498,6 +498,9 @@ impl ShardTask {
                 None => 0,
             };
             if forgetting.done().await {
+                let (conversations, unsealed) = (ended.len() as u64, unsealed as u64);
+                let input = Input::ErasureFinished(ended);
+                owners.follow_up(index, Envelope { caused_at: Instant::now(), input });
                 // Who asked may have gone.
                 let _ = reply.send(ErasedCustomer { conversations, unsealed, keys });
             }
