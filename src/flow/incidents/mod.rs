@@ -31,7 +31,7 @@ use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
 use super::translated::ToTranslate;
 use spoken::Spoken;
-use store::Store;
+use store::{OnDisk, Store};
 
 pub use task::Incidents;
 
@@ -122,10 +122,19 @@ struct ShopBoard {
     watchers: Vec<SeatLine>,
     has_changed: bool,
     unkept: Unkept,
-    /// Whether the file still has what customers asked who were erased since it was written.
+    /// Whether the file still has what customers asked who were erased since it was written. The next process
+    /// would not know: what it reads is nobody's.
     unforgotten: bool,
     /// Of which a seat has said that they are none of those that an incident is about.
     wrong: Vec<ConversationId>,
+}
+
+/// What is to be kept of a shop.
+struct ToKeep {
+    shop: ShopId,
+    kept: Kept,
+    /// Whether its file has what it may not have any more.
+    outdated: bool,
 }
 
 /// What has changed since it was kept.
@@ -166,7 +175,7 @@ impl Board {
     }
 
     /// What is to be kept by now, or everything that is not kept.
-    fn take_to_keep(&mut self, now: Timestamp, is_last: bool) -> Vec<(ShopId, Kept)> {
+    fn take_to_keep(&mut self, now: Timestamp, is_last: bool) -> Vec<ToKeep> {
         let is_time = is_last || self.kept_at + KEEP_INTERVAL <= now;
         let from = if is_time { Unkept::Questions } else { Unkept::Decisions };
         if is_time {
@@ -175,18 +184,20 @@ impl Board {
         let due = self.shops.iter_mut().filter(|(_, board)| board.unkept >= from);
         due.map(|(shop, board)| {
             board.unkept = Unkept::Nothing;
-            (shop.clone(), board.live.keep(now))
+            let (kept, outdated) = (board.live.keep(now), board.unforgotten);
+            ToKeep { shop: shop.clone(), kept, outdated }
         })
         .collect()
     }
 
-    /// Takes what came of keeping `shops`: with those that `failed` it is tried again later.
-    fn kept(&mut self, shops: &[ShopId], failed: &[ShopId]) {
-        for shop in shops {
+    /// Takes what came of keeping shops: where it failed it is tried again later.
+    fn kept(&mut self, shops: &[(ShopId, OnDisk)]) {
+        for (shop, on_disk) in shops {
             let Some(board) = self.shops.get_mut(shop) else { continue };
-            if failed.contains(shop) {
+            if *on_disk != OnDisk::New {
                 board.unkept = board.unkept.max(Unkept::Questions);
-            } else {
+            }
+            if *on_disk != OnDisk::Old {
                 board.unforgotten = false;
             }
         }

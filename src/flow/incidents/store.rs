@@ -6,10 +6,21 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::ShopId;
 use crate::incidents::Kept;
-use crate::runtime::write_whole;
+use crate::runtime::{sync_folder, write_whole};
 
 /// The folder of these files in the data folder.
 const FOLDER: &str = "incidents";
+
+/// What the file of a shop has after it was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnDisk {
+    /// What was to be kept.
+    New,
+    /// Nothing: it is not there.
+    Nothing,
+    /// What it had before.
+    Old,
+}
 
 /// The files of all shops.
 #[derive(Clone, Debug)]
@@ -45,9 +56,29 @@ impl Store {
         kept
     }
 
-    /// Keeps it; what was kept before stays whole until then.
-    pub fn write(&self, shop: &ShopId, kept: &Kept) -> io::Result<()> {
-        write_whole(&self.path(shop), &serde_json::to_vec(kept)?)
+    /// Keeps it. Where it cannot be written what was kept before stays whole, unless it is `outdated`: then it
+    /// goes, which a full disk takes as well.
+    pub fn keep(&self, shop: &ShopId, kept: &Kept, outdated: bool) -> OnDisk {
+        let Err(error) = self.write(shop, kept) else { return OnDisk::New };
+        tracing::warn!(%shop, %error, "what seats said of incidents is not kept");
+        if !outdated {
+            return OnDisk::Old;
+        }
+        let Err(error) = self.remove(shop) else { return OnDisk::Nothing };
+        tracing::warn!(%shop, %error, "what an erased customer had a part in is still kept");
+        OnDisk::Old
+    }
+
+    fn write(&self, shop: &ShopId, kept: &Kept) -> io::Result<()> {
+        write_whole(&self.path(shop), &serde_json::to_vec(kept)?)?;
+        sync_folder(&self.folder)
+    }
+
+    fn remove(&self, shop: &ShopId) -> io::Result<()> {
+        match fs::remove_file(self.path(shop)).and_then(|()| sync_folder(&self.folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     fn path(&self, shop: &ShopId) -> PathBuf {
@@ -70,7 +101,7 @@ mod tests {
         trust.decided(true);
         let kept = Live::new(Settings::default(), trust).keep(Timestamp::from_millis(1));
 
-        store.write(&shop, &kept).expect("written");
+        assert_eq!(store.keep(&shop, &kept, false), OnDisk::New);
 
         assert_eq!(store.read(&shop), kept);
         assert_ne!(kept, Kept::default());

@@ -15,7 +15,8 @@ use super::super::input::{CustomerRef, Envelope, ForMany, Input, SeatRef};
 use super::super::shard::Shops;
 use super::super::task::Owners;
 use super::super::translated::Interpreter;
-use super::{Board, IncidentAct, Report};
+use super::store::OnDisk;
+use super::{Board, IncidentAct, Report, ToKeep};
 
 /// What one turn of the task takes in.
 const BATCH_MAX: usize = 256;
@@ -170,29 +171,27 @@ fn confirm(board: &Board, forgotten: &mut Vec<(ShopId, oneshot::Sender<()>)>) {
 }
 
 /// Writes what is to outlive the process. What cannot be written is told, and tried again in a minute:
-/// without it seats have to click again, and nobody is told that a customer is erased.
+/// without it seats have to click again. A file that an erased customer had a part in is removed then; where it
+/// stays, nobody is told that he is erased.
 async fn keep(board: &mut Board, now: Timestamp, is_last: bool) {
     let Some(store) = board.store.clone() else { return };
     let kept = board.take_to_keep(now, is_last);
     if kept.is_empty() {
         return;
     }
-    let shops: Vec<ShopId> = kept.iter().map(|(shop, _)| shop.clone()).collect();
-    let write = move || -> Vec<ShopId> {
-        let failed = kept.into_iter().filter(|(shop, kept)| {
-            let written = store.write(shop, kept);
-            if let Err(error) = &written {
-                tracing::warn!(%shop, %error, "what seats said of incidents is not kept");
-            }
-            written.is_err()
+    let untouched: Vec<_> = kept.iter().map(|it| (it.shop.clone(), OnDisk::Old)).collect();
+    let write = move || -> Vec<(ShopId, OnDisk)> {
+        let written = kept.into_iter().map(|ToKeep { shop, kept, outdated }| {
+            let on_disk = store.keep(&shop, &kept, outdated);
+            (shop, on_disk)
         });
-        failed.map(|(shop, _)| shop).collect()
+        written.collect()
     };
-    let failed = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| {
+    let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| {
         tracing::error!(%error, "what seats said of incidents is not kept");
-        shops.clone()
+        untouched
     });
-    board.kept(&shops, &failed);
+    board.kept(&written);
 }
 
 fn pass_on(owners: &Owners, answers: Vec<ForMany>) {

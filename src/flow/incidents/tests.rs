@@ -180,17 +180,17 @@ fn what_was_kept_is_kept_anew_after_an_erasure_and_after_a_write_that_failed() {
 
     board.forget(&customer(2));
     assert_eq!(due(board, at(201)), 1, "at once");
-    board.kept(&[shop()], &[]);
+    board.kept(&[(shop(), OnDisk::New)]);
     board.forget(&customer(2));
     assert_eq!(due(board, at(202)), 0, "nothing of his was left");
 
-    let failed = [shop(), ShopId::from("gone")];
-    board.kept(&failed, &failed);
+    board.kept(&[(shop(), OnDisk::Old), (ShopId::from("gone"), OnDisk::Old)]);
     assert_eq!(due(board, at(203)), 0);
     assert_eq!(due(board, at(300)), 1, "a minute later");
 }
 
-/// An incident of five askers that is driven from second 100 on, while its file cannot be written.
+/// An incident of five askers that is driven from second 100 on, while its file can be neither written nor
+/// removed.
 struct Unwritable {
     data: tempfile::TempDir,
     incidents: Incidents,
@@ -201,27 +201,33 @@ struct Unwritable {
 impl Unwritable {
     fn start() -> Self {
         let data = tempfile::tempdir().expect("a folder");
-        let mut board = Incident::of(5).board;
-        board.store = Some(Store::of(data.path()));
-        let (incidents, drain) = (Incidents::new(), CancellationToken::new());
-        let (owners, clock) = (Owners::new(1, 8), Clock::start_at(at(100), at(100)));
-        let run = incidents.clone().run(board, owners, Interpreter::new(), clock, drain.clone());
-        let unwritable = Self { data, incidents, drain, running: tokio::spawn(run) };
+        let (incidents, drain, running) = driven(data.path());
+        let unwritable = Self { data, incidents, drain, running };
         unwritable.obstruct();
         unwritable
     }
 
-    fn in_the_way(&self) -> PathBuf {
-        self.data.path().join("incidents").join("demo.new")
+    fn file(&self) -> PathBuf {
+        self.data.path().join("incidents").join("demo.json")
     }
 
     fn obstruct(&self) {
-        std::fs::create_dir_all(self.in_the_way()).expect("what is in the way");
+        std::fs::create_dir_all(self.file()).expect("what is in the way");
     }
 
     fn clear(&self) {
-        std::fs::remove_dir(self.in_the_way()).expect("it is out of the way");
+        std::fs::remove_dir(self.file()).expect("it is out of the way");
     }
+}
+
+/// An incident of five askers that is driven from second 100 on, and kept in the folder `data`.
+fn driven(data: &Path) -> (Incidents, CancellationToken, JoinHandle<()>) {
+    let mut board = Incident::of(5).board;
+    board.store = Some(Store::of(data));
+    let (incidents, drain) = (Incidents::new(), CancellationToken::new());
+    let (owners, clock) = (Owners::new(1, 8), Clock::start_at(at(100), at(100)));
+    let run = incidents.clone().run(board, owners, Interpreter::new(), clock, drain.clone());
+    (incidents, drain, tokio::spawn(run))
 }
 
 /// Less than the time after which the file is tried again by itself, also twice.
@@ -240,7 +246,7 @@ async fn an_erasure_is_confirmed_once_the_kept_file_is_written_also_where_it_is_
     for erasure in [first, again] {
         assert_eq!(timeout(KEEP_INTERVAL, erasure).await, Ok(Ok(())), "it is tried by itself");
     }
-    assert!(incident.in_the_way().with_extension("json").exists());
+    assert!(incident.file().is_file());
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,10 +259,31 @@ async fn who_asks_again_has_the_kept_file_written_at_once_and_a_stop_confirms_no
     assert_eq!(timeout(SOON, incident.incidents.forget(customer(2))).await, Ok(Ok(())));
     assert_eq!(first.await, Ok(()));
 
+    std::fs::remove_file(incident.file()).expect("it is written");
     incident.obstruct();
     let mut unwritten = incident.incidents.forget(customer(3));
     assert!(timeout(SOON, &mut unwritten).await.is_err(), "the file knows what he asked");
     incident.drain.cancel();
     incident.running.await.expect("it ends");
     assert!(unwritten.await.is_err(), "nobody is told that he is forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_file_that_cannot_be_written_anew_is_removed_before_an_erasure_is_confirmed() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (store, folder) = (Store::of(data.path()), data.path().join("incidents"));
+    let before = Incident::of(5).board.shops[&shop()].live.keep(at(50));
+    assert_eq!(store.keep(&shop(), &before, false), OnDisk::New);
+    // As a full disk it lets files be removed.
+    std::fs::create_dir(folder.join("demo.new")).expect("what is in the way");
+    let (incidents, drain, running) = driven(data.path());
+
+    assert_eq!(timeout(SOON, incidents.forget(customer(2))).await, Ok(Ok(())));
+
+    assert_ne!(before, Kept::default());
+    assert_eq!(store.read(&shop()), Kept::default(), "no other process reads what he asked");
+    std::fs::remove_dir(folder.join("demo.new")).expect("it is out of the way");
+    drain.cancel();
+    running.await.expect("it ends");
+    assert_ne!(store.read(&shop()), Kept::default(), "it is kept again as soon as it can be");
 }
