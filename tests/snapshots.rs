@@ -206,6 +206,27 @@ fn a_journal_whose_beginning_was_recycled_is_refused_also_where_no_snapshot_lies
 }
 
 #[test]
+fn no_other_damaged_file_than_a_snapshot_of_what_is_left_says_that_a_loss_was_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (router, _) = started_and_recycled(folder.path());
+    drop(router);
+    for snapshot in files(folder.path(), ".snapshot") {
+        std::fs::remove_file(snapshot).unwrap();
+    }
+
+    for damaged in [
+        "00000000000000000001.damaged",
+        "00000000000000000001-0000004096.snapshot.damaged",
+        // What a start finds unusable, and sets aside itself.
+        "00000000000000000099.journal",
+    ] {
+        std::fs::write(folder.path().join("data/journal").join(damaged), "").unwrap();
+        let refused = refused(folder.path());
+        assert!(matches!(refused, StartError::StateLost { .. }), "{damaged}: {refused}");
+    }
+}
+
+#[test]
 fn a_loss_that_was_accepted_by_a_start_that_failed_begins_a_new_epoch_at_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let (router, _) = started_and_recycled(folder.path());

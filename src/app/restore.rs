@@ -72,11 +72,16 @@ pub(super) fn restore(
     let mut last_at = Timestamp::default();
     let (loaded, broken) = newest_whole(journal, vault, &mut keys)?;
     // Older segments are recycled behind two snapshots. Without one, the journal has to be whole.
-    let is_new = !replay.has_segments() && broken.is_empty();
+    let oldest = replay.oldest();
+    let is_new = oldest.is_none() && broken.is_empty();
     let mut damaged = loaded.is_none() && !is_new && !replay.begins_at_the_beginning();
     if damaged {
-        // A start that went on with what is left may have ended before it had made a snapshot.
-        let was_accepted = broken.is_empty() && journal.has_set_aside()?;
+        // A start that went on with what is left may have ended before it had made a snapshot. It has set
+        // aside those that covered what is gone; other damaged files say nothing of that.
+        let was_accepted = match oldest {
+            Some(oldest) if broken.is_empty() => journal.snapshots().has_set_aside(oldest)?,
+            _ => false,
+        };
         if lost_state == LostState::Refuse && !was_accepted {
             return Err(StartError::StateLost { folder: journal.path().to_owned() });
         }

@@ -15,7 +15,7 @@ use super::error::JournalError;
 use super::folder::Folder;
 use super::frame::HEAD_BYTES;
 use super::keeper::Job;
-use super::segment::{DAMAGED_SUFFIX, Position, SegmentId};
+use super::segment::{Position, SegmentId};
 use super::shared::{Hold, JournalStats, Shared};
 use super::snapshot::Snapshots;
 use super::writer::{Command, Pending};
@@ -131,16 +131,6 @@ impl Journal {
     /// The folder of the journal.
     pub fn path(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Whether a file of it, or a snapshot, was ever set aside as damaged and still lies there.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn has_set_aside(&self) -> Result<bool, JournalError> {
-        let names = self.folder.list();
-        let names = names.map_err(|error| JournalError::from_io("list the folder", error))?;
-        Ok(names.iter().any(|name| name.ends_with(DAMAGED_SUFFIX)))
     }
 
     /// The snapshots beside it.

@@ -152,9 +152,9 @@ impl Replay {
         self.skipped = Some(from);
     }
 
-    /// Whether there are segments.
-    pub fn has_segments(&self) -> bool {
-        !self.links.is_empty()
+    /// The oldest segment; `None` when there is none.
+    pub fn oldest(&self) -> Option<SegmentId> {
+        self.links.front().map(|link| link.segment)
     }
 
     /// Whether there are segments, and no record stood before the oldest.

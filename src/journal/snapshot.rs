@@ -105,6 +105,16 @@ impl Snapshots {
         Ok(ids)
     }
 
+    /// Whether one that was finished in segment `oldest` or later was set aside as damaged and still lies there.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn has_set_aside(&self, oldest: SegmentId) -> Result<bool, JournalError> {
+        let names = self.folder.list().map_err(|error| JournalError::from_io("list", error))?;
+        let set_aside = names.iter().filter_map(|name| name.strip_suffix(DAMAGED_SUFFIX));
+        Ok(set_aside.filter_map(SnapshotId::parse).any(|id| id.end().segment >= oldest))
+    }
+
     /// Begins a snapshot. A start from it reads the journal from `from` on.
     ///
     /// # Errors
