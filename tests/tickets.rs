@@ -191,6 +191,32 @@ fn who_writes_to_the_owner_of_a_ticket_waits_as_a_live_conversation_when_that_ow
 }
 
 #[test]
+fn who_writes_to_the_owner_of_a_ticket_gets_one_ticket_when_that_owner_is_lost_and_the_shift_ends()
+{
+    let (mut world, min) = night();
+    world.say(&min, "환불해 주세요 제발 도와주세요");
+    world.pass(UNTIL_MORNING);
+    for _ in 0..8 {
+        world.pass(HOUR);
+    }
+    // A quarter of an hour before its shift ends at six, a seat gets nothing new.
+    world.pass(44 * MINUTE);
+    let seat = world.seat("minji");
+    let offer = offers(&seat).remove(0);
+    accept(&mut world, "minji", &offer);
+    world.reply(&seat, conversation_of(&offer), "안녕하세요, 확인해 보겠습니다.");
+    world.say(&min, "아직 여기 있어요");
+    world.decided.clear();
+    world.schedule(Command::SignOut { shop: shop(), seat: SeatId::from("minji") });
+
+    world.pass(2 * MINUTE);
+
+    let of = |is_one: fn(&Decision) -> bool| world.decided.iter().filter(|it| is_one(it)).count();
+    assert_eq!(of(|it| matches!(it, Decision::TakenBack { .. })), 1, "{:#?}", world.decided);
+    assert_eq!(of(|it| matches!(it, Decision::Ticket { .. })), 1, "{:#?}", world.decided);
+}
+
+#[test]
 fn what_a_customer_adds_to_a_ticket_gives_no_second_one() {
     let (mut world, min) = night();
     world.say(&min, "환불해 주세요 제발 도와주세요");

@@ -270,8 +270,9 @@ impl Shard {
         step.fact(Fact::Waits(contact.clone()));
         step.finish(turn);
         if was_ticket && contact.priority != Priority::Ticket {
-            // The scheduler does not know how much somebody weighs who has come back to a ticket.
-            turn.commands.push((Command::Arrive(contact), cause.at));
+            // The scheduler does not know how much somebody weighs who has come back to a ticket. Where nobody
+            // is there any more, it has made it a ticket again by now.
+            turn.commands.push((Command::Change(contact), cause.at));
         }
         let frame =
             ServerFrame::TakenBack { conversation: conversation.id, reason: reason.as_str() };

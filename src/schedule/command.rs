@@ -72,6 +72,8 @@ pub enum Command {
     /// A conversation needs a seat. For one that waits already, this changes what it waits for
     /// and keeps its place; for one that has an owner it means nothing.
     Arrive(Contact),
+    /// What a conversation waits for has changed, as with [`Self::Arrive`]; one that has left means nothing.
+    Change(Contact),
     /// After a restart: a conversation that waited. No full queue turns it away.
     Rejoin(Contact),
     /// The customer is gone or was answered: out of the queue, a running offer is withdrawn.

@@ -176,6 +176,7 @@ impl Scheduler {
         self.advance(now);
         match command {
             Command::Arrive(contact) => self.arrive(contact, false),
+            Command::Change(contact) => self.change(contact),
             Command::Rejoin(contact) => self.arrive(contact, true),
             Command::Leave { conversation } | Command::Release { conversation } => {
                 self.remove(conversation);
@@ -278,20 +279,8 @@ impl Scheduler {
     pub(super) fn arrive(&mut self, mut contact: Contact, admitted: bool) {
         contact.arrived_at = contact.arrived_at.min(self.now);
         let conversation = contact.conversation;
-        if let Some(case) = self.cases.get(&conversation) {
-            let old = &case.contact;
-            if matches!(case.station, Station::Owned(_)) || contact.shop != old.shop {
-                return;
-            }
-            contact.arrived_at = contact.arrived_at.min(old.arrived_at);
-            contact.hops = contact.hops.max(old.hops);
-            // What the owner knows of it may be late.
-            let same = contact.skill == old.skill;
-            contact.approval = if same { old.approval } else { Approval::None };
-            if contact != *old {
-                self.re_route(contact);
-            }
-            return;
+        if self.cases.contains_key(&conversation) {
+            return self.change(contact);
         }
         let Some(shop) = self.shop_no(&contact.shop) else {
             let reason = TicketReason::NoSeat;
@@ -307,6 +296,23 @@ impl Scheduler {
             self.bar_again(conversation);
         }
         self.place(conversation);
+    }
+
+    /// What a conversation needs has changed, as its owner knows it.
+    fn change(&mut self, mut contact: Contact) {
+        let Some(case) = self.cases.get(&contact.conversation) else { return };
+        let old = &case.contact;
+        if matches!(case.station, Station::Owned(_)) || contact.shop != old.shop {
+            return;
+        }
+        contact.arrived_at = contact.arrived_at.min(old.arrived_at);
+        contact.hops = contact.hops.max(old.hops);
+        // What the owner knows of it may be late.
+        let same = contact.skill == old.skill;
+        contact.approval = if same { old.approval } else { Approval::None };
+        if contact != *old {
+            self.re_route(contact);
+        }
     }
 
     /// What a waiting conversation needs has changed. A seat that is being asked and can do that
