@@ -158,9 +158,13 @@ fn report(judged: &[Judged<'_>], clusters: &[Vec<&Row>]) -> BurstReport {
         }
     }
     report.recall = share(found.values().sum(), report.same);
-    for (language, found) in found {
-        let same = judged.iter().filter(|it| it.row.kind == Kind::Same);
-        let all = same.filter(|it| it.row.language == language).count();
+    let mut asked: BTreeMap<&str, usize> = BTreeMap::new();
+    for it in judged.iter().filter(|it| it.row.kind == Kind::Same) {
+        *asked.entry(&it.row.language).or_default() += 1;
+    }
+    // By who asked, not by who was found: a language without any is the one to look at.
+    for (language, all) in asked {
+        let found = found.get(language).copied().unwrap_or(0);
         report.per_language.entry(language.to_owned()).or_default().recall = share(found, all);
     }
     report.false_per_10000 =
@@ -195,4 +199,32 @@ fn pairwise(judged: &[Judged<'_>], clusters: &[Vec<&Row>]) -> (f64, f64) {
 
 fn share(part: usize, all: usize) -> f64 {
     part as f64 / all.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(language: &str, text: &str) -> Row {
+        Row {
+            incident: "outage".to_owned(),
+            language: language.to_owned(),
+            kind: Kind::Same,
+            text: text.to_owned(),
+            half: Half::Final,
+        }
+    }
+
+    #[test]
+    fn a_language_in_which_nothing_is_found_is_told_with_the_others() {
+        let rows = [row("en", "one"), row("en", "two"), row("ko", "three")];
+        let judged: Vec<Judged<'_>> =
+            rows.iter().map(|row| Judged { row, print: Err(Barred::Entity) }).collect();
+
+        let report = report(&judged, &[vec![&rows[0], &rows[1]]]);
+
+        let recalls: Vec<(&str, f64)> =
+            report.per_language.iter().map(|(name, it)| (name.as_str(), it.recall)).collect();
+        assert_eq!(recalls, [("en", 1.0), ("ko", 0.0)]);
+    }
 }
