@@ -121,6 +121,25 @@ fn a_journal_tells_waits_replies_work_and_endings_as_they_were() {
 }
 
 #[test]
+fn who_still_waits_at_the_end_of_a_journal_has_waited_until_then() {
+    let mut world = World::new();
+    let _lucia = world.seat("lucia");
+    let ana = world.customer("ana");
+    world.say(&ana, "quiero mi dinero de vuelta");
+    let mut recording = recording(&world, Vec::new());
+    let at = world.now + seconds(600);
+    let seat = SeatRecord { shop: shop(), seat: SeatId::from("lucia"), at, state: None };
+    recording.take(Entry::Seat(seat));
+
+    let Recorded { scenario, as_it_was, .. } = centre(&recording, demo_roster());
+
+    assert_eq!(as_it_was.fates[0].ending, Ending::Open);
+    let (figures, _) = measure(&scenario, PolicyName::AsItWas, &as_it_was);
+    assert!((figures.max_wait_s - 600.0).abs() < 1e-9, "{figures:?}");
+    assert!(figures.answered_within_15s.abs() < 1e-9, "{figures:?}");
+}
+
+#[test]
 fn the_same_rules_give_the_same_seats_and_others_give_others() {
     let (world, seats) = morning();
     let recording = recording(&world, seats);

@@ -157,6 +157,21 @@ fn a_seat_that_ignores_an_offer_loses_it_at_its_timeout() {
 }
 
 #[test]
+fn whom_no_seat_can_ever_take_has_waited_until_the_last_of_the_others_went() {
+    let scenario = parse(&json!({
+        "seats": [{ "id": "a", "languages": ["en"] }],
+        "contacts": [
+            { "id": "c1", "at_s": 10, "language": "th", "work_s": 10 },
+            { "id": "c2", "at_s": 100, "language": "en", "work_s": 60 },
+        ],
+    }));
+
+    let figures = figures(&scenario, PolicyName::Default);
+
+    assert!((figures.max_wait_s - 150.0).abs() < 1e-9, "{figures:?}");
+}
+
+#[test]
 fn jobs_act_at_their_period_and_workers_give_out_one_of_a_language() {
     let contacts: Vec<Value> = (0..4)
         .map(|no| json!({ "id": format!("c{no}"), "at_s": 1, "language": "en", "work_s": 500 }))

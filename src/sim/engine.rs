@@ -493,8 +493,12 @@ impl<'a> Engine<'a> {
     fn outcome(mut self) -> Outcome {
         self.now = self.now.max(self.measured.1);
         (0..self.seats.len()).for_each(|seat| self.count_busy(seat));
+        let fates: Vec<Fate> = self.contacts.iter().map(|run| run.fate).collect();
+        // Not `now`, which shifts and the patience of those who have gone carry on.
+        let last = fates.iter().filter_map(|fate| fate.closed_at).max();
         Outcome {
-            fates: self.contacts.iter().map(|run| run.fate).collect(),
+            ended: last.map_or(self.measured.1, |last| last.max(self.measured.1)),
+            fates,
             busy_s: self.seats.iter().map(|seat| seat.busy_s).collect(),
             measured: self.measured,
             broken: self.watch.into_broken(),

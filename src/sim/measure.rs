@@ -13,8 +13,8 @@ use super::scenario::Scenario;
 pub const TARGET_S: f64 = 15.0;
 
 /// The figures of one run. Times in seconds; shares of all counted contacts, from 0 to 1. Means are
-/// those of the answered; the spread of waits is that of the answered and of those who left alike,
-/// so that nobody looks better by letting people leave.
+/// those of the answered; the spread of waits is that of the answered, of those who left and of those
+/// who still wait at the end alike, so that nobody looks better by letting people leave or wait.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Which scheduler.
@@ -29,7 +29,7 @@ pub struct Figures {
     pub ticketed: f64,
     /// Mean wait of those answered.
     pub mean_wait_s: f64,
-    /// Mean wait of those answered and those who left alike.
+    /// Mean wait of those answered, those who left and those who still wait at the end.
     pub mean_wait_all_s: f64,
     /// Half of the waits are at most this.
     pub p50_wait_s: f64,
@@ -99,7 +99,7 @@ pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (F
         .enumerate()
         .filter(|(no, _)| scenario.contacts[*no].at >= scenario.measure_from)
         .collect();
-    let wait_s = |no: usize, fate: &Fate| wait_s(scenario, no, fate);
+    let wait_s = |no: usize, fate: &Fate| wait_s(scenario, outcome.ended, no, fate);
     let in_time =
         |no: usize, fate: &Fate| fate.answered_at.is_some() && wait_s(no, fate) <= TARGET_S;
 
@@ -172,11 +172,10 @@ pub fn measure(scenario: &Scenario, policy: PolicyName, outcome: &Outcome) -> (F
     (figures, Samples { waits_s, first_responses_s, vip, by_language, occupancy })
 }
 
-/// How long a contact waited: until it was answered or left. One that nobody could ever answer, and
-/// that has endless patience, counts as if it had left at once.
-pub(super) fn wait_s(scenario: &Scenario, no: usize, fate: &Fate) -> f64 {
+/// How long a contact waited: until it was answered or left, else to the end.
+pub(super) fn wait_s(scenario: &Scenario, ended: Moment, no: usize, fate: &Fate) -> f64 {
     let arrived_at = scenario.contacts[no].at;
-    let until = fate.answered_at.or(fate.closed_at).unwrap_or(arrived_at);
+    let until = fate.answered_at.or(fate.closed_at).unwrap_or(ended);
     (until - arrived_at).as_s().max(0.0)
 }
 

@@ -60,6 +60,9 @@ pub struct Outcome {
     pub busy_s: Vec<f64>,
     /// The time that is measured.
     pub measured: (Moment, Moment),
+    /// The last instant that is known: who waits without an end has waited until then. In a simulation
+    /// the last contact came or went then.
+    pub ended: Moment,
     /// Promises that did not hold, in words; empty unless there is a bug.
     pub broken: Vec<String>,
 }

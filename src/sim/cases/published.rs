@@ -116,7 +116,9 @@ impl Published {
             .iter()
             .enumerate()
             .filter(|(no, _)| scenario.contacts[*no].at >= scenario.measure_from)
-            .map(|(no, fate)| (wait_s(scenario, no, fate), fate.ending == Ending::Answered))
+            .map(|(no, fate)| {
+                (wait_s(scenario, outcome.ended, no, fate), fate.ending == Ending::Answered)
+            })
             .collect();
         let all = counted.len() as f64;
         let served = counted.iter().filter(|(_, served)| *served).count() as f64;

@@ -287,6 +287,7 @@ impl Builder<'_> {
             fates: self.rows.iter().zip(&scenario.contacts).map(fate).collect(),
             busy_s: busy_s.collect(),
             measured: (Moment::START, last),
+            ended: self.moment(self.recording.until),
             broken: Vec::new(),
         }
     }
