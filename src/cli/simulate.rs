@@ -142,6 +142,17 @@ fn one(scenario: &Scenario, policy: PolicyName, checks: Checks) -> Run {
     Run { figures, samples, outcome }
 }
 
+/// Says the first promise that was broken, if any.
+fn kept<'a>(policy: PolicyName, broken: impl IntoIterator<Item = &'a String>) -> Exit {
+    match broken.into_iter().next() {
+        Some(broken) => {
+            eprintln!("{policy}: {broken}");
+            Exit::CheckFailed
+        }
+        None => Exit::Success,
+    }
+}
+
 /// Says which promises were broken, if any.
 fn verdict<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Exit {
     let mut exit = Exit::Success;
@@ -160,4 +171,17 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_promise_is_a_check_that_failed() {
+        let broken = ["at 3 s: c1 is offered to two seats".to_owned()];
+
+        assert_eq!(kept(PolicyName::Default, &broken), Exit::CheckFailed);
+        assert_eq!(kept(PolicyName::Default, &[]), Exit::Success);
+    }
 }

@@ -81,7 +81,7 @@ pub fn simulate(
 }
 
 /// What the scheduler itself had to do in a simulation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stress {
     /// Commands that it was told.
     pub commands: u64,
@@ -91,16 +91,18 @@ pub struct Stress {
     pub queues: usize,
     /// Conversations that it held together at the most.
     pub live_max: usize,
+    /// Promises that did not hold, in words; empty unless there is a bug.
+    pub broken: Vec<String>,
 }
 
 /// Runs a scenario under the product's scheduler and counts what it does.
 pub fn stress(scenario: &Scenario, checks: Checks, progress: &mut dyn FnMut(f64)) -> Stress {
     let mut policy = scheduled::Scheduled::new(scenario);
-    engine::run(scenario, &mut policy, checks, progress);
+    let broken = engine::run(scenario, &mut policy, checks, progress).broken;
     let queue = |contact: &SimContact| (contact.language, contact.skill, contact.region);
     let queues: std::collections::BTreeSet<_> = scenario.contacts.iter().map(queue).collect();
     let (commands, decisions, live_max) = policy.counts();
-    Stress { commands, decisions, queues: queues.len(), live_max }
+    Stress { commands, decisions, queues: queues.len(), live_max, broken }
 }
 
 /// One JSON line for each contact: who answered it, when and how.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Args, Run, incident, promise, table};
 use crate::cli::{Exit, print, print_json};
-use crate::sim::{self, Checks, Comparison, Figures, Large, Mix, Published};
+use crate::sim::{self, Comparison, Figures, Large, Mix, PolicyName, Published};
 
 /// Which case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,14 +150,19 @@ fn mix(args: &Args) -> anyhow::Result<Exit> {
 fn published(args: &Args, case: Published) -> anyhow::Result<Exit> {
     ensure!(args.report.is_none(), "--report goes with a file, mix and promise");
     let days = args.drawn.days.unwrap_or(case.days());
-    let figures: Vec<Vec<f64>> = (args.seed..args.seed + days)
+    let (figures, broken): (Vec<Vec<f64>>, Vec<Vec<String>>) = (args.seed..args.seed + days)
         .into_par_iter()
         .map(|day| {
             let scenario = case.draw(day)?;
             let outcome = sim::simulate(&scenario, case.policy(), args.checks(), &mut |_| {});
-            Ok(case.figures(&scenario, &outcome))
+            Ok((case.figures(&scenario, &outcome), outcome.broken))
         })
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<anyhow::Result<Vec<_>>>()?
+        .into_iter()
+        .unzip();
+    if super::kept(case.policy(), broken.iter().flatten()) != Exit::Success {
+        return Ok(Exit::CheckFailed);
+    }
     let compared = case.compare(&figures);
     if args.json {
         let rows = compared.iter().map(|row| {
@@ -185,7 +190,7 @@ fn large(args: &Args) -> anyhow::Result<Exit> {
     let before = resident_kib();
     let began = Instant::now();
     let mut progress = super::Progress::of("large");
-    let report = sim::stress(&scenario, Checks::Offers, &mut |share| progress.at(share));
+    let report = sim::stress(&scenario, args.checks(), &mut |share| progress.at(share));
     drop(progress);
     let seconds = began.elapsed().as_secs_f64();
     let memory_mib = peak_kib().saturating_sub(before) / 1_024;
@@ -204,7 +209,7 @@ fn large(args: &Args) -> anyhow::Result<Exit> {
             large.seats, report.queues, report.live_max, report.commands, report.decisions
         ))?;
     }
-    Ok(Exit::Success)
+    Ok(super::kept(PolicyName::Default, &report.broken))
 }
 
 fn resident_kib() -> u64 {

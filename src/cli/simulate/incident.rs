@@ -29,8 +29,8 @@ pub(super) fn run(args: &Args, mix: &Mix) -> anyhow::Result<Exit> {
                 (drawn.figures(&outcome), outcome.broken)
             };
             let runs: Vec<_> = seeds.par_iter().map(of_seed).collect();
-            if let Some(broken) = runs.iter().flat_map(|(_, broken)| broken).next() {
-                eprintln!("{policy}: {broken}");
+            let broken = runs.iter().flat_map(|(_, broken)| broken);
+            if super::kept(policy, broken) != Exit::Success {
                 return Ok(Exit::CheckFailed);
             }
             let figures: Vec<IncidentFigures> = runs.into_iter().map(|(it, _)| it).collect();

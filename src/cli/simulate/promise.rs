@@ -36,13 +36,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         .into_iter()
         .flat_map(|seats| TRANSLATION.map(|translation| (seats, translation)))
         .collect();
-    let rows: Vec<Row> = kinds
+    let rows: Result<Vec<Row>, Broken> = kinds
         .into_par_iter()
         .map(|(seats, translation)| {
-            let load = highest_load(Mix { seats, translation, ..Mix::default() }, &seeds);
-            Row { seats, translation, load }
+            let mix = Mix { seats, translation, ..Mix::default() };
+            let of_seed = |load, seed| in_time(Mix { load, ..mix }, seed, args.checks());
+            let load = highest_load(&seeds, of_seed)?;
+            Ok(Row { seats, translation, load })
         })
         .collect();
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(broken) => return Ok(super::kept(PolicyName::Default, &broken)),
+    };
     if let Some(path) = &args.report {
         super::write(path, &super::report::promise(&rows))?;
     }
@@ -57,31 +63,41 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// By halving: the share in time falls as load rises.
-fn highest_load(mix: Mix, seeds: &[u64]) -> Option<f64> {
+/// Promises of the scheduler that did not hold, in words: no figure stands on such a run.
+type Broken = Vec<String>;
+
+/// By halving: the share in time, which `in_time` gives for a load and a seed, falls as load rises.
+fn highest_load(
+    seeds: &[u64],
+    in_time: impl Fn(f64, u64) -> Result<f64, Broken> + Sync,
+) -> Result<Option<f64>, Broken> {
     let load = |step: usize| step as f64 / 100.0;
-    let is_kept = |step: usize| {
-        let shares = seeds.par_iter().map(|seed| in_time(Mix { load: load(step), ..mix }, *seed));
-        shares.sum::<f64>() / seeds.len() as f64 >= KEPT
+    let is_kept = |step: usize| -> Result<bool, Broken> {
+        let shares = seeds.par_iter().map(|seed| in_time(load(step), *seed));
+        let shares: Vec<f64> = shares.collect::<Result<_, _>>()?;
+        Ok(shares.iter().sum::<f64>() / seeds.len() as f64 >= KEPT)
     };
     let (mut kept, mut broken) = (STEPS.start() - 1, STEPS.end() + 1);
     while broken - kept > 1 {
         let middle = (kept + broken) / 2;
-        if is_kept(middle) {
+        if is_kept(middle)? {
             kept = middle;
         } else {
             broken = middle;
         }
     }
-    (kept >= *STEPS.start()).then(|| load(kept))
+    Ok((kept >= *STEPS.start()).then(|| load(kept)))
 }
 
 /// Share of all contacts whose first response came in time; who left had none.
-fn in_time(mix: Mix, seed: u64) -> f64 {
+fn in_time(mix: Mix, seed: u64, checks: Checks) -> Result<f64, Broken> {
     let scenario = mix.draw(seed);
-    let outcome = sim::simulate(&scenario, PolicyName::Default, Checks::Offers, &mut |_| {});
+    let outcome = sim::simulate(&scenario, PolicyName::Default, checks, &mut |_| {});
+    if !outcome.broken.is_empty() {
+        return Err(outcome.broken);
+    }
     let (figures, samples) = sim::measure(&scenario, PolicyName::Default, &outcome);
-    samples.first_responses_in_time(figures.contacts)
+    Ok(samples.first_responses_in_time(figures.contacts))
 }
 
 fn table(rows: &[Row], seeds: usize) -> String {
@@ -103,4 +119,28 @@ fn table(rows: &[Row], seeds: usize) -> String {
         let _ = writeln!(out, "{seats:>6} {native:>10} {dear:>17} {cheap:>17}");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_load_that_is_kept_is_found_to_a_hundredth() {
+        let up_to_73 = |load: f64, _| Ok(if load < 0.735 { 0.96 } else { 0.5 });
+
+        assert_eq!(highest_load(&[1, 2], up_to_73), Ok(Some(0.73)));
+        assert_eq!(highest_load(&[1, 2], |_, _| Ok(0.5)), Ok(None));
+    }
+
+    #[test]
+    fn a_broken_promise_of_one_seed_leaves_no_load_to_tell() {
+        let broken = vec!["at 3 s: c1 is offered to two seats".to_owned()];
+        let in_time = |load: f64, seed: u64| match seed {
+            2 if load > 0.8 => Err(broken.clone()),
+            _ => Ok(1.0),
+        };
+
+        assert_eq!(highest_load(&[1, 2, 3], in_time), Err(broken.clone()));
+    }
 }
