@@ -136,7 +136,7 @@ pub struct Outcome {
 pub struct Effort {
     /// From the first scheduled moment to the end of the last conversation.
     pub elapsed_s: f64,
-    /// In which conversations arrived.
+    /// In which conversations arrived, from the first scheduled moment on.
     pub arriving_s: f64,
     pub cpu_share: Option<f64>,
     pub cpu_s: Option<f64>,
@@ -180,9 +180,9 @@ impl Outcome {
             arrived,
             no_free_customer: get(Count::NoFreeCustomer),
             offered_rate_per_s: config.rate_per_s,
-            achieved_rate_per_s: round(get(Count::Conversations) as f64 / effort.arriving_s),
+            achieved_rate_per_s: round(rate(get(Count::Conversations), effort.arriving_s)),
             achieved_share: share(get(Count::Conversations), arrived),
-            messages_per_s: round(get(Count::Messages) as f64 / effort.elapsed_s),
+            messages_per_s: round(rate(get(Count::Messages), effort.elapsed_s)),
             messages_customer: get(Count::MessagesCustomer),
             messages_seat: get(Count::MessagesSeat),
             messages_machine: get(Count::MessagesMachine),
@@ -218,7 +218,7 @@ impl Outcome {
         };
         let slots = (outcome.config.seats as u64 * u64::from(outcome.config.slots)) as f64;
         outcome.load = outcome.handling_s.mean.filter(|_| slots > 0.0).map(|handling_s| {
-            round(outcome.needed_person as f64 / effort.arriving_s * handling_s / slots)
+            round(rate(outcome.needed_person, effort.arriving_s) * handling_s / slots)
         });
         outcome.warnings = outcome.doubts();
         outcome
@@ -261,6 +261,11 @@ impl Outcome {
 
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| round(part as f64 / whole as f64))
+}
+
+/// How many a second; none where a run was stopped before anything was due.
+fn rate(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 
 fn round(value: f64) -> f64 {

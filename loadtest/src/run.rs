@@ -44,6 +44,16 @@ pub enum Pace {
     Closed { languages: Vec<usize> },
 }
 
+impl Pace {
+    /// Time before the first moment at which a conversation may be due.
+    fn lead(&self) -> Duration {
+        match self {
+            Self::Open { .. } => PAGE_OPEN,
+            Self::Closed { .. } => Duration::ZERO,
+        }
+    }
+}
+
 /// What to carry out.
 #[derive(Debug)]
 pub struct Scenario {
@@ -94,21 +104,24 @@ pub async fn carry_out(
 
     let (hurry, hurrying) = watch::channel(false);
     let interrupted = watch_interrupt();
-    let began = Instant::now();
+    // Every figure by time counts from here: in the lead before it nothing can arrive.
+    let start = Instant::now() + scenario.pace.lead();
     let mut pool = Pool::new(shared.clone(), &scenario, hurrying);
-    let busy = Occupancy::watch(shared.clone(), scenario.seats, scenario.config.slots);
+    let busy = Occupancy::watch(shared.clone(), scenario.seats, scenario.config.slots, start);
     match &scenario.pace {
         Pace::Open { rate_per_s, duration, conversations_max } => {
             let arrivals = Arrivals::new(shared.seed, *rate_per_s, *duration);
-            pool.open_loop(arrivals, *conversations_max, *duration, &interrupted, progress).await;
+            let until = start + *duration;
+            pool.open_loop(arrivals, *conversations_max, start, until, &interrupted, progress)
+                .await;
         }
         Pace::Closed { languages } => pool.closed_loop(languages, &interrupted, progress).await,
     }
-    let arriving_s = began.elapsed().as_secs_f64();
+    let arriving_s = start.elapsed().as_secs_f64();
     let occupancy = busy.average();
     progress.phase("conversations end");
     pool.finish(scenario.drain, &hurry, &interrupted, progress).await;
-    let elapsed_s = began.elapsed().as_secs_f64();
+    let elapsed_s = start.elapsed().as_secs_f64();
 
     wait_for_seats(&shared).await;
     let _ = stop_seats.send(true);
@@ -207,19 +220,26 @@ impl Pool {
         &mut self,
         arrivals: Arrivals,
         conversations_max: Option<u64>,
-        duration: Duration,
+        start: Instant,
+        until: Instant,
         interrupted: &AtomicBool,
         progress: &Progress,
     ) {
-        let start = Instant::now() + PAGE_OPEN;
         let total = conversations_max.unwrap_or(u64::MAX);
-        progress.begin_timed(duration + PAGE_OPEN);
+        progress.begin_timed(until - Instant::now());
+        let mut last = start;
         for (number, at) in arrivals.enumerate() {
             let number = number as u64;
-            if number >= total || interrupted.load(Ordering::Relaxed) {
+            if interrupted.load(Ordering::Relaxed) {
+                return;
+            }
+            if number >= total {
+                // It was handed over before it was due.
+                sleep_until(last).await;
                 return;
             }
             let scheduled = start + at;
+            last = scheduled;
             // In steps, so that the bar moves and an interruption is seen at low rates too.
             while Instant::now() + PAGE_OPEN < scheduled {
                 let step = Instant::now() + Duration::from_millis(250);
@@ -237,7 +257,7 @@ impl Pool {
                 self.shared.stats.count(Count::NoFreeCustomer);
             }
         }
-        sleep_until(start + duration).await;
+        sleep_until(until).await;
     }
 
     async fn closed_loop(
@@ -382,10 +402,12 @@ struct Occupancy {
 }
 
 impl Occupancy {
-    fn watch(shared: Arc<Shared>, seats: usize, slots: u32) -> Self {
+    /// Samples from the moment `from` on.
+    fn watch(shared: Arc<Shared>, seats: usize, slots: u32, from: Instant) -> Self {
         let (sum, samples) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (adding, counting) = (sum.clone(), samples.clone());
         let task = tokio::spawn(async move {
+            sleep_until(from).await;
             loop {
                 sleep(Duration::from_millis(200)).await;
                 adding.fetch_add(shared.owned().max(0) as u64, Ordering::Relaxed);

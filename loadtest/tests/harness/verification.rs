@@ -43,6 +43,17 @@ async fn a_router_that_keeps_its_promises_passes() {
 }
 
 #[tokio::test]
+async fn the_rate_that_was_achieved_is_of_the_time_in_which_conversations_arrived() {
+    let (code, result) = run(Fault::None, &[]).await;
+
+    assert_eq!(code, 0, "{result:#}");
+    let figure = |name: &str| result[name].as_f64().expect("a figure");
+    // Of the 3 s that --duration asks for, with room for a busy machine.
+    let rate = figure("conversations") / 3.0;
+    assert!((0.9..1.02).contains(&(figure("achieved_rate_per_s") / rate)), "{result:#}");
+}
+
+#[tokio::test]
 async fn a_router_that_forgets_what_it_acknowledged_fails() {
     let (code, result) = run(Fault::Forgets, &["--patience-s", "6"]).await;
 
