@@ -79,6 +79,8 @@ pub struct Outcome {
     /// Reasons to doubt the figures although nothing failed.
     pub warnings: Vec<String>,
     pub unfinished: u64,
+    /// Customers' messages that were given up without an acknowledgement.
+    pub unacknowledged: u64,
 
     pub elapsed_s: f64,
     pub arrived: u64,
@@ -176,6 +178,7 @@ impl Outcome {
             findings: verification.findings,
             warnings: Vec::new(),
             unfinished: get(Count::Unfinished),
+            unacknowledged: get(Count::Unacknowledged),
             elapsed_s: round(effort.elapsed_s),
             arrived,
             no_free_customer: get(Count::NoFreeCustomer),
@@ -243,9 +246,15 @@ impl Outcome {
         doubts
     }
 
-    /// What makes a run fail whatever is required of it: the verification itself.
+    /// What makes a run fail whatever is required of it: the verification itself, and that there was
+    /// something to verify.
     pub fn broken_promises(&self) -> Vec<String> {
-        [
+        let nothing = match (self.arrived, self.messages, self.audited) {
+            (1.., 0, _) => Some("no message was acknowledged"),
+            (1.., _, 0) => Some("no conversation could be read again"),
+            _ => None,
+        };
+        let counts = [
             ("lost", self.lost),
             ("duplicated", self.duplicated),
             ("out_of_order", self.out_of_order),
@@ -254,8 +263,8 @@ impl Outcome {
         ]
         .into_iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!("{name} is {count}"))
-        .collect()
+        .map(|(name, count)| format!("{name} is {count}"));
+        nothing.map(str::to_owned).into_iter().chain(counts).collect()
     }
 }
 
@@ -346,6 +355,22 @@ pub mod tests {
         }
         assert!(value["ack_ms"]["p999"].is_null());
         assert!(value["within_15s_person"].is_null());
+    }
+
+    #[tokio::test]
+    async fn a_run_without_anything_to_verify_has_failed() {
+        let stats = Stats::new(tokio::time::Instant::now());
+        assert_eq!(outcome_of(&stats).broken_promises(), Vec::<String>::new(), "nothing arrived");
+
+        stats.arrived();
+        assert_eq!(outcome_of(&stats).broken_promises(), ["no message was acknowledged"]);
+
+        stats.count(Count::Messages);
+        let mut outcome = outcome_of(&stats);
+        assert_eq!(outcome.broken_promises(), ["no conversation could be read again"]);
+
+        outcome.audited = 1;
+        assert_eq!(outcome.broken_promises(), Vec::<String>::new());
     }
 
     #[tokio::test]

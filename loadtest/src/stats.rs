@@ -67,6 +67,7 @@ pub enum Count {
     ClosedBySeat,
     GaveUp,
     Unfinished,
+    Unacknowledged,
     Resumed,
     Reconnected,
     NotRecovered,

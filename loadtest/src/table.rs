@@ -19,11 +19,12 @@ pub fn rows(outcome: &Outcome) -> Vec<(String, String)> {
     rows.add(
         "messages acknowledged",
         format!(
-            "{} (customers {}, seats {}), {:.1} a second",
+            "{} (customers {}, seats {}), {:.1} a second{}",
             outcome.messages,
             outcome.messages_customer,
             outcome.messages_seat,
-            outcome.messages_per_s
+            outcome.messages_per_s,
+            some(outcome.unacknowledged, "were not")
         ),
     );
     rows.add(

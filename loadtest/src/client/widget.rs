@@ -56,6 +56,8 @@ struct Customer<'a> {
     /// A machine has asked back: the next message answers it, and the wait for a person begins there.
     asked_back: bool,
     wants_person: bool,
+    /// Told to hurry before the first message was due.
+    called_off: bool,
     left: bool,
     person_answered: bool,
     got_ticket: bool,
@@ -90,6 +92,7 @@ pub async fn converse(
         machine_answered: false,
         asked_back: false,
         wants_person: false,
+        called_off: false,
         left: false,
         person_answered: false,
         got_ticket: false,
@@ -132,7 +135,9 @@ impl Customer<'_> {
             if let Some(end) = end {
                 return end;
             }
-            if self.closed && !self.rating && !self.link.awaits_ack(self.conversation) {
+            // The first message has no conversation of its own to be awaited by.
+            let awaits_ack = self.link.awaits_ack(self.conversation) || self.link.awaits_ack(None);
+            if self.closed && !self.rating && !awaits_ack {
                 return Ended::Closed;
             }
         }
@@ -217,7 +222,9 @@ impl Customer<'_> {
         if self.closed {
             return;
         }
-        self.gives_up_at = Instant::now() + HURRY;
+        let now = Instant::now();
+        self.called_off = now < self.scheduled;
+        self.gives_up_at = now + HURRY;
         self.intends = None;
         self.leaves_at = None;
         if !self.closing {
@@ -438,9 +445,10 @@ impl Customer<'_> {
             }
         }
         let left = self.left;
-        // Never answered by anybody: a person was needed, whatever the reason why none came.
+        // Never answered by anybody, not even with an acknowledgement: a person was needed, whatever
+        // the reason why none came.
         let needed_person = self.wants_person || self.person_answered || !self.machine_answered;
-        if self.conversation.is_some() && needed_person {
+        if needed_person && !self.called_off {
             stats.count(Count::NeededPerson);
             stats.language(&self.visit.language, |it| it.needed_person += 1);
             if self.got_ticket && !self.person_answered {
@@ -453,10 +461,8 @@ impl Customer<'_> {
         if ended == Ended::Open && !left {
             stats.count(Count::Unfinished);
         }
-        let Some(conversation) = self.conversation else {
-            self.link.give_up_messages();
-            return;
-        };
+        self.link.give_up_messages();
+        let Some(conversation) = self.conversation else { return };
         let end =
             if left { End::Left } else { End::Watched { until_ms: self.shared.recorder.now_ms() } };
         self.shared.recorder.end_view(conversation, self.link.viewer(), end);

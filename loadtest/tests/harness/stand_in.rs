@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-/// The promise to break, at every seventh message.
+/// The promise to break, at every seventh message where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
@@ -25,6 +25,10 @@ pub enum Fault {
     Skips,
     /// Keeps another text than the one that was sent.
     Alters,
+    /// Has no answer to any message.
+    Silent,
+    /// Has no answer to every second customer, however often its first message comes.
+    Swallows,
 }
 
 const SLOTS: usize = 3;
@@ -55,6 +59,8 @@ struct State {
     customers: BTreeMap<String, Vec<Outbox>>,
     offers: BTreeMap<Uuid, (Uuid, String)>,
     messages: usize,
+    /// First messages, each with whether it is answered.
+    firsts: BTreeMap<Uuid, bool>,
 }
 
 pub struct Router {
@@ -242,12 +248,22 @@ impl Router {
         name: &str,
         outbox: &Outbox,
     ) {
+        if self.fault == Fault::Silent {
+            return;
+        }
         let conversation = conversation.unwrap_or_else(|| {
             let open = state.conversations.iter().find(|(_, it)| {
                 it.visitor == name && (!it.closed || it.acks.contains_key(&message))
             });
             open.map_or_else(Uuid::now_v7, |(id, _)| *id)
         });
+        if !state.conversations.contains_key(&conversation) {
+            let is_even = state.firsts.len().is_multiple_of(2);
+            let is_answered = *state.firsts.entry(message).or_insert(is_even);
+            if self.fault == Fault::Swallows && !is_answered {
+                return;
+            }
+        }
         let it = state.conversations.entry(conversation).or_default();
         if let Some(ack) = it.acks.get(&message) {
             let _ = outbox.send(ack.to_string());

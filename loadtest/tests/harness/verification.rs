@@ -87,6 +87,25 @@ async fn a_router_that_keeps_another_text_fails() {
 }
 
 #[tokio::test]
+async fn a_router_that_acknowledges_nothing_fails() {
+    let (code, result) = run(Fault::Silent, &[]).await;
+
+    assert_eq!(code, 1, "{result:#}");
+    let given_up = &result["unacknowledged"];
+    assert_eq!((&result["messages"], given_up), (&0.into(), &result["arrived"]), "{result:#}");
+}
+
+#[tokio::test]
+async fn conversations_that_never_opened_were_not_answered_in_time() {
+    let (_, result) = run(Fault::Swallows, &[]).await;
+
+    assert!(result["conversations"].as_u64() > Some(20), "{result:#}");
+    let in_time = result["within_15s_person"].as_f64().expect("somebody needed a person");
+    assert!(in_time < 0.6, "{result:#}");
+    assert!(result["unacknowledged"].as_u64() > Some(20), "{result:#}");
+}
+
+#[tokio::test]
 async fn a_threshold_that_is_missed_sets_the_exit_code() {
     let (code, _) = run(Fault::None, &["--require", "ack_ms.p50<=0.000001"]).await;
 

@@ -225,19 +225,22 @@ impl Link {
     /// Goes away for good.
     pub fn leave(&mut self) {
         self.socket = None;
-        self.outstanding.clear();
+        self.give_up_messages();
     }
 
-    /// Stops following a conversation.
+    /// Stops following a conversation. What a seat still had under way in it is refused: nobody waits
+    /// for that.
     pub fn forget(&mut self, conversation: Uuid) {
         self.cursors.remove(&conversation);
         self.past.insert(conversation);
         self.outstanding.retain(|message| message.conversation != Some(conversation));
     }
 
-    /// Drops what was to be sent and never had an answer.
+    /// Drops what was to be sent and never had an answer, and counts it.
     pub fn give_up_messages(&mut self) {
-        self.outstanding.clear();
+        for _ in self.outstanding.drain(..) {
+            self.shared.stats.count(Count::Unacknowledged);
+        }
     }
 
     /// Keeps the connection alive between conversations, until it breaks or the future is dropped.
