@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::stand_in::{Fault, Router};
+use crate::stand_in::{Fault, Router, WELCOME_TAKES};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -57,6 +57,35 @@ async fn a_small_day_is_replayed_whole_and_reported() {
     assert_eq!(result["conversations"], 300);
     assert!(result["factor_to_a_day"].as_f64() > Some(1.0));
     assert!(html.contains("<svg") && html.contains("passed"));
+}
+
+#[tokio::test]
+async fn a_router_that_is_slow_to_let_clients_in_makes_no_lag_of_the_harness() {
+    let url = format!("http://{}", Router::start(Fault::WelcomesLate).await);
+
+    // One message a customer, so that half of all messages are due before the welcome.
+    let (code, out, err) = harness(&[
+        "day",
+        "--url",
+        &url,
+        "--conversations",
+        "20",
+        "--customers",
+        "20",
+        "--turns",
+        "0",
+        "--seats",
+        "8",
+        "--json",
+    ])
+    .await;
+
+    assert_eq!(code, 0, "{err}");
+    let result = json(&out);
+    let welcome_ms = WELCOME_TAKES.as_secs_f64() * 1e3;
+    let figure = |name: &str, at: &str| result[name][at].as_f64().expect("it was measured");
+    assert!(figure("connect_ms", "p50") >= welcome_ms * 0.99, "{result:#}");
+    assert!(figure("schedule_lag_ms", "p90") < welcome_ms / 2.0, "{result:#}");
 }
 
 #[tokio::test]

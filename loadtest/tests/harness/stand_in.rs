@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -29,7 +30,12 @@ pub enum Fault {
     Silent,
     /// Has no answer to every second customer, however often its first message comes.
     Swallows,
+    /// Takes [`WELCOME_TAKES`] to welcome a client.
+    WelcomesLate,
 }
+
+/// See [`Fault::WelcomesLate`].
+pub const WELCOME_TAKES: Duration = Duration::from_millis(300);
 
 const SLOTS: usize = 3;
 
@@ -126,6 +132,9 @@ impl Router {
         let (role, name) = hello["token"].as_str()?.split_once(':')?;
         let (role, name) = (role.to_owned(), name.to_owned());
         let (outbox, mut waiting) = mpsc::unbounded_channel();
+        if self.fault == Fault::WelcomesLate {
+            tokio::time::sleep(WELCOME_TAKES).await;
+        }
         self.welcome(&hello, &role, &name, &outbox);
         loop {
             tokio::select! {

@@ -54,6 +54,7 @@ impl Link {
                 Measure::Connect
             };
             self.was_connected = true;
+            self.connected_at = Instant::now();
             self.shared.stats.record(measure, began.elapsed());
             return Some(welcome.standings);
         }
