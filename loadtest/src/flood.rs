@@ -27,6 +27,9 @@ use crate::stats::{Percentiles, histogram, lock, micros};
 
 /// A ping at the latest after so long without another frame; the router allows 10 s.
 const HEARTBEAT: Duration = Duration::from_secs(4);
+/// On a schedule, a message that was due before the end leaves at the latest so long after it: timers tick
+/// in milliseconds, and a busy machine may stall for longer.
+const LEAVES_LATE: Duration = Duration::from_millis(250);
 /// Histograms to share among the connections, so that they do not wait for one another.
 const SHARDS: usize = 16;
 
@@ -221,9 +224,16 @@ async fn connection(flood: &Flood, socket: Socket, number: usize, begin: Instant
 
 impl Flood {
     fn error(&self, code: &str) {
+        self.errors(code, 1);
+    }
+
+    fn errors(&self, code: &str, count: u64) {
+        if count == 0 {
+            return;
+        }
         let mut errors = lock(&self.errors);
         if errors.len() < 100 || errors.contains_key(code) {
-            *errors.entry(code.into()).or_default() += 1;
+            *errors.entry(code.into()).or_default() += count;
         }
     }
 }
@@ -238,14 +248,44 @@ struct Speaker<'a> {
     conversation: Option<Uuid>,
 }
 
-/// What an incoming frame means for the message in flight.
+/// What an incoming frame means for the messages in flight.
 enum Answer {
-    /// It is answered; the id where it was read.
+    /// One is answered; the id where it was read.
     Done(Option<Uuid>),
-    Later(Duration),
+    /// One is refused, if the frame names it, and may come again after a while.
+    Later {
+        refused: Option<Uuid>,
+        wait: Duration,
+    },
     /// The conversation can take no more.
-    Full(Uuid),
+    Full {
+        refused: Option<Uuid>,
+        conversation: Uuid,
+    },
     Nothing,
+}
+
+/// A message that has no answer yet.
+struct Sent {
+    id: Uuid,
+    scheduled: Instant,
+    at: Instant,
+}
+
+/// What one connection sends at a fixed rate.
+struct Schedule {
+    /// When the next message is due.
+    due: Instant,
+    period: Duration,
+    in_flight: VecDeque<Sent>,
+}
+
+impl Schedule {
+    /// Messages that are due before `until` and have not been sent.
+    fn left(&self, until: Instant) -> u64 {
+        let time = until.saturating_duration_since(self.due);
+        time.as_nanos().div_ceil(self.period.as_nanos().max(1)) as u64
+    }
 }
 
 impl Speaker<'_> {
@@ -260,11 +300,11 @@ impl Speaker<'_> {
                         self.record(sent, sent);
                         break;
                     }
-                    Some(Answer::Later(wait)) => {
+                    Some(Answer::Later { wait, .. }) => {
                         sleep(wait.min(HEARTBEAT)).await;
                         break;
                     }
-                    Some(Answer::Full(conversation)) => {
+                    Some(Answer::Full { conversation, .. }) => {
                         self.tell(frame::about("close", conversation)).await?;
                         break;
                     }
@@ -282,65 +322,78 @@ impl Speaker<'_> {
     }
 
     async fn on_schedule(&mut self, begin: Instant, period: Duration) -> Result<(), String> {
-        let mut due = begin;
-        let mut in_flight: VecDeque<(Uuid, Instant, Instant)> = VecDeque::new();
-        let mut last_sent = begin;
-        while Instant::now() < self.flood.until {
+        let mut schedule = Schedule { due: begin, period, in_flight: VecDeque::new() };
+        let ended = self.keep_to(&mut schedule).await;
+        if ended.is_ok() {
+            self.drain(&mut schedule.in_flight).await;
+        }
+        // Whatever ended it: a message that was due and is not in the latencies is in the errors.
+        self.flood.errors("not_sent", schedule.left(self.flood.until));
+        self.flood.errors("no_answer", schedule.in_flight.len() as u64);
+        ended
+    }
+
+    /// Sends what is due until the end.
+    async fn keep_to(&mut self, schedule: &mut Schedule) -> Result<(), String> {
+        let until = self.flood.until;
+        let last_leaves = until + LEAVES_LATE;
+        let mut last_sent = schedule.due;
+        loop {
             let now = Instant::now();
-            if now >= due {
-                let id = self.send().await?;
-                in_flight.push_back((id, due, now));
-                (due, last_sent) = (due + period, now);
+            let is_left = schedule.due < until;
+            if now >= if is_left { last_leaves } else { until } {
+                return Ok(());
+            }
+            if is_left && now >= schedule.due {
+                // A server that reads nothing holds a message back for ever.
+                let Ok(sent) = timeout_at(last_leaves, self.send()).await else {
+                    return Ok(());
+                };
+                let sent = Sent { id: sent?, scheduled: schedule.due, at: now };
+                schedule.in_flight.push_back(sent);
+                schedule.due += schedule.period;
+                last_sent = now;
                 continue;
             }
             if now >= last_sent + HEARTBEAT {
                 self.ping().await?;
                 last_sent = now;
             }
-            let wake = due.min(last_sent + HEARTBEAT).min(self.flood.until);
-            match self.answer(wake).await? {
-                Some(Answer::Done(id)) => {
-                    let at =
-                        in_flight.iter().position(|(sent, ..)| id.is_none_or(|id| id == *sent));
-                    if let Some((_, scheduled, sent)) = at.and_then(|at| in_flight.remove(at)) {
-                        self.record(scheduled, sent);
-                    }
-                }
-                // On a schedule, a refused message is a failed one: it is counted and not repeated.
-                Some(Answer::Later(_)) => {
-                    in_flight.pop_front();
-                }
-                Some(Answer::Full(conversation)) => {
-                    in_flight.pop_front();
+            let wake = schedule.due.min(last_sent + HEARTBEAT).min(until);
+            if let Some(answer) = self.answer(wake).await? {
+                self.settle(&mut schedule.in_flight, &answer);
+                if let Answer::Full { conversation, .. } = answer {
                     self.tell(frame::about("close", conversation)).await?;
                 }
-                Some(Answer::Nothing) | None => {}
             }
         }
-        if !in_flight.is_empty() {
-            self.drain(in_flight).await;
-        }
-        Ok(())
     }
 
     /// Answers that were under way at the end still count: leaving them out would hide the slowest.
-    async fn drain(&mut self, mut in_flight: VecDeque<(Uuid, Instant, Instant)>) {
+    async fn drain(&mut self, in_flight: &mut VecDeque<Sent>) {
         let until = Instant::now() + HEARTBEAT;
         while !in_flight.is_empty() && Instant::now() < until {
             match self.answer(until).await {
-                Ok(Some(Answer::Done(id))) => {
-                    let at =
-                        in_flight.iter().position(|(sent, ..)| id.is_none_or(|id| id == *sent));
-                    if let Some((_, scheduled, sent)) = at.and_then(|at| in_flight.remove(at)) {
-                        self.record(scheduled, sent);
-                    }
-                }
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => break,
+                Ok(Some(answer)) => self.settle(in_flight, &answer),
+                Ok(None) | Err(_) => return,
             }
         }
-        for _ in in_flight {
-            self.flood.error("no_answer");
+    }
+
+    /// Takes the message that an answer is for out of those in flight.
+    fn settle(&self, in_flight: &mut VecDeque<Sent>, answer: &Answer) {
+        match answer {
+            Answer::Done(id) => {
+                let at = in_flight.iter().position(|sent| id.is_none_or(|id| id == sent.id));
+                if let Some(sent) = at.and_then(|at| in_flight.remove(at)) {
+                    self.record(sent.scheduled, sent.at);
+                }
+            }
+            // On a schedule, a refused message is a failed one: it is counted and not repeated.
+            Answer::Later { refused, .. } | Answer::Full { refused, .. } => {
+                in_flight.retain(|sent| *refused != Some(sent.id));
+            }
+            Answer::Nothing => {}
         }
     }
 
@@ -405,9 +458,10 @@ impl Speaker<'_> {
                 if matches!(code, "conflict" | "not_found")
                     && let Some(full) = self.conversation.take()
                 {
-                    return Answer::Full(full);
+                    return Answer::Full { refused: frame.id, conversation: full };
                 }
-                Answer::Later(Duration::from_millis(frame.retry_after_ms.unwrap_or(0)))
+                let wait = Duration::from_millis(frame.retry_after_ms.unwrap_or(0));
+                Answer::Later { refused: frame.id, wait }
             }
             _ => Answer::Nothing,
         }
@@ -488,5 +542,18 @@ mod tests {
 
         assert_eq!(ids.len(), 10_000);
         assert!(ids.iter().all(|id| id.get_version_num() == 7));
+    }
+
+    #[test]
+    fn what_is_left_of_a_schedule_is_due_before_the_end() {
+        let start = Instant::now();
+        let period = Duration::from_millis(10);
+        let left = |due_ms| {
+            let due = start + Duration::from_millis(due_ms);
+            let schedule = Schedule { due, period, in_flight: VecDeque::new() };
+            schedule.left(start + Duration::from_millis(100))
+        };
+
+        assert_eq!([0, 85, 90, 100, 150].map(left), [10, 2, 1, 0, 0]);
     }
 }

@@ -137,6 +137,53 @@ async fn a_flood_at_a_rate_keeps_it() {
     assert!((190..=210).contains(&messages), "{messages}");
 }
 
+/// What becomes of a second of a flood at a rate, against a router with a fault.
+async fn flood_at_a_rate(fault: Fault, connections: &str, rate: &str, bytes: &str) -> Value {
+    let url = format!("http://{}", Router::start(fault).await);
+    let (_, out, _) = harness(&[
+        "flood",
+        "--url",
+        &url,
+        "--connections",
+        connections,
+        "--rate",
+        rate,
+        "--payload-bytes",
+        bytes,
+        "--duration",
+        "1",
+        "--warm-up-s",
+        "0",
+        "--json",
+    ])
+    .await;
+    json(&out)
+}
+
+#[tokio::test]
+async fn a_refusal_in_a_flood_is_of_the_message_that_it_names() {
+    let result = flood_at_a_rate(Fault::RefusesBetween, "2", "40", "256").await;
+
+    assert_eq!(result["messages"], 20, "{result:#}");
+    assert_eq!(result["errors"], serde_json::json!({ "rate_limited": 20 }), "{result:#}");
+}
+
+#[tokio::test]
+async fn a_flood_at_a_rate_accounts_for_every_message_of_its_schedule() {
+    for (fault, connections, rate, bytes) in
+        [(Fault::HangsUp, "2", "20", "256"), (Fault::StopsReading, "1", "5000", "16384")]
+    {
+        let result = flood_at_a_rate(fault, connections, rate, bytes).await;
+
+        let errors = &result["errors"];
+        let count = |of: &Value| of.as_u64().unwrap_or(0);
+        let [not_sent, no_answer] = ["not_sent", "no_answer"].map(|code| count(&errors[code]));
+        assert!(not_sent > 0 && no_answer > 0, "{fault:?}: {result:#}");
+        let all = count(&result["messages"]) + not_sent + no_answer;
+        assert_eq!(all.to_string(), rate, "{fault:?}: {result:#}");
+    }
+}
+
 #[tokio::test]
 async fn idle_connections_are_all_kept() {
     let url = router().await;

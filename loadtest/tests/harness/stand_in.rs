@@ -30,6 +30,12 @@ pub enum Fault {
     Silent,
     /// Has no answer to every second customer, however often its first message comes.
     Swallows,
+    /// Refuses every second message of a customer, and acknowledges the one before it only then.
+    RefusesBetween,
+    /// Ends the connection at a customer's fifth message.
+    HangsUp,
+    /// Reads nothing more after a customer's first message.
+    StopsReading,
     /// Takes [`WELCOME_TAKES`] to welcome a client.
     WelcomesLate,
 }
@@ -67,6 +73,8 @@ struct State {
     messages: usize,
     /// First messages, each with whether it is answered.
     firsts: BTreeMap<Uuid, bool>,
+    /// Messages by customer that [`Fault::RefusesBetween`] has yet to acknowledge.
+    held: BTreeMap<String, Uuid>,
 }
 
 pub struct Router {
@@ -136,12 +144,19 @@ impl Router {
             tokio::time::sleep(WELCOME_TAKES).await;
         }
         self.welcome(&hello, &role, &name, &outbox);
+        let mut sends = 0;
         loop {
             tokio::select! {
                 text = waiting.recv() => socket.send(Message::text(text?)).await.ok()?,
                 message = socket.next() => match message? {
                     Ok(Message::Text(text)) => {
                         let frame: Value = serde_json::from_str(text.as_str()).ok()?;
+                        sends += usize::from(frame["type"] == "send");
+                        match self.fault {
+                            Fault::HangsUp if sends == 5 => return None,
+                            Fault::StopsReading if sends == 1 => std::future::pending().await,
+                            _ => {}
+                        }
                         self.take(&frame, &role, &name, &outbox);
                     }
                     _ => return None,
@@ -257,8 +272,10 @@ impl Router {
         name: &str,
         outbox: &Outbox,
     ) {
-        if self.fault == Fault::Silent {
-            return;
+        match self.fault {
+            Fault::Silent => return,
+            Fault::RefusesBetween => return state.refuse_between(message, name, outbox),
+            _ => {}
         }
         let conversation = conversation.unwrap_or_else(|| {
             let open = state.conversations.iter().find(|(_, it)| {
@@ -328,6 +345,19 @@ impl Router {
 }
 
 impl State {
+    fn refuse_between(&mut self, message: Uuid, name: &str, outbox: &Outbox) {
+        let Some(first) = self.held.remove(name) else {
+            self.held.insert(name.into(), message);
+            return;
+        };
+        let refusal = json!({"type":"error","id":message,"code":"rate_limited","message":"later"});
+        let ack = json!({"type":"ack","id":first,"conversation":Uuid::now_v7(),"epoch":1,"seq":1,
+            "level":"durable"});
+        for frame in [refusal, ack] {
+            let _ = outbox.send(frame.to_string());
+        }
+    }
+
     fn wait(&mut self, conversation: Uuid) {
         let it = &self.conversations[&conversation];
         if !it.closed && it.owner.is_none() && !it.offered && !self.queue.contains(&conversation) {
