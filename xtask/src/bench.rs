@@ -27,10 +27,19 @@ pub struct Args {
     json: bool,
 }
 
+/// Messages a second of the flood whose acknowledgements are timed.
+const FLOOD_PER_S: f64 = 5_000.0;
+/// Share of them that has to be answered: with less, the latencies are of another rate.
+const KEPT_UP: f64 = 0.98;
+/// Connections that memory is shared out among.
+const IDLE_CONNECTIONS: u64 = 15_000;
+
 /// A figure with the goal it is held against.
 struct Row {
     name: &'static str,
     figure: f64,
+    /// Why the figure says nothing; empty when it was measured as it should be.
+    failed: Vec<String>,
     unit: &'static str,
     /// The least (`true`) or the most (`false`) that is good enough.
     at_least: bool,
@@ -40,7 +49,17 @@ struct Row {
 
 impl Row {
     fn is_met(&self) -> bool {
-        if self.at_least { self.figure >= self.goal } else { self.figure <= self.goal }
+        let is_good =
+            if self.at_least { self.figure >= self.goal } else { self.figure <= self.goal };
+        is_good && self.failed.is_empty()
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.is_met(), self.failed.is_empty()) {
+            (true, _) => "met",
+            (false, true) => "MISSED",
+            (false, false) => "NOT MEASURED",
+        }
     }
 }
 
@@ -51,17 +70,20 @@ pub fn compare(args: &Args) -> Result<bool> {
     if args.json {
         let rows = rows.iter().map(|row| {
             json!({ "name": row.name, "figure": row.figure, "unit": row.unit, "goal": row.goal,
-                    "met": row.is_met(), "detail": row.detail })
+                    "met": row.is_met(), "not_measured": row.failed, "detail": row.detail })
         });
         println!("{}", Value::Array(rows.collect()));
     } else {
         for row in &rows {
-            let verdict = if row.is_met() { "met" } else { "MISSED" };
+            let verdict = row.verdict();
             let sign = if row.at_least { "≥" } else { "≤" };
             println!(
                 "{:<58} {:>9.2} {:<6} goal {sign} {:<7} {verdict}\n    {}",
                 row.name, row.figure, row.unit, row.goal, row.detail
             );
+            for why in &row.failed {
+                println!("    not measured: {why}");
+            }
         }
     }
     Ok(rows.iter().all(Row::is_met))
@@ -69,13 +91,14 @@ pub fn compare(args: &Args) -> Result<bool> {
 
 /// Messages for each second of processor time, full path against an echo that does nothing.
 fn throughput(args: &Args) -> Result<Row> {
-    let mut pairs = Vec::new();
+    let (mut pairs, mut failed) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
         let echo = Server::echo()?;
         let plain = flood(args, &echo, &["--target", "echo"])?;
         drop(echo);
         let router = Server::router("durable")?;
         let full = flood(args, &router, &[])?;
+        failed.extend([&full, &plain].into_iter().filter_map(|report| flood_failed(report, None)));
         pairs.push((per_core(&full)?, per_core(&plain)?));
     }
     let ratios: Vec<f64> = pairs.iter().map(|(full, plain)| full / plain).collect();
@@ -83,6 +106,7 @@ fn throughput(args: &Args) -> Result<Row> {
     Ok(Row {
         name: "full path against a plain echo, messages a core-second",
         figure,
+        failed,
         unit: "x",
         at_least: true,
         goal: 0.4,
@@ -98,12 +122,14 @@ fn throughput(args: &Args) -> Result<Row> {
 fn memory(_: &Args) -> Result<Row> {
     let router = Server::router("durable")?;
     let pid = router.pid();
-    let args = ["idle", "--connections", "15000", "--hold-s", "8", "--json"];
+    let connections = IDLE_CONNECTIONS.to_string();
+    let args = ["idle", "--connections", &connections, "--hold-s", "8", "--json"];
     let report = harness(&router, &args, Some(&pid))?;
     let bytes = number(&report, "bytes_per_connection")?;
     Ok(Row {
         name: "resident memory of an idle connection with its conversation",
         figure: bytes / 1024.0,
+        failed: idle_failed(&report).into_iter().collect(),
         unit: "KiB",
         at_least: false,
         goal: 12.0,
@@ -113,18 +139,21 @@ fn memory(_: &Args) -> Result<Row> {
 
 /// What the disk adds to the 99th percentile of the acknowledgement.
 fn journal_tax(args: &Args) -> Result<Row> {
-    let mut pairs = Vec::new();
+    let (mut pairs, mut failed) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
-        let p99 = |durability| -> Result<f64> {
+        let mut p99 = |durability| -> Result<f64> {
             let router = Server::router(durability)?;
-            let report = flood(args, &router, &["--rate", "5000"])?;
-            number(&report["latency_ms"], "p99")
+            let report = flood(args, &router, &["--rate", &FLOOD_PER_S.to_string()])?;
+            failed.extend(flood_failed(&report, Some(FLOOD_PER_S)));
+            // Null where nothing was answered, and then it has failed.
+            Ok(report["latency_ms"]["p99"].as_f64().unwrap_or(f64::NAN))
         };
         pairs.push((p99("durable")?, p99("memory")?));
     }
     Ok(Row {
         name: "acknowledged, p99 with the journal's sync against without",
         figure: median(pairs.iter().map(|(with, without)| with / without).collect()),
+        failed,
         unit: "x",
         at_least: false,
         goal: 3.0,
@@ -163,10 +192,12 @@ fn offers(_: &Args) -> Result<Row> {
         "0",
     ];
     harness(&router, &args, None)?;
-    let (p99_ms, count) = router.offer_p99_ms()?;
+    let offers = offer_p99_ms(&router.metrics()?);
+    let (p99_ms, count) = offers.unwrap_or((f64::NAN, 0));
     Ok(Row {
         name: "a slot frees or a conversation comes, to the offer: p99",
         figure: p99_ms,
+        failed: offers.is_none().then(|| "no offer was made".to_owned()).into_iter().collect(),
         unit: "ms",
         at_least: false,
         goal: 50.0,
@@ -190,6 +221,43 @@ fn flood(args: &Args, server: &Server, more: &[&str]) -> Result<Value> {
     ];
     line.extend_from_slice(more);
     harness(server, &line, Some(&server.pid()))
+}
+
+/// Why a flood's report says nothing, if so; at a rate, it has to have been kept.
+fn flood_failed(report: &Value, rate_per_s: Option<f64>) -> Option<String> {
+    let (lost, errors) = (&report["connections_lost"], &report["errors"]);
+    if *lost != 0 || *errors != json!({}) {
+        return Some(format!("{lost} connections were lost, errors {errors}"));
+    }
+    let answered = &report["messages_per_s"];
+    let kept_up = |rate: f64| answered.as_f64().is_some_and(|per_s| per_s >= KEPT_UP * rate);
+    let rate = rate_per_s.filter(|rate| !kept_up(*rate))?;
+    Some(format!("{answered} messages a second were answered, of {rate}"))
+}
+
+/// Why the report of idle connections says nothing, if so.
+fn idle_failed(report: &Value) -> Option<String> {
+    let (lost, conversations) = (&report["connections_lost"], &report["conversations"]);
+    let is_whole = *lost == 0 && *conversations == IDLE_CONNECTIONS;
+    (!is_whole).then(|| {
+        format!("{conversations} of {IDLE_CONNECTIONS} conversations, {lost} connections were lost")
+    })
+}
+
+/// The 99th percentile of the offer histogram among these metrics, as the upper end of its bucket, and
+/// the count; `None` when there is none.
+fn offer_p99_ms(metrics: &str) -> Option<(f64, u64)> {
+    let buckets: Vec<(f64, f64)> = metrics
+        .lines()
+        .filter_map(|line| {
+            let rest = line.strip_prefix("tradewind_schedule_offer_seconds_bucket{le=\"")?;
+            let (end, count) = rest.split_once("\"} ")?;
+            Some((end.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
+        })
+        .collect();
+    let total = buckets.last().map(|(_, total)| *total).filter(|total| *total > 0.0)?;
+    let (end, _) = buckets.iter().find(|(_, count)| *count >= 0.99 * total)?;
+    Some((end * 1000.0, total as u64))
 }
 
 fn per_core(report: &Value) -> Result<f64> {
@@ -227,11 +295,15 @@ fn binary(name: &str) -> PathBuf {
 /// Runs the harness against a server; gives the JSON that it prints.
 fn harness(server: &Server, args: &[&str], pid: Option<&str>) -> Result<Value> {
     let mut command = Command::new(binary("tradewind-loadtest"));
-    command.args(args).args(["--url", &server.url]).stderr(Stdio::null());
+    command.args(args).args(["--url", &server.url]);
     if let Some(pid) = pid {
         command.args(["--server-pid", pid]);
     }
     let output = command.output().context("tradewind-loadtest")?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        bail!("harness {args:?} ended with {}: {}", output.status, why.trim());
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("harness {args:?} printed `{text}`"))
@@ -301,22 +373,8 @@ impl Server {
         self.child.id().to_string()
     }
 
-    /// The 99th percentile of the offer histogram, as the upper end of its bucket, and the count.
-    fn offer_p99_ms(&self) -> Result<(f64, u64)> {
-        let admin = self.admin.as_deref().context("no admin address")?;
-        let text = get(admin, "/metrics")?;
-        let buckets: Vec<(f64, f64)> = text
-            .lines()
-            .filter_map(|line| {
-                let rest = line.strip_prefix("tradewind_schedule_offer_seconds_bucket{le=\"")?;
-                let (end, count) = rest.split_once("\"} ")?;
-                Some((end.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
-            })
-            .collect();
-        let total = buckets.last().context("no offers were made")?.1;
-        let reached = buckets.iter().find(|(_, count)| *count >= 0.99 * total);
-        let (end, _) = reached.context("empty histogram")?;
-        Ok((end * 1000.0, total as u64))
+    fn metrics(&self) -> Result<String> {
+        get(self.admin.as_deref().context("no admin address")?, "/metrics")
     }
 }
 
@@ -353,5 +411,79 @@ impl TempFolder {
 impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_with_errors_or_lost_connections_says_nothing() {
+        let report = |lost: u64, errors: Value| {
+            let report = json!({"messages_per_s": 9.0, "connections_lost": lost, "errors": errors});
+            flood_failed(&report, None)
+        };
+
+        assert_eq!(report(0, json!({})), None);
+        let lost = report(2, json!({})).expect("connections were lost");
+        assert_eq!(lost, "2 connections were lost, errors {}");
+        let refused = report(0, json!({"rate_limited": 7})).expect("messages were refused");
+        assert_eq!(refused, r#"0 connections were lost, errors {"rate_limited":7}"#);
+        assert!(flood_failed(&json!({}), None).is_some(), "a report without the figures");
+    }
+
+    #[test]
+    fn a_flood_that_did_not_keep_its_rate_says_nothing() {
+        let report = |per_s: f64| {
+            let report = json!({"messages_per_s": per_s, "connections_lost": 0, "errors": {}});
+            flood_failed(&report, Some(5_000.0))
+        };
+
+        assert_eq!([report(5_000.0), report(4_900.0)], [None, None]);
+        let slow = report(4_899.0).expect("it was too slow");
+        assert_eq!(slow, "4899.0 messages a second were answered, of 5000");
+    }
+
+    #[test]
+    fn memory_is_of_all_conversations_on_connections_that_all_stand() {
+        let report = |conversations: u64, lost: u64| {
+            idle_failed(&json!({"conversations": conversations, "connections_lost": lost}))
+        };
+
+        assert_eq!(report(15_000, 0), None);
+        assert!(report(14_999, 0).is_some() && report(15_000, 1).is_some());
+    }
+
+    #[test]
+    fn the_percentile_of_no_offer_is_none() {
+        let metrics = |counts: [u64; 3]| {
+            let buckets = ["0.005", "0.01", "+Inf"].into_iter().zip(counts);
+            let line = |(end, count): (&str, u64)| {
+                format!("tradewind_schedule_offer_seconds_bucket{{le=\"{end}\"}} {count}\n")
+            };
+            buckets.map(line).collect::<String>()
+        };
+
+        assert_eq!(offer_p99_ms(&metrics([0, 0, 0])), None);
+        assert_eq!(offer_p99_ms(""), None);
+        assert_eq!(offer_p99_ms(&metrics([60, 99, 100])), Some((10.0, 100)));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_met() {
+        let row = |figure, failed| Row {
+            name: "",
+            figure,
+            failed,
+            unit: "x",
+            at_least: false,
+            goal: 3.0,
+            detail: String::new(),
+        };
+
+        assert_eq!(row(2.0, Vec::new()).verdict(), "met");
+        assert_eq!(row(4.0, Vec::new()).verdict(), "MISSED");
+        assert_eq!(row(2.0, vec!["no offer was made".to_owned()]).verdict(), "NOT MEASURED");
     }
 }

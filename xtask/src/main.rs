@@ -118,7 +118,7 @@ Examples:
   cargo xtask bench-compare
   cargo xtask bench-compare --rounds 5 --duration 10 --json
 
-The exit code is 1 when a goal was missed. Builds the release profile first.")]
+The exit code is 1 when a goal was missed or could not be measured. Builds the release profile first.")]
     BenchCompare(bench::Args),
     /// Serves a plain WebSocket echo, the yardstick of `bench-compare`.
     #[command(hide = true)]

@@ -55,6 +55,9 @@ pub fn measure(args: &Args) -> Result<bool> {
     drop(first);
     let from_snapshot = Router::start(&data)?.until_ready()?;
     std::fs::remove_dir_all(&folder)?;
+    let conversations = args.records.div_ceil(RECORDS_PER_CONVERSATION);
+    check(&from_journal, conversations, 0)?;
+    check(&from_snapshot, conversations, conversations)?;
 
     let result = json!({
         "records": args.records,
@@ -76,6 +79,16 @@ pub fn measure(args: &Args) -> Result<bool> {
     println!("start, snapshot    {} ms", from_snapshot["took_ms"]);
     println!("conversations      {}", from_snapshot["conversations"]);
     Ok(true)
+}
+
+/// Whether a start restored all conversations, so many of them from a snapshot: else its time is that of
+/// something else.
+fn check(started: &Value, conversations: u64, from_snapshot: u64) -> Result<()> {
+    anyhow::ensure!(
+        started["conversations"] == conversations && started["from_snapshot"] == from_snapshot,
+        "of {conversations} conversations {from_snapshot} were to come from a snapshot: {started}"
+    );
+    Ok(())
 }
 
 /// A router whose log is read.
@@ -212,4 +225,19 @@ fn record(began: Timestamp, number: u64, step: u64) -> Record {
         Fact::Understood { seq, understanding }
     });
     Record { conversation, facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_did_not_restore_what_it_should_has_no_figure() {
+        let started = json!({"conversations": 50, "from_snapshot": 50});
+
+        assert!(check(&started, 50, 50).is_ok());
+        assert!(check(&started, 50, 0).is_err(), "it was to read the journal");
+        assert!(check(&started, 51, 51).is_err(), "one is missing");
+        assert!(check(&json!({"conversations": 50, "from_snapshot": 0}), 50, 50).is_err());
+    }
 }
