@@ -195,21 +195,26 @@ pub(super) struct Found {
 
 /// Whether the customer has thanked for an answer of the machine, and said nothing that somebody should read.
 fn is_thanks_for_an_answer(input: &AutomateInput<'_>, shop: &Shop) -> bool {
-    is_nothing_but(Intent::ThanksBye, input, shop)
-        && !is_surely_negative(input.understanding, shop)
+    is_only_thanks(input.text, input.understanding, shop)
+        && !input.asked_for_person
         && !input.answered_from.is_empty()
 }
 
-/// Whether the customer has surely said this, and nothing beside it.
-fn is_nothing_but(said: Intent, input: &AutomateInput<'_>, shop: &Shop) -> bool {
-    let intent = input.understanding.intent;
-    intent.label == said
-        && is_read_whole(input.text)
-        && intent.confidence >= shop.answering.threshold(said)
-        && !input.asked_for_person
-        && !is_other_by_own_set(input.understanding, shop)
-        && input.understanding.pii.is_empty()
-        && shop.order_number.find_in(input.text).is_empty()
+/// Whether a text that was `read` so thanks, for whatever it is, and says nothing that somebody should read.
+pub fn is_only_thanks(text: &str, read: &Understanding, shop: &Shop) -> bool {
+    is_nothing_but(Intent::ThanksBye, text, read, shop) && !is_surely_negative(read, shop)
+}
+
+/// Whether a text surely says this, and nothing beside it.
+fn is_nothing_but(said: Intent, text: &str, read: &Understanding, shop: &Shop) -> bool {
+    let asks_for_person = |line: &str| shop.knowledge.answers.is_person_word(line);
+    read.intent.label == said
+        && is_read_whole(text)
+        && read.intent.confidence >= shop.answering.threshold(said)
+        && !is_other_by_own_set(read, shop)
+        && read.pii.is_empty()
+        && shop.order_number.find_in(text).is_empty()
+        && !text.lines().any(asks_for_person)
 }
 
 /// Whether the shop's own set is sure of something else than the model.
@@ -237,10 +242,10 @@ pub fn question(voice: &Voice<'_>) -> String {
 /// Whether the customer has said hello and nothing else. Once the machine has spoken, a greeting
 /// goes to a person like anything that it does not answer.
 fn is_bare_greeting(input: &AutomateInput<'_>, shop: &Shop) -> bool {
-    is_nothing_but(Intent::Greeting, input, shop)
+    is_nothing_but(Intent::Greeting, input.text, input.understanding, shop)
         && input.customer_turns <= GREETINGS_MAX
         && !input.machine_spoke
-        && !shop.knowledge.answers.is_person_word(input.text)
+        && !input.asked_for_person
 }
 
 /// Whether the first message says too little to be sent to anybody. Asked once: what the customer

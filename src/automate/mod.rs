@@ -27,7 +27,9 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AutomateInput, Automated, FromArticles, WhySeat, decide, question};
+pub use answer::{
+    AutomateInput, Automated, FromArticles, WhySeat, decide, is_only_thanks, question,
+};
 pub use lines::{TYPING_LASTS, Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};
 pub use needs::{KnownCustomer, needs};

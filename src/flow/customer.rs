@@ -304,7 +304,7 @@ impl Shard {
         let Some(shop) = self.shop(&step.conversation.opened.shop).filter(|_| !is_in_care) else {
             return step.finish(turn);
         };
-        if let Some(place) = for_many::place_again(step.conversation, None) {
+        if let Some(place) = for_many::place_again(step.conversation, false) {
             return self.return_to(place, step, cause.at, turn);
         }
         let (skill, priority) = needs(step.conversation, &shop);

@@ -4,9 +4,7 @@
 use std::time::Instant;
 
 use crate::automate;
-use crate::domain::{
-    ConversationId, Event, EventKind, Intent, Priority, Sender, ShopId, Timestamp, Understanding,
-};
+use crate::domain::{ConversationId, Event, EventKind, Priority, Sender, ShopId, Timestamp};
 use crate::metrics::names::Counter;
 use crate::schedule::{Approval, Command, Contact};
 use crate::understand::pii;
@@ -26,8 +24,6 @@ use super::turn::{FirstResponse, Turn};
 const TURNS_MAX: usize = 3;
 /// Messages of which that may consist.
 const LINES_MAX: usize = 12;
-/// Confidence from which on a reply is thanks and nothing else.
-const THANKS_SURE: f32 = 0.6;
 
 impl Shard {
     /// Gives a customer the answer that a seat has written for everybody who asks the same. The place in
@@ -192,14 +188,7 @@ fn held_anew(place: Contact) -> Contact {
     Contact { approval, ..place }
 }
 
-/// Where a conversation stood when it was answered for many, if `reply` is anything but thanks.
-pub(super) fn place_again(
-    conversation: &Conversation,
-    reply: Option<&Understanding>,
-) -> Option<Contact> {
-    let is_thanks = |reply: &Understanding| {
-        reply.intent.label == Intent::ThanksBye && reply.intent.confidence >= THANKS_SURE
-    };
-    let place = conversation.aside.as_deref().filter(|_| !reply.is_some_and(is_thanks))?;
-    Some(place.clone())
+/// Where a conversation stood when it was answered for many, unless its customer has only thanked for that.
+pub(super) fn place_again(conversation: &Conversation, is_only_thanks: bool) -> Option<Contact> {
+    conversation.aside.as_deref().filter(|_| !is_only_thanks).cloned()
 }

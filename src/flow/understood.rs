@@ -151,8 +151,12 @@ impl Shard {
             // What a customer says again after a ticket is on the ticket already.
             Stage::Ticketed if said_again => return step.finish(turn),
             Stage::Open if conversation.aside.is_some() => {
-                let reply = message.understanding.as_ref();
-                return match for_many::place_again(conversation, reply) {
+                // What was not understood, or is of a shop that is gone, may say anything.
+                let read = message.understanding.as_ref().zip(self.shop(&conversation.opened.shop));
+                let is_only_thanks = read.is_some_and(|(read, shop)| {
+                    automate::is_only_thanks(&question.text, read, &shop)
+                });
+                return match for_many::place_again(conversation, is_only_thanks) {
                     Some(place) => self.return_to(place, step, message.caused_at, turn),
                     None => step.finish(turn),
                 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradewind::domain::{ConversationId, Guess, Intent, SeatId, ShopId};
+use tradewind::domain::{ConversationId, Guess, Intent, SeatId, Sentiment, ShopId};
 use tradewind::flow::{CustomerAct, ForMany, Input, Report};
 
 use crate::world::{Socket, World, kinds, needs_person, shop, text};
@@ -91,6 +91,30 @@ fn thanks_end_it_and_asking_for_a_person_brings_the_place_back() {
 
     let waiting = world.scheduler.queue(&shop(), 9);
     assert_eq!(waiting.iter().map(|it| it.waited_ms).collect::<Vec<_>>(), [10_000]);
+}
+
+#[test]
+fn thanks_that_are_angry_or_say_more_are_read_by_somebody() {
+    let long = format!("gracias {}", "a".repeat(793));
+    assert_eq!(long.chars().count(), 801);
+    let negative = Guess { label: Sentiment::Negative, confidence: 0.8 };
+    let neutral = needs_person().sentiment;
+    for (reply, sentiment) in [
+        ("gracias por nada", negative),
+        ("gracias, TW-10482?", neutral),
+        ("gracias\npersona", neutral),
+        (long.as_str(), neutral),
+    ] {
+        let mut world = World::new();
+        let (ana, conversation) = waiting(&mut world);
+        answer(&mut world, conversation);
+        world.says.intent = Guess { label: Intent::ThanksBye, confidence: 0.9 };
+        world.says.sentiment = sentiment;
+
+        world.say(&ana, reply);
+
+        assert_eq!(world.scheduler.queue(&shop(), 9).len(), 1, "{reply}");
+    }
 }
 
 #[test]
