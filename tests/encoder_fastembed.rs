@@ -7,6 +7,7 @@
 #![cfg(feature = "fastembed")]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tradewind::understand::encoder::{
     Bounds, CandleEncoder, Encoder, EncoderFiles, OnnxEncoder, OnnxFiles,
@@ -76,4 +77,11 @@ fn onnx_runtime_gives_the_vectors_that_candle_gives_and_needs_its_library() {
         assert!(apart < 1e-5, "{text}: {apart} between alone and in a batch");
     }
     assert!(onnx.embed(&[]).expect("nothing").is_empty());
+
+    let long = TEXTS[2].repeat(10);
+    let is_cut = |encoder: &mut dyn Encoder| {
+        let embedded = encoder.embed_timed(&["hi", &long], &mut || Duration::ZERO);
+        embedded.expect("vectors").is_cut
+    };
+    assert_eq!([is_cut(&mut onnx), is_cut(&mut candle)], [[false, true], [false, true]]);
 }

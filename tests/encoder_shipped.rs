@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tradewind::domain::{Guess, Intent, Sentiment, Tier};
 use tradewind::understand::encoder::{
     Bounds, CandleEncoder, Encoder, EncoderError, Installed, Seer, compare,
 };
+use tradewind::understand::tiers::{SecondTier, Unsure};
 use tradewind::understand::train::corpus::{Part, parts};
 use tradewind::understand::{Model, Row, parse_rows};
 
@@ -56,6 +58,34 @@ fn a_message_gets_the_same_vector_alone_and_in_a_batch() {
         let apart = alone.iter().zip(&vector).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(apart < 1e-5, "{text}: {apart}");
     }
+}
+
+#[test]
+fn a_text_that_is_longer_than_the_encoder_reads_keeps_what_the_fast_tier_made_of_it() {
+    let mut tier = SecondTier::installed(Installed::shipped().expect("sound")).expect("a tier");
+    let polite = "Good morning, I hope that you are well, and thank you for the quick delivery. ";
+    let long = format!("{}So now give me my money back at once!", polite.repeat(8));
+    // More characters than are looked at, whatever tokens they make.
+    let endless = "ab".repeat(2_000);
+    let mut intents = vec![0.0; Intent::ALL.len()];
+    intents[Intent::Invoice as usize] = 0.64;
+    intents[Intent::Discount as usize] = 0.36;
+    let unsure = |text: &str| Unsure {
+        text: text.into(),
+        intents: intents.clone(),
+        sentiments: vec![0.2, 0.2, 0.6],
+    };
+    let messages = [long.as_str(), endless.as_str(), "where is my order?"].map(unsure);
+
+    let answers = tier.read(&messages, &mut || Duration::ZERO).expect("read").answers;
+
+    let kept = (Guess { label: Intent::Invoice, confidence: 0.64 }, Tier::Fast);
+    for answer in &answers[..2] {
+        assert_eq!((answer.intent, answer.tier), kept);
+        assert_eq!(answer.sentiment, Guess { label: Sentiment::Positive, confidence: 0.6 });
+    }
+    assert_eq!(answers[2].tier, Tier::Encoder);
+    assert_ne!(answers[2].intent.confidence, 0.64);
 }
 
 #[test]

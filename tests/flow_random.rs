@@ -16,7 +16,7 @@ use serde_json::Value;
 use tradewind::config::shop::{Shop, ShopFiles};
 use tradewind::domain::{
     ConversationId, CustomerId, EventKind, Guess, Intent, MessageId, OfferId, Said, SeatId,
-    SeatState, Sentiment, TransferTarget, Translated, Untranslated,
+    SeatState, Sentiment, Tier, TransferTarget, Translated, Untranslated,
 };
 use tradewind::flow::{
     CustomerAct, Fact, Input, Record, SeatAct, SeatRef, TextOf, TranslationCame, Viewer,
@@ -447,7 +447,8 @@ impl Day {
             let label = *INTENTS.choose(&mut self.random).expect("not empty");
             let intent = Guess { label, confidence: 0.97 };
             let sentiment = Guess { label: Sentiment::Neutral, confidence: 0.9 };
-            let second = Second { intent, sentiment, alternatives: vec![intent] };
+            let second =
+                Second { intent, sentiment, alternatives: vec![intent], tier: Tier::Encoder };
             let answer = self.chance(80).then_some(second);
             self.world.look_again(answer);
         }

@@ -14,8 +14,9 @@ use super::endings::{Ending, ending};
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Lines of one question that are read together; of more, the last.
 const LINES_MAX: usize = 12;
-/// Characters that are surely read to the end: at five features each, of which the model takes 4,096. Of a
-/// longer text it may know the beginning only. More lines are not read together either, so that a customer of
+/// Characters that are surely read to the end: at five features each, of which the fast model takes 4,096. Of a
+/// longer text it may know the beginning only. An encoder that reads less is not heard of what it has not read
+/// to the end. More lines are not read together either, so that a customer of
 /// many words costs the model no more than a long message does.
 pub(super) const READ_CHARS_MAX: usize = 800;
 /// Characters from which on a message says what it is about. It is read with short lines beside it, and not

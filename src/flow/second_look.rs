@@ -110,7 +110,7 @@ impl Shard {
         open.is_open = false;
         let fast = open.message.understanding.take();
         let (result, tier) = match &answer {
-            Some(_) => (names::SecondLook::Answered, Tier::Encoder),
+            Some(second) => (names::SecondLook::Answered, second.tier),
             None => (names::SecondLook::Failed, Tier::Fast),
         };
         open.message.understanding = match answer {

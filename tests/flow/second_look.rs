@@ -14,7 +14,7 @@ use crate::world::{ENCODER_WAIT_MAX, World, kinds, text};
 fn return_policy() -> Option<Second> {
     let intent = Guess { label: Intent::ReturnPolicy, confidence: 0.97 };
     let sentiment = Guess { label: Sentiment::Neutral, confidence: 0.9 };
-    Some(Second { intent, sentiment, alternatives: vec![intent] })
+    Some(Second { intent, sentiment, alternatives: vec![intent], tier: Tier::Encoder })
 }
 
 #[test]

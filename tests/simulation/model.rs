@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
-use tradewind::domain::{Guess, Intent, Language, Sentiment, Understanding};
+use tradewind::domain::{Guess, Intent, Language, Sentiment, Tier, Understanding};
 use tradewind::understand::tiers::{Asked, NotAsked, Second, Unsure};
 use tradewind::understand::{Job, Outcome, Overloaded, Understand, pii};
 
@@ -127,7 +127,7 @@ impl Understand for SimulatedModel {
         }
         let took_ms = random.random_range(1..400);
         let Understanding { intent, sentiment, .. } = nonsense(random);
-        let second = Second { intent, sentiment, alternatives: vec![intent] };
+        let second = Second { intent, sentiment, alternatives: vec![intent], tier: Tier::Encoder };
         let answer = (random.random_range(0..4) != 0).then_some(second);
         tokio::spawn(async move {
             sleep(Duration::from_millis(took_ms)).await;

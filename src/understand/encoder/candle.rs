@@ -81,11 +81,12 @@ impl Encoder for CandleEncoder {
         self.worker.install(|| {
             for texts in texts.chunks(BATCH_MAX) {
                 let start = clock();
-                let batch = self.tokens.batch(&with_prefix(&self.prefix, texts))?;
-                let cut = clock();
+                let mut batch = self.tokens.batch(&with_prefix(&self.prefix, texts))?;
+                let tokenised = clock();
+                embedded.is_cut.append(&mut batch.is_cut);
                 embedded.vectors.extend(self.vectors(batch).map_err(failed)?);
-                embedded.tokenise += cut.saturating_sub(start);
-                embedded.infer += clock().saturating_sub(cut);
+                embedded.tokenise += tokenised.saturating_sub(start);
+                embedded.infer += clock().saturating_sub(tokenised);
             }
             Ok(embedded)
         })

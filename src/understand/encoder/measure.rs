@@ -105,6 +105,8 @@ struct Readings<'a> {
     rows: Vec<&'a Row>,
     fast: Vec<Reading>,
     is_unsure: Vec<bool>,
+    /// Whether the encoder's word counts when it is asked: it has read the message to its end.
+    is_read_whole: Vec<bool>,
     encoder: Vec<Reading>,
     microseconds: Vec<f64>,
 }
@@ -169,31 +171,43 @@ impl<'a> Readings<'a> {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.intent.is_some()).collect();
         let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
         let mut vectors = Vec::with_capacity(texts.len());
+        let mut is_read_whole = Vec::with_capacity(texts.len());
+        let mut see = |texts: &[&str]| -> Result<(), EncoderError> {
+            let embedded = encoder.embed_timed(texts, &mut || Duration::ZERO)?;
+            vectors.extend(embedded.vectors);
+            is_read_whole.extend(embedded.is_cut.iter().map(|is_cut| !is_cut));
+            Ok(())
+        };
         let mut microseconds = Vec::new();
         for text in texts.iter().take(TIMED_MAX) {
             let start = clock();
-            vectors.extend(encoder.embed(&[text])?);
+            see(&[text])?;
             // Whole ones: they come back from their file as they were, and fractions would say nothing.
             microseconds.push(((clock().saturating_sub(start)).as_secs_f64() * 1e6).round());
         }
-        for texts in texts[vectors.len()..].chunks(BATCH_MAX) {
-            vectors.extend(encoder.embed(texts)?);
+        for texts in texts[microseconds.len()..].chunks(BATCH_MAX) {
+            see(texts)?;
         }
         microseconds.sort_by(f64::total_cmp);
         let mut scratch = Scratch::default();
         let fast = texts.iter().map(|text| fast_reading(model, text, heads, &mut scratch));
         let (fast, is_unsure) = fast.unzip();
         let encoder = vectors.iter().map(|vector| heads.read(vector)).collect();
-        Ok(Self { rows, fast, is_unsure, encoder, microseconds })
+        Ok(Self { rows, fast, is_unsure, is_read_whole, encoder, microseconds })
+    }
+
+    /// Whether both tiers make the answer to a message.
+    fn is_pooled(&self, at: usize) -> bool {
+        self.is_unsure[at] && self.is_read_whole[at]
     }
 
     /// The pools under which the labels of the messages that `is_taken` are least surprising, of those
-    /// for which the encoder would be asked.
+    /// for which the encoder would be asked and heard.
     fn fitted(&self, is_taken: &dyn Fn(usize) -> bool) -> Pools {
-        let asked: Vec<usize> =
-            (0..self.rows.len()).filter(|at| self.is_unsure[*at] && is_taken(*at)).collect();
+        let heard: Vec<usize> =
+            (0..self.rows.len()).filter(|at| self.is_pooled(*at) && is_taken(*at)).collect();
         let pool = |label: &dyn Fn(&Row) -> Option<usize>, of: &dyn Fn(&Reading) -> &[f32]| {
-            let said = asked.iter().filter_map(|at| {
+            let said = heard.iter().filter_map(|at| {
                 let (fast, encoder) = (of(&self.fast[*at]), of(&self.encoder[*at]));
                 Some(Said { fast, encoder, label: label(self.rows[*at])? })
             });
@@ -216,8 +230,9 @@ impl<'a> Readings<'a> {
     }
 
     fn two_tiers(&self, pools: &[Pools]) -> Vec<Reading> {
-        let both = self.pooled(pools).into_iter().zip(&self.fast).zip(&self.is_unsure);
-        both.map(|((pooled, fast), unsure)| if *unsure { pooled } else { fast.clone() }).collect()
+        let both = self.pooled(pools).into_iter().zip(&self.fast).enumerate();
+        both.map(|(at, (pooled, fast))| if self.is_pooled(at) { pooled } else { fast.clone() })
+            .collect()
     }
 
     /// `pools` has those that judge each message.

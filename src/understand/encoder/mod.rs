@@ -1,11 +1,11 @@
 //! Sentence encoders: a small transformer turns a message into a vector of its meaning.
 //!
 //! **In** texts, and the folder of an encoder as the Hugging Face tools write it. **Out** one vector
-//! a text, and what linear heads read out of it. **Invariants** a text gives the same vector alone
-//! and in a batch, up to rounding; nothing is fetched: an encoder is local files; files that do not
-//! fit together are an error when they are loaded and not a wrong vector later.
-//! **Bounds** [`Bounds::tokens_max`] tokens a text, [`BATCH_MAX`] texts at a time, and the sizes of
-//! the files in `task.rs`.
+//! a text, whether its end may be missing there, and what linear heads read out of it. **Invariants** a text
+//! gives the same vector alone and in a batch, up to rounding; nothing is fetched: an encoder is local files;
+//! files that do not fit together are an error when they are loaded and not a wrong vector later.
+//! **Bounds** [`Bounds::tokens_max`] tokens a text and no more than the encoder has positions, [`BATCH_MAX`]
+//! texts at a time, and the sizes of the files in `task.rs`.
 
 mod bert;
 mod candle;
@@ -86,6 +86,8 @@ fn with_prefix<'a>(prefix: &str, texts: &[&'a str]) -> Vec<Cow<'a, str>> {
 pub struct Embedded {
     /// One for each text, in order.
     pub vectors: Vec<Vec<f32>>,
+    /// Whether each text may have an end that its vector knows nothing of.
+    pub is_cut: Vec<bool>,
     /// Cutting the texts into tokens.
     pub tokenise: Duration,
     /// The layers.
@@ -95,14 +97,16 @@ pub struct Embedded {
 /// How an encoder is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Tokens of a text that are read, the marks at its ends included.
+    /// Tokens of a text that are read, the marks at its ends included; fewer where the encoder has fewer
+    /// positions, as the shipped one with 64, some hundred characters.
     pub tokens_max: usize,
     /// Whether vectors are scaled to length one, so that their scalar product is their cosine.
     pub normalise: bool,
 }
 
 impl Default for Bounds {
-    /// Shop messages are short: 128 tokens hold all but one in thousands.
+    /// Shop messages are short: 128 tokens hold all but one in thousands. Where one is cut, [`Embedded::is_cut`]
+    /// tells.
     fn default() -> Self {
         Self { tokens_max: 128, normalise: true }
     }

@@ -9,12 +9,15 @@ use fastembed::{
 };
 
 use super::task::OnnxFiles;
+use super::tokens::Tokens;
 use super::{BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, Pooling, with_prefix};
 
 /// A sentence encoder in memory, computed by ONNX Runtime on one thread. Its vectors always have
 /// length one.
 pub struct OnnxEncoder {
     embedding: TextEmbedding,
+    /// Tells which texts are cut, of which fastembed says nothing.
+    tokens: Tokens,
     dims: usize,
     prefix: String,
 }
@@ -35,6 +38,7 @@ impl OnnxEncoder {
             None | Some(Pooling::Mean) => TheirPooling::Mean,
             Some(Pooling::First) => TheirPooling::Cls,
         };
+        let tokens = Tokens::parse(&files.tokenizer, &config, bounds.tokens_max)?;
         let model = UserDefinedEmbeddingModel::new(
             files.graph,
             tokenizer(&files.tokenizer, &config, files.config)?,
@@ -45,7 +49,7 @@ impl OnnxEncoder {
             .with_intra_threads(1);
         let embedding = TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(|error| EncoderError::Weights(error.to_string()))?;
-        Ok(Self { embedding, dims: config.hidden_size, prefix: files.prefix })
+        Ok(Self { embedding, tokens, dims: config.hidden_size, prefix: files.prefix })
     }
 }
 
@@ -64,15 +68,19 @@ impl Encoder for OnnxEncoder {
         }
         let start = clock();
         let failed = |error: fastembed::Error| EncoderError::Encode(error.to_string());
-        let vectors = self
-            .embedding
-            .embed(with_prefix(&self.prefix, texts), Some(BATCH_MAX))
-            .map_err(failed)?;
+        let texts = with_prefix(&self.prefix, texts);
+        let mut is_cut = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(BATCH_MAX) {
+            is_cut.append(&mut self.tokens.batch(texts)?.is_cut);
+        }
+        let tokenised = clock();
+        let vectors = self.embedding.embed(texts, Some(BATCH_MAX)).map_err(failed)?;
         match vectors.iter().all(|vector| vector.len() == self.dims) {
-            // fastembed cuts and computes in one step.
+            // fastembed makes tokens of its own and computes in one step.
             true => {
-                let infer = clock().saturating_sub(start);
-                Ok(Embedded { vectors, tokenise: Duration::ZERO, infer })
+                let tokenise = tokenised.saturating_sub(start);
+                let infer = clock().saturating_sub(tokenised);
+                Ok(Embedded { vectors, is_cut, tokenise, infer })
             }
             false => Err(EncoderError::Encode(format!("vectors have not {} values", self.dims))),
         }

@@ -14,7 +14,7 @@ const CHARS_PER_TOKEN: usize = 16;
 /// Cuts texts into the tokens of one encoder.
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
-    chars_max: usize,
+    tokens_max: usize,
 }
 
 /// The tokens of a batch: `texts` rows of `length` each, one after the other.
@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) ids: Vec<u32>,
     /// 1 for a token of the text, 0 for what fills it up.
     pub(super) mask: Vec<u32>,
+    /// Whether each text may go on behind its tokens.
+    pub(super) is_cut: Vec<bool>,
 }
 
 impl Tokens {
@@ -62,29 +64,40 @@ impl Tokens {
             stride: 0,
         };
         tokenizer.with_truncation(Some(truncation)).map_err(wrong)?;
-        Ok(Self { tokenizer, chars_max: tokens_max * CHARS_PER_TOKEN })
+        Ok(Self { tokenizer, tokens_max })
     }
 
     /// The tokens of `texts`, filled up to the longest of them.
     pub(super) fn batch(&self, texts: &[impl AsRef<str>]) -> Result<Batch, EncoderError> {
-        let cut: Vec<&str> = texts.iter().map(|text| self.cut(text.as_ref())).collect();
+        let looked_at: Vec<&str> = texts.iter().map(|text| self.beginning(text.as_ref())).collect();
         let encodings = self
             .tokenizer
-            .encode_batch(cut, true)
+            .encode_batch(looked_at.clone(), true)
             .map_err(|error| EncoderError::Encode(error.to_string()))?;
         let length = encodings.first().map_or(0, tokenizers::Encoding::len);
         if length == 0 {
             return Err(EncoderError::Encode("a text has no tokens".to_owned()));
         }
-        let mut batch = Batch { texts: texts.len(), length, ids: Vec::new(), mask: Vec::new() };
-        for encoding in &encodings {
+        let mut batch = Batch {
+            texts: texts.len(),
+            length,
+            ids: Vec::new(),
+            mask: Vec::new(),
+            is_cut: Vec::new(),
+        };
+        for ((encoding, looked_at), text) in encodings.iter().zip(looked_at).zip(texts) {
+            let mask = encoding.get_attention_mask();
             batch.ids.extend(encoding.get_ids());
-            batch.mask.extend(encoding.get_attention_mask());
+            batch.mask.extend(mask);
+            // The tokenizer stops where it has enough, and does not tell whether there was more.
+            let is_full = mask.iter().filter(|real| **real != 0).count() >= self.tokens_max;
+            batch.is_cut.push(is_full || looked_at.len() < text.as_ref().len());
         }
         Ok(batch)
     }
 
-    fn cut<'a>(&self, text: &'a str) -> &'a str {
-        text.char_indices().nth(self.chars_max).map_or(text, |(end, _)| &text[..end])
+    fn beginning<'a>(&self, text: &'a str) -> &'a str {
+        let chars_max = self.tokens_max * CHARS_PER_TOKEN;
+        text.char_indices().nth(chars_max).map_or(text, |(end, _)| &text[..end])
     }
 }

@@ -3,9 +3,8 @@
 //! **In** a message with the probabilities that the fast tier gave it. **Out** intent and sentiment
 //! by what both tiers say, each weighed as was found best; language and personal data stay the fast tier's.
 //! **Invariants** the fast tier's answer stands whenever the encoder has no room or no time left, fails
-//! or is late;
-//! nobody but its own thread ever waits for the encoder; a message gets the same answer alone and in
-//! a batch, up to rounding.
+//! or is late, and of a text that the encoder may not have read to its end; nobody but its own thread ever
+//! waits for the encoder; a message gets the same answer alone and in a batch, up to rounding.
 //! **Bounds** one thread, for a share of one core's time ([`Budget`]); as many waiting messages as its queue holds, each only until its deadline;
 //! batches of [`BATCH_MAX`](super::encoder::BATCH_MAX).
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::second::SecondTier;
-use crate::domain::Tier;
 use crate::understand::encoder::EncoderError;
 use crate::understand::model::{Classified, Hint, Model, Scratch};
 
@@ -42,7 +41,6 @@ impl TieredReader {
             return Err(EncoderError::Encode("one message, and not one answer".to_owned()));
         };
         let understanding = answer.over(classified.understanding);
-        debug_assert_eq!(understanding.tier, Tier::Encoder);
         let alternatives = answer.alternatives.clone();
         Ok(Classified { understanding, alternatives, ..classified })
     }

@@ -27,13 +27,25 @@ pub struct Second {
     pub sentiment: Guess<Sentiment>,
     /// The three most likely intents, best first.
     pub alternatives: Vec<Guess<Intent>>,
+    /// Which tier had the last word.
+    pub tier: Tier,
 }
 
 impl Second {
+    /// What probabilities say, in the orders of [`Intent::ALL`] and [`Sentiment::ALL`].
+    fn of(tier: Tier, intents: &[f32], sentiments: &[f32]) -> Self {
+        Self {
+            intent: best(&Intent::ALL, intents),
+            sentiment: best(&Sentiment::ALL, sentiments),
+            alternatives: top(&Intent::ALL, intents),
+            tier,
+        }
+    }
+
     /// The fast tier's understanding with what this look corrects.
     pub fn over(&self, fast: Understanding) -> Understanding {
-        let Self { intent, sentiment, .. } = *self;
-        Understanding { intent, sentiment, tier: Tier::Encoder, ..fast }
+        let Self { intent, sentiment, tier, .. } = *self;
+        Understanding { intent, sentiment, tier, ..fast }
     }
 }
 
@@ -88,21 +100,21 @@ impl SecondTier {
         let texts: Vec<&str> = messages.iter().map(|message| &*message.text).collect();
         let embedded = self.encoder.embed_timed(&texts, clock)?;
         let start = clock();
-        let answers = messages.iter().zip(&embedded.vectors);
-        let answers = answers.map(|(message, vector)| answer(message, &self.heads, vector));
+        let seen = embedded.vectors.iter().zip(&embedded.is_cut);
+        let answers = messages.iter().zip(seen).map(|(message, (vector, is_cut))| match is_cut {
+            // What is wanted may stand at the end, which the fast tier alone has read.
+            true => Second::of(Tier::Fast, &message.intents, &message.sentiments),
+            false => pooled(message, &self.heads, vector),
+        });
         let answers = answers.collect();
         let infer = embedded.infer + clock().saturating_sub(start);
         Ok(SecondRead { answers, tokenise: embedded.tokenise, infer })
     }
 }
 
-fn answer(message: &Unsure, heads: &Heads, vector: &[f32]) -> Second {
+fn pooled(message: &Unsure, heads: &Heads, vector: &[f32]) -> Second {
     let reading = heads.read(vector);
     let intents = heads.pools.intent.of(&message.intents, &reading.intents);
     let sentiments = heads.pools.sentiment.of(&message.sentiments, &reading.sentiments);
-    Second {
-        intent: best(&Intent::ALL, &intents),
-        sentiment: best(&Sentiment::ALL, &sentiments),
-        alternatives: top(&Intent::ALL, &intents),
-    }
+    Second::of(Tier::Encoder, &intents, &sentiments)
 }

@@ -199,7 +199,9 @@ mod tests {
             self.batches.send(texts.len()).expect("the test listens");
             self.gate.recv().expect("the gate is there")?;
             assert!(texts != ["panic"], "asked to");
-            Ok(Embedded { vectors: vec![vec![1.0]; texts.len()], ..Embedded::default() })
+            let count = texts.len();
+            let (vectors, is_cut) = (vec![vec![1.0]; count], vec![false; count]);
+            Ok(Embedded { vectors, is_cut, ..Embedded::default() })
         }
     }
 
