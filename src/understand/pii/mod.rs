@@ -151,6 +151,10 @@ mod tests {
             "size 42 x 3, 120x200",
             "tracking 1Z999AA10123456784",
             "order number 9876543210",
+            "vom 01.12–05.12.2024",
+            "vom 01.12-05.12.2024 verreist",
+            "vom 01–05.12.2024",
+            "am 05.12 09.00-18.00",
         ] {
             assert_eq!(found(text), [], "{text}");
         }

@@ -95,6 +95,7 @@ fn phone_confidence(text: &str, group: &Group, cues: &Cues<'_>) -> f32 {
     match () {
         () if near.contains(&Cue::Phone) => 0.9,
         () if bracket && count >= 9 => 0.9,
+        () if group.is_dates(text) => 0.0,
         () if is_phone(digits, &group.shape(), group.separators(text)) => 0.85,
         () => 0.0,
     }
@@ -135,6 +136,35 @@ fn is_phone(digits: &[u8], shape: &[usize], separators: Separators) -> bool {
     }
 }
 
+/// Whether numbers that dots stand between are a day or a time of day: `5.12`, `05.12.2024`, `18.00`.
+fn is_moment(numbers: &[&[u8]]) -> bool {
+    match numbers {
+        [day, month] if is_day(day) && is_month(month) => true,
+        [hour, minute] => is_up_to(hour, 24) && minute.len() == 2 && is_up_to(minute, 59),
+        [day, month, year] => {
+            is_day(day) && is_month(month) && matches!(year, [_, _] | [1, 9, _, _] | [2, 0, _, _])
+        }
+        _ => false,
+    }
+}
+
+fn is_day(number: &[u8]) -> bool {
+    is_up_to(number, 31)
+}
+
+fn is_month(number: &[u8]) -> bool {
+    is_up_to(number, 12)
+}
+
+/// Whether a number of at most two digits is no larger than `max`.
+fn is_up_to(number: &[u8], max: u8) -> bool {
+    match number {
+        [units] => *units <= max,
+        [tens, units] => tens * 10 + units <= max,
+        _ => false,
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Separators {
     Spaces,
@@ -168,6 +198,32 @@ impl Group {
             () if all('-') => Separators::Hyphens,
             () => Separators::Mixed,
         }
+    }
+
+    /// Whether days and times stand here with dashes or spaces between them, as in `01.12-05.12.2024`,
+    /// `01-05.12.2024` and `05.12 09.00-18.00`. Where one sign stands between all pairs it may be dialled.
+    fn is_dates(&self, text: &str) -> bool {
+        let mut first = 0;
+        for last in 0..self.parts.len() {
+            let next = self.parts.get(last + 1);
+            let between = next.map_or("", |next| &text[self.parts[last].end..next.start]);
+            let between: SmallVec<[char; 4]> = between.chars().map(plain).collect();
+            let is_dash = match between[..] {
+                ['.'] => continue,
+                ['-'] | [' ', '-', ' '] => true,
+                [] | [' '] => false,
+                _ => return false,
+            };
+            let numbers: SmallVec<[&[u8]; 6]> =
+                (first..=last).map(|part| self.stretch(part, part)).collect();
+            // The month of the first day may stand with the last one.
+            let is_lone_day = last == 0 && is_dash && is_day(numbers[0]);
+            if !is_lone_day && !is_moment(&numbers) {
+                return false;
+            }
+            first = last + 1;
+        }
+        true
     }
 
     /// Whether the digits so far may be dialled before those behind a slash: `0151/`, `+49 30/`.
