@@ -11,6 +11,8 @@ import { Wire } from "./wire.mjs";
 
 const COMPLAINT = "Hola, el paquete llegó roto y nadie me contesta.";
 const OTHER = "Mi pedido llegó incompleto y quiero hablar con alguien.";
+/** A machine answers it, and nobody comes unless a person is asked for. */
+const QUESTION = "¿Cuál es la política de devoluciones?";
 
 describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
   const visits = new Visits();
@@ -52,6 +54,14 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     return { page, wire, context };
   }
 
+  /** A customer whom a machine has answered. */
+  async function answered(who) {
+    const { page, wire } = who ?? (await customer());
+    await write(page, QUESTION);
+    await page.locator(".helpful").waitFor();
+    return { page, wire };
+  }
+
   /** A customer who has asked for a person. */
   async function asking(text) {
     const who = await customer();
@@ -69,6 +79,9 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     return who;
   }
 
+  const notSent = (page) => page.locator("#banner", { hasText: "No enviado" });
+  const again = (page) => notSent(page).getByRole("button", { name: "Reintentar" });
+  const inLine = (page) => page.locator("#status:not([hidden])");
   const box = (page) => page.locator("#text").inputValue();
   const entry = (page, text) => page.locator("#mine .entry", { hasText: text });
 
@@ -254,9 +267,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
   });
 
   test("a wish of the customer that the router is too busy for is said again, and one that it refuses is told", async () => {
-    const { page, wire } = await customer();
-    await write(page, COMPLAINT);
-    await message(page, "customer", COMPLAINT).and(page.locator('[data-state="sent"]')).waitFor();
+    const { page, wire } = await answered();
     const refuse = (wanted, times) => {
       const ids = [];
       wire.toRouter = ({ type, id }, answer) => {
@@ -267,21 +278,20 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
       };
       return ids;
     };
-    const notSent = page.locator("#banner", { hasText: "No enviado" });
 
     const busy = refuse("person", 3);
     await page.locator("#person:enabled").click();
     const asked = await wire.heard(["person"], { count: 4 });
     assert.deepEqual(asked.map(({ id }) => id), Array(4).fill(busy[0]), "under the same id");
-    assert.equal(await notSent.isVisible(), false);
+    assert.equal(await notSent(page).isVisible(), false);
 
     const refused = refuse("close", 4);
     await page.locator("#end:enabled").click();
-    await notSent.waitFor();
+    await notSent(page).waitFor();
     assert.equal(refused.length, 4, "it is said again three times, and no more");
-    await notSent.getByRole("button", { name: "Reintentar" }).click();
+    await again(page).click();
     await page.locator("#fresh").waitFor();
-    assert.equal(await notSent.isVisible(), false);
+    assert.equal(await notSent(page).isVisible(), false);
   });
 
   test("a rating is thanked for once it is kept", async () => {
@@ -298,12 +308,96 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
 
     await page.getByRole("button", { name: "5/5" }).click();
 
-    const notSent = page.locator("#banner", { hasText: "No enviado" });
-    await notSent.waitFor();
+    await notSent(page).waitFor();
     assert.equal(await page.locator("#rating-label", { hasText: "¡Gracias!" }).count(), 0);
     wire.toRouter = () => false;
-    await notSent.getByRole("button", { name: "Reintentar" }).click();
+    await again(page).click();
     await page.locator("#rating-label", { hasText: "¡Gracias!" }).waitFor();
+  });
+
+  test("a wish of the customer that is on its way when the connection breaks is told, and can be wished again", async () => {
+    const { page, wire } = await answered();
+    wire.toRouter = ({ type }) => type === "person";
+    await page.locator("#person:enabled").click();
+    await wire.heard(["person"]);
+
+    await wire.cut(page);
+
+    await notSent(page).waitFor();
+    wire.toRouter = () => false;
+    await wire.mend(page);
+    await again(page).click();
+    await inLine(page).waitFor();
+    assert.equal(await notSent(page).isVisible(), false);
+  });
+
+  test("a wish of the customer that has come about is not told as lost when the connection breaks", async () => {
+    const { page, wire } = await answered();
+    const breaks = async () => {
+      await wire.cut(page);
+      assert.equal(await notSent(page).isVisible(), false);
+      await wire.mend(page);
+      assert.equal(await notSent(page).isVisible(), false);
+    };
+
+    await page.locator(".helpful").getByRole("button", { name: "Sí" }).click();
+    await page.locator(".helpful", { hasText: "¡Gracias!" }).waitFor();
+    await page.locator("#person:enabled").click();
+    await inLine(page).waitFor();
+    await breaks();
+    // Who waits already gets no answer to it.
+    await page.locator("#person:enabled").click();
+    await wire.heard(["person"], { count: 2 });
+    await breaks();
+    await page.locator("#end:enabled").click();
+    await page.getByRole("button", { name: "4/5" }).click();
+    await page.locator("#rating-label", { hasText: "¡Gracias!" }).waitFor();
+    await breaks();
+  });
+
+  test("a wish of the customer whose answer is lost with the connection is told as lost until the answer comes", async () => {
+    const { page, wire } = await answered();
+    const swallowed = new Promise((resolve) => {
+      wire.toPage = ({ kind }) => {
+        if (kind === "queued") resolve();
+        return kind === "queued";
+      };
+    });
+    await page.locator("#person:enabled").click();
+    await swallowed;
+
+    await wire.cut(page);
+
+    await notSent(page).waitFor();
+    wire.toPage = () => false;
+    await wire.mend(page);
+    await inLine(page).waitFor();
+    assert.equal(await notSent(page).isVisible(), false);
+  });
+
+  test("a rating that the router was too busy for is not said again behind the one that took its place", async () => {
+    const { context, wire } = await somebody();
+    await context.clock.install();
+    const { page } = await answered({ page: await widget(context), wire });
+    await page.locator("#end:enabled").click();
+    wire.toRouter = ({ type, id, score }, answer) => {
+      if (type !== "rate" || score !== 2) return false;
+      answer({ type: "error", id, code: "rate_limited", message: "too many frames", retry_after_ms: 500 });
+      return true;
+    };
+    // The page's time stands still, so that the refused one is due behind the other, and goes on by less than a
+    // silent router is given.
+    await context.clock.pauseAt(Date.now() + 3_000);
+    await page.getByRole("button", { name: "2/5" }).click();
+    await page.getByRole("button", { name: "5/5" }).click();
+    await page.locator("#rating-label", { hasText: "¡Gracias!" }).waitFor();
+    const from = wire.said.length;
+
+    await context.clock.runFor(5_000);
+
+    await wire.heard(["ping"], { after: from });
+    assert.deepEqual(wire.said.filter(({ type }) => type === "rate").map(({ score }) => score), [2, 5]);
+    assert.equal(await page.getByRole("button", { name: "5/5" }).getAttribute("aria-pressed"), "true");
   });
 
   test("the card of an incident keeps the focus and what is closed or unticked while customers join it", async () => {

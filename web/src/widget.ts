@@ -36,7 +36,9 @@ interface Progress {
 const nothingYet = (): Progress => ({ closed: false, answered: false, rated: 0, seat: null, queued: null, ticket: null });
 let progress = nothingYet();
 let shownUpTo = 0;
-/** What the customer wished last, where it was refused. */
+/** What the customer wishes, by the type of its frame, with the id that it was said under, until something came of it. */
+const wishes = new Map<string, { id: string; frame: Frame }>();
+/** What the customer wished last, where it was refused or may be lost. */
 let refusedWish: Frame | null = null;
 let link: { status: Status; detail: string } = { status: "connecting", detail: "" };
 
@@ -89,14 +91,37 @@ const client = new Client(
   },
 );
 
-/** Says what the customer wishes; where the router refuses it, or there is no connection, a banner says so. */
+/** Says what the customer wishes; where the router refuses it, or the connection is away or breaks over it, a banner says so. */
 function wish(frame: Frame): void {
+  // What was wished before is not said again behind this.
+  drop(frame.type);
   refusedWish = null;
+  // Nothing comes of asking for a person where one is on the way already: it cannot be told from lost, nor is it missed.
+  const hasAnswer = frame.type !== "person" || (progress.queued ?? progress.seat ?? progress.ticket) === null;
   const id = client.ask(frame, (error) => {
-    if (error !== null) tellRefused(frame);
+    wishes.delete(frame.type);
+    if (error !== null || hasAnswer) tellRefused(frame);
   });
-  if (id === null) tellRefused(frame);
-  else showBanner();
+  if (id === null) return tellRefused(frame);
+  wishes.set(frame.type, { id, frame });
+  showBanner();
+}
+
+/** What has these fields has come about: the wish for it is done with, also where it was told as refused. */
+function cameAbout(done: Frame): void {
+  const isIt = (frame: Frame): boolean => Object.entries(done).every(([field, value]) => frame[field] === value);
+  const open = wishes.get(done.type);
+  if (open !== undefined && isIt(open.frame)) drop(done.type);
+  if (refusedWish === null || !isIt(refusedWish)) return;
+  refusedWish = null;
+  showBanner();
+}
+
+function drop(type: string): void {
+  const open = wishes.get(type);
+  if (open === undefined) return;
+  client.answered(open.id);
+  wishes.delete(type);
 }
 
 function tellRefused(frame: Frame): void {
@@ -105,6 +130,10 @@ function tellRefused(frame: Frame): void {
 }
 
 function follow(id: string | null): void {
+  // What was wished of the other conversation is over with it.
+  for (const type of [...wishes.keys()]) drop(type);
+  refusedWish = null;
+  showBanner();
   conversation = id;
   remember(key("conversation"), id);
 }
@@ -133,8 +162,6 @@ function startFresh(): void {
     beside.drop(id);
   }
   follow(null);
-  refusedWish = null;
-  showBanner();
   log.replaceChildren();
   clear();
   text.focus();
@@ -237,17 +264,21 @@ function onEvent(event: EventFrame): void {
       break;
     }
     case "found_helpful":
+      cameAbout({ type: "helpful", helpful: event.helpful });
       log.querySelector(".helpful")?.replaceChildren(event.helpful ? strings.thanks : "");
       break;
     case "queued":
+      cameAbout({ type: "person" });
       progress.queued = event;
       break;
     case "assigned":
+      cameAbout({ type: "person" });
       progress = { ...progress, seat: event.seat ?? null, queued: null, ticket: null };
       log.querySelector(".helpful")?.remove();
       append(line(fill(strings.joined, { s: event.seat ?? "" })));
       break;
     case "ticket":
+      cameAbout({ type: "person" });
       progress = { ...progress, ticket: event, queued: null };
       append(ticketCard(event));
       break;
@@ -256,9 +287,12 @@ function onEvent(event: EventFrame): void {
       append(line(strings.passed));
       break;
     case "rated":
+      cameAbout({ type: "rate", score: event.score });
       progress.rated = event.score ?? 0;
       break;
     case "closed":
+      // A rating is wished behind the end only.
+      for (const type of ["person", "helpful", "close"]) cameAbout({ type });
       typing.hidden = true;
       append(line(strings.ended));
       progress = goOnBeside() ? nothingYet() : { ...progress, closed: true, queued: null };
