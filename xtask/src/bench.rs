@@ -278,7 +278,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 fn build() -> Result<()> {
-    let status = Command::new(env!("CARGO"))
+    let status = crate::program(env!("CARGO"))
         .args(["build", "--quiet", "--locked", "--release", "--workspace"])
         .current_dir(root())
         .status()?;

@@ -15,8 +15,9 @@ mod train_encoder;
 mod train_leaving;
 mod train_model;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -159,6 +160,21 @@ fn main() -> ExitCode {
 }
 
 /// The root of the repository: the folder above this package.
+/// A program to start, without what cargo tells this one about its package: build scripts of dependencies
+/// look at that too, so cargo would build them anew, and the router on top of them.
+fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = |name: &str| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
+        };
+        if name.to_str().is_some_and(is_of_package) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().expect("xtask is a folder of the repository").to_owned()

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -10,10 +10,10 @@ use anyhow::{Context, bail, ensure};
 
 use crate::count::{Counter, Runner, Tally};
 use crate::install::{NODE, install, succeeds};
-use crate::root;
 use crate::steps::{
     CHECKS, DENY, PYTHON_OF_TESTS, Prepared, Step, TESTS, WEB, WEB_BUILD, WEB_CHECK,
 };
+use crate::{program, root};
 
 /// What to do about what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ fn run_step(step: &Step, failures: &mut Vec<String>) -> Tally {
 fn run_command(command: &str, env: &[(&str, &str)], counter: &mut Counter) -> anyhow::Result<bool> {
     println!("    $ {command}");
     let mut words = command.split_whitespace();
-    let mut child = Command::new(words.next().context("an empty command")?)
+    let mut child = program(words.next().context("an empty command")?)
         .args(words)
         .envs(env.iter().copied())
         .current_dir(root())

@@ -15,7 +15,7 @@ use tradewind::flow::{Fact, Opened, Record};
 use tradewind::journal::{Batch, Journal, Options, open};
 use uuid::Uuid;
 
-use crate::root;
+use crate::{program, root};
 
 /// Records of one conversation: each message is one, and so is what was read out of it.
 const RECORDS_PER_CONVERSATION: u64 = 20;
@@ -38,7 +38,7 @@ pub struct Args {
 /// # Errors
 /// When the router cannot be built or does not start.
 pub fn measure(args: &Args) -> Result<bool> {
-    let built = Command::new("cargo")
+    let built = program("cargo")
         .args(["build", "--locked", "--release", "--quiet", "--workspace"])
         .current_dir(root())
         .status()?;

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Arithmetic without optimisation takes a hundred times as long: the same command once more, in
 /// the release profile.
 pub fn again_in_release() -> anyhow::Result<()> {
-    let status = std::process::Command::new(env!("CARGO"))
+    let status = crate::program(env!("CARGO"))
         .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
         .args(std::env::args_os().skip(1))
         .status()?;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::root;
+use crate::{program, root};
 
 /// The router to start: `given`, or the release build.
 pub fn binary(given: Option<&Path>) -> Result<PathBuf> {
@@ -16,7 +16,7 @@ pub fn binary(given: Option<&Path>) -> Result<PathBuf> {
     }
     // As the release step and a user build it: with other packages beside it, what it uses has more
     // features and is compiled once more.
-    let built = Command::new("cargo")
+    let built = program("cargo")
         .args(["build", "--locked", "--release", "--quiet"])
         .current_dir(root())
         .stdin(Stdio::null())

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::{Share, Tally};
-use crate::root;
+use crate::{program, root};
 
 /// What a test tells on a line of its own.
 const PREFIX: &str = "reliability: ";
@@ -21,7 +21,7 @@ struct Done {
 /// Runs one test of a file, or all of them; one that fails has broken a promise and says on standard
 /// error which.
 pub fn rust(row: &str, file: &str, test: Option<&str>, share: &Share) -> Result<Tally> {
-    let mut command = Command::new("cargo");
+    let mut command = program("cargo");
     // With fewer packages some libraries would be built once more, with fewer features.
     command.args(["test", "--locked", "--quiet", "--workspace", "--test", file, "--"]);
     if let Some(test) = test {
