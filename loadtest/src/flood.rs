@@ -281,10 +281,18 @@ struct Schedule {
 }
 
 impl Schedule {
-    /// Messages that are due before `until` and have not been sent.
-    fn left(&self, until: Instant) -> u64 {
-        let time = until.saturating_duration_since(self.due);
-        time.as_nanos().div_ceil(self.period.as_nanos().max(1)) as u64
+    /// Messages that are due from `from` on and before `until` and have not been sent.
+    fn left(&self, from: Instant, until: Instant) -> u64 {
+        let due_before = |end: Instant| {
+            let time = end.saturating_duration_since(self.due);
+            time.as_nanos().div_ceil(self.period.as_nanos().max(1))
+        };
+        due_before(until).saturating_sub(due_before(from)) as u64
+    }
+
+    /// Messages that were due from `from` on, have been sent and have no answer.
+    fn unanswered(&self, from: Instant) -> u64 {
+        self.in_flight.iter().filter(|sent| sent.scheduled >= from).count() as u64
     }
 }
 
@@ -327,9 +335,11 @@ impl Speaker<'_> {
         if ended.is_ok() {
             self.drain(&mut schedule.in_flight).await;
         }
-        // Whatever ended it: a message that was due and is not in the latencies is in the errors.
-        self.flood.errors("not_sent", schedule.left(self.flood.until));
-        self.flood.errors("no_answer", schedule.in_flight.len() as u64);
+        // Whatever ended it: a message that was due behind the warm-up and is not in the latencies is in
+        // the errors.
+        let (from, until) = (self.flood.measured_from, self.flood.until);
+        self.flood.errors("not_sent", schedule.left(from, until));
+        self.flood.errors("no_answer", schedule.unanswered(from));
         ended
     }
 
@@ -545,15 +555,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_schedule_is_due_before_the_end() {
+    fn what_is_left_of_a_schedule_is_due_behind_the_warm_up_and_before_the_end() {
         let start = Instant::now();
         let period = Duration::from_millis(10);
-        let left = |due_ms| {
-            let due = start + Duration::from_millis(due_ms);
-            let schedule = Schedule { due, period, in_flight: VecDeque::new() };
-            schedule.left(start + Duration::from_millis(100))
+        let left_from = |warm_up_ms: u64, due_ms: u64| {
+            let at = |ms| start + Duration::from_millis(ms);
+            let schedule = Schedule { due: at(due_ms), period, in_flight: VecDeque::new() };
+            schedule.left(at(warm_up_ms), at(100))
         };
 
-        assert_eq!([0, 85, 90, 100, 150].map(left), [10, 2, 1, 0, 0]);
+        assert_eq!([0, 85, 90, 100, 150].map(|due_ms| left_from(0, due_ms)), [10, 2, 1, 0, 0]);
+        assert_eq!([0, 5, 60, 100].map(|due_ms| left_from(50, due_ms)), [5, 5, 4, 0]);
+    }
+
+    #[test]
+    fn what_was_sent_in_the_warm_up_is_in_no_figure_also_without_an_answer() {
+        let start = Instant::now();
+        let sent = |ms| {
+            let scheduled = start + Duration::from_millis(ms);
+            Sent { id: Uuid::now_v7(), scheduled, at: scheduled }
+        };
+        let in_flight = [10, 49, 50, 90].map(sent).into();
+        let schedule = Schedule { due: start, period: Duration::from_millis(10), in_flight };
+
+        assert_eq!(schedule.unanswered(start + Duration::from_millis(50)), 2);
     }
 }
