@@ -97,7 +97,7 @@ function wish(frame: Frame): void {
   drop(frame.type);
   refusedWish = null;
   // Nothing comes of asking for a person where one is on the way already: it cannot be told from lost, nor is it missed.
-  const hasAnswer = frame.type !== "person" || (progress.queued ?? progress.seat ?? progress.ticket) === null;
+  const hasAnswer = frame.type !== "person" || (progress.queued ?? progress.seat) === null;
   const id = client.ask(frame, (error) => {
     wishes.delete(frame.type);
     if (error !== null || hasAnswer) tellRefused(frame);
@@ -244,6 +244,8 @@ function onEvent(event: EventFrame): void {
         node.dataset["seq"] = String(event.seq);
         node.querySelector(".state")?.replaceChildren(strings.sent);
       } else {
+        // Who asks for a person again behind a ticket may hear no more than that, in words.
+        if (progress.ticket !== null) cameAbout({ type: "person" });
         progress.answered = true;
         typing.hidden = true;
         beside.heard(event.conversation, at);
