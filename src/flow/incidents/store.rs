@@ -75,9 +75,14 @@ impl Store {
     }
 
     fn remove(&self, shop: &ShopId) -> io::Result<()> {
-        match fs::remove_file(self.path(shop)).and_then(|()| sync_folder(&self.folder)) {
+        match fs::remove_file(self.path(shop)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // One that is gone may have been taken away by a try whose sync failed.
+            _ => {}
+        }
+        match sync_folder(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+            synced => synced,
         }
     }
 
