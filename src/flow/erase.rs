@@ -70,6 +70,15 @@ pub struct Erasing {
     pub(super) reply: oneshot::Sender<ErasedCustomer>,
 }
 
+/// A conversation that an erasure has ended, until nothing is left of its customer.
+#[derive(Clone, Debug)]
+pub(super) struct EndedByErasure {
+    /// Who began it.
+    of: CustomerRef,
+    /// Whether records of it lie on disk that were written before there were keys.
+    is_unsealed: bool,
+}
+
 /// Those who were told to forget a customer, each of whom answers once it has.
 #[derive(Debug, Default)]
 pub(super) struct Forgetting {
@@ -134,14 +143,31 @@ impl Shard {
         // What the page still shows is loaded anew, and is not there.
         let links = entry.links.iter().map(|link| (link.outbox.clone(), CloseCode::Draining));
         turn.closing.extend(links);
-        let is_his = |(_, of): &(&ConversationId, &CustomerRef)| Some(*of) == customer.as_ref();
-        let unfinished = self.unfinished.iter().filter(is_his).map(|(id, _)| *id).collect();
+        let before = self.unfinished.iter();
+        let his = before.filter(|(_, ended)| Some(&ended.of) == customer.as_ref());
+        let unfinished = his.map(|(id, _)| *id).collect();
         if let Some(customer) = &customer {
-            let ended = entry.conversations.iter();
-            self.unfinished.extend(ended.map(|id| (*id, customer.clone())));
+            let of = || EndedByErasure { of: customer.clone(), is_unsealed: false };
+            self.unfinished.extend(entry.conversations.iter().map(|id| (*id, of())));
         }
         let conversations = entry.conversations.iter().copied().collect();
         turn.erasing.push(Erasing { customer, conversations, unfinished, below: None, reply });
+    }
+
+    /// Notes of which conversations that erasures end records lie on disk in plain text. While a key is
+    /// there it tells; an erasure that is asked for again comes when all are destroyed.
+    pub(super) fn note_unsealed(&mut self, conversations: impl Iterator<Item = ConversationId>) {
+        for id in conversations {
+            if let Some(ended) = self.unfinished.get_mut(&id) {
+                ended.is_unsealed = true;
+            }
+        }
+    }
+
+    /// How many of these conversations have records on disk in plain text.
+    pub(super) fn unsealed(&self, ended: &[ConversationId]) -> usize {
+        let known = ended.iter().filter_map(|id| self.unfinished.get(id));
+        known.filter(|ended| ended.is_unsealed).count()
     }
 
     /// Nothing is left of who began these conversations.
@@ -155,7 +181,7 @@ impl Shard {
     fn who_began(&self, id: ConversationId) -> Option<CustomerRef> {
         let known = self.customer_of(id);
         let known = known.map(|(shop, id)| CustomerRef { shop: shop.clone(), id: id.clone() });
-        known.or_else(|| self.unfinished.get(&id).cloned())
+        known.or_else(|| self.unfinished.get(&id).map(|ended| ended.of.clone()))
     }
 
     fn erase_conversation(&mut self, cause: Cause, id: ConversationId, turn: &mut Turn) {
@@ -197,7 +223,40 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::silence::tests::{opened, settings};
     use super::*;
+    use crate::config::shop::Shop;
+
+    #[test]
+    fn who_asks_again_is_told_as_well_of_what_lies_on_the_disk_in_plain_text() {
+        let shop = Shop::embedded_demo();
+        let opened = opened(&shop);
+        let cause = Cause { now: opened.at, at: Instant::now() };
+        let customer = opened.customer.clone();
+        let shops = Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect());
+        let mut shard = Shard::new(settings(), shops, 7);
+        let (mut turn, shop) = (Turn::default(), opened.shop.clone());
+        let id = shard.open(opened);
+        let mut erase = |shard: &mut Shard| {
+            let (reply, _) = oneshot::channel();
+            let whom = Whom::Customer(customer.clone());
+            shard.erase(cause, Erase { shop: shop.clone(), whom, reply }, &mut turn);
+            let Erasing { conversations, unfinished, .. } = turn.erasing.pop().expect("one");
+            (conversations.to_vec(), unfinished.to_vec())
+        };
+
+        assert_eq!(erase(&mut shard), (vec![id], Vec::new()));
+        shard.note_unsealed([id].into_iter());
+        assert_eq!(shard.unsealed(&[id]), 1);
+        assert_eq!(erase(&mut shard), (Vec::new(), vec![id]), "it was not finished");
+        assert_eq!(shard.unsealed(&[id]), 1);
+
+        shard.erasure_finished(&[id]);
+        assert_eq!(erase(&mut shard), (Vec::new(), Vec::new()));
+        assert_eq!(shard.unsealed(&[id]), 0);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_forgotten_whom_a_file_knows_that_is_not_written_in_time() {

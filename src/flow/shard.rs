@@ -26,6 +26,7 @@ use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::understand::Scratch;
 
 use super::conversation::Conversation;
+use super::erase::EndedByErasure;
 use super::fact::{Fact, Opened, Record, SeatRecord};
 use super::input::{CustomerRef, Envelope, Input, Link, SeatRef, Viewer};
 use super::library::Library;
@@ -115,7 +116,7 @@ pub struct Shard {
     pub(super) released: Vec<ConversationId>,
     /// Who began conversations that are erased, until nothing is left of him: whoever asks again by one
     /// of them means him.
-    pub(super) unfinished: BTreeMap<ConversationId, CustomerRef>,
+    pub(super) unfinished: BTreeMap<ConversationId, EndedByErasure>,
     random: SmallRng,
 }
 

@@ -277,7 +277,7 @@ fn is_answered_ticket(conversation: &Conversation) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use super::super::fact::Opened;
@@ -290,7 +290,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn settings() -> Settings {
+    pub fn settings() -> Settings {
         Settings {
             ack_level: "durable",
             conversations_max: 10,
@@ -307,10 +307,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn shops_that_come_again_and_again_leave_no_alarms_behind_for_what_has_ended() {
-        let shop = Shop::embedded_demo();
-        let opened = Opened {
+    /// What begins a conversation of somebody.
+    pub fn opened(shop: &Shop) -> Opened {
+        Opened {
             shop: shop.id.clone(),
             customer: CustomerId::from("v"),
             verified: None,
@@ -320,7 +319,13 @@ mod tests {
             time_zone: None,
             region: None,
             value: CustomerValue::Normal,
-        };
+        }
+    }
+
+    #[test]
+    fn shops_that_come_again_and_again_leave_no_alarms_behind_for_what_has_ended() {
+        let shop = Shop::embedded_demo();
+        let opened = opened(&shop);
         let ended_at = opened.at + MINUTE;
         let shops: Shops = Arc::new([(shop.id.clone(), Arc::new(shop))].into_iter().collect());
         let mut shard = Shard::new(settings(), shops.clone(), 7);

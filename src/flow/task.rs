@@ -472,10 +472,12 @@ impl ShardTask {
     }
 
     /// Destroys all keys that a customer has had, has him forgotten elsewhere, and tells who asked.
-    fn finish_erasing(&self, erasing: Erasing) {
+    fn finish_erasing(&mut self, erasing: Erasing) {
         let Erasing { customer, conversations, unfinished, below, reply } = erasing;
-        let unsealed = conversations.iter().filter(|id| self.keys.get(**id).is_none()).count();
+        let plain = conversations.iter().filter(|id| self.keys.get(**id).is_none());
+        self.shard.note_unsealed(plain.copied());
         let ended: Vec<_> = conversations.into_iter().chain(unfinished).collect();
+        let unsealed = self.shard.unsealed(&ended);
         let forget = |whose| self.forget_elsewhere(Instant::now(), whose, &ended);
         let forgetting = customer.as_ref().map(forget).unwrap_or_default();
         let vault = self.keys.vault().zip(customer);
@@ -507,7 +509,7 @@ impl ShardTask {
         });
     }
 
-    fn release(&self, turn: Turn) {
+    fn release(&mut self, turn: Turn) {
         for delivery in turn.deliveries {
             match delivery {
                 Delivery::Frame(outbox, frame) => outbox.push(frame),
