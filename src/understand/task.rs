@@ -77,7 +77,7 @@ pub struct Readers {
     /// Reads every message.
     pub fast: Arc<Model>,
     /// Is asked where the fast tier is not sure.
-    pub encoder: Option<SecondThread>,
+    pub encoder: Option<Arc<SecondThread>>,
     /// The intents of shops' own.
     pub own_sets: Arc<ServedSets>,
     /// What is measured.
@@ -110,13 +110,15 @@ impl Understand for Understanders {
 }
 
 /// Both tiers: a pool of OS threads that read messages in batches, and the thread of the encoder.
-/// Dropping it lets the threads finish what they have and ends them.
+/// Dropping it lets the threads finish what they have and ends them, that of the encoder when nobody else
+/// asks it.
 pub struct Understanders {
     /// `None` once the pool is being dropped.
     batches: Option<Sender<Batch>>,
     rooms: Rooms,
     threads: Vec<JoinHandle<()>>,
-    encoder: Option<SecondThread>,
+    /// Others may ask it as well; whoever lets go of it last ends its thread.
+    encoder: Option<Arc<SecondThread>>,
 }
 
 struct Batch {

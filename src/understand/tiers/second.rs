@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Guess, Intent, Sentiment, Tier, Understanding};
-use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, EncoderError, Heads, Installed};
+use crate::understand::encoder::{
+    Bounds, CandleEncoder, Embedded, Encoder, EncoderError, Heads, Installed,
+};
 use crate::understand::model::{best, top};
 
 /// A message that the fast tier is not sure of.
@@ -49,10 +51,23 @@ impl Second {
     }
 }
 
+/// Why there is no vector of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoVector {
+    /// It may have an end that the encoder does not read.
+    #[error("the text is longer than the encoder reads")]
+    Cut,
+    /// The encoder failed.
+    #[error("the encoder failed")]
+    Failed,
+}
+
 /// Answers to a batch, and where the time went.
 pub struct SecondRead {
     /// One for each message, in order.
     pub answers: Vec<Second>,
+    /// One for each text of which nothing but its vector was asked, in order.
+    pub vectors: Vec<Result<Vec<f32>, NoVector>>,
     /// Cutting the texts into tokens.
     pub tokenise: Duration,
     /// Layers and heads.
@@ -97,18 +112,38 @@ impl SecondTier {
         messages: &[Unsure],
         clock: &mut (dyn FnMut() -> Duration + Send),
     ) -> Result<SecondRead, EncoderError> {
-        let texts: Vec<&str> = messages.iter().map(|message| &*message.text).collect();
-        let embedded = self.encoder.embed_timed(&texts, clock)?;
+        self.read_with(messages, &[], clock)
+    }
+
+    /// As [`Self::read`], together with `texts` of which the vector alone is asked.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with(
+        &mut self,
+        messages: &[Unsure],
+        texts: &[Arc<str>],
+        clock: &mut (dyn FnMut() -> Duration + Send),
+    ) -> Result<SecondRead, EncoderError> {
+        let asked = messages.iter().map(|message| &message.text).chain(texts);
+        let asked: Vec<&str> = asked.map(|text| &**text).collect();
+        let Embedded { vectors, is_cut, tokenise, infer } =
+            self.encoder.embed_timed(&asked, clock)?;
         let start = clock();
-        let seen = embedded.vectors.iter().zip(&embedded.is_cut);
-        let answers = messages.iter().zip(seen).map(|(message, (vector, is_cut))| match is_cut {
+        let mut seen = vectors.into_iter().zip(is_cut);
+        let looks = messages.iter().zip(seen.by_ref());
+        let answers = looks.map(|(message, (vector, is_cut))| match is_cut {
             // What is wanted may stand at the end, which the fast tier alone has read.
             true => Second::of(Tier::Fast, &message.intents, &message.sentiments),
-            false => pooled(message, &self.heads, vector),
+            false => pooled(message, &self.heads, &vector),
         });
         let answers = answers.collect();
-        let infer = embedded.infer + clock().saturating_sub(start);
-        Ok(SecondRead { answers, tokenise: embedded.tokenise, infer })
+        let infer = infer + clock().saturating_sub(start);
+        let vectors = seen.map(|(vector, is_cut)| match is_cut {
+            true => Err(NoVector::Cut),
+            false => Ok(vector),
+        });
+        Ok(SecondRead { answers, vectors: vectors.collect(), tokenise, infer })
     }
 }
 

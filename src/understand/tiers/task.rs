@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::budget::Budget;
-use super::second::{Second, SecondRead, SecondTier, Unsure};
+use super::second::{NoVector, Second, SecondRead, SecondTier, Unsure};
 use crate::metrics::Metrics;
 use crate::metrics::names::Histogram;
 use crate::understand::encoder::{BATCH_MAX, EncoderError};
@@ -19,6 +19,9 @@ const NICENESS: i32 = 10;
 
 /// Hears what the encoder made of a message; `None` when it failed.
 pub type Reply = Box<dyn FnOnce(Option<Second>) + Send>;
+
+/// Hears the vector of a text. It runs on the encoder's thread, so it must not wait.
+pub type VectorReply = Box<dyn FnOnce(Result<Vec<f32>, NoVector>) + Send>;
 
 /// A message for the encoder.
 pub struct Asked {
@@ -44,8 +47,15 @@ pub enum NotAsked {
     OverBudget,
 }
 
+/// What is asked, and who is told.
+enum Question {
+    Look(Unsure, Reply),
+    Vector(Arc<str>, VectorReply),
+}
+
 struct Waiting {
-    asked: Asked,
+    question: Question,
+    until: Instant,
     since: Instant,
     /// Out of the budget.
     paid: Duration,
@@ -98,10 +108,28 @@ impl SecondThread {
     /// # Errors
     /// When as many messages wait as may, or no time is left for it.
     pub fn ask(&self, asked: Asked) -> Result<(), NotAsked> {
+        let Asked { message, until, reply } = asked;
+        self.put(Question::Look(message, reply), until)
+    }
+
+    /// Asks for the vector of a text. After `until` nobody waits for it any more, and none is given.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn ask_vector(
+        &self,
+        text: Arc<str>,
+        until: Instant,
+        reply: VectorReply,
+    ) -> Result<(), NotAsked> {
+        self.put(Question::Vector(text, reply), until)
+    }
+
+    fn put(&self, question: Question, until: Instant) -> Result<(), NotAsked> {
         let queue = self.queue.as_ref().expect("the queue is open until the thread is dropped");
         let since = Instant::now();
         let paid = locked(&self.budget).take(since).ok_or(NotAsked::OverBudget)?;
-        queue.try_send(Waiting { asked, since, paid }).map_err(|_| {
+        queue.try_send(Waiting { question, until, since, paid }).map_err(|_| {
             locked(&self.budget).settle(paid, 0, Duration::ZERO);
             NotAsked::Full
         })
@@ -123,6 +151,44 @@ impl Drop for SecondThread {
     }
 }
 
+/// Questions that are read together. Answers of each kind come in the order in which they were asked for,
+/// second looks first, since customers wait for them.
+#[derive(Default)]
+struct Batch {
+    messages: Vec<Unsure>,
+    looks: Vec<Reply>,
+    texts: Vec<Arc<str>>,
+    vectors: Vec<VectorReply>,
+}
+
+impl Batch {
+    fn add(&mut self, question: Question) {
+        match question {
+            Question::Look(message, reply) => {
+                self.messages.push(message);
+                self.looks.push(reply);
+            }
+            Question::Vector(text, reply) => {
+                self.texts.push(text);
+                self.vectors.push(reply);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.messages.len() + self.texts.len()
+    }
+
+    /// Tells everybody what came of reading; `None` when the encoder failed.
+    fn tell(self, read: Option<SecondRead>) {
+        let (answers, vectors) = read.map(|read| (read.answers, read.vectors)).unwrap_or_default();
+        let answers = answers.into_iter().map(Some).chain(std::iter::repeat(None));
+        self.looks.into_iter().zip(answers).for_each(|(reply, answer)| reply(answer));
+        let vectors = vectors.into_iter().chain(std::iter::repeat(Err(NoVector::Failed)));
+        self.vectors.into_iter().zip(vectors).for_each(|(reply, vector)| reply(vector));
+    }
+}
+
 fn serve(
     inbox: &Receiver<Waiting>,
     mut tier: SecondTier,
@@ -132,42 +198,42 @@ fn serve(
     while let Ok(first) = inbox.recv() {
         let taken_up = Instant::now();
         let waiting = std::iter::once(first).chain(inbox.try_iter().take(BATCH_MAX - 1));
-        let (mut messages, mut replies) = (Vec::new(), Vec::new());
+        let mut batch = Batch::default();
         let mut paid_for_all = Duration::ZERO;
-        for Waiting { asked: Asked { message, until, reply }, since, paid } in waiting {
+        for Waiting { question, until, since, paid } in waiting {
             paid_for_all += paid;
             metrics.record(Histogram::EncoderQueue, taken_up - since);
             if until > taken_up {
-                messages.push(message);
-                replies.push(reply);
+                batch.add(question);
             }
         }
-        if messages.is_empty() {
+        let count = batch.len();
+        if count == 0 {
             locked(budget).settle(paid_for_all, 0, Duration::ZERO);
             continue;
         }
         let mut clock = || -> Duration { taken_up.elapsed() };
-        let attempt = catch_unwind(AssertUnwindSafe(|| tier.read(&messages, &mut clock)));
+        let read = || tier.read_with(&batch.messages, &batch.texts, &mut clock);
+        let attempt = catch_unwind(AssertUnwindSafe(read));
         // By the clock: what a busy machine keeps the thread from counts as well, so that the encoder
         // takes less where there is little.
-        locked(budget).settle(paid_for_all, messages.len(), taken_up.elapsed());
-        let answers = match attempt {
-            Ok(Ok(SecondRead { answers, tokenise, infer })) => {
-                metrics.record(Histogram::EncoderTokenise, tokenise);
-                metrics.record(Histogram::EncoderInfer, infer);
-                answers
+        locked(budget).settle(paid_for_all, count, taken_up.elapsed());
+        let read = match attempt {
+            Ok(Ok(read)) => {
+                metrics.record(Histogram::EncoderTokenise, read.tokenise);
+                metrics.record(Histogram::EncoderInfer, read.infer);
+                Some(read)
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, messages = messages.len(), "the encoder failed");
-                Vec::new()
+                tracing::warn!(%error, messages = count, "the encoder failed");
+                None
             }
             Err(_) => {
-                tracing::error!(messages = messages.len(), "the encoder panicked");
-                Vec::new()
+                tracing::error!(messages = count, "the encoder panicked");
+                None
             }
         };
-        let answers = answers.into_iter().map(Some).chain(std::iter::repeat(None));
-        replies.into_iter().zip(answers).for_each(|(reply, answer)| reply(answer));
+        batch.tell(read);
     }
 }
 
@@ -180,7 +246,7 @@ mod tests {
     use crate::understand::encoder::{Embedded, Encoder, Head, Heads, Pool, Pools};
 
     /// An encoder that waits at a gate before each batch, panics when it is told to, and tells how
-    /// many texts each batch has.
+    /// many texts each batch has. A vector has the length of its text.
     struct Gated {
         gate: mpsc::Receiver<Result<(), EncoderError>>,
         batches: Gate<usize>,
@@ -199,8 +265,8 @@ mod tests {
             self.batches.send(texts.len()).expect("the test listens");
             self.gate.recv().expect("the gate is there")?;
             assert!(texts != ["panic"], "asked to");
-            let count = texts.len();
-            let (vectors, is_cut) = (vec![vec![1.0]; count], vec![false; count]);
+            let vectors = texts.iter().map(|text| vec![text.len() as f32]).collect();
+            let is_cut = texts.iter().map(|text| *text == "cut").collect();
             Ok(Embedded { vectors, is_cut, ..Embedded::default() })
         }
     }
@@ -246,6 +312,13 @@ mod tests {
             let asked = Asked { message, until: Instant::now() + wait, reply };
             self.tier.ask(asked).map(|()| answer)
         }
+
+        fn ask_vector(&self, text: &str) -> Answers<Result<Vec<f32>, NoVector>> {
+            let (told, answer) = mpsc::channel();
+            let reply = Box::new(move |vector| drop(told.send(vector)));
+            self.tier.ask_vector(text.into(), Instant::now() + LONG, reply).expect("room");
+            answer
+        }
     }
 
     const LONG: Duration = Duration::from_secs(3600);
@@ -271,6 +344,42 @@ mod tests {
             let fast = crate::domain::Understanding::unknown(crate::domain::Language::ENGLISH);
             assert_eq!(second.over(fast).tier, Tier::Encoder);
         }
+    }
+
+    #[test]
+    fn looks_and_vectors_of_one_batch_get_each_its_own_answer_and_a_cut_text_has_no_vector() {
+        let world = world(8);
+        let _held = world.ask("a", LONG).expect("room");
+        assert_eq!(world.batches.recv(), Ok(1));
+        let (first, cut) = (world.ask_vector("bb"), world.ask_vector("cut"));
+        let look = world.ask("c", LONG).expect("room");
+        let last = world.ask_vector("dddd");
+
+        world.gate.send(Ok(())).expect("the thread waits");
+        assert_eq!(world.batches.recv(), Ok(4));
+        world.gate.send(Ok(())).expect("the thread waits");
+
+        assert_eq!(first.recv(), Ok(Ok(vec![2.0])));
+        assert_eq!(cut.recv(), Ok(Err(NoVector::Cut)));
+        assert_eq!(last.recv(), Ok(Ok(vec![4.0])));
+        let look = look.recv().expect("told").expect("an answer");
+        assert_eq!(look.intent.label, Intent::Invoice);
+    }
+
+    #[test]
+    fn a_failure_is_told_to_looks_and_vectors_alike() {
+        let world = world(8);
+        let _held = world.ask("a", LONG).expect("room");
+        assert_eq!(world.batches.recv(), Ok(1));
+        let (vector, look) = (world.ask_vector("b"), world.ask("c", LONG).expect("room"));
+
+        world.gate.send(Ok(())).expect("the thread waits");
+        assert_eq!(world.batches.recv(), Ok(2));
+        let broken = EncoderError::Encode("broken".to_owned());
+        world.gate.send(Err(broken)).expect("the thread waits");
+
+        assert_eq!(vector.recv(), Ok(Err(NoVector::Failed)));
+        assert!(look.recv().expect("told").is_none());
     }
 
     #[test]
