@@ -308,6 +308,37 @@ pub enum SecondLook {
     Failed,
 }
 
+/// Why a question is compared with others without its vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsensed {
+    /// As many waited for the encoder as may.
+    Full,
+    /// It had used up its share of the time.
+    OverBudget,
+    /// It did not answer in time.
+    Late,
+    /// It does not read texts of this length to their end.
+    Long,
+    /// It failed.
+    Failed,
+}
+
+impl Unsensed {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Full, Self::OverBudget, Self::Late, Self::Long, Self::Failed];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::OverBudget => "over_budget",
+            Self::Late => "late",
+            Self::Long => "long",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What became of a set of a shop's own intents that was to be loaded anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetReload {

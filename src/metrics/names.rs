@@ -33,6 +33,8 @@ pub enum Counter {
     Understood(Tier),
     /// Messages that the fast tier was not sure of, by what became of the question to the encoder.
     Encoder(SecondLook),
+    /// Questions that were compared with others where an encoder helps, by why it did not.
+    Sensed(Option<Unsensed>),
     /// Sets of a shop's own intents that were to be loaded anew.
     OwnIntents(SetReload),
     /// Attempts to write the journal that failed.
@@ -194,6 +196,8 @@ impl Counter {
             all.push(Self::Translated(who, None));
             all.extend(Untranslated::ALL.map(|why| Self::Translated(who, Some(why))));
         }
+        all.push(Self::Sensed(None));
+        all.extend(Unsensed::ALL.map(|why| Self::Sensed(Some(why))));
         all.extend(EmailTaken::ALL.map(Self::EmailCame));
         all.extend(WebhookResult::ALL.map(Self::Webhook));
         all.extend(WebhookPause::ALL.map(Self::WebhookPaused));
@@ -290,6 +294,13 @@ impl Counter {
                     },
                 )),
             ),
+            Self::Sensed(why) => {
+                let result = match why {
+                    None => "compared",
+                    Some(why) => why.as_str(),
+                };
+                ("tradewind_flow_incident_vectors_total", Some(("result", result)))
+            }
             Self::OwnIntents(result) => (
                 "tradewind_understand_own_intents_reloads_total",
                 Some((
