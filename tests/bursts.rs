@@ -43,6 +43,10 @@ const ALL_LANGUAGES: [Set; 2] = [
     },
 ];
 
+/// Two hands, each with incidents of its own in all languages: four rows of each in a language, sixty general
+/// ones of an incident in all.
+const LATE: [&str; 2] = ["tests/bursts/late/one", "tests/bursts/late/two"];
+
 /// Six hands, each with incidents of its own in four languages.
 const MANY: [Set; 6] = [
     many(&["en", "es", "fr", "pt"]),
@@ -117,6 +121,30 @@ fn every_incident_has_its_askers_and_its_look_alikes_in_each_language() {
                 let found = (kinds[&Kind::Same], kinds[&Kind::Own]);
                 assert_eq!(found, (set.same, set.own), "{place} {incident}");
             }
+        }
+    }
+}
+
+#[test]
+fn the_late_sets_have_four_rows_of_an_incident_in_a_language_and_never_of_one_kind() {
+    for folder in LATE {
+        let mut of_incidents: HashMap<(String, Kind), usize> = HashMap::new();
+        for language in LANGUAGES.iter().chain(OTHER_LANGUAGES) {
+            let mut cells: HashMap<String, HashMap<Kind, usize>> = HashMap::new();
+            for row in set(folder, 10, 0, 0).rows(language) {
+                assert_eq!((row.language.as_str(), row.half), (*language, Half::Final));
+                *of_incidents.entry((row.incident.clone(), row.kind)).or_default() += 1;
+                *cells.entry(row.incident).or_default().entry(row.kind).or_default() += 1;
+            }
+            for (incident, kinds) in cells {
+                let found = (kinds[&Kind::Same], kinds[&Kind::Own]);
+                assert!([(3, 1), (2, 2)].contains(&found), "{folder} {language} {incident}");
+            }
+        }
+        assert_eq!(of_incidents.len(), 20, "{folder}");
+        for ((incident, kind), count) in of_incidents {
+            let wanted = if kind == Kind::Same { 60 } else { 36 };
+            assert_eq!(count, wanted, "{folder} {incident}");
         }
     }
 }
