@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use router::{Router, config};
-use tradewind::domain::Tier;
-use tradewind::understand::encoder::Installed;
+use tradewind::domain::{Language, Tier};
 use tradewind::understand::encoder::train::{Options, Texts, train};
+use tradewind::understand::encoder::{
+    Bounds, CandleEncoder, Encoder, Installed, SenseRow, fit_sense,
+};
 use tradewind::understand::tiers::{SecondTier, TieredReader};
 use tradewind::understand::{Hint, Model, parse_rows};
 
@@ -90,6 +92,79 @@ fn the_router_asks_the_encoder_about_what_the_fast_tier_is_not_sure_of_and_about
         let encoder = format!("tradewind_understand_encoder_{part}_seconds_count");
         assert_eq!(router.metric(&encoder), 1.0);
     }
+}
+
+/// The same with what incidents are compared by.
+fn with_sense() -> tempfile::TempDir {
+    let dir = with_encoder(true);
+    let folder = Installed::folder(&dir.path().join("data"));
+    let mut installed = Installed::read(&folder).expect("sound").expect("there");
+    let files = installed.files.clone();
+    let mut encoder = CandleEncoder::new(files, &Bounds::default()).expect("an encoder");
+    let texts: Vec<String> = (0..60).map(|n| format!("track {n} invoice {}", n % 7)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = encoder.embed(&texts).expect("vectors");
+    let row = |n: usize| SenseRow {
+        language: Language::ENGLISH,
+        incident: Some((n % 2).to_string()),
+        own: n % 3 == 0,
+        by_words: 0.0,
+        fold: n % 5,
+    };
+    let rows: Vec<SenseRow> = (0..texts.len()).map(row).collect();
+    let sha256 = &installed.heads.encoder_sha256;
+    installed.sense = Some(fit_sense(&vectors, &rows, sha256, 1).expect("enough rows"));
+    installed.write(&folder).expect("installed");
+    dir
+}
+
+#[test]
+fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_incidents_and_by_no_other()
+{
+    for (dir, compared) in [(with_sense(), 1.0), (with_encoder(true), 0.0)] {
+        let router = started(dir.path(), "encoder_share = 1.0").expect("a router");
+        let mut ana = router.customer("demo");
+
+        ana.say("card payments fail at checkout for all of us, known problem?");
+
+        ana.next("event");
+        let vectors =
+            || router.metric("tradewind_flow_incident_vectors_total{result=\"compared\"}");
+        // Nobody is told when; asking for the metrics is what takes the time.
+        (0..5_000).find(|_| vectors() == compared);
+        assert_eq!(vectors(), compared);
+    }
+}
+
+#[test]
+fn what_incidents_are_compared_by_is_read_back_and_that_of_another_encoder_is_refused() {
+    let dir = with_sense();
+    let folder = Installed::folder(&dir.path().join("data"));
+    let installed = Installed::read(&folder).expect("sound").expect("there");
+    let vector = vec![0.25; 16];
+    let read = installed.sense.as_ref().expect("fitted").read(&vector, Language::ENGLISH);
+    assert!(read.point.iter().all(|value| value.is_finite()));
+
+    let vectors = [[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [0.1, 0.9]].repeat(3);
+    let other = fit_sense(
+        &vectors.into_iter().map(Vec::from).collect::<Vec<Vec<f32>>>(),
+        &(0..12)
+            .map(|n| SenseRow {
+                language: Language::ENGLISH,
+                incident: Some((n % 2).to_string()),
+                own: n % 4 == 3,
+                by_words: 0.0,
+                fold: n % 5,
+            })
+            .collect::<Vec<_>>(),
+        "of another",
+        1,
+    );
+    let other = Installed { sense: Some(other.expect("enough rows")), ..installed };
+    other.write(&folder).expect("written");
+
+    let told = Installed::read(&folder).err().expect("another encoder").to_string();
+    assert!(told.contains("incidents.tws"), "{told}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::flow::{
     Board, Dispatch, Dispatcher, Effects, Incidents, Interpreter, Library, Owners, PhraseStore,
-    Pieces, Shard, ShardTask, Shops, Turn, Ways, epoch_after,
+    Pieces, Sensing, Shard, ShardTask, Shops, Turn, Ways, epoch_after,
 };
 use crate::gateway::{Gaps, Gateway, OpenIdSignIns, PasswordChecks, Secret};
 use crate::journal::{Journal, Replay};
@@ -45,6 +45,8 @@ pub struct CoreParts {
     pub metrics: Arc<Metrics>,
     /// Who understands messages.
     pub understanders: Arc<dyn Understand>,
+    /// What incidents are compared by beside words; `None` where they are not.
+    pub sensing: Option<Sensing>,
     /// An open journal.
     pub journal: Journal,
     /// The keys of its records, whose free ones were found; `None` seals nothing.
@@ -98,6 +100,7 @@ impl Core {
             library,
             metrics,
             understanders,
+            sensing,
             journal,
             vault,
             replay,
@@ -172,8 +175,14 @@ impl Core {
             metrics.clone(),
             stop.clone(),
         )));
-        let answers =
-            incidents.clone().run(board, owners.clone(), interpreter.clone(), clock, stop.clone());
+        let answers = incidents.clone().run(
+            board,
+            sensing,
+            owners.clone(),
+            interpreter.clone(),
+            clock,
+            stop.clone(),
+        );
         let stops_owners = stop_owners.clone().drop_guard();
         let looks = look_at_incidents(answers, incidents.clone(), stop.clone(), stops_owners);
         tasks.push(Box::pin(looks));

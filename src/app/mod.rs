@@ -282,12 +282,8 @@ impl App {
         let admin_listener = listen(config.server.admin_listen)?;
         let (address, admin_address) = (local(&listener)?, local(&admin_listener)?);
         let model = understand::fast(&config)?;
-        let understanders = Arc::new(understand::understanders(
-            &config,
-            model.clone(),
-            own_sets.clone(),
-            metrics.clone(),
-        )?);
+        let (understanders, sensing) =
+            understand::understanders(&config, model.clone(), own_sets.clone(), metrics.clone())?;
         let vault = Vault::open(&config.paths.data.join(vault::FOLDER), &config.keys.master)?;
         vault.find_free()?;
         let (journal, replay) =
@@ -307,7 +303,8 @@ impl App {
             library: library.clone(),
             shops,
             metrics: metrics.clone(),
-            understanders,
+            understanders: Arc::new(understanders),
+            sensing,
             journal: journal.clone(),
             vault: Some(vault.clone()),
             replay,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Config;
+use crate::flow::Sensing;
 use crate::metrics::Metrics;
 use crate::understand::encoder::Installed;
 use crate::understand::tenant::ServedSets;
@@ -20,27 +21,40 @@ pub(super) fn fast(config: &Config) -> Result<Arc<Model>, StartError> {
     })
 }
 
-/// Starts the threads that read messages.
+/// Starts the threads that read messages. Gives as well what incidents are compared by beside words, where the
+/// encoder has that.
 pub(super) fn understanders(
     config: &Config,
     fast: Arc<Model>,
     own_sets: Arc<ServedSets>,
     metrics: Arc<Metrics>,
-) -> Result<Understanders, StartError> {
-    let encoder = encoder(config, metrics.clone())?;
-    tracing::info!(encoder = encoder.is_some(), "models loaded");
+) -> Result<(Understanders, Option<Sensing>), StartError> {
+    let (encoder, sensing) = encoder(config, &metrics)?;
+    let (has_encoder, senses_incidents) = (encoder.is_some(), sensing.is_some());
+    tracing::info!(encoder = has_encoder, incidents_by_encoder = senses_incidents, "models loaded");
     let readers = Readers { fast, encoder, own_sets, metrics };
     let capacity = config.understand.queue_capacity.get();
-    Understanders::start(readers, config.understand.threads.get(), capacity)
-        .map_err(|error| StartError::Runtime(error.to_string()))
+    let understanders = Understanders::start(readers, config.understand.threads.get(), capacity)
+        .map_err(|error| StartError::Runtime(error.to_string()))?;
+    Ok((understanders, sensing))
 }
 
-fn encoder(config: &Config, metrics: Arc<Metrics>) -> Result<Option<SecondThread>, StartError> {
+fn encoder(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Arc<SecondThread>>, Option<Sensing>), StartError> {
     let chosen = Installed::chosen(&config.paths.data, config.understand.encoder)?;
-    let Some(installed) = chosen else { return Ok(None) };
+    let Some(mut installed) = chosen else { return Ok((None, None)) };
+    let sense = installed.sense.take();
     let load = || SecondTier::installed(installed);
     let capacity = config.understand.encoder_queue_capacity.get();
     let share = config.understand.encoder_share;
     let budget = Budget::new(share, config.understand.encoder_burst, Instant::now());
-    Ok(Some(SecondThread::start(load, capacity, budget, metrics)?))
+    let encoder = Arc::new(SecondThread::start(load, capacity, budget, metrics.clone())?);
+    let sensing = sense.map(|sense| Sensing {
+        encoder: encoder.clone(),
+        sense: Arc::new(sense),
+        metrics: metrics.clone(),
+    });
+    Ok((Some(encoder), sensing))
 }

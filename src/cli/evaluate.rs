@@ -1,6 +1,6 @@
 //! `tradewind evaluate`: how often the model is right on messages with known labels.
 
-mod bursts;
+pub(super) mod bursts;
 mod report;
 mod sets;
 mod shop;
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         None => Model::embedded()?,
     };
     if let Some(folder) = &args.bursts {
-        bursts::run(&model, folder, args.json)?;
+        bursts::run(&model, args.encoder.installed()?, folder, args.json)?;
     } else if !args.sentiment.is_empty() {
         sets::sentiment(&model, &args.sentiment, args.json)?;
     } else if !args.language.is_empty() {

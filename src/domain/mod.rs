@@ -32,7 +32,7 @@ pub use ids::{
     ConversationId, CustomerId, CustomerKey, MessageId, OfferId, RegionId, SeatId, ShopId, SkillId,
 };
 pub use language::{Language, LanguageError};
-pub use meaning::Meaning;
+pub use meaning::{Meaning, Sensed};
 pub use network::{ClientAddress, Network, NetworkError, is_public};
 pub use priority::Priority;
 pub use routing::{

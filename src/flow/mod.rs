@@ -61,7 +61,7 @@ pub use email::FromEmail;
 pub use epochs::{Epochs, epoch_after};
 pub use erase::{Erase, ErasedCustomer, Erasing, Whom};
 pub use fact::{Entry, Fact, Noted, Opened, Progressed, Record, RecordError, SeatRecord};
-pub use incidents::{Asks, Board, IncidentAct, Incidents, Report};
+pub use incidents::{Asks, Board, IncidentAct, Incidents, Report, Sensing, ToSense};
 pub use input::{
     Attach, Attached, CustomerAct, CustomerRef, Envelope, ForMany, FromCustomer, FromSeat, Input,
     Link, Profile, SeatAct, SeatRef, Viewer,

@@ -17,6 +17,16 @@ use super::simhash::hash;
 /// Time between two messages: all incidents of the set at once, each a burst of its own.
 const PAUSE_MS: u64 = 200;
 
+/// Where the sets of the repository lie whose rows of the half `dev` teach.
+pub const SETS: [&str; 6] = [
+    "tests/bursts",
+    "tests/bursts/more",
+    "tests/bursts/fresh",
+    "tests/bursts/unseen",
+    "tests/bursts/other_languages",
+    "tests/bursts/many",
+];
+
 /// A labelled message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Row {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Intent, Sentiment, Understanding};
+use crate::domain::{Intent, Sensed, Sentiment, Understanding};
 
 use super::bound::{Bound, Told};
 use super::words::{Sign, Words, plain};
@@ -129,11 +129,12 @@ impl Gate {
         Ok(())
     }
 
-    /// Lets a question through, in the form in which it is compared.
+    /// Lets a question through, in the form in which it is compared. `sensed` is what an encoder makes of it,
+    /// where one was asked.
     ///
     /// # Errors
     /// When something in it may need a look into the customer's account.
-    pub fn pass(&self, asked: &Asked<'_>) -> Result<String, Barred> {
+    pub fn pass(&self, asked: &Asked<'_>, sensed: Option<&Sensed>) -> Result<String, Barred> {
         self.may_pass(asked.text)?;
         let Understanding { language, intent, sentiment, pii, .. } = asked.understanding;
         if !pii.is_empty() || asked.names_order {
@@ -152,7 +153,7 @@ impl Gate {
             return Err(Barred::Language);
         }
         let told = Told::of(asked.text, &text, &words);
-        if Bound::embedded().is_bound(&told) {
+        if Bound::embedded().is_bound(&told, sensed) {
             return Err(told.sign().map_or(Barred::Bound, Barred::Word));
         }
         Ok(text)
@@ -198,7 +199,7 @@ mod tests {
         understanding.language.confidence = 1.0;
         let asked =
             Asked { text, understanding: &understanding, names_order: false, needs_person: false };
-        Gate::default().pass(&asked)
+        Gate::default().pass(&asked, None)
     }
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
             needs_person: false,
         };
 
-        assert_eq!(Gate::new([]).pass(&asked), Err(Barred::Off));
+        assert_eq!(Gate::new([]).pass(&asked, None), Err(Barred::Off));
     }
 
     #[test]
@@ -240,10 +241,10 @@ mod tests {
             names_order: false,
             needs_person: false,
         };
-        assert_eq!(Gate::default().pass(&asked), Err(Barred::Intent(Intent::RequestRefund)));
+        assert_eq!(Gate::default().pass(&asked, None), Err(Barred::Intent(Intent::RequestRefund)));
 
         let story = "the site ".repeat(40);
         asked.text = &story;
-        assert_eq!(Gate::default().pass(&asked), Err(Barred::Long));
+        assert_eq!(Gate::default().pass(&asked, None), Err(Barred::Long));
     }
 }

@@ -139,7 +139,7 @@ mod tests {
     /// A question in English with the vector that all have here.
     fn asks(number: u64, text: &str) -> Question {
         let meaning = Meaning { vector: vec![1.0], ..Meaning::default() };
-        let print = Arc::new(Print::of_text(text, Language::ENGLISH, &meaning));
+        let print = Arc::new(Print::of_text(text, Language::ENGLISH, &meaning, None));
         Question { print, ..question(number, "en", text) }
     }
 

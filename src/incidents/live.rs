@@ -323,7 +323,7 @@ pub(super) mod tests {
             asked_at: Timestamp::from_millis(u64::MAX),
             language,
             text: text.into(),
-            print: Arc::new(Print::of_text(text, language, &Meaning::default())),
+            print: Arc::new(Print::of_text(text, language, &Meaning::default(), None)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Guess, Intent, Language, Meaning};
+use crate::domain::{Guess, Intent, Language, Meaning, Sensed};
 
 use super::names::names;
 use super::simhash::{are_copies, fingerprint, hash};
@@ -14,6 +14,12 @@ use super::words::{Words, plain};
 /// How much the intents count beside what is named: they tell less, but they tell something where
 /// little is named (docs/decisions/0042).
 const INTENTS_WEIGHT: f32 = 0.4;
+/// How much the point counts beside what is named, where both have one; squared. More joins other incidents
+/// (docs/decisions/0046).
+const POINT_WEIGHT_SQUARED: f32 = 1.0;
+/// Brings a likeness with points to the scale of those without: points of two incidents have something in
+/// common, what is named mostly has nothing.
+const WITH_POINTS: f32 = 0.8;
 /// Things and names of a middle; beyond them what weighs least is forgotten.
 const NAMED_MAX: usize = 256;
 /// What is left of a number that was taken away as often as it was put in.
@@ -39,6 +45,8 @@ pub struct Print {
     /// What it names and how much that says, of length one.
     named: Vec<(u32, f32)>,
     intents: Vec<f32>,
+    /// What an encoder makes of it, of length one; empty without one.
+    point: Vec<f32>,
 }
 
 /// By what two questions are the same, with how surely.
@@ -76,7 +84,12 @@ impl Match {
 
 impl Print {
     /// The print of a text that the gate has let through, in the form that the gate gave it.
-    pub fn new(plain: &str, language: Guess<Language>, meaning: &Meaning) -> Self {
+    pub fn new(
+        plain: &str,
+        language: Guess<Language>,
+        meaning: &Meaning,
+        sensed: Option<&Sensed>,
+    ) -> Self {
         let pieces = pieces(plain);
         Self {
             exact: hash(plain.as_bytes()),
@@ -85,18 +98,24 @@ impl Print {
             pieces,
             named: named(plain, language),
             intents: meaning.intents.iter().map(|it| INTENTS_WEIGHT * it.sqrt()).collect(),
+            point: sensed.map_or_else(Vec::new, |sensed| sensed.point.clone()),
         }
     }
 
     /// The print of any text in a known language, for measurements.
-    pub fn of_text(text: &str, language: Language, meaning: &Meaning) -> Self {
+    pub fn of_text(
+        text: &str,
+        language: Language,
+        meaning: &Meaning,
+        sensed: Option<&Sensed>,
+    ) -> Self {
         let language = Guess { label: language, confidence: 1.0 };
-        Self::new(&plain(text), language, meaning)
+        Self::new(&plain(text), language, meaning, sensed)
     }
 
-    /// Whether it names anything that incidents are told with.
+    /// Whether it names anything that incidents are told with, or an encoder says what it is about.
     pub const fn has_topic(&self) -> bool {
-        !self.named.is_empty()
+        !self.named.is_empty() || !self.point.is_empty()
     }
 
     /// What it names, by number.
@@ -136,32 +155,34 @@ impl Print {
 pub struct Centre {
     named: BTreeMap<u32, f32>,
     intents: Vec<f32>,
+    /// Of the questions that an encoder has read. Not kept: the next encoder has other points.
+    #[serde(skip)]
+    point: Vec<f32>,
 }
 
 impl Centre {
     /// The middle of one question.
     pub fn of(print: &Print) -> Self {
-        Self { named: print.named.iter().copied().collect(), intents: print.intents.clone() }
+        let Print { named, intents, point, .. } = print;
+        let named = named.iter().copied().collect();
+        Self { named, intents: intents.clone(), point: point.clone() }
     }
 
     /// Takes another question in.
     pub fn add(&mut self, print: &Print) {
-        self.add_times(print.named.iter().copied(), &print.intents, 1.0);
+        self.add_times(print.named.iter().copied(), &print.intents, &print.point, 1.0);
     }
 
     /// Takes one away that was taken in.
     pub fn take_away(&mut self, print: &Print) {
-        self.add_times(print.named.iter().copied(), &print.intents, -1.0);
+        self.add_times(print.named.iter().copied(), &print.intents, &print.point, -1.0);
         self.named.retain(|_, weight| *weight > NOTHING);
     }
 
     /// Takes in all the questions of another.
     pub fn add_all(&mut self, other: &Self) {
-        self.add_times(
-            other.named.iter().map(|(key, weight)| (*key, *weight)),
-            &other.intents,
-            1.0,
-        );
+        let named = other.named.iter().map(|(key, weight)| (*key, *weight));
+        self.add_times(named, &other.intents, &other.point, 1.0);
     }
 
     /// Makes room for what weighs so much, if anything weighs less.
@@ -184,7 +205,8 @@ impl Centre {
     /// The same with only these.
     pub(super) fn only(&self, keys: impl Fn(u32) -> bool) -> Self {
         let named = self.named.iter().filter(|(key, _)| keys(**key));
-        Self { named: named.map(|(key, it)| (*key, *it)).collect(), intents: self.intents.clone() }
+        let named = named.map(|(key, it)| (*key, *it)).collect();
+        Self { named, intents: self.intents.clone(), point: self.point.clone() }
     }
 
     /// The same without what no program writes: numbers that are none, too many of them, other intents.
@@ -200,7 +222,13 @@ impl Centre {
         self
     }
 
-    fn add_times(&mut self, named: impl Iterator<Item = (u32, f32)>, intents: &[f32], times: f32) {
+    fn add_times(
+        &mut self,
+        named: impl Iterator<Item = (u32, f32)>,
+        intents: &[f32],
+        point: &[f32],
+        times: f32,
+    ) {
         for (key, weight) in named {
             if let Some(sum) = self.named.get_mut(&key) {
                 *sum += times * weight;
@@ -208,23 +236,25 @@ impl Centre {
                 self.named.insert(key, weight);
             }
         }
-        if self.intents.is_empty() {
-            self.intents.resize(intents.len(), 0.0);
+        for (sums, values) in [(&mut self.intents, intents), (&mut self.point, point)] {
+            if sums.is_empty() {
+                sums.resize(values.len(), 0.0);
+            }
+            sums.iter_mut().zip(values).for_each(|(sum, it)| *sum += times * it);
         }
-        self.intents.iter_mut().zip(intents).for_each(|(sum, it)| *sum += times * it);
     }
 
-    /// How alike a question is: the cosine of what is named and of the intents; 0 where the question
-    /// names nothing that the cluster does.
+    /// How alike a question is: the cosine of what is named, of the intents and of the points where both have
+    /// one; 0 where they have none and the question names nothing that the cluster does.
     pub fn likeness(&self, print: &Print) -> f32 {
-        let length = print.named.iter().map(|(_, weight)| weight * weight).sum();
-        self.likeness_of(print.named.iter().copied(), length, &print.intents)
+        let square = print.named.iter().map(|(_, weight)| weight * weight).sum();
+        self.likeness_of(print.named.iter().copied(), square, &print.intents, &print.point)
     }
 
     /// The same of the middles of two clusters.
     pub fn alike(&self, other: &Self) -> f32 {
         let named = other.named.iter().map(|(key, weight)| (*key, *weight));
-        self.likeness_of(named, square(other.named.values()), &other.intents)
+        self.likeness_of(named, square(other.named.values()), &other.intents, &other.point)
     }
 
     fn likeness_of(
@@ -232,16 +262,26 @@ impl Centre {
         named: impl Iterator<Item = (u32, f32)>,
         their_square: f32,
         intents: &[f32],
+        point: &[f32],
     ) -> f32 {
         let shared = named.filter_map(|(key, weight)| Some(weight * self.named.get(&key)?));
         let shared: f32 = shared.sum();
-        if shared <= NOTHING {
+        let with_points = !self.point.is_empty() && !point.is_empty();
+        if shared <= NOTHING && !with_points {
             return 0.0;
         }
         let both = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let shared = shared + both(&self.intents, intents);
         let mine = square(self.named.values()) + both(&self.intents, &self.intents);
-        let product = (mine * (their_square + both(intents, intents))).sqrt();
-        (shared + both(&self.intents, intents)) / product
+        let theirs = their_square + both(intents, intents);
+        if !with_points {
+            return shared / (mine * theirs).sqrt();
+        }
+        let points = |a: &[f32], b: &[f32]| POINT_WEIGHT_SQUARED * both(a, b);
+        let shared = shared + points(&self.point, point);
+        let mine = mine + points(&self.point, &self.point);
+        let theirs = theirs + points(point, point);
+        WITH_POINTS * (shared / (mine * theirs).sqrt()).max(0.0)
     }
 }
 
@@ -278,7 +318,7 @@ mod tests {
 
     fn print(language: &str, text: &str) -> Print {
         let language = language.parse().expect("a language");
-        Print::of_text(text, language, &Meaning::default())
+        Print::of_text(text, language, &Meaning::default(), None)
     }
 
     #[test]
@@ -322,7 +362,7 @@ mod tests {
     fn a_middle_out_of_a_damaged_file_has_no_number_that_is_none_and_no_more_than_the_most() {
         let named = (0..400).map(|key| (key, if key == 3 { f32::INFINITY } else { 0.1 })).collect();
 
-        let centre = Centre { named, intents: vec![0.5; 2] }.sound();
+        let centre = Centre { named, intents: vec![0.5; 2], point: Vec::new() }.sound();
 
         assert_eq!((centre.named.len(), centre.intents.len()), (NAMED_MAX, 0));
         assert!(!centre.has(3));

@@ -193,6 +193,7 @@ impl Process {
             shops: setting.shops.clone(),
             metrics,
             understanders: model,
+            sensing: None,
             journal: journal.clone(),
             // Keys lie in files of their own, which are not simulated.
             vault: None,

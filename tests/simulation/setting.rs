@@ -182,6 +182,7 @@ impl Setting {
             shops: self.shops.clone(),
             metrics: Arc::new(Metrics::new().expect("metrics")),
             understanders: SimulatedModel::new(0),
+            sensing: None,
             journal,
             // Keys lie in files of their own, which are not simulated.
             vault: None,

@@ -4,24 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use tradewind::domain::Language;
-use tradewind::incidents::bound::{BoundRow, fit, parse};
-use tradewind::incidents::bursts::{Half, Kind, Row as BurstRow};
+use tradewind::incidents::bound::{BoundRow, fit, of_bursts, parse};
+use tradewind::incidents::bursts::{Row as BurstRow, SETS};
 use tradewind::incidents::names::usual;
 use tradewind::understand::{Row, parse_rows};
 
 use crate::train_leaving::lines;
-
-/// Where the burst sets lie whose rows of the half `dev` teach.
-const BURSTS: [&str; 6] = [
-    "tests/bursts",
-    "tests/bursts/more",
-    "tests/bursts/fresh",
-    "tests/bursts/unseen",
-    "tests/bursts/other_languages",
-    "tests/bursts/many",
-];
 
 /// Which lines.
 #[derive(Debug, clap::Args)]
@@ -36,7 +26,7 @@ pub struct Args {
     #[arg(long, default_value = "models")]
     models: PathBuf,
     /// Folders of burst sets, whose rows of the half `dev` teach as well.
-    #[arg(long, default_values = BURSTS)]
+    #[arg(long, default_values = SETS)]
     bursts: Vec<PathBuf>,
 }
 
@@ -61,16 +51,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The rows of a burst set that are for tuning; the others are never looked at.
+/// The rows of a burst set that are for tuning.
 fn bursts(text: &str) -> anyhow::Result<Vec<BoundRow>> {
-    let mut rows = Vec::new();
-    for line in text.lines() {
-        let row: BurstRow = serde_json::from_str(line)?;
-        if row.half == Half::Dev {
-            let (language, own) = (row.language.parse()?, row.kind == Kind::Own);
-            let (text, scene) = (row.text, Some(row.incident));
-            rows.push(BoundRow { text, language, own, scene, in_burst: true });
-        }
-    }
-    Ok(rows)
+    let rows: Vec<BurstRow> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    of_bursts(rows).context("a language that is none")
 }

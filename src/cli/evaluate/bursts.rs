@@ -6,8 +6,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde_json::json;
 
+use crate::cli::model::encoded;
 use crate::incidents::bursts::{BurstReport, Half, Judged, Row, measure};
 use crate::incidents::{Asked, Gate, Print};
+use crate::understand::encoder::{Bounds, CandleEncoder, Installed, Sense};
 use crate::understand::{Hint, Model, Scratch, order_numbers};
 
 use super::{percent, read};
@@ -16,13 +18,20 @@ use super::{percent, read};
 const SEED: u64 = 1;
 
 /// Reads every `*.jsonl` of a folder and tells how many of the same question were found, and how many
-/// look-alikes were merged, in each half.
+/// look-alikes were merged, in each half. They are compared by the vectors of `encoder` as well, if it was
+/// fitted for that.
 ///
 /// # Errors
 /// When the folder or a file cannot be read, or a line is no row.
-pub(super) fn run(model: &Model, folder: &Path, json: bool) -> anyhow::Result<()> {
+pub(super) fn run(
+    model: &Model,
+    encoder: Option<Installed>,
+    folder: &Path,
+    json: bool,
+) -> anyhow::Result<()> {
     let rows = rows(folder)?;
-    let judged = judge(model, &rows);
+    let vectors = vectors(encoder, &rows)?;
+    let judged = judge(model, &rows, &vectors);
     let half = |half: Half| -> Vec<Judged<'_>> {
         judged.iter().filter(|it| it.row.half == half).cloned().collect()
     };
@@ -35,7 +44,7 @@ pub(super) fn run(model: &Model, folder: &Path, json: bool) -> anyhow::Result<()
     }
 }
 
-fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
+pub(in crate::cli) fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
     let name = || folder.display().to_string();
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(name)? {
@@ -56,11 +65,21 @@ fn rows(folder: &Path) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// What reads vectors, and those of the rows, with whether they were cut.
+type Vectors = Option<(Sense, Vec<(Vec<f32>, bool)>)>;
+
+fn vectors(encoder: Option<Installed>, rows: &[Row]) -> anyhow::Result<Vectors> {
+    let Some(Installed { files, sense: Some(sense), .. }) = encoder else { return Ok(None) };
+    let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
+    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    Ok(Some((sense, encoded(&mut encoder, &texts)?)))
+}
+
 /// Asks the gate about each message, as the router does: by the language that the model reads.
-fn judge<'a>(model: &Model, rows: &'a [Row]) -> Vec<Judged<'a>> {
+fn judge<'a>(model: &Model, rows: &'a [Row], vectors: &Vectors) -> Vec<Judged<'a>> {
     let gate = Gate::default();
     let mut scratch = Scratch::default();
-    let mut judge = |row: &'a Row| {
+    let mut judge = |(at, row): (usize, &'a Row)| {
         let understanding = model.understand(&row.text, &Hint::default(), &mut scratch);
         let asked = Asked {
             text: &row.text,
@@ -68,13 +87,18 @@ fn judge<'a>(model: &Model, rows: &'a [Row]) -> Vec<Judged<'a>> {
             names_order: !order_numbers(&row.text).is_empty(),
             needs_person: false,
         };
-        let print = gate.pass(&asked).map(|plain| {
+        let language = understanding.language;
+        let vector = vectors.as_ref().map(|(sense, all)| (sense, &all[at]));
+        // The router makes nothing of one that was cut either.
+        let whole = vector.filter(|(_, (_, is_cut))| !is_cut);
+        let sensed = whole.map(|(sense, (vector, _))| sense.read(vector, language.label));
+        let print = gate.pass(&asked, sensed.as_ref()).map(|plain| {
             let meaning = model.meaning(&row.text, &mut scratch);
-            Arc::new(Print::new(&plain, understanding.language, &meaning))
+            Arc::new(Print::new(&plain, language, &meaning, sensed.as_ref()))
         });
         Judged { row, print }
     };
-    rows.iter().map(&mut judge).collect()
+    rows.iter().enumerate().map(&mut judge).collect()
 }
 
 fn table(half: &str, report: &BurstReport) -> String {

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::cli::model::encoded;
 use crate::incidents::{JOINS_FROM, Print};
-use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, Installed};
+use crate::understand::encoder::{Bounds, CandleEncoder, Encoder, Installed, Sense};
 use crate::understand::labelled::{
     LanguageReport, Lengths, MoodReport, Pair, PairFigures, PairReport, fragments,
     language_of_stem, languages_of, moods_of, pairs_of, parse_languages, parse_moods, parse_pairs,
@@ -86,12 +87,14 @@ pub(super) fn pairs(
     for path in paths {
         pairs.extend(parse_pairs(&read(path)?).with_context(|| name(path))?);
     }
-    let mut encoder = match encoder {
-        Some(installed) => Some(CandleEncoder::new(installed.files, &Bounds::default())?),
-        None => None,
+    let (mut encoder, sense) = match encoder {
+        Some(Installed { files, sense, .. }) => {
+            (Some(CandleEncoder::new(files, &Bounds::default())?), sense)
+        }
+        None => (None, None),
     };
+    let figures = incident_figures(model, encoder.as_mut().zip(sense.as_ref()), &pairs)?;
     let encoder = encoder.as_mut().map(|encoder| encoder as &mut dyn Encoder);
-    let figures = incident_figures(model, &pairs);
     let report = pairs_of(model, encoder, &pairs)?;
     if json {
         let mut value = serde_json::to_value(figures)?;
@@ -102,20 +105,30 @@ pub(super) fn pairs(
     }
 }
 
-/// How well the likeness tells the pairs by which questions of an incident are found.
-fn incident_figures(model: &Model, pairs: &[Pair]) -> PairFigures {
+/// How well the likeness tells the pairs by which questions of an incident are found; by an encoder as well,
+/// where one was fitted for that.
+fn incident_figures(
+    model: &Model,
+    encoder: Option<(&mut CandleEncoder, &Sense)>,
+    pairs: &[Pair],
+) -> anyhow::Result<PairFigures> {
+    let texts: Vec<&str> = pairs.iter().flat_map(|pair| &pair.texts).map(String::as_str).collect();
+    let vectors = match encoder {
+        Some((encoder, sense)) => Some((sense, encoded(encoder, &texts)?)),
+        None => None,
+    };
     let mut scratch = Scratch::default();
-    let mut print = |text: &String| {
-        let meaning = model.meaning(text, &mut scratch);
-        let language = model.understand(text, &Hint::default(), &mut scratch).language.label;
-        Print::of_text(text, language, &meaning)
+    let mut print = |at: usize| {
+        let meaning = model.meaning(texts[at], &mut scratch);
+        let language = model.understand(texts[at], &Hint::default(), &mut scratch).language.label;
+        let vector = vectors.as_ref().map(|(sense, all)| (sense, &all[at]));
+        let whole = vector.filter(|(_, (_, is_cut))| !is_cut);
+        let sensed = whole.map(|(sense, (vector, _))| sense.read(vector, language));
+        Print::of_text(texts[at], language, &meaning, sensed.as_ref())
     };
-    let mut likeness = |pair: &Pair| {
-        let [a, b] = pair.texts.each_ref().map(&mut print);
-        a.likeness(&b)
-    };
-    let scores: Vec<f32> = pairs.iter().map(&mut likeness).collect();
-    PairFigures::of(pairs, &scores, JOINS_FROM)
+    let likeness = |at: usize| print(2 * at).likeness(&print(2 * at + 1));
+    let scores: Vec<f32> = (0..pairs.len()).map(likeness).collect();
+    Ok(PairFigures::of(pairs, &scores, JOINS_FROM))
 }
 
 fn figures_table(figures: &PairFigures) -> String {

@@ -5,6 +5,8 @@
 //! and whoever has an answer has it in the own conversation. What seats said of joins, and what is usual,
 //! is kept in a file of each shop ([`Kept`]).
 
+mod sensing;
+mod shown;
 mod spoken;
 mod store;
 mod task;
@@ -23,21 +25,21 @@ use crate::incidents::{
     Answer, Asked, Closed, Cluster, ClusterId, Gate, Kept, Live, NotAnswered, Print, Question,
     Settings, Standing, Told, Trust,
 };
-use crate::protocol::{ErrorCode, IncidentFollower, IncidentRow, ServerFrame, encode};
+use crate::protocol::{ErrorCode, ServerFrame, encode};
+use crate::understand::encoder::Sense;
 use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
 
 use super::dispatch::SeatLine;
 use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
 use super::translated::ToTranslate;
+use sensing::Pending;
 use spoken::Spoken;
 use store::{OnDisk, Store};
 
-pub use task::Incidents;
+pub use sensing::ToSense;
+pub use task::{Incidents, Sensing};
 
-/// Incidents that are shown of a shop, and followers of each.
-const ROWS_MAX: usize = 20;
-const FOLLOWERS_SHOWN_MAX: usize = 100;
 /// Least time between two showings.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Least time between two keepings of what is usual; what a seat says is kept at once.
@@ -113,6 +115,10 @@ pub struct Board {
     shown_at: Timestamp,
     kept_at: Timestamp,
     store: Option<Store>,
+    /// Questions that wait for an encoder; `None` where none is asked.
+    pending: Option<Pending>,
+    /// Reads what the encoder makes of them.
+    sense: Option<Arc<Sense>>,
 }
 
 struct ShopBoard {
@@ -158,6 +164,8 @@ impl Board {
             shown_at: Timestamp::default(),
             kept_at: Timestamp::default(),
             store: None,
+            pending: None,
+            sense: None,
         };
         board.take_shops(shops);
         board
@@ -221,6 +229,9 @@ impl Board {
     /// Works by new shops. What is known of those that are gone is forgotten.
     pub fn take_shops(&mut self, shops: &Shops) {
         self.shops.retain(|shop, _| shops.contains_key(shop));
+        if let Some(pending) = &mut self.pending {
+            pending.keep_shops(shops);
+        }
         for (id, shop) in &**shops {
             let generic = shop.generic_intents.clone();
             let board = self.shops.entry(id.clone()).or_insert_with(|| {
@@ -235,6 +246,11 @@ impl Board {
 
     /// Takes what a shard tells. Gives the answers that customers get by it.
     pub fn report(&mut self, now: Timestamp, report: Report) -> Vec<ForMany> {
+        if let (Report::Left(_, id) | Report::Returned(_, id), Some(pending)) =
+            (&report, &mut self.pending)
+        {
+            pending.leave(*id);
+        }
         match report {
             Report::Asks(asks) => self.ask(now, asks, Told::First).into_iter().collect(),
             Report::AsksStill(asks) => self.ask(now, asks, Told::Again).into_iter().collect(),
@@ -260,6 +276,21 @@ impl Board {
     fn ask(&mut self, now: Timestamp, asks: Asks, told: Told) -> Option<ForMany> {
         // What needs no model first.
         self.shops.get(&asks.shop)?.gate.may_pass(&asks.text).ok()?;
+        let (asks, told) = match &mut self.pending {
+            Some(pending) if !asks.needs_person => pending.put(now, asks, told)?,
+            _ => (asks, told),
+        };
+        self.compare(now, asks, told, None)
+    }
+
+    /// Goes on with a question, with its vector where there is one.
+    fn compare(
+        &mut self,
+        now: Timestamp,
+        asks: Asks,
+        told: Told,
+        vector: Option<&[f32]>,
+    ) -> Option<ForMany> {
         let understanding = self.model.understand(&asks.text, &Hint::default(), &mut self.scratch);
         let asked = Asked {
             text: &asks.text,
@@ -267,10 +298,14 @@ impl Board {
             names_order: !order_numbers(&asks.text).is_empty(),
             needs_person: asks.needs_person,
         };
+        let language = understanding.language.label;
+        let sense = self.sense.as_ref().zip(vector);
+        let sensed = sense.map(|(sense, vector)| sense.read(vector, language));
+        let sensed = sensed.as_ref();
         let board = self.shops.get_mut(&asks.shop)?;
-        let plain = board.gate.pass(&asked).ok()?;
+        let plain = board.gate.pass(&asked, sensed).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
-        let print = Arc::new(Print::new(&plain, understanding.language, &meaning));
+        let print = Arc::new(Print::new(&plain, understanding.language, &meaning, sensed));
         let Asks { conversation, customer, asked_at, language, text, .. } = asks;
         let question = Question { conversation, customer, asked_at, told, language, text, print };
         let joined = board.live.ask(now, &question)?;
@@ -311,6 +346,9 @@ impl Board {
 
     /// Forgets a customer who is erased.
     pub fn forget(&mut self, customer: &CustomerRef) {
+        if let Some(pending) = &mut self.pending {
+            pending.forget(customer);
+        }
         let Some(board) = self.shops.get_mut(&customer.shop) else { return };
         let had_any = board.live.forget(&customer.id);
         board.has_changed |= had_any;
@@ -359,19 +397,20 @@ impl Board {
         }
     }
 
-    /// When something is due: an incident to close, or a showing.
+    /// When something is due: an incident to close, a question to go on with, or a showing.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let closes = self.shops.values().filter_map(|board| board.live.next_deadline());
         let shows = self.shops.values().any(ShopBoard::is_to_be_shown);
         let late = self.shops.values().filter_map(|board| board.spoken.next_deadline());
         let shows = shows.then(|| self.shown_at + INTERVAL);
-        closes.chain(late).chain(shows).chain(self.next_keeping()).min()
+        let goes_on = self.pending.as_ref().and_then(Pending::next_deadline);
+        closes.chain(late).chain(shows).chain(goes_on).chain(self.next_keeping()).min()
     }
 
     /// Closes what nobody has joined for long, and shows what has changed. Gives the answers that go
     /// out by it.
     pub fn on_timer(&mut self, now: Timestamp) -> Vec<ForMany> {
-        let mut answers = Vec::new();
+        let mut answers = self.go_on_without(now);
         for board in self.shops.values_mut() {
             let closed: Vec<Closed> = board.live.on_timer(now);
             board.has_changed |= !closed.is_empty();
@@ -399,10 +438,6 @@ impl Board {
 }
 
 impl ShopBoard {
-    fn is_to_be_shown(&self) -> bool {
-        self.has_changed && !self.watchers.is_empty()
-    }
-
     fn confirm(
         &mut self,
         incident: ClusterId,
@@ -467,53 +502,6 @@ impl ShopBoard {
         let reached = self.live.answer(incident, answer.clone()).map_err(refusal)?;
         self.has_changed = true;
         Ok(self.reach(incident, &answer, reached))
-    }
-
-    fn show(&mut self) {
-        self.has_changed = false;
-        self.watchers.retain(|it| !it.link.outbox.is_closed());
-        let rows = self.live.shown().take(ROWS_MAX).map(|cluster| row(cluster, &self.spoken));
-        let rows: Vec<IncidentRow<'_>> = rows.collect();
-        let trust: Trust = self.live.trust();
-        let frame: crate::deliver::Frame = encode(&ServerFrame::Incidents {
-            incidents: &rows,
-            translates: self.spoken.translates(),
-            automatic: trust.is_automatic(),
-            decisions: trust.decisions(),
-        })
-        .into();
-        for watcher in &self.watchers {
-            watcher.link.outbox.push(frame.clone());
-        }
-    }
-}
-
-fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
-    let mut languages = BTreeMap::new();
-    for follower in cluster.followers.values().filter(|it| !it.is_answered) {
-        *languages.entry(follower.language).or_default() += 1;
-    }
-    // Those that wait for a click first: a seat goes on with the next hundred when it has clicked.
-    let unanswered = cluster.unconfirmed().chain(cluster.reached());
-    IncidentRow {
-        incident: cluster.id.0,
-        is_open: cluster.standing == Standing::Open,
-        examples: cluster.examples.iter().map(|example| &*example.text).collect(),
-        followers: cluster.followers.len(),
-        reaches: cluster.reached().count(),
-        unconfirmed: cluster.unconfirmed().count(),
-        languages,
-        shown: unanswered
-            .take(FOLLOWERS_SHOWN_MAX)
-            .map(|it| IncidentFollower {
-                conversation: it.conversation,
-                language: it.language,
-                by: it.by.map(|by| by.as_str()),
-                confirmed: it.is_confirmed,
-            })
-            .collect(),
-        untranslated: spoken.untranslated(cluster.id),
-        answered_by: cluster.answer.as_ref().map(|answer| &answer.seat),
     }
 }
 

@@ -8,13 +8,18 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::{ShopId, Timestamp, Translated};
+use crate::metrics::Metrics;
+use crate::metrics::names::Unsensed;
 use crate::runtime::{Clock, Inbox};
+use crate::understand::encoder::Sense;
+use crate::understand::tiers::{NoVector, NotAsked, SecondThread};
 
 use super::super::dispatch::{SeatLine, sleep_until};
 use super::super::input::{CustomerRef, Envelope, ForMany, Input, SeatRef};
 use super::super::shard::Shops;
 use super::super::task::Owners;
 use super::super::translated::Interpreter;
+use super::sensing::{SENSE_WAIT, ToSense};
 use super::store::OnDisk;
 use super::{Board, IncidentAct, Report, ToKeep};
 
@@ -29,6 +34,43 @@ enum Message {
     Shops(Shops),
     Forget(CustomerRef, oneshot::Sender<()>),
     Translated(ShopId, u64, Translated),
+    Vector(u64, Result<Vec<f32>, NoVector>),
+}
+
+/// What questions are compared by beside their words: an encoder.
+#[derive(Clone)]
+pub struct Sensing {
+    /// Makes the vectors, as it has time.
+    pub encoder: Arc<SecondThread>,
+    /// Reads them.
+    pub sense: Arc<Sense>,
+    /// Where it is counted how often there was one.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Sensing {
+    /// Asks the encoder for the vectors that `board` wants; one for each at most comes to `inbox`. Gives the
+    /// answers by questions that it has no room or no time for.
+    fn ask(&self, board: &mut Board, inbox: &Arc<Inbox<Message>>, now: Timestamp) -> Vec<ForMany> {
+        let mut answers = Vec::new();
+        let until = Instant::now() + SENSE_WAIT;
+        for ToSense { ask, text } in board.take_to_sense() {
+            let inbox = inbox.clone();
+            let reply = Box::new(move |vector| inbox.follow_up(Message::Vector(ask, vector)));
+            let why = match self.encoder.ask_vector(text, until, reply) {
+                Ok(()) => continue,
+                Err(NotAsked::Full) => Unsensed::Full,
+                Err(NotAsked::OverBudget) => Unsensed::OverBudget,
+                Err(NotAsked::None) => Unsensed::Failed,
+            };
+            answers.extend(board.sensed(now, ask, Err(why)));
+        }
+        answers
+    }
+
+    fn count(&self, board: &mut Board) {
+        board.take_counts().into_iter().for_each(|counter| self.metrics.count(counter));
+    }
 }
 
 /// The way to the owner of incidents.
@@ -96,15 +138,19 @@ impl Incidents {
         }
     }
 
-    /// Drives `board` until `drain` is cancelled.
+    /// Drives `board` until `drain` is cancelled; with `sensing` questions are compared by an encoder as well.
     pub async fn run(
         self,
         mut board: Board,
+        sensing: Option<Sensing>,
         owners: Owners,
         interpreter: Interpreter,
         clock: Clock,
         drain: CancellationToken,
     ) {
+        if let Some(sensing) = &sensing {
+            board = board.sensing(sensing.sense.clone());
+        }
         let mut batch = Vec::new();
         let mut forgotten = Vec::new();
         loop {
@@ -140,6 +186,9 @@ impl Incidents {
                     Message::Translated(shop, ask, translated) => {
                         board.translated(&shop, ask, &translated)
                     }
+                    Message::Vector(ask, vector) => {
+                        board.sensed(clock.now(), ask, vector.map_err(Unsensed::from))
+                    }
                 };
                 pass_on(&owners, answers);
             }
@@ -149,6 +198,10 @@ impl Incidents {
                 owners.follow_up(owner, Envelope { caused_at: Instant::now(), input });
             }
             pass_on(&owners, board.on_timer(clock.now()));
+            if let Some(sensing) = &sensing {
+                pass_on(&owners, sensing.ask(&mut board, &self.inbox, clock.now()));
+                sensing.count(&mut board);
+            }
             for text in board.take_to_translate(clock.now()) {
                 interpreter.translate(text);
             }

@@ -10,7 +10,10 @@ use crate::deliver::Outbox;
 use crate::domain::{CustomerKey, Meaning, Said, SeatId};
 use crate::flow::translated::TextOf;
 use crate::flow::{Interpreter, Owners};
+use crate::metrics::names::{Counter, Unsensed};
 use crate::runtime::Clock;
+use crate::understand::encoder::sense_tests;
+use crate::understand::train::Chance;
 
 const ENGINE: &str =
     "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:9\"\n";
@@ -60,7 +63,7 @@ impl Incident {
             told: Told::First,
             language: language("es"),
             text: text.into(),
-            print: Arc::new(Print::of_text(text, Language::ENGLISH, &Meaning::default())),
+            print: Arc::new(Print::of_text(text, Language::ENGLISH, &Meaning::default(), None)),
         };
         let joined = (0..askers).filter_map(|n| live.ask(at(n), &question(n)));
         let id = joined.last().expect("an asker").cluster;
@@ -189,6 +192,125 @@ fn what_was_kept_is_kept_anew_after_an_erasure_and_after_a_write_that_failed() {
     assert_eq!(due(board, at(300)), 1, "a minute later");
 }
 
+/// The incidents of a shop whose questions an encoder reads.
+fn sensing() -> Board {
+    Incident::of(3).board.sensing(Arc::new(sense_tests::sense()))
+}
+
+fn asks(n: u64) -> Asks {
+    Asks {
+        shop: shop(),
+        conversation: conversation(n),
+        customer: customer(n).id,
+        asked_at: at(n),
+        language: Language::ENGLISH,
+        text: "card payments fail at checkout for all of us, known problem?".into(),
+        needs_person: false,
+    }
+}
+
+fn follows(board: &Board, n: u64) -> bool {
+    board.shops[&shop()].live.of(conversation(n)).is_some()
+}
+
+#[test]
+fn a_question_waits_until_the_encoder_is_heard_and_is_compared_then() {
+    let mut board = sensing();
+    assert!(board.report(at(10), Report::Asks(asks(10))).is_empty());
+    assert!(!follows(&board, 10), "it waits");
+
+    let asked = board.take_to_sense();
+    assert_eq!(asked.iter().map(|it| &*it.text).collect::<Vec<_>>(), [&*asks(10).text]);
+    board.sensed(at(10), asked[0].ask, Err(Unsensed::OverBudget));
+
+    assert!(follows(&board, 10));
+    assert_eq!(board.take_counts(), [Counter::Sensed(Some(Unsensed::OverBudget))]);
+    board.report(at(11), Report::Left(shop(), conversation(10)));
+    board.sensed(at(12), asked[0].ask, Err(Unsensed::Failed));
+    assert!(!follows(&board, 10), "it went on once");
+    assert!(board.take_counts().is_empty());
+}
+
+/// Lets `n` ask what names nothing, with a vector about this incident.
+fn asks_with_vector(board: &mut Board, n: u64, incident: usize, own: bool) {
+    let text = ["any idea?", "how come?", "is it?", "so what now?", "and here?"][n as usize % 5];
+    board.report(at(n), Report::Asks(Asks { text: text.into(), ..asks(n) }));
+    let vector = sense_tests::vector(&mut Chance::new(n), incident, own, 1);
+    let to_sense = board.take_to_sense();
+    assert_eq!(to_sense.len(), 1, "{n}");
+    board.sensed(at(n), to_sense[0].ask, Ok(vector));
+}
+
+#[test]
+fn questions_that_name_nothing_are_one_incident_when_the_encoder_says_so_and_those_of_their_own_are_none()
+ {
+    let mut board = sensing();
+
+    (10..13).for_each(|n| asks_with_vector(&mut board, n, 1, false));
+    asks_with_vector(&mut board, 13, 3, false);
+    asks_with_vector(&mut board, 14, 1, true);
+
+    let cluster = |n| board.shops[&shop()].live.of(conversation(n)).map(|it| it.id);
+    assert!(cluster(10).is_some());
+    assert!((11..13).all(|n| cluster(n) == cluster(10)));
+    assert!(cluster(13).is_some() && cluster(13) != cluster(10));
+    assert_eq!(cluster(14), None);
+    assert_eq!(board.take_counts(), vec![Counter::Sensed(None); 5]);
+}
+
+#[test]
+fn a_question_that_the_encoder_is_late_with_is_compared_without_it() {
+    let mut board = sensing();
+    board.report(at(10), Report::AsksStill(asks(10)));
+    assert_eq!(board.next_deadline(), Some(at(12)));
+
+    board.on_timer(at(11));
+    assert!(!follows(&board, 10));
+    board.on_timer(at(12));
+
+    assert!(follows(&board, 10));
+    assert_ne!(board.next_deadline(), Some(at(12)));
+}
+
+#[test]
+fn who_leaves_or_is_erased_while_the_encoder_reads_is_part_of_nothing() {
+    let mut board = sensing();
+    for n in 10..13 {
+        board.report(at(10), Report::Asks(asks(n)));
+    }
+
+    board.report(at(11), Report::Left(shop(), conversation(10)));
+    board.report(at(11), Report::Returned(shop(), conversation(11)));
+    board.forget(&customer(12));
+    board.on_timer(at(20));
+
+    assert!(board.take_to_sense().is_empty());
+    assert!((10..13).all(|n| !follows(&board, n)));
+}
+
+#[test]
+fn what_is_asked_in_a_shop_that_is_gone_waits_for_nothing() {
+    let mut board = sensing();
+    board.report(at(10), Report::Asks(asks(10)));
+
+    board.take_shops(&Shops::default());
+
+    assert!(board.take_to_sense().is_empty());
+    assert_eq!(board.next_deadline(), None);
+}
+
+#[test]
+fn what_needs_a_person_and_what_the_gate_refuses_at_sight_is_not_read_by_the_encoder() {
+    let mut board = sensing();
+
+    board.report(at(10), Report::Asks(Asks { needs_person: true, ..asks(10) }));
+    let order = "site down, parcel 00340434161094?".into();
+    board.report(at(10), Report::Asks(Asks { text: order, ..asks(11) }));
+
+    assert!(board.take_to_sense().is_empty());
+    assert!(board.take_counts().is_empty());
+}
+
 /// An incident of five askers that is driven from second 100 on, while its file can be neither written nor
 /// removed.
 struct Unwritable {
@@ -226,7 +348,7 @@ fn driven(data: &Path) -> (Incidents, CancellationToken, JoinHandle<()>) {
     board.store = Some(Store::of(data));
     let (incidents, drain) = (Incidents::new(), CancellationToken::new());
     let (owners, clock) = (Owners::new(1, 8), Clock::start_at(at(100), at(100)));
-    let run = incidents.clone().run(board, owners, Interpreter::new(), clock, drain.clone());
+    let run = incidents.clone().run(board, None, owners, Interpreter::new(), clock, drain.clone());
     (incidents, drain, tokio::spawn(run))
 }
 

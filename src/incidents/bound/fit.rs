@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bound, PLACES, SHAPE, Told, value};
 use crate::domain::{Guess, Language};
+use crate::incidents::bursts::{Half, Kind, Row};
 use crate::incidents::simhash::hash;
 use crate::incidents::words::{Words, plain};
 
@@ -76,6 +77,17 @@ pub fn parse(text: &str) -> Result<Vec<BoundRow>, String> {
     lines.map(row).collect()
 }
 
+/// The rows of burst sets that are for tuning, as lines to learn from; the others are never looked at. `None`
+/// where a language is none.
+pub fn of_bursts(rows: Vec<Row>) -> Option<Vec<BoundRow>> {
+    let tuning = rows.into_iter().filter(|row| row.half == Half::Dev);
+    let row = |row: Row| {
+        let (language, own) = (row.language.parse().ok()?, row.kind == Kind::Own);
+        Some(BoundRow { text: row.text, language, own, scene: Some(row.incident), in_burst: true })
+    };
+    tuning.map(row).collect()
+}
+
 /// Parts in which lines are held back, and lines of one language that stay together in a part: they
 /// are of a few scenes, which recur from language to language at much the same place.
 const FOLDS: usize = 5;
@@ -106,8 +118,37 @@ struct Lesson {
     in_burst: bool,
 }
 
+/// What heads that had not learned from a row say of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldBack {
+    /// Log-odds that it is bound.
+    pub log_odds: f32,
+    /// The part with which it was held back, less than 5.
+    pub fold: usize,
+}
+
 /// Fits a head on `rows`, a language after the other in the order of their files.
 pub fn fit(rows: &[BoundRow]) -> Fitted {
+    let lessons = lessons(rows);
+    let measured = measured(&said(&lessons));
+    let weights = regress(&lessons, |_| true);
+    let mut shape = [0.0; SHAPE];
+    shape.copy_from_slice(&weights[PLACES..BIAS]);
+    // Without such rows: where both are equally likely.
+    let bound_from = measured.thresholds.first().map_or(0.0, |it| it.bound_from);
+    let head = Bound::rounded(weights[BIAS], bound_from, shape, &weights[..PLACES]);
+    Fitted { head, measured }
+}
+
+/// What heads say of each of `rows`, in order, that learned from the other parts: what another witness is
+/// to be weighed against.
+pub fn held_back(rows: &[BoundRow]) -> Vec<HeldBack> {
+    let lessons = lessons(rows);
+    let said = said(&lessons);
+    said.iter().map(|(log_odds, it)| HeldBack { log_odds: *log_odds, fold: it.fold }).collect()
+}
+
+fn lessons(rows: &[BoundRow]) -> Vec<Lesson> {
     let mut at_of: BTreeMap<Language, usize> = BTreeMap::new();
     let mut fold_of = |row: &BoundRow| {
         if let Some(scene) = &row.scene {
@@ -117,21 +158,14 @@ pub fn fit(rows: &[BoundRow]) -> Fitted {
         *at += 1;
         (*at - 1) / TOGETHER % FOLDS
     };
-    let lessons: Vec<Lesson> = rows.iter().map(|row| lesson(row, fold_of(row))).collect();
-    let mut said: Vec<(f32, &Lesson)> = Vec::with_capacity(rows.len());
-    for fold in 0..FOLDS {
-        let weights = regress(&lessons, |lesson| lesson.fold != fold);
-        let held = lessons.iter().filter(|lesson| lesson.fold == fold);
-        said.extend(held.map(|lesson| (log_odds(&weights, &lesson.told), lesson)));
-    }
-    let measured = measured(&said);
-    let weights = regress(&lessons, |_| true);
-    let mut shape = [0.0; SHAPE];
-    shape.copy_from_slice(&weights[PLACES..BIAS]);
-    // Without such rows: where both are equally likely.
-    let bound_from = measured.thresholds.first().map_or(0.0, |it| it.bound_from);
-    let head = Bound::rounded(weights[BIAS], bound_from, shape, &weights[..PLACES]);
-    Fitted { head, measured }
+    rows.iter().map(|row| lesson(row, fold_of(row))).collect()
+}
+
+/// Each lesson with what a head says of it that learned from the other parts.
+fn said(lessons: &[Lesson]) -> Vec<(f32, &Lesson)> {
+    let heads: Vec<Vec<f32>> =
+        (0..FOLDS).map(|fold| regress(lessons, |lesson| lesson.fold != fold)).collect();
+    lessons.iter().map(|it| (log_odds(&heads[it.fold], &it.told), it)).collect()
 }
 
 fn lesson(row: &BoundRow, fold: usize) -> Lesson {

@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 
 use super::simhash::hash;
 use super::words::{Sign, Words};
+use crate::domain::Sensed;
 
-pub use fit::{BoundRow, Fitted, Measured, fit, parse};
+pub use fit::{BoundRow, Fitted, HeldBack, Measured, fit, held_back, of_bursts, parse};
 
 /// Weights of a head; a piece has the place of its hash.
 const PLACES: usize = 1 << 20;
@@ -100,9 +101,13 @@ impl Bound {
         MAGIC.iter().copied().chain(numbers.flat_map(f32::to_le_bytes)).chain(weights).collect()
     }
 
-    /// Whether a message is taken for one that is bound to its writer's own matter.
-    pub(super) fn is_bound(&self, told: &Told) -> bool {
-        self.log_odds(told) >= self.bound_from
+    /// Whether a message is taken for one that is bound to its writer's own matter: by its words, and by what
+    /// an encoder says where one was asked.
+    pub(super) fn is_bound(&self, told: &Told, sensed: Option<&Sensed>) -> bool {
+        match sensed {
+            Some(sensed) => self.log_odds(told) + sensed.bound >= sensed.bound_from,
+            None => self.log_odds(told) >= self.bound_from,
+        }
     }
 
     /// Log-odds that it is, among lines of which half are.

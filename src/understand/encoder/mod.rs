@@ -18,6 +18,7 @@ mod measure;
 #[cfg(feature = "fastembed")]
 mod onnx;
 mod pool;
+mod sense;
 mod shipped;
 mod task;
 mod tokens;
@@ -36,6 +37,9 @@ pub use measure::{Accuracy, Change, Comparison, Seer, compare, weigh};
 #[cfg(feature = "fastembed")]
 pub use onnx::OnnxEncoder;
 pub use pool::{Pool, Pools, Said};
+#[cfg(test)]
+pub(crate) use sense::tests as sense_tests;
+pub use sense::{LEAKS_PERCENT, Sense, SenseFigures, SenseRow, fit_sense};
 #[cfg(feature = "fastembed")]
 pub use task::OnnxFiles;
 pub use task::{EncoderFiles, Installed};

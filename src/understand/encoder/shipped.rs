@@ -23,6 +23,6 @@ impl Installed {
             prefix: String::new(),
         };
         let manifest = String::from_utf8_lossy(shipped!("manifest.toml"));
-        Self::from_parts(files, shipped!("heads.twh"), shipped!("measured.json"), &manifest)
+        Self::from_parts(files, shipped!("heads.twh"), None, shipped!("measured.json"), &manifest)
     }
 }

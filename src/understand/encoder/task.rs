@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::heads::HEADS_BYTES_MAX;
 use super::manifest::{MANIFEST_FILE, Manifest, Origin};
+use super::sense::{SENSE_BYTES_MAX, SENSE_FILE, Sense};
 use super::{Comparison, Config, EncoderError, HEADS_FILE, Heads};
 use crate::config::EncoderChoice;
 use crate::understand::model::sha256_hex;
@@ -189,6 +190,8 @@ pub struct Installed {
     pub files: EncoderFiles,
     /// What reads its vectors.
     pub heads: Heads,
+    /// What the detector of incidents reads out of them; `None` where it was not fitted.
+    pub sense: Option<Sense>,
     /// How it did beside the fast tier when it was added.
     pub measured: Comparison,
     /// Where its weights come from.
@@ -239,8 +242,10 @@ impl Installed {
         let manifest = read_text(&manifest)?;
         let files = EncoderFiles::read(dir)?;
         let heads = read(&dir.join(HEADS_FILE), HEADS_BYTES_MAX)?;
+        let sense = dir.join(SENSE_FILE);
+        let sense = if sense.exists() { Some(read(&sense, SENSE_BYTES_MAX)?) } else { None };
         let measured = read(&dir.join(MEASURED_FILE), CONFIG_BYTES_MAX)?;
-        Self::from_parts(files, &heads, &measured, &manifest).map(Some)
+        Self::from_parts(files, &heads, sense.as_deref(), &measured, &manifest).map(Some)
     }
 
     /// An encoder from the content of its files.
@@ -250,15 +255,16 @@ impl Installed {
     pub(super) fn from_parts(
         files: EncoderFiles,
         heads: &[u8],
+        sense: Option<&[u8]>,
         measured: &[u8],
         manifest: &str,
     ) -> Result<Self, EncoderError> {
         let manifest = Manifest::parse(manifest)?;
-        manifest.check(&borrowed(
-            &files.contents(),
-            &[(HEADS_FILE, heads), (MEASURED_FILE, measured)],
-        ))?;
+        let mut own = vec![(HEADS_FILE, heads), (MEASURED_FILE, measured)];
+        own.extend(sense.map(|sense| (SENSE_FILE, sense)));
+        manifest.check(&borrowed(&files.contents(), &own))?;
         let heads = Heads::decode(heads)?;
+        let sense = sense.map(Sense::decode).transpose()?;
         if heads.encoder_sha256 != files.sha256() {
             return Err(EncoderError::Heads("fitted on other weights than those here".to_owned()));
         }
@@ -267,9 +273,14 @@ impl Installed {
             let told = format!("for vectors of {} values, the encoder gives {dims}", heads.dims);
             return Err(EncoderError::Heads(told));
         }
+        let is_of_heads =
+            |it: &Sense| it.encoder_sha256() == heads.encoder_sha256 && it.dims() == dims;
+        if !sense.as_ref().is_none_or(is_of_heads) {
+            return Err(EncoderError::Heads(format!("{SENSE_FILE}: fitted on another encoder")));
+        }
         let measured = serde_json::from_slice(measured)
             .map_err(|error| EncoderError::Heads(format!("{MEASURED_FILE}: {error}")))?;
-        Ok(Self { files, heads, measured, origin: manifest.origin })
+        Ok(Self { files, heads, sense, measured, origin: manifest.origin })
     }
 
     /// Puts the encoder into `dir`, in place of one that was there. Whoever reads meanwhile finds the
@@ -308,7 +319,9 @@ impl Installed {
     pub(super) fn write_files(&self, dir: &Path) -> Result<(), EncoderError> {
         let heads = self.heads.encode();
         let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
-        let own = [(HEADS_FILE, heads.as_slice()), (MEASURED_FILE, measured.as_bytes())];
+        let sense = self.sense.as_ref().map(Sense::encode);
+        let mut own = vec![(HEADS_FILE, heads.as_slice()), (MEASURED_FILE, measured.as_bytes())];
+        own.extend(sense.as_deref().map(|sense| (SENSE_FILE, sense)));
         let contents = self.files.contents();
         let files = borrowed(&contents, &own);
         for (name, content) in &files {

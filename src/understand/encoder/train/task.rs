@@ -116,7 +116,7 @@ pub fn train(
     let origin = origin(trained_on, translations.len());
     let (pools, held_out_figures) = weighed(&files, &heads, fast, &held_out)?;
     heads.pools = pools;
-    let installed = Installed { files, heads, measured: held_out_figures, origin };
+    let installed = Installed { files, heads, sense: None, measured: held_out_figures, origin };
     finish(installed, fast, other, output)
 }
 

@@ -1,0 +1,65 @@
+//! What seats see of the incidents of their shop.
+
+use std::collections::BTreeMap;
+
+use super::ShopBoard;
+use super::spoken::Spoken;
+use crate::incidents::{Cluster, Standing, Trust};
+use crate::protocol::{IncidentFollower, IncidentRow, ServerFrame, encode};
+
+/// Incidents that are shown of a shop, and followers of each.
+const ROWS_MAX: usize = 20;
+const FOLLOWERS_SHOWN_MAX: usize = 100;
+
+impl ShopBoard {
+    pub(super) fn is_to_be_shown(&self) -> bool {
+        self.has_changed && !self.watchers.is_empty()
+    }
+
+    pub(super) fn show(&mut self) {
+        self.has_changed = false;
+        self.watchers.retain(|it| !it.link.outbox.is_closed());
+        let rows = self.live.shown().take(ROWS_MAX).map(|cluster| row(cluster, &self.spoken));
+        let rows: Vec<IncidentRow<'_>> = rows.collect();
+        let trust: Trust = self.live.trust();
+        let frame: crate::deliver::Frame = encode(&ServerFrame::Incidents {
+            incidents: &rows,
+            translates: self.spoken.translates(),
+            automatic: trust.is_automatic(),
+            decisions: trust.decisions(),
+        })
+        .into();
+        for watcher in &self.watchers {
+            watcher.link.outbox.push(frame.clone());
+        }
+    }
+}
+
+fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
+    let mut languages = BTreeMap::new();
+    for follower in cluster.followers.values().filter(|it| !it.is_answered) {
+        *languages.entry(follower.language).or_default() += 1;
+    }
+    // Those that wait for a click first: a seat goes on with the next hundred when it has clicked.
+    let unanswered = cluster.unconfirmed().chain(cluster.reached());
+    IncidentRow {
+        incident: cluster.id.0,
+        is_open: cluster.standing == Standing::Open,
+        examples: cluster.examples.iter().map(|example| &*example.text).collect(),
+        followers: cluster.followers.len(),
+        reaches: cluster.reached().count(),
+        unconfirmed: cluster.unconfirmed().count(),
+        languages,
+        shown: unanswered
+            .take(FOLLOWERS_SHOWN_MAX)
+            .map(|it| IncidentFollower {
+                conversation: it.conversation,
+                language: it.language,
+                by: it.by.map(|by| by.as_str()),
+                confirmed: it.is_confirmed,
+            })
+            .collect(),
+        untranslated: spoken.untranslated(cluster.id),
+        answered_by: cluster.answer.as_ref().map(|answer| &answer.seat),
+    }
+}
