@@ -6,7 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const BINARY = process.env.TRADEWIND_BIN ?? join(ROOT, "target", "release", "tradewind");
+const BINARY = resolve(ROOT, process.env.TRADEWIND_BIN ?? "target/release/tradewind");
 const READY_WITHIN_MS = 30_000;
 
 /** A router that can be killed and started again at the same address, on the same data. */

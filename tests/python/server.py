@@ -9,7 +9,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("TRADEWIND_BIN", str(ROOT / "target" / "release" / "tradewind"))
+BINARY = str(ROOT / os.environ.get("TRADEWIND_BIN", "target/release/tradewind"))
 READY_WITHIN_S = 30
 ADDRESSES = re.compile(
     rb"listening on (http://127\.0\.0\.1:\d+).*management (http://127\.0\.0\.1:\d+)", re.DOTALL

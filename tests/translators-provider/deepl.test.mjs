@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, "..", "..");
-const BINARY = process.env.TRADEWIND_BIN ?? join(ROOT, "target", "release", "tradewind");
+const BINARY = resolve(ROOT, process.env.TRADEWIND_BIN ?? "target/release/tradewind");
 const PRISM = join(HERE, "node_modules", "@stoplight", "prism-cli", "dist", "index.js");
 const LISTENS_WITHIN_MS = 60_000;
 const KEY = "key-of-the-shop:fx";

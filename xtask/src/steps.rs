@@ -54,7 +54,11 @@ pub const CHECKS: &[Step] = &[
 pub const DENY: Step =
     Step { name: "deny", commands: &["cargo deny check licenses bans sources"], ..PLAIN };
 
-/// What `test` runs. The suites after `release` drive the built server.
+/// The router that the suites after `router` drive: the one of the Rust tests, so that nothing is built
+/// twice, with its checks of numbers that overflow. Figures are of the optimised one.
+const ROUTER: &[(&str, &str)] = &[("TRADEWIND_BIN", "target/debug/tradewind")];
+
+/// What `test` runs. The suites after `router` drive the built server.
 pub const TESTS: &[Step] = &[
     Step {
         name: "rust",
@@ -121,14 +125,15 @@ pub const TESTS: &[Step] = &[
         runner: Runner::Cargo,
         ..PLAIN
     },
-    // What a user gets; the harness and these chores are not needed optimised.
-    Step { name: "release", commands: &["cargo build --locked --release"], ..PLAIN },
+    // As the step `rust` built it: without the tests beside it, what it uses has fewer features and is
+    // compiled once more.
+    Step { name: "router", commands: &["cargo test --locked --workspace --no-run"], ..PLAIN },
     // Some of its rows drive the router from Python.
     Step {
         name: "reliability",
         tools: &[&PYTHON],
         prepared: PYTHON_PACKAGES,
-        commands: &["cargo --quiet xtask reliability"],
+        commands: &["cargo --quiet xtask reliability --binary target/debug/tradewind"],
         ..PLAIN
     },
     Step {
@@ -136,8 +141,8 @@ pub const TESTS: &[Step] = &[
         tools: &[&PYTHON],
         prepared: PYTHON_PACKAGES,
         commands: &["target/venv/bin/python -m unittest discover -s tests/python -v"],
+        env: ROUTER,
         runner: Runner::Unittest,
-        ..PLAIN
     },
     Step {
         name: "browser",
@@ -146,11 +151,11 @@ pub const TESTS: &[Step] = &[
             path: "tests/browser/node_modules",
             commands: &["npm ci --no-audit --no-fund --prefix tests/browser"],
         }),
+        env: ROUTER,
         commands: &[
             "node --test --test-concurrency=1 --test-reporter=spec tests/browser/pages.test.mjs tests/browser/breaks.test.mjs tests/browser/translated.test.mjs tests/browser/matters.test.mjs",
         ],
         runner: Runner::Node,
-        ..PLAIN
     },
     Step {
         name: "openid",
@@ -162,11 +167,11 @@ pub const TESTS: &[Step] = &[
                 "npm ci --no-audit --no-fund --prefix tests/openid-provider",
             ],
         }),
+        env: ROUTER,
         commands: &[
             "node --test --test-concurrency=1 --test-reporter=spec tests/browser/openid.test.mjs",
         ],
         runner: Runner::Node,
-        ..PLAIN
     },
     Step {
         name: "translators",
@@ -178,11 +183,11 @@ pub const TESTS: &[Step] = &[
                 "npm ci --no-audit --no-fund --ignore-scripts --prefix tests/translators-provider",
             ],
         }),
+        env: ROUTER,
         commands: &[
             "node --test --test-concurrency=1 --test-reporter=spec tests/translators-provider/deepl.test.mjs",
         ],
         runner: Runner::Node,
-        ..PLAIN
     },
     Step { name: "web", tools: &[&NODE], prepared: WEB, commands: &[WEB_CHECK], ..PLAIN },
 ];
