@@ -51,6 +51,29 @@ impl Drop for Program {
 
 #[test]
 fn a_stop_does_not_wait_for_a_file_that_cannot_be_read_to_its_end() {
+    ends_while_a_file_is_read(|program| {
+        let address = &program.admin_address;
+        let mut asks = TcpStream::connect(address).expect("a connection");
+        write!(
+            asks,
+            "POST /v1/shops/reload HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n"
+        )
+        .expect("sent");
+        Some(asks)
+    });
+}
+
+#[test]
+fn a_stop_is_heard_while_a_reload_by_signal_waits_for_a_file() {
+    ends_while_a_file_is_read(|program| {
+        kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
+        None
+    });
+}
+
+/// Lets `reload` have a program read a file whose end does not come, and stops it meanwhile. The
+/// connection that the reload came by stays open.
+fn ends_while_a_file_is_read(reload: impl Fn(&Program) -> Option<TcpStream>) {
     let folder = tempfile::tempdir().expect("a folder");
     write_shop(folder.path(), "cafe", |text| {
         format!(
@@ -66,10 +89,7 @@ fn a_stop_does_not_wait_for_a_file_that_cannot_be_read_to_its_end() {
     std::fs::remove_file(&secret).expect("removed");
     let made = Command::new("mkfifo").arg(&secret).status().expect("mkfifo");
     assert!(made.success());
-    let address = &program.admin_address;
-    let mut asks = TcpStream::connect(address).expect("a connection");
-    write!(asks, "POST /v1/shops/reload HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n")
-        .expect("sent");
+    let _asks = reload(&program);
     // Opens when the program has it open as well.
     let _silent = OpenOptions::new().write(true).open(&secret).expect("the other end");
 

@@ -174,10 +174,17 @@ pub fn run(config: Config, read_again: ReadSettings) -> Result<(), StartError> {
         // Whoever started the router may not listen: no reason to stop.
         let _ = app.tell_addresses(&mut io::stdout().lock());
         while let Signal::Reload = signals.recv().await {
-            // What came of it stands in the log.
-            let _ = app.shop_reloads.reload().await;
-            app.own_intents.reload().await;
-            app.reload_certificate().await;
+            let reload = async {
+                // What came of it stands in the log.
+                let _ = app.shop_reloads.reload().await;
+                app.own_intents.reload().await;
+                app.reload_certificate().await;
+            };
+            // It may wait for a file that cannot be read; a stop is heard meanwhile.
+            tokio::select! {
+                () = reload => {}
+                () = signals.stop() => break,
+            }
         }
         tracing::info!("stopping");
         app.stop().await;
@@ -221,6 +228,14 @@ impl Signals {
             _ = self.interrupt.recv() => Signal::Stop,
             _ = self.terminate.recv() => Signal::Stop,
             _ = self.hang_up.recv() => Signal::Reload,
+        }
+    }
+
+    /// Waits for a stop; whoever asks for a reload meanwhile is heard behind the one that goes on.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }
