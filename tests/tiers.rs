@@ -95,8 +95,8 @@ fn the_router_asks_the_encoder_about_what_the_fast_tier_is_not_sure_of_and_about
 }
 
 /// The same with what incidents are compared by.
-fn with_sense() -> tempfile::TempDir {
-    let dir = with_encoder(true);
+fn with_sense(pays: bool) -> tempfile::TempDir {
+    let dir = with_encoder(pays);
     let folder = Installed::folder(&dir.path().join("data"));
     let mut installed = Installed::read(&folder).expect("sound").expect("there");
     let files = installed.files.clone();
@@ -121,7 +121,8 @@ fn with_sense() -> tempfile::TempDir {
 #[test]
 fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_incidents_and_by_no_other()
 {
-    for (dir, compared) in [(with_sense(), 1.0), (with_encoder(true), 0.0)] {
+    let dirs = [(with_sense(true), 1.0), (with_sense(false), 1.0), (with_encoder(true), 0.0)];
+    for (dir, compared) in dirs {
         let router = started(dir.path(), "encoder_share = 1.0").expect("a router");
         let mut ana = router.customer("demo");
 
@@ -138,7 +139,7 @@ fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_inciden
 
 #[test]
 fn what_incidents_are_compared_by_is_read_back_and_that_of_another_encoder_is_refused() {
-    let dir = with_sense();
+    let dir = with_sense(true);
     let folder = Installed::folder(&dir.path().join("data"));
     let installed = Installed::read(&folder).expect("sound").expect("there");
     let vector = vec![0.25; 16];

@@ -43,18 +43,23 @@ fn encoder(
     config: &Config,
     metrics: &Arc<Metrics>,
 ) -> Result<(Option<Arc<SecondThread>>, Option<Sensing>), StartError> {
-    let chosen = Installed::chosen(&config.paths.data, config.understand.encoder)?;
-    let Some(mut installed) = chosen else { return Ok((None, None)) };
-    let sense = installed.sense.take();
-    let load = || SecondTier::installed(installed);
-    let capacity = config.understand.encoder_queue_capacity.get();
-    let share = config.understand.encoder_share;
-    let budget = Budget::new(share, config.understand.encoder_burst, Instant::now());
-    let encoder = Arc::new(SecondThread::start(load, capacity, budget, metrics.clone())?);
-    let sensing = sense.map(|sense| Sensing {
-        encoder: encoder.clone(),
-        sense: Arc::new(sense),
-        metrics: metrics.clone(),
-    });
-    Ok((Some(encoder), sensing))
+    let (data, choice) = (&config.paths.data, config.understand.encoder);
+    let start = |mut installed: Installed| -> Result<_, StartError> {
+        let sense = installed.sense.take();
+        let load = || SecondTier::installed(installed);
+        let capacity = config.understand.encoder_queue_capacity.get();
+        let share = config.understand.encoder_share;
+        let budget = Budget::new(share, config.understand.encoder_burst, Instant::now());
+        let encoder = Arc::new(SecondThread::start(load, capacity, budget, metrics.clone())?);
+        let sensing = sense.map(|sense| Sensing {
+            encoder: encoder.clone(),
+            sense: Arc::new(sense),
+            metrics: metrics.clone(),
+        });
+        Ok((encoder, sensing))
+    };
+    let chosen = Installed::chosen(data, choice)?.map(&start).transpose()?;
+    let apart = Installed::for_incidents(data, choice)?.map(&start).transpose()?;
+    let (encoder, sensing) = chosen.unzip();
+    Ok((encoder, apart.map_or(sensing.flatten(), |(_, sensing)| sensing)))
 }

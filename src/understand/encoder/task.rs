@@ -226,6 +226,19 @@ impl Installed {
         }
     }
 
+    /// The added encoder where [`Self::chosen`] asks another about messages, and it was fitted for incidents: it
+    /// is asked about these alone.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn for_incidents(data: &Path, choice: EncoderChoice) -> Result<Option<Self>, EncoderError> {
+        if choice != EncoderChoice::Auto {
+            return Ok(None);
+        }
+        let added = Self::read(&Self::folder(data))?;
+        Ok(added.filter(|it| !it.measured.pays && it.sense.is_some()))
+    }
+
     /// The encoder in `dir`; `None` when there is none.
     ///
     /// # Errors
