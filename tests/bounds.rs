@@ -123,6 +123,10 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/understand/tenant/train.rs::a_set_whose_networks_are_left_out_is_calibrated_and_told_by_its_linear_scores",
         "src/understand/tenant/train.rs::no_time_goes_into_networks_that_would_be_left_out",
     ]),
+    ("questions of incidents that wait for a vector", &[
+        "src/flow/incidents/sensing.rs::beyond_those_that_may_wait_a_question_goes_on_at_once_until_there_is_room",
+        "src/flow/incidents/sensing.rs::a_question_waits_until_its_deadline_and_no_longer",
+    ]),
     ("messages that wait for the encoder", &[
         "src/understand/tiers/task.rs::a_full_queue_refuses_and_a_late_message_is_not_read",
         "tests/flow/second_look.rs::a_late_encoder_lets_the_fast_answer_stand_at_the_deadline_and_not_before",
