@@ -155,9 +155,28 @@ impl Print {
 pub struct Centre {
     named: BTreeMap<u32, f32>,
     intents: Vec<f32>,
-    /// Of the questions that an encoder has read. Not kept: the next encoder has other points.
+    /// Questions in it.
+    questions: f32,
+    /// The points of those that an encoder has read, and how many these are; empty for none. Not kept: the
+    /// next encoder has other points.
     #[serde(skip)]
     point: Vec<f32>,
+    #[serde(skip)]
+    pointed: f32,
+}
+
+/// The point of a question, or of a middle as if all questions in it had one.
+#[derive(Clone, Copy)]
+struct Weighed<'a> {
+    point: &'a [f32],
+    times: f32,
+}
+
+impl Weighed<'_> {
+    fn with(self, other: Weighed<'_>) -> f32 {
+        let product: f32 = self.point.iter().zip(other.point).map(|(a, b)| a * b).sum();
+        POINT_WEIGHT_SQUARED * self.times * other.times * product
+    }
 }
 
 impl Centre {
@@ -165,24 +184,53 @@ impl Centre {
     pub fn of(print: &Print) -> Self {
         let Print { named, intents, point, .. } = print;
         let named = named.iter().copied().collect();
-        Self { named, intents: intents.clone(), point: point.clone() }
+        let pointed = if point.is_empty() { 0.0 } else { 1.0 };
+        let (intents, point) = (intents.clone(), point.clone());
+        Self { named, intents, questions: 1.0, point, pointed }
     }
 
     /// Takes another question in.
     pub fn add(&mut self, print: &Print) {
-        self.add_times(print.named.iter().copied(), &print.intents, &print.point, 1.0);
+        self.questions += 1.0;
+        self.add_times(print.named.iter().copied(), &print.intents, 1.0);
+        self.add_points(&print.point, 1.0, 1.0);
     }
 
     /// Takes one away that was taken in.
     pub fn take_away(&mut self, print: &Print) {
-        self.add_times(print.named.iter().copied(), &print.intents, &print.point, -1.0);
+        self.questions = (self.questions - 1.0).max(0.0);
+        self.add_times(print.named.iter().copied(), &print.intents, -1.0);
+        self.add_points(&print.point, 1.0, -1.0);
         self.named.retain(|_, weight| *weight > NOTHING);
     }
 
     /// Takes in all the questions of another.
     pub fn add_all(&mut self, other: &Self) {
         let named = other.named.iter().map(|(key, weight)| (*key, *weight));
-        self.add_times(named, &other.intents, &other.point, 1.0);
+        self.add_times(named, &other.intents, 1.0);
+        self.questions += other.questions;
+        self.add_points(&other.point, other.pointed, 1.0);
+    }
+
+    /// Adds the points of one question, or of so many in one.
+    fn add_points(&mut self, point: &[f32], pointed: f32, times: f32) {
+        if point.is_empty() || self.pointed + times * pointed < 0.0 {
+            return;
+        }
+        self.pointed += times * pointed;
+        self.point.resize(point.len(), 0.0);
+        self.point.iter_mut().zip(point).for_each(|(sum, it)| *sum += times * it);
+        if self.pointed == 0.0 {
+            // What is left is how sums are rounded.
+            self.point.clear();
+        }
+    }
+
+    /// Without it, one question with a point would be lost among many without, and keep others out.
+    fn weighed(&self) -> Weighed<'_> {
+        let times =
+            if self.pointed > 0.0 { self.questions.max(self.pointed) / self.pointed } else { 0.0 };
+        Weighed { point: &self.point, times }
     }
 
     /// Makes room for what weighs so much, if anything weighs less.
@@ -206,7 +254,7 @@ impl Centre {
     pub(super) fn only(&self, keys: impl Fn(u32) -> bool) -> Self {
         let named = self.named.iter().filter(|(key, _)| keys(**key));
         let named = named.map(|(key, it)| (*key, *it)).collect();
-        Self { named, intents: self.intents.clone(), point: self.point.clone() }
+        Self { named, ..self.clone() }
     }
 
     /// The same without what no program writes: numbers that are none, too many of them, other intents.
@@ -215,6 +263,9 @@ impl Centre {
         while self.named.len() > NAMED_MAX {
             self.named.pop_last();
         }
+        if !self.questions.is_finite() || self.questions < 0.0 {
+            self.questions = 0.0;
+        }
         let is_sound = self.intents.len() == Intent::ALL.len();
         if !is_sound || self.intents.iter().any(|it| !it.is_finite()) {
             self.intents.clear();
@@ -222,13 +273,7 @@ impl Centre {
         self
     }
 
-    fn add_times(
-        &mut self,
-        named: impl Iterator<Item = (u32, f32)>,
-        intents: &[f32],
-        point: &[f32],
-        times: f32,
-    ) {
+    fn add_times(&mut self, named: impl Iterator<Item = (u32, f32)>, intents: &[f32], times: f32) {
         for (key, weight) in named {
             if let Some(sum) = self.named.get_mut(&key) {
                 *sum += times * weight;
@@ -236,25 +281,24 @@ impl Centre {
                 self.named.insert(key, weight);
             }
         }
-        for (sums, values) in [(&mut self.intents, intents), (&mut self.point, point)] {
-            if sums.is_empty() {
-                sums.resize(values.len(), 0.0);
-            }
-            sums.iter_mut().zip(values).for_each(|(sum, it)| *sum += times * it);
+        if self.intents.is_empty() {
+            self.intents.resize(intents.len(), 0.0);
         }
+        self.intents.iter_mut().zip(intents).for_each(|(sum, it)| *sum += times * it);
     }
 
     /// How alike a question is: the cosine of what is named, of the intents and of the points where both have
     /// one; 0 where they have none and the question names nothing that the cluster does.
     pub fn likeness(&self, print: &Print) -> f32 {
         let square = print.named.iter().map(|(_, weight)| weight * weight).sum();
-        self.likeness_of(print.named.iter().copied(), square, &print.intents, &print.point)
+        let point = Weighed { point: &print.point, times: 1.0 };
+        self.likeness_of(print.named.iter().copied(), square, &print.intents, point)
     }
 
     /// The same of the middles of two clusters.
     pub fn alike(&self, other: &Self) -> f32 {
         let named = other.named.iter().map(|(key, weight)| (*key, *weight));
-        self.likeness_of(named, square(other.named.values()), &other.intents, &other.point)
+        self.likeness_of(named, square(other.named.values()), &other.intents, other.weighed())
     }
 
     fn likeness_of(
@@ -262,11 +306,12 @@ impl Centre {
         named: impl Iterator<Item = (u32, f32)>,
         their_square: f32,
         intents: &[f32],
-        point: &[f32],
+        point: Weighed<'_>,
     ) -> f32 {
         let shared = named.filter_map(|(key, weight)| Some(weight * self.named.get(&key)?));
         let shared: f32 = shared.sum();
-        let with_points = !self.point.is_empty() && !point.is_empty();
+        let mine_point = self.weighed();
+        let with_points = !self.point.is_empty() && !point.point.is_empty();
         if shared <= NOTHING && !with_points {
             return 0.0;
         }
@@ -277,10 +322,9 @@ impl Centre {
         if !with_points {
             return shared / (mine * theirs).sqrt();
         }
-        let points = |a: &[f32], b: &[f32]| POINT_WEIGHT_SQUARED * both(a, b);
-        let shared = shared + points(&self.point, point);
-        let mine = mine + points(&self.point, &self.point);
-        let theirs = theirs + points(point, point);
+        let shared = shared + mine_point.with(point);
+        let mine = mine + mine_point.with(mine_point);
+        let theirs = theirs + point.with(point);
         WITH_POINTS * (shared / (mine * theirs).sqrt()).max(0.0)
     }
 }
@@ -362,10 +406,44 @@ mod tests {
     fn a_middle_out_of_a_damaged_file_has_no_number_that_is_none_and_no_more_than_the_most() {
         let named = (0..400).map(|key| (key, if key == 3 { f32::INFINITY } else { 0.1 })).collect();
 
-        let centre = Centre { named, intents: vec![0.5; 2], point: Vec::new() }.sound();
+        let questions = f32::NAN;
+        let centre =
+            Centre { named, intents: vec![0.5; 2], questions, ..Centre::default() }.sound();
 
         assert_eq!((centre.named.len(), centre.intents.len()), (NAMED_MAX, 0));
-        assert!(!centre.has(3));
+        assert!(!centre.has(3) && centre.questions == 0.0);
+    }
+
+    fn pointed(text: &str, point: [f32; 2]) -> Print {
+        let sensed = Sensed { point: point.to_vec(), ..Sensed::default() };
+        Print::of_text(text, Language::ENGLISH, &Meaning::default(), Some(&sensed))
+    }
+
+    #[test]
+    fn points_tell_alike_what_shares_no_name_and_apart_what_shares_one() {
+        let strike = Centre::of(&pointed("when does the strike end", [1.0, 0.0]));
+
+        let reworded = strike.likeness(&pointed("anyone else?", [0.96, 0.28]));
+        let other = strike.likeness(&pointed("a strike of the lightning", [0.0, 1.0]));
+        assert!(reworded > other && reworded > 0.3, "{reworded} {other}");
+        assert_eq!(strike.likeness(&print("en", "anyone else?")), 0.0, "words alone say nothing");
+    }
+
+    #[test]
+    fn one_question_with_a_point_among_many_without_keeps_no_other_out() {
+        let text = "when does the strike end";
+        let mut centre = Centre::of(&print("en", text));
+        (0..99).for_each(|_| centre.add(&print("en", text)));
+        centre.add(&pointed(text, [1.0, 0.0]));
+
+        let likeness = centre.likeness(&pointed(text, [1.0, 0.0]));
+
+        assert!((likeness - WITH_POINTS).abs() < 0.01, "{likeness}");
+        centre.take_away(&pointed(text, [1.0, 0.0]));
+        assert!(centre.point.is_empty());
+        assert!((centre.likeness(&pointed(text, [1.0, 0.0])) - 1.0).abs() < 0.01, "by words again");
+        centre.take_away(&pointed(text, [1.0, 0.0]));
+        assert!(centre.point.is_empty(), "there was none to take away");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod fit;
 
+use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use super::simhash::hash;
@@ -104,10 +105,12 @@ impl Bound {
     /// Whether a message is taken for one that is bound to its writer's own matter: by its words, and by what
     /// an encoder says where one was asked.
     pub(super) fn is_bound(&self, told: &Told, sensed: Option<&Sensed>) -> bool {
-        match sensed {
-            Some(sensed) => self.log_odds(told) + sensed.bound >= sensed.bound_from,
-            None => self.log_odds(told) >= self.bound_from,
-        }
+        let (odds, from) = match sensed {
+            Some(sensed) => (self.log_odds(told) + sensed.bound, sensed.bound_from),
+            None => (self.log_odds(told), self.bound_from),
+        };
+        // What is no number lets nothing through.
+        odds.partial_cmp(&from) != Some(Ordering::Less)
     }
 
     /// Log-odds that it is, among lines of which half are.
