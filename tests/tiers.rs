@@ -107,7 +107,7 @@ fn with_sense(pays: bool) -> tempfile::TempDir {
     let row = |n: usize| SenseRow {
         language: Language::ENGLISH,
         incident: Some((n % 2).to_string()),
-        own: n % 3 == 0,
+        own: n.is_multiple_of(3),
         by_words: 0.0,
         fold: n % 5,
     };

@@ -27,7 +27,7 @@ use crate::backup;
 use crate::config::shop::{Shop, ShopErrors};
 use crate::config::{Config, Mistakes};
 use crate::domain::ShopId;
-use crate::flow::{Board, Library, PhraseStore, RecordError, Shops};
+use crate::flow::{Board, Library, PhraseStore, RecordError, Sensing, Shops};
 use crate::gateway::{
     self, Door, Gateway, OpenIdSignIns, PasswordChecks, Secret, Served, SignedOut,
 };
@@ -258,6 +258,8 @@ pub struct App {
     edges: JoinSet<()>,
     certificate: Option<Arc<Certificate>>,
     own_intents: OwnIntentSets,
+    /// Kept to the end: whoever lets go of an encoder last waits for its thread, and the owners stop first.
+    _sensing: Option<Sensing>,
     shop_reloads: ShopReloads,
     reloading: tokio::task::JoinHandle<()>,
     snapshotting: tokio::task::JoinHandle<()>,
@@ -319,7 +321,7 @@ impl App {
             shops,
             metrics: metrics.clone(),
             understanders: Arc::new(understanders),
-            sensing,
+            sensing: sensing.clone(),
             journal: journal.clone(),
             vault: Some(vault.clone()),
             replay,
@@ -424,6 +426,7 @@ impl App {
             edges,
             certificate,
             own_intents,
+            _sensing: sensing,
             shop_reloads,
             reloading,
             snapshotting,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::flow::Sensing;
 use crate::metrics::Metrics;
-use crate::understand::encoder::Installed;
+use crate::understand::encoder::{Chosen, Installed};
 use crate::understand::tenant::ServedSets;
 use crate::understand::tiers::{Budget, SecondThread, SecondTier};
 use crate::understand::{Model, Readers, Understanders};
@@ -43,7 +43,8 @@ fn encoder(
     config: &Config,
     metrics: &Arc<Metrics>,
 ) -> Result<(Option<Arc<SecondThread>>, Option<Sensing>), StartError> {
-    let (data, choice) = (&config.paths.data, config.understand.encoder);
+    let Chosen { of_messages, of_incidents } =
+        Installed::chosen(&config.paths.data, config.understand.encoder)?;
     let start = |mut installed: Installed| -> Result<_, StartError> {
         let sense = installed.sense.take();
         let load = || SecondTier::installed(installed);
@@ -58,8 +59,7 @@ fn encoder(
         });
         Ok((encoder, sensing))
     };
-    let chosen = Installed::chosen(data, choice)?.map(&start).transpose()?;
-    let apart = Installed::for_incidents(data, choice)?.map(&start).transpose()?;
-    let (encoder, sensing) = chosen.unzip();
+    let (encoder, sensing) = of_messages.map(&start).transpose()?.unzip();
+    let apart = of_incidents.map(&start).transpose()?;
     Ok((encoder, apart.map_or(sensing.flatten(), |(_, sensing)| sensing)))
 }

@@ -1,5 +1,6 @@
 //! `tradewind model`: installs a sentence encoder, and says what is there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,6 @@ enum Verb {
 Examples:
   tradewind model add ./multilingual-e5-small --prefix \"query: \"
   tradewind model add ./all-MiniLM-L6-v2 --corpus models/corpus --rows-max 4000 --json
-
   tradewind model add ./multilingual-e5-small --without-incidents
 
 DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder.
@@ -96,6 +96,10 @@ struct ListArgs {
     settings: SettingsArgs,
 }
 
+/// What is said beside whatever keeps an encoder from being fitted for incidents.
+const LEFT_OUT: &str =
+    "what incidents are learned from cannot be read; --without-incidents leaves it out";
+
 /// Where random numbers of the fit start.
 const SEED: u64 = 7;
 
@@ -113,7 +117,8 @@ fn add(args: &AddArgs) -> anyhow::Result<Exit> {
         None => Model::embedded()?,
     };
     let (taught, asked) = corpus(&args.corpus, args.rows_max)?;
-    let matters = if args.without_incidents { None } else { Some(matters(args)?) };
+    let matters =
+        if args.without_incidents { None } else { Some(matters(args).context(LEFT_OUT)?) };
     let files = read_files(args)?;
     let sha256 = files.sha256();
     let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
@@ -321,17 +326,33 @@ fn matters(args: &AddArgs) -> anyhow::Result<Matters> {
     for (path, text) in json_lines(&args.account_bound)? {
         lines.extend(parse(&text).map_err(|why| anyhow!("{}: {why}", path.display()))?);
     }
-    let every = lines.len().div_ceil(args.lines_max.max(1)).max(1);
+    let every = match args.lines_max {
+        0 => usize::MAX,
+        most => lines.len().div_ceil(most).max(1),
+    };
     let own_lines = lines.len();
     for folder in &args.bursts {
         let rows = of_bursts(bursts::rows(folder)?);
-        lines.extend(rows.with_context(|| format!("{}: no language", folder.display()))?);
+        let rows = rows.with_context(|| format!("{}: no language", folder.display()))?;
+        // Two sets may call two incidents the same.
+        let named = |row: BoundRow| {
+            let scene = row.scene.map(|scene| format!("{} {scene}", folder.display()));
+            BoundRow { scene, ..row }
+        };
+        lines.extend(rows.into_iter().map(named));
     }
+    let incidents: BTreeSet<_> =
+        lines.iter().filter(|it| it.in_burst).map(|it| &it.scene).collect();
+    ensure!(
+        incidents.len() > 1,
+        "--bursts has messages of {} incidents for tuning",
+        incidents.len()
+    );
     eprintln!("weighing the words of {} messages and lines", lines.len());
     let held_back = held_back(&lines);
     let (mut texts, mut rows) = (Vec::new(), Vec::new());
     for (at, (line, held)) in lines.into_iter().zip(held_back).enumerate() {
-        if at >= own_lines || at % every == 0 {
+        if at >= own_lines || (at + 1).is_multiple_of(every) {
             let BoundRow { text, language, own, scene, in_burst } = line;
             texts.push(text);
             let incident = scene.filter(|_| in_burst);

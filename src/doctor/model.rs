@@ -50,7 +50,8 @@ pub(super) fn encoder(config: &Config) -> Finding {
     const CHECK: &str = "encoder";
     let settings = &config.understand;
     let wrong = |error: EncoderError| Finding::new(CHECK, Verdict::Wrong, error.to_string());
-    let tier = match Installed::chosen(&config.paths.data, settings.encoder) {
+    let chosen = Installed::chosen(&config.paths.data, settings.encoder);
+    let tier = match chosen.map(|chosen| chosen.of_messages) {
         Ok(None) => return Finding::new(CHECK, Verdict::Good, "none is asked"),
         Ok(Some(installed)) => SecondTier::installed(installed),
         Err(error) => return wrong(error),

@@ -42,7 +42,7 @@ pub(crate) use sense::tests as sense_tests;
 pub use sense::{LEAKS_PERCENT, Sense, SenseFigures, SenseRow, fit_sense};
 #[cfg(feature = "fastembed")]
 pub use task::OnnxFiles;
-pub use task::{EncoderFiles, Installed};
+pub use task::{Chosen, EncoderFiles, Installed};
 
 /// Texts that go through the layers together. More gains nothing on a core and costs memory.
 pub const BATCH_MAX: usize = 32;

@@ -198,6 +198,16 @@ pub struct Installed {
     pub origin: Origin,
 }
 
+/// The encoders that a router asks.
+pub struct Chosen {
+    /// The one that is asked about messages that the fast tier is not sure of, and about incidents where it
+    /// was fitted for them.
+    pub of_messages: Option<Installed>,
+    /// One that was added and does not pay for messages, but was fitted for incidents: asked about these
+    /// alone.
+    pub of_incidents: Option<Installed>,
+}
+
 /// The figures of an installed encoder, beside its files.
 const MEASURED_FILE: &str = "measured.json";
 
@@ -207,36 +217,27 @@ impl Installed {
         data.join("models").join("encoder")
     }
 
-    /// The encoder that a router with this data folder asks; `None` when it asks none.
+    /// The encoders that a router with this data folder asks.
     ///
     /// # Errors
     /// When there is none and one is asked for, or it is damaged.
-    pub fn chosen(data: &Path, choice: EncoderChoice) -> Result<Option<Self>, EncoderError> {
+    pub fn chosen(data: &Path, choice: EncoderChoice) -> Result<Chosen, EncoderError> {
+        let of_messages = |of_messages| Chosen { of_messages, of_incidents: None };
         match choice {
-            EncoderChoice::Off => return Ok(None),
-            EncoderChoice::BuiltIn => return Self::shipped().map(Some),
+            EncoderChoice::Off => return Ok(of_messages(None)),
+            EncoderChoice::BuiltIn => return Ok(of_messages(Some(Self::shipped()?))),
             EncoderChoice::Auto | EncoderChoice::Added => {}
         }
         let folder = Self::folder(data);
         match (Self::read(&folder)?, choice) {
             (None, EncoderChoice::Added) => Err(EncoderError::NotAdded { folder }),
-            (Some(added), EncoderChoice::Added) => Ok(Some(added)),
-            (Some(added), _) if added.measured.pays => Ok(Some(added)),
-            _ => Self::shipped().map(Some),
+            (Some(added), EncoderChoice::Added) => Ok(of_messages(Some(added))),
+            (Some(added), _) if added.measured.pays => Ok(of_messages(Some(added))),
+            (added, _) => Ok(Chosen {
+                of_messages: Some(Self::shipped()?),
+                of_incidents: added.filter(|it| it.sense.is_some()),
+            }),
         }
-    }
-
-    /// The added encoder where [`Self::chosen`] asks another about messages, and it was fitted for incidents: it
-    /// is asked about these alone.
-    ///
-    /// # Errors
-    /// When it is damaged.
-    pub fn for_incidents(data: &Path, choice: EncoderChoice) -> Result<Option<Self>, EncoderError> {
-        if choice != EncoderChoice::Auto {
-            return Ok(None);
-        }
-        let added = Self::read(&Self::folder(data))?;
-        Ok(added.filter(|it| !it.measured.pays && it.sense.is_some()))
     }
 
     /// The encoder in `dir`; `None` when there is none.

@@ -141,6 +141,8 @@ impl SecondTier {
         let infer = infer + clock().saturating_sub(start);
         let vectors = seen.map(|(vector, is_cut)| match is_cut {
             true => Err(NoVector::Cut),
+            // Weights may be too large for some text.
+            false if !vector.iter().all(|value| value.is_finite()) => Err(NoVector::Failed),
             false => Ok(vector),
         });
         Ok(SecondRead { answers, vectors: vectors.collect(), tokenise, infer })

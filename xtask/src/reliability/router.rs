@@ -14,7 +14,7 @@ pub fn binary(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return given.canonicalize().with_context(|| given.display().to_string());
     }
-    // As the release step and a user build it: with other packages beside it, what it uses has more
+    // As a user builds it: with other packages beside it, what it uses has more
     // features and is compiled once more.
     let built = program("cargo")
         .args(["build", "--locked", "--release", "--quiet"])
