@@ -45,7 +45,7 @@ pub struct SenseRow {
     pub own: bool,
     /// Log-odds of that by its words, from a head that had not learned from it.
     pub by_words: f32,
-    /// The part with which it is held back, less than [`FOLDS`](self).
+    /// The part with which it is held back, less than 5.
     pub fold: usize,
 }
 
