@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench schedule`
 
-#[path = "../tests/schedule_common/scan.rs"]
+#[path = "../tests/schedule/scan.rs"]
 mod scan;
 
 use std::hint::black_box;

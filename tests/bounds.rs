@@ -98,7 +98,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/admission/shed.rs::new_conversations_of_strangers_are_refused_first_and_open_ones_last",
     ]),
     ("conversations", &[
-        "tests/flow.rs::bounds_refuse_with_a_reason_and_harm_nobody_else",
+        "tests/flow/conversations.rs::bounds_refuse_with_a_reason_and_harm_nobody_else",
         "tests/flow/bounds.rs::the_last_conversations_are_kept_for_customers_whom_a_shop_vouched_for",
     ]),
     ("events and notes of one conversation", &[
@@ -132,7 +132,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "tests/flow/second_look.rs::a_late_encoder_lets_the_fast_answer_stand_at_the_deadline_and_not_before",
     ]),
     ("messages of one conversation that are being translated; texts of a shop", &[
-        "tests/translated.rs::a_message_beyond_those_that_may_be_translated_at_a_time_goes_on_as_it_was_written_in_its_place",
+        "tests/flow/translated.rs::a_message_beyond_those_that_may_be_translated_at_a_time_goes_on_as_it_was_written_in_its_place",
         "src/flow/translated/task/tests.rs::more_texts_of_a_shop_than_may_wait_stay_as_they_were_written_at_once",
     ]),
     ("languages in which phrases of a shop are kept that it did not write", &[
@@ -142,7 +142,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/flow/translated/store.rs::as_many_languages_of_the_longest_phrases_as_there_may_be_are_kept_and_a_larger_file_is_not",
     ]),
     ("wait of a message for its translation", &[
-        "tests/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
+        "tests/flow/translated.rs::an_engine_that_fails_or_is_late_holds_nothing_up_for_longer_than_its_time",
     ]),
     ("time that the encoder takes", &[
         "src/understand/tiers/task.rs::without_time_left_nobody_is_asked_and_what_was_taken_is_answered",
@@ -156,14 +156,14 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/schedule/records.rs::a_conversation_keeps_its_latest_records",
     ]),
     ("conversations that wait for a seat", &[
-        "tests/schedule_waiting.rs::a_full_queue_gives_tickets_to_newcomers_and_not_to_who_comes_back",
-        "tests/schedule_waiting.rs::nobody_waits_longer_than_the_longest_wait",
+        "tests/schedule/waiting.rs::a_full_queue_gives_tickets_to_newcomers_and_not_to_who_comes_back",
+        "tests/schedule/waiting.rs::nobody_waits_longer_than_the_longest_wait",
     ]),
     ("batches that wait for the disk", &[
         "tests/journal_simulated/faults.rs::a_full_queue_makes_appends_wait_and_then_refuses_them",
     ]),
     ("questions without an article that a shard remembers of a shop; that a list looks at; lists at a time", &[
-        "tests/flow_erasure.rs::a_shop_has_so_many_unanswered_questions_and_the_oldest_leave",
+        "tests/flow/erasure.rs::a_shop_has_so_many_unanswered_questions_and_the_oldest_leave",
         "src/gateway/gaps.rs::only_so_many_questions_are_looked_at_and_those_are_the_latest",
         "src/gateway/gaps.rs::a_list_that_waits_for_its_conversations_stands_in_the_way_of_no_other_shop",
         "src/knowledge/gaps.rs::questions_of_which_none_is_like_another_are_so_many_gaps_and_no_more",

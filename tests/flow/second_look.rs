@@ -1,8 +1,5 @@
 //! Messages that the fast tier is not sure of: what waits for the encoder, and for how long.
 
-#[path = "articles.rs"]
-mod articles;
-
 use std::time::Duration;
 
 use tradewind::domain::{Guess, Intent, Sentiment, Tier};

@@ -1,12 +1,5 @@
 //! What supervisors do in conversations, over the public interface of `flow`.
 
-#[path = "approval.rs"]
-mod approval;
-#[path = "for_many.rs"]
-mod for_many;
-#[path = "unanswered.rs"]
-mod unanswered;
-
 use tradewind::config::shop::Shop;
 use tradewind::domain::{Guess, Intent, SeatId, SeatState, ShopId};
 use tradewind::flow::{CustomerAct, SeatAct};

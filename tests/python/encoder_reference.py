@@ -1,4 +1,4 @@
-"""Writes what `tests/encoder.rs` compares with: vectors of all-MiniLM-L6-v2 by plain numpy.
+"""Writes what `tests/encoder/minilm.rs` compares with: vectors of all-MiniLM-L6-v2 by plain numpy.
 
     python tests/python/encoder_reference.py MODEL_DIR > tests/encoder/minilm.json
 
