@@ -40,7 +40,7 @@ const FORMS_MAX: usize = 1 << 20;
 const FORM_BYTES: usize = 6;
 /// Rows that share a bucket of the table.
 pub const BUCKET: usize = 4;
-/// Largest file that is read, so that a wrong path cannot fill the memory.
+/// Largest file that is read, packed or not, so that a wrong path cannot fill the memory.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a model cannot be used.
@@ -54,6 +54,9 @@ pub enum ModelError {
         /// What the system said.
         reason: std::io::Error,
     },
+    /// The file is packed, and damaged or too large.
+    #[error("model file cannot be unpacked: {0}")]
+    Packed(std::io::Error),
     /// The file starts like something else.
     #[error("not a model file")]
     Magic,

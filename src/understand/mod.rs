@@ -19,6 +19,7 @@ pub mod leaving;
 pub mod lexicon;
 pub mod mixed;
 mod model;
+mod packed;
 pub mod pii;
 mod room;
 pub mod script;

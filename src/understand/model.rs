@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::evaluate::Bin;
 use super::features;
-use super::format::{self, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
+use super::format::{self, FILE_BYTES_MAX, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
 use super::layers::{Heads, divide, dot, softmax};
 use super::leaving::Leaving;
+use super::packed::unpack;
 use super::pii;
 use super::table;
 use super::text;
@@ -149,11 +150,7 @@ pub struct Model {
     arch: pulp::Arch,
 }
 
-/// The bytes of a file at the start of a cache line, where records are to begin.
-#[repr(align(64))]
-struct Aligned<T: ?Sized>(T);
-
-static EMBEDDED: &Aligned<[u8]> = &Aligned(*include_bytes!("../../models/fast.twm"));
+static EMBEDDED: &[u8] = include_bytes!("../../models/fast.twm");
 static EMBEDDED_MANIFEST: &str = include_str!("../../models/manifest.toml");
 
 impl Model {
@@ -162,7 +159,7 @@ impl Model {
     /// # Errors
     /// When the build took in a file that its manifest does not describe.
     pub fn embedded() -> Result<Arc<Self>, ModelError> {
-        Self::from_file(Bytes::from_static(&EMBEDDED.0), EMBEDDED_MANIFEST)
+        Self::from_file(Bytes::from_static(EMBEDDED), EMBEDDED_MANIFEST)
     }
 
     /// The model in `file`, checked against its manifest.
@@ -175,7 +172,7 @@ impl Model {
         if found != manifest.sha256 {
             return Err(ModelError::Sha256 { found, wanted: manifest.sha256 });
         }
-        let parts = format::decode(&file)?;
+        let parts = format::decode(&unpack(file, FILE_BYTES_MAX).map_err(ModelError::Packed)?)?;
         parts.header.check_labels()?;
         Ok(Self::from_parts(parts))
     }
@@ -482,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_model_with_other_labels_or_another_order_of_them_is_refused_by_name() {
-        let parts = format::decode(&Bytes::from_static(&EMBEDDED.0)).expect("a model");
+        let parts = format::decode(&Bytes::from_static(EMBEDDED)).expect("a model");
         let loaded = |edit: &dyn Fn(&mut format::Header)| {
             let mut parts = parts.clone();
             edit(&mut parts.header);

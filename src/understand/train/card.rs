@@ -31,7 +31,7 @@ fn compose(
          layer for each question. Sentiment has two layers, one for shop messages and one for other \
          texts; a third tells how much of each a text is. It runs in the process, on one core, \
          without a network.\n\n\
-         - size: {} bytes, sha256 `{}`\n\
+         - size: {} bytes, packed by gzip; sha256 `{}`\n\
          - licence: {}\n\
          - seed {}: the same texts give the same file\n",
         manifest.file,

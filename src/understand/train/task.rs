@@ -13,6 +13,7 @@ use crate::understand::format::{self, ModelError, Parts, Temperatures};
 use crate::understand::layers::softmax;
 use crate::understand::lexicon::{self, FormError};
 use crate::understand::model::{DataSource, Manifest, Model, Scratch, sha256_hex};
+use crate::understand::packed::pack;
 
 use super::calibrate::{self, Outcome};
 use super::corpus::{Part, Row, RowError, folds, parse_rows, parts};
@@ -127,7 +128,7 @@ pub fn train(
     parts.header.temperatures = calibration.temperatures;
     parts.header.sentiment_by_intent = calibration.mood.by_intent;
     parts.header.accept = calibration.accept;
-    let file = format::encode(&parts);
+    let file = pack(&format::encode(&parts));
     let sha256 = sha256_hex(&file);
     let mut manifest = Manifest {
         file: FILE.to_owned(),
