@@ -40,7 +40,9 @@ fn held_out() -> Vec<Row> {
 
 #[test]
 fn all_that_ships_fits_in_thirty_megabytes() {
-    let all = bytes(models()) + bytes(&models().join("encoder"));
+    let heads = ["head.bin", "usual.bin"].map(|name| models().join("account_bound").join(name));
+    let heads = heads.map(|path| std::fs::metadata(path).expect("a head").len());
+    let all = bytes(models()) + bytes(&models().join("encoder")) + heads.iter().sum::<u64>();
 
     assert!(all <= SHIPPED_BYTES_MAX, "{all} bytes");
 }
@@ -94,7 +96,7 @@ fn two_tiers_are_better_than_one_on_messages_that_trained_neither() {
     let mut encoder = CandleEncoder::new(files, &Bounds::default()).expect("an encoder");
     let fast = Model::embedded().expect("the shipped model");
     // A part of them, for time; what the card reports is of all.
-    let rows: Vec<Row> = held_out().into_iter().step_by(4).collect();
+    let rows: Vec<Row> = held_out().into_iter().step_by(16).collect();
 
     let seer = Seer { encoder: &mut encoder, heads: &heads };
     let found = compare(&fast, seer, &rows, &mut || Duration::ZERO).expect("figures");
@@ -106,7 +108,7 @@ fn two_tiers_are_better_than_one_on_messages_that_trained_neither() {
     assert!(measured.sentiments.gained > measured.sentiments.lost, "{measured:?}");
     assert!(found.two_tiers.intent >= found.fast.intent, "{found:?}");
     assert!(found.two_tiers.sentiment >= found.fast.sentiment, "{found:?}");
-    assert!((found.two_tiers.intent - measured.two_tiers.intent).abs() < 0.03, "{measured:?}");
+    assert!((found.two_tiers.intent - measured.two_tiers.intent).abs() < 0.06, "{measured:?}");
 }
 
 #[test]

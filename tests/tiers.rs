@@ -1,50 +1,29 @@
-//! Both tiers in a running router, with a tiny encoder that the test trains and with the shipped one.
+//! Both tiers in a running router, with a tiny encoder and with the shipped one.
 
 #[path = "router/mod.rs"]
 mod router;
+#[path = "tiny_encoder/mod.rs"]
+mod tiny_encoder;
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use router::{Router, config};
 use tradewind::domain::{Language, Tier};
-use tradewind::understand::encoder::train::{Options, Texts, train};
 use tradewind::understand::encoder::{
     Bounds, CandleEncoder, Encoder, Installed, SenseRow, fit_sense,
 };
 use tradewind::understand::tiers::{SecondTier, TieredReader};
-use tradewind::understand::{Hint, Model, parse_rows};
+use tradewind::understand::{Hint, Model};
 
 /// What the fast tier accepts, and what it does not.
 const SURE: &str = "Where is my order? I want to track my parcel.";
 const UNSURE: &str = "brzk flonk 17";
 
 fn install(data: &Path, pays: bool) {
-    let row = |text: &str, intent: &str| {
-        let labels = format!(r#""language":"en","intent":"{intent}","sentiment":"neutral""#);
-        format!("{{\"text\":\"{text}\",{labels}}}\n")
-    };
-    let lines: String = (0..40)
-        .map(|n| {
-            row(&format!("track order {n}"), "track_order") + &row("send an invoice", "invoice")
-        })
-        .collect();
-    let options = Options {
-        vocab_size: 100,
-        hidden_size: 16,
-        layers: 1,
-        heads: 2,
-        intermediate_size: 16,
-        epochs: 2,
-        ..Options::default()
-    };
-    let fast = Model::embedded().expect("the shipped model");
-    let output = data.join("trained");
-    let texts = Texts { corpus: parse_rows(&lines).expect("rows"), ..Texts::default() };
-    train(&texts, &fast, &output, &options, &mut |_| {}).expect("an encoder");
-    let mut trained = Installed::read(&output).expect("sound").expect("there");
-    trained.measured.pays = pays;
-    trained.write(&Installed::folder(data)).expect("installed");
+    let mut installed = tiny_encoder::installed();
+    installed.measured.pays = pays;
+    installed.write(&Installed::folder(data)).expect("installed");
 }
 
 /// A data folder with an encoder that pays.
@@ -90,7 +69,8 @@ fn the_router_asks_the_encoder_about_what_the_fast_tier_is_not_sure_of_and_about
     for part in ["queue", "tokenise", "infer"] {
         assert_eq!(router.metric(&format!("tradewind_understand_{part}_seconds_count")), 2.0);
         let encoder = format!("tradewind_understand_encoder_{part}_seconds_count");
-        assert_eq!(router.metric(&encoder), 1.0);
+        // The other encoder may be asked about incidents, and is measured in the same place.
+        assert!(router.metric(&encoder) >= 1.0);
     }
 }
 
@@ -110,6 +90,7 @@ fn with_sense(pays: bool) -> tempfile::TempDir {
         own: n.is_multiple_of(3),
         by_words: 0.0,
         fold: n % 5,
+        chooses: true,
     };
     let rows: Vec<SenseRow> = (0..texts.len()).map(row).collect();
     let sha256 = &installed.heads.encoder_sha256;
@@ -119,10 +100,10 @@ fn with_sense(pays: bool) -> tempfile::TempDir {
 }
 
 #[test]
-fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_incidents_and_by_no_other()
-{
-    let dirs = [(with_sense(true), 1.0), (with_sense(false), 1.0), (with_encoder(true), 0.0)];
-    for (dir, compared) in dirs {
+fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_incidents() {
+    // An added one; an added one that is asked about nothing else; the one inside the program, beside an added
+    // one that was not fitted for it.
+    for dir in [with_sense(true), with_sense(false), with_encoder(true)] {
         let router = started(dir.path(), "encoder_share = 1.0").expect("a router");
         let mut ana = router.customer("demo");
 
@@ -132,8 +113,8 @@ fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_inciden
         let vectors =
             || router.metric("tradewind_flow_incident_vectors_total{result=\"compared\"}");
         // Nobody is told when; asking for the metrics is what takes the time.
-        (0..5_000).find(|_| vectors() == compared);
-        assert_eq!(vectors(), compared);
+        (0..5_000).find(|_| vectors() == 1.0);
+        assert_eq!(vectors(), 1.0);
     }
 }
 
@@ -156,6 +137,7 @@ fn what_incidents_are_compared_by_is_read_back_and_that_of_another_encoder_is_re
                 own: n % 4 == 3,
                 by_words: 0.0,
                 fold: n % 5,
+                chooses: true,
             })
             .collect::<Vec<_>>(),
         "of another",

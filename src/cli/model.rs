@@ -11,7 +11,7 @@ use super::evaluate::bursts;
 use super::settings::SettingsArgs;
 use super::{Exit, print, print_json};
 use crate::incidents::bound::{BoundRow, held_back, of_bursts, parse};
-use crate::incidents::bursts::SETS;
+use crate::incidents::bursts::{Half, Row as BurstRow, SETS};
 use crate::understand::encoder::{
     Accuracy, BATCH_MAX, Bounds, CandleEncoder, Change, Comparison, Config, Encoder, EncoderFiles,
     Heads, Installed, LEAKS_PERCENT, Origin, Pools, Seer, Sense, SenseFigures, SenseRow, fit,
@@ -40,7 +40,8 @@ Examples:
   tradewind model add ./all-MiniLM-L6-v2 --corpus models/corpus --rows-max 4000 --json
   tradewind model add ./multilingual-e5-small --without-incidents
 
-DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder.
+DIR holds config.json, tokenizer.json and model.safetensors of a BERT, RoBERTa or XLM-R encoder; a table
+of bytes in it is one of numbers in 4 bits (Q4_0 of llama.cpp).
 Nothing is fetched. The figures are of messages that neither the heads nor the built-in model were
 trained on. It pays if it is better than the encoder inside the program, in intent or in sentiment, and
 worse in neither. Unless --without-incidents is given it is fitted for finding incidents as well, on
@@ -70,6 +71,10 @@ struct AddArgs {
     /// Folders of labelled bursts of incidents, whose rows of the half `dev` teach.
     #[arg(long, default_values = SETS)]
     bursts: Vec<PathBuf>,
+    /// Folders of bursts that the encoder was not trained on: they teach with all their rows, and where somebody's
+    /// own matter begins is chosen by them alone. Needed for an encoder that was trained on the others.
+    #[arg(long)]
+    unseen_bursts: Vec<PathBuf>,
     /// Folder of lines that are somebody's own matter or not, one file a language.
     #[arg(long, default_value = "models/account_bound")]
     account_bound: PathBuf,
@@ -332,14 +337,12 @@ fn matters(args: &AddArgs) -> anyhow::Result<Matters> {
     };
     let own_lines = lines.len();
     for folder in &args.bursts {
-        let rows = of_bursts(bursts::rows(folder)?);
-        let rows = rows.with_context(|| format!("{}: no language", folder.display()))?;
-        // Two sets may call two incidents the same.
-        let named = |row: BoundRow| {
-            let scene = row.scene.map(|scene| format!("{} {scene}", folder.display()));
-            BoundRow { scene, ..row }
-        };
-        lines.extend(rows.into_iter().map(named));
+        lines.extend(burst_lines(folder, bursts::rows(folder)?)?);
+    }
+    let seen = if args.unseen_bursts.is_empty() { 0 } else { lines.len() };
+    for folder in &args.unseen_bursts {
+        let rows = bursts::rows(folder)?.into_iter();
+        lines.extend(burst_lines(folder, rows.map(|row| BurstRow { half: Half::Dev, ..row }))?);
     }
     let incidents: BTreeSet<_> =
         lines.iter().filter(|it| it.in_burst).map(|it| &it.scene).collect();
@@ -357,10 +360,25 @@ fn matters(args: &AddArgs) -> anyhow::Result<Matters> {
             texts.push(text);
             let incident = scene.filter(|_| in_burst);
             let (by_words, fold) = (held.log_odds, held.fold);
-            rows.push(SenseRow { language, incident, own, by_words, fold });
+            rows.push(SenseRow { language, incident, own, by_words, fold, chooses: at >= seen });
         }
     }
     Ok(Matters { texts, rows })
+}
+
+/// The rows of a set that are for tuning, as lines.
+fn burst_lines(
+    folder: &Path,
+    rows: impl IntoIterator<Item = BurstRow>,
+) -> anyhow::Result<Vec<BoundRow>> {
+    let rows = of_bursts(rows.into_iter().collect());
+    let rows = rows.with_context(|| format!("{}: no language", folder.display()))?;
+    // Two sets may call two incidents the same.
+    let named = |row: BoundRow| {
+        let scene = row.scene.map(|scene| format!("{} {scene}", folder.display()));
+        BoundRow { scene, ..row }
+    };
+    Ok(rows.into_iter().map(named).collect())
 }
 
 fn sense(encoder: &mut dyn Encoder, matters: &Matters, sha256: &str) -> anyhow::Result<Sense> {

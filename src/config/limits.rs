@@ -206,11 +206,11 @@ settings! {
         /// wait for it.
         encoder_wait_max: Length = "100ms", "1ms"..="5s";
         /// Share of one core's time that the encoder may take in the long run, so that a flood of unclear
-        /// messages costs no others their time. Past it the fast model's answer stands. The one inside
-        /// the program reads some 100 messages a second with a share of 0.05; a larger one needs more.
-        encoder_share: Share = "0.05", "0.001"..="1";
+        /// messages costs no others their time. Past it the fast model's answer stands, and questions are
+        /// compared to those of an incident by their words alone.
+        encoder_share: Share = "0.25", "0.001"..="1";
         /// Time that the encoder may take at once, after it has taken none for a while.
-        encoder_burst: Length = "250ms", "1ms"..="1min";
+        encoder_burst: Length = "2s", "1ms"..="1min";
     }
 
     /// What comes twice: the same message by its id, and a customer who says the same again.

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::evaluate::Bin;
 use super::features;
-use super::format::{self, FILE_BYTES_MAX, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16};
+use super::format::{
+    self, FILE_BYTES_MAX, LAYERS, ModelError, Parts, RECORD_HEAD, STEP_ZERO, from_bf16,
+};
 use super::lanes::{BLOCK_BYTES, GAIN_MAX, Lanes, Plain, Row};
 use super::layers::{Heads, divide, dot, softmax};
 use super::leaving::Leaving;
@@ -479,7 +481,8 @@ mod tests {
 
     #[test]
     fn a_model_with_other_labels_or_another_order_of_them_is_refused_by_name() {
-        let parts = format::decode(&Bytes::from_static(EMBEDDED)).expect("a model");
+        let file = unpack(Bytes::from_static(EMBEDDED), FILE_BYTES_MAX).expect("packed");
+        let parts = format::decode(&file).expect("a model");
         let loaded = |edit: &dyn Fn(&mut format::Header)| {
             let mut parts = parts.clone();
             edit(&mut parts.header);

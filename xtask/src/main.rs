@@ -3,6 +3,8 @@
 mod bench;
 mod count;
 mod echo;
+mod encoder_card;
+mod fit_encoder;
 mod install;
 mod licences;
 mod lint_corpus;
@@ -11,7 +13,6 @@ mod run;
 mod start_up;
 mod steps;
 mod train_account_bound;
-mod train_encoder;
 mod train_leaving;
 mod train_model;
 
@@ -91,9 +92,8 @@ Examples:
     TrainLeaving(train_leaving::Args),
     /// Fits what tells messages about one's own order or account from what many ask, in minutes.
     TrainAccountBound(train_account_bound::Args),
-    /// Trains the small multilingual encoder from `models/corpus`; takes a quarter of an hour, in the
-    /// release profile.
-    TrainEncoder(train_encoder::Args),
+    /// Fits what stands beside the weights of the shipped encoder and writes its card, in some ten minutes.
+    FitEncoder(fit_encoder::Args),
     /// Breaks the router in every way that it promises to survive, and counts what was lost.
     #[command(after_help = "\
 Examples:
@@ -143,7 +143,7 @@ fn main() -> ExitCode {
         Verb::TrainModel(args) => train_model::run(&args).map(|()| true),
         Verb::TrainLeaving(args) => train_leaving::run(&args).map(|()| true),
         Verb::TrainAccountBound(args) => train_account_bound::run(&args).map(|()| true),
-        Verb::TrainEncoder(args) => train_encoder::run(&args).map(|()| true),
+        Verb::FitEncoder(args) => fit_encoder::run(&args).map(|()| true),
         Verb::Reliability(args) => reliability::run(&args),
         Verb::StartUp(args) => start_up::measure(&args),
         Verb::BenchCompare(args) => bench::compare(&args),

@@ -1,23 +1,15 @@
 //! The layers of BERT, RoBERTa and XLM-R.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear, ops};
 
 use super::config::{Activation, Config, Family};
 
-/// Whether results are wanted or also the gradients that lead to them. The quick kernels have no
-/// gradients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Quick.
-    Infer,
-    /// Every step can be differentiated.
-    Train,
-}
-
 /// A stack of transformer layers over tables of words, positions and segments.
 pub(super) struct Bert {
     words: Tensor,
+    /// From the values of a token to those of a vector, where there are fewer.
+    widened: Option<Linear>,
     positions: Tensor,
     /// The row of the first segment; a message has no other.
     segment: Tensor,
@@ -39,8 +31,13 @@ impl Bert {
         let layers = (0..config.layers)
             .map(|at| Layer::load(&vb.pp("encoder").pp("layer").pp(at), config))
             .collect::<Result<_>>()?;
+        let narrow = config.embedding_size;
+        let widened = (narrow != hidden)
+            .then(|| linear(narrow, hidden, tables.pp("word_projection")))
+            .transpose()?;
         Ok(Self {
-            words: table(config.vocab_size, "word_embeddings")?,
+            words: tables.get((config.vocab_size, narrow), "word_embeddings.weight")?,
+            widened,
             positions: table(config.positions, "position_embeddings")?,
             segment: table(config.types, "token_type_embeddings")?.get(0)?,
             norm: Norm::load(&tables.pp("LayerNorm"), config)?,
@@ -52,21 +49,25 @@ impl Bert {
 
     /// From token ids (texts × tokens) and their mask to one vector a token (texts × tokens ×
     /// values).
-    pub(super) fn forward(&self, ids: &Tensor, mask: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(super) fn forward(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let (texts, length) = ids.dims2()?;
-        let hidden = self.words.dim(1)?;
         let words = self.words.index_select(&ids.flatten_all()?, 0)?;
+        let words = match &self.widened {
+            Some(map) => map.forward(&words)?,
+            None => words,
+        };
+        let hidden = words.dim(1)?;
         let words = words.reshape((texts, length, hidden))?;
         let places = self.places(mask, length)?;
         let positions = self.positions.index_select(&places, 0)?;
         let positions = positions.reshape(((), length, hidden))?;
         let sum = words.broadcast_add(&positions)?.broadcast_add(&self.segment)?;
-        let mut x = self.norm.forward(&sum, mode)?;
+        let mut x = self.norm.forward(&sum)?;
         // Added to the attention's scores: nothing for tokens, an abyss for what fills up.
         let shut = mask.affine(-1.0, 1.0)?.affine(-10_000.0, 0.0)?;
         let shut = shut.reshape((texts, 1, 1, length))?;
         for layer in &self.layers {
-            x = layer.forward(&x, &shut, mode)?;
+            x = layer.forward(&x, &shut)?;
         }
         Ok(x)
     }
@@ -124,9 +125,9 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, shut: &Tensor, mode: Mode) -> Result<Tensor> {
-        let attended = self.attended.forward(&self.attend(x, shut, mode)?)?;
-        let x = self.attended_norm.forward(&(x + attended)?, mode)?;
+    fn forward(&self, x: &Tensor, shut: &Tensor) -> Result<Tensor> {
+        let attended = self.attended.forward(&self.attend(x, shut)?)?;
+        let x = self.attended_norm.forward(&(x + attended)?)?;
         let wide = self.wide.forward(&x)?;
         let wide = match self.activation {
             Activation::Gelu => wide.gelu_erf()?,
@@ -134,10 +135,10 @@ impl Layer {
             Activation::Relu => wide.relu()?,
         };
         let narrow = self.narrow.forward(&wide)?;
-        self.norm.forward(&(x + narrow)?, mode)
+        self.norm.forward(&(x + narrow)?)
     }
 
-    fn attend(&self, x: &Tensor, shut: &Tensor, mode: Mode) -> Result<Tensor> {
+    fn attend(&self, x: &Tensor, shut: &Tensor) -> Result<Tensor> {
         let (texts, length, hidden) = x.dims3()?;
         let width = hidden / self.heads;
         let split = |x: Tensor| {
@@ -148,10 +149,7 @@ impl Layer {
         let value = split(self.value.forward(x)?)?;
         let scores = (query.matmul(&key.t()?)? / (width as f64).sqrt())?;
         let scores = scores.broadcast_add(shut)?;
-        let shares = match mode {
-            Mode::Infer => ops::softmax_last_dim(&scores)?,
-            Mode::Train => ops::softmax(&scores, D::Minus1)?,
-        };
+        let shares = ops::softmax_last_dim(&scores)?;
         shares.matmul(&value)?.transpose(1, 2)?.reshape((texts, length, hidden))
     }
 }
@@ -172,11 +170,8 @@ impl Norm {
         Ok(Self { weight, bias, eps: config.norm_eps as f32 })
     }
 
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        match mode {
-            Mode::Infer => ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps),
-            Mode::Train => ops::layer_norm_slow(x, &self.weight, &self.bias, self.eps),
-        }
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps)
     }
 }
 

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use safetensors::SafeTensors;
 
-use super::bert::{Bert, Mode, mean_of_tokens, unit_rows};
+use super::bert::{Bert, mean_of_tokens, unit_rows};
 use super::tokens::{Batch, Tokens};
+use super::weights::tensors;
 use super::{
     BATCH_MAX, Bounds, Config, Embedded, Encoder, EncoderError, EncoderFiles, Pooling, with_prefix,
 };
@@ -37,12 +36,8 @@ impl CandleEncoder {
             None => Pooling::Mean,
         };
         let tokens = Tokens::parse(&files.tokenizer, &config, bounds.tokens_max)?;
-        let prefix = prefix(&files.weights)?;
         let wrong = |error: candle_core::Error| EncoderError::Weights(error.to_string());
-        let vb = VarBuilder::from_buffered_safetensors(files.weights, DType::F32, &Device::Cpu)
-            .map_err(wrong)?;
-        let vb = if prefix.is_empty() { vb } else { vb.pp(prefix) };
-        let bert = Bert::load(&vb, &config).map_err(wrong)?;
+        let bert = Bert::load(&tensors(files.weights)?, &config).map_err(wrong)?;
         let worker = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .thread_name(|_| "encoder".to_owned())
@@ -57,7 +52,7 @@ impl CandleEncoder {
         let shape = (batch.texts, batch.length);
         let ids = Tensor::from_vec(batch.ids, shape, &Device::Cpu)?;
         let mask = Tensor::from_vec(batch.mask, shape, &Device::Cpu)?.to_dtype(DType::F32)?;
-        let states = self.bert.forward(&ids, &mask, Mode::Infer)?;
+        let states = self.bert.forward(&ids, &mask)?;
         let pooled = match self.pooling {
             Pooling::Mean => mean_of_tokens(&states, &mask)?,
             Pooling::First => states.narrow(1, 0, 1)?.squeeze(1)?,
@@ -91,15 +86,4 @@ impl Encoder for CandleEncoder {
             Ok(embedded)
         })
     }
-}
-
-/// What stands before the names of the tensors: nothing, `bert.`, `roberta.` or what a larger model
-/// called its encoder.
-fn prefix(weights: &[u8]) -> Result<String, EncoderError> {
-    const WORDS: &str = "embeddings.word_embeddings.weight";
-    let file = SafeTensors::deserialize(weights)
-        .map_err(|error| EncoderError::Weights(error.to_string()))?;
-    let found = file.names().into_iter().find_map(|name| name.strip_suffix(WORDS));
-    let prefix = found.ok_or_else(|| EncoderError::Weights(format!("no tensor `{WORDS}`")))?;
-    Ok(prefix.trim_end_matches('.').to_owned())
 }

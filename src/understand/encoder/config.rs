@@ -44,6 +44,8 @@ pub struct Config {
     pub vocab_size: usize,
     /// Values of a vector.
     pub hidden_size: usize,
+    /// Values of a token before it is mapped to those of a vector; as many as these where nothing is mapped.
+    pub embedding_size: usize,
     /// Layers.
     pub layers: usize,
     /// Attention heads of a layer.
@@ -66,6 +68,7 @@ pub struct Config {
 struct Fields {
     vocab_size: usize,
     hidden_size: usize,
+    embedding_size: Option<usize>,
     num_hidden_layers: usize,
     num_attention_heads: usize,
     intermediate_size: usize,
@@ -120,6 +123,7 @@ impl Config {
             family,
             vocab_size: fields.vocab_size,
             hidden_size: fields.hidden_size,
+            embedding_size: fields.embedding_size.unwrap_or(fields.hidden_size),
             layers: fields.num_hidden_layers,
             heads: fields.num_attention_heads,
             intermediate_size: fields.intermediate_size,
@@ -150,6 +154,7 @@ impl Config {
         let within = [
             ("vocab_size", self.vocab_size, 8..=2_000_000),
             ("hidden_size", self.hidden_size, 8..=4096),
+            ("embedding_size", self.embedding_size, 8..=4096),
             ("num_hidden_layers", self.layers, 1..=64),
             ("num_attention_heads", self.heads, 1..=128),
             ("intermediate_size", self.intermediate_size, 8..=32_768),

@@ -18,11 +18,12 @@ mod measure;
 #[cfg(feature = "fastembed")]
 mod onnx;
 mod pool;
+mod sealed;
 mod sense;
 mod shipped;
 mod task;
 mod tokens;
-pub mod train;
+mod weights;
 
 use std::borrow::Cow;
 use std::time::Duration;

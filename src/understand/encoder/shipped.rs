@@ -2,7 +2,7 @@
 
 use super::{EncoderError, EncoderFiles, Installed};
 
-/// A file of `models/encoder`, as `cargo xtask train-encoder` wrote it.
+/// A file of `models/encoder`, as `models/encoder/teach.py` and `cargo xtask fit-encoder` wrote it.
 macro_rules! shipped {
     ($name:literal) => {
         include_bytes!(concat!("../../../models/encoder/", $name))
@@ -23,6 +23,7 @@ impl Installed {
             prefix: String::new(),
         };
         let manifest = String::from_utf8_lossy(shipped!("manifest.toml"));
-        Self::from_parts(files, shipped!("heads.twh"), None, shipped!("measured.json"), &manifest)
+        let (heads, sense) = (shipped!("heads.twh"), shipped!("incidents.tws"));
+        Self::from_parts(files, heads, Some(sense), shipped!("measured.json"), &manifest)
     }
 }

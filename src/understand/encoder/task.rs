@@ -128,7 +128,7 @@ impl EncoderFiles {
 }
 
 /// Writes a file, and makes its folder when it is not there.
-pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), EncoderError> {
+fn write(path: &Path, content: &[u8]) -> Result<(), EncoderError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, content))
@@ -203,8 +203,8 @@ pub struct Chosen {
     /// The one that is asked about messages that the fast tier is not sure of, and about incidents where it
     /// was fitted for them.
     pub of_messages: Option<Installed>,
-    /// One that was added and does not pay for messages, but was fitted for incidents: asked about these
-    /// alone.
+    /// One that is asked about incidents alone, since the other was not fitted for them or an added one does not
+    /// pay for messages.
     pub of_incidents: Option<Installed>,
 }
 
@@ -231,8 +231,11 @@ impl Installed {
         let folder = Self::folder(data);
         match (Self::read(&folder)?, choice) {
             (None, EncoderChoice::Added) => Err(EncoderError::NotAdded { folder }),
-            (Some(added), EncoderChoice::Added) => Ok(of_messages(Some(added))),
-            (Some(added), _) if added.measured.pays => Ok(of_messages(Some(added))),
+            (Some(added), choice) if choice == EncoderChoice::Added || added.measured.pays => {
+                let is_for_both = added.sense.is_some();
+                let of_incidents = if is_for_both { None } else { Some(Self::shipped()?) };
+                Ok(Chosen { of_messages: Some(added), of_incidents })
+            }
             (added, _) => Ok(Chosen {
                 of_messages: Some(Self::shipped()?),
                 of_incidents: added.filter(|it| it.sense.is_some()),
@@ -330,7 +333,7 @@ impl Installed {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub(super) fn write_files(&self, dir: &Path) -> Result<(), EncoderError> {
+    pub fn write_files(&self, dir: &Path) -> Result<(), EncoderError> {
         let heads = self.heads.encode();
         let measured = serde_json::to_string_pretty(&self.measured).expect("plain numbers");
         let sense = self.sense.as_ref().map(Sense::encode);
@@ -348,7 +351,9 @@ impl Installed {
     /// Size of all files but the manifest.
     pub fn bytes(&self) -> usize {
         let files = self.files.contents();
-        files.iter().map(|(_, content)| content.len()).sum::<usize>() + self.heads.encode().len()
+        let sense = self.sense.as_ref().map_or(0, |sense| sense.encode().len());
+        let files = files.iter().map(|(_, content)| content.len()).sum::<usize>();
+        files + self.heads.encode().len() + sense
     }
 }
 

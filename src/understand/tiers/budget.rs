@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// What each message adds to what the next is thought to take: most of it is what those before took.
 const NEWS: f64 = 0.1;
 /// What the first message is thought to take, in seconds.
-const FIRST_COST: f64 = 1e-3;
+const FIRST_COST: f64 = 5e-3;
 /// Bursts that may be owed at the most: a machine that slept for a minute is no reason to ask nobody for
 /// twenty.
 const DEBT_MAX: f64 = 10.0;
@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn messages_that_wait_are_paid_for_before_anybody_knows_what_they_take() {
         let start = Instant::now();
-        let mut budget = Budget::new(0.05, 10 * MS, start);
-        assert!(budget.take(start).is_some());
-        budget.settle(MS, 1, MS);
+        let mut budget = Budget::new(0.05, 50 * MS, start);
+        let paid = budget.take(start).expect("a full bucket");
+        budget.settle(paid, 1, paid);
 
         let waiting = (0..100).filter(|_| budget.take(start).is_some()).count();
 

@@ -399,7 +399,8 @@ mod tests {
 
     #[test]
     fn without_time_left_nobody_is_asked_and_what_was_taken_is_answered() {
-        let burst = Duration::from_micros(1_500);
+        // One and a half of what the first message is thought to take.
+        let burst = Duration::from_micros(7_500);
         let world = world_with(8, Budget::new(0.0, burst, Instant::now()));
         let two = ["a", "b"].map(|text| world.ask(text, LONG).expect("time for two"));
 

@@ -20,7 +20,6 @@ mod vocabulary;
 pub use corpus::{Row, RowError, parse_rows};
 pub use net::{Chance, Learning};
 pub use slots::{Slot, SlotKind};
-pub(super) use task::corpus_credit;
 pub use task::{FILE, TrainError, TrainedReport, train};
 
 /// What the trainer may be told.

@@ -253,7 +253,7 @@ const ACCEPTED_PRECISION: f64 = 0.9;
 const FOLDS: usize = 12;
 
 /// The line of the corpus in a manifest.
-pub(in crate::understand) fn corpus_credit(rows: usize) -> DataSource {
+fn corpus_credit(rows: usize) -> DataSource {
     DataSource {
         name: "models/corpus".to_owned(),
         source: "written for this project; synthetic: no message was sent by a customer".to_owned(),

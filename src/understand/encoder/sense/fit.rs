@@ -47,6 +47,9 @@ pub struct SenseRow {
     pub by_words: f32,
     /// The part with which it is held back, less than 5.
     pub fold: usize,
+    /// Whether the threshold is chosen by it, if it is of an incident. One that the encoder itself was trained on
+    /// is told apart too well for that.
+    pub chooses: bool,
 }
 
 /// What is worth what, on incidents held back.
@@ -211,7 +214,8 @@ fn held_back(lessons: &[Lesson<'_>], dims: usize, seed: u64) -> Vec<f32> {
 /// many of a hundred general rows are not either.
 fn threshold(odds: &[f32], rows: &[SenseRow]) -> Option<(f32, f64)> {
     let of = |own: bool| -> Vec<f32> {
-        let of = odds.iter().zip(rows).filter(|(_, it)| it.incident.is_some() && it.own == own);
+        let chooses = |it: &SenseRow| it.incident.is_some() && it.chooses && it.own == own;
+        let of = odds.iter().zip(rows).filter(|(_, it)| chooses(it));
         let mut odds: Vec<f32> = of.map(|(odds, _)| *odds).collect();
         odds.sort_by(f32::total_cmp);
         odds

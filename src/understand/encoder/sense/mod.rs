@@ -10,6 +10,7 @@ mod fit;
 use serde::{Deserialize, Serialize};
 
 use super::EncoderError;
+use super::sealed::Kind;
 use crate::domain::{Language, Sensed};
 use crate::understand::layers::dot;
 
@@ -17,13 +18,8 @@ pub use fit::{LEAKS_PERCENT, SenseFigures, SenseRow, fit_sense};
 
 /// The file, beside those of the encoder.
 pub const SENSE_FILE: &str = "incidents.tws";
-/// First bytes of the file.
-const MAGIC: &[u8; 4] = b"TWSE";
-/// Of the layout: magic, version (u16), length of the header (u32), header (JSON), numbers (f32), CRC-32C of
-/// all before (u32); little-endian.
-const VERSION: u16 = 1;
-/// Bytes before the header.
-const FIXED: usize = 10;
+/// Numbers: the middles, the turn, then each network.
+const KIND: Kind = Kind { magic: *b"TWSE", version: 1, name: SENSE_FILE };
 /// Most bytes of the file; vectors of 1,024 values in 100 languages take 1.6 MB.
 pub(super) const SENSE_BYTES_MAX: u64 = 32 << 20;
 /// Values of a vector and of a point, hidden values of a network, and networks, that a file may have.
@@ -122,20 +118,12 @@ impl Sense {
             bound_from: self.bound_from,
             figures: self.figures.clone(),
         };
-        let header = serde_json::to_vec(&header).expect("a header has only plain fields");
-        let mut file = MAGIC.to_vec();
-        file.extend(VERSION.to_le_bytes());
-        file.extend((header.len() as u32).to_le_bytes());
-        file.extend(header);
         let of_networks = self.networks.iter().flat_map(|it| {
             let bias = std::iter::once(&it.outer_bias);
             it.inner.iter().chain(&it.inner_bias).chain(&it.outer).chain(bias)
         });
         let numbers = self.middles.iter().flatten().chain(&self.turn).chain(of_networks);
-        file.extend(numbers.flat_map(|number| number.to_le_bytes()));
-        let sum = crc32c::crc32c(&file);
-        file.extend(sum.to_le_bytes());
-        file
+        KIND.seal(&header, numbers)
     }
 
     /// Reads the file.
@@ -143,32 +131,12 @@ impl Sense {
     /// # Errors
     /// When it is damaged, of another version, or does not have what its header says.
     pub fn decode(file: &[u8]) -> Result<Self, EncoderError> {
-        let wrong = |told: &str| EncoderError::Heads(format!("{SENSE_FILE}: {told}"));
-        let (body, sum) = file.split_last_chunk::<4>().ok_or_else(|| wrong("too short"))?;
-        if !body.starts_with(MAGIC) || body.len() < FIXED {
-            return Err(wrong("not what incidents are compared by"));
-        }
-        if crc32c::crc32c(body) != u32::from_le_bytes(*sum) {
-            return Err(wrong("damaged: the checksum differs"));
-        }
-        let version = u16::from_le_bytes([body[4], body[5]]);
-        if version != VERSION {
-            let told = format!(
-                "version {version}, this program reads {VERSION}: add the encoder again with \
-                 `tradewind model add`"
-            );
-            return Err(wrong(&told));
-        }
-        let header_bytes = u32::from_le_bytes([body[6], body[7], body[8], body[9]]) as usize;
-        let (header, numbers) = body[FIXED..]
-            .split_at_checked(header_bytes)
-            .ok_or_else(|| wrong("the header ends early"))?;
-        let header: Header =
-            serde_json::from_slice(header).map_err(|error| wrong(&error.to_string()))?;
-        Self::from_numbers(header, numbers).ok_or_else(|| wrong("not the numbers of its header"))
+        let (header, numbers) = KIND.open(file)?;
+        Self::from_numbers(header, numbers)
+            .ok_or_else(|| KIND.wrong("not the numbers of its header"))
     }
 
-    fn from_numbers(header: Header, numbers: &[u8]) -> Option<Self> {
+    fn from_numbers(header: Header, numbers: Vec<f32>) -> Option<Self> {
         let Header { dims, points, hidden, networks, bound_from, .. } = header;
         let small = [points, hidden, networks].iter().all(|it| (1..=SMALL_MAX).contains(it));
         if !small || !(1..=DIMS_MAX).contains(&dims) || !header.languages.is_sorted() {
@@ -177,10 +145,7 @@ impl Sense {
         let of_network = hidden * (dims + 2) + 1;
         let middles = header.languages.len() + 1;
         let wanted = middles * dims + points * dims + networks * of_network;
-        let numbers: Vec<f32> =
-            numbers.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        if numbers.len() != wanted || !numbers.iter().chain([&bound_from]).all(|it| it.is_finite())
-        {
+        if numbers.len() != wanted || !bound_from.is_finite() {
             return None;
         }
         let mut numbers = numbers.into_iter();
@@ -261,6 +226,7 @@ pub(crate) mod tests {
                 own,
                 by_words: chance.normal(),
                 fold: n % 7 % 5,
+                chooses: true,
             });
         }
         fit_sense(&vectors, &rows, "00ff", 3).expect("enough rows")
@@ -330,6 +296,7 @@ pub(crate) mod tests {
             own,
             by_words: 0.0,
             fold: 0,
+            chooses: true,
         };
         let one = vec![vec![1.0, 0.0]; 4];
 
