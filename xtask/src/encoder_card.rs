@@ -32,7 +32,7 @@ fn compose(card: &mut String, installed: &Installed, config: &Config) -> std::fm
          fast model. The detector of incidents reads from it what a question is about, in any language, \
          and whether it is its writer's own matter.\n\n\
          - size: {} bytes; sha256 of the weights `{}`; `manifest.toml` has that of each file\n\
-         - licence: {}\n",
+         - licence: {}; [that of multilingual-e5-small](LICENSE-e5.txt)\n",
         config.layers,
         config.hidden_size,
         config.vocab_size,
