@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::common::*;
-use crate::shops::{LANGUAGES, Random, SKILLS};
+use crate::scan::Random;
+use crate::shops::{LANGUAGES, SKILLS};
 use tradewind::domain::{
     Needs, QueueRules, Rules, SeatId, SeatProfile, SeatState, ShopId, SkillId, Timestamp,
 };

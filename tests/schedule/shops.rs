@@ -9,6 +9,7 @@ use tradewind::domain::{
 use tradewind::schedule::{QueueHours, Roster, Translation};
 
 use crate::common::*;
+use crate::scan::Random;
 
 pub const LANGUAGES: [&str; 6] = ["en", "es", "th", "vi", "pt", "sw"];
 pub const SKILLS: [&str; 4] = ["orders", "refunds", "returns", "alchemy"];
@@ -24,18 +25,7 @@ const SPANS: [&str; 6] = [
 const ZONES: [&str; 6] =
     ["UTC", "UTC", "UTC", "Asia/Bangkok", "America/Sao_Paulo", "Europe/Berlin"];
 
-/// Splitmix64: the same numbers on every machine and with every version of every crate.
-pub struct Random(pub u64);
-
 impl Random {
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-
     pub fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.below(of.len())]
     }

@@ -8,7 +8,8 @@ use tradewind::schedule::{Command, Contact, Decision, Roster, Scheduler};
 
 use super::settings;
 use crate::common::*;
-use crate::shops::{LANGUAGES, REGIONS, Random, SKILLS, rosters};
+use crate::scan::Random;
+use crate::shops::{LANGUAGES, REGIONS, SKILLS, rosters};
 
 /// Seeds of days on which seats are often free, and the shifts of every second one end.
 pub const QUIET_DAYS: std::ops::Range<u64> = 16..20;
