@@ -21,6 +21,17 @@ fn why(decisions: &[Decision]) -> Vec<String> {
     why.expect("an offer")
 }
 
+/// A seat for English, and one for Thai that talks to somebody.
+fn with_a_busy_speaker() -> Centre {
+    let mut centre =
+        Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["orders"])]);
+    centre.ready("ann");
+    centre.ready("nok");
+    centre.arrive_and_accept(contact(1).language("th"));
+    centre.seat_spoke(1);
+    centre
+}
+
 #[test]
 fn a_language_that_nobody_speaks_goes_to_the_fallback_at_once() {
     let mut centre = Centre::new(vec![seat("ann", &["en"], &["orders"])]);
@@ -61,12 +72,7 @@ fn the_fallback_opens_after_its_time_when_no_speaker_is_there() {
 
 #[test]
 fn while_a_speaker_is_there_the_fallback_stays_closed() {
-    let mut centre =
-        Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["orders"])]);
-    centre.ready("ann");
-    centre.ready("nok");
-    centre.arrive_and_accept(contact(1).language("th"));
-    centre.seat_spoke(1);
+    let mut centre = with_a_busy_speaker();
 
     centre.arrive(contact(2).language("th"));
     assert_eq!(offers(&centre.until(60_000)), []);
@@ -101,12 +107,7 @@ fn the_fallback_opens_for_who_waits_also_when_somebody_heavier_has_come_after_th
 
 #[test]
 fn a_speaker_whose_connection_flickers_keeps_her_lane() {
-    let mut centre =
-        Centre::new(vec![seat("ann", &["en"], &["orders"]), seat("nok", &["th"], &["orders"])]);
-    centre.ready("ann");
-    centre.ready("nok");
-    centre.arrive_and_accept(contact(1).language("th"));
-    centre.seat_spoke(1);
+    let mut centre = with_a_busy_speaker();
     centre.arrive(contact(2).language("th"));
     centre.until(30_000);
 
