@@ -5,7 +5,9 @@ mod router;
 #[path = "tiny_encoder/mod.rs"]
 mod tiny_encoder;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use router::{Router, config};
@@ -105,16 +107,20 @@ fn questions_for_a_person_are_compared_by_an_encoder_that_was_fitted_for_inciden
     // one that was not fitted for it.
     for dir in [with_sense(true), with_sense(false), with_encoder(true)] {
         let router = started(dir.path(), "encoder_share = 1.0").expect("a router");
-        let mut ana = router.customer("demo");
+        let of = "tradewind_flow_incident_vectors_total";
+        let vectors = |result: &str| router.metric(&format!("{of}{{result=\"{result}\"}}"));
 
-        ana.say("card payments fail at checkout for all of us, known problem?");
+        // On a busy machine one may be late, and is compared by its words; the next one is asked for all the same.
+        let is_compared = (1..=20).any(|asked| {
+            let mut customer = router.customer("demo");
+            customer.say("card payments fail at checkout for all of us, known problem?");
+            customer.next("event");
+            // Nobody is told when; asking for the metrics is what takes the time.
+            (0..5_000).find(|_| vectors("compared") + vectors("late") >= f64::from(asked));
+            vectors("compared") > 0.0
+        });
 
-        ana.next("event");
-        let vectors =
-            || router.metric("tradewind_flow_incident_vectors_total{result=\"compared\"}");
-        // Nobody is told when; asking for the metrics is what takes the time.
-        (0..5_000).find(|_| vectors() == 1.0);
-        assert_eq!(vectors(), 1.0);
+        assert!(is_compared);
     }
 }
 
@@ -230,4 +236,38 @@ fn the_reader_of_the_command_line_says_which_tier_had_the_last_word() {
     assert_eq!((tier(SURE), tier(UNSURE)), (Tier::Fast, Tier::Encoder));
     let alone = TieredReader::new(fast, None).classify(UNSURE, &Hint::default()).expect("read");
     assert_eq!(alone.understanding.tier, Tier::Fast);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_encoder_has_one_thread_and_takes_no_other_core() {
+    // As long as the encoder reads, and as unclear: steps of so many values candle divides among threads of its own,
+    // one a core, which spin while they wait.
+    let text = "flonk the brzk was over there and then my neighbour said it may be so or not, but then \
+         the cat came in and we forgot about it, you know how it is with these";
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tradewind"))
+        .args(["classify", "--json"])
+        .env_remove("CANDLE_NUM_THREADS")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    // As many as fill the buffer of what is written, so that the program waits for more when it is looked at.
+    let mut asked = program.stdin.take().expect("piped");
+    asked.write_all(format!("{text}\n").repeat(32).as_bytes()).expect("sent");
+    let mut read = BufReader::new(program.stdout.take().expect("piped")).lines();
+    let first = read.next().expect("a line").expect("text");
+
+    let threads = format!("/proc/{}/task", program.id());
+    let names = std::fs::read_dir(threads).expect("threads").map(|thread| {
+        let path = thread.expect("a thread").path().join("comm");
+        std::fs::read_to_string(path).expect("a name").trim().to_owned()
+    });
+    let names: Vec<String> = names.collect();
+    program.kill().expect("killed");
+    program.wait().expect("ended");
+
+    assert!(first.contains("\"tier\":\"encoder\""), "{first}");
+    assert_eq!(names.iter().filter(|name| *name == "encoder").count(), 1, "{names:?}");
+    assert!(names.iter().all(|name| !name.starts_with("candle")), "{names:?}");
 }

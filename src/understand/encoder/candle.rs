@@ -20,7 +20,8 @@ pub struct CandleEncoder {
     normalise: bool,
     prefix: String,
     /// The one thread that computes. Without it each product would be cut up among all cores, which
-    /// gains nothing on products this small and takes the cores from the sockets.
+    /// gains nothing on products this small and takes the cores from the sockets. Other steps of a large batch
+    /// have threads of candle's own beside it, unless `CANDLE_NUM_THREADS` is 1, as `main` sets it.
     worker: rayon::ThreadPool,
 }
 
