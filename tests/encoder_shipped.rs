@@ -119,8 +119,14 @@ fn an_exchanged_or_missing_file_of_an_encoder_is_named() {
     shipped.write(&folder).expect("written");
     Installed::read(&folder).expect("sound").expect("there");
 
-    for name in ["config.json", "tokenizer.json", "model.safetensors", "heads.twh", "measured.json"]
-    {
+    for name in [
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors",
+        "heads.twh",
+        "incidents.tws",
+        "measured.json",
+    ] {
         let path = folder.join(name);
         let content = std::fs::read(&path).expect("a file");
         let mut damaged = content.clone();

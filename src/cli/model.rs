@@ -45,7 +45,7 @@ of bytes in it is one of numbers in 4 bits (Q4_0 of llama.cpp).
 Nothing is fetched. The figures are of messages that neither the heads nor the built-in model were
 trained on. It pays if it is better than the encoder inside the program, in intent or in sentiment, and
 worse in neither. Unless --without-incidents is given it is fitted for finding incidents as well, on
-some 12,000 messages and as many lines: a quarter of an hour for an encoder of 12 layers of 384.")]
+some 24,000 messages and as many lines: half an hour for an encoder of 12 layers of 384.")]
     Add(AddArgs),
     /// Lists the built-in models and the encoder that was added.
     #[command(after_help = "\
@@ -65,7 +65,7 @@ struct AddArgs {
     /// Most messages that the heads are fitted on; a third as many are measured on. More takes longer.
     #[arg(long, default_value_t = 12_000)]
     rows_max: usize,
-    /// Leaves out what incidents are compared by; they are found by words alone then.
+    /// Leaves out what incidents are compared by; the encoder inside the program is asked for that then.
     #[arg(long)]
     without_incidents: bool,
     /// Folders of labelled bursts of incidents, whose rows of the half `dev` teach.
@@ -337,6 +337,11 @@ fn matters(args: &AddArgs) -> anyhow::Result<Matters> {
     };
     let own_lines = lines.len();
     for folder in &args.bursts {
+        let name = folder.display();
+        ensure!(
+            !args.unseen_bursts.contains(folder),
+            "{name} is in --bursts and in --unseen-bursts"
+        );
         lines.extend(burst_lines(folder, bursts::rows(folder)?)?);
     }
     let seen = if args.unseen_bursts.is_empty() { 0 } else { lines.len() };
@@ -395,7 +400,7 @@ fn all_of(vectors: Vec<(Vec<f32>, bool)>) -> Vec<Vec<f32>> {
 
 fn incidents_line(figures: Option<&SenseFigures>) -> String {
     match figures {
-        None => "incidents          by words alone\n".to_owned(),
+        None => "incidents          by the encoder inside the program\n".to_owned(),
         Some(it) => format!(
             "incidents          {:.1} % of what one answer serves passes where {LEAKS_PERCENT:.0} % of the \
              look-alikes do, {:.1} % by words alone ({} messages and {} lines, held back)\n",

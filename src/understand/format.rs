@@ -24,7 +24,7 @@ use crate::domain::{Intent, Language, Sentiment};
 const MAGIC: &[u8; 8] = b"TWMODEL\x01";
 /// Version of the meaning of header and features; the features are part of the model.
 pub const VERSION: u32 = 4;
-/// Records start on a cache line.
+/// In the file, records start on a cache line.
 const ALIGN: usize = 64;
 /// Bytes of a record before its values.
 pub const RECORD_HEAD: usize = 4;

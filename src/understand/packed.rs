@@ -1,4 +1,4 @@
-//! Weights as they lie in the repository: packed by gzip, since a third of their size is no news.
+//! Weights as they lie in the repository: packed by gzip, since a sixth of their size is no news.
 
 use std::io::{Read, Write};
 

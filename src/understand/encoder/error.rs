@@ -61,7 +61,7 @@ pub enum EncoderError {
     /// `manifest.toml` cannot be used.
     #[error("manifest.toml: {0}")]
     Manifest(String),
-    /// The file of the heads is damaged or belongs to another encoder.
-    #[error("heads: {0}")]
+    /// What stands beside the weights is damaged or belongs to another encoder.
+    #[error("{0}")]
     Heads(String),
 }

@@ -132,7 +132,7 @@ impl Heads {
             temperature: header.temperatures[at],
         });
         if !heads.iter().all(|head| head.temperature > 0.0 && head.temperature.is_finite()) {
-            return Err(wrong("a temperature is none"));
+            return Err(wrong("a temperature has to be above 0"));
         }
         let Header { dims, encoder_sha256, languages, pools, .. } = header;
         if !pools.intent.is_sound() || !pools.sentiment.is_sound() {

@@ -283,12 +283,15 @@ impl Installed {
         let heads = Heads::decode(heads)?;
         let sense = sense.map(Sense::decode).transpose()?;
         if heads.encoder_sha256 != files.sha256() {
-            return Err(EncoderError::Heads("fitted on other weights than those here".to_owned()));
+            return Err(EncoderError::Heads(format!(
+                "{HEADS_FILE}: fitted on other weights than those here"
+            )));
         }
         let dims = Config::parse(&files.config)?.hidden_size;
         if heads.dims != dims {
-            let told = format!("for vectors of {} values, the encoder gives {dims}", heads.dims);
-            return Err(EncoderError::Heads(told));
+            let made_for = heads.dims;
+            let told = format!("for vectors of {made_for} values, the encoder gives {dims}");
+            return Err(EncoderError::Heads(format!("{HEADS_FILE}: {told}")));
         }
         let is_of_heads =
             |it: &Sense| it.encoder_sha256() == heads.encoder_sha256 && it.dims() == dims;

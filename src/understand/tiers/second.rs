@@ -88,7 +88,7 @@ impl SecondTier {
     pub fn new(encoder: Box<dyn Encoder>, heads: Heads) -> Result<Self, EncoderError> {
         if encoder.dims() != heads.dims {
             let (found, wanted) = (encoder.dims(), heads.dims);
-            let told = format!("for vectors of {wanted} values, the encoder gives {found}");
+            let told = format!("heads for vectors of {wanted} values, the encoder gives {found}");
             return Err(EncoderError::Heads(told));
         }
         Ok(Self { encoder, heads })

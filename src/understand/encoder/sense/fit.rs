@@ -305,3 +305,27 @@ fn learn(lessons: &[&Lesson<'_>], dims: usize, seed: u64) -> Network {
     }
     weights.network(scale)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_an_own_matter_begins_is_chosen_by_rows_that_taught_the_encoder_nothing() {
+        let row = |own, chooses| SenseRow {
+            language: Language::ENGLISH,
+            incident: Some("strike".to_owned()),
+            own,
+            by_words: 0.0,
+            fold: 0,
+            chooses,
+        };
+        // It tells those that it was taught apart by far more than others.
+        let kinds = [(row(true, false), 10.0), (row(false, false), -10.0)];
+        let others = [(row(true, true), 1.0), (row(false, true), 0.0)];
+        let all = kinds.into_iter().chain(others).cycle().take(400);
+        let (rows, odds): (Vec<_>, Vec<_>) = all.unzip();
+
+        assert_eq!(threshold(&odds, &rows), Some((1.0, 100.0)));
+    }
+}
