@@ -12,6 +12,12 @@ const LANGUAGES: &[&str] = &["en", "zh", "es", "ar", "pt", "id", "fr", "ru", "ko
 const OTHER_LANGUAGES: &[&str] =
     &["bn", "de", "he", "hi", "it", "ja", "ms", "nl", "pl", "sv", "th", "tl", "tr", "uk", "vi"];
 
+/// Both.
+const ALL: &[&str] = &[
+    "en", "zh", "es", "ar", "pt", "id", "fr", "ru", "ko", "bn", "de", "he", "hi", "it", "ja", "ms",
+    "nl", "pl", "sv", "th", "tl", "tr", "uk", "vi",
+];
+
 /// A folder of rows, and how many each incident has of a kind in a language.
 struct Set {
     folder: &'static str,
@@ -43,9 +49,14 @@ const ALL_LANGUAGES: [Set; 2] = [
     },
 ];
 
-/// Two hands, each with incidents of its own in all languages: four rows of each in a language, sixty general
-/// ones of an incident in all.
-const LATE: [&str; 2] = ["tests/bursts/late/one", "tests/bursts/late/two"];
+/// Two hands, and two later ones, each with incidents of its own in all languages: four rows of each in a
+/// language, sixty general ones of an incident in all.
+const LATE: [&str; 4] = [
+    "tests/bursts/late/one",
+    "tests/bursts/late/two",
+    "tests/bursts/later/one",
+    "tests/bursts/later/two",
+];
 
 /// Six hands, each with incidents of its own in four languages.
 const MANY: [Set; 6] = [
@@ -61,8 +72,11 @@ const fn many(languages: &'static [&'static str]) -> Set {
     Set { languages, ..set("tests/bursts/many", 24, 6, 4) }
 }
 
+/// Eight hands, each with incidents of its own.
+const WIDE: Set = Set { languages: ALL, ..set("tests/bursts/wide", 8 * 16, 2, 2) };
+
 fn sets() -> impl Iterator<Item = Set> {
-    [FIRST, FRESH, MORE, UNSEEN, OTHERS].into_iter().chain(ALL_LANGUAGES).chain(MANY)
+    [FIRST, FRESH, MORE, UNSEEN, OTHERS, WIDE].into_iter().chain(ALL_LANGUAGES).chain(MANY)
 }
 
 #[derive(Deserialize)]
@@ -129,7 +143,7 @@ fn every_incident_has_its_askers_and_its_look_alikes_in_each_language() {
 fn the_late_sets_have_four_rows_of_an_incident_in_a_language_and_never_of_one_kind() {
     for folder in LATE {
         let mut of_incidents: HashMap<(String, Kind), usize> = HashMap::new();
-        for language in LANGUAGES.iter().chain(OTHER_LANGUAGES) {
+        for language in ALL {
             let mut cells: HashMap<String, HashMap<Kind, usize>> = HashMap::new();
             for row in set(folder, 10, 0, 0).rows(language) {
                 assert_eq!((row.language.as_str(), row.half), (*language, Half::Final));
@@ -184,7 +198,7 @@ fn what_is_kept_for_a_last_figure_says_so_and_what_is_used_up_is_for_tuning() {
     for row in ALL_LANGUAGES.iter().flat_map(Set::all) {
         assert_eq!(row.half, Half::Final, "{}", row.text);
     }
-    for row in [MORE, FRESH, UNSEEN, OTHERS].iter().chain(&MANY).flat_map(Set::all) {
+    for row in [MORE, FRESH, UNSEEN, OTHERS, WIDE].iter().chain(&MANY).flat_map(Set::all) {
         assert_eq!(row.half, Half::Dev, "{}", row.text);
     }
 }

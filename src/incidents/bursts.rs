@@ -18,13 +18,14 @@ use super::simhash::hash;
 const PAUSE_MS: u64 = 200;
 
 /// Where the sets of the repository lie whose rows of the half `dev` teach.
-pub const SETS: [&str; 6] = [
+pub const SETS: [&str; 7] = [
     "tests/bursts",
     "tests/bursts/more",
     "tests/bursts/fresh",
     "tests/bursts/unseen",
     "tests/bursts/other_languages",
     "tests/bursts/many",
+    "tests/bursts/wide",
 ];
 
 /// A labelled message.
