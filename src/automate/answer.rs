@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::config::shop::{ARTICLE_INTENTS, Answers, Article, FAQ_INTENTS, Shop};
-use crate::domain::{Intent, Priority, Sentiment, SkillId, Timestamp, Understanding};
+use crate::domain::{Intent, Language, Priority, Sentiment, SkillId, Timestamp, Understanding};
 
 use super::lines::READ_CHARS_MAX;
 use super::mood::Mood;
 use super::needs::{KnownCustomer, needs};
 use super::order::order_status;
-use super::texts::{Voice, clarify, person_hint};
+use super::phrases::Phrases;
+use super::texts::{Voice, Words, clarify, person_hint};
 
 /// Greetings in a row that are waited out; whoever goes on is after something else.
 const GREETINGS_MAX: u32 = 2;
@@ -35,6 +36,9 @@ pub struct AutomateInput<'a> {
     pub answered_from: &'a [Arc<str>],
     /// What the shop's articles say to it.
     pub articles: &'a FromArticles,
+    /// The shop's own words in the customer's language, where it did not write them, somebody has translated
+    /// them, and an answer can wait for its translation.
+    pub phrases: Option<&'a Phrases>,
 }
 
 /// What the articles of a shop say to a message.
@@ -54,7 +58,8 @@ pub enum FromArticles {
 pub enum Automated {
     /// The machine answers.
     Answer {
-        /// The whole answer, in the customer's language.
+        /// The whole answer: in the customer's language or, where the shop has its own words translated, in the
+        /// shop's.
         text: String,
         /// What it was taken from: `knowledge/return-window@1`, `faq/return_policy` or `orders/TW-10482`.
         source: Arc<str>,
@@ -103,7 +108,7 @@ pub enum WhySeat {
     AnsweredBefore,
     /// The shop has articles about such a thing, and none surely answers the question.
     ArticleUnsure,
-    /// The shop has no such sentence in the language.
+    /// The shop has no such sentence in the language, and nobody has translated its words into it.
     NoText,
     /// The text names no order.
     NoOrderNumber,
@@ -166,9 +171,12 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
         };
     }
     match answer(input, shop, now) {
-        Ok(Found { text, source }) => {
+        Ok(Found { text, source, language: written }) => {
             let language = input.understanding.language;
-            let hint = person_hint(&Voice::written(shop, language.label));
+            let words = Words::of(shop, language.label, input.phrases);
+            // What is yet to be translated is written in one language to its end.
+            let is_theirs = written == language.label;
+            let hint = person_hint(if is_theirs { words.best() } else { &words.written });
             Automated::Answer {
                 text: format!("{text}\n\n{hint}"),
                 source,
@@ -191,6 +199,28 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
 pub(super) struct Found {
     pub(super) text: String,
     pub(super) source: Arc<str>,
+    /// In which it is written.
+    pub(super) language: Language,
+}
+
+/// The sentences that a customer is answered by.
+#[derive(Clone, Copy)]
+pub(super) struct Sentences<'a> {
+    pub(super) answers: &'a Answers,
+    /// In which they are written.
+    pub(super) language: Language,
+}
+
+impl<'a> Sentences<'a> {
+    /// Those in the customer's language, else the shop's own where its words are translated into that one;
+    /// `None` where they would be told in a language that is not the customer's.
+    fn of(input: &AutomateInput<'_>, shop: &'a Shop) -> Option<Self> {
+        let theirs = input.understanding.language.label;
+        let words = Words::of(shop, theirs, input.phrases);
+        let language = words.written.language;
+        let answers = shop.knowledge.answers.get(language)?;
+        (language == theirs || words.anew.is_some()).then_some(Self { answers, language })
+    }
 }
 
 /// Whether the customer has thanked for an answer of the machine, and said nothing that somebody should read.
@@ -296,31 +326,45 @@ fn answer(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Result<Foun
     if input.customer_turns > rules.customer_turns_max {
         return Err(WhySeat::ManyTurns);
     }
-    let answers = shop.knowledge.answers.get(language.label).ok_or(WhySeat::NoText)?;
 
     let numbers = shop.order_number.find_in(input.text);
-    let found = match (topic, numbers.as_slice()) {
-        (Topic::Order, []) => return Err(WhySeat::NoOrderNumber),
-        (Topic::Faq, []) => match input.articles {
-            FromArticles::Answer(article) => {
-                Found { text: article.answer.to_string(), source: article.source() }
-            }
-            FromArticles::Unsure => return Err(WhySeat::ArticleUnsure),
-            FromArticles::Nothing => faq(answers, intent.label)?,
+    let found = match (topic, numbers.as_slice(), input.articles) {
+        // It is in the customer's language, whatever else the shop has written in it.
+        (Topic::Faq, [], FromArticles::Answer(article)) => Found {
+            text: article.answer.to_string(),
+            source: article.source(),
+            language: article.language,
         },
-        // How long delivery takes, asked about one order, is a question about that order.
-        (Topic::Order, [number]) => order_status(input, shop, answers, number, now)?,
-        (Topic::Faq, [number]) if intent.label == Intent::DeliveryTime => {
-            order_status(input, shop, answers, number, now)?
-        }
-        // A general rule is no answer to a question about one order.
-        (Topic::Faq, [_]) => return Err(WhySeat::AboutOneOrder),
-        (_, [_, _, ..]) => return Err(WhySeat::SeveralOrders),
+        (Topic::Faq, [], FromArticles::Unsure) => return Err(WhySeat::ArticleUnsure),
+        (topic, numbers, _) => sentence(input, shop, (topic, numbers), now)?,
     };
     if input.answered_from.contains(&found.source) {
         return Err(WhySeat::AnsweredBefore);
     }
     Ok(found)
+}
+
+/// The shop's sentence about a topic and the orders that are named.
+fn sentence(
+    input: &AutomateInput<'_>,
+    shop: &Shop,
+    (topic, numbers): (Topic, &[String]),
+    now: Timestamp,
+) -> Result<Found, WhySeat> {
+    let intent = input.understanding.intent.label;
+    let sentences = Sentences::of(input, shop).ok_or(WhySeat::NoText)?;
+    match (topic, numbers) {
+        (Topic::Order, []) => Err(WhySeat::NoOrderNumber),
+        (Topic::Faq, []) => faq(sentences, intent),
+        (Topic::Order, [number]) => order_status(input, shop, sentences, number, now),
+        // How long delivery takes, asked about one order, is a question about that order.
+        (Topic::Faq, [number]) if intent == Intent::DeliveryTime => {
+            order_status(input, shop, sentences, number, now)
+        }
+        // A general rule is no answer to a question about one order.
+        (Topic::Faq, [_]) => Err(WhySeat::AboutOneOrder),
+        (_, [_, _, ..]) => Err(WhySeat::SeveralOrders),
+    }
 }
 
 /// What a machine may speak about.
@@ -346,7 +390,8 @@ impl Topic {
     }
 }
 
-fn faq(answers: &Answers, intent: Intent) -> Result<Found, WhySeat> {
+fn faq(sentences: Sentences<'_>, intent: Intent) -> Result<Found, WhySeat> {
+    let Sentences { answers, language } = sentences;
     let text = answers.faq(intent).ok_or(WhySeat::NoText)?.as_str().to_owned();
-    Ok(Found { text, source: format!("faq/{intent}").into() })
+    Ok(Found { text, source: format!("faq/{intent}").into(), language })
 }

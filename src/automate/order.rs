@@ -2,17 +2,17 @@
 
 use jiff::civil::Date;
 
-use crate::config::shop::{Answers, Order, OrderDate, OrderStatus, Shop};
+use crate::config::shop::{Order, OrderDate, OrderStatus, Shop};
 use crate::domain::{Intent, Timestamp};
 
-use super::answer::{AutomateInput, Found, WhySeat};
+use super::answer::{AutomateInput, Found, Sentences, WhySeat};
 use super::texts::inserted;
 
 /// The sentence about the order `number`.
 pub(super) fn order_status(
     input: &AutomateInput<'_>,
     shop: &Shop,
-    answers: &Answers,
+    sentences: Sentences<'_>,
     number: &str,
     now: Timestamp,
 ) -> Result<Found, WhySeat> {
@@ -24,13 +24,18 @@ pub(super) fn order_status(
     if is_in_trouble(order, input.understanding.intent.label, today) {
         return Err(WhySeat::OrderTrouble);
     }
+    let Sentences { answers, language } = sentences;
     let template = answers.order(order.status).ok_or(WhySeat::NoText)?;
-    let day = |date: OrderDate| answers.days().day(date.resolve(today));
+    // In a sentence that is yet to be translated the name of a month would go to the engine; this stays as it is.
+    let is_said_anew = language != input.understanding.language.label;
+    let day = |date: OrderDate| match date.resolve(today) {
+        date if is_said_anew => date.to_string(),
+        date => answers.days().day(date),
+    };
     let date = match order.status {
         OrderStatus::Delivered => order.delivered.map(day),
         _ => order.expected.map(day),
     };
-    let language = input.understanding.language.label;
     let value = |text: Option<&str>| text.map(|text| inserted(language, text));
     let [order_number, carrier, tracking, date] = [
         value(Some(order.number.as_str())),
@@ -46,7 +51,7 @@ pub(super) fn order_status(
             ("date", date.as_deref()),
         ])
         .ok_or(WhySeat::MissingFact)?;
-    Ok(Found { text, source: format!("orders/{number}").into() })
+    Ok(Found { text, source: format!("orders/{number}").into(), language })
 }
 
 /// Whether the order table alone would not settle it: late, or the customer misses what the carrier

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{AutomateInput, Automated, FromArticles, KnownCustomer, Mood, WhySeat, decide};
-use crate::config::shop::{OwnIntents, Shop, ShopFiles};
+use super::{
+    AutomateInput, Automated, FromArticles, KnownCustomer, Mood, Phrases, WhySeat, decide,
+};
+use crate::config::shop::{Article, OwnIntents, Shop, ShopFiles};
 use crate::domain::{
     CustomerId, Guess, Intent, Language, OwnIntent, PiiKind, PiiSpan, Priority, Sentiment, SkillId,
     Timestamp, Understanding,
@@ -37,6 +39,7 @@ fn first<'a>(text: &'a str, understanding: &'a Understanding) -> AutomateInput<'
         customer_turns: 1,
         answered_from: &[],
         articles: &FromArticles::Nothing,
+        phrases: None,
     }
 }
 
@@ -465,4 +468,94 @@ fn where_there_are_articles_one_of_them_answers_or_a_person_does() {
         why(asked(Intent::ProductQuestion, &FromArticles::Nothing)),
         Some(WhySeat::NotForMachines)
     );
+}
+
+/// Every phrase of the shop, as said by somebody in another language, but for the last `missing` ones.
+fn phrases(shop: &Shop, missing: usize) -> Phrases {
+    let mut phrases = Phrases::default();
+    let all = phrases.missing(shop);
+    for (phrase, text) in &all[..all.len() - missing] {
+        let said = format!("Yorùbá: {}", text.as_str());
+        assert!(phrases.add(shop, *phrase, &said, &"engine".into()));
+    }
+    phrases
+}
+
+#[test]
+fn a_sentence_in_the_shops_own_language_answers_where_its_words_are_translated_and_else_a_person() {
+    let shop = Shop::embedded_demo();
+    let (whole, part) = (phrases(&shop, 0), phrases(&shop, 1));
+    let understood = sure("yo", Intent::ReturnPolicy);
+    let answer = |phrases| {
+        let input = first("ṣé mo lè dá a padà?", &understood);
+        decide(&AutomateInput { phrases, ..input }, &shop, NOW)
+    };
+
+    let told = answer(Some(&whole));
+
+    let Automated::Answer { text, source, .. } = told else { panic!("{told:?}") };
+    assert_eq!(&*source, "faq/return_policy");
+    assert!(text.starts_with("You can return unused items"), "{text}");
+    assert!(text.ends_with("Just write \"person\" or press the button."), "{text}");
+    assert_eq!(why(answer(Some(&part))), Some(WhySeat::NoText), "not all is translated");
+    assert_eq!(why(answer(None)), Some(WhySeat::NoText));
+}
+
+#[test]
+fn an_order_is_told_for_translation_with_a_date_that_stays_as_it_is() {
+    let shop = Shop::embedded_demo();
+    let phrases = phrases(&shop, 0);
+    let understood = sure("yo", Intent::TrackOrder);
+    let answer = |text| {
+        let input = first(text, &understood);
+        decide(&AutomateInput { phrases: Some(&phrases), ..input }, &shop, NOW)
+    };
+
+    let told = answer("níbo ni TW-10482 wà?");
+
+    let Automated::Answer { text, source, .. } = told else { panic!("{told:?}") };
+    assert_eq!(&*source, "orders/TW-10482");
+    assert!(text.starts_with("Your order TW-10482 is on its way with La Poste."), "{text}");
+    assert!(text.contains("by 2026-12-01."), "{text}");
+    assert_eq!(why(answer("níbo ni TW-10581 wà?")), Some(WhySeat::OrderTrouble));
+}
+
+#[test]
+fn translated_words_of_a_shop_let_no_machine_answer_what_is_for_people() {
+    let shop = Shop::embedded_demo();
+    let phrases = phrases(&shop, 0);
+    for intent in [Intent::Complaint, Intent::RequestRefund, Intent::RefundStatus] {
+        let understood = sure("yo", intent);
+        let input = AutomateInput { phrases: Some(&phrases), ..first("owó mi", &understood) };
+
+        let answer = decide(&input, &shop, NOW);
+
+        assert_eq!(why(answer), Some(WhySeat::NotForMachines), "{intent}");
+    }
+}
+
+#[test]
+fn an_article_in_a_language_without_sentences_is_told_with_the_way_to_a_person_in_other_words() {
+    let shop = Shop::embedded_demo();
+    let article = "+++\ntitle = \"Palautus\"\nintents = [\"return_policy\"]\n\
+                   questions = [\"Onko palautus ilmainen?\"]\n+++\nPalautus on ilmainen.\n";
+    let article = Article::read("palautus.fi.md", article).expect("an article");
+    let articles = FromArticles::Answer(Arc::new(article));
+    let phrases = phrases(&shop, 0);
+    let understood = sure("fi", Intent::ReturnPolicy);
+    let answer = |phrases| {
+        let input = first("onko palautus ilmainen", &understood);
+        match decide(&AutomateInput { articles: &articles, phrases, ..input }, &shop, NOW) {
+            Automated::Answer { text, source, .. } => (text, source),
+            other => panic!("{other:?}"),
+        }
+    };
+
+    let (text, source) = answer(None);
+
+    assert_eq!(&*source, "knowledge/palautus@1");
+    let (said, hint) = text.split_once("\n\n").expect("two paragraphs");
+    assert_eq!(said, "Palautus on ilmainen.");
+    assert!(hint.starts_with("Would you rather talk"), "{hint}");
+    assert!(answer(Some(&phrases)).0.contains("\n\nYorùbá: Would you rather"));
 }

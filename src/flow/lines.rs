@@ -86,6 +86,7 @@ impl Shard {
         answered_from.extend(earlier.into_iter().flat_map(|it| it.machine_sources.iter().cloned()));
         // A word that asks for a person does so between other lines as well.
         let is_person_word = |line: &str| shop.knowledge.answers.is_person_word(line);
+        let phrases = self.phrases_for_answer(conversation, shop, read.language.label);
         let input = AutomateInput {
             text,
             understanding: read,
@@ -96,6 +97,7 @@ impl Shard {
             machine_spoke: conversation.machine_spoke(),
             answered_from: &answered_from,
             articles: &articles,
+            phrases: phrases.as_deref(),
         };
         let follows = automate::decide(&input, shop, now);
         let is_a_part = conversation.held_from.is_some_and(|seq| seq < question.first);

@@ -77,7 +77,7 @@ impl Shard {
                 self.set_alarm(&mut conversation, at);
             }
             self.resume_effects(&conversation, turn);
-            self.resume_translations(now, &mut conversation, turn);
+            self.resume_translations(Cause { now, at: caused_at }, &mut conversation, turn);
             turn.touched.push(id);
             self.conversations.insert(id, conversation);
         }

@@ -198,7 +198,7 @@ impl Shard {
             Input::Webhook(asked) => self.webhook_asked(asked, turn),
             Input::AnsweredForMany(answer) => self.answered_for_many(cause, answer, turn),
             Input::OfItsOwn(shop, id) => self.was_wrong(cause.now, &shop, id, turn),
-            Input::Translated(came) => self.translation_came(now, came, turn),
+            Input::Translated(came) => self.translation_came(cause, came, turn),
             Input::Phrases(came) => self.phrases_came(came),
             Input::LookedAgain(look) => self.looked_again(now, look, turn),
             Input::Library(library) => self.take_library(library),

@@ -58,7 +58,7 @@ impl Shard {
     /// Does what is due.
     pub fn on_timer(&mut self, now: Timestamp, caused_at: Instant, turn: &mut Turn) {
         self.give_up_second_looks(now, turn);
-        self.give_up_translations(now, turn);
+        self.give_up_translations(Cause { now, at: caused_at }, turn);
         while let Some(Reverse((at, id))) = self.alarms.peek().copied() {
             if at > now {
                 break;

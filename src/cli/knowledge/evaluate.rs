@@ -1,7 +1,9 @@
-//! `tradewind knowledge evaluate`: the share that articles answer alone, and how much of it is right.
+//! `tradewind knowledge evaluate`: the share that articles answer alone, how much of it is right, and how many
+//! questions get a sentence of the shop instead.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use crate::automate::{AutomateInput, Automated, FromArticles, KnownCustomer, Moo
 use crate::cli::model::EncoderArgs;
 use crate::cli::{Exit, print, print_json};
 use crate::config::shop::{ArticleRules, Shop};
-use crate::domain::{Timestamp, Understanding};
+use crate::domain::{Language, Timestamp, Understanding};
 use crate::flow::Library;
 use crate::knowledge::measure::{self, Candidate, Figures, Half, Judged, Kind, Question};
 use crate::knowledge::{Hit, margin};
@@ -30,7 +32,8 @@ Examples:
 The file has a question a line, {\"text\",\"language\",\"answer\",\"kind\",\"half\"}: `answer` is the id of
 the article or left out, `kind` is asked, none (no article is about it) or own (the customer's own matter),
 `half` is tune or kept. Each goes the way of a first message, with both tiers of the model and everything
-that keeps a machine silent.")]
+that keeps a machine silent. The last column counts questions that no article is about in their language and
+that get a sentence of the shop's [faq]: nobody says whether it answers them.")]
 pub(super) struct EvaluateArgs {
     /// The questions, JSON lines.
     file: PathBuf,
@@ -71,8 +74,12 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
         scratch: Scratch::default(),
         shop: &any,
     };
-    let judged = questions.iter().map(|question| asker.judge(question));
-    let judged: Vec<Judged<'_>> = judged.collect::<anyhow::Result<_>>()?;
+    let (mut judged, mut by_sentence) = (Vec::new(), Vec::new());
+    for question in &questions {
+        let Asked { candidate, gets_sentence } = asker.ask(question)?;
+        judged.push(Judged { question, candidate });
+        by_sentence.extend(gets_sentence.then_some(question));
+    }
     let of_half = |half| -> Vec<&Judged<'_>> {
         judged.iter().filter(|one| one.question.half == half).collect()
     };
@@ -87,9 +94,9 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
         std::fs::write(path, svg).with_context(|| path.display().to_string())?;
     }
     if args.json {
-        print_json(&to_json(&judged, &rules))?;
+        print_json(&to_json(&judged, &by_sentence, &rules))?;
     } else {
-        print(&to_table(&judged, &rules))?;
+        print(&to_table(&judged, &by_sentence, &rules))?;
     }
     if args.wrong {
         print(&wrong(&judged, &rules))?;
@@ -105,24 +112,33 @@ struct Asker<'a> {
     shop: &'a Shop,
 }
 
+/// What a question gets.
+struct Asked {
+    candidate: Option<Candidate>,
+    /// Whether it is a sentence of `[faq]`: no article is about such a thing in its language.
+    gets_sentence: bool,
+}
+
 impl Asker<'_> {
-    fn judge<'q>(&mut self, question: &'q Question) -> anyhow::Result<Judged<'q>> {
+    fn ask(&mut self, question: &Question) -> anyhow::Result<Asked> {
         let read = self.reader.classify(&question.text, &Hint::default())?.understanding;
         let language = read.language.label;
         let found = self.library.search(&self.shop.id, language, &question.text, &mut self.scratch);
         let said = self.library.judge(&read, &found, self.shop, &self.shop.answering.articles);
-        let is_told = self.is_told(&question.text, &read, &said);
+        let source = self.source(&question.text, &read, &said);
+        let is_told = source.is_some() && matches!(said, FromArticles::Answer(_));
+        let gets_sentence = source.is_some_and(|source| source.starts_with("faq/"));
         let candidate = found.hits.first().filter(|_| is_told).map(|hit: &Hit| Candidate {
             article: hit.article.id.to_string(),
             intent: read.intent.confidence,
             score: hit.score,
             margin: margin(&found),
         });
-        Ok(Judged { question, candidate })
+        Ok(Asked { candidate, gets_sentence })
     }
 
-    /// Whether nothing else keeps the machine from telling what was found.
-    fn is_told(&self, text: &str, read: &Understanding, found: &FromArticles) -> bool {
+    /// What the machine answers from; `None` where something keeps it silent.
+    fn source(&self, text: &str, read: &Understanding, found: &FromArticles) -> Option<Arc<str>> {
         let input = AutomateInput {
             text,
             understanding: read,
@@ -133,75 +149,101 @@ impl Asker<'_> {
             machine_spoke: false,
             answered_from: &[],
             articles: found,
+            phrases: None,
         };
-        let is_article = matches!(found, FromArticles::Answer(_));
-        let decided = decide(&input, self.shop, Timestamp::default());
-        is_article && matches!(decided, Automated::Answer { .. })
+        match decide(&input, self.shop, Timestamp::default()) {
+            Automated::Answer { source, .. } => Some(source),
+            _ => None,
+        }
     }
 }
 
-/// The halves with their questions by language and kind.
-fn halves<'q>(judged: &[Judged<'q>]) -> [(&'static str, Vec<Judged<'q>>); 2] {
-    [("tune", Half::Tune), ("kept", Half::Kept)].map(|(name, half)| {
-        (name, judged.iter().filter(|one| one.question.half == half).cloned().collect())
+/// The questions of one half.
+struct OfHalf<'q> {
+    name: &'static str,
+    judged: Vec<Judged<'q>>,
+    /// Those that get a sentence of `[faq]`.
+    by_sentence: Vec<&'q Question>,
+}
+
+impl OfHalf<'_> {
+    /// How many of such questions get a sentence.
+    fn sentences(&self, is_such: impl Fn(&Question) -> bool) -> usize {
+        self.by_sentence.iter().filter(|question| is_such(question)).count()
+    }
+}
+
+fn halves<'q>(judged: &[Judged<'q>], by_sentence: &[&'q Question]) -> [OfHalf<'q>; 2] {
+    [("tune", Half::Tune), ("kept", Half::Kept)].map(|(name, half)| OfHalf {
+        name,
+        judged: judged.iter().filter(|one| one.question.half == half).cloned().collect(),
+        by_sentence: by_sentence.iter().filter(|it| it.half == half).copied().collect(),
     })
 }
 
-fn to_json(judged: &[Judged<'_>], rules: &ArticleRules) -> Value {
-    let figures = |figures: &Figures| {
+fn to_json(judged: &[Judged<'_>], by_sentence: &[&Question], rules: &ArticleRules) -> Value {
+    let figures = |figures: &Figures, by_sentence: usize| {
         json!({ "questions": figures.questions, "answerable": figures.answerable,
             "answered": figures.answered, "right": figures.right, "share": figures.share(),
-            "precision": figures.precision(), "recall": figures.recall() })
+            "precision": figures.precision(), "recall": figures.recall(), "by_sentence": by_sentence })
     };
     let ArticleRules { intent, retrieval, margin } = rules;
     let mut value = json!({ "intent": intent, "retrieval": retrieval, "margin": margin });
-    for (name, half) in halves(judged) {
-        let languages = measure::by(&half, rules, |question| question.language);
-        let languages: serde_json::Map<String, Value> =
-            languages.iter().map(|(key, it)| (key.to_string(), figures(it))).collect();
-        let kinds = measure::by(&half, rules, |question| question.kind);
-        let kinds: Vec<Value> = kinds
-            .iter()
-            .map(|(kind, it)| json!({ "kind": kind, "figures": figures(it) }))
-            .collect();
-        value[name] = json!({ "all": figures(&Figures::of(&half, rules)), "languages": languages,
-            "kinds": kinds });
+    for half in halves(judged, by_sentence) {
+        let languages = measure::by(&half.judged, rules, |question| question.language);
+        let of_language = |(language, it): (&Language, &Figures)| {
+            let by_sentence = half.sentences(|question| question.language == *language);
+            (language.to_string(), figures(it, by_sentence))
+        };
+        let languages: serde_json::Map<String, Value> = languages.iter().map(of_language).collect();
+        let kinds = measure::by(&half.judged, rules, |question| question.kind);
+        let of_kind = |(kind, it): (&Kind, &Figures)| {
+            let by_sentence = half.sentences(|question| question.kind == *kind);
+            json!({ "kind": kind, "figures": figures(it, by_sentence) })
+        };
+        let kinds: Vec<Value> = kinds.iter().map(of_kind).collect();
+        let all = figures(&Figures::of(&half.judged, rules), half.sentences(|_| true));
+        value[half.name] = json!({ "all": all, "languages": languages, "kinds": kinds });
     }
     value
 }
 
-fn to_table(judged: &[Judged<'_>], rules: &ArticleRules) -> String {
+fn to_table(judged: &[Judged<'_>], by_sentence: &[&Question], rules: &ArticleRules) -> String {
     let ArticleRules { intent, retrieval, margin } = rules;
     let mut table = format!(
         "intent from {intent:.2}, retrieval from {retrieval:.2}, margin from {margin:.2}\n"
     );
-    for (name, half) in halves(judged) {
+    for half in halves(judged, by_sentence) {
         let _ = writeln!(
             table,
-            "\n{name:<6}  questions  answered alone  of these right  of the answerable"
+            "\n{:<6}  questions  answered alone  of these right  of the answerable  by a sentence",
+            half.name
         );
-        row(&mut table, "all", &Figures::of(&half, rules));
-        for (language, figures) in measure::by(&half, rules, |question| question.language) {
-            row(&mut table, language.as_str(), &figures);
+        let all = Figures::of(&half.judged, rules);
+        row(&mut table, "all", &all, half.sentences(|_| true));
+        for (language, figures) in measure::by(&half.judged, rules, |question| question.language) {
+            let by_sentence = half.sentences(|question| question.language == language);
+            row(&mut table, language.as_str(), &figures, by_sentence);
         }
-        for (kind, figures) in measure::by(&half, rules, |question| question.kind) {
+        for (kind, figures) in measure::by(&half.judged, rules, |question| question.kind) {
             let name = match kind {
                 Kind::Asked => "asked",
                 Kind::None => "none",
                 Kind::Own => "own",
             };
-            row(&mut table, name, &figures);
+            let by_sentence = half.sentences(|question| question.kind == kind);
+            row(&mut table, name, &figures, by_sentence);
         }
     }
     table
 }
 
-fn row(table: &mut String, name: &str, figures: &Figures) {
+fn row(table: &mut String, name: &str, figures: &Figures, by_sentence: usize) {
     let percent =
         |it: Option<f64>| it.map_or("–".to_owned(), |share| format!("{:.1} %", share * 100.0));
     let _ = writeln!(
         table,
-        "{name:<6}  {:>9}  {:>14}  {:>14}  {:>17}",
+        "{name:<6}  {:>9}  {:>14}  {:>14}  {:>17}  {by_sentence:>13}",
         figures.questions,
         format!("{} = {}", figures.answered, percent(Some(figures.share()))),
         percent(figures.precision()),

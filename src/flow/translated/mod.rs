@@ -19,7 +19,7 @@ use super::conversation::{Conversation, Stage};
 use super::effects::ROUTER;
 use super::fact::{Fact, Noted};
 use super::input::FromSeat;
-use super::shard::Shard;
+use super::shard::{Cause, Shard};
 use super::step::Step;
 use super::turn::Turn;
 use super::understood::Understood;
@@ -171,7 +171,7 @@ impl Shard {
         }
         let until = now + wait;
         self.awaited.add(until, id, seq, pair);
-        let (shop, text) = (shop.clone(), text.clone());
+        let (shop, text) = (shop.clone(), self.given(conversation, (seq, text), pair));
         let of = TextOf::Message { conversation: id, seq };
         turn.to_translate.push(ToTranslate { shop, of, text, pair, until });
         Ok(())
@@ -180,38 +180,50 @@ impl Shard {
     /// Takes a translation; one that comes too late changes nothing.
     pub(super) fn translation_came(
         &mut self,
-        now: Timestamp,
+        cause: Cause,
         came: TranslationCame,
         turn: &mut Turn,
     ) {
         if self.awaited.take(came.conversation, came.seq) {
-            self.settle_translation(now, came, turn);
+            self.settle_translation(cause, came, turn);
         }
     }
 
     /// Lets what was not translated in time go on as it was written.
-    pub(super) fn give_up_translations(&mut self, now: Timestamp, turn: &mut Turn) {
-        while let Some((conversation, seq, pair)) = self.awaited.take_late(now) {
+    pub(super) fn give_up_translations(&mut self, cause: Cause, turn: &mut Turn) {
+        while let Some((conversation, seq, pair)) = self.awaited.take_late(cause.now) {
             let translated = Translated { pair, said: Said::AsWritten(Untranslated::Late) };
-            self.settle_translation(now, TranslationCame { conversation, seq, translated }, turn);
+            self.settle_translation(cause, TranslationCame { conversation, seq, translated }, turn);
         }
     }
 
-    fn settle_translation(&mut self, now: Timestamp, came: TranslationCame, turn: &mut Turn) {
+    fn settle_translation(&mut self, cause: Cause, came: TranslationCame, turn: &mut Turn) {
         let TranslationCame { conversation: id, seq, translated } = came;
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
         match message_of(&conversation, seq) {
             Some((_, Sender::Customer, _)) => {
-                self.show_to_seat(now, seq, translated, &mut conversation, turn);
+                self.show_to_seat(cause.now, seq, translated, &mut conversation, turn);
             }
-            Some(_) => {
-                let mut step = Step::new(&mut conversation, now);
-                self.goes_on(now, seq, translated, &mut step, turn);
-                step.finish(turn);
-            }
+            Some(_) => self.let_go(cause, seq, translated, &mut conversation, turn),
             None => {}
         }
         self.conversations.insert(id, conversation);
+    }
+
+    /// Lets a message that was held back go on.
+    fn let_go(
+        &mut self,
+        cause: Cause,
+        seq: u64,
+        translated: Translated,
+        conversation: &mut Conversation,
+        turn: &mut Turn,
+    ) {
+        let translated = self.with_hint(conversation, seq, translated);
+        let mut step = Step::new(conversation, cause.now);
+        self.goes_on(cause.now, seq, translated, &mut step, turn);
+        self.call_person_if_unsaid(cause, seq, &mut step, turn);
+        step.finish(turn);
     }
 
     /// Lets a message go on to the customer, and shows the seat what the customer is shown.
@@ -374,7 +386,7 @@ impl Shard {
     /// After a restart: what was to be translated is asked for anew.
     pub(super) fn resume_translations(
         &mut self,
-        now: Timestamp,
+        cause: Cause,
         conversation: &mut Conversation,
         turn: &mut Turn,
     ) {
@@ -385,14 +397,12 @@ impl Shard {
             .collect();
         for (seq, pair) in held {
             let Some((_, _, text)) = message_of(conversation, seq) else { continue };
-            if let Err(why) = self.ask_for(now, conversation, (seq, &text), pair, turn) {
+            if let Err(why) = self.ask_for(cause.now, conversation, (seq, &text), pair, turn) {
                 let translated = Translated { pair, said: Said::AsWritten(why) };
-                let mut step = Step::new(conversation, now);
-                self.goes_on(now, seq, translated, &mut step, turn);
-                step.finish(turn);
+                self.let_go(cause, seq, translated, conversation, turn);
             }
         }
-        self.taken_over(now, conversation, turn);
+        self.taken_over(cause.now, conversation, turn);
     }
 
     /// Whether a message waits, or waited, for its translation before its customer is shown it.

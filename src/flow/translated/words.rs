@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::automate::{Phrases, Voice, Words};
+use super::message_of;
+use crate::automate::{self, Phrases, Voice, Words};
 use crate::config::shop::Shop;
 use crate::domain::{EventKind, Language, Pair, Said, Sender, ShopId, Timestamp, Translated};
-use crate::flow::conversation::Conversation;
-use crate::flow::shard::{Shard, Shops};
+use crate::flow::conversation::{Conversation, Stage};
+use crate::flow::shard::{Cause, Shard, Shops};
 use crate::flow::step::Step;
 use crate::flow::turn::Turn;
+use crate::schedule::{Command, Contact};
 
 /// The phrases of a shop in one language, as far as they were translated.
 #[derive(Clone, Debug)]
@@ -100,8 +102,90 @@ impl Shard {
         both
     }
 
-    /// Adds a message of the router, whose sentences are those of `language` or, where the shop wrote
-    /// none in it, of the shop's own language; these are translated.
+    /// The phrases for an answer of the machine in a language that the shop did not write. A letter is wanted at
+    /// once and cannot wait for a translation, so there are none where an answer may go out as one.
+    pub(in crate::flow) fn phrases_for_answer(
+        &self,
+        conversation: &Conversation,
+        shop: &Shop,
+        language: Language,
+    ) -> Option<Arc<Phrases>> {
+        let known = self.phrases.get(&(shop.id.clone(), language));
+        known.filter(|_| conversation.email.is_none()).cloned()
+    }
+
+    /// What of a message engines are given: of the router's own all but the way to a person below it, as that
+    /// names a word which has to stay as it is.
+    pub(super) fn given(
+        &self,
+        conversation: &Conversation,
+        (seq, text): (u64, &Arc<str>),
+        pair: Pair,
+    ) -> Arc<str> {
+        let ours = self.above_hint(conversation, seq, pair.from);
+        ours.map_or_else(|| text.clone(), |(_, above)| above)
+    }
+
+    /// What came of a message, with the way to a person below it as before.
+    pub(super) fn with_hint(
+        &self,
+        conversation: &Conversation,
+        seq: u64,
+        mut translated: Translated,
+    ) -> Translated {
+        let Pair { from, to } = translated.pair;
+        if let Said::Anew { text, .. } = &mut translated.said
+            && let Some((shop, _)) = self.above_hint(conversation, seq, from)
+        {
+            let phrases = self.phrases.get(&(shop.id.clone(), to));
+            let words = Words::of(&shop, to, phrases.map(|phrases| &**phrases));
+            *text = format!("{text}\n\n{}", automate::person_hint(words.best())).into();
+        }
+        translated
+    }
+
+    /// The shop, and what the router has said above the way to a person; `None` of other messages.
+    fn above_hint(
+        &self,
+        conversation: &Conversation,
+        seq: u64,
+        from: Language,
+    ) -> Option<(Arc<Shop>, Arc<str>)> {
+        let Some((_, Sender::Machine, text)) = message_of(conversation, seq) else { return None };
+        let shop = self.shop(&conversation.opened.shop)?;
+        let hint = automate::person_hint(&Voice::written(&shop, from));
+        let above = text.strip_suffix(hint)?.strip_suffix("\n\n")?.into();
+        Some((shop, above))
+    }
+
+    /// Calls a person, with the place of the question, where the machine's answer was not said in the language of
+    /// its customer after all: as the shop wrote it, it may help nobody.
+    pub(super) fn call_person_if_unsaid(
+        &mut self,
+        cause: Cause,
+        seq: u64,
+        step: &mut Step<'_>,
+        turn: &mut Turn,
+    ) {
+        let conversation = &*step.conversation;
+        let next = conversation.event(seq + 1).map(|event| &event.kind);
+        let is_answer = matches!(next, Some(EventKind::AnsweredByMachine { .. }));
+        let said = conversation.translated.get(&seq).map(|translated| &translated.said);
+        let is_unsaid = matches!(said, Some(Said::AsWritten(_)));
+        // Whoever waits or has somebody already has what is called for here.
+        let is_alone = matches!(conversation.stage, Stage::Open) && conversation.aside.is_none();
+        if !(is_answer && is_unsaid && is_alone) {
+            return;
+        }
+        let contact = self.contact_of(cause.now, conversation);
+        let arrived_at = conversation.machine_answered.unwrap_or(contact.arrived_at);
+        let contact = Contact { arrived_at, ..contact };
+        self.needs_person(contact.clone(), step);
+        turn.commands.push((Command::Arrive(contact), cause.at));
+    }
+
+    /// Adds a message of the router, which is written in `language` or, where the shop wrote nothing of it in
+    /// that, in the shop's own language; this is translated.
     pub(in crate::flow) fn machine_says(
         &mut self,
         now: Timestamp,
@@ -112,7 +196,7 @@ impl Shard {
     ) {
         let id = self.message_id(now);
         let written = match self.shop(&step.conversation.opened.shop) {
-            Some(shop) if shop.knowledge.answers.get(language).is_none() => shop.default_language,
+            Some(shop) if !is_written(&shop, language, text) => shop.default_language,
             _ => language,
         };
         let from = Sender::Machine;
@@ -122,4 +206,13 @@ impl Shard {
             self.hold_for(now, (step.conversation.seq(), text), pair, step, turn);
         }
     }
+}
+
+/// Whether a shop has written what the router says in `language`: all of its words, or the article that this
+/// tells.
+fn is_written(shop: &Shop, language: Language, text: &str) -> bool {
+    let articles = &shop.knowledge.articles;
+    let mut theirs = articles.iter().filter(|article| article.language == language);
+    shop.knowledge.answers.get(language).is_some()
+        || theirs.any(|article| text.starts_with(&*article.answer))
 }
