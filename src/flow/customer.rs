@@ -431,7 +431,8 @@ impl Shard {
 }
 
 /// The skill and the priority that a conversation asks for, by what was understood of it so far.
-fn needs(conversation: &Conversation, shop: &Shop) -> (SkillId, Priority) {
+/// What a conversation needs by what its customer said last.
+pub(super) fn needs(conversation: &Conversation, shop: &Shop) -> (SkillId, Priority) {
     match &conversation.latest {
         Some(latest) => {
             let customer = conversation.known_customer();

@@ -10,6 +10,7 @@ use crate::schedule::{Approval, Command, Contact};
 use crate::understand::pii;
 
 use super::conversation::{Conversation, Stage};
+use super::customer::needs;
 use super::fact::{Fact, Noted};
 use super::incidents::{Asks, Report};
 use super::input::ForMany;
@@ -125,8 +126,17 @@ impl Shard {
             asked_at: contact.arrived_at,
             language: conversation.language(),
             text: automate::joined(&lines).into(),
-            // Reports of incidents are urgent as a rule; who is somebody special has a person.
-            needs_person: conversation.asked_for_person || contact.priority == Priority::Vip,
+            needs_person: conversation.asked_for_person || self.is_special(conversation),
+        })
+    }
+
+    /// Whether a customer is a VIP, complains, or is about to leave. The place in the queue does not tell: a ticket
+    /// has that of tickets, and reports of incidents are urgent as a rule.
+    fn is_special(&self, conversation: &Conversation) -> bool {
+        self.shop(&conversation.opened.shop).is_some_and(|shop| {
+            let urgency = conversation.mood.urgency(&shop.priorities);
+            let (_, priority) = needs(conversation, &shop);
+            urgency.complains || urgency.may_leave || priority == Priority::Vip
         })
     }
 

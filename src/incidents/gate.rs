@@ -32,7 +32,7 @@ pub enum Barred {
     Bound,
     /// Its intent is none of the shop's list.
     Intent(Intent),
-    /// The customer is angry, or a VIP, or has asked for a person.
+    /// The customer is angry, a VIP, complains, is about to leave, or has asked for a person.
     Person,
     /// It is long.
     Long,
@@ -96,7 +96,7 @@ pub struct Asked<'a> {
     pub understanding: &'a Understanding,
     /// Whether it names what looks like an order number.
     pub names_order: bool,
-    /// Whether the customer is a VIP, or has asked for a person.
+    /// Whether the customer is a VIP, complains, is about to leave, or has asked for a person.
     pub needs_person: bool,
 }
 

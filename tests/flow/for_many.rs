@@ -133,6 +133,28 @@ fn who_has_said_something_else_meanwhile_gets_nothing_and_waits_on_also_over_a_r
 }
 
 #[test]
+fn who_complains_or_is_about_to_leave_is_for_a_person_and_joins_nothing_also_after_a_restart() {
+    let asks = |told: &[Report]| match told {
+        [Report::Asks(asks) | Report::AsksStill(asks)] => asks.needs_person,
+        _ => panic!("{told:?}"),
+    };
+    for (intent, leaving, is_special) in [
+        (Intent::RequestRefund, 0.0, false),
+        (Intent::Complaint, 0.0, true),
+        (Intent::RequestRefund, 0.9, true),
+    ] {
+        let mut world = World::new();
+        world.says.intent = Guess { label: intent, confidence: 0.7 };
+        world.says.leaving = leaving;
+
+        let (_ana, _) = waiting(&mut world);
+
+        assert_eq!(asks(&world.told), is_special, "{intent:?} {leaving}");
+        assert_eq!(asks(&world.restarted().told), is_special, "{intent:?} {leaving}, restarted");
+    }
+}
+
+#[test]
 fn whom_a_seat_has_called_another_matter_is_told_to_no_incident_after_a_restart() {
     let mut world = World::new();
     let (_ana, conversation) = waiting(&mut world);

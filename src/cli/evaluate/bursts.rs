@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde_json::json;
 
+use crate::automate::Mood;
 use crate::cli::model::encoded;
+use crate::config::shop::Priorities;
 use crate::incidents::bursts::{BurstReport, Half, Judged, Row, measure};
 use crate::incidents::{Asked, Gate, Print};
 use crate::understand::encoder::{Bounds, CandleEncoder, Installed, Sense};
@@ -79,13 +81,23 @@ fn vectors(encoder: Option<Installed>, rows: &[Row]) -> anyhow::Result<Vectors> 
 fn judge<'a>(model: &Model, rows: &'a [Row], vectors: &Vectors) -> Vec<Judged<'a>> {
     let gate = Gate::default();
     let mut scratch = Scratch::default();
+    // What a shop may add to them says who goes first, not who has a matter of his own.
+    let rules = Priorities {
+        raised_intents: Vec::new(),
+        raised_sentiments: Vec::new(),
+        sentiment_confidence: 1.0,
+        vip_customers: Vec::new(),
+    };
     let mut judge = |(at, row): (usize, &'a Row)| {
         let understanding = model.understand(&row.text, &Hint::default(), &mut scratch);
+        let mut mood = Mood::default();
+        mood.hear(1, &understanding);
+        let urgency = mood.urgency(&rules);
         let asked = Asked {
             text: &row.text,
             understanding: &understanding,
             names_order: !order_numbers(&row.text).is_empty(),
-            needs_person: false,
+            needs_person: urgency.complains || urgency.may_leave,
         };
         let language = understanding.language;
         let vector = vectors.as_ref().map(|(sense, all)| (sense, &all[at]));

@@ -16,9 +16,9 @@ use crate::understand::tiers::NoVector;
 
 /// Questions that wait for the encoder at a time.
 const PENDING_MAX: usize = 1_024;
-/// Longest that one waits. An encoder of 12 layers reads a text in 20 to 50 ms, a full batch in less than this;
-/// an answer for many that comes two seconds later is as good.
-pub(super) const SENSE_WAIT: Duration = Duration::from_secs(2);
+/// Longest that one waits. An encoder of 12 layers reads a text in 20 to 50 ms; who joins an incident that has its
+/// answer is to have it within a second of the question.
+pub(super) const SENSE_WAIT: Duration = Duration::from_millis(700);
 
 impl From<NoVector> for Unsensed {
     fn from(why: NoVector) -> Self {
