@@ -78,8 +78,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ("sessions of providers that were ended", &[
         "src/gateway/signed_out.rs::the_list_is_bounded_and_a_damaged_one_is_told",
     ]),
-    ("incidents of a shop; followers of one; texts that copies are looked for among", &[
+    ("incidents of a shop; followers of one; characters of what one asked; texts that copies are looked for among", &[
         "src/incidents/live.rs::clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of",
+        "src/incidents/cluster.rs::a_seat_is_shown_160_characters_of_a_question_and_told_where_it_is_cut",
     ]),
     ("things and names of the middle of an incident", &[
         "src/incidents/print.rs::a_middle_that_is_full_counts_what_it_has_and_forgets_the_least_for_what_weighs_more",

@@ -47,16 +47,16 @@ fn incident_until(seat: &mut Client, field: &str, count: usize) -> Value {
     }
 }
 
-/// Confirms everybody, a hundred at a time as they are shown. Gives the incident.
+/// Confirms everybody, fifty at a time as they are shown. Gives the incident.
 fn confirm_all(seat: &mut Client, count: usize) -> Value {
     let mut incident = incident_until(seat, "followers", count);
-    for before in (0..count).step_by(100) {
+    for before in (0..count).step_by(50) {
         let shown = incident["shown"].as_array().expect("followers").iter();
         let unconfirmed = shown.filter(|it| it["confirmed"] == false);
         let shown: Vec<&Value> = unconfirmed.map(|it| &it["conversation"]).collect();
         seat.send(&json!({"type": "confirm_incident", "incident": incident["incident"],
             "conversations": shown, "wrong": []}));
-        incident = incident_until(seat, "reaches", (before + 100).min(count));
+        incident = incident_until(seat, "reaches", (before + 50).min(count));
     }
     incident
 }

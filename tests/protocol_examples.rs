@@ -291,6 +291,7 @@ fn server_frames() -> BTreeMap<String, BTreeSet<String>> {
             translates: false,
             automatic: false,
             decisions: 0,
+            fallback: Language::ENGLISH,
         },
     ]);
     frames

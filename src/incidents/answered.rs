@@ -124,7 +124,7 @@ mod tests {
     use super::super::live::tests::{asked_by, at, question};
     use super::*;
     use crate::domain::{Language, SeatId};
-    use crate::incidents::{Follower, Match};
+    use crate::incidents::{Follower, Match, Settings};
 
     fn answer() -> Arc<Answer> {
         let text = |code: &str, text: &str| (code.parse().expect("a language"), text.into());
@@ -138,6 +138,15 @@ mod tests {
 
     fn ids(cluster: &Cluster) -> Vec<ConversationId> {
         cluster.followers.keys().copied().collect()
+    }
+
+    /// An incident of five whom a seat has confirmed and answered.
+    fn answered(live: &mut Live) -> ClusterId {
+        let id = asked_by(live, 0..5)[0].cluster;
+        let all = ids(live.get(id).expect("open"));
+        live.confirm(id, &all, &[]).expect("open");
+        live.answer(id, answer()).expect("confirmed");
+        id
     }
 
     #[test]
@@ -159,10 +168,7 @@ mod tests {
     #[test]
     fn who_comes_late_waits_for_a_click_and_later_for_none() {
         let mut live = Live::default();
-        let id = asked_by(&mut live, 0..5)[0].cluster;
-        let all = ids(live.get(id).expect("open"));
-        live.confirm(id, &all, &[]).expect("open");
-        live.answer(id, answer()).expect("confirmed");
+        let id = answered(&mut live);
 
         let late = asked_by(&mut live, 5..6);
         assert_eq!(late[0].answer, None);
@@ -173,6 +179,46 @@ mod tests {
         let later = asked_by(&mut live, 6..12);
         let at_once = later.iter().filter(|it| it.answer.is_some()).count();
         assert!(at_once >= 5, "one in fifty is shown to a seat: {at_once}");
+    }
+
+    #[test]
+    fn who_joined_without_a_click_and_comes_back_is_a_wrong_decision_unless_a_seat_confirmed_him() {
+        let mut live = Live::default();
+        let id = answered(&mut live);
+        (0..1_000).for_each(|_| live.trust.decided(true));
+        asked_by(&mut live, 5..12);
+        let followers = || live.get(id).expect("open").followers.values();
+        let clicked = |it: &&Follower| it.is_answered && it.by.is_some() && !it.is_automatic;
+        let clicked = followers().find(clicked).expect("one of the five").conversation;
+        let automatic = followers().find(|it| it.is_automatic).expect("a late one").conversation;
+        let mut trust = live.trust();
+
+        live.returned(clicked);
+        assert_eq!(live.trust(), trust);
+        live.returned(automatic);
+
+        trust.decided(false);
+        assert_eq!(live.trust(), trust);
+    }
+
+    #[test]
+    fn in_a_shop_that_forbids_it_nothing_joins_without_a_click_and_clicks_count_all_the_same() {
+        let mut live = Live::default();
+        let id = answered(&mut live);
+        (0..400).for_each(|_| live.trust.decided(true));
+        let before = live.trust().decisions();
+        live.set(Settings { may_be_automatic: false, ..live.settings() });
+
+        let late = asked_by(&mut live, 5..12);
+        let waiting: Vec<_> =
+            live.get(id).expect("open").unconfirmed().map(|it| it.conversation).collect();
+        live.confirm(id, &waiting, &[]).expect("open");
+
+        assert!(late.iter().all(|it| it.answer.is_none()));
+        assert_eq!((waiting.len(), live.trust().decisions()), (7, before + 7));
+        assert!(live.trust().is_automatic() && !live.is_automatic());
+        live.set(Settings::default());
+        assert!(asked_by(&mut live, 12..18).iter().any(|it| it.answer.is_some()));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub const FOLLOWERS_MAX: usize = 10_000;
 pub const PRINTS_MAX: usize = 16;
 /// Texts of a cluster that a seat is shown.
 pub const EXAMPLES_MAX: usize = 3;
+/// Characters of what a follower asked that a seat is shown, to judge by.
+pub(super) const TEXT_CHARS_MAX: usize = 160;
 /// Without a newcomer for so long, a cluster closes.
 pub const QUIET_MAX: Duration = Duration::from_secs(30 * 60);
 
@@ -52,16 +54,38 @@ pub enum Standing {
 pub struct Follower {
     /// Which.
     pub conversation: ConversationId,
+    /// Whose it is.
+    pub(super) customer: CustomerId,
     /// The language to answer in.
     pub language: Language,
+    /// What it asked, for a seat to judge by: on one line, 160 characters at most, the last of them `…` where
+    /// it is cut. The gate lets no personal data through. That is 640 bytes of a follower at most, 6.4 MB of a
+    /// cluster that [`FOLLOWERS_MAX`] follow, and of a shop 640 bytes for each conversation that waits, which
+    /// follows one cluster at most. It goes with the follower: when that leaves, its customer is erased, or the
+    /// cluster closes.
+    pub text: Arc<str>,
     /// When it asked.
     pub asked_at: Timestamp,
     /// By what it belongs here; `None` for the first.
     pub by: Option<Match>,
-    /// Whether a seat has said that it does, or joining is automatic.
+    /// Whether a seat has said that it does, or it joined without a click.
     pub is_confirmed: bool,
+    /// Whether it joined without a click.
+    pub(super) is_automatic: bool,
     /// Whether it has the answer.
     pub is_answered: bool,
+}
+
+/// What a seat is shown of a question: see [`Follower::text`].
+pub(super) fn for_a_seat(text: &Arc<str>) -> Arc<str> {
+    let is_long = text.chars().nth(TEXT_CHARS_MAX).is_some();
+    if !is_long && !text.contains(char::is_control) {
+        return text.clone();
+    }
+    let kept = text.chars().take(if is_long { TEXT_CHARS_MAX - 1 } else { TEXT_CHARS_MAX });
+    // Messages of several lines stand on one, and nothing takes more than its own bytes in JSON.
+    let kept = kept.map(|char| if char.is_control() { ' ' } else { char });
+    kept.chain(is_long.then_some('…')).collect::<String>().into()
 }
 
 /// What a seat answers to all at once.
@@ -266,6 +290,12 @@ impl Cluster {
         }
     }
 
+    /// Takes out the followers that are an erased customer's.
+    pub(super) fn take_followers_of(&mut self, customer: &CustomerId) -> Vec<ConversationId> {
+        let his = self.followers.extract_if(.., |_, it| it.customer == *customer);
+        his.map(|(conversation, _)| conversation).collect()
+    }
+
     /// Forgets what an erased customer wrote, and that it was him. Of a text that is no longer looked for
     /// among, what is left is its part in the sum of all.
     pub(super) fn forget(&mut self, customer: &CustomerId) -> bool {
@@ -342,5 +372,37 @@ impl Cluster {
         self.followers.clear();
         self.examples.clear();
         self.answer = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        for_a_seat(&text.into()).to_string()
+    }
+
+    #[test]
+    fn a_seat_is_shown_160_characters_of_a_question_and_told_where_it_is_cut() {
+        let whole = "ß".repeat(TEXT_CHARS_MAX);
+
+        assert_eq!(shown(&whole), whole);
+        assert_eq!(shown(&format!("{whole}?")), format!("{}…", "ß".repeat(TEXT_CHARS_MAX - 1)));
+    }
+
+    #[test]
+    fn a_question_of_several_lines_is_shown_on_one() {
+        assert_eq!(shown("hi\nis the site down?\u{1}"), "hi is the site down? ");
+    }
+
+    #[test]
+    fn what_is_shown_of_any_question_takes_640_bytes_at_most() {
+        for text in ["𝄞", "…", "a", "\u{1}"].map(|char| char.repeat(240)) {
+            let shown = shown(&text);
+
+            assert!(shown.len() <= TEXT_CHARS_MAX * 4, "{} bytes of {text}", shown.len());
+            assert_eq!(shown.chars().count(), TEXT_CHARS_MAX);
+        }
     }
 }

@@ -168,12 +168,13 @@ mod tests {
         assert_eq!((cluster.id, cluster.followers.len()), (open, 6));
         let follower = &cluster.followers[&early.conversation];
         assert!(!follower.is_confirmed);
+        assert_eq!(follower.text, early.text, "a seat sees what it is to judge");
         assert!(matches!(follower.by, Some(Match::Topic(likeness)) if likeness >= 0.3));
         assert_ne!(live.of(other.conversation).map(|it| it.id), Some(open));
         assert_eq!(live.all().len(), 2);
 
-        live.leave(early.conversation);
         live.forget(&early.customer);
+        assert!(live.of(early.conversation).is_none());
         let kept = format!("{:?}", live.all());
         assert!(!kept.contains("ana-said-Q7") && !kept.contains("\"v_100\""), "{kept}");
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::domain::{ConversationId, CustomerId, Language, Timestamp};
 
-use super::cluster::{Answer, Cluster, ClusterId, FOLLOWERS_MAX, Follower, QUIET_MAX, Standing};
+use super::cluster::{
+    Answer, Cluster, ClusterId, FOLLOWERS_MAX, Follower, QUIET_MAX, Standing, for_a_seat,
+};
 use super::gather::Risen;
 use super::print::{Match, Print};
 use super::trust::Trust;
@@ -16,18 +18,21 @@ pub const CLUSTERS_MAX: usize = 256;
 /// How much more alike than to the next cluster a question must be: who is between two belongs to none.
 const MARGIN_MIN: f32 = 0.05;
 
-/// What a shop may set.
+/// By what the clusters of a shop come and go. A shop sets [`Self::may_be_automatic`] alone; the others are
+/// the same for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Distinct customers in a minute from which on a cluster is suggested.
     pub suggest_from: usize,
     /// Without a newcomer for so long, a cluster closes.
     pub quiet_max: Duration,
+    /// Whether questions join without a click once [`Trust`] says so (`[incidents] automatic` of a shop).
+    pub may_be_automatic: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { suggest_from: 3, quiet_max: QUIET_MAX }
+        Self { suggest_from: 3, quiet_max: QUIET_MAX, may_be_automatic: true }
     }
 }
 
@@ -98,12 +103,27 @@ pub struct Live {
 }
 
 impl Live {
-    /// No clusters yet; `trust` is what seats have said before.
+    /// No clusters yet; `trust` is what was known of joins before.
     pub fn new(settings: Settings, trust: Trust) -> Self {
         Self { settings, trust, ..Self::default() }
     }
 
-    /// What seats have said of joins.
+    /// By what it works.
+    pub const fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Works by these from now on. Who has joined already stays.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Whether questions join without a click now.
+    pub fn is_automatic(&self) -> bool {
+        self.settings.may_be_automatic && self.trust.is_automatic()
+    }
+
+    /// What is known of joins.
     pub const fn trust(&self) -> Trust {
         self.trust
     }
@@ -139,7 +159,7 @@ impl Live {
             None if question.print.has_topic() => (self.begin(now, question), None),
             None => return None,
         };
-        let is_automatic = self.trust.is_automatic()
+        let is_automatic = self.is_automatic()
             && !Trust::is_audited(question.conversation.as_uuid().as_u128() as u64);
         let suggest_from = self.settings.suggest_from;
         if self.clusters[at].followers.len() >= FOLLOWERS_MAX {
@@ -171,14 +191,17 @@ impl Live {
         } else if before == Standing::Watched && customers.max(waiting) >= suggest_from {
             cluster.standing = Standing::Suggested;
         }
-        let is_open = cluster.standing == Standing::Open;
-        let answer = cluster.answer.clone().filter(|_| is_automatic && is_open);
+        let is_automatic = is_automatic && cluster.is_open();
+        let answer = cluster.answer.clone().filter(|_| is_automatic);
         let follower = Follower {
             conversation: question.conversation,
+            customer: question.customer.clone(),
             language: question.language,
+            text: for_a_seat(&question.text),
             asked_at: question.asked_at.min(now),
             by,
-            is_confirmed: is_automatic && is_open,
+            is_confirmed: is_automatic,
+            is_automatic,
             is_answered: answer.is_some(),
         };
         if follower.is_answered {
@@ -212,14 +235,22 @@ impl Live {
         let cluster = any_mut(&mut self.clusters, id)?;
         let follower = cluster.followers.remove(&conversation)?;
         cluster.was_returned(follower.by);
+        // Nobody has looked at such a join: all that is known of it is that the answer was none.
+        if follower.is_automatic {
+            self.trust.decided(false);
+        }
         Some(id)
     }
 
-    /// Forgets what an erased customer wrote, and that it was him; whether there was anything. That a
-    /// conversation of his follows nothing any more is told by itself.
+    /// Forgets what an erased customer wrote, and that it was him; whether there was anything. His
+    /// conversations follow nothing any more.
     pub fn forget(&mut self, customer: &CustomerId) -> bool {
         let mut had_any = false;
         for cluster in &mut self.clusters {
+            for conversation in cluster.take_followers_of(customer) {
+                self.of.remove(&conversation);
+                had_any = true;
+            }
             had_any |= cluster.forget(customer);
         }
         self.clusters.retain(|cluster| !cluster.is_forgotten());
@@ -406,6 +437,33 @@ pub(super) mod tests {
         assert_eq!((cluster.examples.len(), cluster.followers.len()), (2, 4));
         assert_eq!(live.clone().clusters[0].rate.customers(at(40)), 4);
         assert!(!live.forget(&mine.customer), "there is nothing left of him");
+    }
+
+    #[test]
+    fn what_a_follower_asked_goes_when_it_leaves_is_erased_or_has_its_cluster_closed() {
+        let mut live = Live::default();
+        let asked = |n: u64| question(n, "en", &format!("how long is the strike of said-{n}-Q7?"));
+        for n in 0..6 {
+            live.ask(at(n), &asked(n)).expect("joins");
+        }
+        let id = live.of(asked(0).conversation).expect("it follows one").id;
+        let texts = |live: &Live| -> Vec<String> {
+            let followers = live.all().iter().flat_map(|it| it.followers.values());
+            followers.map(|it| it.text.to_string()).collect()
+        };
+        assert_eq!(texts(&live), [0, 1, 2, 3, 4, 5].map(|n| asked(n).text.to_string()));
+
+        live.leave(asked(1).conversation);
+        live.returned(asked(2).conversation);
+        live.confirm(id, &[], &[asked(3).conversation]).expect("open");
+        live.forget(&asked(4).customer);
+        assert_eq!(texts(&live), [0, 5].map(|n| asked(n).text.to_string()));
+        let kept = format!("{:?}", live.all());
+        assert!(!kept.contains("said-4-Q7") && !kept.contains("\"v_4\""), "{kept}");
+        assert!(live.of(asked(4).conversation).is_none(), "it follows nothing any more");
+
+        live.close(id).expect("open");
+        assert!(texts(&live).is_empty());
     }
 
     #[test]

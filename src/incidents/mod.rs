@@ -12,11 +12,12 @@
 //! evidence for each.
 //!
 //! **Invariants**: a question that the gate refuses never reaches a likeness. Nothing joins without a
-//! seat's click unless [`Trust::is_automatic`]. A conversation follows one cluster at most. The same calls
+//! seat's click unless [`Live::is_automatic`]. A conversation follows one cluster at most. The same calls
 //! give the same results on every machine.
 //!
 //! **Bounds**: [`CLUSTERS_MAX`] clusters of a shop, [`FOLLOWERS_MAX`] followers of a cluster,
-//! [`PRINTS_MAX`] texts of a cluster to compare copies with, [`gate::CHARS_MAX`] characters of a text.
+//! [`PRINTS_MAX`] texts of a cluster to compare copies with, [`gate::CHARS_MAX`] characters of a text, of which
+//! 160 are kept with each follower.
 //!
 //! [`Meaning`]: crate::domain::Meaning
 

@@ -9,7 +9,8 @@ const AUDIT_ONE_IN: u64 = 50;
 /// Decisions that are remembered: beyond them all are halved, so that what was long ago fades.
 const DECISIONS_MAX: u32 = 4_000;
 
-/// What seats said of the joins that they were shown.
+/// What is known of joins: what seats said of those that they were shown, and which of those that nobody was
+/// asked about went wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Trust {
     decisions: u32,
@@ -23,7 +24,8 @@ impl Trust {
         if is_sound { self } else { Self::default() }
     }
 
-    /// A seat has looked at a join.
+    /// A join was right or wrong: a seat has said so, or its customer came back after an answer that no seat
+    /// had confirmed to be for him.
     pub fn decided(&mut self, is_right: bool) {
         if self.decisions >= DECISIONS_MAX {
             (self.decisions, self.wrong) = (self.decisions / 2, self.wrong.div_ceil(2));
@@ -32,7 +34,7 @@ impl Trust {
         self.wrong += u32::from(!is_right);
     }
 
-    /// Joins that seats have looked at.
+    /// Joins of which it is known whether they were right.
     pub const fn decisions(self) -> u32 {
         self.decisions
     }

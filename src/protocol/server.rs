@@ -113,6 +113,7 @@ pub enum ServerFrame<'a> {
         translates: bool,
         automatic: bool,
         decisions: u32,
+        fallback: Language,
     },
 }
 
@@ -127,7 +128,7 @@ pub struct IncidentRow<'a> {
     pub reaches: usize,
     pub unconfirmed: usize,
     pub languages: BTreeMap<Language, usize>,
-    pub shown: Vec<IncidentFollower>,
+    pub shown: Vec<IncidentFollower<'a>>,
     pub untranslated: Vec<Language>,
     pub answered_by: Option<&'a SeatId>,
 }
@@ -135,9 +136,10 @@ pub struct IncidentRow<'a> {
 /// A conversation in which it is asked.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of docs/protocol.md, by the same names")]
-pub struct IncidentFollower {
+pub struct IncidentFollower<'a> {
     pub conversation: ConversationId,
     pub language: Language,
+    pub text: &'a str,
     pub by: Option<&'static str>,
     pub confirmed: bool,
 }

@@ -416,7 +416,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
             reaches: 0,
             unconfirmed: shown.length,
             languages: { en: shown.length },
-            shown: shown.map((conversation) => ({ conversation, language: "en", by: "topic", confirmed: false })),
+            shown: shown.map((conversation) => ({ conversation, language: "en", text: "website down?", by: "topic", confirmed: false })),
             untranslated: [],
             answered_by: null,
           },
@@ -424,6 +424,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
         translates: false,
         automatic: false,
         decisions: 0,
+        fallback: "en",
       });
     tell(ids.slice(0, 2));
     const card = page.locator(".incident");
@@ -454,6 +455,58 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     tell([]);
     await confirm.waitFor({ state: "hidden" });
     assert.equal(await focused(), "SECTION", "what had the focus is gone, and the card has it");
+  });
+
+  test("a seat sees what each follower of an incident asked, how questions join, and writes for the others in the shop's language", async () => {
+    const { page, wire } = await seat();
+    wire.toPage = ({ type }) => type === "incidents";
+    const [arabic, thai, known] = ["01", "02", "03"].map((end) => `0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9d${end}`);
+    const tell = (ofShop) =>
+      wire.tell({
+        type: "incidents",
+        incidents: [
+          {
+            incident: 3,
+            is_open: true,
+            examples: ["¿está caída la web?"],
+            followers: 3,
+            reaches: 1,
+            unconfirmed: 2,
+            languages: { ar: 1, es: 1, th: 1 },
+            shown: [
+              { conversation: arabic, language: "ar", text: "هل الموقع معطل؟", by: "topic", confirmed: false },
+              { conversation: thai, language: "th", text: "<b>เว็บล่มไหม</b>", by: "copy", confirmed: false },
+              { conversation: known, language: "es", text: "¿está caída la web?", by: null, confirmed: true },
+            ],
+            untranslated: [],
+            answered_by: null,
+          },
+        ],
+        translates: true,
+        automatic: false,
+        decisions: 120,
+        fallback: "es",
+        ...ofShop,
+      });
+    tell({});
+    const card = page.locator(".incident");
+    const texts = card.locator("li [dir=auto]");
+    await texts.first().waitFor();
+    assert.deepEqual(await texts.allTextContents(), ["هل الموقع معطل؟", "<b>เว็บล่มไหม</b>"]);
+    assert.equal(await texts.first().evaluate((text) => getComputedStyle(text).direction), "rtl");
+    await card.getByRole("checkbox", { name: "هل الموقع معطل؟" }).uncheck();
+    await page.getByText("Questions join by your click. Decisions so far: 120.").waitFor();
+
+    tell({ automatic: true, decisions: 400 });
+    await page.getByText("Questions join without a click: 400 decisions").waitFor();
+
+    assert.equal(await card.getByLabel("English").count(), 0, "nobody here writes for those");
+    await card.getByLabel("Spanish (translated for languages without a text)").fill("Vuelve a mediodía.");
+    const from = wire.said.length;
+    wire.toRouter = ({ type }) => type === "answer_incident";
+    await card.getByRole("button", { name: "Answer all" }).click();
+    const [said] = await wire.heard(["answer_incident"], { after: from });
+    assert.deepEqual([said.texts, said.fallback], [{ es: "Vuelve a mediodía." }, "es"]);
   });
 
   test("a seat that loses a conversation behind an acknowledgement that it missed is done with its message", async () => {

@@ -1,5 +1,5 @@
-// Questions that many customers ask at once: whom one answer reaches, a click that says who belongs, and
-// the answer in as many languages as the seat writes.
+// Questions that many customers ask at once: whom one answer reaches, what each of them asked with a click that
+// says who belongs, and the answer in as many languages as the seat writes.
 
 import { languageName } from "./demo";
 import { button, el } from "./dom";
@@ -8,6 +8,7 @@ import type { Frame } from "./client";
 interface Follower {
   conversation: string;
   language: string;
+  text: string;
   by: string | null;
   confirmed: boolean;
 }
@@ -23,6 +24,26 @@ interface Incident {
   shown: Follower[];
   untranslated: string[];
   answered_by: string | null;
+}
+
+/** What is the same for all incidents of a shop. */
+interface OfShop {
+  translates: boolean;
+  /** The language of the answer for whoever has none in the own. */
+  fallback: string;
+}
+
+/** The elements of a follower that waits for a click. */
+interface Row {
+  row: HTMLElement;
+  text: HTMLElement;
+  words: HTMLElement;
+}
+
+/** Where the answer in a language is written. */
+interface Field {
+  text: HTMLTextAreaElement;
+  others: HTMLElement;
 }
 
 type Say = (frame: { type: string; [field: string]: unknown }) => void;
@@ -46,14 +67,14 @@ class Card {
   private readonly confirm = button("", "primary", () => this.sayWhoBelongs());
   private readonly unconfirmed = el("details", { open: true }, this.summary, this.rows, this.confirm);
   private readonly end = button("End it", "quiet", () => this.say({ type: "close_incident", incident: this.incident.incident }));
-  private readonly asked = new Map<string, { row: HTMLElement; words: HTMLElement }>();
+  private readonly asked = new Map<string, Row>();
   private readonly wrong = new Set<string>();
-  private readonly texts = new Map<string, HTMLTextAreaElement>();
+  private readonly texts = new Map<string, Field>();
   private readonly form = el("form", { class: "incident-answer" });
   private readonly fields = el("div");
   readonly node = el("section", { class: "incident", tabindex: "-1" });
   private incident!: Incident;
-  private translates = false;
+  private shop!: OfShop;
 
   constructor(private readonly say: Say) {
     const submit = el("button", { type: "submit", class: "primary" }, "Answer all");
@@ -65,10 +86,10 @@ class Card {
     this.node.append(this.heading, this.examples, this.reach, this.answered, this.untranslated, this.unconfirmed, this.end, this.form);
   }
 
-  show(incident: Incident, translates: boolean): void {
+  show(incident: Incident, shop: OfShop): void {
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     this.incident = incident;
-    this.translates = translates;
+    this.shop = shop;
     const spoken = Object.entries(incident.languages).map(([code, count]) => `${languageName(code)} ${count}`).join(", ");
     put(this.heading, `${incident.is_open ? "Incident" : "Maybe an incident"} ${incident.incident}`);
     this.quote(incident.examples);
@@ -77,7 +98,8 @@ class Card {
     put(this.untranslated, incident.untranslated.length === 0 ? "" : `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`);
     this.ask();
     this.form.hidden = incident.answered_by !== null || incident.reaches === 0;
-    for (const code of ["en", ...Object.keys(incident.languages)]) this.field(code);
+    for (const code of [shop.fallback, ...Object.keys(incident.languages)]) this.field(code);
+    this.nameOthers();
     // What had the focus may be gone.
     if (held !== null && !(held as HTMLElement).checkVisibility()) this.node.focus();
   }
@@ -102,7 +124,8 @@ class Card {
       this.asked.delete(id);
     }
     unsure.forEach((follower, at) => {
-      const { row, words } = this.rowOf(follower.conversation);
+      const { row, text, words } = this.rowOf(follower.conversation);
+      put(text, follower.text);
       put(words, ` …${follower.conversation.slice(-4)} ${languageName(follower.language)}, by ${follower.by ?? "the first question"}`);
       if (this.rows.children[at] !== row) this.rows.insertBefore(row, this.rows.children[at] ?? null);
     });
@@ -111,7 +134,7 @@ class Card {
     put(this.confirm, `They ask the same (${unsure.length})`);
   }
 
-  private rowOf(conversation: string): { row: HTMLElement; words: HTMLElement } {
+  private rowOf(conversation: string): Row {
     const known = this.asked.get(conversation);
     if (known !== undefined) return known;
     const box = el("input", { type: "checkbox", checked: !this.wrong.has(conversation) });
@@ -119,8 +142,10 @@ class Card {
       if (box.checked) this.wrong.delete(conversation);
       else this.wrong.add(conversation);
     });
-    const words = el("span");
-    const made = { row: el("li", {}, el("label", {}, box, words)), words };
+    // Whatever way it is written, it turns nothing around it.
+    const text = el("span", { dir: "auto" });
+    const words = el("span", { class: "facts" });
+    const made = { row: el("li", {}, el("label", {}, box, text, words)), text, words };
     this.asked.set(conversation, made);
     return made;
   }
@@ -136,26 +161,34 @@ class Card {
     if (this.texts.has(code)) return;
     const id = `incident-${this.incident.incident}-${code}`;
     const text = el("textarea", { id, rows: "2", maxlength: "2000", dir: "auto", lang: code });
-    const others = this.translates ? " (translated for languages without a text)" : " (and for languages without a text, as it is)";
-    const fallback = code === "en" ? others : "";
-    this.fields.append(el("label", { for: id }, languageName(code), fallback), text);
-    this.texts.set(code, text);
+    const others = el("span");
+    this.fields.append(el("label", { for: id }, languageName(code), others), text);
+    this.texts.set(code, { text, others });
+  }
+
+  /** Says of one text that it is for everybody else as well. */
+  private nameOthers(): void {
+    const forOthers = this.shop.translates ? " (translated for languages without a text)" : " (and for languages without a text, as it is)";
+    for (const [code, { others }] of this.texts) put(others, code === this.shop.fallback ? forOthers : "");
   }
 
   private answer(): void {
-    const written = [...this.texts].map(([code, text]) => [code, text.value.trim()]).filter(([, text]) => text !== "");
-    this.say({ type: "answer_incident", incident: this.incident.incident, texts: Object.fromEntries(written), fallback: "en" });
+    const written = [...this.texts].map(([code, { text }]) => [code, text.value.trim()]).filter(([, text]) => text !== "");
+    this.say({ type: "answer_incident", incident: this.incident.incident, texts: Object.fromEntries(written), fallback: this.shop.fallback });
   }
 }
 
 /** The panel of a shop's incidents. */
 export class IncidentsView {
   private readonly cards = new Map<number, Card>();
+  private readonly joining = el("p", { class: "facts" });
 
   constructor(
     private readonly root: HTMLElement,
     private readonly say: Say,
-  ) {}
+  ) {
+    this.root.prepend(this.joining);
+  }
 
   take(frame: Frame): void {
     const incidents = (frame["incidents"] ?? []) as Incident[];
@@ -167,6 +200,9 @@ export class IncidentsView {
     }
     // What is hidden would not be read out.
     this.root.hidden = incidents.length === 0;
+    const decisions = Number(frame["decisions"]);
+    put(this.joining, frame["automatic"] === true ? `Questions join without a click: ${decisions} decisions, at most 1% of them wrong.` : `Questions join by your click. Decisions so far: ${decisions}.`);
+    const shop = { translates: frame["translates"] === true, fallback: String(frame["fallback"]) };
     for (const incident of incidents) {
       let card = this.cards.get(incident.incident);
       if (card === undefined) {
@@ -174,7 +210,7 @@ export class IncidentsView {
         this.cards.set(incident.incident, card);
         this.root.append(card.node);
       }
-      card.show(incident, frame["translates"] === true);
+      card.show(incident, shop);
     }
   }
 }

@@ -15,6 +15,7 @@ mod glossary;
 mod holidays;
 mod hours;
 mod identity;
+mod incidents;
 mod load;
 mod local_model;
 mod openid;
@@ -108,6 +109,10 @@ pub struct Shop {
     /// Intents of questions that one answer may serve in an incident; `None` for the usual ones, empty for
     /// no incidents at all.
     pub generic_intents: Option<BTreeSet<Intent>>,
+    /// Whether questions may join an incident without a seat's click, and get its answer at once, when seats
+    /// have confirmed enough joins that no more than 1 in 100 can be wrong. With false every one waits for a
+    /// click; what seats say is counted all the same.
+    pub automatic_joins: bool,
     /// How order numbers look.
     pub order_number: OrderPattern,
     /// Seats by sign-in name.

@@ -20,6 +20,7 @@ use super::edit::Role;
 use super::email;
 use super::hours::HoursReader;
 use super::identity;
+use super::incidents;
 use super::load::{self, ShopFiles};
 use super::openid::{self, SeatIdentity};
 use super::order::{OrderPattern, Orders};
@@ -95,7 +96,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
     let queue_hours = routing::queues(root.sections("queues"), &known, &reader, &mut rules.queues);
     let trusted_headers = trusted_headers(root.section("trusted_headers"));
     let answering = answering(root.section("answering"));
-    let generic_intents = generic_intents(root.section("incidents"));
+    let (generic_intents, automatic_joins) = incidents::read(root.section("incidents"));
     let (seats_through_translation, translators) =
         translation::read(root.section("translation"), files);
 
@@ -157,6 +158,7 @@ pub(super) fn shop(files: &ShopFiles) -> Result<Shop, ShopErrors> {
         trusted_headers,
         answering,
         generic_intents,
+        automatic_joins,
         order_number,
         seats,
         customer_proof,
@@ -300,13 +302,6 @@ fn article_rules(mut section: Section<'_>) -> ArticleRules {
     };
     section.finish();
     rules
-}
-
-fn generic_intents(mut section: Section<'_>) -> Option<BTreeSet<Intent>> {
-    let is_set = section.has("intents");
-    let intents = section.parsed_list("intents", "intents of the shipped model");
-    section.finish();
-    is_set.then(|| intents.into_iter().collect())
 }
 
 fn thresholds(section: Section<'_>) -> BTreeMap<Intent, f32> {

@@ -42,7 +42,7 @@ pub use task::{Incidents, Sensing};
 
 /// Least time between two showings.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// Least time between two keepings of what is usual; what a seat says is kept at once.
+/// Least time between two keepings of what is usual; whether joins were right is kept at once.
 const KEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Texts of one answer, and characters of each.
 const TEXTS_MAX: usize = 64;
@@ -127,6 +127,8 @@ struct ShopBoard {
     spoken: Spoken,
     watchers: Vec<SeatLine>,
     has_changed: bool,
+    /// The language that a seat writes the answer for everybody else in.
+    fallback: Language,
     unkept: Unkept,
     /// Whether the file still has what customers asked who were erased since it was written. The next process
     /// would not know: what it reads is nobody's.
@@ -150,7 +152,7 @@ enum Unkept {
     Nothing,
     /// Customers have asked.
     Questions,
-    /// A seat has said what belongs together.
+    /// A seat has said what belongs together, or a customer that what joined without a seat did not.
     Decisions,
 }
 
@@ -176,7 +178,7 @@ impl Board {
     pub fn kept_in(mut self, data: &Path) -> Self {
         let store = Store::of(data);
         for (shop, board) in &mut self.shops {
-            board.live = Live::restored(Settings::default(), store.read(shop));
+            board.live = Live::restored(board.live.settings(), store.read(shop));
         }
         self.store = Some(store);
         self
@@ -234,13 +236,19 @@ impl Board {
         }
         for (id, shop) in &**shops {
             let generic = shop.generic_intents.clone();
+            let settings =
+                Settings { may_be_automatic: shop.automatic_joins, ..Settings::default() };
             let board = self.shops.entry(id.clone()).or_insert_with(|| {
                 let kept = self.store.as_ref().map(|store| store.read(id)).unwrap_or_default();
-                let live = Live::restored(Settings::default(), kept);
+                let live = Live::restored(settings, kept);
                 ShopBoard { live, ..ShopBoard::default() }
             });
             board.gate = generic.map_or_else(Gate::default, Gate::new);
             board.spoken.set_wait(shop.translators.wait_max());
+            board.has_changed |=
+                (board.live.settings(), board.fallback) != (settings, shop.default_language);
+            board.live.set(settings);
+            board.fallback = shop.default_language;
         }
     }
 
@@ -262,11 +270,8 @@ impl Board {
                 Vec::new()
             }
             Report::Returned(shop, conversation) => {
-                if let Some(board) = self.shops.get_mut(&shop)
-                    && board.live.returned(conversation).is_some()
-                {
-                    board.has_changed = true;
-                    board.unkept = board.unkept.max(Unkept::Questions);
+                if let Some(board) = self.shops.get_mut(&shop) {
+                    board.returned(conversation);
                 }
                 Vec::new()
             }
@@ -438,6 +443,17 @@ impl Board {
 }
 
 impl ShopBoard {
+    fn returned(&mut self, conversation: ConversationId) {
+        let before = self.live.trust();
+        if self.live.returned(conversation).is_none() {
+            return;
+        }
+        let is_decision = self.live.trust() != before;
+        let unkept = if is_decision { Unkept::Decisions } else { Unkept::Questions };
+        self.unkept = self.unkept.max(unkept);
+        self.has_changed = true;
+    }
+
     fn confirm(
         &mut self,
         incident: ClusterId,
@@ -548,6 +564,7 @@ impl Default for ShopBoard {
             spoken: Spoken::default(),
             watchers: Vec::new(),
             has_changed: false,
+            fallback: Language::ENGLISH,
             unkept: Unkept::Nothing,
             unforgotten: false,
             wrong: Vec::new(),

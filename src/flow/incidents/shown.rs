@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::ShopBoard;
 use super::spoken::Spoken;
-use crate::incidents::{Cluster, Standing, Trust};
+use crate::incidents::{Cluster, Standing};
 use crate::protocol::{IncidentFollower, IncidentRow, ServerFrame, encode};
 
-/// Incidents that are shown of a shop, and followers of each.
-const ROWS_MAX: usize = 20;
-const FOLLOWERS_SHOWN_MAX: usize = 100;
+/// Incidents that are shown of a shop, and followers of each. With what each of them asked a frame stays below
+/// 1 MiB, whatever customers write: a seat that is a frame behind is not called slow.
+pub(super) const ROWS_MAX: usize = 20;
+pub(super) const FOLLOWERS_SHOWN_MAX: usize = 50;
 
 impl ShopBoard {
     pub(super) fn is_to_be_shown(&self) -> bool {
@@ -21,12 +22,12 @@ impl ShopBoard {
         self.watchers.retain(|it| !it.link.outbox.is_closed());
         let rows = self.live.shown().take(ROWS_MAX).map(|cluster| row(cluster, &self.spoken));
         let rows: Vec<IncidentRow<'_>> = rows.collect();
-        let trust: Trust = self.live.trust();
         let frame: crate::deliver::Frame = encode(&ServerFrame::Incidents {
             incidents: &rows,
             translates: self.spoken.translates(),
-            automatic: trust.is_automatic(),
-            decisions: trust.decisions(),
+            automatic: self.live.is_automatic(),
+            decisions: self.live.trust().decisions(),
+            fallback: self.fallback,
         })
         .into();
         for watcher in &self.watchers {
@@ -40,7 +41,7 @@ fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
     for follower in cluster.followers.values().filter(|it| !it.is_answered) {
         *languages.entry(follower.language).or_default() += 1;
     }
-    // Those that wait for a click first: a seat goes on with the next hundred when it has clicked.
+    // Those that wait for a click first: a seat goes on with the next fifty when it has clicked.
     let unanswered = cluster.unconfirmed().chain(cluster.reached());
     IncidentRow {
         incident: cluster.id.0,
@@ -55,6 +56,7 @@ fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
             .map(|it| IncidentFollower {
                 conversation: it.conversation,
                 language: it.language,
+                text: &it.text,
                 by: it.by.map(|by| by.as_str()),
                 confirmed: it.is_confirmed,
             })

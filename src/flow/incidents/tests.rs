@@ -1,9 +1,13 @@
 use std::path::PathBuf;
+use std::task::{Context, Waker};
 
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::sensing::SENSE_WAIT;
+use super::shown::{FOLLOWERS_SHOWN_MAX, ROWS_MAX};
 use super::*;
 use crate::config::shop::{Shop, ShopFiles};
 use crate::deliver::Outbox;
@@ -38,6 +42,42 @@ fn conversation(n: u64) -> ConversationId {
     ConversationId::new(n, CustomerKey::of(&shop(), &customer(n).id), n)
 }
 
+/// The demo shop, which translates, with `change` made in its file.
+fn shops(change: impl FnOnce(&mut String)) -> Shops {
+    let mut files = ShopFiles::demo();
+    let file = files.0.get_mut("shop.toml").expect("the file");
+    file.push_str(ENGINE);
+    change(file);
+    let demo = Shop::from_files(&files).expect("a shop");
+    Arc::new([(shop(), Arc::new(demo))].into_iter().collect())
+}
+
+/// One in which nothing joins an incident without a click.
+fn shops_that_click() -> Shops {
+    shops(|file| file.push_str("\n[incidents]\nautomatic = false\n"))
+}
+
+/// A question about a strike, whatever its text says.
+fn question(n: u64, text: &str) -> Question {
+    let about = "how long is the strike?";
+    Question {
+        conversation: conversation(n),
+        customer: customer(n).id,
+        asked_at: at(n),
+        told: Told::First,
+        language: language("es"),
+        text: text.into(),
+        print: Arc::new(Print::of_text(about, Language::ENGLISH, &Meaning::default(), None)),
+    }
+}
+
+/// Trust that has seen so many joins, all of them right.
+fn trust(decisions: u32) -> Trust {
+    let mut trust = Trust::default();
+    (0..decisions).for_each(|_| trust.decided(true));
+    trust
+}
+
 /// An incident of the demo shop, which translates.
 struct Incident {
     board: Board,
@@ -48,30 +88,35 @@ struct Incident {
 impl Incident {
     /// That so many ask about, who all read Spanish and are confirmed.
     fn of(askers: u64) -> Self {
-        let mut files = ShopFiles::demo();
-        files.0.get_mut("shop.toml").expect("the file").push_str(ENGINE);
-        let demo = Shop::from_files(&files).expect("a shop");
-        let shops: Shops = Arc::new([(shop(), Arc::new(demo))].into_iter().collect());
         let model = Model::embedded().expect("the shipped model");
-        let mut board = Board::new(model, &shops);
+        let mut board = Board::new(model, &shops(|_| ()));
         let live = &mut board.shops.get_mut(&shop()).expect("the shop").live;
-        let text = "how long is the strike?";
-        let question = |n| Question {
-            conversation: conversation(n),
-            customer: customer(n).id,
-            asked_at: at(n),
-            told: Told::First,
-            language: language("es"),
-            text: text.into(),
-            print: Arc::new(Print::of_text(text, Language::ENGLISH, &Meaning::default(), None)),
-        };
-        let joined = (0..askers).filter_map(|n| live.ask(at(n), &question(n)));
-        let id = joined.last().expect("an asker").cluster;
+        let asks = |n| live.ask(at(n), &question(n, "how long is the strike?"));
+        let id = (0..askers).filter_map(asks).last().expect("an asker").cluster;
         let seat = SeatRef { shop: shop(), id: SeatId::from("lucia") };
         let link = Link { outbox: Arc::new(Outbox::new(1 << 20)), session: Uuid::from_u128(1) };
         let mut incident = Self { board, lucia: SeatLine { seat, link }, id };
         incident.confirm((0..askers).map(conversation).collect(), Vec::new());
         incident
+    }
+
+    fn live(&mut self) -> &mut Live {
+        &mut self.board.shops.get_mut(&shop()).expect("the shop").live
+    }
+
+    /// What the seat is shown of incidents then.
+    fn shown(&mut self, now: Timestamp) -> Value {
+        self.board.act(&self.lucia, None, IncidentAct::Watch(true));
+        self.last_shown(now)
+    }
+
+    /// The last of what the seat, which looks on, has been shown by then.
+    fn last_shown(&mut self, now: Timestamp) -> Value {
+        self.board.on_timer(now);
+        let mut frames = Vec::new();
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = self.lucia.link.outbox.poll_ready(&mut context, &mut frames);
+        serde_json::from_str(frames.last().expect("a showing")).expect("JSON")
     }
 
     fn confirm(&mut self, conversations: Vec<ConversationId>, wrong: Vec<ConversationId>) {
@@ -119,6 +164,88 @@ fn what_waits_for_its_translation_goes_out_as_it_was_written_when_the_router_sto
 
     assert_eq!(given.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["It lasts until Friday."; 3]);
     assert!(incident.board.give_what_waits().is_empty());
+}
+
+#[test]
+fn a_seat_is_shown_what_each_follower_asked_and_in_which_language_the_answer_for_the_others_is() {
+    let mut incident = Incident::of(3);
+    incident.live().ask(at(3), &question(3, "¿sigue la huelga?")).expect("joins");
+
+    let frame = incident.shown(at(100));
+
+    let shown = frame["incidents"][0]["shown"].as_array().expect("followers");
+    let asked: Vec<_> = shown.iter().map(|it| (&it["text"], &it["confirmed"])).collect();
+    let (first, waits) = (json!("how long is the strike?"), json!("¿sigue la huelga?"));
+    let (yes, no) = (json!(true), json!(false));
+    assert_eq!(asked, [(&waits, &no), (&first, &yes), (&first, &yes), (&first, &yes)]);
+    assert_eq!(frame["fallback"], "en");
+
+    let in_spanish = |file: &mut String| {
+        *file = file.replacen("default_language = \"en\"", "default_language = \"es\"", 1);
+    };
+    incident.board.take_shops(&shops(in_spanish));
+    assert_eq!(incident.last_shown(at(101))["fallback"], "es", "it is told by the reload");
+}
+
+#[test]
+fn a_frame_with_as_much_as_may_be_in_it_is_below_a_mebibyte() {
+    let mut incident = Incident::of(3);
+    for n in 3..3 + 2 * FOLLOWERS_SHOWN_MAX as u64 {
+        let longest = format!("{n}{}", "𝄞".repeat(240));
+        incident.live().ask(at(n), &question(n, &longest)).expect("joins");
+    }
+
+    let row = &incident.shown(at(200))["incidents"][0];
+
+    assert_eq!(row["followers"], 3 + 2 * FOLLOWERS_SHOWN_MAX);
+    let shown = row["shown"].as_array().expect("followers");
+    assert_eq!(shown.len(), FOLLOWERS_SHOWN_MAX);
+    let texts = shown.iter().map(|it| it["text"].as_str().expect("a text"));
+    assert!(texts.clone().all(|text| text.chars().count() == 160 && text.ends_with('…')));
+    let bytes = row.to_string().len() * ROWS_MAX;
+    assert!(bytes < 1 << 20, "{bytes} bytes");
+}
+
+#[test]
+fn a_shop_that_wants_every_join_clicked_is_heard_at_a_reload_and_at_the_next_start() {
+    let mut incident = Incident::of(3);
+    *incident.live() = Live::new(incident.live().settings(), trust(400));
+    let frame = incident.shown(at(100));
+    assert_eq!((&frame["automatic"], &frame["decisions"]), (&json!(true), &json!(400)));
+
+    incident.board.take_shops(&shops_that_click());
+
+    let frame = incident.last_shown(at(101));
+    assert_eq!((&frame["automatic"], &frame["decisions"]), (&json!(false), &json!(400)));
+    let data = tempfile::tempdir().expect("a folder");
+    let model = Model::embedded().expect("the shipped model");
+    let started = Board::new(model, &shops_that_click()).kept_in(data.path());
+    assert!(!started.shops[&shop()].live.settings().may_be_automatic);
+}
+
+#[test]
+fn that_who_joined_without_a_click_came_back_is_kept_at_once_as_is_what_a_seat_says() {
+    let mut incident = Incident::of(3);
+    *incident.live() = Live::new(incident.live().settings(), trust(1_000));
+    for n in 0..12 {
+        incident.live().ask(at(n), &question(n, "how long is the strike?")).expect("joins");
+    }
+    let cluster = incident.live().all()[0].clone();
+    let automatic = cluster.reached().next().expect("one of the late ones").conversation;
+    let clicked = cluster.unconfirmed().last().expect("one of the first").conversation;
+    incident.id = cluster.id;
+    incident.confirm(vec![clicked], Vec::new());
+    let board = &mut incident.board;
+    let due = |board: &mut Board, now| board.take_to_keep(now, false).len();
+    assert_eq!(due(board, at(100)), 1, "a seat has decided");
+
+    board.report(at(101), Report::Returned(shop(), clicked));
+    assert_eq!(due(board, at(101)), 0, "within the minute");
+    board.report(at(102), Report::Returned(shop(), automatic));
+    assert_eq!(due(board, at(102)), 1);
+
+    let frame = incident.shown(at(103));
+    assert_eq!(frame["decisions"], 1_000 + 2, "the click, and the one that came back");
 }
 
 #[test]
@@ -262,14 +389,15 @@ fn questions_that_name_nothing_are_one_incident_when_the_encoder_says_so_and_tho
 fn a_question_that_the_encoder_is_late_with_is_compared_without_it() {
     let mut board = sensing();
     board.report(at(10), Report::AsksStill(asks(10)));
-    assert_eq!(board.next_deadline(), Some(at(12)));
+    let due = at(10) + SENSE_WAIT;
+    assert_eq!(board.next_deadline(), Some(due));
 
-    board.on_timer(at(11));
+    board.on_timer(at(10) + (SENSE_WAIT - Duration::from_millis(1)));
     assert!(!follows(&board, 10));
-    board.on_timer(at(12));
+    board.on_timer(due);
 
     assert!(follows(&board, 10));
-    assert_ne!(board.next_deadline(), Some(at(12)));
+    assert_ne!(board.next_deadline(), Some(due));
 }
 
 #[test]
