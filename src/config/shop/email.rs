@@ -144,14 +144,8 @@ fn folder(section: &mut Section<'_>, key: &'static str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Shop, ShopFiles};
+    use super::super::load::demo_with as shop;
     use super::*;
-
-    fn shop(lines: &str) -> Result<Shop, String> {
-        let mut files = ShopFiles::demo();
-        files.0.get_mut("shop.toml").expect("the file").push_str(lines);
-        Shop::from_files(&files).map_err(|error| error.to_string())
-    }
 
     const MAILBOX: &str = "\n[email]\nreply_to = \"answers@shop.example\"\n[email.imap]\n\
         host = \"imap.shop.example\"\nuser = \"answers\"\npassword_env = \"MAIL\"\n";

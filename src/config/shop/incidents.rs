@@ -18,13 +18,7 @@ pub(super) fn read(mut section: Section<'_>) -> (Option<BTreeSet<Intent>>, bool)
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Shop, ShopFiles};
-
-    fn shop(lines: &str) -> Result<Shop, String> {
-        let mut files = ShopFiles::demo();
-        files.0.get_mut("shop.toml").expect("the file").push_str(lines);
-        Shop::from_files(&files).map_err(|error| error.to_string())
-    }
+    use super::super::load::demo_with as shop;
 
     #[test]
     fn questions_join_incidents_without_a_click_in_time_unless_the_shop_forbids_it() {

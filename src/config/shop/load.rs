@@ -42,6 +42,14 @@ pub(super) fn built_in_answers(language: Language) -> &'static str {
     named(&language.to_string()).or_else(|| named("en")).expect("English is built in")
 }
 
+/// The demo shop with more lines in its file, or what is wrong with them.
+#[cfg(test)]
+pub(super) fn demo_with(lines: &str) -> Result<super::Shop, String> {
+    let mut files = ShopFiles::demo();
+    files.0.get_mut("shop.toml").expect("the file").push_str(lines);
+    super::Shop::from_files(&files).map_err(|error| error.to_string())
+}
+
 impl ShopFiles {
     /// The demo shop, built into the program.
     pub fn demo() -> Self {

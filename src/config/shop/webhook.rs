@@ -159,14 +159,8 @@ impl ShopWebhook {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Shop, ShopFiles};
+    use super::super::load::demo_with as shop;
     use super::*;
-
-    fn shop(lines: &str) -> Result<Shop, String> {
-        let mut files = ShopFiles::demo();
-        files.0.get_mut("shop.toml").expect("the file").push_str(lines);
-        Shop::from_files(&files).map_err(|error| error.to_string())
-    }
 
     const HOOK: &str = "\n[[webhooks]]\nurl = \"https://crm.shop.example/in\"\n\
                         events = [\"conversation.closed\"]\nsecret_env = \"HOOK\"\n";
