@@ -4,6 +4,7 @@
 mod router;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use router::{Router, config, get, post};
 use serde_json::{Value, json};
@@ -49,6 +50,11 @@ fn seats_of_the_shop_and_the_management_read_the_same_explanation_also_after_a_r
     let conversation = answered(&router);
     let for_seat = format!("/v1/seat/conversations/{conversation}/explanation");
     let for_management = format!("/v1/conversations/{conversation}/explanation");
+    let until = Instant::now() + Duration::from_secs(60);
+    // A customer hears of the end before the queue has taken it in.
+    while !get(router.admin_address, &for_management, "").1.contains("\"is\":\"gone\"") {
+        assert!(Instant::now() < until, "it is closed");
+    }
     let mut seen = Vec::new();
     for round in ["before", "after"] {
         let bearer = token(&router, "demo");

@@ -92,9 +92,13 @@ impl MailServer {
                 server.shared.1.notify_all();
                 let session = server.plan.session();
                 std::thread::spawn(move || {
-                    let _ = server.serve(stream, &session);
+                    let quit = server.serve(stream, &session);
                     server.inner().sessions -= 1;
                     server.shared.1.notify_all();
+                    // Not before it is counted as over: the other side may begin the next one at once.
+                    if let Ok(Some(mut out)) = quit {
+                        let _ = out.write_all(b"221 bye\r\n");
+                    }
                 });
             }
         });
@@ -187,7 +191,12 @@ impl MailServer {
         }
     }
 
-    fn serve(&self, stream: TcpStream, session: &Session<Step>) -> std::io::Result<()> {
+    /// One session; where to say goodbye if it ended by QUIT.
+    fn serve(
+        &self,
+        stream: TcpStream,
+        session: &Session<Step>,
+    ) -> std::io::Result<Option<TcpStream>> {
         let mut out = stream.try_clone()?;
         let mut lines = BufReader::new(stream);
         let (mut from, mut to) = (String::new(), String::new());
@@ -196,7 +205,7 @@ impl MailServer {
         loop {
             let mut line = String::new();
             if lines.read_line(&mut line)? == 0 {
-                return Ok(());
+                return Ok(None);
             }
             let line = line.trim_end();
             let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -223,7 +232,7 @@ impl MailServer {
                     out.write_all(b"354 go on\r\n")?;
                     let Some(content) = self.content(session, &mut lines)? else {
                         self.inner().cut_off += 1;
-                        return Ok(());
+                        return Ok(None);
                     };
                     let letter = Letter { from: from.clone(), to: to.clone(), content };
                     self.inner().letters.push(letter);
@@ -234,7 +243,7 @@ impl MailServer {
                 }
                 "QUIT" => {
                     self.reach(session, Step::Quit);
-                    return out.write_all(b"221 bye\r\n");
+                    return Ok(Some(out));
                 }
                 _ => out.write_all(b"500 what?\r\n")?,
             }
