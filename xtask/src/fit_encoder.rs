@@ -1,11 +1,17 @@
 //! `cargo xtask fit-encoder`: what stands beside the weights of the shipped encoder, as `tradewind model add` fits it.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use tradewind::understand::encoder::{Comparison, Installed, Origin};
+use tradewind::understand::encoder::{
+    Bounds, CandleEncoder, Comparison, Installed, Origin, Pools, Seer, weigh,
+};
+use tradewind::understand::train::corpus::{Part, parts};
+use tradewind::understand::{Model, Row, parse_rows};
 
 use crate::encoder_card;
+use crate::train_leaving::lines;
 use crate::{program, root};
 
 /// Bursts that the encoder is not trained on (`models/encoder/teach.py`).
@@ -42,12 +48,31 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(folder) => folder.clone(),
         None => fitted(args)?,
     };
-    let none = || format!("no encoder in {}", folder.display());
-    let added = Installed::read(&folder)?.with_context(none)?;
-    let measured = Comparison { instead_of: None, ..added.measured };
-    let shipped = Installed { measured, origin: origin(args)?, ..added };
+    let read = || {
+        let none = || format!("no encoder in {}", folder.display());
+        Installed::read(&folder)?.with_context(none)
+    };
+    let (pools, measured) = weighed(read()?)?;
+    let mut shipped = Installed { measured, origin: origin(args)?, ..read()? };
+    shipped.heads.pools = pools;
     shipped.write_files(&args.output)?;
     write(&args.output.join("README.md"), &encoder_card::write(&shipped)?)
+}
+
+/// How much its word weighs, and how it does beside the fast model, on all that trained neither. `model add`
+/// compares with the encoder inside the program, which is what this one takes the place of.
+fn weighed(encoder: Installed) -> anyhow::Result<(Pools, Comparison)> {
+    let models = root().join("models");
+    let rows = lines(&models.join("corpus"), |text| Ok(parse_rows(text)?))?;
+    let held_out = rows.iter().zip(parts(&rows)).filter(|(_, part)| *part == Part::HeldOut);
+    let held_out: Vec<Row> = held_out.map(|(row, _)| row.clone()).collect();
+    eprintln!("weighing the encoder on {} messages", held_out.len());
+    let Installed { files, heads, .. } = encoder;
+    let mut encoder = CandleEncoder::new(files, &Bounds::default())?;
+    let seer = Seer { encoder: &mut encoder, heads: &heads };
+    let start = Instant::now();
+    let fast = Model::load(&models)?;
+    Ok(weigh(&fast, seer, None, &held_out, &mut || start.elapsed())?)
 }
 
 /// The folder of the encoder that `model add` fits.
