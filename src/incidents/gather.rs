@@ -10,7 +10,7 @@ use super::live::Live;
 use super::print::Centre;
 
 /// Likeness of the middles from which on small clusters may be one.
-const RISES_FROM: f32 = 0.4;
+const RISES_FROM: f32 = 0.35;
 /// How often the middle of those that may be one is looked for.
 const SHIFTS: usize = 3;
 /// How much more alike than to any other open cluster one must be that is taken into an open one.

@@ -12,11 +12,11 @@ use super::things::{folded, things};
 use super::words::{Words, plain};
 
 /// How much the intents count beside what is named: they tell less, but they tell something where
-/// little is named (docs/decisions/0042).
+/// little is named (docs/decisions/0042). Beside points they tell nothing more (docs/decisions/0049).
 const INTENTS_WEIGHT: f32 = 0.4;
 /// How much the point counts beside what is named, where both have one; squared. More joins other incidents
-/// (docs/decisions/0047).
-const POINT_WEIGHT_SQUARED: f32 = 0.5;
+/// (docs/decisions/0049).
+const POINT_WEIGHT_SQUARED: f32 = 1.0;
 /// Brings a likeness with points to the scale of those without: points of two incidents have something in
 /// common, what is named mostly has nothing.
 const WITH_POINTS: f32 = 0.9;
@@ -287,8 +287,8 @@ impl Centre {
         self.intents.iter_mut().zip(intents).for_each(|(sum, it)| *sum += times * it);
     }
 
-    /// How alike a question is: the cosine of what is named, of the intents and of the points where both have
-    /// one; 0 where they have none and the question names nothing that the cluster does.
+    /// How alike a question is: the cosine of what is named, and of the points where both have one or else of
+    /// the intents; 0 where they have no points and the question names nothing that the cluster does.
     pub fn likeness(&self, print: &Print) -> f32 {
         let square = print.named.iter().map(|(_, weight)| weight * weight).sum();
         let point = Weighed { point: &print.point, times: 1.0 };
@@ -316,15 +316,15 @@ impl Centre {
             return 0.0;
         }
         let both = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-        let shared = shared + both(&self.intents, intents);
-        let mine = square(self.named.values()) + both(&self.intents, &self.intents);
-        let theirs = their_square + both(intents, intents);
+        let mine = square(self.named.values());
         if !with_points {
-            return shared / (mine * theirs).sqrt();
+            let mine = mine + both(&self.intents, &self.intents);
+            let theirs = their_square + both(intents, intents);
+            return (shared + both(&self.intents, intents)) / (mine * theirs).sqrt();
         }
         let shared = shared + mine_point.with(point);
         let mine = mine + mine_point.with(mine_point);
-        let theirs = theirs + point.with(point);
+        let theirs = their_square + point.with(point);
         WITH_POINTS * (shared / (mine * theirs).sqrt()).max(0.0)
     }
 }

@@ -9,7 +9,7 @@ use super::print::TOPIC_ALIKE;
 const RANGE: std::ops::RangeInclusive<f32> = 0.5..=1.1;
 /// How much less alike than its threshold says a question may be once a cluster is open: by then its middle
 /// is that of many.
-const OPEN_EASIER: f32 = 0.2;
+const OPEN_EASIER: f32 = 0.15;
 /// How far beyond a wrong join it moves.
 const BEYOND_WRONG: f32 = 0.02;
 /// How far it moves for a customer who goes on writing after the answer, and how far at most for all of
