@@ -1,8 +1,10 @@
 //! The encoder inside the program.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use tradewind::domain::{Guess, Intent, Sentiment, Tier};
 use tradewind::understand::encoder::{
     Bounds, CandleEncoder, Encoder, EncoderError, Installed, Seer, compare,
@@ -140,4 +142,28 @@ fn an_exchanged_or_missing_file_of_an_encoder_is_named() {
     let told = Installed::read(&folder).err().expect("an older folder");
     assert!(matches!(told, EncoderError::Manifest(_)), "{told}");
     assert!(told.to_string().contains("tradewind model add"), "{told}");
+}
+
+/// What `evaluate --bursts` says of messages of incidents that taught nothing.
+fn found(extra: &[&str]) -> (f64, u64) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bursts/late/one"));
+    let asked = Command::new(env!("CARGO_BIN_EXE_tradewind"))
+        .args(["evaluate", "--json", "--bursts"])
+        .arg(folder)
+        .args(extra)
+        .output()
+        .expect("it runs");
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    let report: Value = serde_json::from_slice(&asked.stdout).expect("JSON");
+    let last = &report["final"];
+    (last["recall"].as_f64().expect("a share"), last["false_merges"].as_u64().expect("a count"))
+}
+
+#[test]
+fn incidents_that_nobody_taught_are_found_better_than_by_words_and_no_more_look_alikes_join() {
+    let ((by_words, merged_by_words), (by_both, merged)) = (found(&["--fast-only"]), found(&[]));
+
+    // 0.40 and 0.63 when it was written (docs/decisions/0049).
+    assert!(by_both > by_words + 0.15, "{by_both} and {by_words}");
+    assert!(merged <= merged_by_words, "{merged} and {merged_by_words}");
 }
