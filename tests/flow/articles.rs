@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tradewind::automate::Phrases;
 use tradewind::config::shop::{Shop, ShopFiles};
-use tradewind::domain::{Guess, Intent, Language, Said, Translated, Untranslated};
+use tradewind::domain::{Guess, Intent, Said, Translated, Untranslated};
 use tradewind::flow::{
     CustomerAct, EmailRules, Input, Library, PhrasesCame, Settings, TextOf, TranslationCame,
 };
@@ -102,12 +102,18 @@ fn translating_shop(file: Option<(&str, &str)>) -> Shop {
     Shop::from_files(&files).expect("a shop")
 }
 
+/// A shop whose customers write in a language that it translates into, with this intent.
+fn in_yoruba(settings: Settings, intent: Intent) -> World {
+    let mut world = World::set_up(settings, vec![translating_shop(None)]);
+    world.says.language.label = "yo".parse().expect("a language");
+    world.says.intent = Guess { label: intent, confidence: 0.99 };
+    world
+}
+
 /// A customer who writes Yoruba, and asks about returns; the phrases of the shop are there in it.
 fn yoruba(settings: Settings) -> (World, Socket) {
-    let mut world = World::set_up(settings, vec![translating_shop(None)]);
-    let language: Language = "yo".parse().expect("a language");
-    world.says.language.label = language;
-    world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
+    let mut world = in_yoruba(settings, Intent::ReturnPolicy);
+    let language = world.says.language.label;
     let shop = Arc::new(translating_shop(None));
     let mut phrases = Phrases::default();
     for (phrase, text) in phrases.missing(&shop) {
@@ -191,9 +197,7 @@ fn an_answer_that_waits_for_its_translation_calls_a_person_after_a_restart_witho
 
 #[test]
 fn until_the_shops_words_are_translated_a_person_answers() {
-    let mut world = World::with_shops(vec![translating_shop(None)]);
-    world.says.language.label = "yo".parse().expect("a language");
-    world.says.intent = Guess { label: Intent::ReturnPolicy, confidence: 0.99 };
+    let mut world = in_yoruba(settings(), Intent::ReturnPolicy);
     let ade = world.customer("ade");
 
     world.say(&ade, "ṣé mo lè dá a padà?");
@@ -248,9 +252,7 @@ fn an_article_in_a_language_without_sentences_is_told_as_it_is_written() {
 
 #[test]
 fn a_question_back_goes_to_engines_without_the_word_that_brings_a_person() {
-    let mut world = World::with_shops(vec![translating_shop(None)]);
-    world.says.language.label = "yo".parse().expect("a language");
-    world.says.intent = Guess { label: Intent::Greeting, confidence: 0.99 };
+    let mut world = in_yoruba(settings(), Intent::Greeting);
     let ade = world.customer("ade");
     world.say(&ade, "ẹ káàárọ̀");
     world.pass(Duration::from_secs(4));
