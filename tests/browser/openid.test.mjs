@@ -127,6 +127,8 @@ supervisor = ["leads"]
 
   test("a seat goes to the provider and comes back to its desk, stays over a reload, and signs out", async () => {
     const page = await door();
+    // Its name comes when the page has asked how to sign in.
+    await page.locator("#provider").waitFor();
     assert.equal(await page.locator("#provider").textContent(), "Sign in with Tea House");
     await signIn(page, "mai");
     await desk(page);
@@ -180,6 +182,7 @@ supervisor = ["leads"]
   test("who has no seat, or an address that nobody has verified, is told so in the language of the page", async () => {
     for (const name of ["stranger", "unverified"]) {
       const page = await door("/seat", "de-DE");
+      await page.locator("#provider").waitFor();
       assert.equal(await page.locator("#provider").textContent(), "Anmelden mit Tea House");
       await signIn(page, name);
 
