@@ -80,10 +80,11 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("incidents of a shop; followers of one; characters of what one asked; texts that copies are looked for among", &[
         "src/incidents/live.rs::clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of",
+        "src/incidents/lean.rs::an_incident_that_has_no_room_is_leaned_to_by_nobody",
         "src/incidents/cluster.rs::a_seat_is_shown_160_characters_of_a_question_and_told_where_it_is_cut",
     ]),
     ("things and names of the middle of an incident", &[
-        "src/incidents/print.rs::a_middle_that_is_full_counts_what_it_has_and_forgets_the_least_for_what_weighs_more",
+        "src/incidents/topic.rs::a_middle_that_is_full_counts_what_it_has_and_forgets_the_least_for_what_weighs_more",
     ]),
     ("keys made ahead of their use", &[
         "tests/races/main.rs::a_thousand_who_arrive_at_once_are_all_served_and_no_seat_has_more_than_its_slots",

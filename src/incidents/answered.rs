@@ -41,8 +41,7 @@ impl Live {
             if let Some(follower) = cluster.followers.remove(conversation) {
                 self.of.remove(conversation);
                 cluster.was_wrong(&follower);
-                // That the first does not ask what the first asks says nothing of joins.
-                if follower.by.is_some() {
+                if follower.has_joined() {
                     self.trust.decided(false);
                 }
             }
@@ -52,8 +51,7 @@ impl Live {
             let Some(follower) = cluster.followers.get_mut(conversation) else { continue };
             if !follower.is_confirmed {
                 follower.is_confirmed = true;
-                // That the first asks what the first asks is no decision.
-                if follower.by.is_some() {
+                if follower.has_joined() {
                     self.trust.decided(true);
                 }
                 if cluster.answer.is_some() && !follower.is_answered {

@@ -11,9 +11,10 @@ use crate::domain::{ConversationId, CustomerId, Language, SeatId, Timestamp};
 
 use super::live::{Question, Told};
 use super::names;
-use super::print::{Centre, Match, Print};
+use super::print::{Match, Print};
 use super::rate::{Rate, WINDOW};
 use super::threshold::Threshold;
+use super::topic::Centre;
 
 /// Conversations that one answer reaches.
 pub const FOLLOWERS_MAX: usize = 10_000;
@@ -74,6 +75,27 @@ pub struct Follower {
     pub(super) is_automatic: bool,
     /// Whether it has the answer.
     pub is_answered: bool,
+    /// The cluster in whose middle it is counted, this one or one that leans to it, and by what it belongs
+    /// there.
+    pub(super) home: (ClusterId, Option<Match>),
+}
+
+impl Follower {
+    /// Whether a seat's word on it says how good joins are: the first joins nothing, and what only resembles
+    /// the others never joins without a click.
+    pub(super) const fn has_joined(&self) -> bool {
+        self.by.is_some() && !self.leans()
+    }
+
+    /// Whether it is here since what it asks leans to this.
+    pub(super) const fn leans(&self) -> bool {
+        matches!(self.by, Some(Match::Resemblance(_)))
+    }
+
+    /// Whether it may still follow another: nobody has said that it belongs where it is.
+    pub(super) const fn is_free(&self) -> bool {
+        !self.is_confirmed && !self.is_answered
+    }
 }
 
 /// What a seat is shown of a question: see [`Follower::text`].
@@ -153,6 +175,8 @@ pub struct Cluster {
     pub(super) rate: Rate,
     /// The names in its middle that are no single customer's.
     names_of_many: BTreeSet<u32>,
+    /// The open cluster to which it leans, and which those who asked it follow.
+    pub(super) leans_to: Option<ClusterId>,
     /// Whether it was known before a restart: it has a middle although nothing is left to compare copies with.
     pub(super) was_kept: bool,
 }
@@ -161,7 +185,7 @@ impl Cluster {
     pub(super) fn new(id: ClusterId, now: Timestamp, question: &Question) -> Self {
         let known = [Known::of(question)].into();
         let watched =
-            Self::watched(id, Centre::of(&question.print), Threshold::default(), (0.0, now));
+            Self::watched(id, Centre::of(question.print.topic()), Threshold::default(), (0.0, now));
         Self { known, was_kept: false, ..watched }
     }
 
@@ -184,6 +208,7 @@ impl Cluster {
             known: VecDeque::new(),
             rate: Rate::of_past(past, at),
             names_of_many: BTreeSet::new(),
+            leans_to: None,
             was_kept: true,
         };
         // Only those were written down.
@@ -195,16 +220,6 @@ impl Cluster {
     pub(super) fn copied_by(&self, print: &Print) -> Option<Match> {
         let copy = self.known.iter().filter_map(|known| known.print.is_copy(print));
         copy.max_by(|a, b| a.likeness().total_cmp(&b.likeness()))
-    }
-
-    /// Likeness from which on a question joins now.
-    pub(super) fn joins_from(&self) -> f32 {
-        if self.is_open() { self.gathers_from() } else { self.threshold.joins_from() }
-    }
-
-    /// Likeness of the middles from which on it may be one with another, as far as it was learned.
-    pub(super) fn gathers_from(&self) -> f32 {
-        self.threshold.gathers_from()
     }
 
     /// Whether seats are told of it as one.
@@ -223,7 +238,7 @@ impl Cluster {
             self.examples.push(Example { text, customer, conversation: *conversation });
         }
         if !is_first {
-            self.centre.add(print);
+            self.centre.add(print.topic());
             if self.known.len() >= PRINTS_MAX {
                 // The first one stays: it is what a seat is shown.
                 self.known.remove(1);
@@ -240,8 +255,9 @@ impl Cluster {
 
     /// Notes which names of a question others have named as well.
     fn note_names(&mut self, print: &Print) {
-        for name in print.keys().filter(|key| names::is_name(*key)) {
-            let known = self.known.iter().filter(|it| it.print.keys().any(|key| key == name));
+        for name in print.topic().keys().filter(|key| names::is_name(*key)) {
+            let known =
+                self.known.iter().filter(|it| it.print.topic().keys().any(|key| key == name));
             let customers: BTreeSet<&CustomerId> = known.map(|known| &known.customer).collect();
             if customers.len() >= NAMED_BY_MIN && self.centre.has(name) {
                 self.names_of_many.insert(name);
@@ -261,15 +277,19 @@ impl Cluster {
         self.followers.values().filter(|follower| follower.is_confirmed && !follower.is_answered)
     }
 
-    /// Those that wait for a seat's click.
+    /// Those that wait for a seat's click; last those that only resemble the others.
     pub fn unconfirmed(&self) -> impl Iterator<Item = &Follower> {
-        self.followers.values().filter(|follower| !follower.is_confirmed)
+        let waiting = |leans: bool| {
+            let followers = self.followers.values().filter(|follower| !follower.is_confirmed);
+            followers.filter(move |follower| follower.leans() == leans)
+        };
+        waiting(false).chain(waiting(true))
     }
 
     /// Learns from a join that a seat has called wrong: as much alike is too little, also once it is open,
     /// and what was asked there tells no longer what is asked here.
     pub(super) fn was_wrong(&mut self, follower: &Follower) {
-        if let Some(Match::Topic(likeness)) = follower.by {
+        if let Some(likeness) = follower.by.and_then(Match::of_topics) {
             self.threshold.was_wrong(likeness);
         }
         let wrong = follower.conversation;
@@ -278,14 +298,14 @@ impl Cluster {
 
     /// Learns that one who belongs here by this has the answer.
     pub(super) fn was_answered(&mut self, by: Option<Match>) {
-        if let Some(Match::Topic(_)) = by {
+        if by.and_then(Match::of_topics).is_some() {
             self.threshold.was_answered();
         }
     }
 
     /// Learns from a follower to whom the answer was none.
     pub(super) fn was_returned(&mut self, by: Option<Match>) {
-        if let Some(Match::Topic(_)) = by {
+        if by.and_then(Match::of_topics).is_some() {
             self.threshold.was_returned();
         }
     }
@@ -316,7 +336,7 @@ impl Cluster {
         self.known.retain(|it| {
             let is_gone = known(it);
             if is_gone {
-                centre.take_away(&it.print);
+                centre.take_away(it.print.topic());
             }
             !is_gone
         });
@@ -347,6 +367,7 @@ impl Cluster {
         for (conversation, mut follower) in small.followers {
             // What made it the first of its own cluster is no reason to be in this one.
             follower.by = Some(Match::Topic(likeness));
+            follower.home = (self.id, follower.by);
             self.followers.insert(conversation, follower);
         }
     }

@@ -7,9 +7,9 @@ use crate::domain::Timestamp;
 
 use super::cluster::Cluster;
 use super::live::{CLUSTERS_MAX, Live, Settings};
-use super::print::Centre;
 use super::things;
 use super::threshold::Threshold;
+use super::topic::Centre;
 use super::trust::Trust;
 
 /// Customers who have asked of late from which on a question is kept: what is written down is no
@@ -167,7 +167,7 @@ mod tests {
         }
         let names = |text: &str| -> Vec<u32> {
             let print = question(9, "en", text).print;
-            print.keys().filter(|key| names::is_name(*key)).collect()
+            print.topic().keys().filter(|key| names::is_name(*key)).collect()
         };
         let (own, brand) = (names("Quenthorp"), names("Zorvex"));
         assert!(!own.is_empty() && brand.len() == 1);

@@ -16,7 +16,7 @@ use super::trust::Trust;
 /// Clusters of a shop, with those that are only watched.
 pub const CLUSTERS_MAX: usize = 256;
 /// How much more alike than to the next cluster a question must be: who is between two belongs to none.
-const MARGIN_MIN: f32 = 0.05;
+pub(super) const MARGIN_MIN: f32 = 0.02;
 
 /// By what the clusters of a shop come and go. A shop sets [`Self::may_be_automatic`] alone; the others are
 /// the same for all.
@@ -156,7 +156,7 @@ impl Live {
         }
         let (at, by) = match self.nearest(&question.print) {
             Some((at, by)) => (at, Some(by)),
-            None if question.print.has_topic() => (self.begin(now, question), None),
+            None if !question.print.topic().is_empty() => (self.begin(now, question), None),
             None => return None,
         };
         let is_automatic = self.is_automatic()
@@ -179,6 +179,9 @@ impl Live {
             // Others may have become one though the newcomer was kept out, and stand elsewhere now.
             None => (self.clusters.iter().position(|it| it.id == id)?, by),
         };
+        if is_high {
+            self.recall(self.clusters[at].id);
+        }
         let cluster = &mut self.clusters[at];
         let customers = cluster.rate.customers(now);
         // Who still waits after a restart may have asked long ago, and is to be seen again as before.
@@ -203,6 +206,7 @@ impl Live {
             is_confirmed: is_automatic,
             is_automatic,
             is_answered: answer.is_some(),
+            home: (cluster.id, by),
         };
         if follower.is_answered {
             cluster.was_answered(by);
@@ -218,21 +222,31 @@ impl Live {
             usual: cluster.rate.usual(now),
             answer,
         };
-        self.gather(now, at);
-        Some(joined)
+        Some(self.settle(now, question.conversation, joined))
+    }
+
+    /// Lets every other question find its place, now that a newcomer has his, and tells which he has then.
+    fn settle(&mut self, now: Timestamp, newcomer: ConversationId, joined: Joined) -> Joined {
+        self.gather(now, joined.cluster);
+        self.lean(joined.cluster);
+        let Some(cluster) = self.of(newcomer).filter(|it| it.id != joined.cluster) else {
+            return joined;
+        };
+        let by = cluster.followers.get(&newcomer).and_then(|it| it.by);
+        Joined { cluster: cluster.id, by, standing: cluster.standing, is_news: false, ..joined }
     }
 
     /// A conversation follows nothing any more: it has ended, or a seat has taken it.
     pub fn leave(&mut self, conversation: ConversationId) -> Option<ClusterId> {
         let id = self.of.remove(&conversation)?;
-        any_mut(&mut self.clusters, id)?.followers.remove(&conversation);
+        self.any_mut(id)?.followers.remove(&conversation);
         Some(id)
     }
 
     /// The customer of a follower has said something else than thanks after the answer.
     pub fn returned(&mut self, conversation: ConversationId) -> Option<ClusterId> {
         let id = self.of.remove(&conversation)?;
-        let cluster = any_mut(&mut self.clusters, id)?;
+        let cluster = self.any_mut(id)?;
         let follower = cluster.followers.remove(&conversation)?;
         cluster.was_returned(follower.by);
         // Nobody has looked at such a join: all that is known of it is that the answer was none.
@@ -280,6 +294,11 @@ impl Live {
         self.clusters.iter().find(|cluster| cluster.id == id)
     }
 
+    /// One that is only watched as well: whoever leaves it is to be gone when it opens.
+    pub(super) fn any_mut(&mut self, id: ClusterId) -> Option<&mut Cluster> {
+        self.clusters.iter_mut().find(|it| it.id == id)
+    }
+
     /// The cluster that a question joins: one that it copies, else the open one that it is most like, else
     /// the most alike of the others. Between two open ones it joins none.
     fn nearest(&self, print: &Print) -> Option<(usize, Match)> {
@@ -288,11 +307,10 @@ impl Live {
         if let Some(copy) = copies.max_by(|a, b| a.1.likeness().total_cmp(&b.1.likeness())) {
             return Some(copy);
         }
-        let likeness =
-            all().map(|(at, cluster)| (at, cluster.is_open(), cluster.centre.likeness(print)));
+        let likeness = all().map(|(at, it)| (at, it.is_open(), it.centre.likeness(print.topic())));
         let (open, others): (Vec<_>, Vec<_>) = likeness.partition(|(_, is_open, _)| *is_open);
         let joins = |(at, _, likeness): (usize, bool, f32)| {
-            let is_alike = likeness >= self.clusters[at].joins_from();
+            let is_alike = likeness >= self.clusters[at].threshold.joins_from();
             is_alike.then_some((at, Match::Topic(likeness)))
         };
         let best = |all: &[(usize, bool, f32)]| {
@@ -326,11 +344,6 @@ impl Live {
         self.clusters.push(Cluster::new(id, now, question));
         self.clusters.len() - 1
     }
-}
-
-/// One that is only watched as well: whoever leaves it is to be gone when it opens.
-fn any_mut(clusters: &mut [Cluster], id: ClusterId) -> Option<&mut Cluster> {
-    clusters.iter_mut().find(|it| it.id == id)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! Conversations are never merged: a cluster has *followers*, each with its own conversation, place and
 //! timer. What may join one is asked in this order, the cheap and the strict first: the [`Gate`] (nothing
 //! that needs a look into somebody's account, by [`bound::Bound`]), the same text, nearly the
-//! same text ([`simhash`]), the same things and names in whatever language ([`Print`]).
+//! same text ([`simhash`]), the same things and names in whatever language ([`Print`]). What is only near to
+//! an open incident leans to it: its customers follow that one, and it stays a cluster of its own.
 //!
 //! **In**: questions that need a person, as text with what was read out of it and a [`Meaning`];
 //! what seats confirm, exclude and answer; `now`.
@@ -28,6 +29,7 @@ mod cluster;
 pub mod gate;
 mod gather;
 mod kept;
+mod lean;
 mod lists;
 mod live;
 pub mod names;
@@ -36,6 +38,7 @@ mod rate;
 pub mod simhash;
 mod things;
 mod threshold;
+mod topic;
 mod trust;
 mod words;
 

@@ -3,13 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::print::TOPIC_ALIKE;
-
+/// Likeness in the mean from which on a question joins, before anybody has said anything about its cluster.
+pub const TOPIC_ALIKE: f32 = 0.3;
+/// Likeness in the mean from which on what is only watched follows an open cluster, without a say in what that
+/// one is about (docs/decisions/0050).
+const LEANS_FROM: f32 = 0.15;
 /// Where it stays, whatever is learned.
-const RANGE: std::ops::RangeInclusive<f32> = 0.5..=1.1;
-/// How much less alike than its threshold says a question may be once a cluster is open: by then its middle
-/// is that of many.
-const OPEN_EASIER: f32 = 0.15;
+const LIKENESS_MAX: f32 = 1.1;
 /// How far beyond a wrong join it moves.
 const BEYOND_WRONG: f32 = 0.02;
 /// How far it moves for a customer who goes on writing after the answer, and how far at most for all of
@@ -21,36 +21,29 @@ const RETURNS_MAX: f32 = 0.1;
 const RETURNS_USUAL: f32 = 0.1;
 
 /// What has been learned of one cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Threshold {
     /// What seats have taught: as much alike as what they called wrong is too little, for good.
-    #[serde(rename = "threshold")]
-    least: f32,
+    too_little: f32,
     /// What returns add; it wears off as others are helped.
-    #[serde(default)]
     returns: f32,
-}
-
-impl Default for Threshold {
-    fn default() -> Self {
-        Self { least: TOPIC_ALIKE, returns: 0.0 }
-    }
 }
 
 impl Threshold {
     /// Likeness from which on a question joins.
     pub fn joins_from(self) -> f32 {
-        self.least + self.returns
+        TOPIC_ALIKE.max(self.too_little) + self.returns
     }
 
-    /// Likeness from which on a question joins once the cluster is open, and middles may be one.
-    pub fn gathers_from(self) -> f32 {
-        self.joins_from() - OPEN_EASIER
+    /// Likeness from which on what is only watched follows it once it is open.
+    pub fn leans_from(self) -> f32 {
+        LEANS_FROM.max(self.too_little) + self.returns
     }
 
-    /// A seat has called a join by so much likeness wrong: it is too little, also once the cluster is open.
+    /// A seat has called a join by so much likeness wrong.
     pub fn was_wrong(&mut self, likeness: f32) {
-        self.least = self.least.max(likeness + BEYOND_WRONG + OPEN_EASIER).min(*RANGE.end());
+        self.too_little = self.too_little.max(likeness + BEYOND_WRONG).min(LIKENESS_MAX);
     }
 
     /// One who had joined by likeness gets the answer.
@@ -69,17 +62,19 @@ impl Threshold {
 
     /// Of two that become one: what either was taught.
     pub fn of_both(self, other: Self) -> Self {
-        Self { least: self.least.max(other.least), returns: self.returns.max(other.returns) }
+        Self {
+            too_little: self.too_little.max(other.too_little),
+            returns: self.returns.max(other.returns),
+        }
     }
 
     /// With what cannot be in it set right: it may come from a file.
     pub fn sound(self) -> Self {
-        let within = |value: f32, low: f32, high: f32| {
-            if value.is_finite() { value.clamp(low, high) } else { low }
-        };
+        let within =
+            |value: f32, high: f32| if value.is_finite() { value.clamp(0.0, high) } else { 0.0 };
         Self {
-            least: within(self.least, *RANGE.start(), *RANGE.end()),
-            returns: within(self.returns, 0.0, RETURNS_MAX),
+            too_little: within(self.too_little, LIKENESS_MAX),
+            returns: within(self.returns, RETURNS_MAX),
         }
     }
 }
@@ -119,19 +114,30 @@ mod tests {
         threshold.was_wrong(0.6);
         (0..10_000).for_each(|_| threshold.was_answered());
 
-        assert!(threshold.gathers_from() > 0.6);
+        assert!(threshold.joins_from() > 0.6 && threshold.leans_from() > 0.6);
         threshold.was_wrong(4.0);
-        assert_eq!(threshold.joins_from(), *RANGE.end());
+        assert_eq!(threshold.joins_from(), LIKENESS_MAX);
+    }
+
+    #[test]
+    fn what_only_leaned_and_was_wrong_leaves_alone_who_is_more_alike() {
+        let mut threshold = Threshold::default();
+        threshold.was_wrong(0.2);
+
+        assert_eq!(threshold.joins_from(), TOPIC_ALIKE);
+        assert!(threshold.leans_from() > 0.2 && threshold.leans_from() < TOPIC_ALIKE);
     }
 
     #[test]
     fn one_from_a_file_is_in_its_range() {
         let read = |text: &str| serde_json::from_str::<Threshold>(text).expect("JSON").sound();
-        assert_eq!(read(r#"{"threshold":0.8}"#).joins_from(), 0.8);
-        assert_eq!(read(r#"{"threshold":-3.0,"returns":7.0}"#).joins_from(), 0.6);
+        assert_eq!(read(r#"{"too_little":0.8}"#).joins_from(), 0.8);
+        assert_eq!(read(r#"{"too_little":-3.0,"returns":7.0}"#).joins_from(), TOPIC_ALIKE + 0.1);
         assert_eq!(
-            Threshold { least: f32::NAN, returns: f32::NAN }.sound(),
-            Threshold { least: 0.5, returns: 0.0 }
+            Threshold { too_little: f32::NAN, returns: f32::NAN }.sound(),
+            Threshold::default()
         );
+        // What was kept when a likeness was another measure says nothing now.
+        assert_eq!(read(r#"{"threshold":0.8}"#), Threshold::default());
     }
 }
