@@ -80,7 +80,7 @@ impl Live {
     }
 
     /// How alike the open cluster is that `small` is most like, `but` for one.
-    pub(super) fn next_open(&self, but: Option<ClusterId>, small: &Cluster) -> f32 {
+    fn next_open(&self, but: Option<ClusterId>, small: &Cluster) -> f32 {
         let open = self.clusters.iter().filter(|it| it.is_open() && Some(it.id) != but);
         open.map(|open| open.centre.alike(&small.centre)).fold(0.0, f32::max)
     }

@@ -142,10 +142,31 @@ mod tests {
         assert_eq!(live.of(conversation(10)).map(|it| it.id), Some(open));
         assert_ne!(live.of(conversation(11)).map(|it| it.id), Some(open));
         assert_eq!(live.all().len(), 3, "its own cluster stays");
+        let (early, text) = (&live.find(open).expect("open").followers, asks(10, FLOOD).text);
+        assert_eq!(early[&conversation(10)].text, text, "a seat sees what it is to judge");
+        assert!(!early[&conversation(10)].is_confirmed);
         live.forget(&question(10, "en", "").customer);
         assert!(live.of(conversation(10)).is_none());
         let kept = format!("{:?}", live.all());
-        assert!(!kept.contains("\"v_10\""), "{kept}");
+        assert!(!kept.contains("\"v_10\"") && !kept.contains(&*text), "{kept}");
+    }
+
+    #[test]
+    fn what_leans_is_taken_in_once_the_incident_asks_the_same_and_waits_for_a_click_still() {
+        let mut live = Live::default();
+        let open = strike(&mut live);
+        let near = [0.55, 0.835_16, 0.0];
+        assert!(matches!(ask(&mut live, 5, near).by, Some(Match::Resemblance(_))));
+
+        // Who asks between the two moves the middle of the incident to it.
+        assert_eq!(ask(&mut live, 6, [0.9, 0.435_89, 0.0]).cluster, open);
+
+        assert_eq!(live.all().len(), 1);
+        let cluster = live.find(open).expect("open");
+        let follower = &cluster.followers[&conversation(5)];
+        assert!(matches!(follower.by, Some(Match::Topic(likeness)) if likeness >= 0.3));
+        assert!(follower.has_joined() && !follower.is_confirmed);
+        assert_eq!(cluster.followers.len(), 7);
     }
 
     #[test]
