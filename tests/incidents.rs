@@ -217,6 +217,32 @@ fn an_incident_is_known_again_after_a_restart_by_those_who_still_wait_and_is_con
 }
 
 #[test]
+fn an_answer_outlives_a_restart_for_whoever_asks_later_and_reaches_nobody_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut customers = askers(&router, 5);
+    let incident = incident_until(&mut seat, |it| it["followers"] == 5);
+    confirm(&mut seat, &incident, &[]);
+    incident_until(&mut seat, |it| it["reaches"] == 5);
+    seat.send(&answer(&incident));
+    customers.iter_mut().for_each(|customer| drop(hears(customer, ".")));
+    router.stop();
+
+    let router = Router::start(config(folder.path(), MANY)).expect("a router");
+    let mut seat = watcher(&router);
+    let again = incident_until(&mut seat, |_| true);
+    let told = [&again["incident"], &again["answered_by"], &again["answer"], &again["followers"]];
+    assert_eq!(told, [&incident["incident"], &json!("lucia"), &json!(ANSWER_EN), &json!(0)]);
+
+    let mut late = askers(&router, 1).remove(0);
+    let waits = incident_until(&mut seat, |it| it["unconfirmed"] == 1);
+    assert_eq!(waits["incident"], incident["incident"]);
+    confirm(&mut seat, &waits, &[]);
+    assert_eq!(hears(&mut late, ANSWER_EN), "en");
+}
+
+#[test]
 fn what_seats_have_said_of_joins_outlives_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut router = start(folder.path());

@@ -111,7 +111,7 @@ pub(super) fn for_a_seat(text: &Arc<str>) -> Arc<str> {
 }
 
 /// What a seat answers to all at once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Who answered.
     pub seat: SeatId,
@@ -122,6 +122,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// What a seat is shown of it: the text for whoever has none in the own language, cut as [`Follower::text`].
+    pub fn for_a_seat(&self) -> Option<Arc<str>> {
+        self.texts.get(&self.fallback).map(for_a_seat)
+    }
+
     /// The text for a follower and the language that it is in.
     pub fn text_for(&self, language: Language) -> Option<(Language, &Arc<str>)> {
         let found = self.texts.get_key_value(&language);
@@ -370,6 +375,11 @@ impl Cluster {
             follower.home = (self.id, follower.by);
             self.followers.insert(conversation, follower);
         }
+    }
+
+    /// Distinct customers who follow it.
+    pub(super) fn customers(&self) -> usize {
+        self.followers.values().map(|it| &it.customer).collect::<BTreeSet<_>>().len()
     }
 
     /// Whether nothing is left that a question could be compared with.

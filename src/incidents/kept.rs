@@ -1,26 +1,29 @@
-//! What outlives a restart: what seats said of joins, and of each question that is asked again and again
-//! what it is about, from which likeness on a question joins it and how often it usually is.
+//! What outlives a restart: what seats said of joins, of each question that is asked again and again what it is
+//! about, from which likeness on a question joins it and how often it usually is, and which of them is an open
+//! incident, with its answer.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
 
-use super::cluster::Cluster;
+use super::cluster::{Answer, Cluster, ClusterId, Standing};
 use super::live::{CLUSTERS_MAX, Live, Settings};
 use super::things;
 use super::threshold::Threshold;
 use super::topic::Centre;
 use super::trust::Trust;
 
-/// Customers who have asked of late from which on a question is kept: what is written down is no
-/// single customer's.
-const CUSTOMERS_MIN: f64 = 3.0;
+/// Customers who have asked of late, or follow an open incident, from which on a question is kept: what is
+/// written down is no single customer's.
+const CUSTOMERS_MIN: usize = 3;
 /// Numbers of clusters that may have been given since it was last kept: none is given twice, or a seat's answer
 /// from before a restart would go to those of another incident.
 const NUMBERS_UNKEPT: u32 = 10_000;
 
-/// What is kept of the incidents of one shop. It holds no text, no customer, and no name that only few
-/// have named.
+/// What is kept of the incidents of one shop. It holds no text but what seats answered, no customer, and no name
+/// that only few have named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     trust: Trust,
@@ -30,6 +33,9 @@ pub struct Kept {
     /// The number of the next cluster.
     #[serde(default)]
     next: u32,
+    /// By what the points of the middles were made; empty for nothing.
+    #[serde(default)]
+    points_of: String,
     clusters: Vec<KeptCluster>,
 }
 
@@ -41,6 +47,58 @@ struct KeptCluster {
     /// Customers of the past, weighed by how long ago at `at`.
     past: f64,
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open: Option<KeptOpen>,
+}
+
+/// What an open incident has beside that. Who follows it is told again by their conversations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct KeptOpen {
+    incident: ClusterId,
+    newest_at: Timestamp,
+    answer: Option<Answer>,
+}
+
+impl KeptOpen {
+    fn of(cluster: &Cluster) -> Option<Self> {
+        cluster.is_open().then(|| Self {
+            incident: cluster.id,
+            newest_at: cluster.newest_at,
+            answer: cluster.answer.as_deref().cloned(),
+        })
+    }
+
+    /// The same without an answer that no program writes.
+    fn sound(mut self) -> Self {
+        self.answer = self.answer.filter(|it| it.texts.contains_key(&it.fallback));
+        self
+    }
+}
+
+impl KeptCluster {
+    fn of(cluster: &Cluster, now: Timestamp) -> Option<Self> {
+        let past = cluster.rate.asked(now);
+        let open = KeptOpen::of(cluster)
+            .filter(|_| cluster.customers() >= CUSTOMERS_MIN || cluster.was_kept);
+        (past >= CUSTOMERS_MIN as f64 || open.is_some()).then(|| Self {
+            centre: cluster.middle_of_many(),
+            threshold: cluster.threshold,
+            past,
+            at: now,
+            open,
+        })
+    }
+
+    fn restored(self, id: ClusterId) -> Cluster {
+        let Self { centre, threshold, past, at, open } = self;
+        let (centre, past) = (centre.sound(), if past.is_finite() { past } else { 0.0 });
+        let mut cluster = Cluster::watched(id, centre, threshold.sound(), (past, at));
+        if let Some(KeptOpen { incident, newest_at, answer }) = open.map(KeptOpen::sound) {
+            (cluster.id, cluster.newest_at) = (incident, newest_at);
+            (cluster.standing, cluster.answer) = (Standing::Open, answer.map(Arc::new));
+        }
+        cluster
+    }
 }
 
 impl Kept {
@@ -58,15 +116,9 @@ impl Kept {
 impl Live {
     /// What is to be kept of it.
     pub fn keep(&self, now: Timestamp) -> Kept {
-        let usual = self.all().iter().filter(|it| it.rate.asked(now) >= CUSTOMERS_MIN);
-        let clusters = usual.map(|cluster| KeptCluster {
-            centre: cluster.middle_of_many(),
-            threshold: cluster.threshold,
-            past: cluster.rate.asked(now),
-            at: now,
-        });
+        let clusters = self.all().iter().filter_map(|it| KeptCluster::of(it, now)).collect();
         let (trust, table, next) = (self.trust(), things::fingerprint(), self.next);
-        Kept { trust, table, next, clusters: clusters.collect() }
+        Kept { trust, table, next, points_of: self.points_of.clone(), clusters }
     }
 
     /// What was kept, with nobody who follows anything.
@@ -75,11 +127,10 @@ impl Live {
         if kept.next > 0 {
             live.next = kept.next.wrapping_add(NUMBERS_UNKEPT);
         }
+        live.points_of = kept.points_of;
         for kept in kept.clusters.into_iter().take(CLUSTERS_MAX) {
             let id = live.next_id();
-            let KeptCluster { centre, threshold, past, at } = kept;
-            let (centre, past) = (centre.sound(), if past.is_finite() { past } else { 0.0 });
-            live.clusters.push(Cluster::watched(id, centre, threshold.sound(), (past, at)));
+            live.clusters.push(kept.restored(id));
         }
         live
     }
@@ -90,7 +141,8 @@ mod tests {
     use super::super::live::tests::{asked_by, at, question};
     use super::super::names;
     use super::*;
-    use crate::incidents::{Question, Standing, Told};
+    use crate::domain::{Language, Meaning, Sensed};
+    use crate::incidents::{Joined, Print, Question, Told};
 
     #[test]
     fn trust_thresholds_and_what_is_usual_outlive_a_restart_and_texts_do_not() {
@@ -112,11 +164,13 @@ mod tests {
         assert!(usual(&again) > 0.0 && (usual(&again) - usual(&live)).abs() < 0.01);
         let joined = again.ask(at(3_600), &question(9, "en", "how long is the strike?"));
         let joined = joined.expect("it is known");
-        assert_eq!((joined.cluster, joined.standing), (again.all()[0].id, Standing::Watched));
+        assert_eq!((joined.cluster, joined.standing), (id, Standing::Open));
+        assert_eq!(again.all()[0].id, id, "an incident keeps its number");
+        let other = again.ask(at(3_600), &question(60, "en", "is the warehouse flooded?"));
+        let joined = other.expect("it has a topic");
         assert!(joined.cluster.0 >= live.next, "no number is given twice");
-        assert!(joined.by.is_some());
         again.forget(&question(77, "en", "").customer);
-        assert_eq!(again.all().len(), 1, "another customer's erasure takes nothing away");
+        assert_eq!(again.all().len(), 2, "another customer's erasure takes nothing away");
     }
 
     #[test]
@@ -132,8 +186,94 @@ mod tests {
         }
 
         let cluster = again.shown().next().expect("a seat is shown it");
-        assert_eq!((cluster.standing, cluster.followers.len()), (Standing::Suggested, 6));
+        assert_eq!((cluster.standing, cluster.followers.len()), (Standing::Open, 6));
+        assert!(cluster.unconfirmed().count() == 6 && !cluster.examples.is_empty());
         assert!((cluster.rate.usual(now) - before).abs() < 1e-9, "nobody has asked anew");
+    }
+
+    /// What was kept, as the next process reads it.
+    fn read_again(live: &Live, now: Timestamp) -> Live {
+        let kept = serde_json::to_string(&live.keep(now)).expect("JSON");
+        Live::restored(Settings::default(), serde_json::from_str(&kept).expect("its own JSON"))
+    }
+
+    /// An incident of so many customers, open since a seat has confirmed and answered it.
+    fn answered(customers: u64) -> (Live, ClusterId) {
+        let mut live = Live::default();
+        (0..400).for_each(|_| live.trust.decided(true));
+        let id = asked_by(&mut live, 0..customers)[0].cluster;
+        let all: Vec<_> = live.of.keys().copied().collect();
+        live.any_mut(id).expect("watched").standing = Standing::Suggested;
+        live.confirm(id, &all, &[]).expect("shown");
+        let (seat, fallback) = ("mai".into(), Language::ENGLISH);
+        let texts = [(fallback, "It lasts until Friday.".into())].into();
+        live.answer(id, Arc::new(Answer { seat, texts, fallback })).expect("confirmed");
+        (live, id)
+    }
+
+    #[test]
+    fn who_asks_after_a_restart_what_is_answered_has_the_answer_at_once() {
+        let (live, id) = answered(6);
+
+        let mut again = read_again(&live, at(600));
+
+        let shown: Vec<_> = again.shown().map(|it| (it.id, it.followers.len())).collect();
+        assert_eq!(shown, [(id, 0)], "whoever has the answer is told nothing again");
+        let late = asked_by(&mut again, 700..703);
+        let texts = |it: &Joined| it.answer.clone().map(|it| it.texts[&Language::ENGLISH].clone());
+        assert!(late.iter().any(|it| texts(it).as_deref() == Some("It lasts until Friday.")));
+        assert!(late.iter().all(|it| it.cluster == id));
+        assert!(again.clusters.iter().filter(|it| it.id == id).count() == 1);
+    }
+
+    #[test]
+    fn an_incident_that_nobody_has_joined_for_long_while_the_router_was_down_is_over() {
+        let (live, id) = answered(6);
+
+        let mut again = read_again(&live, at(10));
+        let newest_at = live.find(id).expect("open").newest_at;
+        let due = newest_at + Settings::default().quiet_max;
+
+        assert_eq!(again.next_deadline(), Some(due));
+        assert_eq!(again.on_timer(due).len(), 1);
+        assert_eq!(again.shown().count(), 0);
+        assert!(asked_by(&mut again, 2_000..2_001)[0].answer.is_none());
+        let closed = serde_json::to_string(&again.keep(due)).expect("JSON");
+        assert!(!closed.contains("until Friday"), "{closed}");
+    }
+
+    #[test]
+    fn an_incident_of_so_few_that_it_is_single_customers_is_not_written_down() {
+        let (live, _) = answered(2);
+        assert_eq!(live.shown().count(), 1);
+
+        assert_eq!(read_again(&live, at(600)).shown().count(), 0);
+        assert_eq!(read_again(&answered(3).0, at(600)).shown().count(), 1, "later as well");
+    }
+
+    #[test]
+    fn points_outlive_a_restart_and_are_forgotten_under_another_encoder() {
+        let asks = |n, point: f32| {
+            let sensed = Sensed { point: vec![point, 1.0 - point], ..Sensed::default() };
+            let text = format!("{n}").repeat(20);
+            let print =
+                Print::of_text(&text, Language::ENGLISH, &Meaning::default(), Some(&sensed));
+            Question { print: Arc::new(print), ..question(n, "en", &text) }
+        };
+        let mut live = Live::default();
+        live.take_points_of("this");
+        (0..6).for_each(|n| drop(live.ask(at(n), &asks(n, 1.0))));
+
+        let mut same = read_again(&live, at(60));
+        same.take_points_of("this");
+        let mut other = read_again(&live, at(60));
+        other.take_points_of("another");
+
+        let known = same.all()[0].id;
+        assert_eq!(same.ask(at(60), &asks(7, 1.0)).map(|it| it.cluster), Some(known));
+        assert_ne!(same.ask(at(60), &asks(8, 0.0)).map(|it| it.cluster), Some(known));
+        let known = other.all()[0].id;
+        assert_ne!(other.ask(at(60), &asks(7, 1.0)).map(|it| it.cluster), Some(known));
     }
 
     #[test]

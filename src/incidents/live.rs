@@ -100,6 +100,8 @@ pub struct Live {
     pub(super) of: BTreeMap<ConversationId, ClusterId>,
     pub(super) next: u32,
     pub(super) trust: Trust,
+    /// By what the points of the middles were made; empty for nothing.
+    pub(super) points_of: String,
 }
 
 impl Live {
@@ -116,6 +118,15 @@ impl Live {
     /// Works by these from now on. Who has joined already stays.
     pub fn set(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// The points of questions are made by what has this fingerprint from now on. What another made of those
+    /// before means something else, and is forgotten.
+    pub fn take_points_of(&mut self, fingerprint: &str) {
+        if self.points_of != fingerprint {
+            self.clusters.iter_mut().for_each(|cluster| cluster.centre.forget_points());
+            fingerprint.clone_into(&mut self.points_of);
+        }
     }
 
     /// Whether questions join without a click now.

@@ -66,11 +66,8 @@ pub struct Centre {
     intents: Vec<f32>,
     /// Questions in it.
     questions: f32,
-    /// The points of those that an encoder has read, and how many these are; empty for none. Not kept: the
-    /// next encoder has other points.
-    #[serde(skip)]
+    /// The points of those that an encoder has read, and how many these are; empty for none.
     point: Vec<f32>,
-    #[serde(skip)]
     pointed: f32,
 }
 
@@ -128,6 +125,12 @@ impl Centre {
         }
     }
 
+    /// Forgets the points: those of another encoder mean something else.
+    pub(super) fn forget_points(&mut self) {
+        self.point.clear();
+        self.pointed = 0.0;
+    }
+
     /// Makes room for what weighs so much, if anything weighs less.
     fn drop_less_than(&mut self, weight: f32) -> bool {
         let least = self.named.iter().min_by(|a, b| a.1.total_cmp(b.1));
@@ -152,7 +155,8 @@ impl Centre {
         Self { named, ..self.clone() }
     }
 
-    /// The same without what no program writes: numbers that are none, too many of them, other intents.
+    /// The same without what no program writes: numbers that are none, too many of them, other intents, points
+    /// of nobody.
     pub(super) fn sound(mut self) -> Self {
         self.named.retain(|_, weight| weight.is_finite() && *weight > 0.0);
         while self.named.len() > NAMED_MAX {
@@ -164,6 +168,10 @@ impl Centre {
         let is_sound = self.intents.len() == Intent::ALL.len();
         if !is_sound || self.intents.iter().any(|it| !it.is_finite()) {
             self.intents.clear();
+        }
+        let has_points = self.pointed.is_finite() && self.pointed > 0.0;
+        if !has_points || self.point.iter().any(|it| !it.is_finite()) {
+            self.forget_points();
         }
         self
     }
@@ -267,11 +275,11 @@ mod tests {
     fn a_middle_out_of_a_damaged_file_has_no_number_that_is_none_and_no_more_than_the_most() {
         let named = (0..400).map(|key| (key, if key == 3 { f32::INFINITY } else { 0.1 })).collect();
 
-        let questions = f32::NAN;
-        let centre =
-            Centre { named, intents: vec![0.5; 2], questions, ..Centre::default() }.sound();
+        let (questions, point, pointed) = (f32::NAN, vec![0.5, f32::NAN], 2.0);
+        let centre = Centre { named, intents: vec![0.5; 2], questions, point, pointed }.sound();
 
         assert_eq!((centre.named.len(), centre.intents.len()), (NAMED_MAX, 0));
+        assert!(centre.point.is_empty() && centre.pointed == 0.0);
         assert!(!centre.has(3) && centre.questions == 0.0);
         assert!(centre.alike(&centre).is_finite());
     }

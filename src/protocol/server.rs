@@ -1,6 +1,7 @@
 //! Frames to a client, written from borrowed data into one string.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -131,6 +132,7 @@ pub struct IncidentRow<'a> {
     pub shown: Vec<IncidentFollower<'a>>,
     pub untranslated: Vec<Language>,
     pub answered_by: Option<&'a SeatId>,
+    pub answer: Option<Arc<str>>,
 }
 
 /// A conversation in which it is asked.

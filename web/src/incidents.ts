@@ -24,6 +24,7 @@ interface Incident {
   shown: Follower[];
   untranslated: string[];
   answered_by: string | null;
+  answer: string | null;
 }
 
 /** What is the same for all incidents of a shop. */
@@ -61,6 +62,7 @@ class Card {
   private readonly examples = el("div");
   private readonly reach = el("p");
   private readonly answered = el("p");
+  private readonly answer = el("blockquote", { dir: "auto" });
   private readonly untranslated = el("p");
   private readonly summary = el("summary");
   private readonly rows = el("ul");
@@ -81,9 +83,9 @@ class Card {
     this.form.append(this.fields, submit);
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.answer();
+      this.sayAnswer();
     });
-    this.node.append(this.heading, this.examples, this.reach, this.answered, this.untranslated, this.unconfirmed, this.end, this.form);
+    this.node.append(this.heading, this.examples, this.reach, this.answered, this.answer, this.untranslated, this.unconfirmed, this.end, this.form);
   }
 
   show(incident: Incident, shop: OfShop): void {
@@ -94,7 +96,8 @@ class Card {
     put(this.heading, `${incident.is_open ? "Incident" : "Maybe an incident"} ${incident.incident}`);
     this.quote(incident.examples);
     put(this.reach, `${incident.followers} ask this. An answer reaches ${incident.reaches} now. ${spoken}`);
-    put(this.answered, incident.answered_by === null ? "" : `Answered by ${incident.answered_by}.`);
+    put(this.answered, incident.answered_by === null ? "" : `Answered by ${incident.answered_by}:`);
+    put(this.answer, incident.answer ?? "");
     put(this.untranslated, incident.untranslated.length === 0 ? "" : `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`);
     this.ask();
     this.form.hidden = incident.answered_by !== null || incident.reaches === 0;
@@ -172,7 +175,7 @@ class Card {
     for (const [code, { others }] of this.texts) put(others, code === this.shop.fallback ? forOthers : "");
   }
 
-  private answer(): void {
+  private sayAnswer(): void {
     const written = [...this.texts].map(([code, { text }]) => [code, text.value.trim()]).filter(([, text]) => text !== "");
     this.say({ type: "answer_incident", incident: this.incident.incident, texts: Object.fromEntries(written), fallback: this.shop.fallback });
   }

@@ -2,8 +2,8 @@
 //! go back to the shards. Pure: it takes `now`, and gives what follows.
 //!
 //! What it knows is no fact of the journal: after a restart the questions that still wait are told again,
-//! and whoever has an answer has it in the own conversation. What seats said of joins, and what is usual,
-//! is kept in a file of each shop ([`Kept`]).
+//! and whoever has an answer has it in the own conversation. What seats said of joins, what is usual, and the
+//! open incidents with their answers are kept in a file of each shop ([`Kept`]).
 
 mod sensing;
 mod shown;
@@ -119,6 +119,8 @@ pub struct Board {
     pending: Option<Pending>,
     /// Reads what the encoder makes of them.
     sense: Option<Arc<Sense>>,
+    /// The fingerprint of that; empty for none.
+    points_of: String,
 }
 
 struct ShopBoard {
@@ -150,9 +152,10 @@ struct ToKeep {
 enum Unkept {
     #[default]
     Nothing,
-    /// Customers have asked.
+    /// Customers have asked, or nobody has for long.
     Questions,
-    /// A seat has said what belongs together, or a customer that what joined without a seat did not.
+    /// A seat has said what belongs together, answered or closed an incident, or a customer that what joined
+    /// without a seat did not.
     Decisions,
 }
 
@@ -168,6 +171,7 @@ impl Board {
             store: None,
             pending: None,
             sense: None,
+            points_of: String::new(),
         };
         board.take_shops(shops);
         board
@@ -179,6 +183,7 @@ impl Board {
         let store = Store::of(data);
         for (shop, board) in &mut self.shops {
             board.live = Live::restored(board.live.settings(), store.read(shop));
+            board.has_changed = true;
         }
         self.store = Some(store);
         self
@@ -240,7 +245,10 @@ impl Board {
                 Settings { may_be_automatic: shop.automatic_joins, ..Settings::default() };
             let board = self.shops.entry(id.clone()).or_insert_with(|| {
                 let kept = self.store.as_ref().map(|store| store.read(id)).unwrap_or_default();
-                let live = Live::restored(settings, kept);
+                let mut live = Live::restored(settings, kept);
+                if self.sense.is_some() {
+                    live.take_points_of(&self.points_of);
+                }
                 ShopBoard { live, ..ShopBoard::default() }
             });
             board.gate = generic.map_or_else(Gate::default, Gate::new);
@@ -385,6 +393,7 @@ impl Board {
             IncidentAct::Close(incident) => {
                 let closed = board.live.close(incident);
                 board.has_changed = true;
+                board.unkept = Unkept::Decisions;
                 closed.map(|closed| board.spoken.close(closed.cluster)).map_err(refusal)
             }
         };
@@ -418,7 +427,10 @@ impl Board {
         let mut answers = self.go_on_without(now);
         for board in self.shops.values_mut() {
             let closed: Vec<Closed> = board.live.on_timer(now);
-            board.has_changed |= !closed.is_empty();
+            if !closed.is_empty() {
+                board.has_changed = true;
+                board.unkept = board.unkept.max(Unkept::Questions);
+            }
             answers.extend(closed.iter().flat_map(|closed| board.spoken.close(closed.cluster)));
             // Others made room for a newer one, or are forgotten.
             let live = &board.live;
@@ -517,6 +529,7 @@ impl ShopBoard {
         let answer = Arc::new(Answer { seat: line.seat.id.clone(), texts, fallback });
         let reached = self.live.answer(incident, answer.clone()).map_err(refusal)?;
         self.has_changed = true;
+        self.unkept = Unkept::Decisions;
         Ok(self.reach(incident, &answer, reached))
     }
 }

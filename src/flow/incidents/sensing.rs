@@ -43,7 +43,11 @@ impl Board {
     #[must_use]
     pub fn sensing(mut self, sense: Arc<Sense>) -> Self {
         self.pending = Some(Pending::default());
+        self.points_of = sense.fingerprint();
         self.sense = Some(sense);
+        for board in self.shops.values_mut() {
+            board.live.take_points_of(&self.points_of);
+        }
         self
     }
 

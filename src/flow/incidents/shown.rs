@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ShopBoard;
 use super::spoken::Spoken;
-use crate::incidents::{Cluster, Standing};
+use crate::incidents::{Answer, Cluster, Standing};
 use crate::protocol::{IncidentFollower, IncidentRow, ServerFrame, encode};
 
 /// Incidents that are shown of a shop, and followers of each. With what each of them asked a frame stays below
@@ -63,5 +63,6 @@ fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
             .collect(),
         untranslated: spoken.untranslated(cluster.id),
         answered_by: cluster.answer.as_ref().map(|answer| &answer.seat),
+        answer: cluster.answer.as_deref().and_then(Answer::for_a_seat),
     }
 }

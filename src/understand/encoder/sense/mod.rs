@@ -13,6 +13,7 @@ use super::EncoderError;
 use super::sealed::Kind;
 use crate::domain::{Language, Sensed};
 use crate::understand::layers::dot;
+use crate::understand::model::sha256_hex;
 
 pub use fit::{LEAKS_PERCENT, SenseFigures, SenseRow, fit_sense};
 
@@ -86,6 +87,11 @@ impl Sense {
     /// What it was measured to be worth when it was fitted.
     pub const fn figures(&self) -> &SenseFigures {
         &self.figures
+    }
+
+    /// What points can be compared by: those of another one mean something else.
+    pub fn fingerprint(&self) -> String {
+        sha256_hex(&self.encode())
     }
 
     pub(super) fn encoder_sha256(&self) -> &str {
