@@ -125,6 +125,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/understand/tenant/train.rs::a_set_whose_networks_are_left_out_is_calibrated_and_told_by_its_linear_scores",
         "src/understand/tenant/train.rs::no_time_goes_into_networks_that_would_be_left_out",
     ]),
+    ("questions that machines have answered, on their way to the owner of incidents", &[
+        "src/flow/incidents/tests.rs::beyond_what_may_wait_what_a_machine_has_answered_is_not_taken_in_and_who_waits_is",
+    ]),
     ("questions of incidents that wait for a vector", &[
         "src/flow/incidents/sensing.rs::beyond_those_that_may_wait_a_question_goes_on_at_once_until_there_is_room",
         "src/flow/incidents/sensing.rs::a_question_waits_until_its_deadline_and_no_longer",

@@ -128,6 +128,25 @@ fn one_seat_answers_once_and_every_follower_gets_it_in_a_language_that_there_is(
 }
 
 #[test]
+fn whom_the_machine_has_answered_hears_what_a_seat_answers_to_all_who_ask() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let _waiting = askers(&router, 5);
+    incident_until(&mut seat, |it| it["is_open"] == true);
+    let mut customer = router.customer("demo");
+
+    customer.say("which cards can I pay with if card payments fail for everybody at checkout?");
+    hears(&mut customer, "PayPal");
+    let incident = incident_until(&mut seat, |it| it["machine_answered"] == 1);
+    confirm(&mut seat, &incident, &[]);
+    let incident = incident_until(&mut seat, |it| it["reaches"] == 6);
+    seat.send(&answer(&incident));
+
+    assert_eq!(hears(&mut customer, ANSWER_EN), "en");
+}
+
+#[test]
 fn thanks_end_it_and_anything_else_brings_the_place_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let router = start(folder.path());

@@ -195,6 +195,12 @@ pub fn decide(input: &AutomateInput<'_>, shop: &Shop, now: Timestamp) -> Automat
     }
 }
 
+/// Whether what a machine has answered from this source is true for everybody: articles and sentences are, what
+/// is known of an order is not.
+pub fn is_for_everybody(source: &str) -> bool {
+    ["knowledge/", "faq/"].iter().any(|kind| source.starts_with(kind))
+}
+
 /// A sentence and where it came from.
 pub(super) struct Found {
     pub(super) text: String,

@@ -28,7 +28,8 @@ mod texts;
 mod tests;
 
 pub use answer::{
-    AutomateInput, Automated, FromArticles, WhySeat, decide, is_only_thanks, question,
+    AutomateInput, Automated, FromArticles, WhySeat, decide, is_for_everybody, is_only_thanks,
+    question,
 };
 pub use lines::{TYPING_LASTS, Unfinished, joined, lines_of, turns};
 pub use mood::{Mood, Urgency};

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{
     AutomateInput, Automated, FromArticles, KnownCustomer, Mood, Phrases, WhySeat, decide,
+    is_for_everybody,
 };
 use crate::config::shop::{Article, OwnIntents, Shop, ShopFiles};
 use crate::domain::{
@@ -558,4 +559,11 @@ fn an_article_in_a_language_without_sentences_is_told_with_the_way_to_a_person_i
     assert_eq!(said, "Palautus on ilmainen.");
     assert!(hint.starts_with("Would you rather talk"), "{hint}");
     assert!(answer(Some(&phrases)).0.contains("\n\nYorùbá: Would you rather"));
+}
+
+#[test]
+fn what_is_known_of_one_order_is_not_for_everybody() {
+    let general = ["knowledge/return-cost@1", "faq/payment_methods"];
+    assert!(general.into_iter().all(is_for_everybody));
+    assert!(!["orders/TW-10482", "incident/3"].into_iter().any(is_for_everybody));
 }

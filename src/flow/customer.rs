@@ -286,7 +286,10 @@ impl Shard {
                 Helpful::No
             }));
         }
-        if !helpful {
+        if helpful {
+            // Nothing more is to be said of it.
+            for_many::leave(conversation, turn);
+        } else {
             self.ask_for_person(cause, conversation, turn);
         }
     }

@@ -29,7 +29,8 @@ const LINES_MAX: usize = 12;
 impl Shard {
     /// Gives a customer the answer that a seat has written for everybody who asks the same. The place in
     /// the queue is kept, or the turn of a ticket, for a customer to whom it is no answer. Who does not wait
-    /// any more, or has it already, gets nothing: so it comes once, whatever is told twice.
+    /// any more, has said something since a machine has answered, or has it already, gets nothing: so it comes
+    /// once, whatever is told twice.
     pub(super) fn answered_for_many(&mut self, cause: Cause, answer: ForMany, turn: &mut Turn) {
         let ForMany { conversation: id, incident, seat, text, language, translated, by } = answer;
         let Some(mut conversation) = self.conversations.remove(&id) else { return };
@@ -37,7 +38,7 @@ impl Shard {
             self.conversations.insert(id, conversation);
             return;
         };
-        let has_ticket = matches!(conversation.stage, Stage::Ticketed);
+        let waits = matches!(conversation.stage, Stage::Waiting(_));
         let message = self.message_id(cause.now);
         if !conversation.had_first_response
             && let Some(asked_at) = conversation.unanswered_since
@@ -62,7 +63,7 @@ impl Shard {
         step.fact(Fact::Aside(place));
         step.finish(turn);
         turn.counts.push(Counter::AnsweredForMany);
-        if !has_ticket {
+        if waits {
             turn.commands.push((Command::Leave { conversation: id }, cause.at));
         }
         self.conversations.insert(id, conversation);
@@ -82,16 +83,35 @@ impl Shard {
                 let contact = self.contact_of(now, conversation);
                 Some(Contact { priority: Priority::Ticket, ..contact })
             }
+            Stage::Open if is_answered_by_machine(conversation) => {
+                Some(self.contact_of(now, conversation))
+            }
             _ => None,
         }
     }
 
-    /// Tells the owner of incidents again, after a restart, what a conversation asks that waits.
+    /// Tells the owner of incidents again, after a restart, what a conversation asks that waits or has a machine's
+    /// answer.
     pub(super) fn ask_again(&self, now: Timestamp, conversation: &Conversation, turn: &mut Turn) {
-        if matches!(conversation.stage, Stage::Waiting(_) | Stage::Ticketed) {
+        let waits = matches!(conversation.stage, Stage::Waiting(_) | Stage::Ticketed);
+        if waits || is_answered_by_machine(conversation) {
             let contact = self.contact_of(now, conversation);
             let asks = self.asks(conversation, &contact);
             turn.incidents.extend(asks.map(Report::AsksStill));
+        }
+    }
+
+    /// Tells the owner of incidents what a machine has just answered: by what is always true, while more may be
+    /// known of what many ask.
+    pub(super) fn ask_answered(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+        turn: &mut Turn,
+    ) {
+        if is_answered_by_machine(conversation) {
+            let contact = self.contact_of(now, conversation);
+            self.ask(conversation, &contact, turn);
         }
     }
 
@@ -114,7 +134,8 @@ impl Shard {
         let lines: Vec<&Event> = lines.collect();
         let is_long = lines.len() > LINES_MAX || self.turns(events()) > TURNS_MAX;
         // Who has had an owner has somebody who knows what it is about.
-        let had_owner = conversation.last_fence > 0 || conversation.had_first_response;
+        let is_first = !conversation.had_first_response || is_answered_by_machine(conversation);
+        let had_owner = conversation.last_fence > 0 || !is_first;
         let has_place = contact.only.is_none() && contact.hops == 0;
         if conversation.is_of_its_own || is_long || had_owner || !has_place {
             return None;
@@ -127,6 +148,7 @@ impl Shard {
             language: conversation.language(),
             text: automate::joined(&lines).into(),
             needs_person: conversation.asked_for_person || self.is_special(conversation),
+            waits: !matches!(conversation.stage, Stage::Open),
         })
     }
 
@@ -173,6 +195,19 @@ impl Shard {
         turn.incidents.push(Report::Returned(shop, conversation));
         turn.commands.push((Command::Arrive(place), caused_at));
     }
+}
+
+/// Whether a machine has answered the one thing that was asked, by what is true for everybody, and the customer
+/// has said nothing since, nor that it helped.
+fn is_answered_by_machine(conversation: &Conversation) -> bool {
+    let is_last_said = matches!(conversation.stage, Stage::Open)
+        && conversation.aside.is_none()
+        && conversation.unanswered_since.is_none();
+    let is_for_everybody = match conversation.machine_sources.as_slice() {
+        [source] => automate::is_for_everybody(source),
+        _ => false,
+    };
+    is_last_said && is_for_everybody && conversation.found_helpful() != Some(true)
 }
 
 /// Tells the owner of incidents that a conversation is a matter of its own from now on.

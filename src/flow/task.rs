@@ -537,7 +537,9 @@ impl ShardTask {
             self.interpreter.phrases(shop, language);
         }
         for report in turn.incidents {
-            self.incidents.report(report);
+            if !self.incidents.report(report) {
+                self.metrics.count(Counter::NotCompared);
+            }
         }
         for counter in turn.counts {
             self.metrics.count(counter);

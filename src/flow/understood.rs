@@ -163,6 +163,9 @@ impl Shard {
             }
             // Nobody waits for an answer now: with what is said anew it is told again.
             Stage::Ticketed => for_many::leave(conversation, turn),
+            Stage::Open if !conversation.machine_sources.is_empty() => {
+                for_many::leave(conversation, turn);
+            }
             Stage::Open => {}
         }
         let Some(shop) = self.shop(&conversation.opened.shop) else { return step.finish(turn) };
@@ -195,6 +198,7 @@ impl Shard {
                 turn.counts.push(Counter::Outcome(Outcome::Machine));
                 self.say(now, text.into(), language, &mut step, turn);
                 step.event(EventKind::AnsweredByMachine { source });
+                self.ask_answered(now, step.conversation, turn);
                 step.finish(turn);
             }
             Automated::Asks { text } => {

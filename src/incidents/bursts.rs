@@ -125,8 +125,10 @@ pub fn measure(judged: &[Judged<'_>], seed: u64) -> BurstReport {
         let conversation = ConversationId::new(now.as_millis(), key, n as u64);
         let language = row.language.parse().unwrap_or(crate::domain::Language::ENGLISH);
         let (text, print) = (row.text.as_str().into(), print.clone());
-        let (asked_at, told) = (now, Told::First);
-        live.ask(now, &Question { conversation, customer, asked_at, told, language, text, print });
+        let (asked_at, told, waits) = (now, Told::First, true);
+        let question =
+            Question { conversation, customer, asked_at, told, waits, language, text, print };
+        live.ask(now, &question);
         conversations.insert(conversation, at);
     }
     let open = live.all().iter().filter(|cluster| cluster.standing == Standing::Open);

@@ -61,12 +61,14 @@ pub struct Follower {
     pub language: Language,
     /// What it asked, for a seat to judge by: on one line, 160 characters at most, the last of them `…` where
     /// it is cut. The gate lets no personal data through. That is 640 bytes of a follower at most, 6.4 MB of a
-    /// cluster that [`FOLLOWERS_MAX`] follow, and of a shop 640 bytes for each conversation that waits, which
-    /// follows one cluster at most. It goes with the follower: when that leaves, its customer is erased, or the
+    /// cluster that [`FOLLOWERS_MAX`] follow, and of a shop 640 bytes for each conversation that waits or that a
+    /// machine has answered last, which follows one cluster at most. It goes with the follower: when that leaves, its customer is erased, or the
     /// cluster closes.
     pub text: Arc<str>,
     /// When it asked.
     pub asked_at: Timestamp,
+    /// Whether it waits for a person: a machine has answered the others, by what is always true.
+    pub waits: bool,
     /// By what it belongs here; `None` for the first.
     pub by: Option<Match>,
     /// Whether a seat has said that it does, or it joined without a click.
@@ -177,7 +179,10 @@ pub struct Cluster {
     pub threshold: Threshold,
     pub(super) centre: Centre,
     pub(super) known: VecDeque<Known>,
+    /// Who asks it and waits for a person.
     pub(super) rate: Rate,
+    /// Who asks it and has a machine's answer.
+    pub(super) answered: Rate,
     /// The names in its middle that are no single customer's.
     names_of_many: BTreeSet<u32>,
     /// The open cluster to which it leans, and which those who asked it follow.
@@ -189,17 +194,18 @@ pub struct Cluster {
 impl Cluster {
     pub(super) fn new(id: ClusterId, now: Timestamp, question: &Question) -> Self {
         let known = [Known::of(question)].into();
-        let watched =
-            Self::watched(id, Centre::of(question.print.topic()), Threshold::default(), (0.0, now));
+        let centre = Centre::of(question.print.topic());
+        let watched = Self::watched(id, centre, Threshold::default(), ([0.0; 2], now));
         Self { known, was_kept: false, ..watched }
     }
 
-    /// One that was known before: nobody follows it, and nothing is left to compare copies with.
+    /// One that was known before: nobody follows it, and nothing is left to compare copies with. `past` are those
+    /// who waited and those whom a machine answered, weighed by how long ago at `at`.
     pub(super) fn watched(
         id: ClusterId,
         centre: Centre,
         threshold: Threshold,
-        (past, at): (f64, Timestamp),
+        (past, at): ([f64; 2], Timestamp),
     ) -> Self {
         let mut cluster = Self {
             id,
@@ -211,7 +217,8 @@ impl Cluster {
             threshold,
             centre,
             known: VecDeque::new(),
-            rate: Rate::of_past(past, at),
+            rate: Rate::of_past(past[0], at),
+            answered: Rate::of_past(past[1], at),
             names_of_many: BTreeSet::new(),
             leans_to: None,
             was_kept: true,
@@ -232,7 +239,7 @@ impl Cluster {
         self.standing == Standing::Open
     }
 
-    /// Takes a question in; whether more customers ask than usually do.
+    /// Takes a question in; whether more customers ask than usually do, and wait as this one does or not.
     pub(super) fn take(&mut self, now: Timestamp, question: &Question, is_first: bool) -> bool {
         let Question { conversation, print, customer, text, .. } = question;
         let asked_at = question.asked_at.min(now);
@@ -255,7 +262,12 @@ impl Cluster {
             // What was kept of the past has counted this customer already.
             return false;
         }
-        self.rate.ask(now, asked_at, customer)
+        self.rate_of(question.waits).ask(now, asked_at, customer)
+    }
+
+    /// Who asks it and waits for a person, or has a machine's answer.
+    pub(super) const fn rate_of(&mut self, waits: bool) -> &mut Rate {
+        if waits { &mut self.rate } else { &mut self.answered }
     }
 
     /// Notes which names of a question others have named as well.
@@ -282,13 +294,14 @@ impl Cluster {
         self.followers.values().filter(|follower| follower.is_confirmed && !follower.is_answered)
     }
 
-    /// Those that wait for a seat's click; last those that only resemble the others.
+    /// Those that wait for a seat's click; last those that only resemble the others, and of each of both those
+    /// first who wait for a person.
     pub fn unconfirmed(&self) -> impl Iterator<Item = &Follower> {
-        let waiting = |leans: bool| {
+        let order = [(false, true), (false, false), (true, true), (true, false)];
+        order.into_iter().flat_map(|of| {
             let followers = self.followers.values().filter(|follower| !follower.is_confirmed);
-            followers.filter(move |follower| follower.leans() == leans)
-        };
-        waiting(false).chain(waiting(true))
+            followers.filter(move |follower| (follower.leans(), follower.waits) == of)
+        })
     }
 
     /// Learns from a join that a seat has called wrong: as much alike is too little, also once it is open,
@@ -326,7 +339,7 @@ impl Cluster {
     pub(super) fn forget(&mut self, customer: &CustomerId) -> bool {
         let had_asked =
             self.forget_asked(|it| it.customer == *customer, |it| it.customer == *customer);
-        self.rate.forget(customer) || had_asked
+        self.rate.forget(customer) | self.answered.forget(customer) | had_asked
     }
 
     /// Forgets these questions; whether there were any.
@@ -355,6 +368,7 @@ impl Cluster {
         self.threshold = self.threshold.of_both(small.threshold);
         self.centre.add_all(&small.centre);
         self.rate.add(now, small.rate);
+        self.answered.add(now, small.answered);
         self.names_of_many.extend(small.names_of_many);
         let room = PRINTS_MAX.saturating_sub(self.known.len());
         self.known.extend(small.known.into_iter().take(room));

@@ -36,6 +36,9 @@ pub struct Kept {
     /// By what the points of the middles were made; empty for nothing.
     #[serde(default)]
     points_of: String,
+    /// Since when questions are counted that a machine has answered.
+    #[serde(default)]
+    answered_since: Option<Timestamp>,
     clusters: Vec<KeptCluster>,
 }
 
@@ -44,8 +47,11 @@ struct KeptCluster {
     centre: Centre,
     #[serde(flatten)]
     threshold: Threshold,
-    /// Customers of the past, weighed by how long ago at `at`.
+    /// Customers of the past who waited, weighed by how long ago at `at`.
     past: f64,
+    /// Those whom a machine answered.
+    #[serde(default)]
+    past_answered: f64,
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<KeptOpen>,
@@ -77,22 +83,24 @@ impl KeptOpen {
 
 impl KeptCluster {
     fn of(cluster: &Cluster, now: Timestamp) -> Option<Self> {
-        let past = cluster.rate.asked(now);
+        let (past, past_answered) = (cluster.rate.asked(now), cluster.answered.asked(now));
         let open = KeptOpen::of(cluster)
             .filter(|_| cluster.customers() >= CUSTOMERS_MIN || cluster.was_kept);
-        (past >= CUSTOMERS_MIN as f64 || open.is_some()).then(|| Self {
+        let is_asked = past + past_answered >= CUSTOMERS_MIN as f64;
+        (is_asked || open.is_some()).then(|| Self {
             centre: cluster.middle_of_many(),
             threshold: cluster.threshold,
             past,
+            past_answered,
             at: now,
             open,
         })
     }
 
     fn restored(self, id: ClusterId) -> Cluster {
-        let Self { centre, threshold, past, at, open } = self;
-        let (centre, past) = (centre.sound(), if past.is_finite() { past } else { 0.0 });
-        let mut cluster = Cluster::watched(id, centre, threshold.sound(), (past, at));
+        let Self { centre, threshold, past, past_answered, at, open } = self;
+        let past = [past, past_answered].map(|it| if it.is_finite() { it } else { 0.0 });
+        let mut cluster = Cluster::watched(id, centre.sound(), threshold.sound(), (past, at));
         if let Some(KeptOpen { incident, newest_at, answer }) = open.map(KeptOpen::sound) {
             (cluster.id, cluster.newest_at) = (incident, newest_at);
             (cluster.standing, cluster.answer) = (Standing::Open, answer.map(Arc::new));
@@ -118,7 +126,8 @@ impl Live {
     pub fn keep(&self, now: Timestamp) -> Kept {
         let clusters = self.all().iter().filter_map(|it| KeptCluster::of(it, now)).collect();
         let (trust, table, next) = (self.trust(), things::fingerprint(), self.next);
-        Kept { trust, table, next, points_of: self.points_of.clone(), clusters }
+        let (points_of, answered_since) = (self.points_of.clone(), self.answered_since);
+        Kept { trust, table, next, points_of, answered_since, clusters }
     }
 
     /// What was kept, with nobody who follows anything.
@@ -127,7 +136,7 @@ impl Live {
         if kept.next > 0 {
             live.next = kept.next.wrapping_add(NUMBERS_UNKEPT);
         }
-        live.points_of = kept.points_of;
+        (live.points_of, live.answered_since) = (kept.points_of, kept.answered_since);
         for kept in kept.clusters.into_iter().take(CLUSTERS_MAX) {
             let id = live.next_id();
             live.clusters.push(kept.restored(id));

@@ -11,6 +11,7 @@ use super::cluster::{
 };
 use super::gather::Risen;
 use super::print::{Match, Print};
+use super::rate::MEMORY;
 use super::trust::Trust;
 
 /// Clusters of a shop, with those that are only watched.
@@ -22,7 +23,7 @@ pub(super) const MARGIN_MIN: f32 = 0.02;
 /// the same for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Distinct customers in a minute from which on a cluster is suggested.
+    /// Distinct customers in a minute, who wait for a person, from which on a cluster is suggested.
     pub suggest_from: usize,
     /// Without a newcomer for so long, a cluster closes.
     pub quiet_max: Duration,
@@ -56,6 +57,8 @@ pub struct Question {
     pub asked_at: Timestamp,
     /// How it comes in.
     pub told: Told,
+    /// Whether it waits for a person; a machine has answered it if not.
+    pub waits: bool,
     /// The language to answer in.
     pub language: Language,
     /// As it was typed.
@@ -102,6 +105,8 @@ pub struct Live {
     pub(super) trust: Trust,
     /// By what the points of the middles were made; empty for nothing.
     pub(super) points_of: String,
+    /// Since when questions are counted that a machine has answered.
+    pub(super) answered_since: Option<Timestamp>,
 }
 
 impl Live {
@@ -178,8 +183,13 @@ impl Live {
         }
         let before = self.clusters[at].standing;
         let id = self.clusters[at].id;
-        let mut is_high = self.clusters[at].take(now, question, by.is_none());
-        let risen = if is_high || before == Standing::Open { None } else { self.rise(now, at) };
+        let is_usual_known = self.knows_what_is_usual(now, question);
+        let is_more = self.clusters[at].take(now, question, by.is_none());
+        // What a machine answers makes no incident, however much more it is than usual: seats are told.
+        let mut is_high = is_more && question.waits;
+        let is_to_be_told = is_more && is_usual_known;
+        let may_rise = question.waits && !is_high && before != Standing::Open;
+        let risen = if may_rise { self.rise(now, at) } else { None };
         // What is near in the middle alone is for a seat to look at.
         let is_automatic = is_automatic && risen.is_none();
         let (at, by) = match risen {
@@ -194,15 +204,16 @@ impl Live {
             self.recall(self.clusters[at].id);
         }
         let cluster = &mut self.clusters[at];
-        let customers = cluster.rate.customers(now);
+        let customers = cluster.rate_of(question.waits).customers(now);
         // Who still waits after a restart may have asked long ago, and is to be seen again as before.
-        let waiting = match question.told {
+        let again = match question.told {
             Told::First => 0,
-            Told::Again => cluster.followers.len() + 1,
+            Told::Again => cluster.followers.values().filter(|it| it.waits).count() + 1,
         };
+        let are_several = question.waits && customers.max(again) >= suggest_from;
         if is_high {
             cluster.standing = Standing::Open;
-        } else if before == Standing::Watched && customers.max(waiting) >= suggest_from {
+        } else if before == Standing::Watched && (are_several || is_to_be_told) {
             cluster.standing = Standing::Suggested;
         }
         let is_automatic = is_automatic && cluster.is_open();
@@ -213,6 +224,7 @@ impl Live {
             language: question.language,
             text: for_a_seat(&question.text),
             asked_at: question.asked_at.min(now),
+            waits: question.waits,
             by,
             is_confirmed: is_automatic,
             is_automatic,
@@ -230,10 +242,17 @@ impl Live {
             standing: cluster.standing,
             is_news: cluster.standing != before,
             customers,
-            usual: cluster.rate.usual(now),
+            usual: cluster.rate_of(question.waits).usual(now),
             answer,
         };
         Some(self.settle(now, question.conversation, joined))
+    }
+
+    /// Whether it is known by now how often such a question usually comes. What machines answer is most of what
+    /// is asked: before that, all of it would be more than usual.
+    fn knows_what_is_usual(&mut self, now: Timestamp, question: &Question) -> bool {
+        let since = *self.answered_since.get_or_insert(now);
+        !question.waits && now.since(since) >= MEMORY
     }
 
     /// Lets every other question find its place, now that a newcomer has his, and tells which he has then.
@@ -374,6 +393,7 @@ pub(super) mod tests {
             conversation: ConversationId::new(n, key, n),
             customer,
             told: Told::First,
+            waits: true,
             // Whenever it is told.
             asked_at: Timestamp::from_millis(u64::MAX),
             language,
@@ -410,6 +430,47 @@ pub(super) mod tests {
         let (suggested, open) = (Some(Standing::Suggested), Some(Standing::Open));
         assert_eq!(news, [None, None, suggested, None, open]);
         assert_eq!(live.shown().count(), 1);
+    }
+
+    /// One whom a machine has answered.
+    fn answered(n: u64) -> Question {
+        Question { waits: false, ..question(n, "en", "how long is the strike?") }
+    }
+
+    #[test]
+    fn what_machines_answer_is_told_when_it_is_more_than_usual_and_opens_nothing() {
+        let mut live = Live::default();
+        let (quiet, hours) = (2 * MEMORY.as_secs(), 10);
+        for n in 0..quiet / 60 {
+            live.ask(at(n * 60), &answered(n)).expect("joins");
+        }
+        assert_eq!(live.shown().count(), 0, "one a minute is usual by then");
+
+        let burst = (0..20).map(|n| live.ask(at(quiet + n), &answered(quiet + n)).expect("joins"));
+        let standing: Vec<Standing> = burst.map(|it| it.standing).collect();
+
+        assert_eq!((standing[0], standing[19]), (Standing::Watched, Standing::Suggested));
+        let mut young = Live::default();
+        for n in 0..hours {
+            young.ask(at(n), &answered(n)).expect("joins");
+        }
+        assert_eq!(young.shown().count(), 0, "nobody knows yet what is usual");
+    }
+
+    #[test]
+    fn who_has_a_machines_answer_makes_no_suggestion_of_two_who_wait_and_follows_that_of_three() {
+        let mut live = Live::default();
+        (0..8).for_each(|n| drop(live.ask(at(n), &answered(n))));
+        asked_by(&mut live, 1_000..1_002);
+        assert_eq!(live.shown().count(), 0);
+
+        let third = asked_by(&mut live, 1_002..1_003).remove(0);
+
+        assert_eq!(third.standing, Standing::Suggested);
+        let cluster = live.get(third.cluster).expect("shown");
+        let waiting: Vec<bool> = cluster.unconfirmed().map(|it| it.waits).collect();
+        assert_eq!(waiting.len(), 11);
+        assert!(waiting.iter().is_sorted_by_key(|waits| !*waits), "who waits comes first");
     }
 
     #[test]

@@ -14,7 +14,7 @@ const TIMES_USUAL: f64 = 4.0;
 /// Probability by chance below which a count is no chance.
 const CHANCE_MAX: f64 = 1e-4;
 /// In this time the past counts for 1/e: a baseline of hours, which a burst of minutes hardly moves.
-const MEMORY: Duration = Duration::from_secs(2 * 3_600);
+pub const MEMORY: Duration = Duration::from_secs(2 * 3_600);
 /// Customers a window of something that was never asked before: three an hour.
 const USUAL_MIN: f64 = 0.05;
 /// Customers that are remembered one by one; more in one window only make it surer.

@@ -27,6 +27,8 @@ pub enum Counter {
     NotUnderstood,
     /// A customer got the answer that a seat wrote for everybody who asks the same.
     AnsweredForMany,
+    /// Questions that a machine has answered and that were not compared with incidents: there was too much to do.
+    NotCompared,
     /// Customers said whether a machine's answer helped.
     FoundHelpful(Helpful),
     /// Messages that were understood, by the tier that had the last word.
@@ -156,6 +158,7 @@ impl Counter {
             Self::Offer(OfferAnswer::Cancelled),
             Self::NotUnderstood,
             Self::AnsweredForMany,
+            Self::NotCompared,
             Self::FoundHelpful(Helpful::Yes),
             Self::FoundHelpful(Helpful::No),
             Self::Understood(Tier::Fast),
@@ -275,6 +278,7 @@ impl Counter {
             ),
             Self::NotUnderstood => ("tradewind_understand_failed_total", None),
             Self::AnsweredForMany => ("tradewind_flow_answered_for_many_total", None),
+            Self::NotCompared => ("tradewind_flow_incident_not_compared_total", None),
             Self::FoundHelpful(helpful) => {
                 ("tradewind_flow_found_helpful_total", Some(("helpful", helpful.as_str())))
             }

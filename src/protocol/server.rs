@@ -126,6 +126,7 @@ pub struct IncidentRow<'a> {
     pub is_open: bool,
     pub examples: Vec<&'a str>,
     pub followers: usize,
+    pub machine_answered: usize,
     pub reaches: usize,
     pub unconfirmed: usize,
     pub languages: BTreeMap<Language, usize>,

@@ -413,6 +413,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
             is_open: false,
             examples: ["is the website down?"],
             followers: shown.length,
+            machine_answered: 1,
             reaches: 0,
             unconfirmed: shown.length,
             languages: { en: shown.length },
@@ -431,6 +432,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     const card = page.locator(".incident");
     const confirm = card.getByRole("button", { name: "They ask the same" });
     await confirm.waitFor();
+    await card.getByText("2 ask this, 1 of them have a machine's answer.").waitFor();
     await card.getByRole("checkbox").nth(1).uncheck();
     const kept = await confirm.elementHandle();
     const focused = () => page.evaluate(() => document.activeElement.closest("li")?.textContent ?? document.activeElement.tagName);
@@ -462,7 +464,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     const { page, wire } = await seat();
     wire.toPage = ({ type }) => type === "incidents";
     const [arabic, thai, known] = ["01", "02", "03"].map((end) => `0190f3a2-5b1e-7c3d-9a44-0c6f6b2f9d${end}`);
-    const tell = (ofShop) =>
+    const tell = (ofShop, ofIncident = {}) =>
       wire.tell({
         type: "incidents",
         incidents: [
@@ -471,6 +473,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
             is_open: true,
             examples: ["¿está caída la web?"],
             followers: 3,
+            machine_answered: 0,
             reaches: 1,
             unconfirmed: 2,
             languages: { ar: 1, es: 1, th: 1 },
@@ -482,6 +485,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
             untranslated: [],
             answered_by: null,
             answer: null,
+            ...ofIncident,
           },
         ],
         translates: true,
@@ -509,6 +513,11 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await card.getByRole("button", { name: "Answer all" }).click();
     const [said] = await wire.heard(["answer_incident"], { after: from });
     assert.deepEqual([said.texts, said.fallback], [{ es: "Vuelve a mediodía." }, "es"]);
+
+    tell({}, { answered_by: "mai", answer: "Vuelve a mediodía.", examples: [] });
+    await card.getByText("Answered by mai:").waitFor();
+    assert.deepEqual(await card.locator("blockquote").allTextContents(), ["Vuelve a mediodía."], "what it is about, after a restart");
+    await card.getByRole("button", { name: "Answer all" }).waitFor({ state: "hidden" });
   });
 
   test("a seat that loses a conversation behind an acknowledgement that it missed is done with its message", async () => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tradewind::domain::{ConversationId, Guess, Intent, SeatId, Sentiment, ShopId};
-use tradewind::flow::{CustomerAct, ForMany, Input, Report};
+use tradewind::flow::{Asks, CustomerAct, ForMany, Input, Report};
 
 use crate::world::{Socket, World, kinds, needs_person, shop, text};
 
@@ -73,6 +73,72 @@ fn a_reply_that_is_no_thanks_waits_again_since_the_first_question_also_over_a_re
         let waiting = world.scheduler.queue(&shop(), 9);
         assert_eq!(waiting.len(), 1, "restart: {restart}");
         assert_eq!(waiting[0].waited_ms, 60_000);
+    }
+}
+
+/// A customer whom a sentence of the shop has answered, and the question as it was told to the owner of incidents.
+fn answered_by_machine(world: &mut World) -> (Socket, Asks) {
+    world.says.intent = Guess { label: Intent::PaymentMethods, confidence: 0.99 };
+    let ana = world.customer("ana");
+    world.say(&ana, "¿con qué puedo pagar?");
+    assert_eq!(kinds(&ana.frames()), ["ack", "message", "answered_by_machine"]);
+    let [Report::Asks(asks)] = &world.told[..] else { panic!("{:?}", world.told) };
+    let asks = asks.clone();
+    world.told.clear();
+    (ana, asks)
+}
+
+#[test]
+fn whom_a_machine_has_answered_hears_what_a_seat_knows_beyond_that_once_and_keeps_the_first_place()
+{
+    let mut world = World::new();
+    let (ana, asks) = answered_by_machine(&mut world);
+    assert!(!asks.waits && !asks.needs_person);
+    assert_eq!(&*asks.text, "¿con qué puedo pagar?");
+    world.pass(Duration::from_secs(30));
+
+    answer(&mut world, asks.conversation);
+    answer(&mut world, asks.conversation);
+
+    assert_eq!(kinds(&ana.frames()), ["message", "answered_by_machine"]);
+    world.says = needs_person();
+    world.pass(Duration::from_secs(30));
+    world.say(&ana, "no es eso");
+    let waiting = world.scheduler.queue(&shop(), 9);
+    assert_eq!(waiting.iter().map(|it| it.waited_ms).collect::<Vec<_>>(), [60_000]);
+}
+
+#[test]
+fn after_a_restart_it_is_told_again_what_a_machine_has_answered() {
+    let mut world = World::new();
+    let (_, asks) = answered_by_machine(&mut world);
+
+    let mut next = world.restarted();
+
+    assert!(matches!(&next.told[..], [Report::AsksStill(again)] if !again.waits));
+    let ana = next.customer("ana");
+    answer(&mut next, asks.conversation);
+    assert_eq!(texts(&ana), [ANSWER]);
+    assert!(next.restarted().told.is_empty(), "it has its answer");
+}
+
+#[test]
+fn who_says_more_after_a_machines_answer_or_that_it_helped_hears_nothing_of_an_incident() {
+    for helped in [true, false] {
+        let mut world = World::new();
+        let (ana, asks) = answered_by_machine(&mut world);
+        match helped {
+            true => world.act(&ana, CustomerAct::Helpful(asks.conversation, true)),
+            false => drop(world.say(&ana, "¿y en efectivo?")),
+        }
+        assert!(matches!(world.told[0], Report::Left(_, id) if id == asks.conversation));
+        ana.frames();
+
+        answer(&mut world, asks.conversation);
+
+        // Who asks again waits for a person, and that place stands.
+        let expected: &[&str] = if helped { &[] } else { &[ANSWER] };
+        assert_eq!(texts(&ana), expected, "helped: {helped}");
     }
 }
 

@@ -18,6 +18,7 @@ interface Incident {
   is_open: boolean;
   examples: string[];
   followers: number;
+  machine_answered: number;
   reaches: number;
   unconfirmed: number;
   languages: Record<string, number>;
@@ -93,9 +94,10 @@ class Card {
     this.incident = incident;
     this.shop = shop;
     const spoken = Object.entries(incident.languages).map(([code, count]) => `${languageName(code)} ${count}`).join(", ");
+    const have = incident.machine_answered === 0 ? "" : `, ${incident.machine_answered} of them have a machine's answer`;
     put(this.heading, `${incident.is_open ? "Incident" : "Maybe an incident"} ${incident.incident}`);
     this.quote(incident.examples);
-    put(this.reach, `${incident.followers} ask this. An answer reaches ${incident.reaches} now. ${spoken}`);
+    put(this.reach, `${incident.followers} ask this${have}. An answer reaches ${incident.reaches} now. ${spoken}`);
     put(this.answered, incident.answered_by === null ? "" : `Answered by ${incident.answered_by}:`);
     put(this.answer, incident.answer ?? "");
     put(this.untranslated, incident.untranslated.length === 0 ? "" : `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`);

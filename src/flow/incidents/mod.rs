@@ -51,7 +51,7 @@ const TEXT_CHARS_MAX: usize = 2_000;
 /// What a shard tells.
 #[derive(Clone, Debug)]
 pub enum Report {
-    /// A customer asks what needs a person.
+    /// A customer asks what needs a person, or has had a machine's answer to.
     Asks(Asks),
     /// The same, told again after a restart.
     AsksStill(Asks),
@@ -61,7 +61,7 @@ pub enum Report {
     Returned(ShopId, ConversationId),
 }
 
-/// A question that needs a person.
+/// A question that needs a person, or that a machine has answered by what is always true.
 #[derive(Clone, Debug)]
 pub struct Asks {
     /// In which shop.
@@ -78,6 +78,8 @@ pub struct Asks {
     pub text: Arc<str>,
     /// Whether it is for one person: the customer asked for one, is a VIP, or is in trouble.
     pub needs_person: bool,
+    /// Whether it waits for a person. A machine has answered it if not, and more may be known.
+    pub waits: bool,
 }
 
 /// What a seat does about incidents.
@@ -288,9 +290,12 @@ impl Board {
 
     fn ask(&mut self, now: Timestamp, asks: Asks, told: Told) -> Option<ForMany> {
         // What needs no model first.
-        self.shops.get(&asks.shop)?.gate.may_pass(&asks.text).ok()?;
+        let board = self.shops.get(&asks.shop)?;
+        board.gate.may_pass(&asks.text).ok()?;
+        // The encoder's time is for those who wait, as long as there is nothing to tell the others.
+        let is_worth_it = asks.waits || board.live.shown().next().is_some();
         let (asks, told) = match &mut self.pending {
-            Some(pending) if !asks.needs_person => pending.put(now, asks, told)?,
+            Some(pending) if is_worth_it && !asks.needs_person => pending.put(now, asks, told)?,
             _ => (asks, told),
         };
         self.compare(now, asks, told, None)
@@ -319,8 +324,9 @@ impl Board {
         let plain = board.gate.pass(&asked, sensed).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
         let print = Arc::new(Print::new(&plain, understanding.language, &meaning, sensed));
-        let Asks { conversation, customer, asked_at, language, text, .. } = asks;
-        let question = Question { conversation, customer, asked_at, told, language, text, print };
+        let Asks { conversation, customer, asked_at, waits, language, text, .. } = asks;
+        let question =
+            Question { conversation, customer, asked_at, told, waits, language, text, print };
         let joined = board.live.ask(now, &question)?;
         board.unkept = board.unkept.max(Unkept::Questions);
         board.has_changed |= joined.standing != Standing::Watched;

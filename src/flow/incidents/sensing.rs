@@ -194,6 +194,7 @@ mod tests {
             language: Language::ENGLISH,
             text: format!("question {n}").into(),
             needs_person: false,
+            waits: true,
         }
     }
 

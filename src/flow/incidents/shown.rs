@@ -48,6 +48,7 @@ fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
         is_open: cluster.standing == Standing::Open,
         examples: cluster.examples.iter().map(|example| &*example.text).collect(),
         followers: cluster.followers.len(),
+        machine_answered: cluster.followers.values().filter(|it| !it.waits).count(),
         reaches: cluster.reached().count(),
         unconfirmed: cluster.unconfirmed().count(),
         languages,

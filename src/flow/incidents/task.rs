@@ -25,6 +25,9 @@ use super::{Board, IncidentAct, Report, ToKeep};
 
 /// What one turn of the task takes in.
 const BATCH_MAX: usize = 256;
+/// While so much waits, what machines have answered is not taken in: most of a flood is that, and nobody waits
+/// for it.
+pub(super) const ANSWERED_MAX: usize = 1_024;
 
 #[derive(Debug)]
 enum Message {
@@ -92,9 +95,16 @@ impl Incidents {
         Self { inbox: Arc::new(Inbox::new(1)) }
     }
 
-    /// Tells what a shard has seen.
-    pub fn report(&self, report: Report) {
+    /// Tells what a shard has seen; whether it is taken in, as all is but a question that a machine has answered
+    /// while there is too much to do.
+    pub fn report(&self, report: Report) -> bool {
+        let is_extra =
+            matches!(&report, Report::Asks(asks) | Report::AsksStill(asks) if !asks.waits);
+        if is_extra && self.inbox.len() >= ANSWERED_MAX {
+            return false;
+        }
         self.inbox.follow_up(Message::Report(report));
+        true
     }
 
     /// Passes on what a seat does.

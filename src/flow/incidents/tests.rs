@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sensing::SENSE_WAIT;
 use super::shown::{FOLLOWERS_SHOWN_MAX, ROWS_MAX};
+use super::task::ANSWERED_MAX;
 use super::*;
 use crate::config::shop::{Shop, ShopFiles};
 use crate::deliver::Outbox;
@@ -65,6 +66,7 @@ fn question(n: u64, text: &str) -> Question {
         customer: customer(n).id,
         asked_at: at(n),
         told: Told::First,
+        waits: true,
         language: language("es"),
         text: text.into(),
         print: Arc::new(Print::of_text(about, Language::ENGLISH, &Meaning::default(), None)),
@@ -326,6 +328,7 @@ fn sensing() -> Board {
 
 fn asks(n: u64) -> Asks {
     Asks {
+        waits: true,
         shop: shop(),
         conversation: conversation(n),
         customer: customer(n).id,
@@ -414,6 +417,35 @@ fn who_leaves_or_is_erased_while_the_encoder_reads_is_part_of_nothing() {
 
     assert!(board.take_to_sense().is_empty());
     assert!((10..13).all(|n| !follows(&board, n)));
+}
+
+#[test]
+fn beyond_what_may_wait_what_a_machine_has_answered_is_not_taken_in_and_who_waits_is() {
+    let incidents = Incidents::new();
+    let answered = |n| Asks { waits: false, ..asks(n) };
+    for n in 0..ANSWERED_MAX as u64 {
+        assert!(incidents.report(Report::Asks(answered(n))));
+    }
+
+    assert!(!incidents.report(Report::Asks(answered(2_000))));
+    assert!(!incidents.report(Report::AsksStill(answered(2_000))));
+    assert!(incidents.report(Report::Asks(asks(2_000))));
+    assert!(incidents.report(Report::Left(shop(), conversation(0))));
+}
+
+#[test]
+fn what_a_machine_has_answered_is_read_by_the_encoder_only_where_there_is_something_to_tell() {
+    let (mut board, answered) = (sensing(), Asks { waits: false, ..asks(10) });
+    let strike = board.shops[&shop()].live.shown().next().expect("shown").id;
+
+    board.report(at(10), Report::Asks(answered.clone()));
+    assert_eq!(board.take_to_sense().len(), 1);
+    board.report(at(10), Report::Left(shop(), conversation(10)));
+    board.shops.get_mut(&shop()).expect("the shop").live.close(strike).expect("shown");
+    board.report(at(20), Report::Asks(answered));
+
+    assert!(board.take_to_sense().is_empty());
+    assert!(follows(&board, 10), "it counts all the same");
 }
 
 #[test]
