@@ -83,6 +83,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/incidents/lean.rs::an_incident_that_has_no_room_is_leaned_to_by_nobody",
         "src/incidents/cluster.rs::a_seat_is_shown_160_characters_of_a_question_and_told_where_it_is_cut",
     ]),
+    ("incidents that a seat has called different", &[
+        "src/incidents/same.rs::that_two_are_apart_is_kept_once_and_goes_with_either",
+    ]),
     ("things and names of the middle of an incident", &[
         "src/incidents/topic.rs::a_middle_that_is_full_counts_what_it_has_and_forgets_the_least_for_what_weighs_more",
     ]),

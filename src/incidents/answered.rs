@@ -82,16 +82,9 @@ impl Live {
         if !answer.texts.contains_key(&answer.fallback) {
             return Err(NotAnswered::NoFallback);
         }
-        let reached: Vec<ConversationId> = cluster.reached().map(|it| it.conversation).collect();
+        let reached = cluster.take_reached();
         if reached.is_empty() {
             return Err(NotAnswered::Unconfirmed);
-        }
-        for conversation in &reached {
-            if let Some(follower) = cluster.followers.get_mut(conversation) {
-                follower.is_answered = true;
-                let by = follower.by;
-                cluster.was_answered(by);
-            }
         }
         cluster.answer = Some(answer);
         Ok(reached)
@@ -109,6 +102,21 @@ impl Live {
         });
         cluster.close();
         Ok(Closed { cluster: id, followers })
+    }
+}
+
+impl Cluster {
+    /// Whom an answer reaches now: they have it from here on.
+    pub(super) fn take_reached(&mut self) -> Vec<ConversationId> {
+        let reached: Vec<ConversationId> = self.reached().map(|it| it.conversation).collect();
+        for conversation in &reached {
+            if let Some(follower) = self.followers.get_mut(conversation) {
+                follower.is_answered = true;
+                let by = follower.by;
+                self.was_answered(by);
+            }
+        }
+        reached
     }
 }
 

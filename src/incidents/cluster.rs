@@ -361,8 +361,13 @@ impl Cluster {
         before != (self.examples.len(), self.known.len())
     }
 
-    /// Takes in what another knows, whose followers are as much alike.
-    pub(super) fn take_in(&mut self, now: Timestamp, small: Self, likeness: f32) {
+    /// Takes in what another knows, whose followers are as much alike; `None` where a seat has said that they
+    /// ask the same.
+    pub(super) fn take_in(&mut self, now: Timestamp, small: Self, likeness: Option<f32>) {
+        if small.is_open() {
+            self.standing = Standing::Open;
+        }
+        self.answer = self.answer.take().or(small.answer);
         self.newest_at = self.newest_at.max(small.newest_at);
         self.was_kept |= small.was_kept;
         self.threshold = self.threshold.of_both(small.threshold);
@@ -384,9 +389,12 @@ impl Cluster {
             }
         }
         for (conversation, mut follower) in small.followers {
-            // What made it the first of its own cluster is no reason to be in this one.
-            follower.by = Some(Match::Topic(likeness));
-            follower.home = (self.id, follower.by);
+            if follower.home.0 == small.id {
+                // What made it the first of its own cluster is no reason to be in this one, unless a seat has
+                // said so.
+                follower.by = likeness.map(Match::Topic).or(follower.by);
+                follower.home = (self.id, follower.by);
+            }
             self.followers.insert(conversation, follower);
         }
     }

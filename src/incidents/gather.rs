@@ -106,16 +106,34 @@ impl Live {
     }
 
     fn take_in(&mut self, now: Timestamp, into: ClusterId, small: ClusterId, likeness: f32) {
-        [into, small].into_iter().for_each(|it| self.recall(it));
-        let followers = |id| self.find(id).map_or(0, |it| it.followers.len());
         // With room for the newcomer.
-        if followers(into) + followers(small) >= FOLLOWERS_MAX {
-            return;
+        if self.followers_of_both(into, small) < FOLLOWERS_MAX {
+            self.absorb(now, into, small, Some(likeness));
         }
+    }
+
+    /// How many follow the two, once each has taken back those that it lent.
+    pub(super) fn followers_of_both(&mut self, one: ClusterId, other: ClusterId) -> usize {
+        [one, other].into_iter().for_each(|it| self.recall(it));
+        let followers = |id| self.find(id).map_or(0, |it| it.followers.len());
+        followers(one) + followers(other)
+    }
+
+    /// Makes `small` part of `into`, for there is room: by so much likeness, or by a seat's word.
+    pub(super) fn absorb(
+        &mut self,
+        now: Timestamp,
+        into: ClusterId,
+        small: ClusterId,
+        likeness: Option<f32>,
+    ) {
         let Some(from) = self.clusters.iter().position(|it| it.id == small) else { return };
         let small = self.clusters.remove(from);
         for conversation in small.followers.keys() {
             self.of.insert(*conversation, into);
+        }
+        for leaning in self.clusters.iter_mut().filter(|it| it.leans_to == Some(small.id)) {
+            leaning.leans_to = Some(into);
         }
         if let Some(open) = self.clusters.iter_mut().find(|it| it.id == into) {
             open.take_in(now, small, likeness);
@@ -225,7 +243,7 @@ mod tests {
         small.was_kept = true;
 
         let taught = small.threshold;
-        into.take_in(at(2), small, 0.6);
+        into.take_in(at(2), small, Some(0.6));
 
         assert!(taught.joins_from() > 0.8);
         assert_eq!((into.threshold, into.was_kept), (taught, true));

@@ -77,7 +77,7 @@ fn leans(small: &Cluster, open: &Cluster) -> Option<f32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
@@ -87,11 +87,11 @@ mod tests {
     use crate::incidents::{Answer, Joined, Print, Question};
 
     /// Two matters of which each is as much like the other as leans, and a third that is like neither.
-    const STRIKE: [f32; 3] = [1.0, 0.0, 0.0];
+    pub const STRIKE: [f32; 3] = [1.0, 0.0, 0.0];
     const FLOOD: [f32; 3] = [0.36, 0.932_95, 0.0];
-    const OTHER: [f32; 3] = [0.0, 0.0, 1.0];
+    pub const OTHER: [f32; 3] = [0.0, 0.0, 1.0];
 
-    fn asks(n: u64, point: [f32; 3]) -> Question {
+    pub fn asks(n: u64, point: [f32; 3]) -> Question {
         // They name nothing, and none is a copy of another.
         let text = char::from(b'a' + (n % 26) as u8).to_string().repeat(20 + n as usize / 26);
         let sensed = Sensed { point: point.to_vec(), ..Sensed::default() };
@@ -99,16 +99,16 @@ mod tests {
         Question { print: Arc::new(print), ..question(n, "en", &text) }
     }
 
-    fn ask(live: &mut Live, n: u64, point: [f32; 3]) -> Joined {
+    pub fn ask(live: &mut Live, n: u64, point: [f32; 3]) -> Joined {
         live.ask(at(n), &asks(n, point)).expect("has a topic")
     }
 
-    fn conversation(n: u64) -> ConversationId {
+    pub fn conversation(n: u64) -> ConversationId {
         question(n, "en", "").conversation
     }
 
     /// Five who ask about the strike.
-    fn strike(live: &mut Live) -> ClusterId {
+    pub fn strike(live: &mut Live) -> ClusterId {
         (0..5).map(|n| ask(live, n, STRIKE).cluster).last().expect("five")
     }
 

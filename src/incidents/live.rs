@@ -1,6 +1,6 @@
 //! The clusters of one shop: what joins, opens and closes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,8 @@ pub struct Live {
     pub(super) clusters: Vec<Cluster>,
     pub(super) of: BTreeMap<ConversationId, ClusterId>,
     pub(super) next: u32,
+    /// Of which seats have said that they are different matters, the older first.
+    pub(super) apart: BTreeSet<(ClusterId, ClusterId)>,
     pub(super) trust: Trust,
     /// By what the points of the middles were made; empty for nothing.
     pub(super) points_of: String,

@@ -10,11 +10,11 @@
 //! what seats confirm, exclude and answer; `now`.
 //!
 //! **Out**: what a question joins, what is suggested, opened and closed, whom an answer reaches, and the
-//! evidence for each.
+//! evidence for each; which two open clusters may be one.
 //!
 //! **Invariants**: a question that the gate refuses never reaches a likeness. Nothing joins without a
-//! seat's click unless [`Live::is_automatic`]. A conversation follows one cluster at most. The same calls
-//! give the same results on every machine.
+//! seat's click unless [`Live::is_automatic`], and open clusters never become one without it. A conversation
+//! follows one cluster at most. The same calls give the same results on every machine.
 //!
 //! **Bounds**: [`CLUSTERS_MAX`] clusters of a shop, [`FOLLOWERS_MAX`] followers of a cluster,
 //! [`PRINTS_MAX`] texts of a cluster to compare copies with, [`gate::CHARS_MAX`] characters of a text, of which
@@ -35,6 +35,7 @@ mod live;
 pub mod names;
 mod print;
 mod rate;
+mod same;
 pub mod simhash;
 mod things;
 mod threshold;
@@ -52,5 +53,6 @@ pub use kept::Kept;
 pub use live::{CLUSTERS_MAX, Closed, Joined, Live, Question, Settings, Told};
 pub use print::{JOINS_FROM, Match, Print};
 pub use rate::Rate;
+pub use same::NotTwo;
 pub use threshold::Threshold;
 pub use trust::{AUTOMATIC_FALSE_MAX, Trust};
