@@ -109,7 +109,8 @@ types![
     Person "person", Helpful "helpful", Rate "rate", State "state", Accept "accept", Decline "decline", Note "note",
     Transfer "transfer", Assign "assign", TakeOver "take_over", Floor "floor",
     Approve "approve", Part "part", Incidents "incidents", ConfirmIncident "confirm_incident",
-    AnswerIncident "answer_incident", CloseIncident "close_incident", Translate "translate",
+    AnswerIncident "answer_incident", JoinIncidents "join_incidents",
+    PartIncidents "part_incidents", CloseIncident "close_incident", Translate "translate",
 ];
 
 /// Who sends a frame with the ids of another shop.
@@ -163,6 +164,8 @@ const FRAMES: &[(Side, &str, &str)] = &[
         r#"{"type":"answer_incident","incident":1,"texts":{"en":"x"},"fallback":"en"}"#,
         "not_found",
     ),
+    (Seat, r#"{"type":"join_incidents","incident":1,"into":2}"#, "not_found"),
+    (Seat, r#"{"type":"part_incidents","incident":1,"from":2}"#, "not_found"),
     (Seat, r#"{"type":"close_incident","incident":1}"#, "not_found"),
 ];
 

@@ -147,6 +147,41 @@ fn whom_the_machine_has_answered_hears_what_a_seat_answers_to_all_who_ask() {
 }
 
 #[test]
+fn two_incidents_that_a_seat_makes_one_have_one_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = start(folder.path());
+    let mut seat = watcher(&router);
+    let mut customers = askers(&router, 5);
+    customers.extend((0..5).map(|_| {
+        let mut customer = router.customer("demo");
+        customer.say("is the warehouse flooded?");
+        customer
+    }));
+    let two = loop {
+        let frame = seat.next("incidents");
+        let rows = frame["incidents"].as_array().expect("incidents").clone();
+        if rows.len() == 2 && rows.iter().all(|it| it["followers"] == 5) {
+            break rows;
+        }
+    };
+    two.iter().for_each(|incident| confirm(&mut seat, incident, &[]));
+    let [older, younger] = [0, 1].map(|at| two[at]["incident"].clone());
+    let join = |into| json!({"type": "join_incidents", "incident": younger, "into": into});
+    assert_eq!(seat.refused(&join(&younger)), "conflict", "it is one");
+
+    seat.send(&join(&older));
+
+    let one = incident_until(&mut seat, |it| it["followers"] == 10 && it["reaches"] == 10);
+    assert_eq!((&one["incident"], &one["same_as"]), (&older, &Value::Null));
+    assert_eq!(seat.refused(&join(&older)), "not_found", "it is no more");
+    seat.send(&answer(&one));
+    for customer in &mut customers[5..] {
+        hears(customer, ANSWER_EN);
+    }
+    assert_eq!(router.metric("tradewind_flow_answered_for_many_total"), 10.0);
+}
+
+#[test]
 fn thanks_end_it_and_anything_else_brings_the_place_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let router = start(folder.path());

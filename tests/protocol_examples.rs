@@ -88,6 +88,8 @@ fn every_example_of_a_client_is_read_by_the_parser() {
         "incidents",
         "confirm_incident",
         "answer_incident",
+        "join_incidents",
+        "part_incidents",
         "close_incident",
     ] {
         assert!(types.contains(kind), "no example of `{kind}` on the page");

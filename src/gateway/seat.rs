@@ -55,6 +55,14 @@ impl Connection {
                 let act = IncidentAct::Answer { incident, texts, fallback };
                 return self.about_incident(seat, frame, act);
             }
+            ClientFrame::JoinIncidents { incident, into } => {
+                let (incident, into) = (ClusterId(incident), ClusterId(into));
+                return self.about_incident(seat, frame, IncidentAct::Join { incident, into });
+            }
+            ClientFrame::PartIncidents { incident, from } => {
+                let (incident, from) = (ClusterId(incident), ClusterId(from));
+                return self.about_incident(seat, frame, IncidentAct::Part { incident, from });
+            }
             ClientFrame::CloseIncident { incident } => {
                 let act = IncidentAct::Close(ClusterId(incident));
                 return self.about_incident(seat, frame, act);

@@ -170,6 +170,20 @@ pub enum ClientFrame<'a> {
         /// The language of the text for everybody else.
         fallback: Language,
     },
+    /// Seat: says that an incident is the same as another.
+    JoinIncidents {
+        /// Which is no more.
+        incident: u32,
+        /// Which it becomes part of.
+        into: u32,
+    },
+    /// Seat: says that an incident is not the same as another.
+    PartIncidents {
+        /// Which.
+        incident: u32,
+        /// Which other.
+        from: u32,
+    },
     /// Seat: ends an incident.
     CloseIncident {
         /// Which.
@@ -221,6 +235,8 @@ struct Raw<'a> {
     seat: Option<SeatId>,
     watch: Option<bool>,
     incident: Option<u32>,
+    into: Option<u32>,
+    from: Option<u32>,
     conversations: Option<Vec<ConversationId>>,
     wrong: Option<Vec<ConversationId>>,
     texts: Option<BTreeMap<Language, String>>,
@@ -307,6 +323,14 @@ impl<'a> ClientFrame<'a> {
                 incident: incident?,
                 texts: raw.texts.ok_or(FrameError::Missing("texts"))?,
                 fallback: raw.fallback.ok_or(FrameError::Missing("fallback"))?,
+            },
+            "join_incidents" => Self::JoinIncidents {
+                incident: incident?,
+                into: raw.into.ok_or(FrameError::Missing("into"))?,
+            },
+            "part_incidents" => Self::PartIncidents {
+                incident: incident?,
+                from: raw.from.ok_or(FrameError::Missing("from"))?,
             },
             "close_incident" => Self::CloseIncident { incident: incident? },
             "floor" => Self::Floor { watch: raw.watch.ok_or(FrameError::Missing("watch"))? },

@@ -124,6 +124,7 @@ pub enum ServerFrame<'a> {
 pub struct IncidentRow<'a> {
     pub incident: u32,
     pub is_open: bool,
+    pub same_as: Option<u32>,
     pub examples: Vec<&'a str>,
     pub followers: usize,
     pub machine_answered: usize,

@@ -59,6 +59,8 @@ FRAMES = [
     {"type": "confirm_incident", "incident": 1, "conversations": [new_id()], SENTENCE: SENTENCE},
     {"type": "answer_incident", "incident": 1, "texts": {SENTENCE: SENTENCE}, "fallback": "en"},
     {"type": "answer_incident", "incident": 1, "texts": {"en": SENTENCE}, "fallback": "en"},
+    {"type": "join_incidents", "incident": 1, "into": SENTENCE},
+    {"type": "part_incidents", "incident": 1, "from": SENTENCE},
     {"type": "close_incident", "incident": SENTENCE},
 ]
 VISITOR = {"shop": "demo", "visitor": None, "locale": "es-MX", "time_zone": None, "identity": None}

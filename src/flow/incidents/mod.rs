@@ -5,6 +5,7 @@
 //! and whoever has an answer has it in the own conversation. What seats said of joins, what is usual, and the
 //! open incidents with their answers are kept in a file of each shop ([`Kept`]).
 
+mod act;
 mod sensing;
 mod shown;
 mod spoken;
@@ -37,6 +38,7 @@ use sensing::Pending;
 use spoken::Spoken;
 use store::{OnDisk, Store};
 
+pub use act::IncidentAct;
 pub use sensing::ToSense;
 pub use task::{Incidents, Sensing};
 
@@ -80,33 +82,6 @@ pub struct Asks {
     pub needs_person: bool,
     /// Whether it waits for a person. A machine has answered it if not, and more may be known.
     pub waits: bool,
-}
-
-/// What a seat does about incidents.
-#[derive(Clone, Debug)]
-pub enum IncidentAct {
-    /// Wants to see them from now on, or no longer.
-    Watch(bool),
-    /// Says who of those that it was shown belongs to the incident, and who does not.
-    Confirm {
-        /// Which.
-        incident: ClusterId,
-        /// Who does.
-        conversations: Vec<ConversationId>,
-        /// Who does not.
-        wrong: Vec<ConversationId>,
-    },
-    /// Answers everybody who is confirmed.
-    Answer {
-        /// Which.
-        incident: ClusterId,
-        /// The text in each language.
-        texts: BTreeMap<Language, String>,
-        /// The language of the text for everybody else.
-        fallback: Language,
-    },
-    /// Closes it.
-    Close(ClusterId),
 }
 
 /// The incidents of all shops.
@@ -346,7 +321,7 @@ impl Board {
     /// Gives the answers that still wait to be translated, as they were written: the router stops.
     pub fn give_what_waits(&mut self) -> Vec<ForMany> {
         let boards = self.shops.values_mut();
-        boards.flat_map(|board| board.spoken.close_others(|_| false)).collect()
+        boards.flat_map(|board| board.spoken.close_all()).collect()
     }
 
     /// What is to be translated for the answers that were given so far.
@@ -396,6 +371,8 @@ impl Board {
             IncidentAct::Answer { incident, texts, fallback } => {
                 board.answer(line, incident, texts, fallback)
             }
+            IncidentAct::Join { incident, into } => board.join(incident, into),
+            IncidentAct::Part { incident, from } => board.part(incident, from),
             IncidentAct::Close(incident) => {
                 let closed = board.live.close(incident);
                 board.has_changed = true;

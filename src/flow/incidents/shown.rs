@@ -20,7 +20,10 @@ impl ShopBoard {
     pub(super) fn show(&mut self) {
         self.has_changed = false;
         self.watchers.retain(|it| !it.link.outbox.is_closed());
-        let rows = self.live.shown().take(ROWS_MAX).map(|cluster| row(cluster, &self.spoken));
+        let rows = self.live.shown().take(ROWS_MAX).map(|cluster| IncidentRow {
+            same_as: self.live.same_as(cluster).map(|it| it.0),
+            ..row(cluster, &self.spoken)
+        });
         let rows: Vec<IncidentRow<'_>> = rows.collect();
         let frame: crate::deliver::Frame = encode(&ServerFrame::Incidents {
             incidents: &rows,
@@ -46,6 +49,7 @@ fn row<'a>(cluster: &'a Cluster, spoken: &Spoken) -> IncidentRow<'a> {
     IncidentRow {
         incident: cluster.id.0,
         is_open: cluster.standing == Standing::Open,
+        same_as: None,
         examples: cluster.examples.iter().map(|example| &*example.text).collect(),
         followers: cluster.followers.len(),
         machine_answered: cluster.followers.values().filter(|it| !it.waits).count(),

@@ -15,6 +15,9 @@ use crate::incidents::ClusterId;
 #[derive(Default)]
 pub(super) struct Spoken {
     languages: BTreeMap<(ClusterId, Language), Spoke>,
+    /// Of incidents that are part of another one by now, which has an answer of its own: for whoever waits for
+    /// them still, and for nobody else.
+    outlived: Vec<Spoke>,
     /// Who translates for the shop takes so long at most; `None` where nobody does.
     wait_max: Option<Duration>,
     to_translate: Vec<(u64, ForMany, Pair)>,
@@ -73,7 +76,7 @@ impl Spoken {
     /// What is to be asked of the engines from now on.
     pub fn take_to_translate(&mut self, now: Timestamp, shop: &ShopId) -> Vec<ToTranslate> {
         let until = now + self.wait_max.unwrap_or_default();
-        for spoke in self.languages.values_mut() {
+        for spoke in self.all_mut() {
             if let Spoke::Asked { until: end @ None, .. } = spoke {
                 *end = Some(until);
             }
@@ -89,14 +92,16 @@ impl Spoken {
     pub fn came(&mut self, ask: u64, translated: &Translated) -> Vec<ForMany> {
         let is_it =
             |spoke: &Spoke| matches!(spoke, Spoke::Asked { ask: asked, .. } if *asked == ask);
-        let found = self.languages.values_mut().find(|spoke| is_it(spoke));
-        found.map_or_else(Vec::new, |spoke| settle(spoke, translated))
+        let found = self.all_mut().find(|spoke| is_it(spoke));
+        let answers = found.map_or_else(Vec::new, |spoke| settle(spoke, translated));
+        self.drop_outlived();
+        answers
     }
 
     /// Gives the answers that have waited for too long, as they were written.
     pub fn late(&mut self, now: Timestamp) -> Vec<ForMany> {
         let mut answers = Vec::new();
-        for spoke in self.languages.values_mut() {
+        for spoke in self.all_mut() {
             if let Spoke::Asked { until: Some(until), pair, .. } = spoke
                 && *until <= now
             {
@@ -105,6 +110,7 @@ impl Spoken {
                 answers.extend(settle(spoke, &translated));
             }
         }
+        self.drop_outlived();
         answers
     }
 
@@ -114,7 +120,7 @@ impl Spoken {
             Spoke::Asked { until, .. } => *until,
             Spoke::Done(_) => None,
         };
-        self.languages.values().filter_map(until).min()
+        self.languages.values().chain(&self.outlived).filter_map(until).min()
     }
 
     /// Languages in which the answer of an incident was not said, so that their customers got it as it
@@ -129,11 +135,12 @@ impl Spoken {
 
     /// A conversation follows nothing any more: it gets no answer that still waits.
     pub fn leave(&mut self, conversation: ConversationId) {
-        for spoke in self.languages.values_mut() {
+        for spoke in self.all_mut() {
             if let Spoke::Asked { waiting, .. } = spoke {
                 waiting.retain(|answer| answer.conversation != conversation);
             }
         }
+        self.drop_outlived();
     }
 
     /// As [`Self::close`], for every incident of which `is_open` does not hold.
@@ -145,17 +152,51 @@ impl Spoken {
 
     /// An incident is over. Gives the answers that still waited, as they were written.
     pub fn close(&mut self, incident: ClusterId) -> Vec<ForMany> {
-        let over = self.languages.extract_if(.., |(of, _), _| *of == incident);
-        let mut answers = Vec::new();
-        for (_, mut spoke) in over {
-            if let Spoke::Asked { pair, .. } = &spoke {
-                let translated =
-                    Translated { pair: *pair, said: Said::AsWritten(Untranslated::Late) };
-                answers.extend(settle(&mut spoke, &translated));
-            }
-        }
+        self.take(incident).into_values().flat_map(as_written).collect()
+    }
+
+    /// Gives all answers that still wait, as they were written.
+    pub fn close_all(&mut self) -> Vec<ForMany> {
+        let mut answers = self.close_others(|_| false);
+        answers.extend(self.outlived.drain(..).flat_map(as_written));
         answers
     }
+
+    /// An incident has become part of another, and its answer, if it had one, is that of both.
+    pub fn go_on_as(&mut self, incident: ClusterId, into: ClusterId) {
+        let taken = self.take(incident).into_iter();
+        self.languages.extend(taken.map(|(language, spoke)| ((into, language), spoke)));
+    }
+
+    /// An incident has become part of another with an answer of its own: whoever waits for that of the first
+    /// gets it once it is translated.
+    pub fn outlive(&mut self, incident: ClusterId) {
+        let taken = self.take(incident).into_values();
+        self.outlived.extend(taken);
+        self.drop_outlived();
+    }
+
+    fn take(&mut self, incident: ClusterId) -> BTreeMap<Language, Spoke> {
+        let taken = self.languages.extract_if(.., |(of, _), _| *of == incident);
+        taken.map(|((_, language), spoke)| (language, spoke)).collect()
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Spoke> {
+        self.languages.values_mut().chain(&mut self.outlived)
+    }
+
+    /// Forgets those that nobody waits for.
+    fn drop_outlived(&mut self) {
+        let waits = |it: &Spoke| matches!(it, Spoke::Asked { waiting, .. } if !waiting.is_empty());
+        self.outlived.retain(waits);
+    }
+}
+
+/// The answers that wait for a translation, without it.
+fn as_written(mut spoke: Spoke) -> Vec<ForMany> {
+    let Spoke::Asked { pair, .. } = spoke else { return Vec::new() };
+    let said = Said::AsWritten(Untranslated::Late);
+    settle(&mut spoke, &Translated { pair, said })
 }
 
 fn settle(spoke: &mut Spoke, translated: &Translated) -> Vec<ForMany> {

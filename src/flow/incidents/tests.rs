@@ -23,7 +23,7 @@ use crate::understand::train::Chance;
 const ENGINE: &str =
     "\n[[translation.engines]]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1:9\"\n";
 
-fn shop() -> ShopId {
+pub(super) fn shop() -> ShopId {
     ShopId::from("demo")
 }
 
@@ -31,7 +31,7 @@ fn language(code: &str) -> Language {
     code.parse().expect("a language")
 }
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_000_000 + seconds * 1_000)
 }
 
@@ -39,7 +39,7 @@ fn customer(n: u64) -> CustomerRef {
     CustomerRef { shop: shop(), id: CustomerId::from(format!("v_{n}")) }
 }
 
-fn conversation(n: u64) -> ConversationId {
+pub(super) fn conversation(n: u64) -> ConversationId {
     ConversationId::new(n, CustomerKey::of(&shop(), &customer(n).id), n)
 }
 
@@ -59,7 +59,7 @@ fn shops_that_click() -> Shops {
 }
 
 /// A question about a strike, whatever its text says.
-fn question(n: u64, text: &str) -> Question {
+pub(super) fn question(n: u64, text: &str) -> Question {
     let about = "how long is the strike?";
     Question {
         conversation: conversation(n),
@@ -81,15 +81,15 @@ fn trust(decisions: u32) -> Trust {
 }
 
 /// An incident of the demo shop, which translates.
-struct Incident {
-    board: Board,
-    lucia: SeatLine,
-    id: ClusterId,
+pub(super) struct Incident {
+    pub board: Board,
+    pub lucia: SeatLine,
+    pub id: ClusterId,
 }
 
 impl Incident {
     /// That so many ask about, who all read Spanish and are confirmed.
-    fn of(askers: u64) -> Self {
+    pub fn of(askers: u64) -> Self {
         let model = Model::embedded().expect("the shipped model");
         let mut board = Board::new(model, &shops(|_| ()));
         let live = &mut board.shops.get_mut(&shop()).expect("the shop").live;
@@ -102,18 +102,18 @@ impl Incident {
         incident
     }
 
-    fn live(&mut self) -> &mut Live {
+    pub fn live(&mut self) -> &mut Live {
         &mut self.board.shops.get_mut(&shop()).expect("the shop").live
     }
 
     /// What the seat is shown of incidents then.
-    fn shown(&mut self, now: Timestamp) -> Value {
+    pub fn shown(&mut self, now: Timestamp) -> Value {
         self.board.act(&self.lucia, None, IncidentAct::Watch(true));
         self.last_shown(now)
     }
 
     /// The last of what the seat, which looks on, has been shown by then.
-    fn last_shown(&mut self, now: Timestamp) -> Value {
+    pub fn last_shown(&mut self, now: Timestamp) -> Value {
         self.board.on_timer(now);
         let mut frames = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
@@ -121,13 +121,13 @@ impl Incident {
         serde_json::from_str(frames.last().expect("a showing")).expect("JSON")
     }
 
-    fn confirm(&mut self, conversations: Vec<ConversationId>, wrong: Vec<ConversationId>) {
+    pub fn confirm(&mut self, conversations: Vec<ConversationId>, wrong: Vec<ConversationId>) {
         let act = IncidentAct::Confirm { incident: self.id, conversations, wrong };
         assert!(self.board.act(&self.lucia, None, act).is_empty());
     }
 
     /// A seat answers in English; gives what the engines are asked.
-    fn answer(&mut self) -> ToTranslate {
+    pub fn answer(&mut self) -> ToTranslate {
         let texts = [(Language::ENGLISH, "It lasts until Friday.".to_owned())].into();
         let act = IncidentAct::Answer { incident: self.id, texts, fallback: Language::ENGLISH };
         assert!(self.board.act(&self.lucia, None, act).is_empty(), "all wait for Spanish");
@@ -137,7 +137,7 @@ impl Incident {
     }
 
     /// Whom the answer reaches once the engine has said it.
-    fn reached(&mut self, asked: &ToTranslate) -> Vec<ConversationId> {
+    pub fn reached(&mut self, asked: &ToTranslate) -> Vec<ConversationId> {
         let TextOf::Answer { ask } = asked.of else { panic!("no answer") };
         let said = Said::Anew { text: "Hasta el viernes.".into(), by: "libretranslate".into() };
         let translated = Translated { pair: asked.pair, said };
