@@ -411,6 +411,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
           {
             incident: 3,
             is_open: false,
+            same_as: null,
             examples: ["is the website down?"],
             followers: shown.length,
             machine_answered: 1,
@@ -471,6 +472,7 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
           {
             incident: 3,
             is_open: true,
+            same_as: null,
             examples: ["¿está caída la web?"],
             followers: 3,
             machine_answered: 0,
@@ -518,6 +520,53 @@ describe("pages whose connection or wishes fail", { timeout: 600_000 }, () => {
     await card.getByText("Answered by mai:").waitFor();
     assert.deepEqual(await card.locator("blockquote").allTextContents(), ["Vuelve a mediodía."], "what it is about, after a restart");
     await card.getByRole("button", { name: "Answer all" }).waitFor({ state: "hidden" });
+  });
+
+  test("a seat makes an incident one with the older that it may be, and goes on there with what it was writing", async () => {
+    const { page, wire } = await seat();
+    wire.toPage = ({ type }) => type === "incidents";
+    const row = (incident, more) => ({
+      incident,
+      is_open: true,
+      same_as: null,
+      examples: ["is the website down?"],
+      followers: 3,
+      machine_answered: 0,
+      reaches: 1,
+      unconfirmed: 0,
+      languages: { en: 1 },
+      shown: [],
+      untranslated: [],
+      answered_by: null,
+      answer: null,
+      ...more,
+    });
+    const tell = (...incidents) => wire.tell({ type: "incidents", incidents, translates: true, automatic: false, decisions: 0, fallback: "en" });
+    const younger = row(5, { examples: ["<b>checkout</b> is slow"], same_as: 3 });
+    tell(row(3), younger);
+    const [older, card] = [page.locator(".incident").nth(0), page.locator(".incident").nth(1)];
+    await card.getByText("May be the same as incident 3: is the website down?").waitFor();
+    assert.equal(await older.getByRole("button", { name: "Make one" }).isVisible(), false);
+
+    let from = wire.said.length;
+    wire.toRouter = ({ type }) => ["join_incidents", "part_incidents"].includes(type);
+    await card.getByRole("button", { name: "Not the same" }).click();
+    const [apart] = await wire.heard(["part_incidents"], { after: from });
+    assert.deepEqual([apart.incident, apart.from], [5, 3]);
+    tell(row(3), { ...younger, same_as: null });
+    await card.getByText("May be the same").waitFor({ state: "hidden" });
+
+    tell(row(3), younger);
+    await card.getByLabel("English").fill("Back at noon.");
+    from = wire.said.length;
+    await card.getByRole("button", { name: "Make one" }).click();
+    const [joined] = await wire.heard(["join_incidents"], { after: from });
+    assert.deepEqual([joined.incident, joined.into], [5, 3]);
+    tell(row(3, { followers: 6 }));
+    await page.getByText("6 ask this.").waitFor();
+    assert.equal(await page.locator(".incident").count(), 1);
+    assert.equal(await older.getByLabel("English").inputValue(), "Back at noon.");
+    assert.ok(await older.evaluate((node) => node === document.activeElement), "the focus goes along");
   });
 
   test("a seat that loses a conversation behind an acknowledgement that it missed is done with its message", async () => {

@@ -16,6 +16,7 @@ interface Follower {
 interface Incident {
   incident: number;
   is_open: boolean;
+  same_as: number | null;
   examples: string[];
   followers: number;
   machine_answered: number;
@@ -65,6 +66,16 @@ class Card {
   private readonly answered = el("p");
   private readonly answer = el("blockquote", { dir: "auto" });
   private readonly untranslated = el("p");
+  private readonly other = el("span");
+  // Whatever way it is written, it turns nothing around it.
+  private readonly asksThere = el("q", { dir: "auto" });
+  private readonly same = el(
+    "div",
+    {},
+    el("p", {}, this.other, this.asksThere),
+    button("Make one", "primary", () => this.makeOne()),
+    button("Not the same", "quiet", () => this.say({ type: "part_incidents", incident: this.incident.incident, from: this.incident.same_as })),
+  );
   private readonly summary = el("summary");
   private readonly rows = el("ul");
   private readonly confirm = button("", "primary", () => this.sayWhoBelongs());
@@ -76,6 +87,8 @@ class Card {
   private readonly form = el("form", { class: "incident-answer" });
   private readonly fields = el("div");
   readonly node = el("section", { class: "incident", tabindex: "-1" });
+  /** The incident that the seat has said that this one is. */
+  madeOneWith: number | null = null;
   private incident!: Incident;
   private shop!: OfShop;
 
@@ -86,10 +99,11 @@ class Card {
       event.preventDefault();
       this.sayAnswer();
     });
-    this.node.append(this.heading, this.examples, this.reach, this.answered, this.answer, this.untranslated, this.unconfirmed, this.end, this.form);
+    this.node.append(this.heading, this.examples, this.reach, this.answered, this.answer, this.untranslated, this.same, this.unconfirmed, this.end, this.form);
   }
 
-  show(incident: Incident, shop: OfShop): void {
+  /** `older`: the one that it may be one with, where that is on the page. */
+  show(incident: Incident, shop: OfShop, older: Incident | undefined): void {
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     this.incident = incident;
     this.shop = shop;
@@ -101,6 +115,7 @@ class Card {
     put(this.answered, incident.answered_by === null ? "" : `Answered by ${incident.answered_by}:`);
     put(this.answer, incident.answer ?? "");
     put(this.untranslated, incident.untranslated.length === 0 ? "" : `Not translated, sent as written: ${incident.untranslated.map(languageName).join(", ")}.`);
+    this.maybe(older);
     this.ask();
     this.form.hidden = incident.answered_by !== null || incident.reaches === 0;
     for (const code of [shop.fallback, ...Object.keys(incident.languages)]) this.field(code);
@@ -113,6 +128,31 @@ class Card {
     const shown = Array.from(this.examples.children, (child) => child.textContent);
     if (JSON.stringify(shown) === JSON.stringify(examples)) return;
     this.examples.replaceChildren(...examples.map((text) => el("blockquote", { dir: "auto" }, text)));
+  }
+
+  /** Asks whether it is the same as an older one, if it may be. */
+  private maybe(older: Incident | undefined): void {
+    const number = this.incident.same_as;
+    this.same.hidden = number === null;
+    const asked = older?.examples[0] ?? "";
+    put(this.other, number === null ? "" : `May be the same as incident ${number}${asked === "" ? "." : ": "}`);
+    put(this.asksThere, asked);
+  }
+
+  private makeOne(): void {
+    this.madeOneWith = this.incident.same_as;
+    this.say({ type: "join_incidents", incident: this.incident.incident, into: this.madeOneWith });
+  }
+
+  /** Goes on with the focus of a card that has become part of this one, and with what was being written there. */
+  goOnFrom(card: Card, hadFocus: boolean): void {
+    for (const [code, { text }] of card.texts) {
+      if (text.value.trim() === "") continue;
+      this.field(code);
+      const own = this.texts.get(code)!.text;
+      if (own.value.trim() === "") own.value = text.value;
+    }
+    if (hadFocus) this.node.focus();
   }
 
   private unsure(): Follower[] {
@@ -200,8 +240,10 @@ export class IncidentsView {
     const numbers = new Set(incidents.map((it) => it.incident));
     for (const [number, card] of this.cards) {
       if (numbers.has(number)) continue;
+      const hadFocus = card.node.contains(document.activeElement);
       card.node.remove();
       this.cards.delete(number);
+      if (card.madeOneWith !== null) this.cards.get(card.madeOneWith)?.goOnFrom(card, hadFocus);
     }
     // What is hidden would not be read out.
     this.root.hidden = incidents.length === 0;
@@ -215,7 +257,7 @@ export class IncidentsView {
         this.cards.set(incident.incident, card);
         this.root.append(card.node);
       }
-      card.show(incident, shop);
+      card.show(incident, shop, incidents.find((it) => it.incident === incident.same_as));
     }
   }
 }
