@@ -199,23 +199,22 @@ fn watcher(address: SocketAddr) -> Socket {
     seat
 }
 
-/// The only incident of the first showing in which `field` is `count`.
-fn incident_until(seat: &mut Socket, field: &str, count: usize) -> Value {
+/// The only incident of the first showing of which `is_it` holds.
+fn incident_until(seat: &mut Socket, is_it: impl Fn(&Value) -> bool) -> Value {
     loop {
         let frame = seat.next().expect("the router stands");
         assert_ne!(frame["type"], "error", "{frame}");
         let shown = frame["incidents"].as_array().filter(|it| it.len() == 1);
         if let Some(incident) = shown.map(|it| &it[0])
-            && incident[field] == count
+            && is_it(incident)
         {
             return incident.clone();
         }
     }
 }
 
-/// Confirms and answers the incident of so many, who are those of `askers` that have no answer.
-fn answer(seat: &mut Socket, askers: &[&Asker], text: &str) -> Value {
-    let incident = incident_until(seat, "followers", askers.len());
+/// Confirms and answers the incident, whose followers are `askers`.
+fn answer(seat: &mut Socket, askers: &[&Asker], text: &str, incident: Value) -> Value {
     let shown = incident["shown"].as_array().expect("followers").iter();
     let shown: Vec<Value> = shown.map(|it| it["conversation"].clone()).collect();
     for asker in askers {
@@ -223,11 +222,28 @@ fn answer(seat: &mut Socket, askers: &[&Asker], text: &str) -> Value {
     }
     seat.send(&json!({"type": "confirm_incident", "incident": incident["incident"],
         "conversations": shown, "wrong": []}));
-    let confirmed = incident_until(seat, "reaches", askers.len());
+    let confirmed = incident_until(seat, |it| it["reaches"] == askers.len());
     assert_eq!(confirmed["answered_by"], Value::Null, "nobody is told that it has an answer");
     seat.send(&json!({"type": "answer_incident", "incident": confirmed["incident"],
         "texts": {"en": text}, "fallback": "en"}));
     confirmed
+}
+
+/// As [`answer`], or, where the answer outlived the router, confirms those for it who have asked since: whoever was
+/// confirmed before gets it without.
+fn answer_what_is_not(seat: &mut Socket, askers: &[&Asker], text: &str) -> Value {
+    let incident = incident_until(seat, |it| match it["answered_by"].is_null() {
+        true => it["followers"] == askers.len(),
+        false => it["unconfirmed"] == LATER,
+    });
+    if incident["answered_by"].is_null() {
+        return answer(seat, askers, text, incident);
+    }
+    let shown = incident["shown"].as_array().expect("followers").iter();
+    let shown: Vec<Value> = shown.map(|it| it["conversation"].clone()).collect();
+    seat.send(&json!({"type": "confirm_incident", "incident": incident["incident"],
+        "conversations": shown, "wrong": []}));
+    incident
 }
 
 /// Whom the answer is none for comes back with the time that he has waited, across the restart.
@@ -272,7 +288,8 @@ impl Rounds for Answered {
         let mut askers: Vec<Asker> =
             ASKED.iter().map(|it| Asker::ask(router.address, *it, &text)).collect();
         let click = |seat: &mut Socket, askers: &[Asker]| {
-            answer(seat, &askers.iter().collect::<Vec<_>>(), &text);
+            let incident = incident_until(seat, |it| it["followers"] == askers.len());
+            answer(seat, &askers.iter().collect::<Vec<_>>(), &text, incident);
         };
         match round.step {
             Step::Engine(at, nth) => {
@@ -305,7 +322,7 @@ impl Rounds for Answered {
         askers.iter_mut().for_each(|asker| asker.come_back(address));
         askers.extend(ASKED.iter().take(LATER).map(|it| Asker::ask(address, *it, &text)));
         let without: Vec<&Asker> = askers.iter().filter(|asker| asker.answers == 0).collect();
-        let incident = answer(&mut seat, &without, &text);
+        let incident = answer_what_is_not(&mut seat, &without, &text);
         assert!(askers.iter_mut().all(Asker::hears), "{step:?}");
         let unhelped = UNHELPED[round.number % UNHELPED.len()];
         returns_to_his_place(&mut askers[unhelped], address);

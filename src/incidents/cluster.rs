@@ -185,6 +185,8 @@ pub struct Cluster {
     pub(super) answered: Rate,
     /// The names in its middle that are no single customer's.
     names_of_many: BTreeSet<u32>,
+    /// Whom a seat had confirmed before a restart and who has told nothing since; `promised.rs`.
+    pub(super) promised: BTreeSet<ConversationId>,
     /// The open cluster to which it leans, and which those who asked it follow.
     pub(super) leans_to: Option<ClusterId>,
     /// Whether it was known before a restart: it has a middle although nothing is left to compare copies with.
@@ -220,6 +222,7 @@ impl Cluster {
             rate: Rate::of_past(past[0], at),
             answered: Rate::of_past(past[1], at),
             names_of_many: BTreeSet::new(),
+            promised: BTreeSet::new(),
             leans_to: None,
             was_kept: true,
         };
@@ -375,6 +378,7 @@ impl Cluster {
         self.rate.add(now, small.rate);
         self.answered.add(now, small.answered);
         self.names_of_many.extend(small.names_of_many);
+        self.promised.extend(small.promised);
         let room = PRINTS_MAX.saturating_sub(self.known.len());
         self.known.extend(small.known.into_iter().take(room));
         // Seats are shown what was written first.
@@ -412,7 +416,7 @@ impl Cluster {
     /// After a seat has said who belongs here: open once somebody does, and of a suggestion to which nobody
     /// is left nobody is told.
     pub(super) fn was_looked_at(&mut self) {
-        if self.followers.values().any(|it| it.is_confirmed) {
+        if self.confirmed().next().is_some() {
             self.standing = Standing::Open;
         } else if self.standing == Standing::Suggested && self.followers.is_empty() {
             self.standing = Standing::Watched;
@@ -424,6 +428,7 @@ impl Cluster {
         self.standing = Standing::Watched;
         self.followers.clear();
         self.examples.clear();
+        self.promised.clear();
         self.answer = None;
     }
 }

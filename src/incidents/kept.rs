@@ -2,13 +2,14 @@
 //! about, from which likeness on a question joins it and how often it usually is, and which of them is an open
 //! incident, with its answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Timestamp;
+use crate::domain::{ConversationId, Timestamp};
 
-use super::cluster::{Answer, Cluster, ClusterId, Standing};
+use super::cluster::{Answer, Cluster, ClusterId, FOLLOWERS_MAX, Standing};
 use super::live::{CLUSTERS_MAX, Live, Settings};
 use super::things;
 use super::threshold::Threshold;
@@ -39,6 +40,9 @@ pub struct Kept {
     /// Since when questions are counted that a machine has answered.
     #[serde(default)]
     answered_since: Option<Timestamp>,
+    /// Incidents that a seat has called different matters.
+    #[serde(default)]
+    apart: BTreeSet<(ClusterId, ClusterId)>,
     clusters: Vec<KeptCluster>,
 }
 
@@ -57,12 +61,15 @@ struct KeptCluster {
     open: Option<KeptOpen>,
 }
 
-/// What an open incident has beside that. Who follows it is told again by their conversations.
+/// What an open incident has beside that. Who follows it is told again by their conversations; of them it is kept
+/// whom a seat has confirmed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct KeptOpen {
     incident: ClusterId,
     newest_at: Timestamp,
     answer: Option<Answer>,
+    #[serde(default)]
+    confirmed: BTreeSet<ConversationId>,
 }
 
 impl KeptOpen {
@@ -71,6 +78,7 @@ impl KeptOpen {
             incident: cluster.id,
             newest_at: cluster.newest_at,
             answer: cluster.answer.as_deref().cloned(),
+            confirmed: cluster.confirmed().take(FOLLOWERS_MAX).collect(),
         })
     }
 
@@ -101,8 +109,9 @@ impl KeptCluster {
         let Self { centre, threshold, past, past_answered, at, open } = self;
         let past = [past, past_answered].map(|it| if it.is_finite() { it } else { 0.0 });
         let mut cluster = Cluster::watched(id, centre.sound(), threshold.sound(), (past, at));
-        if let Some(KeptOpen { incident, newest_at, answer }) = open.map(KeptOpen::sound) {
-            (cluster.id, cluster.newest_at) = (incident, newest_at);
+        if let Some(open) = open.map(KeptOpen::sound) {
+            let KeptOpen { incident, newest_at, answer, confirmed } = open;
+            (cluster.id, cluster.newest_at, cluster.promised) = (incident, newest_at, confirmed);
             (cluster.standing, cluster.answer) = (Standing::Open, answer.map(Arc::new));
         }
         cluster
@@ -127,7 +136,7 @@ impl Live {
         let clusters = self.all().iter().filter_map(|it| KeptCluster::of(it, now)).collect();
         let (trust, table, next) = (self.trust(), things::fingerprint(), self.next);
         let (points_of, answered_since) = (self.points_of.clone(), self.answered_since);
-        Kept { trust, table, next, points_of, answered_since, clusters }
+        Kept { trust, table, next, points_of, answered_since, apart: self.apart(), clusters }
     }
 
     /// What was kept, with nobody who follows anything.
@@ -137,10 +146,13 @@ impl Live {
             live.next = kept.next.wrapping_add(NUMBERS_UNKEPT);
         }
         (live.points_of, live.answered_since) = (kept.points_of, kept.answered_since);
+        live.apart = kept.apart;
         for kept in kept.clusters.into_iter().take(CLUSTERS_MAX) {
             let id = live.next_id();
             live.clusters.push(kept.restored(id));
         }
+        // Of what is not there any more, or no program writes.
+        live.apart = live.apart();
         live
     }
 }

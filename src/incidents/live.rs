@@ -270,6 +270,7 @@ impl Live {
 
     /// A conversation follows nothing any more: it has ended, or a seat has taken it.
     pub fn leave(&mut self, conversation: ConversationId) -> Option<ClusterId> {
+        self.unpromise(conversation);
         let id = self.of.remove(&conversation)?;
         self.any_mut(id)?.followers.remove(&conversation);
         Some(id)
@@ -277,6 +278,7 @@ impl Live {
 
     /// The customer of a follower has said something else than thanks after the answer.
     pub fn returned(&mut self, conversation: ConversationId) -> Option<ClusterId> {
+        self.unpromise(conversation);
         let id = self.of.remove(&conversation)?;
         let cluster = self.any_mut(id)?;
         let follower = cluster.followers.remove(&conversation)?;

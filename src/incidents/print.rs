@@ -40,6 +40,8 @@ pub enum Match {
     Topic(f32),
     /// Nearly the same topic: what is asked leans to the incident (`lean.rs`).
     Resemblance(f32),
+    /// A seat has said so, before a restart.
+    Click,
 }
 
 impl Match {
@@ -51,13 +53,14 @@ impl Match {
             Self::Characters(_) => "characters",
             Self::Topic(_) => "topic",
             Self::Resemblance(_) => "resemblance",
+            Self::Click => "click",
         }
     }
 
-    /// Its likeness; that of copies is beyond every threshold.
+    /// Its likeness; that of copies, and of what a seat says, is beyond every threshold.
     pub const fn likeness(self) -> f32 {
         match self {
-            Self::Exact | Self::Copy => f32::MAX,
+            Self::Exact | Self::Copy | Self::Click => f32::MAX,
             Self::Characters(likeness) | Self::Topic(likeness) | Self::Resemblance(likeness) => {
                 likeness
             }
@@ -68,7 +71,7 @@ impl Match {
     pub(super) const fn of_topics(self) -> Option<f32> {
         match self {
             Self::Topic(likeness) | Self::Resemblance(likeness) => Some(likeness),
-            Self::Exact | Self::Copy | Self::Characters(_) => None,
+            Self::Exact | Self::Copy | Self::Characters(_) | Self::Click => None,
         }
     }
 }

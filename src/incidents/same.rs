@@ -3,6 +3,8 @@
 //! The first questions of a matter may be of two kinds, and each kind opens by itself. A seat is told which two
 //! are that much alike, and makes them one or says that they are not; open ones never become one by themselves.
 
+use std::collections::BTreeSet;
+
 use crate::domain::ConversationId;
 
 use super::cluster::{Cluster, ClusterId, FOLLOWERS_MAX};
@@ -70,12 +72,18 @@ impl Live {
     /// When either is over, or both are the same.
     pub fn keep_apart(&mut self, id: ClusterId, other: ClusterId) -> Result<(), NotTwo> {
         self.two(id, other)?;
-        // That of those which are forgotten goes with them, so there is one of each two clusters at most.
-        let clusters = &self.clusters;
-        let is_known = |id: ClusterId| clusters.iter().any(|it| it.id == id);
-        self.apart.retain(|(older, younger)| is_known(*older) && is_known(*younger));
+        self.apart = self.apart();
         self.apart.insert(by_age(id, other));
         Ok(())
+    }
+
+    /// What seats keep apart. That of those which are forgotten goes with them, so there is one of each two
+    /// clusters at most.
+    pub(super) fn apart(&self) -> BTreeSet<(ClusterId, ClusterId)> {
+        let is_known = |id: &ClusterId| self.find(*id).is_some();
+        let apart =
+            self.apart.iter().filter(|(older, younger)| is_known(older) && is_known(younger));
+        apart.copied().collect()
     }
 
     /// Two that seats are told of.
@@ -107,7 +115,7 @@ mod tests {
     use super::super::live::tests::at;
     use super::*;
     use crate::domain::{Language, SeatId};
-    use crate::incidents::{Answer, Follower, Match, Standing};
+    use crate::incidents::{Answer, Follower, Match, Settings, Standing};
 
     /// As much like the strike as may be the same, and less than joins it.
     const DELAY: [f32; 3] = [0.5, 0.866_03, 0.0];
@@ -361,6 +369,20 @@ mod tests {
         live.keep_apart(other, younger).expect("open");
 
         assert_eq!(live.apart, [(younger, other)].into());
+    }
+
+    #[test]
+    fn that_two_are_apart_outlives_a_restart() {
+        let (mut live, older, younger) = two_open();
+        live.keep_apart(older, younger).expect("open");
+        let kept = serde_json::to_string(&live.keep(at(10))).expect("JSON");
+
+        let kept = serde_json::from_str(&kept).expect("its own JSON");
+        let again = Live::restored(Settings::default(), kept);
+
+        assert_eq!(again.shown().count(), 2);
+        assert_eq!(same_as(&again, younger), None);
+        assert_eq!(again.apart, [(older, younger)].into());
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl ShopBoard {
     ) -> Result<Vec<ForMany>, (ErrorCode, String)> {
         self.live.keep_apart(incident, from).map_err(refusal)?;
         self.has_changed = true;
+        self.unkept = Unkept::Decisions;
         Ok(Vec::new())
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! What it knows is no fact of the journal: after a restart the questions that still wait are told again,
 //! and whoever has an answer has it in the own conversation. What seats said of joins, what is usual, and the
-//! open incidents with their answers are kept in a file of each shop ([`Kept`]).
+//! open incidents with their answers and whom seats have confirmed are kept in a file of each shop ([`Kept`]).
 
 mod act;
 mod sensing;
@@ -21,10 +21,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::domain::{ConversationId, CustomerId, Language, ShopId, Timestamp, Translated};
+use crate::domain::{
+    ConversationId, CustomerId, CustomerKey, Language, ShopId, Timestamp, Translated,
+};
 use crate::incidents::{
     Answer, Asked, Closed, Cluster, ClusterId, Gate, Kept, Live, NotAnswered, Print, Question,
-    Settings, Standing, Told, Trust,
+    Settings, Standing, StillWaits, Told, Trust,
 };
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::understand::encoder::Sense;
@@ -264,8 +266,11 @@ impl Board {
     }
 
     fn ask(&mut self, now: Timestamp, asks: Asks, told: Told) -> Option<ForMany> {
+        let board = self.shops.get_mut(&asks.shop)?;
+        if told == Told::Again && board.live.is_promised(asks.conversation) {
+            return board.keep_promise(asks);
+        }
         // What needs no model first.
-        let board = self.shops.get(&asks.shop)?;
         board.gate.may_pass(&asks.text).ok()?;
         // The encoder's time is for those who wait, as long as there is nothing to tell the others.
         let is_worth_it = asks.waits || board.live.shown().next().is_some();
@@ -344,7 +349,8 @@ impl Board {
             pending.forget(customer);
         }
         let Some(board) = self.shops.get_mut(&customer.shop) else { return };
-        let had_any = board.live.forget(&customer.id);
+        let key = CustomerKey::of(&customer.shop, &customer.id);
+        let had_any = board.live.forget(&customer.id) | board.live.unpromise_all_of(key);
         board.has_changed |= had_any;
         board.unforgotten |= had_any;
         if board.unforgotten {
@@ -438,6 +444,15 @@ impl Board {
 }
 
 impl ShopBoard {
+    /// Who was confirmed before a restart and waits still follows on, and gets the answer that there is.
+    fn keep_promise(&mut self, asks: Asks) -> Option<ForMany> {
+        let Asks { conversation, customer, asked_at, waits, language, text, .. } = asks;
+        let waits = StillWaits { conversation, customer, language, text, asked_at, waits };
+        let (cluster, answer) = self.live.take_promised(waits)?;
+        self.has_changed = true;
+        self.reach(cluster, &*answer?, [conversation]).pop()
+    }
+
     fn returned(&mut self, conversation: ConversationId) {
         let before = self.live.trust();
         if self.live.returned(conversation).is_none() {

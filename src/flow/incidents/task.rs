@@ -176,8 +176,9 @@ impl Incidents {
                     return confirm(&board, &mut forgotten);
                 }
             }
+            let mut answers = Vec::new();
             for told in batch.drain(..) {
-                let answers = match told {
+                answers.extend(match told {
                     Message::Report(report) => board.report(clock.now(), report),
                     Message::Act(line, frame, act) => board.act(&line, frame, act),
                     Message::Closed(seat, session) => {
@@ -199,9 +200,12 @@ impl Incidents {
                     Message::Vector(ask, vector) => {
                         board.sensed(clock.now(), ask, vector.map_err(Unsensed::from))
                     }
-                };
-                pass_on(&owners, answers);
+                });
             }
+            // What a seat has answered is on disk before anybody is told so: whoever has not got it when the
+            // process ends gets it from the next one.
+            keep(&mut board, clock.now(), false).await;
+            pass_on(&owners, answers);
             for (shop, conversation) in board.take_wrong() {
                 let input = Input::OfItsOwn(shop, conversation);
                 let owner = owners.of_conversation(conversation);
@@ -215,7 +219,6 @@ impl Incidents {
             for text in board.take_to_translate(clock.now()) {
                 interpreter.translate(text);
             }
-            keep(&mut board, clock.now(), false).await;
             confirm(&board, &mut forgotten);
         }
     }
