@@ -14,7 +14,7 @@ use router::{Client, Router, always_at_work, config, write_shop};
 use serde_json::{Value, json};
 
 /// What customers write when no card is taken.
-const ASKED: [(&str, &str); 9] = [
+const ASKED: [(&str, &str); 24] = [
     ("en", "card payments fail at checkout for all of us, known problem?"),
     ("es", "la tarjeta da error al pagar, ¿les pasa a todos?"),
     ("fr", "le paiement par carte ne marche plus, panne ?"),
@@ -24,6 +24,21 @@ const ASKED: [(&str, &str); 9] = [
     ("ar", "الدفع بالبطاقة لا يعمل، هل هناك عطل عند الجميع؟"),
     ("id", "pembayaran dengan kartu gagal terus, lagi error ya?"),
     ("ru", "оплата картой не проходит, ошибка у всех?"),
+    ("bn", "কার্ড দিয়ে পেমেন্ট হচ্ছে না, সবার কি একই সমস্যা?"),
+    ("de", "zahlung mit karte schlägt fehl, fehler bei allen?"),
+    ("he", "תשלום בכרטיס אשראי נכשל, תקלה אצל כולם?"),
+    ("hi", "कार्ड से भुगतान फेल हो रहा है, क्या सबके साथ यही समस्या है?"),
+    ("it", "il pagamento con carta non funziona, è un guasto?"),
+    ("ja", "カード決済がエラーになります、みなさん同じですか"),
+    ("ms", "sistem pembayaran kad ada masalah ke?"),
+    ("nl", "betalen met kaart werkt niet, is er een storing?"),
+    ("pl", "płatność kartą nie działa, awaria u wszystkich?"),
+    ("sv", "kortbetalning fungerar inte, är det fel hos alla?"),
+    ("th", "จ่ายด้วยบัตรเครดิตไม่ได้ ระบบล่มหรือเปล่า"),
+    ("tl", "hindi gumagana ang bayad sa card, lahat ba may problema?"),
+    ("tr", "kartla ödeme hata veriyor, herkeste mi sorun var?"),
+    ("uk", "чому не проходить оплата карткою, це у всіх так?"),
+    ("vi", "thanh toán bằng thẻ bị lỗi, mọi người có bị không?"),
 ];
 const ANSWER: &str = "Cards work again this evening. Other ways work now.";
 /// What the engine takes for a text.
@@ -31,7 +46,7 @@ const TAKES: Duration = Duration::from_millis(200);
 
 /// How many customers there are; `TRADEWIND_FOLLOWERS=1000` for the figure.
 fn followers() -> usize {
-    std::env::var("TRADEWIND_FOLLOWERS").ok().and_then(|n| n.parse().ok()).unwrap_or(45)
+    std::env::var("TRADEWIND_FOLLOWERS").ok().and_then(|n| n.parse().ok()).unwrap_or(48)
 }
 
 /// The only incident of the first showing in which `field` is `count`.
@@ -72,7 +87,7 @@ fn hears(customer: &mut Client) -> Value {
 }
 
 #[test]
-fn an_answer_in_nine_languages_is_translated_once_for_each_side_by_side_and_reaches_all() {
+fn an_answer_in_every_language_is_translated_once_for_each_side_by_side_and_reaches_all() {
     let engine = Engine::start(TAKES);
     let folder = tempfile::tempdir().expect("a folder");
     write_shop(folder.path(), "demo", |text| always_at_work(text) + &engine.lines());

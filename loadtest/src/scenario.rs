@@ -190,6 +190,7 @@ impl Plan<'_> {
         let mix = &self.written.mix;
         let texts = if mix.is_empty() { texts } else { texts.mixed(mix)? };
         let ledger = self.output.ledger.as_deref().map(Ledger::create).transpose()?;
+        target.listens().await?;
         let pace = pace(&texts);
         let start = Instant::now();
         let shared = Arc::new(Shared {

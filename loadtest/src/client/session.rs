@@ -8,12 +8,15 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// An answer longer than this is not one of ours.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Longest wait for an answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// Longest wait for somebody to listen, as a router does that was started just before, and how often it is tried.
+const LISTENER_WAIT: Duration = Duration::from_secs(5);
+const LISTENER_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the router listens.
 #[derive(Clone, Debug)]
@@ -22,6 +25,27 @@ pub struct Target {
     /// For the `Host` header.
     pub host: String,
     pub shop: String,
+}
+
+impl Target {
+    /// Waits until somebody listens.
+    ///
+    /// # Errors
+    /// When nobody does within 5 s.
+    pub async fn listens(&self) -> Result<()> {
+        let until = Instant::now() + LISTENER_WAIT;
+        loop {
+            let why = match timeout_at(until, TcpStream::connect(self.address)).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(why)) => why.to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            if Instant::now() + LISTENER_PAUSE >= until {
+                bail!("no router listens at {}: {why}; start one, or name it by --url", self.host);
+            }
+            sleep(LISTENER_PAUSE).await;
+        }
+    }
 }
 
 /// What a session call gives.

@@ -233,3 +233,19 @@ async fn wrong_use_is_told_before_anything_starts() {
         assert!(out.is_empty() && !err.is_empty(), "{args:?}");
     }
 }
+
+#[tokio::test]
+async fn where_no_router_listens_it_says_so_before_anything_is_begun() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = gone.local_addr().expect("an address");
+    drop(gone);
+    let url = format!("http://{address}");
+
+    for command in ["run", "day"] {
+        let (code, out, err) = harness(&[command, "--url", &url, "--json"]).await;
+
+        assert_eq!((code, &*out), (2, ""), "{command}: {err}");
+        assert!(err.contains(&format!("no router listens at {address}")), "{command}: {err}");
+        assert!(!err.contains("seats"), "{command}: {err}");
+    }
+}
