@@ -59,11 +59,11 @@ pub struct Follower {
     pub(super) customer: CustomerId,
     /// The language to answer in.
     pub language: Language,
-    /// What it asked, for a seat to judge by: on one line, 160 characters at most, the last of them `…` where
-    /// it is cut. The gate lets no personal data through. That is 640 bytes of a follower at most, 6.4 MB of a
+    /// What it asked, for a seat to judge by: on one line, 160 characters at most, the last of them `…` where it
+    /// is cut. The gate lets no personal data through. That is 640 bytes of a follower at most, 6.4 MB of a
     /// cluster that [`FOLLOWERS_MAX`] follow, and of a shop 640 bytes for each conversation that waits or that a
-    /// machine has answered last, which follows one cluster at most. It goes with the follower: when that leaves, its customer is erased, or the
-    /// cluster closes.
+    /// machine has answered last, which follows one cluster at most. It goes with the follower: when that
+    /// leaves, its customer is erased, or the cluster closes.
     pub text: Arc<str>,
     /// When it asked.
     pub asked_at: Timestamp,
