@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ConversationId, CustomerId, CustomerKey, ShopId, Timestamp};
 
-use super::cluster::Standing;
+use super::cluster::{Cluster, Standing};
 use super::gate::Barred;
 use super::live::{Live, Question, Told};
 use super::print::Print;
@@ -93,6 +93,9 @@ pub struct BurstReport {
     pub pairwise_recall: f64,
     /// Clusters that opened.
     pub clusters: usize,
+    /// Those of them of which seats are told at the end that they may be one with an older one: which is of the
+    /// same incident, and which is of another.
+    pub told_same: [usize; 2],
     /// Same messages that the gate let through, and look-alikes.
     pub passed: [usize; 2],
     /// Why the gate barred messages: same, and look-alikes.
@@ -114,7 +117,7 @@ pub struct LanguageReport {
 pub fn measure(judged: &[Judged<'_>], seed: u64) -> BurstReport {
     let mut live = Live::default();
     let mut order: Vec<usize> = (0..judged.len()).collect();
-    order.sort_by_key(|at| hash(format!("{seed} {}", judged[*at].row.text).as_bytes()));
+    order.sort_by_key(|at| arrival(seed, judged[*at].row));
     let shop = ShopId::from("bursts");
     let mut conversations = BTreeMap::new();
     for (n, at) in order.into_iter().enumerate() {
@@ -132,13 +135,23 @@ pub fn measure(judged: &[Judged<'_>], seed: u64) -> BurstReport {
         conversations.insert(conversation, at);
     }
     let open = live.all().iter().filter(|cluster| cluster.standing == Standing::Open);
-    let clusters: Vec<Vec<&Row>> = open
-        .map(|cluster| {
-            let rows = cluster.followers.keys().filter_map(|id| conversations.get(id));
-            rows.map(|at| judged[*at].row).collect()
-        })
-        .collect();
-    report(judged, &clusters)
+    let rows_of = |cluster: &Cluster| -> Vec<&Row> {
+        let rows = cluster.followers.keys().filter_map(|id| conversations.get(id));
+        rows.map(|at| judged[*at].row).collect()
+    };
+    let clusters: Vec<Vec<&Row>> = open.map(rows_of).collect();
+    let mut report = report(judged, &clusters);
+    for cluster in live.shown() {
+        let Some(older) = live.same_as(cluster).and_then(|id| live.get(id)) else { continue };
+        let is_right = about(&rows_of(cluster)) == about(&rows_of(older));
+        report.told_same[usize::from(!is_right)] += 1;
+    }
+    report
+}
+
+/// By what messages are put in the order in which they arrive.
+fn arrival(seed: u64, row: &Row) -> u64 {
+    hash(format!("{seed} {}", row.text).as_bytes())
 }
 
 fn report(judged: &[Judged<'_>], clusters: &[Vec<&Row>]) -> BurstReport {
@@ -217,6 +230,7 @@ fn share(part: usize, all: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Language, Meaning, Sensed};
 
     fn row(language: &str, text: &str) -> Row {
         Row {
@@ -239,5 +253,29 @@ mod tests {
         let recalls: Vec<(&str, f64)> =
             report.per_language.iter().map(|(name, it)| (name.as_str(), it.recall)).collect();
         assert_eq!(recalls, [("en", 1.0), ("ko", 0.0)]);
+    }
+
+    #[test]
+    fn it_is_counted_which_incidents_seats_are_told_may_be_one_and_whether_they_are() {
+        // Each kind of question opens by itself and is as much like the other as may be the same.
+        let kinds = [[1.0, 0.0], [0.5, 0.866_03]];
+        for (other, told_same) in [("outage", [1, 0]), ("strike", [0, 1])] {
+            let texts = (0..10).map(|n| char::from(b'a' + n).to_string().repeat(20));
+            let mut rows: Vec<Row> = texts.map(|text| row("en", &text)).collect();
+            // As they arrive: the one has opened before the other begins.
+            rows.sort_by_key(|row| arrival(1, row));
+            rows[5..].iter_mut().for_each(|row| row.incident = other.to_owned());
+            let print = |n: usize, row: &Row| {
+                let sensed = Sensed { point: kinds[n / 5].to_vec(), ..Sensed::default() };
+                let meaning = Meaning::default();
+                Print::of_text(&row.text, Language::ENGLISH, &meaning, Some(&sensed))
+            };
+            let judge = rows.iter().enumerate().map(|(n, row)| (row, Ok(Arc::new(print(n, row)))));
+            let judged: Vec<Judged<'_>> = judge.map(|(row, print)| Judged { row, print }).collect();
+
+            let report = measure(&judged, 1);
+
+            assert_eq!((report.clusters, report.told_same), (2, told_same), "{other}");
+        }
     }
 }

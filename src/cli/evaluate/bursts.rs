@@ -118,6 +118,7 @@ fn table(half: &str, report: &BurstReport) -> String {
         "{half}\nsame question       {}\nlook-alikes         {}\nfound               {}\n\
          false merges        {}\nwrong incident      {}\nwrong of 10,000     {:.1}\n\
          pairwise            precision {}, recall {}\nclusters            {}\n\
+         told to be the same {} rightly, {} wrongly\n\
          passed the gate     {} same, {} look-alikes\n\nbarred by   same  look-alikes\n",
         report.same,
         report.own,
@@ -128,6 +129,8 @@ fn table(half: &str, report: &BurstReport) -> String {
         percent(Some(report.pairwise_precision)),
         percent(Some(report.pairwise_recall)),
         report.clusters,
+        report.told_same[0],
+        report.told_same[1],
         report.passed[0],
         report.passed[1],
     );
