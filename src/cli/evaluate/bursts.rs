@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::automate::Mood;
 use crate::cli::model::encoded;
-use crate::config::shop::Priorities;
+use crate::config::shop::Shop;
 use crate::incidents::bursts::{BurstReport, Half, Judged, Row, measure};
 use crate::incidents::{Asked, Gate, Print};
 use crate::understand::encoder::{Bounds, CandleEncoder, Installed, Sense};
@@ -81,13 +81,8 @@ fn vectors(encoder: Option<Installed>, rows: &[Row]) -> anyhow::Result<Vectors> 
 fn judge<'a>(model: &Model, rows: &'a [Row], vectors: &Vectors) -> Vec<Judged<'a>> {
     let gate = Gate::default();
     let mut scratch = Scratch::default();
-    // What a shop may add to them says who goes first, not who has a matter of his own.
-    let rules = Priorities {
-        raised_intents: Vec::new(),
-        raised_sentiments: Vec::new(),
-        sentiment_confidence: 1.0,
-        vip_customers: Vec::new(),
-    };
+    // Who complains or is about to leave is barred where a shop cares for that, as the demo shop does.
+    let rules = Shop::embedded_demo().priorities;
     let mut judge = |(at, row): (usize, &'a Row)| {
         let understanding = model.understand(&row.text, &Hint::default(), &mut scratch);
         let mut mood = Mood::default();
