@@ -20,6 +20,9 @@ const CALMING: f32 = 0.3;
 const ENDS_UNDER: f32 = 0.5;
 /// Probability from which a complaint or the loss of a customer is pressing.
 const RISK_HIGH: f32 = 0.5;
+/// Probability from which the loss of a customer is a matter of its own. From [`RISK_HIGH`] on plain reports of a
+/// failure are among them, which many ask (docs/decisions/0050).
+const LEAVES_SURELY: f32 = 0.9;
 
 /// What the customer's messages were like, the latest last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,8 @@ pub struct Urgency {
     pub complains: bool,
     /// Whether the shop is about to lose the customer.
     pub may_leave: bool,
+    /// Whether it surely is: then the customer needs a person, whatever many ask.
+    pub surely_leaves: bool,
 }
 
 impl Mood {
@@ -73,17 +78,19 @@ impl Mood {
     pub fn urgency(&self, rules: &Priorities) -> Urgency {
         let mut moved = Level::default();
         let mut complaint = Level::default();
-        let mut leaving = Level::default();
+        let [mut leaving, mut surely_leaving] = [Level::default(); 2];
         for turn in &self.turns {
             moved.hear(turn.feels(&rules.raised_sentiments), rules.sentiment_confidence);
             complaint.hear(turn.wants(Intent::Complaint), RISK_HIGH);
             leaving.hear(turn.leaving, RISK_HIGH);
+            surely_leaving.hear(turn.leaving, LEAVES_SURELY);
         }
         let cares_for_anger = rules.raised_sentiments.contains(&Sentiment::Negative);
         Urgency {
             is_moved: moved.is_high,
             complains: complaint.is_high && rules.raised_intents.contains(&Intent::Complaint),
             may_leave: leaving.is_high && cares_for_anger,
+            surely_leaves: surely_leaving.is_high && cares_for_anger,
         }
     }
 }
@@ -214,6 +221,16 @@ mod tests {
 
         assert_eq!(risks(&calmed), [true, true, true, true, false]);
         assert_eq!(risks(&vec![angry(0.9); 4]), [false; 4]);
+    }
+
+    #[test]
+    fn who_may_leave_leaves_surely_from_a_higher_probability_on_alone() {
+        let leaves = |leaving| over(&[Understanding { leaving, ..calm(0.9) }])[0];
+
+        let urgency = [0.4, 0.89, 0.9].map(leaves);
+
+        assert_eq!(urgency.map(|it| it.may_leave), [false, true, true]);
+        assert_eq!(urgency.map(|it| it.surely_leaves), [false, false, true]);
     }
 
     #[test]

@@ -207,6 +207,7 @@ fn who_complains_or_is_about_to_leave_is_for_a_person_and_joins_nothing_also_aft
     for (intent, leaving, is_special) in [
         (Intent::RequestRefund, 0.0, false),
         (Intent::Complaint, 0.0, true),
+        (Intent::RequestRefund, 0.89, false),
         (Intent::RequestRefund, 0.9, true),
     ] {
         let mut world = World::new();

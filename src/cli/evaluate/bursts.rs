@@ -92,7 +92,7 @@ fn judge<'a>(model: &Model, rows: &'a [Row], vectors: &Vectors) -> Vec<Judged<'a
             text: &row.text,
             understanding: &understanding,
             names_order: !order_numbers(&row.text).is_empty(),
-            needs_person: urgency.complains || urgency.may_leave,
+            needs_person: urgency.complains || urgency.surely_leaves,
         };
         let language = understanding.language;
         let vector = vectors.as_ref().map(|(sense, all)| (sense, &all[at]));
