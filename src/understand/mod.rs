@@ -34,7 +34,7 @@ pub mod train;
 pub use evaluate::{Bin, Report, Shares, evaluate, evaluate_tiers};
 pub use format::ModelError;
 pub use model::{Classified, DataSource, Hint, Manifest, Model, Scratch};
-pub use pii::{mask, order_numbers};
+pub use pii::{mask, names_order, order_numbers};
 pub use room::Overloaded;
 pub use task::{Job, Outcome, Readers, Understand, Understanders};
 pub use train::{Row, RowError, parse_rows};

@@ -12,7 +12,7 @@ use crate::config::shop::Shop;
 use crate::incidents::bursts::{BurstReport, Half, Judged, Row, measure};
 use crate::incidents::{Asked, Gate, Print};
 use crate::understand::encoder::{Bounds, CandleEncoder, Installed, Sense};
-use crate::understand::{Hint, Model, Scratch, order_numbers};
+use crate::understand::{Hint, Model, Scratch, names_order};
 
 use super::{percent, read};
 
@@ -91,7 +91,7 @@ fn judge<'a>(model: &Model, rows: &'a [Row], vectors: &Vectors) -> Vec<Judged<'a
         let asked = Asked {
             text: &row.text,
             understanding: &understanding,
-            names_order: !order_numbers(&row.text).is_empty(),
+            names_order: names_order(&row.text),
             needs_person: urgency.complains || urgency.surely_leaves,
         };
         let language = understanding.language;

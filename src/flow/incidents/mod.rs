@@ -30,7 +30,7 @@ use crate::incidents::{
 };
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::understand::encoder::Sense;
-use crate::understand::{Hint, Model, Scratch, order_numbers, pii};
+use crate::understand::{Hint, Model, Scratch, names_order, pii};
 
 use super::dispatch::SeatLine;
 use super::input::{CustomerRef, ForMany, Link, SeatRef};
@@ -293,7 +293,7 @@ impl Board {
         let asked = Asked {
             text: &asks.text,
             understanding: &understanding,
-            names_order: !order_numbers(&asks.text).is_empty(),
+            names_order: names_order(&asks.text),
             needs_person: asks.needs_person,
         };
         let language = understanding.language.label;
@@ -550,7 +550,7 @@ fn for_many(cluster: &Cluster, answer: &Answer, id: ConversationId) -> Option<Fo
 
 /// Whether a text holds what only one customer's account can hold.
 fn is_of_one_account(text: &str) -> bool {
-    !pii::find(text).is_empty() || !order_numbers(text).is_empty()
+    !pii::find(text).is_empty() || names_order(text)
 }
 
 fn refusal(reason: NotAnswered) -> (ErrorCode, String) {

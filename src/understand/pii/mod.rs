@@ -11,7 +11,7 @@ mod orders;
 mod runs;
 mod words;
 
-pub use orders::order_numbers;
+pub use orders::{names_order, order_numbers};
 
 use cues::Cues;
 use runs::runs;

@@ -31,6 +31,21 @@ pub fn order_numbers(text: &str) -> Vec<Range<usize>> {
         .collect()
 }
 
+/// Whether `text` names what may be one customer's order: as [`order_numbers`], but for a code of three digits
+/// such as `E-402` to which no word for an order leads. Such a code is that of an error as a rule, and many
+/// customers name the same.
+pub fn names_order(text: &str) -> bool {
+    let cues = Cues::of(text);
+    let is_led_to = |start| cues.after_order(start).is_some_and(leads_on);
+    let mut numbers = order_numbers(text).into_iter();
+    numbers.any(|range| !is_error_code(&text[range.clone()]) || is_led_to(range.start))
+}
+
+fn is_error_code(code: &str) -> bool {
+    let digits = code.chars().filter(|c| digit(*c).is_some()).count();
+    code.starts_with(|c: char| c.is_ascii_alphabetic()) && digits == *MARKED_DIGITS.start()
+}
+
 /// Stretches of ASCII letters, digits of any script, `#` and inner hyphens.
 fn codes(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let part = |c: char| c.is_ascii_alphabetic() || digit(c).is_some() || matches!(c, '#' | '-');
@@ -114,6 +129,23 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         order_numbers(text).into_iter().map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_no_order_unless_a_word_for_one_leads_to_it() {
+        for code in [
+            "checkout says E-402",
+            "error e402 on the card page",
+            "结账提示E-402",
+            "TLS-525 bei euch?",
+        ] {
+            assert!(!names_order(code), "{code}");
+        }
+        for order in
+            ["order E-402", "#402", "TW-1048", "where is 50219?", "Bestellung: AB-402 fehlt"]
+        {
+            assert!(names_order(order), "{order}");
+        }
     }
 
     #[test]
