@@ -79,7 +79,7 @@ const BOUNDS: &[(&str, &[&str])] = &[
         "src/gateway/signed_out.rs::the_list_is_bounded_and_a_damaged_one_is_told",
     ]),
     ("incidents of a shop; followers of one; characters of what one asked; texts that copies are looked for among", &[
-        "src/incidents/live.rs::clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of",
+        "src/incidents/live/tests.rs::clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of",
         "src/incidents/lean.rs::an_incident_that_has_no_room_is_leaned_to_by_nobody",
         "src/incidents/cluster.rs::a_seat_is_shown_160_characters_of_a_question_and_told_where_it_is_cut",
     ]),

@@ -20,9 +20,9 @@ const CALMING: f32 = 0.3;
 const ENDS_UNDER: f32 = 0.5;
 /// Probability from which a complaint or the loss of a customer is pressing.
 const RISK_HIGH: f32 = 0.5;
-/// Probability from which the loss of a customer is a matter of its own. From [`RISK_HIGH`] on plain reports of a
-/// failure are among them, which many ask (docs/decisions/0050).
-const LEAVES_SURELY: f32 = 0.9;
+/// Probability from which a complaint or the loss of a customer is a matter of its own. From [`RISK_HIGH`] on plain
+/// reports of a failure are among them, which many ask (docs/decisions/0050).
+const RISK_SURE: f32 = 0.9;
 
 /// What the customer's messages were like, the latest last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub struct Urgency {
     pub complains: bool,
     /// Whether the shop is about to lose the customer.
     pub may_leave: bool,
-    /// Whether it surely is: then the customer needs a person, whatever many ask.
-    pub surely_leaves: bool,
+    /// Whether either is so sure that the customer needs a person, whatever many ask.
+    pub needs_person: bool,
 }
 
 impl Mood {
@@ -77,20 +77,23 @@ impl Mood {
     /// What the mood means under the rules of a shop.
     pub fn urgency(&self, rules: &Priorities) -> Urgency {
         let mut moved = Level::default();
-        let mut complaint = Level::default();
+        let [mut complaint, mut sure_complaint] = [Level::default(); 2];
         let [mut leaving, mut surely_leaving] = [Level::default(); 2];
         for turn in &self.turns {
             moved.hear(turn.feels(&rules.raised_sentiments), rules.sentiment_confidence);
             complaint.hear(turn.wants(Intent::Complaint), RISK_HIGH);
+            sure_complaint.hear(turn.wants(Intent::Complaint), RISK_SURE);
             leaving.hear(turn.leaving, RISK_HIGH);
-            surely_leaving.hear(turn.leaving, LEAVES_SURELY);
+            surely_leaving.hear(turn.leaving, RISK_SURE);
         }
         let cares_for_anger = rules.raised_sentiments.contains(&Sentiment::Negative);
+        let cares_for_complaints = rules.raised_intents.contains(&Intent::Complaint);
         Urgency {
             is_moved: moved.is_high,
-            complains: complaint.is_high && rules.raised_intents.contains(&Intent::Complaint),
+            complains: complaint.is_high && cares_for_complaints,
             may_leave: leaving.is_high && cares_for_anger,
-            surely_leaves: surely_leaving.is_high && cares_for_anger,
+            needs_person: sure_complaint.is_high && cares_for_complaints
+                || surely_leaving.is_high && cares_for_anger,
         }
     }
 }
@@ -224,13 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn who_may_leave_leaves_surely_from_a_higher_probability_on_alone() {
+    fn who_complains_or_may_leave_needs_a_person_whatever_many_ask_from_a_higher_probability_on() {
         let leaves = |leaving| over(&[Understanding { leaving, ..calm(0.9) }])[0];
+        let complains = |confidence| {
+            let intent = Guess { label: Intent::Complaint, confidence };
+            over(&[Understanding { intent, ..calm(0.9) }])[0]
+        };
 
-        let urgency = [0.4, 0.89, 0.9].map(leaves);
+        let (leaving, complaining) =
+            ([0.4, 0.89, 0.9].map(leaves), [0.4, 0.89, 0.9].map(complains));
 
-        assert_eq!(urgency.map(|it| it.may_leave), [false, true, true]);
-        assert_eq!(urgency.map(|it| it.surely_leaves), [false, false, true]);
+        assert_eq!(leaving.map(|it| it.may_leave), [false, true, true]);
+        assert_eq!(complaining.map(|it| it.complains), [false, true, true]);
+        for urgency in [leaving, complaining] {
+            assert_eq!(urgency.map(|it| it.needs_person), [false, false, true]);
+        }
     }
 
     #[test]

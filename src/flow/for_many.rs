@@ -152,13 +152,13 @@ impl Shard {
         })
     }
 
-    /// Whether a customer is a VIP, complains, or surely is about to leave. The place in the queue does not tell: a ticket
+    /// Whether a customer is a VIP, or surely complains or is about to leave. The place in the queue does not tell: a ticket
     /// has that of tickets, and reports of incidents are urgent as a rule.
     fn is_special(&self, conversation: &Conversation) -> bool {
         self.shop(&conversation.opened.shop).is_some_and(|shop| {
             let urgency = conversation.mood.urgency(&shop.priorities);
             let (_, priority) = needs(conversation, &shop);
-            urgency.complains || urgency.surely_leaves || priority == Priority::Vip
+            urgency.needs_person || priority == Priority::Vip
         })
     }
 

@@ -96,8 +96,10 @@ pub struct BurstReport {
     /// Those of them of which seats are told at the end that they may be one with an older one: which is of the
     /// same incident, and which is of another.
     pub told_same: [usize; 2],
-    /// Same messages that the gate let through, and look-alikes.
+    /// Same messages that the gate let through without a doubt, and look-alikes.
     pub passed: [usize; 2],
+    /// Same messages that it let through in doubt, and look-alikes.
+    pub in_doubt: [usize; 2],
     /// Why the gate barred messages: same, and look-alikes.
     pub barred: BTreeMap<&'static str, [usize; 2]>,
     /// The share of the same of each language that was found, and its false merges.
@@ -165,6 +167,7 @@ fn report(judged: &[Judged<'_>], clusters: &[Vec<&Row>]) -> BurstReport {
     for Judged { row, print } in judged {
         let column = usize::from(row.kind == Kind::Own);
         match print {
+            Ok(print) if print.is_doubtful() => report.in_doubt[column] += 1,
             Ok(_) => report.passed[column] += 1,
             Err(barred) => report.barred.entry(barred.as_str()).or_default()[column] += 1,
         }
@@ -258,7 +261,7 @@ mod tests {
     #[test]
     fn it_is_counted_which_incidents_seats_are_told_may_be_one_and_whether_they_are() {
         // Each kind of question opens by itself and is as much like the other as may be the same.
-        let kinds = [[1.0, 0.0], [0.5, 0.866_03]];
+        let kinds = [[1.0, 0.0], [0.6, 0.8]];
         for (other, told_same) in [("outage", [1, 0]), ("strike", [0, 1])] {
             let texts = (0..10).map(|n| char::from(b'a' + n).to_string().repeat(20));
             let mut rows: Vec<Row> = texts.map(|text| row("en", &text)).collect();

@@ -145,6 +145,19 @@ pub struct Example {
     pub(super) conversation: ConversationId,
 }
 
+impl Example {
+    fn of(follower: &Follower) -> Self {
+        let Follower { text, customer, conversation, .. } = follower;
+        Self { text: text.clone(), customer: customer.clone(), conversation: *conversation }
+    }
+}
+
+/// A question that goes over to another cluster.
+pub(super) struct Given {
+    known: Known,
+    follower: Follower,
+}
+
 /// A question that copies are looked for among, and who asked it where.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -177,6 +190,8 @@ pub struct Cluster {
     pub newest_at: Timestamp,
     /// Likeness from which on a question joins.
     pub threshold: Threshold,
+    /// How far its first question may be its writer's own matter: see [`Passed::doubt`](super::gate::Passed::doubt).
+    pub(super) doubt: f32,
     pub(super) centre: Centre,
     pub(super) known: VecDeque<Known>,
     /// Who asks it and waits for a person.
@@ -195,10 +210,10 @@ pub struct Cluster {
 
 impl Cluster {
     pub(super) fn new(id: ClusterId, now: Timestamp, question: &Question) -> Self {
-        let known = [Known::of(question)].into();
+        let (known, doubt) = ([Known::of(question)].into(), question.print.doubt());
         let centre = Centre::of(question.print.topic());
         let watched = Self::watched(id, centre, Threshold::default(), ([0.0; 2], now));
-        Self { known, was_kept: false, ..watched }
+        Self { known, doubt, was_kept: false, ..watched }
     }
 
     /// One that was known before: nobody follows it, and nothing is left to compare copies with. `past` are those
@@ -217,6 +232,7 @@ impl Cluster {
             answer: None,
             newest_at: at,
             threshold,
+            doubt: f32::NEG_INFINITY,
             centre,
             known: VecDeque::new(),
             rate: Rate::of_past(past[0], at),
@@ -242,9 +258,15 @@ impl Cluster {
         self.standing == Standing::Open
     }
 
+    /// Whether its only question may rather be its writer's own matter: nothing joins it, and it may do no more
+    /// than lean.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doubt >= 0.0
+    }
+
     /// Takes a question in; whether more customers ask than usually do, and wait as this one does or not.
     pub(super) fn take(&mut self, now: Timestamp, question: &Question, is_first: bool) -> bool {
-        let Question { conversation, print, customer, text, .. } = question;
+        let Question { conversation, customer, text, .. } = question;
         let asked_at = question.asked_at.min(now);
         self.newest_at = self.newest_at.max(asked_at);
         let is_new = !self.examples.iter().any(|example| example.text == *text);
@@ -253,19 +275,66 @@ impl Cluster {
             self.examples.push(Example { text, customer, conversation: *conversation });
         }
         if !is_first {
-            self.centre.add(print.topic());
-            if self.known.len() >= PRINTS_MAX {
-                // The first one stays: it is what a seat is shown.
-                self.known.remove(1);
-            }
-            self.known.push_back(Known::of(question));
-            self.note_names(print);
+            self.know(Known::of(question));
         }
         if question.told == Told::Again && now.since(asked_at) >= WINDOW {
             // What was kept of the past has counted this customer already.
             return false;
         }
         self.rate_of(question.waits).ask(now, asked_at, customer)
+    }
+
+    /// Takes a question into its middle, and looks for copies of it from now on.
+    fn know(&mut self, known: Known) {
+        self.centre.add(known.print.topic());
+        if self.known.len() >= PRINTS_MAX {
+            // The first one stays: it is what a seat is shown.
+            self.known.remove(1);
+        }
+        let print = known.print.clone();
+        self.known.push_back(known);
+        self.note_names(&print);
+    }
+
+    /// Questions that copies are looked for among and of which nobody has said that they belong here.
+    pub(super) fn movable(&self) -> impl Iterator<Item = (ConversationId, &Print)> {
+        let is_free = |known: &&Known| {
+            let follower = self.followers.get(&known.conversation);
+            follower.is_some_and(|it| it.is_free() && it.home.0 == self.id)
+        };
+        self.known.iter().filter(is_free).map(|known| (known.conversation, &*known.print))
+    }
+
+    /// Gives one of [`Self::movable`] away; how often it is asked has counted it already.
+    pub(super) fn give(&mut self, conversation: ConversationId) -> Option<Given> {
+        let at = self.known.iter().position(|it| it.conversation == conversation)?;
+        let follower = self.followers.remove(&conversation)?;
+        let known = self.known.remove(at)?;
+        self.centre.take_away(known.print.topic());
+        self.examples.retain(|it| it.conversation != conversation);
+        if let Some(next) = self.followers.values().min_by_key(|it| it.asked_at)
+            && self.examples.is_empty()
+        {
+            self.examples.push(Example::of(next));
+        }
+        if self.followers.is_empty() && self.answer.is_none() {
+            // Nobody is left whom a seat could tell anything.
+            self.standing = Standing::Watched;
+        }
+        Some(Given { known, follower })
+    }
+
+    /// Takes in what another has given away.
+    pub(super) fn receive(&mut self, given: Given, by: Match) {
+        let Given { known, mut follower } = given;
+        (follower.by, follower.home) = (Some(by), (self.id, Some(by)));
+        let is_new = self.examples.iter().all(|it| it.text != follower.text);
+        if self.examples.len() < EXAMPLES_MAX && is_new {
+            self.examples.push(Example::of(&follower));
+        }
+        self.newest_at = self.newest_at.max(follower.asked_at);
+        self.know(known);
+        self.followers.insert(follower.conversation, follower);
     }
 
     /// Who asks it and waits for a person, or has a machine's answer.

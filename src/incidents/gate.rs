@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Intent, Sensed, Sentiment, Understanding};
+use crate::domain::{Intent, Sensed, Understanding};
 
 use super::bound::{Bound, Told};
 use super::words::{Sign, Words, plain};
@@ -13,11 +13,13 @@ pub const CHARS_MAX: usize = 240;
 const DENSE_CHARS_MAX: usize = 100;
 /// Digits in one run from which on a number is an order, a parcel or a person.
 const DIGITS_MIN: usize = 5;
-/// Confidence from which on an intent that is not of the list bars a question. Below it the model says as
-/// good as nothing: reports of incidents are not what it was trained on.
+/// Confidence from which on an intent says anything. Below it the model says as good as nothing: reports of
+/// incidents are not what it was trained on.
 const INTENT_SURE: f32 = 0.8;
-/// Confidence from which on anger bars a question. Nearly every report of an incident is a little angry.
-const ANGER_SURE: f32 = 0.99;
+/// Confidence beyond which an intent is not believed any more.
+const INTENT_SURE_MAX: f32 = 0.999_999;
+/// Log-odds above the bar from which on a question is not looked at. Below them it may be in doubt.
+pub(super) const DOUBT_MAX: f32 = 6.0;
 
 /// Why a question is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,9 +32,10 @@ pub enum Barred {
     Word(Sign),
     /// No word says so, but it sounds like the customer's own matter.
     Bound,
-    /// Its intent is none of the shop's list.
+    /// Its intent is one that the shop's list leaves out, or speaks of an account where nothing else says that it
+    /// does not.
     Intent(Intent),
-    /// The customer is angry, a VIP, complains, is about to leave, or has asked for a person.
+    /// The customer is a VIP, surely complains or is about to leave, or has asked for a person.
     Person,
     /// It is long.
     Long,
@@ -87,6 +90,16 @@ pub const GENERIC: [Intent; 21] = [
     Intent::Other,
 ];
 
+/// A question that the gate has let through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passed {
+    /// In the form in which it is compared.
+    pub plain: String,
+    /// Log-odds that it is its writer's own matter, above those from which on it is taken for that. Below 0 it may
+    /// be what many ask; above, it may follow an open incident that it is much alike (`lean.rs`).
+    pub doubt: f32,
+}
+
 /// A question with all that the gate asks about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
@@ -96,7 +109,7 @@ pub struct Asked<'a> {
     pub understanding: &'a Understanding,
     /// Whether it names what looks like an order number.
     pub names_order: bool,
-    /// Whether the customer is a VIP, complains, is about to leave, or has asked for a person.
+    /// Whether the customer is a VIP, surely complains or is about to leave, or has asked for a person.
     pub needs_person: bool,
 }
 
@@ -129,22 +142,23 @@ impl Gate {
         Ok(())
     }
 
-    /// Lets a question through, in the form in which it is compared. `sensed` is what an encoder makes of it,
-    /// where one was asked.
+    /// Lets a question through. `sensed` is what an encoder makes of it, where one was asked.
     ///
     /// # Errors
     /// When something in it may need a look into the customer's account.
-    pub fn pass(&self, asked: &Asked<'_>, sensed: Option<&Sensed>) -> Result<String, Barred> {
+    pub fn pass(&self, asked: &Asked<'_>, sensed: Option<&Sensed>) -> Result<Passed, Barred> {
         self.may_pass(asked.text)?;
-        let Understanding { language, intent, sentiment, pii, .. } = asked.understanding;
+        let Understanding { language, intent, pii, .. } = asked.understanding;
         if !pii.is_empty() || asked.names_order {
             return Err(Barred::Entity);
         }
-        let is_angry = sentiment.label == Sentiment::Negative && sentiment.confidence >= ANGER_SURE;
-        if asked.needs_person || is_angry {
+        if asked.needs_person {
             return Err(Barred::Person);
         }
-        if intent.confidence >= INTENT_SURE && !self.generic.contains(&intent.label) {
+        let is_of_account =
+            intent.confidence >= INTENT_SURE && !self.generic.contains(&intent.label);
+        if is_of_account && GENERIC.contains(&intent.label) {
+            // Nobody needs an account for it, but the shop wants no incident of it.
             return Err(Barred::Intent(intent.label));
         }
         let text = plain(asked.text);
@@ -153,11 +167,26 @@ impl Gate {
             return Err(Barred::Language);
         }
         let told = Told::of(asked.text, &text, &words);
-        if Bound::embedded().is_bound(&told, sensed) {
-            return Err(told.sign().map_or(Barred::Bound, Barred::Word));
+        let by_itself = Bound::embedded().doubt(&told, sensed);
+        let by_intent = if is_of_account { log_odds(intent.confidence) } else { 0.0 };
+        let doubt = by_itself + by_intent;
+        if doubt < 0.0 {
+            return Ok(Passed { plain: text, doubt });
         }
-        Ok(text)
+        match told.sign() {
+            _ if by_itself < 0.0 && doubt >= DOUBT_MAX => Err(Barred::Intent(intent.label)),
+            // Where a word says so it is in no doubt.
+            Some(sign) => Err(Barred::Word(sign)),
+            None if doubt < DOUBT_MAX => Ok(Passed { plain: text, doubt }),
+            // Nor is what is no number.
+            None => Err(Barred::Bound),
+        }
     }
+}
+
+fn log_odds(probability: f32) -> f32 {
+    let probability = probability.min(INTENT_SURE_MAX);
+    (probability / (1.0 - probability)).ln()
 }
 
 fn is_long(text: &str) -> bool {
@@ -193,18 +222,29 @@ mod tests {
     use super::*;
     use crate::domain::Guess;
 
-    fn pass(language: &str, text: &str) -> Result<String, Barred> {
+    fn pass(language: &str, text: &str) -> Result<Passed, Barred> {
+        pass_by(&Gate::default(), language, text, (Intent::Other, 0.4))
+    }
+
+    fn pass_by(
+        gate: &Gate,
+        language: &str,
+        text: &str,
+        (label, confidence): (Intent, f32),
+    ) -> Result<Passed, Barred> {
         let mut understanding = Understanding::unknown(language.parse().expect("a language"));
-        understanding.intent = Guess { label: Intent::Other, confidence: 0.4 };
+        understanding.intent = Guess { label, confidence };
         understanding.language.confidence = 1.0;
         let asked =
             Asked { text, understanding: &understanding, names_order: false, needs_person: false };
-        Gate::default().pass(&asked, None)
+        gate.pass(&asked, None)
     }
 
     #[test]
     fn what_many_ask_passes_and_what_is_ones_own_does_not() {
-        assert_eq!(pass("en", "Is the website down?"), Ok(" is the website down ".to_owned()));
+        let passed = pass("en", "Is the website down?").expect("many ask it");
+        assert_eq!(passed.plain, " is the website down ");
+        assert!(passed.doubt < 0.0, "{}", passed.doubt);
         for (language, text, barred) in [
             ("en", "is it down or only my account?", Barred::Word(Sign::Own)),
             ("es", "por la huelga, devuelvan el dinero", Barred::Word(Sign::Money)),
@@ -232,19 +272,40 @@ mod tests {
     }
 
     #[test]
-    fn a_sure_intent_beyond_the_list_and_a_story_are_barred() {
-        let mut understanding = Understanding::unknown(crate::domain::Language::ENGLISH);
-        understanding.intent = Guess { label: Intent::RequestRefund, confidence: 0.95 };
-        let mut asked = Asked {
-            text: "what about the site",
-            understanding: &understanding,
-            names_order: false,
-            needs_person: false,
+    fn an_intent_of_accounts_speaks_against_a_question_by_how_sure_it_is() {
+        let gate = Gate::default();
+        let pass = |confidence| {
+            pass_by(&gate, "en", "Is the website down?", (Intent::RequestRefund, confidence))
         };
-        assert_eq!(Gate::default().pass(&asked, None), Err(Barred::Intent(Intent::RequestRefund)));
+        let doubt = |confidence| pass(confidence).expect("so much is in doubt at most").doubt;
 
-        let story = "the site ".repeat(40);
-        asked.text = &story;
-        assert_eq!(Gate::default().pass(&asked, None), Err(Barred::Long));
+        let unsure = doubt(0.5);
+
+        assert_eq!(unsure, self::pass("en", "Is the website down?").expect("passes").doubt);
+        assert!((doubt(0.9) - unsure - 2.197).abs() < 0.01, "log-odds of 0.9");
+        assert_eq!(pass(1.0), Err(Barred::Intent(Intent::RequestRefund)));
+    }
+
+    #[test]
+    fn an_intent_that_the_list_of_the_shop_leaves_out_is_barred_where_it_is_sure() {
+        let gate = Gate::new([Intent::DeliveryTime]);
+        let pass = |confidence| {
+            pass_by(&gate, "en", "Is the website down?", (Intent::PlaceOrder, confidence))
+        };
+
+        assert!(pass(0.79).is_ok());
+        assert_eq!(pass(0.8), Err(Barred::Intent(Intent::PlaceOrder)));
+    }
+
+    #[test]
+    fn a_story_is_barred() {
+        assert_eq!(pass("en", &"the site ".repeat(40)), Err(Barred::Long));
+    }
+
+    #[test]
+    fn what_no_word_decides_is_let_through_in_doubt() {
+        let passed = pass("en", "deliver the sofa upstairs").expect("no word says so");
+
+        assert!((0.0..DOUBT_MAX).contains(&passed.doubt), "{}", passed.doubt);
     }
 }

@@ -58,7 +58,8 @@ impl Live {
     fn near(&self, at: usize) -> Vec<(usize, f32)> {
         let newcomer = &self.clusters[at];
         let others = self.clusters.iter().enumerate();
-        let small = others.filter(|(it, small)| *it != at && !small.is_open());
+        let is_small = |it: &Cluster| !it.is_open() && !it.is_doubtful();
+        let small = others.filter(|(it, small)| *it != at && is_small(small));
         // The open ones are compared with once, and with none that has nothing of the newcomer's.
         let small = small.filter(|(_, small)| newcomer.centre.alike(&small.centre) > 0.0);
         let small: Vec<(usize, &Cluster, f32)> =
@@ -95,7 +96,7 @@ impl Live {
     }
 
     fn to_gather(&self, open: &Cluster) -> Vec<(ClusterId, f32)> {
-        let small = self.clusters.iter().filter(|it| !it.is_open());
+        let small = self.clusters.iter().filter(|it| !it.is_open() && !it.is_doubtful());
         let alike = small.filter_map(|small| {
             let likeness = open.centre.alike(&small.centre);
             let is_alike = likeness >= open.threshold.of_both(small.threshold).joins_from()

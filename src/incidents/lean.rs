@@ -7,6 +7,16 @@
 use super::cluster::{Cluster, ClusterId, FOLLOWERS_MAX, Follower, Standing};
 use super::live::Live;
 use super::print::Match;
+use super::threshold::TOPIC_ALIKE;
+
+/// What a likeness has to be more for each log-odds by which a question may rather be its writer's own matter: what
+/// many ask word for word is theirs (docs/decisions/0052).
+const LIKENESS_OF_DOUBT: f32 = 0.15;
+
+/// Likeness from which on a question leans that is in such doubt: as joins where nothing says either.
+fn in_doubt_from(doubt: f32) -> f32 {
+    LIKENESS_OF_DOUBT.mul_add(doubt, TOPIC_ALIKE)
+}
 
 impl Live {
     /// Lets the cluster lean, or, if it is open, the others lean to it.
@@ -73,7 +83,8 @@ impl Live {
 /// How alike a small cluster and an open one are, if that is enough to lean.
 fn leans(small: &Cluster, open: &Cluster) -> Option<f32> {
     let likeness = open.centre.alike(&small.centre);
-    (likeness >= open.threshold.of_both(small.threshold).leans_from()).then_some(likeness)
+    let learned = open.threshold.of_both(small.threshold).leans_from();
+    (likeness >= learned.max(in_doubt_from(small.doubt))).then_some(likeness)
 }
 
 #[cfg(test)]
@@ -81,10 +92,11 @@ pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
+    use super::super::live::CLUSTERS_MAX;
     use super::super::live::tests::{at, question};
     use super::*;
-    use crate::domain::{ConversationId, Language, Meaning, SeatId, Sensed};
-    use crate::incidents::{Answer, Joined, Print, Question};
+    use crate::domain::{ConversationId, Guess, Language, Meaning, SeatId, Sensed};
+    use crate::incidents::{Answer, Joined, Passed, Print, Question};
 
     /// Two matters of which each is as much like the other as leans, and a third that is like neither.
     pub const STRIKE: [f32; 3] = [1.0, 0.0, 0.0];
@@ -92,11 +104,19 @@ pub(super) mod tests {
     pub const OTHER: [f32; 3] = [0.0, 0.0, 1.0];
 
     pub fn asks(n: u64, point: [f32; 3]) -> Question {
+        asks_in_doubt(n, point, f32::NEG_INFINITY)
+    }
+
+    /// With these log-odds that it is its writer's own matter.
+    fn asks_in_doubt(n: u64, point: [f32; 3], doubt: f32) -> Question {
         // They name nothing, and none is a copy of another.
-        let text = char::from(b'a' + (n % 26) as u8).to_string().repeat(20 + n as usize / 26);
+        let plain = char::from(b'a' + (n % 26) as u8).to_string().repeat(20 + n as usize / 26);
         let sensed = Sensed { point: point.to_vec(), ..Sensed::default() };
-        let print = Print::of_text(&text, Language::ENGLISH, &Meaning::default(), Some(&sensed));
-        Question { print: Arc::new(print), ..question(n, "en", &text) }
+        let language = Guess { label: Language::ENGLISH, confidence: 1.0 };
+        let asked = question(n, "en", &plain);
+        let passed = Passed { plain, doubt };
+        let print = Print::new(&passed, language, &Meaning::default(), Some(&sensed));
+        Question { print: Arc::new(print), ..asked }
     }
 
     pub fn ask(live: &mut Live, n: u64, point: [f32; 3]) -> Joined {
@@ -123,12 +143,71 @@ pub(super) mod tests {
 
         assert_eq!((joined.cluster, joined.standing), (open, Standing::Open));
         assert!(!joined.is_news && joined.answer.is_none());
-        assert!(matches!(joined.by, Some(Match::Resemblance(it)) if (0.15..0.3).contains(&it)));
+        assert!(matches!(joined.by, Some(Match::Resemblance(it)) if (0.12..0.3).contains(&it)));
         assert_ne!(other.cluster, open);
         let cluster = live.of(conversation(5)).expect("it follows one");
         assert_eq!((cluster.id, cluster.followers.len()), (open, 6));
         assert!(!cluster.followers[&conversation(5)].is_confirmed);
         assert_eq!(cluster.centre, middle, "it has no say in what the incident is about");
+    }
+
+    fn ask_in_doubt(live: &mut Live, n: u64, point: [f32; 3], doubt: f32) -> Joined {
+        live.ask(at(n), &asks_in_doubt(n, point, doubt)).expect("has a topic")
+    }
+
+    #[test]
+    fn what_is_in_doubt_follows_an_incident_that_it_is_the_more_alike_the_greater_the_doubt() {
+        let mut live = Live::default();
+        let open = strike(&mut live);
+        let middle = live.find(open).expect("open").centre.clone();
+        // As alike as 0.4 of their cosine says: 0.4, 0.32 and 0.16.
+        let [same, much] = [STRIKE, [0.8, 0.6, 0.0]];
+        let little = [[0.4, 0.916_52, 0.0], [0.4, 0.0, 0.916_52]];
+        let cases = [
+            (same, 0.6, true),
+            (same, 0.7, false),
+            (much, 0.1, true),
+            (much, 0.2, false),
+            (little[0], -1.0, true),
+            (little[1], -0.9, false),
+        ];
+
+        for (n, (point, doubt, follows)) in (5..).zip(cases) {
+            let joined = ask_in_doubt(&mut live, n, point, doubt);
+
+            assert_eq!(joined.cluster == open, follows, "{doubt}");
+            assert!(!follows || matches!(joined.by, Some(Match::Resemblance(_))), "{doubt}");
+        }
+        assert_eq!(live.find(open).expect("open").centre, middle);
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_no_suggestion_opens_nothing_and_is_joined_by_nothing() {
+        let mut live = Live::default();
+
+        for n in 0..20 {
+            let alone = ask_in_doubt(&mut live, n, STRIKE, 0.5);
+            assert_eq!((alone.standing, alone.by), (Standing::Watched, None));
+        }
+        assert_eq!((live.shown().count(), live.all().len()), (0, 20));
+
+        let open = (20..25).map(|n| ask(&mut live, n, STRIKE)).last().expect("five");
+        assert_eq!(open.standing, Standing::Open);
+        assert_eq!(live.find(open.cluster).expect("open").followers.len(), 25, "they lean to it");
+        assert_eq!(live.all().len(), 21);
+    }
+
+    #[test]
+    fn in_a_full_memory_what_is_in_doubt_gives_way_first() {
+        let mut live = Live::default();
+        let first = ask(&mut live, 0, OTHER).cluster;
+        (1..CLUSTERS_MAX as u64).for_each(|n| drop(ask_in_doubt(&mut live, n, STRIKE, 0.5)));
+
+        ask(&mut live, CLUSTERS_MAX as u64, FLOOD);
+
+        assert_eq!(live.all().len(), CLUSTERS_MAX);
+        assert!(live.find(first).is_some(), "though it is the oldest");
+        assert!(live.of(conversation(1)).is_none());
     }
 
     #[test]
@@ -155,7 +234,7 @@ pub(super) mod tests {
     fn what_leans_is_taken_in_once_the_incident_asks_the_same_and_waits_for_a_click_still() {
         let mut live = Live::default();
         let open = strike(&mut live);
-        let near = [0.55, 0.835_16, 0.0];
+        let near = [0.72, 0.693_97, 0.0];
         assert!(matches!(ask(&mut live, 5, near).by, Some(Match::Resemblance(_))));
 
         // Who asks between the two moves the middle of the incident to it.

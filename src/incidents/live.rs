@@ -190,7 +190,8 @@ impl Live {
         // What a machine answers makes no incident, however much more it is than usual: seats are told.
         let mut is_high = is_more && question.waits;
         let is_to_be_told = is_more && is_usual_known;
-        let may_rise = question.waits && !is_high && before != Standing::Open;
+        let is_doubtful = question.print.is_doubtful();
+        let may_rise = question.waits && !is_doubtful && !is_high && before != Standing::Open;
         let risen = if may_rise { self.rise(now, at) } else { None };
         // What is near in the middle alone is for a seat to look at.
         let is_automatic = is_automatic && risen.is_none();
@@ -260,6 +261,7 @@ impl Live {
     /// Lets every other question find its place, now that a newcomer has his, and tells which he has then.
     fn settle(&mut self, now: Timestamp, newcomer: ConversationId, joined: Joined) -> Joined {
         self.gather(now, joined.cluster);
+        self.sort_out(joined.cluster);
         self.lean(joined.cluster);
         let Some(cluster) = self.of(newcomer).filter(|it| it.id != joined.cluster) else {
             return joined;
@@ -333,10 +335,13 @@ impl Live {
         self.clusters.iter_mut().find(|it| it.id == id)
     }
 
-    /// The cluster that a question joins: one that it copies, else the open one that it is most like, else
+    /// The cluster that a question joins, if it is in no doubt: one that it copies, else the open one that it is most like, else
     /// the most alike of the others. Between two open ones it joins none.
     fn nearest(&self, print: &Print) -> Option<(usize, Match)> {
-        let all = || self.clusters.iter().enumerate();
+        if print.is_doubtful() {
+            return None;
+        }
+        let all = || self.clusters.iter().enumerate().filter(|(_, it)| !it.is_doubtful());
         let copies = all().filter_map(|(at, cluster)| Some((at, cluster.copied_by(print)?)));
         if let Some(copy) = copies.max_by(|a, b| a.1.likeness().total_cmp(&b.1.likeness())) {
             return Some(copy);
@@ -361,13 +366,14 @@ impl Live {
     }
 
     /// Begins to watch a question. In a full memory it takes the place of the cluster that nobody is told of
-    /// and nobody has joined for longest.
+    /// and nobody has joined for longest, of a doubtful one first.
     fn begin(&mut self, now: Timestamp, question: &Question) -> usize {
         let id = self.next_id();
         if self.clusters.len() >= CLUSTERS_MAX {
             let watched = self.clusters.iter().enumerate();
-            let oldest =
-                watched.min_by_key(|(_, it)| (it.standing != Standing::Watched, it.newest_at));
+            let oldest = watched.min_by_key(|(_, it)| {
+                (it.standing != Standing::Watched, !it.is_doubtful(), it.newest_at)
+            });
             if let Some(at) = oldest.map(|(at, _)| at) {
                 let forgotten = self.clusters.remove(at);
                 forgotten.followers.keys().for_each(|follower| {

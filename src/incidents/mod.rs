@@ -4,7 +4,8 @@
 //! timer. What may join one is asked in this order, the cheap and the strict first: the [`Gate`] (nothing
 //! that needs a look into somebody's account, by [`bound::Bound`]), the same text, nearly the
 //! same text ([`simhash`]), the same things and names in whatever language ([`Print`]). What is only near to
-//! an open incident leans to it: its customers follow that one, and it stays a cluster of its own.
+//! an open incident, or in doubt to be its writer's own matter, leans to it: its customers follow that one, and it
+//! stays a cluster of its own. What an incident took before a nearer one was known goes over to that.
 //!
 //! **In**: questions that need a person, as text with what was read out of it and a [`Meaning`];
 //! what seats confirm, exclude and answer; `now`.
@@ -38,6 +39,7 @@ mod promised;
 mod rate;
 mod same;
 pub mod simhash;
+mod sort;
 mod things;
 mod threshold;
 mod topic;
@@ -49,7 +51,7 @@ pub use cluster::{
     Answer, Cluster, ClusterId, EXAMPLES_MAX, Example, FOLLOWERS_MAX, Follower, PRINTS_MAX,
     Standing,
 };
-pub use gate::{Asked, Barred, Gate};
+pub use gate::{Asked, Barred, Gate, Passed};
 pub use kept::Kept;
 pub use live::{CLUSTERS_MAX, Closed, Joined, Live, Question, Settings, Told};
 pub use print::{JOINS_FROM, Match, Print};

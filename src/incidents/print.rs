@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Guess, Language, Meaning, Sensed};
 
+use super::gate::Passed;
 use super::simhash::{are_copies, fingerprint, hash};
 use super::threshold::TOPIC_ALIKE;
 use super::topic::{Centre, Topic};
@@ -25,6 +26,7 @@ pub struct Print {
     /// Square of the length of `pieces`.
     pieces_square: f32,
     topic: Topic,
+    doubt: f32,
 }
 
 /// By what two questions are the same, with how surely.
@@ -77,9 +79,9 @@ impl Match {
 }
 
 impl Print {
-    /// The print of a text that the gate has let through, in the form that the gate gave it.
+    /// The print of a text that the gate has let through.
     pub fn new(
-        plain: &str,
+        Passed { plain, doubt }: &Passed,
         language: Guess<Language>,
         meaning: &Meaning,
         sensed: Option<&Sensed>,
@@ -91,10 +93,11 @@ impl Print {
             pieces_square: pieces.values().map(|n| n * n).sum(),
             pieces,
             topic: Topic::new(plain, language, meaning, sensed),
+            doubt: *doubt,
         }
     }
 
-    /// The print of any text in a known language, for measurements.
+    /// The print of any text in a known language, for measurements: that it is nobody's own matter is in no doubt.
     pub fn of_text(
         text: &str,
         language: Language,
@@ -102,12 +105,23 @@ impl Print {
         sensed: Option<&Sensed>,
     ) -> Self {
         let language = Guess { label: language, confidence: 1.0 };
-        Self::new(&plain(text), language, meaning, sensed)
+        let passed = Passed { plain: plain(text), doubt: f32::NEG_INFINITY };
+        Self::new(&passed, language, meaning, sensed)
     }
 
     /// What it is about.
     pub const fn topic(&self) -> &Topic {
         &self.topic
+    }
+
+    /// How far it may be its writer's own matter, see [`Passed::doubt`].
+    pub(super) const fn doubt(&self) -> f32 {
+        self.doubt
+    }
+
+    /// Whether it may rather be its writer's own matter than not.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doubt >= 0.0
     }
 
     /// Whether two are copies, by whichever cheap stage of the cascade says so first.

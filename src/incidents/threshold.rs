@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Likeness in the mean from which on a question joins, before anybody has said anything about its cluster.
 pub const TOPIC_ALIKE: f32 = 0.3;
 /// Likeness in the mean from which on what is only watched follows an open cluster, without a say in what that
-/// one is about (docs/decisions/0050).
-const LEANS_FROM: f32 = 0.15;
+/// one is about (docs/decisions/0052).
+const LEANS_FROM: f32 = 0.12;
 /// Where it stays, whatever is learned.
 const LIKENESS_MAX: f32 = 1.1;
 /// How far beyond a wrong join it moves.

@@ -13,6 +13,9 @@ use super::words::Words;
 /// How much the intents count beside what is named: they tell less, but they tell something where
 /// little is named (docs/decisions/0042). Beside points they tell nothing more (docs/decisions/0049).
 const INTENTS_WEIGHT: f32 = 0.4;
+/// How much of a likeness is that of what is named, where both have points: that of the points is the rest
+/// (docs/decisions/0052).
+const NAMED_SHARE: f32 = 0.6;
 /// Brings a likeness without points to the scale of those with: without, only what shares a thing is counted
 /// at all (docs/decisions/0050).
 const BY_WORDS: f32 = 0.85;
@@ -191,13 +194,22 @@ impl Centre {
     }
 
     /// How alike a question is to those in it, in the mean: 1 says that all are the same. Of two questions with
-    /// points half of it is the cosine of what they name and half that of their points; of others it is the
+    /// points 0.6 of it is the cosine of what they name and 0.4 that of their points; of others it is the
     /// cosine of what they name with their intents, and 0 where they name nothing in common.
     pub fn likeness(&self, topic: &Topic) -> f32 {
         let Topic { named, intents, point } = topic;
         let pointed = if point.is_empty() { 0.0 } else { 1.0 };
         let named = named.iter().copied();
         self.mean_likeness(Sums { named, intents, questions: 1.0, point, pointed })
+    }
+
+    /// How alike a question that is in it is to the others in it, in the mean: exactly so where an encoder has read
+    /// all of them or none. 0 where it is the only one.
+    pub fn likeness_to_others(&self, topic: &Topic) -> f32 {
+        let others = self.questions - 1.0;
+        let to_itself = Self::of(topic).likeness(topic);
+        let to_all = self.questions * self.likeness(topic);
+        if others > 0.0 { (to_all - to_itself).max(0.0) / others } else { 0.0 }
     }
 
     /// How alike the questions of two are, in the mean of all pairs.
@@ -217,7 +229,8 @@ impl Centre {
         let pointed = self.pointed * theirs.pointed;
         if pointed > 0.0 {
             let points = dot(&self.point, theirs.point) / pointed;
-            return ((shared / pairs + points) / 2.0).max(0.0);
+            let likeness = NAMED_SHARE * shared / pairs + (1.0 - NAMED_SHARE) * points;
+            return likeness.max(0.0);
         }
         if shared <= NOTHING {
             return 0.0;

@@ -199,19 +199,21 @@ fn who_has_said_something_else_meanwhile_gets_nothing_and_waits_on_also_over_a_r
 }
 
 #[test]
-fn who_complains_or_is_about_to_leave_is_for_a_person_and_joins_nothing_also_after_a_restart() {
+fn who_surely_complains_or_is_about_to_leave_is_for_a_person_and_joins_nothing_also_after_a_restart()
+ {
     let asks = |told: &[Report]| match told {
         [Report::Asks(asks) | Report::AsksStill(asks)] => asks.needs_person,
         _ => panic!("{told:?}"),
     };
-    for (intent, leaving, is_special) in [
-        (Intent::RequestRefund, 0.0, false),
-        (Intent::Complaint, 0.0, true),
-        (Intent::RequestRefund, 0.89, false),
-        (Intent::RequestRefund, 0.9, true),
+    for (intent, confidence, leaving, is_special) in [
+        (Intent::RequestRefund, 0.7, 0.0, false),
+        (Intent::Complaint, 0.89, 0.0, false),
+        (Intent::Complaint, 0.9, 0.0, true),
+        (Intent::RequestRefund, 0.7, 0.89, false),
+        (Intent::RequestRefund, 0.7, 0.9, true),
     ] {
         let mut world = World::new();
-        world.says.intent = Guess { label: intent, confidence: 0.7 };
+        world.says.intent = Guess { label: intent, confidence };
         world.says.leaving = leaving;
 
         let (_ana, _) = waiting(&mut world);

@@ -92,16 +92,16 @@ fn judge<'a>(model: &Model, rows: &'a [Row], vectors: &Vectors) -> Vec<Judged<'a
             text: &row.text,
             understanding: &understanding,
             names_order: names_order(&row.text),
-            needs_person: urgency.complains || urgency.surely_leaves,
+            needs_person: urgency.needs_person,
         };
         let language = understanding.language;
         let vector = vectors.as_ref().map(|(sense, all)| (sense, &all[at]));
         // The router makes nothing of one that was cut either.
         let whole = vector.filter(|(_, (_, is_cut))| !is_cut);
         let sensed = whole.map(|(sense, (vector, _))| sense.read(vector, language.label));
-        let print = gate.pass(&asked, sensed.as_ref()).map(|plain| {
+        let print = gate.pass(&asked, sensed.as_ref()).map(|passed| {
             let meaning = model.meaning(&row.text, &mut scratch);
-            Arc::new(Print::new(&plain, language, &meaning, sensed.as_ref()))
+            Arc::new(Print::new(&passed, language, &meaning, sensed.as_ref()))
         });
         Judged { row, print }
     };
@@ -114,7 +114,8 @@ fn table(half: &str, report: &BurstReport) -> String {
          false merges        {}\nwrong incident      {}\nwrong of 10,000     {:.1}\n\
          pairwise            precision {}, recall {}\nclusters            {}\n\
          told to be the same {} rightly, {} wrongly\n\
-         passed the gate     {} same, {} look-alikes\n\nbarred by   same  look-alikes\n",
+         passed the gate     {} same, {} look-alikes\n\
+         in doubt            {} same, {} look-alikes\n\nbarred by   same  look-alikes\n",
         report.same,
         report.own,
         percent(Some(report.recall)),
@@ -128,6 +129,8 @@ fn table(half: &str, report: &BurstReport) -> String {
         report.told_same[1],
         report.passed[0],
         report.passed[1],
+        report.in_doubt[0],
+        report.in_doubt[1],
     );
     for (reason, [same, own]) in &report.barred {
         table += &format!("{reason:<10}  {same:>4}  {own:>11}\n");

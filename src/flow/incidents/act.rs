@@ -103,7 +103,7 @@ mod tests {
     use crate::incidents::{Print, Question};
 
     /// As much like one another as may be the same, and less than joins.
-    const KINDS: [[f32; 2]; 2] = [[1.0, 0.0], [0.5, 0.866_03]];
+    const KINDS: [[f32; 2]; 2] = [[1.0, 0.0], [0.6, 0.8]];
     const OF_OLDER: [u64; 5] = [10, 11, 12, 13, 14];
     const OF_YOUNGER: [u64; 5] = [15, 16, 17, 18, 19];
 

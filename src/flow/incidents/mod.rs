@@ -301,9 +301,9 @@ impl Board {
         let sensed = sense.map(|(sense, vector)| sense.read(vector, language));
         let sensed = sensed.as_ref();
         let board = self.shops.get_mut(&asks.shop)?;
-        let plain = board.gate.pass(&asked, sensed).ok()?;
+        let passed = board.gate.pass(&asked, sensed).ok()?;
         let meaning = self.model.meaning(&asks.text, &mut self.scratch);
-        let print = Arc::new(Print::new(&plain, understanding.language, &meaning, sensed));
+        let print = Arc::new(Print::new(&passed, understanding.language, &meaning, sensed));
         let Asks { conversation, customer, asked_at, waits, language, text, .. } = asks;
         let question =
             Question { conversation, customer, asked_at, told, waits, language, text, print };

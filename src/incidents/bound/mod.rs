@@ -7,7 +7,6 @@
 
 mod fit;
 
-use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use super::simhash::hash;
@@ -102,15 +101,13 @@ impl Bound {
         MAGIC.iter().copied().chain(numbers.flat_map(f32::to_le_bytes)).chain(weights).collect()
     }
 
-    /// Whether a message is taken for one that is bound to its writer's own matter: by its words, and by what
-    /// an encoder says where one was asked.
-    pub(super) fn is_bound(&self, told: &Told, sensed: Option<&Sensed>) -> bool {
-        let (odds, from) = match sensed {
-            Some(sensed) => (self.log_odds(told) + sensed.bound, sensed.bound_from),
-            None => (self.log_odds(told), self.bound_from),
-        };
-        // What is no number lets nothing through.
-        odds.partial_cmp(&from) != Some(Ordering::Less)
+    /// Log-odds that a message is bound to its writer's own matter, above those from which on it is taken for
+    /// that: by its words, and by what an encoder says where one was asked.
+    pub(super) fn doubt(&self, told: &Told, sensed: Option<&Sensed>) -> f32 {
+        match sensed {
+            Some(sensed) => self.log_odds(told) + sensed.bound - sensed.bound_from,
+            None => self.log_odds(told) - self.bound_from,
+        }
     }
 
     /// Log-odds that it is, among lines of which half are.
