@@ -7,6 +7,7 @@
 
 mod act;
 mod sensing;
+mod shop;
 mod shown;
 mod spoken;
 mod store;
@@ -25,19 +26,18 @@ use crate::domain::{
     ConversationId, CustomerId, CustomerKey, Language, ShopId, Timestamp, Translated,
 };
 use crate::incidents::{
-    Answer, Asked, Closed, Cluster, ClusterId, Gate, Kept, Live, NotAnswered, Print, Question,
-    Settings, Standing, StillWaits, Told, Trust,
+    Asked, Closed, Gate, Kept, Live, NotAnswered, Print, Question, Settings, Standing, Told,
 };
 use crate::protocol::{ErrorCode, ServerFrame, encode};
 use crate::understand::encoder::Sense;
-use crate::understand::{Hint, Model, Scratch, names_order, pii};
+use crate::understand::{Hint, Model, Scratch, names_order};
 
 use super::dispatch::SeatLine;
 use super::input::{CustomerRef, ForMany, Link, SeatRef};
 use super::shard::Shops;
 use super::translated::ToTranslate;
 use sensing::Pending;
-use spoken::Spoken;
+use shop::{ShopBoard, Unkept};
 use store::{OnDisk, Store};
 
 pub use act::IncidentAct;
@@ -48,9 +48,6 @@ pub use task::{Incidents, Sensing};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Least time between two keepings of what is usual; whether joins were right is kept at once.
 const KEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// Texts of one answer, and characters of each.
-const TEXTS_MAX: usize = 64;
-const TEXT_CHARS_MAX: usize = 2_000;
 
 /// What a shard tells.
 #[derive(Clone, Debug)]
@@ -102,40 +99,12 @@ pub struct Board {
     points_of: String,
 }
 
-struct ShopBoard {
-    gate: Gate,
-    live: Live,
-    spoken: Spoken,
-    watchers: Vec<SeatLine>,
-    has_changed: bool,
-    /// The language that a seat writes the answer for everybody else in.
-    fallback: Language,
-    unkept: Unkept,
-    /// Whether the file still has what customers asked who were erased since it was written. The next process
-    /// would not know: what it reads is nobody's.
-    unforgotten: bool,
-    /// Of which a seat has said that they are none of those that an incident is about.
-    wrong: Vec<ConversationId>,
-}
-
 /// What is to be kept of a shop.
 struct ToKeep {
     shop: ShopId,
     kept: Kept,
     /// Whether its file has what it may not have any more.
     outdated: bool,
-}
-
-/// What has changed since it was kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-enum Unkept {
-    #[default]
-    Nothing,
-    /// Customers have asked, or nobody has for long.
-    Questions,
-    /// A seat has said what belongs together, answered or closed an incident, or a customer that what joined
-    /// without a seat did not.
-    Decisions,
 }
 
 impl Board {
@@ -443,116 +412,6 @@ impl Board {
     }
 }
 
-impl ShopBoard {
-    /// Who was confirmed before a restart and waits still follows on, and gets the answer that there is.
-    fn keep_promise(&mut self, asks: Asks) -> Option<ForMany> {
-        let Asks { conversation, customer, asked_at, waits, language, text, .. } = asks;
-        let waits = StillWaits { conversation, customer, language, text, asked_at, waits };
-        let (cluster, answer) = self.live.take_promised(waits)?;
-        self.has_changed = true;
-        self.reach(cluster, &*answer?, [conversation]).pop()
-    }
-
-    fn returned(&mut self, conversation: ConversationId) {
-        let before = self.live.trust();
-        if self.live.returned(conversation).is_none() {
-            return;
-        }
-        let is_decision = self.live.trust() != before;
-        let unkept = if is_decision { Unkept::Decisions } else { Unkept::Questions };
-        self.unkept = self.unkept.max(unkept);
-        self.has_changed = true;
-    }
-
-    fn confirm(
-        &mut self,
-        incident: ClusterId,
-        conversations: &[ConversationId],
-        wrong: &[ConversationId],
-    ) -> Result<Vec<ForMany>, NotAnswered> {
-        self.has_changed = true;
-        self.unkept = Unkept::Decisions;
-        // A seat says nothing of who does not follow this one: it may be right in another incident, or be no
-        // customer of the shop.
-        let followers = self.live.get(incident).map(|cluster| &cluster.followers);
-        let follows = |id: &&ConversationId| followers.is_some_and(|it| it.contains_key(*id));
-        let wrong: Vec<ConversationId> = wrong.iter().filter(follows).copied().collect();
-        let answered = self.live.confirm(incident, conversations, &wrong)?;
-        wrong.iter().for_each(|conversation| self.spoken.leave(*conversation));
-        self.wrong.extend(wrong);
-        let answer = self.live.get(incident).and_then(|cluster| cluster.answer.clone());
-        let Some(answer) = answer else { return Ok(Vec::new()) };
-        Ok(self.reach(incident, &answer, answered))
-    }
-
-    /// The answer for each of these, but for whoever waits for it in another language.
-    fn reach(
-        &mut self,
-        incident: ClusterId,
-        answer: &Answer,
-        ids: impl IntoIterator<Item = ConversationId>,
-    ) -> Vec<ForMany> {
-        let Self { live, spoken, .. } = self;
-        let Some(cluster) = live.get(incident) else { return Vec::new() };
-        let give = |id| {
-            let reads = cluster.followers.get(&id)?.language;
-            spoken.give(incident, for_many(cluster, answer, id)?, reads)
-        };
-        ids.into_iter().filter_map(give).collect()
-    }
-
-    fn answer(
-        &mut self,
-        line: &SeatLine,
-        incident: ClusterId,
-        texts: BTreeMap<Language, String>,
-        fallback: Language,
-    ) -> Result<Vec<ForMany>, (ErrorCode, String)> {
-        if texts.len() > TEXTS_MAX {
-            return Err((ErrorCode::TooLarge, format!("more than {TEXTS_MAX} texts")));
-        }
-        for (language, text) in &texts {
-            if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
-                let message = format!("the text in {language} is empty or too long");
-                return Err((ErrorCode::BadFrame, message));
-            }
-            if is_of_one_account(text) {
-                let message = format!(
-                    "the text in {language} names an order or personal data, it is for one customer"
-                );
-                return Err((ErrorCode::Conflict, message));
-            }
-        }
-        let texts = texts.into_iter().map(|(language, text)| (language, text.into())).collect();
-        let answer = Arc::new(Answer { seat: line.seat.id.clone(), texts, fallback });
-        let reached = self.live.answer(incident, answer.clone()).map_err(refusal)?;
-        self.has_changed = true;
-        self.unkept = Unkept::Decisions;
-        Ok(self.reach(incident, &answer, reached))
-    }
-}
-
-/// The answer as it was written for one customer: where there is no text in the customer's language, the
-/// one in the fallback language, to be translated.
-fn for_many(cluster: &Cluster, answer: &Answer, id: ConversationId) -> Option<ForMany> {
-    let follower = cluster.followers.get(&id)?;
-    let (language, text) = answer.text_for(follower.language)?;
-    Some(ForMany {
-        conversation: id,
-        incident: cluster.id.0,
-        seat: answer.seat.clone(),
-        text: text.clone(),
-        language,
-        translated: None,
-        by: follower.by.map_or("first", |by| by.as_str()),
-    })
-}
-
-/// Whether a text holds what only one customer's account can hold.
-fn is_of_one_account(text: &str) -> bool {
-    !pii::find(text).is_empty() || names_order(text)
-}
-
 fn refusal(reason: NotAnswered) -> (ErrorCode, String) {
     let code = match reason {
         NotAnswered::Unknown => ErrorCode::NotFound,
@@ -565,20 +424,4 @@ fn refusal(reason: NotAnswered) -> (ErrorCode, String) {
 fn refuse(link: &Link, frame: Option<Uuid>, code: ErrorCode, message: &str) {
     let error = ServerFrame::Error { id: frame, code, message, retry_after_ms: None };
     link.outbox.push(encode(&error).into());
-}
-
-impl Default for ShopBoard {
-    fn default() -> Self {
-        Self {
-            gate: Gate::default(),
-            live: Live::new(Settings::default(), Trust::default()),
-            spoken: Spoken::default(),
-            watchers: Vec::new(),
-            has_changed: false,
-            fallback: Language::ENGLISH,
-            unkept: Unkept::Nothing,
-            unforgotten: false,
-            wrong: Vec::new(),
-        }
-    }
 }

@@ -15,6 +15,7 @@ use crate::deliver::Outbox;
 use crate::domain::{CustomerKey, Meaning, Said, SeatId};
 use crate::flow::translated::TextOf;
 use crate::flow::{Interpreter, Owners};
+use crate::incidents::{ClusterId, Trust};
 use crate::metrics::names::{Counter, Unsensed};
 use crate::runtime::Clock;
 use crate::understand::encoder::sense_tests;
