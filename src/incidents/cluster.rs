@@ -317,8 +317,9 @@ impl Cluster {
         {
             self.examples.push(Example::of(next));
         }
-        if self.followers.is_empty() && self.answer.is_none() {
-            // Nobody is left whom a seat could tell anything.
+        let has_nobody = self.followers.is_empty() && self.promised.is_empty();
+        if has_nobody && self.answer.is_none() {
+            // There is none whom a seat could tell anything.
             self.standing = Standing::Watched;
         }
         Some(Given { known, follower })

@@ -167,19 +167,24 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_that_everybody_leaves_is_shown_to_no_seat() {
-        let mut live = Live::default();
-        let strike = strike(&mut live);
-        let flood = opens(&mut live);
-        let all: Vec<ConversationId> = (0..5).map(conversation).collect();
+    fn an_incident_that_everybody_leaves_is_shown_to_no_seat_unless_some_are_awaited() {
+        for awaited in [false, true] {
+            let mut live = Live::default();
+            let strike = strike(&mut live);
+            let flood = opens(&mut live);
+            if awaited {
+                let promised = &mut live.any_mut(strike).expect("open").promised;
+                promised.insert(conversation(99));
+            }
 
-        for (n, conversation) in all.into_iter().enumerate() {
-            assert!(live.get(strike).is_some(), "{n} have left");
-            live.go_over(&Goes { conversation, from: strike, to: flood, likeness: 0.5 });
+            for conversation in (0..5).map(conversation) {
+                assert!(live.get(strike).is_some(), "some are left");
+                live.go_over(&Goes { conversation, from: strike, to: flood, likeness: 0.5 });
+            }
+
+            assert_eq!(live.get(strike).is_some(), awaited);
+            assert_eq!(live.find(flood).expect("open").followers.len(), 10);
         }
-
-        assert!(live.get(strike).is_none());
-        assert_eq!(live.find(flood).expect("open").followers.len(), 10);
     }
 
     #[test]
