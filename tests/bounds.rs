@@ -80,7 +80,9 @@ const BOUNDS: &[(&str, &[&str])] = &[
     ]),
     ("incidents of a shop; followers of one; characters of what one asked; texts that copies are looked for among", &[
         "src/incidents/live/tests.rs::clusters_beyond_the_bound_take_the_place_of_those_that_nobody_is_told_of",
+        "src/incidents/lean.rs::in_a_full_memory_what_is_in_doubt_gives_way_first",
         "src/incidents/lean.rs::an_incident_that_has_no_room_is_leaned_to_by_nobody",
+        "src/incidents/sort.rs::an_incident_that_has_no_room_takes_nobody_over",
         "src/incidents/cluster.rs::a_seat_is_shown_160_characters_of_a_question_and_told_where_it_is_cut",
     ]),
     ("incidents that a seat has called different", &[
