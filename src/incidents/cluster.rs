@@ -269,11 +269,8 @@ impl Cluster {
         let Question { conversation, customer, text, .. } = question;
         let asked_at = question.asked_at.min(now);
         self.newest_at = self.newest_at.max(asked_at);
-        let is_new = !self.examples.iter().any(|example| example.text == *text);
-        if self.examples.len() < EXAMPLES_MAX && is_new {
-            let (text, customer) = (text.clone(), customer.clone());
-            self.examples.push(Example { text, customer, conversation: *conversation });
-        }
+        let (text, conversation) = (text.clone(), *conversation);
+        self.show(Example { text, customer: customer.clone(), conversation });
         if !is_first {
             self.know(Known::of(question));
         }
@@ -282,6 +279,14 @@ impl Cluster {
             return false;
         }
         self.rate_of(question.waits).ask(now, asked_at, customer)
+    }
+
+    /// Lets a seat see this as well, if it is another text and there is room.
+    fn show(&mut self, example: Example) {
+        let is_new = self.examples.iter().all(|it| it.text != example.text);
+        if self.examples.len() < EXAMPLES_MAX && is_new {
+            self.examples.push(example);
+        }
     }
 
     /// Takes a question into its middle, and looks for copies of it from now on.
@@ -329,10 +334,7 @@ impl Cluster {
     pub(super) fn receive(&mut self, given: Given, by: Match) {
         let Given { known, mut follower } = given;
         (follower.by, follower.home) = (Some(by), (self.id, Some(by)));
-        let is_new = self.examples.iter().all(|it| it.text != follower.text);
-        if self.examples.len() < EXAMPLES_MAX && is_new {
-            self.examples.push(Example::of(&follower));
-        }
+        self.show(Example::of(&follower));
         self.newest_at = self.newest_at.max(follower.asked_at);
         self.know(known);
         self.followers.insert(follower.conversation, follower);
@@ -456,12 +458,7 @@ impl Cluster {
         if small.id < self.id {
             std::mem::swap(&mut self.examples, &mut later);
         }
-        for example in later {
-            let is_new = self.examples.iter().all(|it| it.text != example.text);
-            if self.examples.len() < EXAMPLES_MAX && is_new {
-                self.examples.push(example);
-            }
-        }
+        later.into_iter().for_each(|it| self.show(it));
         for (conversation, mut follower) in small.followers {
             if follower.home.0 == small.id {
                 // What made it the first of its own cluster is no reason to be in this one, unless a seat has

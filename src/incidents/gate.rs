@@ -19,7 +19,7 @@ const INTENT_SURE: f32 = 0.8;
 /// Confidence beyond which an intent is not believed any more.
 const INTENT_SURE_MAX: f32 = 0.999_999;
 /// Log-odds above the bar from which on a question is not looked at. Below them it may be in doubt.
-pub(super) const DOUBT_MAX: f32 = 6.0;
+const DOUBT_MAX: f32 = 6.0;
 
 /// Why a question is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
